@@ -1,0 +1,58 @@
+# make lab    sets up, then swaps the faces of the bundled clips: runs/sample/index.html
+# make test   sets up, then checks everything
+SHELL := /bin/sh
+NAME ?= sample
+PRESET ?= quick
+ARGS ?=
+VENV ?= .venv
+# The first interpreter that the lab runs on; PYTHON=/path/to/python3.12 chooses another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 \
+	&& echo "$$python" && break; done)
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup lab test notebooks doctor clean
+
+help:
+	@echo "make setup      make $(VENV) and install the lab in it"
+	@echo "make lab        set up, then run notebooks 01 to 05 on the bundled clips into runs/$(NAME)"
+	@echo "                (NAME=mine PRESET=class ARGS='--source b.mp4 --target a.mp4')"
+	@echo "make test       set up, then lint and test, notebooks included"
+	@echo "make notebooks  bring notebooks/*.ipynb and notebooks/text/*.py in step, rewrite the badges"
+	@echo "make doctor     what the lab finds on this machine"
+	@echo "make clean      remove $(VENV) and caches (runs/ stays)"
+
+setup: $(READY)
+
+$(READY): pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "No Python 3.11, 3.12 or 3.13 was found. Install one (Debian: apt install python3 python3-venv)," >&2; \
+		echo "or name it: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3.12" >&2; exit 1; fi
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "$(PYTHON) is no Python 3.11, 3.12 or 3.13. Name one: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' >/dev/null 2>&1 || { \
+		echo "$(PYTHON) lacks its venv module. Debian and Ubuntu: apt install python3-venv, then again." >&2; exit 1; }
+	@echo "Installing into $(VENV): about 3 GB, some minutes."
+	"$(PYTHON)" -m venv "$(VENV)"
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[notebook,test]"
+	@touch "$@"
+
+lab: setup
+	"$(BIN)/python" -m faceswap_lab run --name "$(NAME)" --preset "$(PRESET)" $(ARGS)
+
+test: setup
+	"$(BIN)/ruff" check .
+	"$(BIN)/python" tools/lint_notebooks.py
+	"$(BIN)/python" -m pytest
+
+notebooks: setup
+	"$(BIN)/python" tools/sync_notebooks.py
+
+doctor: setup
+	"$(BIN)/python" -m faceswap_lab doctor
+
+clean:
+	rm -rf "$(VENV)" build *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,189 @@
+"""The command line: `python -m faceswap_lab run`, `doctor` and `report`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from faceswap_lab import __version__, course, machine, notebooks, presets, runtime
+from faceswap_lab.errors import LabError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line's options."""
+    parser = argparse.ArgumentParser(
+        prog="faceswap_lab",
+        description="Two clips in, a swapped clip out: runs the course's notebooks and writes a report.",
+    )
+    parser.add_argument("--version", action="version", version=f"faceswap_lab {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run | doctor | report")
+
+    run = commands.add_parser(
+        "run",
+        help="run the notebooks in order into one folder; goes on where it stopped",
+        description="Runs the notebooks in order into one folder. Run it again after a stop: what is finished is kept.",
+    )
+    run.add_argument("--source", default="", help="B's clip, whose face is put in (default: the bundled actor B)")
+    run.add_argument("--target", default="", help="A's clip, whose video is changed (default: the bundled actor A)")
+    run.add_argument("--target-training", default="", help="another clip of A, to learn from as well")
+    run.add_argument("--truth", default="", help="the true swap of the target clip, to score against")
+    run.add_argument("--preset", default="quick", help=f"how much of everything: {', '.join(presets.PRESETS)}")
+    run.add_argument("--seed", type=int, default=0, help="of every random draw")
+    run.add_argument("--only", default="", metavar="03,04", help="these notebooks only (default: 01 to 05)")
+    run.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of a notebook; may be repeated"
+    )
+    place = run.add_mutually_exclusive_group()
+    place.add_argument("--name", default="", help="the run's name: its folder is runs/NAME (default: sample, or mine)")
+    place.add_argument("--out", default="", help="the run's folder, anywhere")
+
+    commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
+
+    report = commands.add_parser("report", help="write a run's index.html again")
+    report.add_argument("run", help="the run's folder, or its name under runs/")
+    return parser
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """`run`: checks everything quick first, then runs the notebooks, then writes the report."""
+    from faceswap_lab import report
+
+    chosen = notebooks.choose(options.only)
+    settings = notebooks.read_settings(options.set, chosen)
+    presets.preset(options.preset)
+    given = (options.source, options.target, options.target_training, options.truth)
+    if options.out:
+        out = Path(options.out).expanduser().absolute()
+    else:
+        out = runtime.ROOT / "runs" / _run_name(options.name or ("mine" if any(given) else "sample"))
+    run = runtime.prepare(options.preset, options.seed, out, *given)
+    print(f"{run.out}: preset {run.preset.name}, {run.preset.summary}")
+    for line in course.check_clips(run.clips):
+        print(f"  {line}")
+    try:
+        course.run_course(run, chosen, settings)
+    finally:
+        page = report.write_report(run.out)
+    print(report.summary(run.out))
+    print(f"Open {page}")
+    return 0
+
+
+def _run_name(name: str) -> str:
+    if Path(name).name != name or name in (".", ".."):
+        raise LabError(f"--name {name}: this is a path, not a name. Use --out for a folder elsewhere.")
+    return name
+
+
+def doctor_command() -> int:
+    """`doctor`: what the lab finds on this machine; 1 when something that it needs is missing."""
+    problems = []
+    rows = [("place", machine.place()), *machine.versions().items()]
+    problems += [machine.python_problem()] + [f"{name} is missing" for name, version in rows if version == "missing"]
+    try:
+        with machine.quiet():
+            accelerators = machine.devices()
+        rows.append(("device", ", ".join(accelerators) or f"CPU, {machine.cpu_cores()} cores (preset quick)"))
+    except ImportError as error:
+        problems.append(f"Keras cannot be imported ({error})")
+    rows.append(("ffmpeg", _ffmpeg(problems)))
+    for label, folder in (("runs folder", runtime.ROOT / "runs"), ("lab folder", runtime.ROOT)):
+        rows.append((label, _folder(folder, problems)))
+    rows += _weights(problems)
+    try:
+        rows.append(("sample clips", f"{len(_samples())} found"))
+    except LabError as error:
+        problems.append(str(error))
+    try:
+        rows.append(("notebooks", ", ".join(notebooks.all_notebooks())))
+    except LabError as error:
+        problems.append(str(error))
+    print(machine.table([(name, value) for name, value in rows]))
+    problems = [problem for problem in problems if problem]
+    print("\n" + ("All is well." if not problems else "\n".join(f"Problem: {problem}" for problem in problems)))
+    return 1 if problems else 0
+
+
+def _samples() -> dict[str, Path]:
+    from faceswap_lab import samples
+
+    return samples.sample_clips()
+
+
+def _ffmpeg(problems: list[str]) -> str:
+    try:
+        import imageio_ffmpeg
+
+        program = imageio_ffmpeg.get_ffmpeg_exe()
+        first = subprocess.run([program, "-version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
+        return f"{' '.join(first.split()[:3])}, {program}"
+    except (ImportError, OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        problems.append(f"ffmpeg does not run ({error}). Install it again: pip install imageio-ffmpeg")
+        return "missing"
+
+
+def _folder(folder: Path, problems: list[str]) -> str:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if not os.access(existing, os.W_OK):
+        problems.append(f"{existing} cannot be written to; give --out a folder of your own")
+    if free < course.SPACE_NEEDED:
+        problems.append(f"{existing}: only {free / 1e9:.1f} GB are free")
+    writable = "can be written" if os.access(existing, os.W_OK) else "cannot be written"
+    return f"{folder}, {writable}, {free / 1e9:.1f} GB free"
+
+
+def _weights(problems: list[str]) -> list[tuple[str, str]]:
+    from faceswap_lab import weights
+
+    rows = []
+    for entry in weights.report():
+        rows.append((f"weights of {entry['name']}", entry["state"]))
+        if not entry["ok"]:
+            problems.append(entry["state"])
+    return rows
+
+
+def report_command(options: argparse.Namespace) -> int:
+    """`report`: writes index.html again from what lies in the run's folder."""
+    from faceswap_lab import report
+
+    folder = Path(options.run)
+    if not folder.is_dir():
+        folder = runtime.ROOT / "runs" / options.run
+    if not folder.is_dir():
+        existing = sorted(path.name for path in (runtime.ROOT / "runs").glob("*") if path.is_dir())
+        raise LabError(f"{options.run}: no such run. There are: {', '.join(existing) or 'none yet'}.")
+    print(report.summary(folder))
+    print(f"Open {report.write_report(folder)}")
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: as on the command line; None takes those.
+
+    Returns:
+        The exit code: 0, or 1 when something that the user can mend went wrong; the message goes to standard error.
+    """
+    options = build_parser().parse_args(arguments)
+    try:
+        if options.command == "run":
+            return run_command(options)
+        return doctor_command() if options.command == "doctor" else report_command(options)
+    except LabError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. What is finished is kept: run the same command again to go on.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

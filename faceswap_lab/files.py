@@ -1,0 +1,140 @@
+"""Files on disk, written so that a stop at any moment leaves either the old file or the new one, never half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from faceswap_lab.errors import LabError
+
+PARTIAL = ".partial-"  # marks a file still being written; a later run may remove it
+
+
+@contextlib.contextmanager
+def clear_write_errors(path: str | os.PathLike) -> Iterator[None]:
+    """Turns the operating system's refusals to write (disk full, read-only, no permission) into a `LabError`.
+
+    Args:
+        path: the file or folder that is being written, named in the message.
+
+    Raises:
+        LabError: for ENOSPC, EDQUOT, EROFS, EACCES, EPERM and ENOTDIR; any other `OSError` passes unchanged.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise LabError(
+                f"{path}: the disk is full. Free some space (or choose another --out folder) and run the same command "
+                "again: what is finished is kept."
+            ) from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise LabError(
+                f"{path}: this place cannot be written to. Choose a folder of your own with --out, or change its "
+                "permissions."
+            ) from error
+        if error.errno == errno.ENOTDIR:
+            raise LabError(f"{path}: a part of this path is a file, not a folder. Choose another folder.") from error
+        raise
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """Gives a temporary path beside `path` to write to, and renames it into place when the block ends well.
+
+    Args:
+        path: the file to be made; its folder is made if needed. The temporary name keeps the suffix, since writers
+            choose their format by it.
+
+    Yields:
+        The temporary path. If the block raises, that file is removed and `path` is as it was.
+
+    Raises:
+        LabError: when the place cannot be written to or the disk is full.
+    """
+    path = Path(path)
+    with clear_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{PARTIAL}{uuid.uuid4().hex[:8]}-{path.name}")
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: str | os.PathLike) -> Path:
+    """Makes a folder (and its parents) and proves that it can be written to.
+
+    Raises:
+        LabError: when it is read-only, or a file of that name stands in the way.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise LabError(f"{path}: a file of this name stands where a folder is needed. Remove it or choose another name.")
+    with clear_write_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f"{PARTIAL}{uuid.uuid4().hex[:8]}"
+        probe.touch()
+        probe.unlink()
+    return path
+
+
+def remove_partial(folder: str | os.PathLike) -> None:
+    """Removes what an earlier, killed run left half-written directly in `folder`."""
+    for leftover in Path(folder).glob(f"{PARTIAL}*"):
+        leftover.unlink(missing_ok=True)
+
+
+def check_free_space(path: str | os.PathLike, needed: int) -> None:
+    """Refuses early when the disk that holds `path` has less than `needed` bytes left.
+
+    Raises:
+        LabError: naming the folder, what is needed and what is free, in MB.
+    """
+    path = Path(path)
+    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise LabError(
+            f"{path}: {needed / 1e6:.0f} MB are needed here and {free / 1e6:.0f} MB are free. Free some space or choose "
+            "another folder with --out."
+        )
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes a UTF-8 text file in one step (temporary file, then rename)."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike, value) -> None:
+    """Writes `value` as indented UTF-8 JSON in one step."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str | os.PathLike):
+    """Reads a JSON file.
+
+    Raises:
+        LabError: when the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise LabError(f"{path}: no such file. Run the stage that writes it first.") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise LabError(f"{path}: this is not a JSON file ({error}). Delete it and run the stage that writes it.") from error
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """The SHA-256 of a file, as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

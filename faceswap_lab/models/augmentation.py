@@ -1,0 +1,168 @@
+"""Warps and light changes for a whole batch at once, inside the compiled training step.
+
+A face set sits in memory as uint8 and travels to the accelerator once (`FaceBank`). Everything random is drawn with
+`keras.random`, and everything geometric is one bilinear look-up, so the same code runs on every backend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a training face may stray from the one on disk. All distances are shares of the square's side.
+
+    Args:
+        rotation: largest turn, degrees.
+        zoom: largest change of scale (0.05 = 5 %).
+        shift: largest shift.
+        flip: share of faces mirrored left to right.
+        warp: standard deviation of the warp grid's jitter. The input is bent, the target is not: to undo the bend, the
+            network has to know what a face looks like.
+        warp_grid: points of the warp grid along one side.
+        gain, tint: largest brightness factor and colour cast (log scale), put on input and target alike.
+        slope: strength of a sideways light, put on input and target alike.
+        gamma: largest contrast exponent (log scale), on input and target alike.
+    """
+
+    rotation: float = 10.0
+    zoom: float = 0.05
+    shift: float = 0.05
+    flip: float = 0.5
+    warp: float = 0.022
+    warp_grid: int = 5
+    gain: float = 0.2
+    tint: float = 0.06
+    slope: float = 0.25
+    gamma: float = 0.15
+
+
+class FaceBank(keras.layers.Layer):
+    """A face set on the accelerator: pictures and masks as uint8, looked up by index. It is not saved with the model.
+
+    Args:
+        faces: (N, S, S, 3) uint8 RGB.
+        masks: (N, S, S, M) uint8, 255 = inside; M masks a face (face, eyes, mouth).
+    """
+
+    def __init__(self, faces: np.ndarray, masks: np.ndarray, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        if len(faces) != len(masks) or faces.shape[1:3] != masks.shape[1:3]:
+            raise ValueError(f"faces {faces.shape} and masks {masks.shape} do not belong together")
+        stacked = np.concatenate([faces, masks], axis=-1).astype(np.uint8)
+        self.pictures = self.add_weight(
+            shape=stacked.shape, dtype="uint8", initializer=lambda shape, dtype=None: ops.convert_to_tensor(stacked), trainable=False
+        )
+        self.built = True
+
+    def call(self, index):
+        """Args: index (B,) int. Returns: (B, S, S, 3 + M) float32 in [0, 1]."""
+        return ops.cast(ops.take(self.pictures, index, axis=0), "float32") / 255.0
+
+    def save_own_variables(self, store):
+        """The pictures lie in the face set's folder; a model file holds weights only."""
+
+    def load_own_variables(self, store):
+        pass
+
+
+def _smooth_upsampling(points: int, size: int) -> np.ndarray:
+    """(size, points) weights of a cubic B-spline-like interpolation from a grid line to pixels (rows sum to 1)."""
+    position = np.linspace(0, points - 1, size)
+    distance = np.abs(position[:, None] - np.arange(points)[None, :])
+    near, far = 2 / 3 - distance**2 + distance**3 / 2, (2 - distance) ** 3 / 6
+    weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
+    return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")
+
+
+def sample_bilinear(images, x, y):
+    """Looks pictures up at sub-pixel places; beyond the border the border is repeated.
+
+    Args:
+        images: (B, H, W, C) float32.
+        x, y: (B, h, w) float32, pixel coordinates (pixel centres at whole numbers).
+
+    Returns:
+        (B, h, w, C) float32.
+    """
+    height, width, channels = images.shape[1], images.shape[2], images.shape[3]
+    x = ops.clip(x, 0.0, width - 1.001)
+    y = ops.clip(y, 0.0, height - 1.001)
+    x0, y0 = ops.floor(x), ops.floor(y)
+    dx, dy = (x - x0)[..., None], (y - y0)[..., None]
+    batch = ops.shape(images)[0]
+    flat = ops.reshape(images, (-1, channels))
+    start = ops.reshape(ops.arange(batch, dtype="int32") * (height * width), (-1, 1, 1))
+    corner = start + ops.cast(y0, "int32") * width + ops.cast(x0, "int32")
+    top = ops.take(flat, corner, axis=0) * (1 - dx) + ops.take(flat, corner + 1, axis=0) * dx
+    bottom = ops.take(flat, corner + width, axis=0) * (1 - dx) + ops.take(flat, corner + width + 1, axis=0) * dx
+    return top * (1 - dy) + bottom * dy
+
+
+def random_views(pictures, size: int, options: Augmentation, seed):
+    """One random view of every face: the bent input and the straight target, under the same light.
+
+    Args:
+        pictures: (B, S, S, 3 + M) float32 in [0, 1]: RGB, then M masks.
+        size: side of the views in pixels.
+        options: how far to go.
+        seed: a `keras.random.SeedGenerator`.
+
+    Returns:
+        warped (B, size, size, 3 + M), target (B, size, size, 3 + M), float32 in [0, 1]. Both share rotation, zoom,
+        shift, mirror and light; only `warped` is bent, its masks with it.
+    """
+    batch, side = ops.shape(pictures)[0], pictures.shape[1]
+
+    def draw(shape, limit):
+        return keras.random.uniform((batch, *shape), -limit, limit, seed=seed)
+
+    line = (np.arange(size, dtype="float32") + 0.5) / size - 0.5
+    grid_x, grid_y = np.meshgrid(line, line)
+    angle = draw((1, 1), options.rotation * np.pi / 180)
+    scale = ops.exp(draw((1, 1), options.zoom))
+    mirror = ops.where(keras.random.uniform((batch, 1, 1), seed=seed) < options.flip, -1.0, 1.0)
+    shift_x, shift_y = draw((1, 1), options.shift), draw((1, 1), options.shift)
+    cosine, sine = ops.cos(angle) * scale, ops.sin(angle) * scale
+
+    def place(u, v):
+        x = mirror * (cosine * u - sine * v + shift_x)
+        y = sine * u + cosine * v + shift_y
+        return (x + 0.5) * side - 0.5, (y + 0.5) * side - 0.5
+
+    target = sample_bilinear(pictures, *place(grid_x[None], grid_y[None]))
+    points = options.warp_grid
+    spread = ops.convert_to_tensor(_smooth_upsampling(points, size))
+    jitter = keras.random.normal((batch, 2, points, points), stddev=options.warp, seed=seed)
+    # A bend as a whole may also be a shift, a turn or a zoom; taken out (least squares), the answer stays where it is.
+    jitter = jitter - _similarity_part(jitter, points)
+    bend = ops.einsum("hp,bcpq,wq->bchw", spread, jitter, spread) * 1.5  # the spline averages: 1.5 restores the spread
+    warped = sample_bilinear(pictures, *place(grid_x[None] + bend[:, 0], grid_y[None] + bend[:, 1]))
+
+    gain = ops.exp(draw((1, 1, 1), options.gain) + draw((1, 1, 3), options.tint))
+    slope_x, slope_y = draw((1, 1), options.slope), draw((1, 1), options.slope)
+    light = ops.exp(2 * (slope_x * grid_x[None] + slope_y * grid_y[None]))[..., None] * gain
+    exponent = ops.exp(draw((1, 1, 1), options.gamma))
+
+    def lit(view):
+        colour = ops.power(ops.clip(view[..., :3], 1e-4, 1.0), exponent) * light
+        return ops.concatenate([ops.clip(colour, 0.0, 1.0), view[..., 3:]], axis=-1)
+
+    return lit(warped), lit(target)
+
+
+def _similarity_part(jitter, points: int):
+    """The best similarity inside a field of grid displacements (B, 2, p, p): its shift, turn and zoom."""
+    line = np.linspace(-1, 1, points).astype("float32")
+    u, v = np.meshgrid(line, line)
+    norm = float((u**2 + v**2).sum())
+    mean = ops.mean(jitter, axis=(2, 3), keepdims=True)
+    dx, dy = jitter[:, 0], jitter[:, 1]
+    zoom = ops.sum(dx * u + dy * v, axis=(1, 2), keepdims=True) / norm
+    turn = ops.sum(dy * u - dx * v, axis=(1, 2), keepdims=True) / norm
+    return mean + ops.stack([zoom * u - turn * v, turn * u + zoom * v], axis=1)

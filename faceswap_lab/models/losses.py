@@ -1,0 +1,145 @@
+"""Loss terms as functions of pictures. All pictures (N, H, W, C) float32; all results are scalars to be minimised."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from keras import ops
+
+_GREY = np.array([0.299, 0.587, 0.114], dtype="float32").reshape(1, 1, 3, 1)  # ITU-R BT.601 luma
+
+
+def masked_mean(values, mask, floor: float = 1e-3):
+    """The mean of `values` (N, H, W, C) weighted by `mask` (N, H, W, 1); 0 where the mask is empty."""
+    weight = ops.broadcast_to(mask, ops.shape(values))
+    return ops.sum(values * weight) / (ops.sum(weight) + floor)
+
+
+def l1(prediction, target, mask=None):
+    """Mean absolute difference, over `mask` (N, H, W, 1) if one is given."""
+    difference = ops.abs(prediction - target)
+    return ops.mean(difference) if mask is None else masked_mean(difference, mask)
+
+
+def edge_loss(prediction, target, mask=None):
+    """L1 of the first differences in x and in y: edges in the right place, of the right strength."""
+    loss = 0.0
+    for axis in (1, 2):
+        difference = ops.abs(_difference(prediction, axis) - _difference(target, axis))
+        loss = loss + (ops.mean(difference) if mask is None else masked_mean(difference, _crop(mask, axis)))
+    return loss
+
+
+def _difference(x, axis):
+    return x[:, 1:] - x[:, :-1] if axis == 1 else x[:, :, 1:] - x[:, :, :-1]
+
+
+def _crop(x, axis):
+    return x[:, 1:] if axis == 1 else x[:, :, 1:]
+
+
+@functools.cache
+def gaussian_matrix(length: int, sigma: float) -> np.ndarray:
+    """A gaussian blur along one axis as a (length, length) float32 matrix; the border pixel is repeated outwards.
+
+    On a CPU a product with this small matrix is many times faster than a depthwise convolution and its gradient.
+    """
+    radius = max(1, int(np.ceil(2.5 * sigma)))
+    offsets = np.arange(-radius, radius + 1)
+    weights = np.exp(-0.5 * (offsets / sigma) ** 2)
+    matrix = np.zeros((length, length), np.float64)
+    for row in range(length):
+        np.add.at(matrix[row], np.clip(row + offsets, 0, length - 1), weights / weights.sum())
+    return matrix.astype("float32")
+
+
+def gaussian_blur(x, sigma: float):
+    """Gaussian mean of each channel, border repeated; (N, H, W, C) to the same shape."""
+    height, width, channels = x.shape[1:]
+    rows, columns = gaussian_matrix(height, sigma), gaussian_matrix(width, sigma)
+    x = ops.matmul(rows, ops.reshape(x, (-1, height, width * channels)))
+    x = ops.reshape(x, (-1, height, width, channels))
+    if channels == 1:
+        return ops.reshape(ops.matmul(ops.reshape(x, (-1, height, width)), columns.T), (-1, height, width, 1))
+    return ops.einsum("wv,nhvc->nhwc", columns, x)
+
+
+def grey(x):
+    """RGB (N, H, W, 3) to luma (N, H, W, 1)."""
+    return ops.sum(x * _GREY.reshape(1, 1, 1, 3), axis=-1, keepdims=True)
+
+
+def local_contrast(x, sigma: float, floor: float = 0.01):
+    """Grey, minus its gaussian mean, over its gaussian deviation: structure without light. (N, H, W, 3) to (N, H, W, 1).
+
+    Args:
+        floor: added to the deviation, so that flat skin is not blown up into noise.
+    """
+    luma = grey(x)
+    mean = gaussian_blur(luma, sigma)
+    variance = gaussian_blur(luma * luma, sigma) - mean * mean
+    return (luma - mean) / (ops.sqrt(ops.maximum(variance, 1e-8)) + floor)
+
+
+def contrast_loss(prediction, target, sigma: float, mask=None, floor: float = 0.02):
+    """L1 between the local contrasts of prediction and target: what `scores.swap_gain` looks at, made a loss."""
+    return l1(local_contrast(prediction, sigma, floor), local_contrast(target, sigma, floor), mask)
+
+
+def coarse_contrast_loss(prediction, target, sigma: float, mask=None):
+    """`contrast_loss` at 2.5 times the scale, computed at half size, where it costs a quarter."""
+    half = [ops.average_pool(x, 2, 2) for x in (prediction, target)]
+    return contrast_loss(*half, 1.25 * sigma, None if mask is None else ops.average_pool(mask, 2, 2))
+
+
+def dssim(prediction, target, sigma: float = 1.5, mask=None):
+    """(1 - SSIM) / 2 per channel with a gaussian window; values in [0, 1].
+
+    Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE TIP 13(4), 2004.
+    """
+    c1, c2 = 0.01**2, 0.03**2
+    both = ops.concatenate([prediction, target], axis=0)
+    mean = gaussian_blur(both, sigma)
+    square = gaussian_blur(both * both, sigma) - mean * mean
+    mean_p, mean_t = ops.split(mean, 2, axis=0)
+    var_p, var_t = ops.split(square, 2, axis=0)
+    covariance = gaussian_blur(prediction * target, sigma) - mean_p * mean_t
+    ssim = ((2 * mean_p * mean_t + c1) * (2 * covariance + c2)) / (
+        (mean_p**2 + mean_t**2 + c1) * (var_p + var_t + c2)
+    )
+    loss = (1 - ssim) / 2
+    return ops.mean(loss) if mask is None else masked_mean(loss, mask)
+
+
+def total_variation(x):
+    """Mean absolute first difference, summed over both axes: the price of a ragged mask."""
+    return ops.mean(ops.abs(_difference(x, 1))) + ops.mean(ops.abs(_difference(x, 2)))
+
+
+def alpha_hinge(alpha, least: float):
+    """mean(max(0, least - alpha)): pushes a mask that hides the swap open until it reaches `least`."""
+    return ops.mean(ops.maximum(0.0, least - alpha))
+
+
+def least_squares(scores, target):
+    """LSGAN: the mean squared distance of a discriminator's scores from `target`.
+
+    Mao et al., "Least squares generative adversarial networks", ICCV 2017 (arXiv:1611.04076).
+    """
+    return ops.mean(ops.square(scores - target))
+
+
+def relativistic_least_squares(scores, others, sign: float):
+    """Relativistic-average LSGAN: `scores` should lie `sign` above the mean of `others`.
+
+    Jolicoeur-Martineau, "The relativistic discriminator", ICLR 2019 (arXiv:1807.00734).
+    """
+    return ops.mean(ops.square(scores - ops.mean(others) - sign))
+
+
+def cosine_distance(features, others):
+    """1 - cosine between rows, averaged: (N, D) against (N, D) or (1, D)."""
+    dot = ops.sum(features * others, axis=-1)
+    norms = ops.sqrt(ops.sum(features**2, axis=-1) * ops.sum(others**2, axis=-1) + 1e-12)
+    return ops.mean(1 - dot / norms)

@@ -1,0 +1,141 @@
+"""What the report page shows and no notebook has drawn yet: loss curves, contact sheets, clips that a browser plays."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from faceswap_lab import files
+from faceswap_lab.errors import LabError
+
+NOT_LOSSES = ("step", "epoch", "seconds", "minutes", "learning_rate")
+GREY = "#8a8f96"  # readable on white and on black, since the page has both
+LONGEST = 120  # seconds of a clip that the page shows, when it must be encoded again
+
+
+def loss_picture(history: Path, picture: Path) -> bool:
+    """Draws a model's history.csv.
+
+    Args:
+        history: CSV with a column `step` and one column a loss; those named val_... are dashed.
+        picture: the PNG to write, on no background.
+
+    Returns:
+        False when there is nothing to draw.
+    """
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    try:
+        table = pd.read_csv(history).select_dtypes("number").dropna(axis="columns", how="all")
+    except (OSError, ValueError):  # missing, empty or not a table
+        return False
+    losses = [name for name in table.columns if name not in NOT_LOSSES]
+    if "step" not in table or not losses:
+        return False
+    whole = [name for name in losses if name in ("loss", "val_loss")]
+    terms = [name for name in losses if name not in whole]
+    groups = [group for group in (whole, terms) if group]
+    figure = Figure(figsize=(5.6 * len(groups), 3.4), dpi=130, layout="constrained")
+    for axes, group in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups, strict=True):
+        for index, name in enumerate(group):
+            style = {"linestyle": "--"} if name.startswith("val_") else {}
+            marker = {"marker": "o"} if len(table) == 1 else {}
+            axes.plot(table["step"], table[name], color=f"C{index % 10}", label=name, linewidth=1.6, **style, **marker)
+        values = table[group].to_numpy(dtype=float)
+        values = values[np.isfinite(values)]
+        if len(values) and values.min() > 0 and values.max() > 20 * values.min():
+            axes.set_yscale("log")
+        axes.set_xlabel("step", color=GREY)
+        axes.tick_params(colors=GREY, which="both")
+        axes.grid(color=GREY, alpha=0.25)
+        axes.patch.set_alpha(0)
+        for side, spine in axes.spines.items():
+            spine.set_visible(side in ("left", "bottom"))
+            spine.set_color(GREY)
+        axes.legend(frameon=False, labelcolor=GREY, fontsize=8, ncols=1 + (len(group) > 6))
+    with files.atomic_path(picture) as temporary:
+        figure.savefig(temporary, transparent=True)
+    return True
+
+
+def contact_sheet(folder: Path, picture: Path, columns: int = 12, cell: int = 96, limit: int = 48) -> bool:
+    """Lays out pictures of a folder, spread evenly, as one picture.
+
+    Args:
+        folder: of PNG or JPEG pictures, square ones.
+        picture: the PNG to write.
+        columns: pictures a row.
+        cell: side of each, in pixels.
+        limit: the most pictures.
+
+    Returns:
+        False when the folder holds none.
+    """
+    import cv2
+
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    chosen = [found[index] for index in np.unique(np.linspace(0, len(found) - 1, min(limit, len(found))).astype(int))]
+    cells = [cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) for path in chosen]
+    cells = [cv2.resize(image, (cell, cell), interpolation=cv2.INTER_AREA) for image in cells if image is not None]
+    if not cells:
+        return False
+    blank = np.zeros((cell, cell, 3), np.uint8)
+    cells += [blank] * (-len(cells) % min(columns, len(cells)))
+    wide = min(columns, len(cells))
+    sheet = np.concatenate([np.concatenate(cells[i : i + wide], axis=1) for i in range(0, len(cells), wide)])
+    with files.atomic_path(picture) as temporary:
+        cv2.imwrite(str(temporary), sheet)
+    return True
+
+
+def ffmpeg_program() -> str:
+    """The path of the ffmpeg that imageio-ffmpeg brings."""
+    import imageio_ffmpeg
+
+    return imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def playable_clip(clip: Path, copy: Path) -> bool:
+    """Puts a clip beside the page in a form that a browser plays: a copy if it is one, else encoded again.
+
+    Args:
+        clip: a video file.
+        copy: the .mp4 to write; left alone when it is newer than `clip`.
+
+    Returns:
+        False when there is no such clip, it is a folder of pictures, or ffmpeg cannot read it.
+    """
+    if not clip.is_file():
+        return False
+    if copy.exists() and copy.stat().st_mtime >= clip.stat().st_mtime:
+        return True
+    ffmpeg = ffmpeg_program()
+    clip = clip.absolute()  # begins with a slash, so that ffmpeg takes no name for an option or a protocol
+    facts = subprocess.run([ffmpeg, "-hide_banner", "-i", str(clip)], capture_output=True, check=False).stderr.decode(
+        errors="replace"
+    )
+    with files.atomic_path(copy) as temporary:
+        if clip.suffix.lower() in (".mp4", ".m4v") and "Video: h264" in facts and "yuv420p" in facts:
+            shutil.copyfile(clip, temporary)
+            return True
+        command = [ffmpeg, "-loglevel", "error", "-y", "-i", str(clip), "-t", str(LONGEST), "-c:v", "libx264"]
+        command += ["-crf", "20", "-pix_fmt", "yuv420p", "-vf", "scale=-2:'2*trunc(min(720,ih)/2)'", "-c:a", "aac"]
+        if subprocess.run([*command, str(temporary.absolute())], capture_output=True, check=False).returncode:
+            temporary.touch()  # something to rename, removed below
+    if copy.stat().st_size == 0:
+        copy.unlink()
+        return False
+    return True
+
+
+def read_json_or_empty(path: Path) -> dict:
+    """A JSON object, or {} when the file is missing or holds something else: the report shows what there is."""
+    try:
+        value = files.read_json(path)
+    except LabError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,112 @@
+"""The scores as a table on the page and as lines in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faceswap_lab.report.markup import missing, section, text, title
+from faceswap_lab.report.pictures import read_json_or_empty
+
+MEASURES = {  # key in scores.json: heading, sentence, is higher better
+    "swap_gain": (
+        "swap gain",
+        "How much of the way from the untouched target (0) to the true swap (1), judged by local contrast: "
+        "neither a tint nor a blur earns anything here.",
+        True,
+    ),
+    "identity_gain": (
+        "identity gain",
+        "The same way, judged by the features of a face recognition network that took no part in training.",
+        True,
+    ),
+    "pixel_gain": (
+        "pixel gain",
+        "The same way in plain colours. A tint alone earns much of it, so it is never read alone.",
+        True,
+    ),
+    "nearer_to_source": (
+        "nearer to B",
+        "Share of the frames that the recognition network finds nearer to B than to A.",
+        True,
+    ),
+    "landmark_error": (
+        "landmark error",
+        "How far eyes, nose and mouth lie from where the true swap has them, "
+        "as a share of the distance between the eyes.",
+        False,
+    ),
+}
+GAINS = ("swap_gain", "identity_gain", "pixel_gain")
+BASELINES = {
+    "unchanged": "the target as it was",
+    "tint": "the target, tinted with the truth's mean and deviation",
+    "average_face": "the source's average face",
+}
+
+
+def best_model(scores: dict) -> str | None:
+    """The best model's name: the one that scores.json names, else the highest swap gain plus identity gain."""
+    models = {name: values for name, values, kind in score_rows(scores) if kind == "model"}
+    if scores.get("best") in models:
+        return scores["best"]
+    worth = {name: (v.get("swap_gain") or 0.0) + (v.get("identity_gain") or 0.0) for name, v in models.items()}
+    return max(worth, key=worth.get) if worth else None
+
+
+def score_rows(scores: dict) -> list[tuple[str, dict, str]]:
+    """All rows of scores.json: name, values, and "model" or "baseline"."""
+    rows = []
+    for group, kind in (("models", "model"), ("baselines", "baseline")):
+        entries = scores.get(group)
+        if isinstance(entries, dict):
+            rows += [(name, values, kind) for name, values in entries.items() if isinstance(values, dict)]
+    return rows
+
+
+def summary(run_folder: str | Path) -> str:
+    """The gains as lines of text, models first, the best one marked with a star; "" when there are none."""
+    scores = read_json_or_empty(Path(run_folder) / "scores.json")
+    rows = [("", *GAINS)]
+    for name, values, kind in score_rows(scores):
+        star = "* " if name == best_model(scores) and kind == "model" else "  "
+        rows.append((star + name, *("-" if values.get(key) is None else f"{values[key]:.2f}" for key in GAINS)))
+    if len(rows) == 1:
+        return ""
+    first = max(len(row[0]) for row in rows)
+    return "\n".join(f"{name:<{first}}" + "".join(f"  {cell:>13}" for cell in cells) for name, *cells in rows)
+
+
+def number(key: str, value: float) -> str:
+    """A measure as people read it: shares in per cent, gains with two decimals."""
+    if key == "nearer_to_source":
+        return f"{100 * value:.0f} %"
+    return f"{100 * value:.1f} %" if key == "landmark_error" else f"{value:.2f}"
+
+
+def score_section(scores: dict) -> str:
+    """The table: models, then baselines, the best model marked; a sentence a measure below it."""
+    rows = score_rows(scores)
+    if not rows:
+        return section("Scores", "How good is the swap?", missing("The table of scores", "05"))
+    keys = [key for key in MEASURES if any(values.get(key) is not None for _, values, _ in rows)]
+    heads = "".join(f"<th>{text(MEASURES[key][0])}</th>" for key in keys)
+    lines = []
+    for name, values, kind in rows:
+        mark = "best" if kind == "model" and name == best_model(scores) else kind
+        label = BASELINES.get(name, title(name)) if kind == "baseline" else title(name)
+        cells = "".join(_cell(key, values.get(key)) for key in keys)
+        lines.append(f"<tr class='{mark}'><td>{text(label)}</td>{cells}</tr>")
+    table = f"<div class='scroll'><table><tr><th></th>{heads}</tr>{''.join(lines)}</table></div>"
+    words = "".join(f"<dt>{text(MEASURES[key][0])}</dt><dd>{text(MEASURES[key][1])}</dd>" for key in keys)
+    notes = "".join(f"<p class='soft'>{text(note)}</p>" for note in scores.get("notes", []))
+    above = "Models first; below them, in grey, the baselines, which need no model. A gain of 1 is the true swap."
+    return section("Scores", above, f"{table}{notes}<dl>{words}</dl>")
+
+
+def _cell(key: str, value: float | None) -> str:
+    if value is None:
+        return "<td class='number soft'>–</td>"
+    higher_is_better = MEASURES[key][2]
+    width = 100 * min(value, 1) if higher_is_better else 0
+    bar = f"<div class='bar' style='width:{width:.0f}%'></div>" if width > 0 else ""
+    return f"<td class='number{' negative' if value < 0 else ''}'>{number(key, value)}{bar}</td>"

@@ -1,0 +1,243 @@
+"""The first cell of every notebook: `run = setup(preset, seed)` says where we are and what the lab works with."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceswap_lab import __version__, files, samples
+from faceswap_lab.errors import LabError
+from faceswap_lab.machine import cpu_cores, devices, place, quiet, table, versions
+from faceswap_lab.presets import Preset
+from faceswap_lab.presets import preset as find_preset
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # counts only when set before TensorFlow is imported
+
+ROOT = samples.ROOT  # the lab's own folder: notebooks/, data/, runs/
+ROLES = ("A", "B", "target")
+
+GPU_MENUS = {
+    "Colab": "Menu Runtime > Change runtime type > T4 GPU, then run the notebook from its top.",
+    "Kaggle": "In the panel on the right: Session options > Accelerator > GPU T4 x2.",
+    "this machine": "Nothing is wrong; a GPU (or Colab) would allow preset='class'.",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the course: its settings, its clips, and where every product lies. A = target person, B = source.
+
+    Args:
+        out: the run's folder.
+        preset: how much of everything.
+        seed: of every random draw.
+        clips: the files that it works on.
+    """
+
+    out: Path
+    preset: Preset
+    seed: int
+    clips: samples.Clips
+
+    def clip(self, role: str) -> Path:
+        """The clip behind a role.
+
+        Args:
+            role: "target" (the clip that is changed), "A" (the target person's training clip; the target clip itself
+                when there is no other), "B" (the source person's clip) or "truth" (the true swap of the target clip).
+
+        Raises:
+            LabError: for an unknown role, or when the run has no truth.
+        """
+        clips = self.clips
+        found = {"target": clips.target, "A": clips.target_training or clips.target, "B": clips.source}
+        found["truth"] = clips.truth
+        if role not in found:
+            raise LabError(f"role {role!r}: there is none of that name. Choose one of {', '.join(found)}.")
+        if found[role] is None:
+            raise LabError(
+                f"{self.out}: these clips have no true swap to compare with; only rendered actors have one. Give a "
+                "clip of it with --truth, or leave the scores against the truth out."
+            )
+        return found[role]
+
+    def frames(self, role: str) -> Path:
+        """The folder of a clip's frames, frames/<role>."""
+        return files.make_folder(self.out / "frames" / _known(role))
+
+    def faces(self, role: str) -> Path:
+        """The folder of a clip's face set, faces/<role>."""
+        return files.make_folder(self.out / "faces" / _known(role))
+
+    def models(self, name: str) -> Path:
+        """The folder of a model, models/<name>."""
+        return files.make_folder(self.out / "models" / name)
+
+    def previews(self, name: str) -> Path:
+        """The folder of a model's previews, models/<name>/previews."""
+        return files.make_folder(self.out / "models" / name / "previews")
+
+    def pictures(self) -> Path:
+        """The folder of pictures for the report."""
+        return files.make_folder(self.out / "pictures")
+
+    def swap(self, model: str, blend: str) -> Path:
+        """The file of a swapped clip, swap/<model>_<blend>.mp4."""
+        return files.make_folder(self.out / "swap") / f"{model}_{blend}.mp4"
+
+    def _marker(self, stage: str) -> Path:
+        return self.out / "stages" / f"{stage}.json"
+
+    def is_done(self, stage: str, **key) -> bool:
+        """True when `stage` was marked done with the same `key` (values as JSON keeps them)."""
+        marker = read_marker(self._marker(stage))
+        return marker.get("done", False) and marker.get("key") == key
+
+    def mark_done(self, stage: str, **key) -> None:
+        """Marks `stage` done; `key` holds what its product depends on."""
+        files.write_json(self._marker(stage), {"done": True, "key": key})
+
+    def finish(self, notebook: str, made: str) -> None:
+        """Says in one line what a notebook made; the progress line and the report show it.
+
+        Args:
+            notebook: the notebook's name, such as "03_autoencoder".
+            made: for example "180 faces of A, 176 of B".
+        """
+        path = self._marker(notebook)
+        files.write_json(path, {**read_marker(path), "made": made})
+        print(f"{notebook}: {made}")
+
+
+def read_marker(path: Path) -> dict:
+    """A stage's marker; {} where there is none or it cannot be read, so that the stage is simply done again."""
+    try:
+        return dict(files.read_json(path))
+    except (LabError, TypeError, ValueError):
+        return {}
+
+
+def _known(role: str) -> str:
+    if role not in ROLES:
+        raise LabError(f"role {role!r}: there is none of that name. Choose one of {', '.join(ROLES)}.")
+    return role
+
+
+def resolve_out(out: str | os.PathLike) -> Path:
+    """A run's folder; a relative one lies in the lab's folder, wherever the notebook was opened from."""
+    out = Path(out).expanduser()
+    return out if out.is_absolute() else ROOT / out
+
+
+def prepare(
+    preset: str | Preset = "quick",
+    seed: int = 0,
+    out: str | os.PathLike = "runs/sample",
+    source: str | os.PathLike = "",
+    target: str | os.PathLike = "",
+    target_training: str | os.PathLike = "",
+    truth: str | os.PathLike = "",
+) -> Run:
+    """The quick half of `setup`: settles preset, clips and folder, writes run.json, and loads no Keras.
+
+    Args and Raises: as `setup`.
+    """
+    chosen = find_preset(preset)
+    folder = resolve_out(out)
+    clips = _settle_clips(folder, source, target, target_training, truth)
+    files.make_folder(folder)
+    known = read_marker(folder / "run.json")
+    facts = {"preset": chosen.name, "seed": seed, "clips": clips.as_json(), "versions": versions(), "place": place()}
+    files.write_json(folder / "run.json", {**known, **facts, "time": time.strftime("%Y-%m-%d %H:%M")})
+    return Run(folder, chosen, seed, clips)
+
+
+def setup(
+    preset: str | Preset = "quick",
+    seed: int = 0,
+    out: str | os.PathLike = "runs/sample",
+    source: str | os.PathLike = "",
+    target: str | os.PathLike = "",
+    target_training: str | os.PathLike = "",
+    truth: str | os.PathLike = "",
+) -> Run:
+    """Sets seeds, device and folders, and prints one small table; without a GPU it warns, and goes on.
+
+    Args:
+        preset: "quick", "class", "full", or a `Preset` of your own.
+        seed: of Python, numpy and Keras.
+        out: the run's folder; relative paths start at the lab's folder.
+        source: B's clip, whose face is put in; empty: what this run has already, else the sample's.
+        target: A's clip, whose video is changed; empty likewise.
+        target_training: more pictures of A to learn from; optional.
+        truth: the true swap of the target clip, to score against; optional.
+
+    Returns:
+        The `Run`; its clips are written to run.json, so that they need to be given once only.
+
+    Raises:
+        LabError: for an unknown preset, a clip that is missing, a folder that cannot be written or that holds
+            a run of other clips.
+    """
+    run = prepare(preset, seed, out, source, target, target_training, truth)
+
+    with quiet():
+        import keras  # after the checks: loading it takes seconds
+
+        keras.utils.set_random_seed(seed)
+        accelerators = devices()
+    device = ", ".join(accelerators) or f"CPU, {cpu_cores()} cores"
+    files.write_json(run.out / "run.json", {**files.read_json(run.out / "run.json"), "device": device})
+    print(table(_facts(run, device)))
+    if not accelerators:
+        print(f"\nNo GPU: preset {run.preset.name!r} {_patience(run.preset)} {GPU_MENUS[place()]}")
+    return run
+
+
+def _settle_clips(folder: Path, source, target, target_training, truth) -> samples.Clips:
+    kept = read_marker(folder / "run.json").get("clips")
+    if kept is None:
+        return samples.find_clips(source, target, target_training, truth)
+    kept = samples.Clips.from_json(kept)
+    given = samples.Clips(
+        *(
+            samples.existing_clip(value) if str(value) else old
+            for value, old in zip(
+                (source, target, target_training, truth),
+                (kept.source, kept.target, kept.target_training, kept.truth),
+                strict=True,
+            )
+        )
+    )
+    if given != kept:
+        raise LabError(
+            f"{folder}: this folder holds a run of other clips ({kept.target.name} with the face of "
+            f"{kept.source.name}). Choose another out=... (--out or --name), or delete that folder."
+        )
+    for path in (kept.source, kept.target, kept.target_training, kept.truth):
+        if path is not None:
+            samples.existing_clip(path)
+    return kept
+
+
+def _facts(run: Run, device: str) -> list[tuple[str, str]]:
+    found = versions()
+    clips = run.clips
+    swapped = f"{clips.source.name} (B) onto {clips.target.name} (A)"
+    return [
+        ("lab", f"{__version__} on {place()}, Python {found['Python']}"),
+        ("keras", f"{found['keras']} on TensorFlow {found['tensorflow']}, numpy {found['numpy']}"),
+        ("device", device),
+        ("preset", f"{run.preset.name}: {run.preset.summary}"),
+        ("seed", str(run.seed)),
+        ("face of", swapped + ("" if clips.truth is None else ", true swap known")),
+        ("folder", str(run.out)),
+    ]
+
+
+def _patience(chosen: Preset) -> str:
+    if chosen.name == "quick":
+        return "is made for that."
+    return "will take many hours here; preset='quick' is made for two CPU cores."

@@ -1,0 +1,162 @@
+"""The report page: whole, in parts, and with damaged parts."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import cv2
+import numpy as np
+import pytest
+
+from faceswap_lab import files, report, samples
+from faceswap_lab.errors import LabError
+from faceswap_lab.report import pictures, scores
+
+SCORES = {
+    "models": {
+        "autoencoder": {"swap_gain": 0.31, "identity_gain": 0.42, "pixel_gain": 0.66, "nearer_to_source": 0.93},
+        "faceswap_gan": {"swap_gain": -0.05, "identity_gain": 0.1, "pixel_gain": 0.4, "landmark_error": 0.041},
+    },
+    "baselines": {"unchanged": {"swap_gain": 0.0, "identity_gain": 0.0, "pixel_gain": 0.0}, "tint": {"swap_gain": -0.03}},
+}
+
+
+def write_picture(path: Path, seed: int = 0, size: int = 64) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = np.random.default_rng(seed).integers(0, 255, (size, size, 3), dtype=np.uint8)
+    path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A whole run's folder, with names that need escaping."""
+    folder = tmp_path / "Läufe & mehr #1" / "a run"
+    clip = tmp_path / "clip.mp4"
+    command = [pictures.ffmpeg_program(), "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=size=64x48:rate=5:duration=1"]
+    pictures.subprocess.run([*command, "-pix_fmt", "yuv420p", str(clip)], check=True)
+    files.write_json(folder / "run.json", {"preset": "quick", "seed": 3, "clips": {"target": str(clip), "source": str(clip)}})
+    for role in ("A", "B", "target"):
+        for index in range(3):
+            write_picture(folder / "faces" / role / "faces" / f"00000{index}_0.png", index)
+    for model in ("autoencoder",):
+        files.write_text(folder / "models" / model / "history.csv", "step,loss,mask,seconds\n25,0.5,0.1,1\n50,0.01,0.2,2\n")
+        for step in (2, 10, 100):
+            write_picture(folder / "models" / model / "previews" / f"step_{step:06d}.png", step)
+    (folder / "swap").mkdir()
+    for name in ("swap.mp4", "swap/autoencoder_mask.mp4", "swap/autoencoder_direct.mp4", "swap/other.mp4"):
+        shutil.copy(clip, folder / name)
+    write_picture(folder / "pictures" / "strip_frames.png")
+    write_picture(folder / "pictures" / "blends.png")
+    write_picture(folder / "pictures" / "the_pyramid.png")
+    files.write_text(folder / "pictures" / "the_pyramid.txt", "Nine <scales> of one frame")
+    files.write_json(folder / "stages" / "03_autoencoder.json", {"done": True, "minutes": 3.25, "made": "300 steps"})
+    files.write_json(folder / "scores.json", SCORES)
+    return folder
+
+
+class Links(HTMLParser):
+    """Collects what a page refers to, and checks that its tags close in order."""
+
+    VOID = ("meta", "img", "input", "br")
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.open = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.found += [value for name, value in attributes if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def read_page(page: Path) -> tuple[str, list[str]]:
+    content = page.read_text(encoding="utf-8")
+    links = Links()
+    links.feed(content)
+    assert links.open == []
+    return content, links.found
+
+
+def test_whole_run(run):
+    page = report.write_report(run)
+    content, links = read_page(page)
+    assert page == run / "index.html"
+    assert len(links) > 20
+    for link in links:
+        assert not re.match(r"[a-z]+:|/", link), "nothing outside the folder"
+        assert (run / unquote(link)).is_file()
+    assert "is not there yet" not in content
+    assert "Nine &lt;scales&gt; of one frame" in content
+    assert "Synthetic." in content
+    assert "mask overlay" in content
+    assert re.search(r"<tr class='best'><td>autoencoder</td>", content)
+    assert "3.2" in content and "300 steps" in content
+    steps = re.findall(r"step_(\d{6})", content.split("data-pictures=")[1].split(">")[0])
+    assert steps == ["000002", "000010", "000100"]
+
+
+def test_empty_run_names_the_notebooks(tmp_path):
+    content, _ = read_page(report.write_report(tmp_path))
+    for notebook in ("02", "03", "05"):
+        assert f"notebook {notebook} makes it" in content
+
+
+@pytest.mark.parametrize("part", ["faces", "models", "swap", "pictures", "stages", "scores.json", "run.json", "swap.mp4"])
+def test_any_part_may_be_missing(run, part):
+    path = run / part
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    read_page(report.write_report(run))
+
+
+def test_damaged_parts(run):
+    files.write_text(run / "scores.json", "{half")
+    files.write_text(run / "models" / "autoencoder" / "history.csv", "")
+    files.write_text(run / "stages" / "03_autoencoder.json", "[]")
+    (run / "faces" / "A" / "faces" / "000001_0.png").write_bytes(b"no picture")
+    content, _ = read_page(report.write_report(run))
+    assert "The table of scores is not there yet" in content
+
+
+def test_no_such_run(tmp_path):
+    with pytest.raises(LabError, match="no such run"):
+        report.write_report(tmp_path / "none")
+
+
+def test_summary(run):
+    lines = report.summary(run).splitlines()
+    assert lines[1].startswith("* autoencoder") and "0.31" in lines[1]
+    assert lines[-1].startswith("  tint") and lines[-1].count("-") == 3  # one minus sign, two gaps
+    (run / "scores.json").unlink()
+    assert report.summary(run) == ""
+
+
+def test_best_model():
+    assert scores.best_model(SCORES) == "autoencoder"
+    assert scores.best_model({**SCORES, "best": "faceswap_gan"}) == "faceswap_gan"
+    assert scores.best_model({}) is None
+
+
+def test_playable_clip(tmp_path):
+    clip, copy = tmp_path / "-odd %d: ü.mkv", tmp_path / "copy.mp4"
+    ffmpeg = pictures.ffmpeg_program()
+    make = [ffmpeg, "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=size=63x47:rate=5:duration=1", "-c:v", "ffv1"]
+    pictures.subprocess.run([*make, str(clip)], check=True)
+    assert pictures.playable_clip(clip, copy)
+    facts = pictures.subprocess.run([ffmpeg, "-i", str(copy)], capture_output=True, text=True, check=False).stderr
+    assert "h264" in facts and "yuv420p" in facts
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    assert not pictures.playable_clip(bad, tmp_path / "bad_copy.mp4")
+    assert not pictures.playable_clip(tmp_path, tmp_path / "folder.mp4")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([clip.name, "bad.mp4", "copy.mp4"])
+
+
+def test_sample_clip_is_found_from_a_relative_path(run):
+    files.write_json(run / "run.json", {"clips": {"target": "data/actors/target.mp4"}})
+    report.write_report(run)
+    assert (run / "report" / "target.mp4").exists() == (samples.ROOT / "data/actors/target.mp4").exists()
