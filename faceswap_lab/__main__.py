@@ -68,7 +68,7 @@ def run_command(options: argparse.Namespace) -> int:
         course.run_course(run, chosen, settings)
     finally:
         page = report.write_report(run.out)
-    print(report.summary(run.out))
+    print("\n" + report.summary(run.out))
     print(f"Open {page}")
     return 0
 
@@ -142,8 +142,9 @@ def _weights(problems: list[str]) -> list[tuple[str, str]]:
 
     rows = []
     for entry in weights.report():
-        rows.append((f"weights of {entry['name']}", entry["state"]))
-        if not entry["ok"]:
+        good = entry["state"] == "ok"
+        rows.append((f"weights {entry['name']}", f"ok, from {entry['package']}" if good else "missing or damaged"))
+        if not good:
             problems.append(entry["state"])
     return rows
 

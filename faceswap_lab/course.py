@@ -195,6 +195,7 @@ def execute(path: Path, executed: Path, parameters: dict[str, object]) -> None:
                 cwd=str(path.parent),
                 progress_bar=False,
                 log_output=False,
+                extra_arguments=["--log-level=50"],  # the kernel's own remarks do not belong between our lines
             )
     except papermill.PapermillExecutionError as error:
         if error.ename == "LabError":

@@ -115,7 +115,7 @@ def read_marker(path: Path) -> dict:
     """A stage's marker; {} where there is none or it cannot be read, so that the stage is simply done again."""
     try:
         return dict(files.read_json(path))
-    except (LabError, TypeError, ValueError):
+    except (LabError, OSError, TypeError, ValueError):
         return {}
 
 

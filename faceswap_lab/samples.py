@@ -66,6 +66,8 @@ def sample_clips(manifest: str | os.PathLike = MANIFEST) -> dict[str, Path]:
         LabError: when the manifest or a clip that it names is missing.
     """
     manifest = Path(manifest)
+    if not manifest.exists():
+        raise LabError(f"{manifest}: the sample clips are missing. Fetch the lab again, or give --source and --target.")
     try:
         found = {entry["id"]: manifest.parent / entry["file"] for entry in files.read_json(manifest)["clips"]}
     except (KeyError, TypeError) as error:

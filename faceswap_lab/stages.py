@@ -64,14 +64,17 @@ def training_faces(run: Run, person: str) -> list:
         person: "A" (the target clip's faces, and those of the training clip where there is one) or "B".
 
     Returns:
-        A list of one or two `FaceSet`s.
+        A list of one or two `FaceSet`s, of the main person of each clip where several are seen.
     """
     if person not in ("A", "B"):
         raise LabError(f"person {person!r}: there is none of that name. Choose A or B.")
-    if person == "B":
-        return [ensure_faces(run, "B")]
-    roles = ("target", "A") if run.clips.target_training else ("target",)
-    return [ensure_faces(run, role) for role in roles]
+    roles = ("B",) if person == "B" else ("target", "A") if run.clips.target_training else ("target",)
+    return [_main_person(ensure_faces(run, role)) for role in roles]
+
+
+def _main_person(faces):
+    main = faces.table["person"] == 0
+    return faces if main.all() else faces.subset(main)
 
 
 def training_images(

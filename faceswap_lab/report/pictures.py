@@ -39,8 +39,8 @@ def loss_picture(history: Path, picture: Path) -> bool:
     whole = [name for name in losses if name in ("loss", "val_loss")]
     terms = [name for name in losses if name not in whole]
     groups = [group for group in (whole, terms) if group]
-    figure = Figure(figsize=(5.6 * len(groups), 3.4), dpi=130, layout="constrained")
-    for axes, group in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups, strict=True):
+    figure = Figure(figsize=(6.2, 3.1 * len(groups)), dpi=130, layout="constrained")
+    for axes, group in zip(figure.subplots(len(groups), 1, squeeze=False, sharex=True)[:, 0], groups, strict=True):
         for index, name in enumerate(group):
             style = {"linestyle": "--"} if name.startswith("val_") else {}
             marker = {"marker": "o"} if len(table) == 1 else {}
@@ -49,7 +49,6 @@ def loss_picture(history: Path, picture: Path) -> bool:
         values = values[np.isfinite(values)]
         if len(values) and values.min() > 0 and values.max() > 20 * values.min():
             axes.set_yscale("log")
-        axes.set_xlabel("step", color=GREY)
         axes.tick_params(colors=GREY, which="both")
         axes.grid(color=GREY, alpha=0.25)
         axes.patch.set_alpha(0)
@@ -57,6 +56,7 @@ def loss_picture(history: Path, picture: Path) -> bool:
             spine.set_visible(side in ("left", "bottom"))
             spine.set_color(GREY)
         axes.legend(frameon=False, labelcolor=GREY, fontsize=8, ncols=1 + (len(group) > 6))
+    figure.axes[-1].set_xlabel("step", color=GREY)
     with files.atomic_path(picture) as temporary:
         figure.savefig(temporary, transparent=True)
     return True
@@ -136,6 +136,6 @@ def read_json_or_empty(path: Path) -> dict:
     """A JSON object, or {} when the file is missing or holds something else: the report shows what there is."""
     try:
         value = files.read_json(path)
-    except LabError:
+    except (LabError, OSError):
         return {}
     return value if isinstance(value, dict) else {}

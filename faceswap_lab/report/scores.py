@@ -108,5 +108,5 @@ def _cell(key: str, value: float | None) -> str:
         return "<td class='number soft'>–</td>"
     higher_is_better = MEASURES[key][2]
     width = 100 * min(value, 1) if higher_is_better else 0
-    bar = f"<div class='bar' style='width:{width:.0f}%'></div>" if width > 0 else ""
+    bar = f"<div class='meter'><div class='bar' style='width:{width:.0f}%'></div></div>" if width > 0 else ""
     return f"<td class='number{' negative' if value < 0 else ''}'>{number(key, value)}{bar}</td>"

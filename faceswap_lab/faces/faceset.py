@@ -1,0 +1,153 @@
+"""A face set: a folder of aligned faces with a table, which a student cleans by deleting pictures.
+
+    faces/000123_0.png   (256, 256, 3) aligned face of frame 123, person 0 of that frame
+    masks/000123_0.png   (256, 256, 3) its masks: red = face, green = eyes, blue = mouth
+    landmarks/000123_0.npy   (620, 3) float32: mesh, eye contours and irises in frame pixels, with depth
+    faces.csv            one row a face
+    extraction.json      what was asked for, and how far it got
+
+A row counts as long as its picture exists. Extraction never makes a deleted picture again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from faceswap_lab import files
+from faceswap_lab.errors import LabError
+from faceswap_lab.faces.landmarks import Landmarks
+
+FACE_SIZE = 256
+MASKS = ("face", "eyes", "mouth")  # the channels of a mask picture
+TABLE, SETTINGS = "faces.csv", "extraction.json"
+POINT_COLUMNS = [f"p{i}{axis}" for i in range(5) for axis in "xy"]
+MATRIX_COLUMNS = [f"m{row}{column}" for row in range(2) for column in range(3)]
+BOX_COLUMNS = ["x0", "y0", "x1", "y1"]
+COLUMNS = [
+    "face", "source", "frame", "time", "person", *BOX_COLUMNS, "score", *POINT_COLUMNS, "points_from",
+    *MATRIX_COLUMNS, "yaw", "pitch", "roll", "sharpness", "frame_width", "frame_height",
+]  # fmt: skip
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """An (H, W, 3) uint8 RGB picture.
+
+    Raises:
+        LabError: when the file is missing or damaged.
+    """
+    data = np.fromfile(path, np.uint8) if Path(path).exists() else np.zeros(0, np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None  # imread cannot open every non-ASCII path
+    if picture is None:
+        raise LabError(f"{path}: this picture cannot be read. Delete it (the face is then left out) or extract again.")
+    return np.ascontiguousarray(picture[..., ::-1])
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Writes (H, W, 3) uint8 RGB in one step, in the format of the suffix."""
+    done, data = cv2.imencode(Path(path).suffix, np.ascontiguousarray(picture[..., ::-1]))
+    if not done:
+        raise LabError(f"{path}: no picture could be made of shape {picture.shape}.")
+    with files.atomic_path(path) as temporary:
+        temporary.write_bytes(data.tobytes())
+
+
+class FaceSet:
+    """The faces of a folder, without those whose picture was deleted.
+
+    Args:
+        folder: made by `extract_faces`.
+
+    Raises:
+        LabError: when there is no face set, or its table is damaged.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        path = self.folder / TABLE
+        if not path.exists():
+            raise LabError(f"{self.folder}: no face set lies here ({TABLE} is missing). Extract the faces first (notebook 02).")
+        try:
+            table = pd.read_csv(path, dtype={"face": str, "source": str})
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
+            raise LabError(f"{path}: this table is damaged ({error}). Delete it and extract the faces again.") from error
+        missing = [column for column in COLUMNS if column not in table]
+        if missing:
+            raise LabError(f"{path}: the columns {', '.join(missing[:4])} are missing. Delete it and extract the faces again.")
+        there = {entry.name for entry in (self.folder / "faces").glob("*.png")}
+        self.table = table[table["face"].isin(there)].sort_values(["source", "frame", "person"]).reset_index(drop=True)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        return f"FaceSet({str(self.folder)!r}: {len(self)} faces from {self.table['source'].nunique()} clips)"
+
+    def subset(self, rows) -> FaceSet:
+        """The same set with some rows only: indices or a boolean mask over `table`."""
+        other = object.__new__(FaceSet)
+        other.folder = self.folder
+        rows = np.asarray(rows)
+        other.table = (self.table[rows] if rows.dtype == bool else self.table.iloc[rows]).reset_index(drop=True)
+        return other
+
+    def _load(self, kind: str, size: int) -> np.ndarray:
+        pictures = np.empty((len(self), size, size, 3), np.uint8)
+        for index, name in enumerate(self.table["face"]):
+            picture = read_picture(self.folder / kind / name)
+            if picture.shape[0] != size:
+                shrinking = size < picture.shape[0]
+                picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+            pictures[index] = picture
+        return pictures
+
+    def images(self, size: int = FACE_SIZE) -> np.ndarray:
+        """All faces: (N, size, size, 3) uint8 RGB.
+
+        Raises:
+            LabError: naming a picture that cannot be read.
+        """
+        return self._load("faces", size)
+
+    def masks(self, size: int = FACE_SIZE, kind: str | None = None) -> np.ndarray:
+        """The masks, 255 inside: (N, size, size) uint8 for one kind of `MASKS`, (N, size, size, 3) uint8 for all."""
+        if kind is not None and kind not in MASKS:
+            raise LabError(f"mask {kind!r}: choose one of {', '.join(MASKS)}.")
+        found = self._load("masks", size)
+        return found if kind is None else found[..., MASKS.index(kind)]
+
+    def matrix(self, row: int) -> np.ndarray:
+        """(2, 3) float64: frame pixels to pixels of the 256-px aligned face."""
+        return self.table.loc[row, MATRIX_COLUMNS].to_numpy(np.float64).reshape(2, 3)
+
+    def points(self, row: int) -> np.ndarray:
+        """(5, 2) float64: the five points in frame pixels."""
+        return self.table.loc[row, POINT_COLUMNS].to_numpy(np.float64).reshape(5, 2)
+
+    def landmarks(self, row: int) -> Landmarks | None:
+        """The dense landmarks in frame pixels, or None where the mesh found no face."""
+        path = self.folder / "landmarks" / f"{Path(self.table.loc[row, 'face']).stem}.npy"
+        if not path.exists():
+            return None
+        try:
+            return Landmarks.from_array(np.load(path, allow_pickle=False))
+        except (ValueError, EOFError, OSError) as error:
+            raise LabError(f"{path}: these landmarks cannot be read ({error}). Delete the file and its face, or extract again.") from error
+
+    def contact_sheet(self, columns: int = 12, cell: int = 96, limit: int = 96) -> np.ndarray:
+        """Evenly spread faces in rows: (rows * cell, columns * cell, 3) uint8 RGB, white where there are none left.
+
+        Raises:
+            LabError: when the set is empty.
+        """
+        if not len(self):
+            raise LabError(f"{self.folder}: this face set is empty, there is nothing to show. Extract the faces again.")
+        chosen = np.unique(np.linspace(0, len(self) - 1, min(limit, len(self))).round().astype(int))
+        pictures = self.subset(chosen).images(cell)
+        rows = -(-len(pictures) // columns)
+        sheet = np.full((rows * columns, cell, cell, 3), 255, np.uint8)
+        sheet[: len(pictures)] = pictures
+        return sheet.reshape(rows, columns, cell, cell, 3).swapaxes(1, 2).reshape(rows * cell, columns * cell, 3)

@@ -1,0 +1,154 @@
+"""The notebooks' lint finds what it is for, and the sync makes pairs that pass it."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+import lint_notebooks  # noqa: E402
+import notebook_rules as rules  # noqa: E402
+import sync_notebooks  # noqa: E402
+
+SETTING = {"repository": "somebody/faceswap_lab", "branch": "main"}
+TEXT = """# %% [markdown]
+# # Faces
+# **Goal**: find. **Minutes**: 5. **Needs**: a clip. **Makes**: faces.
+
+# %% tags=["parameters"]
+preset = "quick"
+seed = 0
+out = "runs/sample"
+source = ""
+target = ""
+
+# %% [markdown]
+# Why.
+
+# %%
+print(run.preset)
+# %time print(seed)
+"""
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """A notebook that passes, made from its text."""
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "02_faces.py").write_text(TEXT)
+    sync_notebooks.sync(tmp_path / "02_faces.ipynb", SETTING)
+    return tmp_path / "02_faces.ipynb"
+
+
+def change(pair, edit):
+    """Edits the notebook by a function, and brings its text in step where that is possible."""
+    notebook = nbformat.read(pair, as_version=4)
+    edit(notebook)
+    pair.write_text(nbformat.writes(notebook))
+    rules.text_path(pair).write_text(rules.write_text(notebook))
+
+
+def test_a_synced_pair_passes_and_stays(pair):
+    assert lint_notebooks.lint(pair, SETTING) == []
+    for side in ("newer", "text", "ipynb"):
+        assert sync_notebooks.sync(pair, SETTING, side) == []
+    notebook = nbformat.read(pair, as_version=4)
+    assert "somebody/faceswap_lab/blob/main/notebooks/02_faces.ipynb" in notebook.cells[0].source
+    assert "!git clone" in notebook.cells[3].source and "%time" in notebook.cells[-1].source
+    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+
+
+def test_newer_side_wins_and_badges_follow_the_setting(pair):
+    text = rules.text_path(pair)
+    text.write_text(text.read_text() + "\n# %% [markdown]\n# More.\n")
+    os.utime(pair, (1, 1))
+    assert set(sync_notebooks.sync(pair, SETTING)) == {pair}
+    assert nbformat.read(pair, as_version=4).cells[-1].source == "More."
+    moved = {**SETTING, "repository": "other/place"}
+    assert set(sync_notebooks.sync(pair, moved)) == {pair, text}
+    assert "other/place" in pair.read_text() and "somebody" not in pair.read_text()
+
+
+def test_sync_strips_outputs(pair):
+    notebook = nbformat.read(pair, as_version=4)
+    notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text="hello")]
+    notebook.cells[-1].execution_count = 3
+    notebook.metadata["papermill"] = {"duration": 1}
+    pair.write_text(nbformat.writes(notebook))
+    assert any("outputs" in problem for problem in lint_notebooks.lint(pair, SETTING))
+    sync_notebooks.sync(pair, SETTING, "ipynb")
+    assert lint_notebooks.lint(pair, SETTING) == []
+
+
+CODE, WORDS = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+EDITS = {
+    "`parameters`": lambda notebook: notebook.cells[2].metadata.clear(),
+    "literals only": lambda notebook: notebook.cells[2].__setitem__("source", "seed = 1 + int('2')"),
+    "parameters missing: target": lambda notebook: notebook.cells[2].__setitem__(
+        "source", notebook.cells[2].source.replace('target = ""', "")
+    ),
+    "first code cell": lambda notebook: notebook.cells.insert(1, CODE("1")),
+    "is not the badge": lambda notebook: notebook.cells.pop(0),
+    "no title card": lambda notebook: notebook.cells[1].__setitem__("source", "# Faces"),
+    "set-up cell is not the one": lambda notebook: notebook.cells[3].__setitem__("source", "run = 1"),
+    "median": lambda notebook: notebook.cells.extend([CODE("x = 1\n" * 8), WORDS("a")] * 4),
+    "one in ten": lambda notebook: notebook.cells.append(CODE("x = 1\n" * 20)),
+    "31 lines": lambda notebook: notebook.cells.append(CODE("x = 1\n" * 31)),
+    "a words cell has 120": lambda notebook: notebook.cells.append(WORDS("word " * 120)),
+    "words cells for": lambda notebook: notebook.cells.extend([CODE("1")] * 5),
+    "path of one machine": lambda notebook: notebook.cells.append(CODE("open('/home/me/a')")),
+    "empty cell": lambda notebook: notebook.cells.append(CODE("")),
+}
+
+
+@pytest.mark.parametrize("message", EDITS)
+def test_each_fault_is_found(pair, message):
+    change(pair, EDITS[message])
+    assert any(message in problem for problem in lint_notebooks.lint(pair, SETTING))
+
+
+def test_old_format(pair):
+    notebook = json.loads(pair.read_text())
+    for cell in notebook["cells"]:
+        del cell["id"]
+    pair.write_text(json.dumps({**notebook, "nbformat_minor": 4}))
+    assert "nbformat 4.4, not 4.5" in lint_notebooks.lint(pair, SETTING)
+
+
+def test_pair_out_of_step(pair):
+    text = rules.text_path(pair)
+    text.write_text(text.read_text().replace("Why.", "Because."))
+    assert any("in step" in problem for problem in lint_notebooks.lint(pair, SETTING))
+    text.unlink()
+    assert any("is missing" in problem for problem in lint_notebooks.lint(pair, SETTING))
+
+
+def test_broken_file(pair):
+    pair.write_text("{")
+    assert "not a valid notebook" in lint_notebooks.lint(pair, SETTING)[0]
+
+
+def test_long_cell_may_be_the_lesson(pair):
+    long = CODE("x = 1\n" * 31, metadata={"tags": ["long-ok"]})
+    change(pair, lambda notebook: notebook.cells.extend([*[CODE("1"), WORDS("a")] * 10, long]))
+    assert lint_notebooks.lint(pair, SETTING) == []
+
+
+def test_command_line(pair, capsys):
+    assert lint_notebooks.main([str(pair.parent)]) == 1, "the badge is of another place"
+    assert sync_notebooks.main(["--folder", str(pair.parent)]) == 0
+    assert lint_notebooks.main([str(pair.parent)]) == 0
+    pair.unlink()
+    assert lint_notebooks.main([str(pair.parent)]) == 1
+    assert "its notebook is missing" in capsys.readouterr().out
+
+
+def test_the_course_passes():
+    if not list(rules.NOTEBOOKS.glob("*.ipynb")):
+        pytest.skip("no notebooks here")
+    found = lint_notebooks.lint_folder(rules.NOTEBOOKS, rules.read_setting())
+    assert {name: problems for name, problems in found.items() if problems} == {}

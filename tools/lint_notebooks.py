@@ -1,0 +1,161 @@
+"""Checks every notebook of the course: valid, stripped, short cells, literal parameters, badge, text in step."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import statistics
+import sys
+from pathlib import Path
+
+import nbformat
+import notebook_rules as rules
+
+NEEDED_PARAMETERS = ("preset", "seed", "out", "source", "target")
+CARD_WORDS = ("goal", "minutes", "needs", "makes")
+MEDIAN_LINES, USUAL_LINES, MOST_LINES = 6, 20, 30
+MOST_WORDS = 120
+WORDS_PER_CODE = (0.6, 1.7)  # words cells for each code cell
+MACHINE_PATH = re.compile(r"(?<![\w.])(/home/|/root/|/tmp/|/Users/|/work/|/content/|/kaggle/|[A-Z]:\\)")
+
+
+def literal_names(source: str) -> list[str]:
+    """The names that a parameters cell assigns.
+
+    Raises:
+        ValueError: when it holds anything but `name = literal`.
+    """
+    names = []
+    for statement in ast.parse(source).body:
+        if not (isinstance(statement, ast.Assign) and all(isinstance(name, ast.Name) for name in statement.targets)):
+            raise ValueError(f"line {statement.lineno} is not `name = literal`")
+        ast.literal_eval(statement.value)
+        names += [name.id for name in statement.targets]
+    return names
+
+
+def check_format(path: Path) -> tuple[nbformat.NotebookNode | None, list[str]]:
+    """Reads a notebook and checks it against nbformat 4.5."""
+    try:
+        notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat has many; each means the same here
+        return None, [f"not a valid notebook ({str(error).splitlines()[0]})"]
+    version = (notebook.nbformat, notebook.nbformat_minor)
+    return notebook, [] if version == (4, 5) else [f"nbformat {version[0]}.{version[1]}, not 4.5"]
+
+
+def check_parameters(notebook) -> list[str]:
+    """Exactly one cell tagged `parameters`, of literals, with the names that every notebook has; then the set-up."""
+    marked = [index for index, cell in enumerate(notebook.cells) if "parameters" in rules.tags(cell)]
+    if len(marked) != 1:
+        return [f"{len(marked)} cells tagged `parameters`; exactly one is needed"]
+    try:
+        names = literal_names(notebook.cells[marked[0]].source)
+    except (SyntaxError, ValueError) as error:
+        return [f"the parameters cell must hold literals only ({error})"]
+    missing = [name for name in NEEDED_PARAMETERS if name not in names]
+    problems = [f"parameters missing: {', '.join(missing)}"] if missing else []
+    code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    after = code[code.index(marked[0]) + 1 :]
+    if code[0] != marked[0] or not after or "setup" not in rules.tags(notebook.cells[after[0]]):
+        problems.append("the parameters cell must be the first code cell, and the set-up cell the second")
+    return problems
+
+
+def check_card(notebook, name: str, setting: dict[str, str]) -> list[str]:
+    """Badge first, then the title card; the set-up cell word for word."""
+    cells, problems = notebook.cells, []
+    badges = [index for index, cell in enumerate(cells) if rules.BADGE_MARK in cell.source]
+    if badges != [0] or cells[0].source != rules.badge_cell(name, setting):
+        problems.append("its first cell is not the badge that pyproject.toml asks for: run `make notebooks`")
+    card = cells[1].source if len(cells) > 1 else ""
+    lacking = [word for word in CARD_WORDS if f"**{word}" not in card.lower()]
+    if not card.startswith("# ") or lacking:
+        words = ", ".join(f"**{word.title()}**" for word in lacking) or "a `# ` title"
+        problems.append(f"its second cell is no title card: it lacks {words}")
+    setups = [cell.source for cell in cells if "setup" in rules.tags(cell)]
+    if setups != [rules.setup_cell(setting)]:
+        problems.append("its set-up cell is not the one that all share: run `make notebooks`")
+    return problems
+
+
+def check_cells(notebook) -> list[str]:
+    """Outputs stripped; lengths; as many words cells as code cells; no paths of one machine."""
+    problems = []
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    words = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    if any(cell.outputs or cell.execution_count is not None for cell in code):
+        problems.append("it holds outputs or execution counts: run `make notebooks`")
+    taught = [cell for cell in code if "setup" not in rules.tags(cell)]  # the set-up cell is not the author's
+    lengths = [len(cell.source.strip().splitlines()) for cell in taught] or [0]
+    if statistics.median(lengths) > MEDIAN_LINES:
+        problems.append(f"the median code cell has {statistics.median(lengths):g} lines; at most {MEDIAN_LINES}")
+    long = sum(length >= USUAL_LINES for length in lengths)
+    if long > 0.1 * len(lengths):
+        problems.append(f"{long} of {len(lengths)} code cells have {USUAL_LINES} lines or more; at most one in ten")
+    for cell, length in zip(taught, lengths, strict=False):
+        if length > MOST_LINES and "long-ok" not in rules.tags(cell):
+            problems.append(f"a code cell has {length} lines ({_start(cell)}); at most {MOST_LINES}, or tag `long-ok`")
+    for cell in words[2:]:  # after badge and title card
+        count = len(cell.source.split())
+        if count >= MOST_WORDS:
+            problems.append(f"a words cell has {count} words ({_start(cell)}); fewer than {MOST_WORDS}")
+    if code and not WORDS_PER_CODE[0] <= len(words) / len(code) <= WORDS_PER_CODE[1]:
+        problems.append(f"{len(words)} words cells for {len(code)} code cells; about as many of each")
+    for cell in notebook.cells:
+        if found := MACHINE_PATH.search(cell.source):
+            problems.append(f"a path of one machine, {found[0]} ({_start(cell)})")
+        if not cell.source.strip():
+            problems.append("an empty cell")
+    return problems
+
+
+def _start(cell) -> str:
+    return repr(cell.source.strip().splitlines()[0][:50])
+
+
+def check_pair(path: Path, notebook) -> list[str]:
+    """The text beside the notebook has the same cells."""
+    text = rules.text_path(path)
+    if not text.exists():
+        return [f"its text {text.name} is missing: run `make notebooks`"]
+    if rules.contents(rules.read_text(text)) != rules.contents(notebook):
+        return ["notebook and text are not in step: run `make notebooks`"]
+    return []
+
+
+def lint(path: Path, setting: dict[str, str]) -> list[str]:
+    """All problems of one notebook, one line each."""
+    notebook, problems = check_format(path)
+    if notebook is None:
+        return problems
+    problems += check_parameters(notebook) + check_card(notebook, path.name, setting)
+    return problems + check_cells(notebook) + check_pair(path, notebook)
+
+
+def lint_folder(folder: Path, setting: dict[str, str]) -> dict[str, list[str]]:
+    """All problems of a folder of notebooks, by file name."""
+    found = {path.name: lint(path, setting) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
+    for text in sorted(folder.glob("text/*.py")):
+        if not rules.notebook_path(text).exists():
+            found[f"text/{text.name}"] = ["its notebook is missing: run `make notebooks`"]
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints every problem; 1 when there is one, or no notebook at all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=rules.NOTEBOOKS)
+    found = lint_folder(parser.parse_args(arguments).folder, rules.read_setting())
+    for name, problems in found.items():
+        for problem in problems:
+            print(f"{name}: {problem}")
+    wrong = sum(map(len, found.values()))
+    print(f"{len(found)} notebooks, {wrong} problems")
+    return 1 if wrong or not found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
