@@ -9,6 +9,8 @@ from faceswap_lab import files
 from faceswap_lab.errors import LabError
 from faceswap_lab.runtime import Run
 
+LEAST_FACES = 8  # fewer, and a model only learns its few pictures by heart
+
 
 def ensure_frames(
     run: Run, role: str = "target", every: int | None = None, start: float | None = None, end: float | None = None
@@ -77,35 +79,57 @@ def _main_person(faces):
     return faces if main.all() else faces.subset(main)
 
 
-def training_images(
-    run: Run, person: str, size: int, kind: str = "face", minimum: int = 8
-) -> tuple[np.ndarray, np.ndarray]:
-    """All training pictures of one person, with their masks.
+def training_arrays(
+    run: Run, size: int, copies: int = 8, minimum: int = LEAST_FACES
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """What a model trains on: both people's faces with new poses made from them, their masks, their likened twins.
 
     Args:
         run: the run.
-        person: "A" or "B".
-        size: side in pixels.
-        kind: which mask: "face", "eyes" or "mouth".
-        minimum: the fewest faces to go on with.
+        size: side of the model's faces; the arrays are 1.5 times as large, since training turns and shifts them.
+        copies: how many varied copies of each face are added, see `faces.likening.varied`; 0 adds none.
+        minimum: the fewest faces of a person to go on with.
 
     Returns:
-        Faces (N, size, size, 3) uint8 RGB and masks (N, size, size) uint8.
+        Three dictionaries {"A": ..., "B": ...} of (N, S, S, 3) uint8: faces (RGB), masks (face, eyes, mouth), and the
+        faces bent into the other person's shape. The first rows are the face sets' own pictures, in their order.
 
     Raises:
-        LabError: when there are fewer faces than `minimum`.
+        LabError: when a person has fewer faces than `minimum`.
     """
-    sets = [faces for faces in training_faces(run, person) if len(faces)]
-    count = sum(len(faces) for faces in sets)
-    if count < minimum:
-        clip = run.clip("target" if person == "A" else "B")
-        raise LabError(
-            f"{clip}: {count} faces of {person} were found, and a model needs {minimum} to learn from. Give a longer "
-            "or sharper clip, or put back pictures that were deleted from the run's faces folder."
+    sets = {person: [faces for faces in training_faces(run, person) if len(faces)] for person in ("A", "B")}
+    for person, role in (("A", "target"), ("B", "B")):
+        count = sum(len(faces) for faces in sets[person])
+        if count < minimum:
+            raise LabError(
+                f"{run.clip(role)}: {count} faces of {person} were found, and a model needs {minimum} to learn from. Give "
+                "a longer or sharper clip, or put back pictures that were deleted from the run's faces folder."
+            )
+    return practice_arrays(sets, size * 3 // 2, copies, run.seed)
+
+
+def practice_arrays(sets: dict[str, list], side: int, copies: int, seed: int):
+    """`training_arrays` for face sets that are at hand: {"A": [FaceSet, ...], "B": [...]}, pictures of `side` pixels."""
+    from faceswap_lab.faces import likening
+
+    pictures, points, poses = {}, {}, {}
+    for person, some in sets.items():
+        stacked = [np.concatenate([faces.images(side), faces.masks(side)], axis=-1) for faces in some]
+        pictures[person] = np.concatenate(stacked)
+        known = [faces.aligned_landmarks() for faces in some]
+        points[person] = np.concatenate([landmarks for landmarks, _ in known])
+        poses[person] = np.concatenate([pose for _, pose in known])
+    faces, masks, likened = {}, {}, {}
+    for person, other in (("A", "B"), ("B", "A")):
+        stack, landmarks, pose = pictures[person], points[person], poses[person]
+        if copies:
+            more = likening.varied(stack, landmarks, pose, copies, seed)
+            stack, landmarks, pose = (np.concatenate(pair) for pair in zip((stack, landmarks, pose), more, strict=True))
+        faces[person], masks[person] = stack[..., :3], stack[..., 3:]
+        likened[person] = likening.likened(
+            faces[person], landmarks[..., :2], pose, points[other][..., :2], poses[other]
         )
-    images = np.concatenate([faces.images(size) for faces in sets])
-    masks = np.concatenate([faces.masks(size, kind) for faces in sets])
-    return images, masks
+    return faces, masks, likened
 
 
 def contact_sheet(run: Run, role: str):

@@ -30,7 +30,6 @@ from faceswap_lab.models.autoencoder import AutoencoderConfig, FaceAutoencoder
 from faceswap_lab.models.faceswap_gan import FaceSwapGAN, GanConfig
 
 WEIGHTS, CONFIG, HISTORY = "model.weights.h5", "config.json", "history.csv"
-LEAST_FACES = 8  # fewer than this and a model only learns its few pictures by heart
 
 
 def index_batches(counts: dict[str, int], batch_size: int, seed: int, start: int = 0) -> Iterator[tuple[dict]]:
@@ -50,21 +49,6 @@ def index_batches(counts: dict[str, int], batch_size: int, seed: int, start: int
         draw = np.random.default_rng((seed, step))
         yield ({name: draw.integers(0, count, batch_size).astype("int32") for name, count in counts.items()},)
         step += 1
-
-
-def check_enough_faces(faces: dict[str, np.ndarray], names: dict[str, str] | None = None) -> None:
-    """Refuses face sets that no model can learn from.
-
-    Raises:
-        LabError: when a set has fewer than `LEAST_FACES` faces; `names` gives the folder to name.
-    """
-    for person, pictures in faces.items():
-        if len(pictures) < LEAST_FACES:
-            raise LabError(
-                f"{(names or {}).get(person, f'face set {person}')}: {len(pictures)} faces are too few to train on (at "
-                f"least {LEAST_FACES}, better several hundred). Use a longer clip, take every frame, or lower the "
-                "detector's threshold."
-            )
 
 
 class Checkpoints(keras.callbacks.Callback):

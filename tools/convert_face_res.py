@@ -5,9 +5,9 @@
     python tools/convert_face_res.py package/models
 
 What changes: the heads for age and gender and the last block are dropped, each normalisation is folded into the
-depthwise kernel before it, and the first kernel's input channels are turned from BGR to RGB. The kernels of the ordinary
-convolutions stay in 16 bit, as the package has them; the few of the depthwise ones are kept in 32 bit, since folding made
-new numbers of them.
+depthwise kernel before it, and the first kernel's input channels are turned from BGR to RGB. The kernels of the
+ordinary convolutions stay in 16 bit, as the package has them; the few of the depthwise ones are kept in 32 bit, since
+folding made new numbers of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from faceswap_lab import files
 from faceswap_lab.errors import LabError
-from faceswap_lab.models.face_res import BLOCKS, TAPS, WEIGHTS_FOLDER, build_face_res
+from faceswap_lab.models.face_res import BLOCKS, TAPS, build_face_res, weights_folder
 
 PACKAGE = "@vladmandic/human 3.3.6 (npm), models/faceres.json and faceres.bin"
 SHA256_BIN = "2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b"
@@ -29,8 +29,8 @@ NOTICE = (
     "HSE-FaceRes, Copyright Andrey V. Savchenko (HSE University), https://github.com/HSE-asavchenko/HSE_FaceRec_tf, "
     "licensed under the Apache License, Version 2.0 (see LICENSE in this folder). Converted to TensorFlow.js and to 16 "
     "bit by Vladimir Mandic, https://github.com/vladmandic/human, MIT licence. Modified for this repository: heads for "
-    "age and gender and the last block removed, normalisation folded into the kernels, input channels turned from BGR to "
-    "RGB, stored as Keras weights. Distributed on an 'AS IS' BASIS, WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND."
+    "age and gender and the last block removed, normalisation folded into the kernels, input channels turned from BGR "
+    "to RGB, stored as Keras weights. Distributed on an 'AS IS' BASIS, WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND."
 )
 
 
@@ -72,7 +72,7 @@ def fill(model: keras.Model, tensors: dict[str, np.ndarray]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", type=Path, help="the unpacked package's models folder")
-    parser.add_argument("--out", type=Path, default=WEIGHTS_FOLDER)
+    parser.add_argument("--out", type=Path, default=weights_folder())
     options = parser.parse_args()
 
     digest = files.sha256(options.models / "faceres.bin")

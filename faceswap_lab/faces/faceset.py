@@ -137,6 +137,16 @@ class FaceSet:
         except (ValueError, EOFError, OSError) as error:
             raise LabError(f"{path}: these landmarks cannot be read ({error}). Delete the file and its face, or extract again.") from error
 
+    def aligned_landmarks(self) -> tuple[np.ndarray, np.ndarray]:
+        """All landmarks in shares of the aligned square, depth last: (N, 620, 3), and poses (N, 3) in degrees; NaN if unknown."""
+        points = np.full((len(self), 620, 3), np.nan)
+        for row in range(len(self)):
+            landmarks = self.landmarks(row)
+            if landmarks is not None:
+                points[row] = landmarks.transformed(self.matrix(row)).as_array()
+        points[..., :2] += 0.5  # pixel centres lie at whole numbers
+        return points / FACE_SIZE, self.table[["yaw", "pitch", "roll"]].to_numpy(np.float64)
+
     def contact_sheet(self, columns: int = 12, cell: int = 96, limit: int = 96) -> np.ndarray:
         """Evenly spread faces in rows: (rows * cell, columns * cell, 3) uint8 RGB, white where there are none left.
 

@@ -28,6 +28,10 @@ class Augmentation:
         gain, tint: largest brightness factor and colour cast (log scale), put on input and target alike.
         slope: strength of a sideways light, put on input and target alike.
         gamma: largest contrast exponent (log scale), on input and target alike.
+        liken: share of inputs taken from the likened faces (bent into the other person's shape), where there are any:
+            practice for the swap itself, since the face before the bend is the right answer.
+        input_gamma, fade: contrast exponent (log scale) and largest loss of colour of the input alone: the other
+            person's skin differs.
     """
 
     rotation: float = 10.0
@@ -40,6 +44,9 @@ class Augmentation:
     tint: float = 0.06
     slope: float = 0.25
     gamma: float = 0.15
+    liken: float = 0.5
+    input_gamma: float = 0.25
+    fade: float = 0.6
 
 
 class FaceBank(keras.layers.Layer):
@@ -48,20 +55,22 @@ class FaceBank(keras.layers.Layer):
     Args:
         faces: (N, S, S, 3) uint8 RGB.
         masks: (N, S, S, M) uint8, 255 = inside; M masks a face (face, eyes, mouth).
+        likened: (N, S, S, 3) uint8 RGB, the faces bent into the other person's shape; None: the faces themselves.
     """
 
-    def __init__(self, faces: np.ndarray, masks: np.ndarray, **kwargs):
+    def __init__(self, faces: np.ndarray, masks: np.ndarray, likened: np.ndarray | None = None, **kwargs):
         super().__init__(trainable=False, **kwargs)
-        if len(faces) != len(masks) or faces.shape[1:3] != masks.shape[1:3]:
-            raise ValueError(f"faces {faces.shape} and masks {masks.shape} do not belong together")
-        stacked = np.concatenate([faces, masks], axis=-1).astype(np.uint8)
+        likened = faces if likened is None else likened
+        if len(faces) != len(masks) or faces.shape[1:3] != masks.shape[1:3] or likened.shape != faces.shape:
+            raise ValueError(f"faces {faces.shape}, masks {masks.shape} and likened {likened.shape} do not belong together")
+        stacked = np.concatenate([faces, masks, likened], axis=-1).astype(np.uint8)
         self.pictures = self.add_weight(
             shape=stacked.shape, dtype="uint8", initializer=lambda shape, dtype=None: ops.convert_to_tensor(stacked), trainable=False
         )
         self.built = True
 
     def call(self, index):
-        """Args: index (B,) int. Returns: (B, S, S, 3 + M) float32 in [0, 1]."""
+        """Args: index (B,) int. Returns: (B, S, S, 3 + M + 3) float32 in [0, 1]: face, masks, likened face."""
         return ops.cast(ops.take(self.pictures, index, axis=0), "float32") / 255.0
 
     def save_own_variables(self, store):
@@ -108,14 +117,14 @@ def random_views(pictures, size: int, options: Augmentation, seed):
     """One random view of every face: the bent input and the straight target, under the same light.
 
     Args:
-        pictures: (B, S, S, 3 + M) float32 in [0, 1]: RGB, then M masks.
+        pictures: (B, S, S, 3 + M + 3) float32 in [0, 1]: face, M masks, likened face.
         size: side of the views in pixels.
         options: how far to go.
         seed: a `keras.random.SeedGenerator`.
 
     Returns:
-        warped (B, size, size, 3 + M), target (B, size, size, 3 + M), float32 in [0, 1]. Both share rotation, zoom,
-        shift, mirror and light; only `warped` is bent, its masks with it.
+        warped (B, size, size, 3) and target (B, size, size, 3 + M), float32 in [0, 1]. Both share rotation, zoom,
+        shift, mirror and light; only `warped` is bent, and only its contrast and colour fade.
     """
     batch, side = ops.shape(pictures)[0], pictures.shape[1]
 
@@ -135,25 +144,29 @@ def random_views(pictures, size: int, options: Augmentation, seed):
         y = sine * u + cosine * v + shift_y
         return (x + 0.5) * side - 0.5, (y + 0.5) * side - 0.5
 
-    target = sample_bilinear(pictures, *place(grid_x[None], grid_y[None]))
+    target = sample_bilinear(pictures[..., :-3], *place(grid_x[None], grid_y[None]))
     points = options.warp_grid
     spread = ops.convert_to_tensor(_smooth_upsampling(points, size))
     jitter = keras.random.normal((batch, 2, points, points), stddev=options.warp, seed=seed)
     # A bend as a whole may also be a shift, a turn or a zoom; taken out (least squares), the answer stays where it is.
     jitter = jitter - _similarity_part(jitter, points)
     bend = ops.einsum("hp,bcpq,wq->bchw", spread, jitter, spread) * 1.5  # the spline averages: 1.5 restores the spread
-    warped = sample_bilinear(pictures, *place(grid_x[None] + bend[:, 0], grid_y[None] + bend[:, 1]))
+    practise = keras.random.uniform((batch, 1, 1, 1), seed=seed) < options.liken
+    inputs = ops.where(practise, pictures[..., -3:], pictures[..., :3])
+    warped = sample_bilinear(inputs, *place(grid_x[None] + bend[:, 0], grid_y[None] + bend[:, 1]))
 
     gain = ops.exp(draw((1, 1, 1), options.gain) + draw((1, 1, 3), options.tint))
     slope_x, slope_y = draw((1, 1), options.slope), draw((1, 1), options.slope)
     light = ops.exp(2 * (slope_x * grid_x[None] + slope_y * grid_y[None]))[..., None] * gain
     exponent = ops.exp(draw((1, 1, 1), options.gamma))
 
-    def lit(view):
-        colour = ops.power(ops.clip(view[..., :3], 1e-4, 1.0), exponent) * light
-        return ops.concatenate([ops.clip(colour, 0.0, 1.0), view[..., 3:]], axis=-1)
+    def lit(colour, power):
+        return ops.clip(ops.power(ops.clip(colour, 1e-4, 1.0), power) * light, 0.0, 1.0)
 
-    return lit(warped), lit(target)
+    fade = keras.random.uniform((batch, 1, 1, 1), 0.0, options.fade, seed=seed) if options.fade else 0.0
+    warped = lit(warped, exponent * ops.exp(draw((1, 1, 1), options.input_gamma)))
+    warped = warped + fade * (ops.mean(warped, axis=-1, keepdims=True) - warped)
+    return warped, ops.concatenate([lit(target[..., :3], exponent), target[..., 3:]], axis=-1)
 
 
 def _similarity_part(jitter, points: int):

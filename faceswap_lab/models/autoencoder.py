@@ -84,7 +84,6 @@ def quick(size: int = 64, sharing: str = "encoder") -> AutoencoderConfig:
     """Our own for two CPU cores: 0.4 GFLOP to train on one 64-px face (the original: 11), with mask and relighting."""
     return AutoencoderConfig(
         size, sharing, (24, 48, 96, 160), 3, 256, 96, (64, 48), slope=0.1, alpha=True, relight=True, half_paint=True,
-        centred=True,
     )
 
 
@@ -263,14 +262,16 @@ class FaceAutoencoder(keras.Model):
         return ops.clip(colour, 0.0, 1.0), alpha
 
     # -- training ------------------------------------------------------------------------------------------------
-    def set_faces(self, faces: dict, masks: dict) -> None:
+    def set_faces(self, faces: dict, masks: dict, likened: dict | None = None) -> None:
         """Gives the model the two face sets to train on.
 
         Args:
             faces: {"A": (N, S, S, 3) uint8 RGB, "B": ...}, S at least the model's size (1.5 times is a good choice).
             masks: {"A": (N, S, S, 3) uint8: face, eyes, mouth, "B": ...}.
+            likened: {"A": (N, S, S, 3) uint8 RGB, "B": ...}: each person's faces bent into the other's shape
+                (`faces.likening`), or None.
         """
-        self.banks = [FaceBank(faces[p], masks[p], name=f"faces_{p}") for p in PEOPLE]
+        self.banks = [FaceBank(faces[p], masks[p], likened and likened[p], name=f"faces_{p}") for p in PEOPLE]
         usual, averages = [], []
         for person in PEOPLE:
             pictures = ops.convert_to_tensor(_resize(faces[person], self.config.size), "float32") / 255.0
@@ -294,7 +295,7 @@ class FaceAutoencoder(keras.Model):
         pictures = ops.concatenate([bank(index[p]) for bank, p in zip(self.banks, PEOPLE, strict=True)], axis=0)
         warped, target = random_views(pictures, size, options, self.random)
         straight, light = self.relight(target[..., :3])
-        bent = self.relight(warped[..., :3])[0]
+        bent = self.relight(warped)[0]
         if len(self.encoders) == 1:
             seen = bent
             if self.average is not None:

@@ -19,18 +19,22 @@ import numpy as np
 from keras import layers, ops
 
 from faceswap_lab.errors import LabError
-
-WEIGHTS_FOLDER = Path(__file__).resolve().parents[2] / "data" / "weights" / "face_res"
+from faceswap_lab.weights import data_folder
 
 CAFFE_MEAN_RGB = (123.68, 116.779, 103.939)  # the mean picture colour of the network's training set, 0..255
 # One row a block: filters, stride. A block is a depthwise 3x3 convolution (with the stride) and a pointwise one. The
-# original has a 13th, (1024, 1). It is left out: it is a third of the weights, it wants faces of 224 px, and at the sizes
-# that a training step can afford block 12 tells actor A from the true swap better (AUC 0.98 against 0.95 at 128 px).
+# original has a 13th, (1024, 1). It is left out: it is a third of the weights, it wants faces of 224 px, and at the
+# sizes that a training step can afford block 12 tells actor A from the true swap better (AUC 0.98 against 0.95 at 128).
 BLOCKS = (
     (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2),
     (512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2),
 )  # fmt: skip
 TAPS = (1, 3, 5, 11)  # blocks whose output is handed out: half, quarter, eighth and sixteenth of the input's size
+
+
+def weights_folder() -> Path:
+    """Where the converted weights lie, with their config and licence."""
+    return data_folder() / "weights" / "face_res"
 
 
 def build_face_res(dtype: str | None = None) -> keras.Model:
@@ -61,13 +65,13 @@ def build_face_res(dtype: str | None = None) -> keras.Model:
 def face_res(weights: str | os.PathLike | None = None) -> keras.Model:
     """The recogniser, frozen, ready to be called inside a loss.
 
-    Fully convolutional: it takes any size from 48 px on, faces upright and filling the picture. **Size matters**: for the
-    descriptor bring faces to 112-128 px with `tight_crop`, even those of 64 px. Measured on the two actors, 64-px faces as
-    they are: AUC 0.70; enlarged to 96 px 0.87, to 128 px 0.97. Against the true swap (same light, pose and hair), the tight
-    crop is what counts: 0.87 without it, 0.98 with it. `face_descriptor` does both.
+    Fully convolutional: it takes any size from 48 px on, faces upright and filling the picture. **Size matters**: for
+    the descriptor bring faces to 112-128 px with `tight_crop`, even those of 64 px. Measured on the two actors, 64-px
+    faces as they are: AUC 0.70; enlarged to 96 px 0.87, to 128 px 0.97. Against the true swap (same light, pose and
+    hair), the tight crop is what counts: 0.87 without it, 0.98 with it. `face_descriptor` does both.
 
-    On a CPU, call it from an ordinary traced function: with `jit_compile=True` XLA's depthwise convolution there is four
-    to nine times slower.
+    On a CPU, call it from an ordinary traced function: with `jit_compile=True` XLA's depthwise convolution there is
+    several times slower.
 
     Args:
         weights: a `face_res.weights.h5`; None takes the one that ships with the lab.
@@ -81,7 +85,7 @@ def face_res(weights: str | os.PathLike | None = None) -> keras.Model:
     Raises:
         LabError: when the weights file is missing or damaged.
     """
-    path = Path(weights) if weights is not None else WEIGHTS_FOLDER / "face_res.weights.h5"
+    path = Path(weights) if weights is not None else weights_folder() / "face_res.weights.h5"
     if not path.is_file():
         raise LabError(f"{path}: no such weights file. Restore it from git, or run `python tools/convert_face_res.py`.")
     model = build_face_res()
@@ -89,8 +93,8 @@ def face_res(weights: str | os.PathLike | None = None) -> keras.Model:
         model.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         raise LabError(
-            f"{path}: this is not the recogniser's weights file, or it is damaged ({error}). Restore it from git, or run "
-            "`python tools/convert_face_res.py`."
+            f"{path}: this is not the recogniser's weights file, or it is damaged ({error}). Restore it from git, or "
+            "run `python tools/convert_face_res.py`."
         ) from error
     model.trainable = False
     return model

@@ -3,9 +3,9 @@
 It turns a face into 128 numbers; two pictures of one person lie less than 0.6 apart. No swap model is trained with it
 (that is `faceswap_lab.models.face_res`), so what it says of a swap is an outsider's word.
 
-D. King, "High quality face recognition with deep metric learning", blog.dlib.net, 2017: a ResNet of 29 convolutions, after
-K. He et al., "Deep residual learning for image recognition", CVPR 2016; 99.4 % on LFW by its author. The weights, public
-domain, come with the package `face_recognition_models`.
+D. King, "High quality face recognition with deep metric learning", blog.dlib.net, 2017: a ResNet of 29 convolutions,
+after K. He et al., "Deep residual learning for image recognition", CVPR 2016; 99.4 % on LFW by its author. The weights,
+public domain, come with the package `face_recognition_models`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from faceswap_lab import weights
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.alignment import align, umeyama
 from faceswap_lab.models.dlib_weights import DlibLayer, read_layers
@@ -27,7 +28,7 @@ SAME_PERSON = 0.6  # two embeddings nearer than this are taken for one person
 MEAN_RGB = (122.782, 117.001, 104.298)  # of 0..255
 STAGES = (32, 32, 32, -64, 64, 64, 64, -128, 128, 128, -256, 256, 256, -256)  # one residual block each; minus: halves
 
-# The five points of the mean face to which dlib aligns, as shares of the face's box: centres of the two eyes, tip of the
+# The five points of the mean face to which dlib aligns, as shares of the face's box: centres of the eyes, tip of the
 # nose, corners of the mouth. Means of points 36-41 and 42-47, and points 30, 48 and 54, of the 68 in dlib's
 # `get_face_chip_details`. The chip adds a quarter of that box on every side.
 MEAN_FACE = np.array(
@@ -62,7 +63,7 @@ def build_recognition() -> keras.Model:
     """The network without its weights: (N, 150, 150, 3) RGB float32 in [0, 1] to (N, 128)."""
     image = keras.Input((CHIP_SIZE, CHIP_SIZE, 3), name="chip")
     x = layers.Rescaling(255 / 256, [-mean / 256 for mean in MEAN_RGB], name="dlib_colours")(image)
-    x = layers.Conv2D(32, 7, 2, activation="relu", name="conv_0")(x)  # dlib pads a convolution only where it keeps the size
+    x = layers.Conv2D(32, 7, 2, activation="relu", name="conv_0")(x)  # dlib pads only where the size is kept
     x = layers.MaxPooling2D(3, 2, name="max_pool")(x)
     for block, filters in enumerate(STAGES):
         x = _residual(x, abs(filters), filters < 0, 2 * block + 1)
@@ -77,7 +78,7 @@ def _residual(x, filters: int, halve: bool, number: int):
     )(x)
     branch = layers.Conv2D(filters, 3, padding="same", name=f"conv_{number + 1}")(branch)
     shortcut = layers.AveragePooling2D(2, 2, name=f"shortcut_{number}")(x) if halve else x
-    # dlib adds tensors of unequal size as if the smaller one went on with zeros: more channels, and sometimes one more row.
+    # dlib adds tensors of unequal size as if the smaller went on with zeros: more channels, and sometimes one more row.
     height, width = (max(branch.shape[axis], shortcut.shape[axis]) for axis in (1, 2))
     return ops.relu(ops.add(_grow(branch, height, width, filters), _grow(shortcut, height, width, filters)))
 
@@ -134,7 +135,9 @@ class FaceRecognition:
     """
 
     def __init__(self, path: str | os.PathLike | None = None):
-        """Args:
+        """Reads the network, or takes it from memory.
+
+        Args:
             path: dlib's weights file; None finds it in the package `face_recognition_models`.
 
         Raises:

@@ -1,0 +1,155 @@
+"""Likening: bends one person's faces into the other's shape, so that a model can practise the swap with the answer known.
+
+Nobody has pictures of B with A's pose at the same instant. But a picture of B bent into the shape of A's face, at the
+same pose and expression, looks to an encoder much like A, and what decoder B should answer is known: the picture before
+it was bent. Shapes come from the dense landmarks. For each person a regression tells where each landmark lies at a given
+pose when expression averages out; the difference of the two persons' regressions is the bend.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from faceswap_lab.faces.alignment import canonical_points, transform_points, umeyama
+from faceswap_lab.faces.landmarks import mesh_points
+
+_RIDGE = 1e-2  # keeps the regression sensible when a set covers few poses
+
+
+def pose_features(pose: np.ndarray) -> np.ndarray:
+    """(N, 3) yaw, pitch, roll in degrees to (N, 6): constant, yaw, pitch, their squares and product, about unit size."""
+    yaw, pitch = np.nan_to_num(np.asarray(pose, np.float64))[:, :2].T / 25.0
+    return np.stack([np.ones_like(yaw), yaw, pitch, yaw**2, pitch**2, yaw * pitch], axis=1)
+
+
+def shape_by_pose(landmarks: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """Where a person's landmarks lie, by pose.
+
+    Args:
+        landmarks: (N, P, 2), in shares of the aligned square.
+        pose: (N, 3) yaw, pitch, roll in degrees.
+
+    Returns:
+        (6, P, 2) weights for `pose_features`.
+    """
+    features = pose_features(pose)
+    penalty = _RIDGE * len(features) * np.diag([0, 1, 1, 1, 1, 1])
+    flat = landmarks.reshape(len(landmarks), -1)
+    return np.linalg.solve(features.T @ features + penalty, features.T @ flat).reshape(6, *landmarks.shape[1:])
+
+
+def shape_difference(own: np.ndarray, other: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """How far each landmark moves from one person's shape to the other's at each pose: (N, P, 2), shares of the square."""
+    return np.einsum("nf,fpc->npc", pose_features(pose), other - own)
+
+
+def bend(image: np.ndarray, points: np.ndarray, moves: np.ndarray, reach: float = 0.05) -> np.ndarray:
+    """Moves the landmarks of an aligned face and everything around them smoothly along.
+
+    Args:
+        image: (S, S, C) uint8.
+        points: (P, 2), where the landmarks lie, shares of the side.
+        moves: (P, 2), how far each goes.
+        reach: radius of a landmark's influence, share of the side; farther than that the picture comes to rest.
+
+    Returns:
+        (S, S, C) uint8.
+    """
+    size = image.shape[0]
+    places = (points + moves) * size - 0.5
+    column, row = np.round(places).astype(int).T
+    inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+    field = np.zeros((size, size, 3), np.float32)  # displacement x, y, and weight
+    np.add.at(field, (row[inside], column[inside]), np.column_stack([-moves[inside] * size, np.ones(inside.sum())]))
+    field = cv2.GaussianBlur(field, (0, 0), reach * size)
+    rest = 0.1 * field[..., 2].max()
+    shift = field[..., :2] / (field[..., 2:] + rest)
+    shift = cv2.GaussianBlur(shift, (0, 0), 0.5 * reach * size)
+    x, y = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
+    return cv2.remap(image, x + shift[..., 0], y + shift[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def likened(images: np.ndarray, landmarks: np.ndarray, pose: np.ndarray, other_landmarks: np.ndarray, other_pose: np.ndarray):
+    """All faces of one person bent into the other's shape.
+
+    Args:
+        images: (N, S, S, C) uint8 aligned faces.
+        landmarks, pose: (N, P, 2) in shares of the square and (N, 3) degrees of these faces.
+        other_landmarks, other_pose: the same of the other person's faces, any number.
+
+    Returns:
+        (N, S, S, C) uint8. Faces whose landmarks are unknown (NaN) come back as they are.
+    """
+    known, other_known = (np.isfinite(x).all(axis=(1, 2)) for x in (landmarks, other_landmarks))
+    result = images.copy()
+    if known.sum() < 12 or other_known.sum() < 12:  # too few to tell shape from expression
+        return result
+    own = shape_by_pose(landmarks[known], pose[known])
+    other = shape_by_pose(other_landmarks[other_known], other_pose[other_known])
+    moves = shape_difference(own, other, pose)
+    for index in np.flatnonzero(known):
+        result[index] = bend(images[index], landmarks[index], moves[index])
+    return result
+
+
+def varied(
+    images: np.ndarray,
+    landmarks: np.ndarray,
+    pose: np.ndarray,
+    copies: int,
+    seed: int = 0,
+    turn: float = 8.0,
+    mix: float = 0.6,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """New poses and expressions from few pictures: each face turned a little in depth, and moved towards another's expression.
+
+    A training clip shows some hundred poses; the target clip shows others. Turning the dense mesh by a few degrees and
+    bending the picture along fills the gaps between them.
+
+    Args:
+        images: (N, S, S, C) uint8 aligned faces (masks may ride along as further channels).
+        landmarks: (N, P, 3) in shares of the aligned square, depth last (P >= 468).
+        pose: (N, 3) degrees.
+        copies: how many of each face.
+        seed: of the draw.
+        turn: standard deviation of yaw and pitch, degrees.
+        mix: largest share of the way to another frame's expression.
+
+    Returns:
+        images (N * copies, S, S, C), landmarks (N * copies, P, 3), pose (N * copies, 3). Faces whose landmarks are
+        unknown (NaN) are repeated as they are.
+    """
+    draw = np.random.default_rng(seed)
+    known = np.flatnonzero(np.isfinite(landmarks).all(axis=(1, 2)))
+    out, points, poses = (np.repeat(x, copies, axis=0) for x in (images, landmarks, pose))
+    if len(known) < 12:
+        return out, points, poses
+    usual = np.einsum("nf,fpc->npc", pose_features(pose), shape_by_pose(landmarks[known][..., :2], pose[known]))
+    expression = landmarks[..., :2] - usual
+    target = canonical_points(1000) / 1000
+    for index in known:
+        for copy in range(copies):
+            place = index * copies + copy
+            shape = landmarks[index].copy()
+            other = expression[draw.choice(known)]
+            shape[:, :2] += draw.uniform(0, mix) * (other - expression[index])
+            yaw, pitch = draw.normal(0, turn, 2)
+            turned = (shape - shape[:468].mean(axis=0)) @ _turn(yaw, 0.7 * pitch).T
+            flat = transform_points(umeyama(mesh_points(turned[:468, :2]), target), turned[:, :2])
+            out[place] = bend(images[index], landmarks[index, :, :2], flat - landmarks[index, :, :2])
+            points[place, :, :2] = flat
+            points[place, :, 2] = turned[:, 2]
+            poses[place] = pose[index] + [yaw, 0.7 * pitch, 0]
+    return out, points, poses
+
+
+def _turn(yaw: float, pitch: float) -> np.ndarray:
+    """Rotation by yaw about the vertical and pitch about the horizontal axis, degrees; x right, y down, z away.
+
+    Signs as in `landmarks.head_pose`: positive yaw turns towards the picture's right, positive pitch looks up.
+    """
+    a, b = np.radians(-yaw), np.radians(-pitch)
+    about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
+    return about_x @ about_y

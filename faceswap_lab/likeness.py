@@ -1,0 +1,130 @@
+"""Whose face an output shows, and whether it moves as the true swap does: two looks at a swap that need no gain."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from faceswap_lab.clips import check_frame, check_points, together
+from faceswap_lab.errors import LabError
+from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.models.identity import FaceRecognition, chip
+
+CHIPS_AT_ONCE = 24
+
+
+def embed_faces(
+    frames: Iterable[np.ndarray], points: np.ndarray, recognition: FaceRecognition | None = None
+) -> np.ndarray:
+    """The judge's 128 numbers for every frame's face.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB each.
+        points: (T, 5, 2) five points a frame, in frame pixels.
+
+    Returns:
+        (T, 128) float32; NaN where the points are.
+
+    Raises:
+        LabError: when frames and points differ in number.
+    """
+    points, recognition = check_points(points), recognition or FaceRecognition()
+    embeddings, frames, count = np.full((len(points), 128), np.nan, np.float32), iter(frames), 0
+    while batch := list(itertools.islice(frames, CHIPS_AT_ONCE)):
+        rows = np.arange(count, count + len(batch))
+        count += len(batch)
+        if count > len(points):
+            break
+        with_face = [i for i, row in enumerate(rows) if np.isfinite(points[row]).all()]
+        if with_face:
+            chips = np.stack([chip(batch[i], points[rows[i]]) for i in with_face])
+            embeddings[rows[with_face]] = recognition.embed(chips)
+    if count != len(points):
+        raise LabError(f"points: {len(points)} rows do not fit the clip's frames. Give one row of five points a frame.")
+    return embeddings
+
+
+def nearer_to_source(output: np.ndarray, source: np.ndarray, target: np.ndarray) -> float:
+    """On how many frames the judge finds the swapped face nearer to the source person than to the target person.
+
+    Args:
+        output, source, target: embeddings from `embed_faces`, (T, 128), (N, 128), (M, 128); rows with NaN are left out.
+            Take source and target from other pictures than the clip: the clip's own frames share light, pose and hair
+            with the output, which makes any output look like the target.
+
+    Returns:
+        Share of frames in [0, 1] whose mean L2 distance to the source's embeddings is the smaller one.
+
+    Raises:
+        LabError: when one of the three has no face.
+    """
+    found = {"output": output, "source": source, "target": target}
+    for name, embeddings in found.items():
+        found[name] = embeddings[np.isfinite(embeddings).all(axis=1)]
+        if not len(found[name]):
+            raise LabError(f"{name}: no face in any of its pictures. Look at the face set's contact sheet.")
+    to_source, to_target = (
+        np.linalg.norm(found["output"][:, np.newaxis] - found[person], axis=2).mean(axis=1)
+        for person in ("source", "target")
+    )
+    return float((to_source < to_target).mean())
+
+
+@dataclass(frozen=True)
+class LandmarkError:
+    """How far the output's landmarks lie from the truth's.
+
+    Args:
+        error: mean over points and frames, as a share of the distance between the eyes (0.06 is 6 %).
+        found: share of the truth's faces that were found in the output too; a face that is none is not in `error`.
+        per_frame: (T,) the error of each frame; NaN where a face was not found.
+    """
+
+    error: float
+    found: float
+    per_frame: np.ndarray
+
+
+def landmark_error(
+    output: Iterable[np.ndarray],
+    truth: Iterable[np.ndarray],
+    points: np.ndarray,
+    landmarks: Callable[[np.ndarray, np.ndarray], object] | None = None,
+) -> LandmarkError:
+    """Whether eyes, mouth and head of the output are where the true swap has them.
+
+    Args:
+        output, truth: the frames, (H, W, 3) uint8 RGB.
+        points: (T, 5, 2) five points of the truth's face, in frame pixels; NaN where there is none.
+        landmarks: from a frame and its (5, 2) points to an (n, 2) array, or something with such a `mesh`, or None where
+            it finds no face; None takes the 468 points of `faces.landmarks.FaceMesh`.
+
+    Returns:
+        `LandmarkError`.
+
+    Raises:
+        LabError: when lengths or sizes differ, or no face is found in the truth.
+    """
+    points, landmarks = check_points(points), landmarks or FaceMesh()
+    errors, faces, count = np.full(len(points), np.nan), 0, 0
+    for index, (swapped, wanted) in enumerate(together(output=output, truth=truth)):
+        count = index + 1
+        if count > len(points):
+            break
+        check_frame("output", swapped, wanted, index)
+        if not np.isfinite(points[index]).all() or (there := landmarks(wanted, points[index])) is None:
+            continue
+        faces += 1
+        if (here := landmarks(swapped, points[index])) is not None:
+            here, there = (np.asarray(getattr(found, "mesh", found), np.float64) for found in (here, there))
+            eyes = np.linalg.norm(points[index, 1] - points[index, 0])
+            errors[index] = np.linalg.norm(here - there, axis=1).mean() / eyes
+    if count != len(points):
+        raise LabError(f"points: {len(points)} rows do not fit the clip's frames. Give one row of five points a frame.")
+    if not faces:
+        raise LabError("truth: no face was found in any frame. Check that the clip and its points belong together.")
+    found = np.isfinite(errors)
+    return LandmarkError(float(errors[found].mean()) if found.any() else np.nan, float(found.sum() / faces), errors)

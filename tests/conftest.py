@@ -1,0 +1,43 @@
+"""Sample frames for all tests."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+ACTORS = Path(__file__).resolve().parents[1] / "data" / "actors"
+POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+
+
+@pytest.fixture(scope="session")
+def actor_frames():
+    """`actor_frames(clip, every, count)`: frames (n, H, W, 3) uint8 RGB of a sample clip and their points (n, 5, 2)."""
+
+    def read(clip: str, every: int = 1, count: int | None = None):
+        lines = (ACTORS / f"labels_{clip}.jsonl").read_text(encoding="utf-8").splitlines()
+        points = np.array([[row[name] for name in POINTS] for row in map(json.loads, lines)])[::every][:count]
+        capture, frames = cv2.VideoCapture(str(ACTORS / f"{clip}.mp4")), []
+        for index in range(every * len(points)):
+            if not capture.grab():
+                break
+            if index % every == 0:
+                frames.append(capture.retrieve()[1][..., ::-1])
+        capture.release()
+        assert len(frames) == len(points)
+        return np.stack(frames), points
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def actor_chips(actor_frames):
+    """Face chips, (8, 150, 150, 3) uint8 RGB, of A, of B and of the true swap (B's face on A)."""
+    from faceswap_lab.models.identity import chip
+
+    chips = {}
+    for name, clip, every in (("A", "train_A", 22), ("B", "train_B", 22), ("truth", "truth", 7)):
+        frames, points = actor_frames(clip, every, 8)
+        chips[name] = np.stack([chip(frame, p) for frame, p in zip(frames, points, strict=True)])
+    return chips
