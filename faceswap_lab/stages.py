@@ -48,12 +48,12 @@ def ensure_faces(run: Run, role: str, every: int | None = None):
     Returns:
         The `FaceSet`. Pictures that a student deleted stay deleted.
     """
-    from faceswap_lab.faces import faceset
+    from faceswap_lab.faces import extraction, faceset
 
     folder = run.faces(role)
     key = {"every": every or (1 if role == "target" else run.preset.every)}
     if not (run.is_done(f"faces_{role}", **key) and (folder / "faces.csv").exists()):
-        faceset.extract_faces(run.clip(role), folder, **key)
+        extraction.extract_faces(run.clip(role), folder, **key)
         run.mark_done(f"faces_{role}", **key)
     return faceset.FaceSet(folder)
 

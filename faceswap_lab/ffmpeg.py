@@ -1,0 +1,181 @@
+"""ffmpeg, run as a program: what is in a file, and what its messages mean. `video` and `video_writer` stand on this."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import imageio_ffmpeg
+
+from faceswap_lab.errors import LabError
+
+SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # colours to within rounding, at a little time
+# What a file of variable rate without a sensible rate of its own (screen recordings claim 1000) is brought to.
+STANDARD_RATES = tuple(Fraction(*r) for r in ((24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60, 1)))
+SQUARE_PIXELS = "scale=w=round(iw*sar):h=ih,setsar=1"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a video file holds.
+
+    Args:
+        rate: frames a second, as an exact fraction; for a variable rate, the constant rate that comes nearest.
+        size: width and height in pixels after rotation, with square pixels.
+        duration: seconds from the file's start to the end of the last readable frame.
+        declared: seconds that the file claims to last, sound included, or None.
+        has_audio: whether there is sound.
+        rotation: degrees clockwise that the stored frames are turned by for showing.
+        damage: ffmpeg's complaint about a file cut off in the middle, or "".
+    """
+
+    rate: Fraction
+    size: tuple[int, int]
+    duration: float
+    declared: float | None
+    has_audio: bool
+    rotation: int
+    damage: str
+
+
+def program() -> str:
+    """The ffmpeg program that comes with imageio-ffmpeg (or the one that IMAGEIO_FFMPEG_EXE names).
+
+    Raises:
+        LabError: when there is none for this machine.
+    """
+    try:
+        return imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise LabError("ffmpeg: no such program was found. pip install --force-reinstall imageio-ffmpeg") from error
+
+
+def url(path: str | os.PathLike) -> str:
+    """The path as ffmpeg takes it for a plain file, whatever it begins with or contains (-, :, %, blanks)."""
+    return "file:" + os.path.abspath(path)
+
+
+def complaint(messages: str) -> str:
+    """The first line of ffmpeg's messages that says what is wrong, without memory addresses; "" when there is none."""
+    lines = [re.sub(r"^(\[[^\]]*\] )+", "", line).strip() for line in messages.splitlines()]
+    lines = [line for line in lines if line and "Last message repeated" not in line]
+    telling = [line for line in lines if re.search("partial file|prematurely|moov|No space|denied|Invalid data", line)]
+    return (telling or lines or [""])[0].rstrip(".")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    """Runs ffmpeg to its end and keeps its output as text; a non-zero exit status is the caller's to judge."""
+    command = [program(), "-hide_banner", "-nostdin", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
+
+
+def check_readable(path: Path) -> None:
+    """Refuses what no reader could open.
+
+    Raises:
+        LabError: when there is no such file, it is empty, or may not be read.
+    """
+    if not path.exists():
+        raise LabError(f"{path}: no such file. Check the name and the folder.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise LabError(f"{path}: this file is empty. Copy or download it again.")
+    if not os.access(path, os.R_OK):
+        raise LabError(f"{path}: this may not be read. Change its permissions.")
+
+
+def probe(path: str | os.PathLike) -> Facts:
+    """Finds out what is in a video file, by decoding its first frame and listing its packets.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The facts. They are remembered until the file changes.
+
+    Raises:
+        LabError: when the file is missing, empty, no video, or no frame of it can be decoded.
+    """
+    path = Path(path)
+    check_readable(path)
+    state = path.stat()
+    return _probe(path.absolute(), state.st_size, state.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _probe(path: Path, size: int, changed: int) -> Facts:
+    # framecrc is ffmpeg's own table of frames: its header gives the exact rate and the size after every filter, where
+    # the text meant for people rounds 24000/1001 to 23.98 and tells the size before rotation.
+    first = run("-i", url(path), "-map", "0:V:0", "-frames:v", "1", "-vf", SQUARE_PIXELS, "-fps_mode", "cfr",
+                "-f", "framecrc", "-")  # fmt: skip
+    base = re.search(r"^#tb 0: (\d+)/(\d+)", first.stdout, re.M)
+    dimensions = re.search(r"^#dimensions 0: (\d+)x(\d+)", first.stdout, re.M)
+    if not (base and dimensions and re.search(r"^0,", first.stdout, re.M)):
+        raise _unreadable(path, first.stderr)
+    text = first.stderr.split("Stream mapping:")[0]
+    stream = re.search(r"^ *Stream #0:\d+.*?: Video: .*$", text, re.M)
+    average = re.search(r" (\d+(?:\.\d+)?)(k?) fps", stream.group() if stream else "")
+    rate = _sensible_rate(Fraction(int(base[2]), int(base[1])), average)
+    turned = re.search(r"rotation of (-?\d+(?:\.\d+)?) degrees", text)
+    declared = re.search(r"^ *Duration: (\d+):(\d+):(\d+\.\d+)", text, re.M)
+    end, damage = _scan(path, rate)
+    return Facts(
+        rate=rate,
+        size=(int(dimensions[1]), int(dimensions[2])),
+        duration=end,
+        declared=sum(float(part) * unit for part, unit in zip(declared.groups(), (3600, 60, 1), strict=True))
+        if declared
+        else None,
+        has_audio=re.search(r"^ *Stream #0:\d+.*?: Audio: ", text, re.M) is not None,
+        rotation=round(-float(turned[1])) % 360 if turned else 0,
+        damage=damage,
+    )
+
+
+def _sensible_rate(rate: Fraction, average: re.Match | None) -> Fraction:
+    mean = float(average[1]) * (1000 if average[2] else 1) if average else float(rate)
+    if rate > 60 and mean > 0 and rate > 1.5 * mean:
+        return next((standard for standard in STANDARD_RATES if standard > mean - 0.01), rate)
+    return rate
+
+
+def _unreadable(path: Path, messages: str) -> LabError:
+    if "matches no streams" in messages and " Audio: " in messages:
+        return LabError(f"{path}: there is sound in this file and no picture. Give a video.")
+    if "moov atom not found" in messages:
+        return LabError(
+            f"{path}: this is no video, or one that was cut off before its index was written (moov atom not found). "
+            "Copy, download or record it again."
+        )
+    reason = complaint(messages.split("Stream mapping:")[-1]) if "Stream mapping:" in messages else complaint(messages)
+    reason = f" ({reason})" if reason and not reason.startswith(("Input #", "Stream #")) else ""
+    return LabError(f"{path}: this is no video that ffmpeg can read{reason}. Check that it plays, or copy it again.")
+
+
+def count_frames(path: str | os.PathLike) -> int:
+    """The number of coded frames in a video file; nothing is decoded."""
+    listing = run("-loglevel", "error", "-i", url(path), "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "-")
+    return sum(line.startswith("0,") for line in listing.stdout.splitlines())
+
+
+def _scan(path: Path, rate: Fraction) -> tuple[float, str]:
+    """Seconds from the file's start to the end of its last frame, and ffmpeg's complaint about a broken file."""
+    command = [program(), "-hide_banner", "-nostdin", "-loglevel", "error", "-i", url(path), "-map", "0:V:0"]
+    command += ["-c", "copy", "-f", "framecrc", "-"]
+    base, end = Fraction(1), Fraction(0)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as run:
+        messages = []
+        for line in run.stdout:  # line by line: a long video has millions of packets
+            if line.startswith("#tb 0: "):
+                base = Fraction(line[7:].strip())
+            elif line.startswith("0,"):
+                fields = line.split(",")
+                length = int(fields[3]) * base or 1 / rate
+                end = max(end, int(fields[2]) * base + length)
+            elif not line.startswith("#") and len(messages) < 20:
+                messages.append(line)
+    return float(end), complaint("".join(messages))

@@ -1,0 +1,81 @@
+"""The visible label: whoever sees the clip is told what it is."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+import faceswap_lab
+
+LABEL = "AI face swap"
+CORNERS = ("bottom right", "bottom left", "top right", "top left")
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_HEIGHT = 0.035  # of the picture's shorter side: small, and legible still on a phone
+_LEAST_HEIGHT = 9  # px of a capital letter
+_WIDEST = 0.6  # of the picture's width
+
+
+def comment(model: str) -> str:
+    """The sentence in the file's metadata, where players and archives show it."""
+    return f"Synthetic media: face swapped with faceswap_lab {faceswap_lab.__version__}, model {model}"
+
+
+def _measure(size: tuple[int, int], text: str) -> tuple[float, int, int, int]:
+    """Font scale, line thickness, and the text's width and height in pixels for a picture of (width, height)."""
+    (width, height), _ = cv2.getTextSize(text, _FONT, 1.0, 1)
+    scale = max(_LEAST_HEIGHT, _HEIGHT * min(size)) / height
+    scale = min(scale, _WIDEST * size[0] / width)
+    thickness = max(1, round(scale * 1.2))
+    (width, height), _ = cv2.getTextSize(text, _FONT, scale, thickness)
+    return scale, thickness, width, height
+
+
+def _place(size: tuple[int, int], corner: str, text: str) -> tuple[int, int, int, int]:
+    """The text's box in a corner: x0, y0, x1, y1."""
+    _, _, width, height = _measure(size, text)
+    margin = max(4, height // 2)
+    x = margin if "left" in corner else size[0] - margin - width
+    y = margin if "top" in corner else size[1] - margin - height
+    return x, y, x + width, y + height
+
+
+def farthest_corner(size: tuple[int, int], centres: np.ndarray, text: str = LABEL) -> str:
+    """The corner that the face never comes near, one for the whole clip so that the label stands still.
+
+    Args:
+        size: of the picture, (width, height).
+        centres: (T, 2), the face's centre in each frame, pixels.
+        text: the label.
+
+    Returns:
+        One of `CORNERS`; the first where there is no face.
+    """
+    centres = np.asarray(centres, np.float64).reshape(-1, 2)
+    if not len(centres):
+        return CORNERS[0]
+
+    def nearest(corner):
+        x0, y0, x1, y1 = _place(size, corner, text)
+        return np.linalg.norm(centres - np.clip(centres, [x0, y0], [x1, y1]), axis=1).min()
+
+    return max(CORNERS, key=nearest)
+
+
+def draw_label(image: np.ndarray, corner: str = CORNERS[0], text: str = LABEL) -> np.ndarray:
+    """Writes the label, white with a dark shadow so that it reads on any ground.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        corner: one of `CORNERS`.
+        text: the label.
+
+    Returns:
+        (H, W, 3) uint8 RGB, a new array.
+    """
+    size = image.shape[1], image.shape[0]
+    scale, thickness, _, _ = _measure(size, text)
+    x, _, _, y = _place(size, corner, text)
+    image = np.ascontiguousarray(image).copy()
+    cv2.putText(image, text, (x + 1, y + 1), _FONT, scale, (0, 0, 0), thickness + 2, cv2.LINE_AA)
+    cv2.putText(image, text, (x, y), _FONT, scale, (255, 255, 255), thickness, cv2.LINE_AA)
+    return image
