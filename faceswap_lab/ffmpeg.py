@@ -16,7 +16,7 @@ from faceswap_lab.errors import LabError
 
 SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # colours to within rounding, at a little time
 # What a file of variable rate without a sensible rate of its own (screen recordings claim 1000) is brought to.
-STANDARD_RATES = tuple(Fraction(*r) for r in ((24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60, 1)))
+STANDARD_RATES = (Fraction(24000, 1001), *map(Fraction, (24, 25)), Fraction(30000, 1001), *map(Fraction, (30, 50, 60)))
 SQUARE_PIXELS = "scale=w=round(iw*sar):h=ih,setsar=1"
 
 
@@ -31,6 +31,7 @@ class Facts:
         declared: seconds that the file claims to last, sound included, or None.
         has_audio: whether there is sound.
         rotation: degrees clockwise that the stored frames are turned by for showing.
+        indexed: whether the file lists all its frames (mp4, mov), so that a jump into it lands where it should.
         damage: ffmpeg's complaint about a file cut off in the middle, or "".
     """
 
@@ -40,6 +41,7 @@ class Facts:
     declared: float | None
     has_audio: bool
     rotation: int
+    indexed: bool
     damage: str
 
 
@@ -132,6 +134,7 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         else None,
         has_audio=re.search(r"^ *Stream #0:\d+.*?: Audio: ", text, re.M) is not None,
         rotation=round(-float(turned[1])) % 360 if turned else 0,
+        indexed=re.match(r"Input #0, mov,mp4", text) is not None,
         damage=damage,
     )
 
@@ -167,9 +170,10 @@ def _scan(path: Path, rate: Fraction) -> tuple[float, str]:
     command = [program(), "-hide_banner", "-nostdin", "-loglevel", "error", "-i", url(path), "-map", "0:V:0"]
     command += ["-c", "copy", "-f", "framecrc", "-"]
     base, end = Fraction(1), Fraction(0)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as run:
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    with subprocess.Popen(command, **streams) as process:
         messages = []
-        for line in run.stdout:  # line by line: a long video has millions of packets
+        for line in process.stdout:  # line by line: a long video has millions of packets
             if line.startswith("#tb 0: "):
                 base = Fraction(line[7:].strip())
             elif line.startswith("0,"):

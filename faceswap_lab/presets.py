@@ -25,6 +25,7 @@ class Preset:
         gan_batch_size: faces of each person in one step of FaceSwap-GAN.
         gan_steps: its training steps.
         gan_learning_rate: Adam's.
+        log_every: steps from one row of the loss history to the next.
         preview_every: steps from one saved preview grid to the next.
         checkpoint_every: steps from one checkpoint to the next.
     """
@@ -42,6 +43,7 @@ class Preset:
     gan_batch_size: int
     gan_steps: int
     gan_learning_rate: float
+    log_every: int
     preview_every: int
     checkpoint_every: int
 
@@ -55,15 +57,16 @@ PRESETS = {
             minutes=15,
             every=1,
             face_size=64,
-            batch_size=16,
-            autoencoder_steps=300,
-            scratch_steps=100,
-            autoencoder_learning_rate=5e-4,
+            batch_size=8,
+            autoencoder_steps=400,
+            scratch_steps=200,
+            autoencoder_learning_rate=7e-4,
             gan_size=64,
-            gan_batch_size=8,
-            gan_steps=100,
-            gan_learning_rate=2e-4,
-            preview_every=50,
+            gan_batch_size=4,
+            gan_steps=80,
+            gan_learning_rate=1e-4,
+            log_every=20,
+            preview_every=100,
             checkpoint_every=100,
         ),
         Preset(
@@ -80,6 +83,7 @@ PRESETS = {
             gan_batch_size=32,
             gan_steps=4000,
             gan_learning_rate=2e-4,
+            log_every=50,
             preview_every=250,
             checkpoint_every=500,
         ),
@@ -97,6 +101,7 @@ PRESETS = {
             gan_batch_size=16,
             gan_steps=40_000,
             gan_learning_rate=1e-4,
+            log_every=100,
             preview_every=1000,
             checkpoint_every=1000,
         ),

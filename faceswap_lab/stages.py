@@ -9,6 +9,7 @@ from faceswap_lab import files
 from faceswap_lab.errors import LabError
 from faceswap_lab.runtime import Run
 
+COPIES = 4  # varied copies of each training face
 LEAST_FACES = 8  # fewer, and a model only learns its few pictures by heart
 
 
@@ -80,7 +81,7 @@ def _main_person(faces):
 
 
 def training_arrays(
-    run: Run, size: int, copies: int = 8, minimum: int = LEAST_FACES
+    run: Run, size: int, copies: int = COPIES, minimum: int = LEAST_FACES
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
     """What a model trains on: both people's faces with new poses made from them, their masks, their likened twins.
 
@@ -130,6 +131,73 @@ def practice_arrays(sets: dict[str, list], side: int, copies: int, seed: int):
             faces[person], landmarks[..., :2], pose, points[other][..., :2], poses[other]
         )
     return faces, masks, likened
+
+
+def warm_start(model, name: str = "quick_autoencoder") -> bool:
+    """Loads a warm start that ships with the lab into a model of the same shape.
+
+    Args:
+        model: a `FaceAutoencoder`.
+        name: a folder of data/weights.
+
+    Returns:
+        Whether it was loaded; False (with a printed sentence) when the shapes differ, and the model starts from nothing.
+
+    Raises:
+        LabError: when the weights are missing or damaged.
+    """
+    import dataclasses
+
+    from faceswap_lab import training, weights
+
+    folder = weights.data_folder() / "weights" / name
+    config = training.read_config(folder)
+    wanted = {key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(model.config).items()}
+    if config["options"] != wanted:
+        print(f"The warm start {name} has another shape than this model, which starts from nothing.")
+        return False
+    training.load_weights(model, folder / training.WEIGHTS)
+    return True
+
+
+def painter_to_begin_with(run: Run, size: int):
+    """The autoencoder that FaceSwap-GAN goes on from: this run's, else the warm start, else an untrained one.
+
+    Returns:
+        A `FaceAutoencoder` of the quick shape.
+    """
+    from faceswap_lab import training
+    from faceswap_lab.models import autoencoder
+
+    model = autoencoder.FaceAutoencoder(autoencoder.quick(size))
+    folder = run.models("autoencoder")
+    if (folder / training.CONFIG).exists():
+        training.read_config(folder, "autoencoder", size)
+        training.load_weights(model, folder / training.WEIGHTS)
+    else:
+        warm_start(model)
+    return model
+
+
+def model_folder(run: Run, name: str, **key):
+    """A model's folder; what another training (other faces, other settings) left there is removed first.
+
+    Args:
+        key: everything the training depends on, JSON values.
+
+    Returns:
+        The folder, a `Path`.
+    """
+    import shutil
+
+    folder = run.models(name)
+    made_with = folder / "made_with.json"
+    if made_with.exists() and files.read_json(made_with) != key:
+        print(f"{name}: faces or settings changed since the last training, which is done again.")
+        shutil.rmtree(folder)
+    if not made_with.exists():
+        files.write_json(made_with, key)
+    return run.models(name)
 
 
 def contact_sheet(run: Run, role: str):

@@ -110,6 +110,11 @@ def restore_checkpoint(model: keras.Model, folder: Path) -> tuple[int, list[dict
     return 0, []
 
 
+def steps_done(folder: str | Path) -> int:
+    """The step of the newest checkpoint in a model's folder; 0 when there is none."""
+    return max((int(path.name.removeprefix("step_")) for path in (Path(folder) / "checkpoints").glob("step_*")), default=0)
+
+
 def _random_variables(model) -> dict:
     found = {}
     for layer in model._flatten_layers(include_self=True):
@@ -274,6 +279,7 @@ def fit(
             epochs=epochs,
             initial_epoch=start // log_every,
             callbacks=[history, *shown, *callbacks, saver, *board],
+            shuffle=False,
             verbose=verbose,
         )
     save_checkpoint(model, checkpoints, epochs * log_every, rows)

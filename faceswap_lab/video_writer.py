@@ -31,8 +31,8 @@ def exact_rate(fps: float | Fraction) -> Fraction:
     """
     if isinstance(fps, bool) or not isinstance(fps, (int, float, Fraction, np.number)) or not 0 < fps <= 1000:
         raise LabError(f"fps={fps!r}: a frame rate is a number over 0 and up to 1000. For most clips it is 25 or 30.")
-    near = Fraction(fps).limit_denominator(1001)
-    film = Fraction(round(fps * 1.001) * 1000, 1001)  # 23.98 and 29.97 are written for 24000/1001 and 30000/1001
+    near = Fraction(fps if isinstance(fps, Fraction) else float(fps)).limit_denominator(1001)
+    film = Fraction(round(float(fps) * 1.001) * 1000, 1001)  # 23.98 and 29.97 are written for 24000/1001 and 30000/1001
     return film if round(float(film), 2) == round(float(fps), 2) and near.denominator != 1 else near
 
 
@@ -80,7 +80,7 @@ class VideoWriter:
         if not 0 <= crf <= 51:
             raise LabError(f"crf={crf}: the quality of a video goes from 0 (lossless) to 51 (worst). Take 15.")
         if self.audio_range[0] < 0 or (audio_end is not None and audio_end <= self.audio_range[0]):
-            raise LabError(f"audio from {audio_start} to {audio_end} s: this is no range. The end lies behind the start.")
+            raise LabError(f"sound from {audio_start} to {audio_end} s: no time range. Let it end behind its start.")
         self.audio_from = None
         if audio_from is not None:
             ffmpeg.check_readable(Path(audio_from))
@@ -108,7 +108,7 @@ class VideoWriter:
         width, height = self.size
         if image.shape != (height, width, 3) or image.dtype != np.uint8:
             raise LabError(
-                f"{self.path}: frame {self.num_frames} has shape {image.shape} and type {image.dtype}; this video takes "
+                f"{self.path}: frame {self.num_frames} has shape {image.shape} and type {image.dtype}; needed is "
                 f"({height}, {width}, 3) and uint8. Resize or convert it first."
             )
         if width % 2 or height % 2:
@@ -125,8 +125,9 @@ class VideoWriter:
         if self.path.is_dir():
             raise LabError(f"{self.path}: a folder has this name. Choose another one for the video.")
         files.make_folder(self.path.parent)
-        for leftover in self.path.parent.glob(f"{files.PARTIAL}*-{glob.escape(self.path.name)}"):
-            leftover.unlink(missing_ok=True)  # of a run that was killed
+        for mark in ("????????", "sound-????????"):  # what a killed run left of this very file
+            for leftover in self.path.parent.glob(f"{files.PARTIAL}{mark}-{glob.escape(self.path.name)}"):
+                leftover.unlink(missing_ok=True)
         with files.atomic_path(self.path) as temporary, tempfile.TemporaryFile() as self._stderr:
             self._process = subprocess.Popen(
                 self._command(temporary), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._stderr
@@ -165,7 +166,7 @@ class VideoWriter:
                 if text in messages:
                     raise OSError(code, text) from cause
         reason = ffmpeg.complaint(messages) or "ffmpeg was stopped from outside"
-        raise LabError(f"{self.path}: the video could not be written ({reason}). Run the same command again.") from cause
+        raise LabError(f"{self.path}: the video could not be written ({reason}). Run the command again.") from cause
 
     def _finish(self, temporary: Path) -> None:
         if not self.num_frames:
@@ -197,17 +198,17 @@ class VideoWriter:
         else:
             attempts = [copied, coded]  # a few codecs (Windows Media) may not stand in an mp4: those are coded again
         inputs = ("-loglevel", "error", "-y", "-i", ffmpeg.url(temporary), "-i", ffmpeg.url(self.audio_from))
-        with files.atomic_path(temporary.with_name(f"{temporary.stem}-sound{temporary.suffix}")) as muxed:
+        muxed = temporary.with_name(f"{files.PARTIAL}sound-{temporary.name.removeprefix(files.PARTIAL)}")
+        try:
             for options in attempts:
-                done = ffmpeg.run(
-                    *inputs, "-map", "0:v", *options, "-movflags", "+faststart", ffmpeg.url(muxed)
-                )
+                made = (*inputs, "-map", "0:v", *options, "-movflags", "+faststart", ffmpeg.url(muxed))
+                done = ffmpeg.run(*made)
                 if done.returncode == 0 and ffmpeg.count_frames(muxed) == self.num_frames:
                     os.replace(muxed, temporary)
-                    break
+                    return
                 if "No space left" in done.stderr or "File too large" in done.stderr:
                     self._refuse(done.stderr)
-            else:
-                reason = ffmpeg.complaint(done.stderr)
-                warnings.warn(f"{self.audio_from}: its sound cannot be used ({reason}); {self.path} is silent.", stacklevel=2)
-                os.replace(temporary, muxed)
+        finally:
+            muxed.unlink(missing_ok=True)
+        reason = ffmpeg.complaint(done.stderr)
+        warnings.warn(f"{self.audio_from}: its sound cannot be used ({reason}); {self.path} is silent.", stacklevel=2)

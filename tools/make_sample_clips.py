@@ -41,12 +41,14 @@ CLIPS = (
     ("target", "target", "A", "clip", "A", "labels_A.jsonl"),
     ("truth", "truth", "A_with_face_of_B", "clip", "C", "labels_C.jsonl"),
 )
+SCALING = "bicubic+accurate_rnd+full_chroma_int"
 BT709 = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
 ENCODE = [
-    *("-vf", f"scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int,format=yuv420p,{BT709}"),
+    *("-vf", f"scale=out_color_matrix=bt709:out_range=tv:flags={SCALING},format=yuv420p,{BT709}"),
     *("-c:v", "libx264", "-preset", "slow", "-crf", "12", "-g", "20", "-threads", "1"),
 ]
-MUX = ["-map_metadata", "-1", "-fflags", "+bitexact", "-movflags", "+faststart", "-metadata", "comment=rendered, synthetic"]
+MUX = ["-map_metadata", "-1", "-fflags", "+bitexact", "-movflags", "+faststart"]
+MUX += ["-metadata", "comment=rendered, synthetic"]
 
 
 def ffmpeg(*arguments: str, folder: Path | None = None) -> None:

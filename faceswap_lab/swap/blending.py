@@ -1,8 +1,8 @@
 """Blending: the aligned face goes back to its place in the frame.
 
-Three ways: the whole square pasted (`direct`), the face laid over with a soft mask (`mask_overlay`), and gradient-domain
-cloning (`seamless`). Everything is placed by the exact inverse of the alignment, sub-pixel; the mixture is computed in
-float and rounded once. Only the part of the frame that the square reaches is touched.
+Three ways: the whole square pasted (`direct`), the face laid over with a soft mask (`mask_overlay`), and cloning of its
+gradients (`seamless`). Each places the face by the exact inverse of the alignment, sub-pixel, mixes in float and rounds
+once. Only the part of the frame that the square reaches is touched.
 """
 
 from __future__ import annotations

@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import correlate1d
 
-from faceswap_lab.faces import alignment
-
 _REACH = 4  # the Gaussian window ends after so many standard deviations
 _JUMP_SHIFT = 0.2  # of the square's side, between neighbouring frames
 _JUMP_SCALE = 1.25  # times larger or smaller
@@ -126,7 +124,7 @@ def smooth_matrices(
 
     Args:
         matrices: (T, 2, 3), frame pixels to pixels of the aligned square, in the order of time.
-        strength: standard deviation of the window in frames; 3 takes about 60 % of the tremble away, 0 nothing.
+        strength: standard deviation of the window in frames; 1.5 takes about half of the tremble away, 0 nothing.
         frames: (T,) frame indices; None for one after another.
         size: side of the aligned square.
 

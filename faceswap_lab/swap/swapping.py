@@ -1,4 +1,4 @@
-"""One frame's swap, step by step: cut the face out, let the model paint, match colours, blend. Every path goes this way."""
+"""One frame's swap, step by step: cut the face out, let the model paint, match colours, blend."""
 
 from __future__ import annotations
 

@@ -1,0 +1,82 @@
+"""Pictures on disk: read upright and in RGB, written in one step, listed in the order that people mean."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from faceswap_lab import ffmpeg, files
+from faceswap_lab.errors import LabError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+ORIENTATION = 0x0112  # EXIF: how the camera was held; 5 to 8 lie on their side
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+def list_pictures(folder: str | os.PathLike) -> list[Path]:
+    """The pictures of a folder by name; numbers in names count as numbers, so that 2 stands before 10."""
+    entries = [entry for entry in Path(folder).iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES]
+    return sorted((entry for entry in entries if not entry.name.startswith(".")), key=_natural_order)
+
+
+def _natural_order(path: Path) -> list[tuple[int, str]]:
+    parts = re.split(r"([0-9]+)", path.name.casefold())
+    return [(int(part), part) if number % 2 else (-1, part) for number, part in enumerate(parts)] + [(-1, path.name)]
+
+
+def picture_size(path: str | os.PathLike) -> tuple[int, int] | None:
+    """Width and height in pixels as shown, from the header alone; None when the file is no picture."""
+    try:
+        with Image.open(path) as picture:
+            turned = picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+            return picture.size[::-1] if turned else picture.size
+    except UNREADABLE:
+        return None
+
+
+def read_picture(path: str | os.PathLike) -> np.ndarray:
+    """Reads a picture, turned upright as its camera noted.
+
+    Args:
+        path: the file.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        LabError: when it is missing or cannot be read.
+    """
+    path = Path(path)
+    ffmpeg.check_readable(path)
+    try:
+        with Image.open(path) as picture:
+            return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+    except UNREADABLE as error:
+        raise LabError(f"{path}: this picture cannot be read. Copy it again, or remove it.") from error
+
+
+def write_picture(path: str | os.PathLike, image: np.ndarray, quality: float = 95) -> None:
+    """Writes a picture in one step.
+
+    Args:
+        path: the file; its suffix chooses the format.
+        image: (H, W, 3) uint8 RGB.
+        quality: 0 to 100. JPEG: its quality. PNG: 100 writes fastest, 0 smallest; the picture is the same.
+
+    Raises:
+        LabError: when the place cannot be written to, or the format cannot hold the picture.
+    """
+    path = Path(path)
+    options = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
+    if path.suffix.lower() == ".png":
+        options = [cv2.IMWRITE_PNG_COMPRESSION, max(1, round(9 * (100 - quality) / 100))]
+    good, coded = cv2.imencode(path.suffix, np.ascontiguousarray(image[..., ::-1]), options)
+    if not good:
+        raise LabError(f"{path}: a picture of {image.shape[1]}x{image.shape[0]} cannot be written as {path.suffix}.")
+    with files.atomic_path(path) as temporary:
+        temporary.write_bytes(coded)

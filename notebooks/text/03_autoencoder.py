@@ -1,0 +1,264 @@
+# %% [markdown]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/faceswap_lab/blob/main/notebooks/03_autoencoder.ipynb)
+
+# %% [markdown]
+# # 03 The autoencoder: one face in, another face out
+# **Goal** Build the classic face-swapping network, train it in two forms, compare them.
+#
+# **Minutes** 25 to read, 5 on two CPU cores (quick), 20 on a T4 (class)
+#
+# **Needs** the face sets of notebook 02 (made now if they are missing)
+#
+# **Makes** `models/autoencoder`, `models/autoencoder_from_nothing`, `models/autoencoder_shared_decoder`: weights, loss curves, and every preview
+
+# %% tags=["parameters"]
+preset = "quick"  # quick, class or full
+seed = 0
+out = "runs/sample"  # relative to the lab's folder
+source = ""  # B's clip: whose face is put in; empty = the sample's
+target = ""  # A's clip: whose video is changed; empty = the sample's
+autoencoder_steps = 0  # 0 = the preset's
+scratch_steps = 0  # 0 = the preset's
+
+# %% tags=["setup"]
+import importlib.util
+
+if importlib.util.find_spec("faceswap_lab") is None:  # on Colab or Kaggle the lab is fetched first
+    # !git clone -q --depth 1 https://github.com/OWNER/faceswap_lab lab
+    # %cd lab
+    # %pip install -q -e .
+
+from faceswap_lab import runtime, stages
+
+run = runtime.setup(preset, seed, out, source, target)
+
+# %% [markdown]
+# ## What goes in
+# Each face comes with two companions. The **masks** say which pixels are face, eyes and mouth. The **likened** picture is the same face bent into the *other* person's shape: it looks a little like A, yet we know what B looked like before the bend. It lets the network practise the swap with the answer at hand.
+#
+# A clip shows few poses, so each face is also turned a few degrees in depth and moved towards another frame's expression. Look for the copies that give themselves away.
+
+# %%
+import keras
+import numpy as np
+from keras import layers, ops
+
+from faceswap_lab import training
+from faceswap_lab.models import autoencoder, losses
+from faceswap_lab.models.augmentation import FaceBank, random_views
+from faceswap_lab.models.layers import PixelShuffle
+from faceswap_lab.teaching import figures
+
+size = run.preset.face_size
+faces, masks, likened = stages.training_arrays(run, size)
+own = {person: len(pictures) // (stages.COPIES + 1) for person, pictures in faces.items()}
+print({person: f"{own[person]} faces, {len(faces[person])} with copies" for person in faces})
+
+# %%
+some = np.linspace(0, own["B"] - 1, 8).astype(int)
+copies = own["B"] + some * stages.COPIES
+figures.rows({"B": faces["B"][some], "turned copy": faces["B"][copies], "likened to A": likened["B"][some], "masks": masks["B"][some]})
+
+# %% [markdown]
+# ## The warp trick
+# If the network saw a face and had to return the same face, it could copy pixels and learn nothing. So the input is **bent** a little and the answer is not. To undo the bend, the network has to know what a face looks like.
+#
+# All of this happens for the whole batch at once, inside the training step, on the accelerator. A loader that warps pictures on two slow CPU cores starves any GPU.
+
+# %%
+bank = FaceBank(faces["B"], masks["B"], likened["B"])
+classic = autoencoder.Augmentation(warp=0.03)
+warped, answer = random_views(bank(some), size, classic, keras.random.SeedGenerator(1))
+figures.rows({"input": warped, "answer": answer[..., :3], "its mask": answer[..., 3:4]})
+
+# %% [markdown]
+# ## The encoder, layer by layer
+# Each convolution with stride 2 halves the picture and widens the channels. At the end a **dense** layer squeezes everything into a short code: there is no room for pixels, only for what matters (pose, expression, light). The figures 128, 256, 512, 1024 are those of the first deepfake tools.
+#
+# **Predict** the shape after four such layers before you run the cell.
+
+# %%
+batch = ops.convert_to_tensor(answer[..., :3])
+x = batch
+for filters in (128, 256, 512, 1024):
+    x = layers.LeakyReLU(0.1)(layers.Conv2D(filters, 5, strides=2, padding="same")(x))
+    print(f"conv {filters:4d}", x.shape)
+
+# %%
+code = layers.Dense(1024)(layers.Flatten()(x))
+print("code", code.shape)
+x = layers.Reshape((4, 4, 1024))(layers.Dense(4 * 4 * 1024)(code))
+print("unfolded", x.shape)
+
+# %% [markdown]
+# ## The decoder, layer by layer
+# To grow, a convolution makes four times the channels and **pixel shuffle** turns each group of four into a 2x2 block. Three such steps lead from 8x8 to 64x64; a last convolution paints three colours.
+
+# %%
+for filters in (512, 256, 128, 64):
+    x = layers.LeakyReLU(0.1)(layers.Conv2D(4 * filters, 3, padding="same")(x))
+    x = PixelShuffle()(x)
+    print(f"upscale {filters:3d}", x.shape)
+print("picture", layers.Conv2D(3, 5, padding="same", activation="sigmoid")(x).shape)
+
+# %% [markdown]
+# ## Two ways to share
+# | form | encoder | decoder | to swap |
+# |---|---|---|---|
+# | **shared encoder** | one for both | one each | encode A, decode as B |
+# | **shared decoder** | one each | one for both | encode A with B's encoder |
+#
+# The original is far too heavy for a laptop's processor, so the lab has a lean sister that also takes the light out before encoding, puts it back after decoding, and paints a mask.
+
+# %%
+for name, config in {"original": autoencoder.original(size), "quick": autoencoder.quick(size)}.items():
+    encoder, decoder = autoencoder.build_encoder(config), autoencoder.build_decoder(config)
+    print(f"{name:9s} encoder {encoder.count_params():>11,}  each decoder {decoder.count_params():>10,} weights")
+
+# %% [markdown]
+# ## The loss, term by term
+# Plain L1 is content with a grey blur. So we also compare **local contrast**: grey, minus its local mean, over its local deviation. It sees brows, lids and lips, and neither a tint nor a blur can please it. Eyes and mouth are few pixels, so they get a term of their own.
+
+# %%
+model = autoencoder.FaceAutoencoder(autoencoder.quick(size), autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, seed=seed)
+model.set_faces(faces, masks, likened)
+views = model({person: np.arange(8) for person in ("A", "B")})
+total = model.compute_loss(y_pred=views)
+for term, value in model.terms.items():
+    weight = getattr(model.loss_weights, term)
+    print(f"{term:16s} {float(value.result()):.3f} x {weight:.1f} = {float(value.result()) * weight:.3f}")
+print("total", round(float(total), 3))
+
+# %%
+blur = losses.gaussian_blur(batch, 2.0)
+tint = batch * np.array([1.1, 1.0, 0.9], "float32")
+for name, picture in {"blurred": blur, "tinted": tint}.items():
+    print(f"{name:8s} L1 {float(losses.l1(picture, batch)):.3f}   contrast {float(losses.contrast_loss(picture, batch, 1.7)):.3f}")
+
+# %% [markdown]
+# **Look**: the tint costs more L1 than the blur does, and almost no contrast. Which of the two would you rather forgive?
+#
+# ## Train
+# The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the training clips, without the target clip's light, the target clip or the truth. Beside it two models start from nothing, with equal steps: one of each form.
+
+# %%
+small = {person: autoencoder.resize(pictures[: own[person]][:: max(1, own[person] // 7)], size) for person, pictures in faces.items()}
+counts = {person: len(pictures) for person, pictures in faces.items()}
+
+
+def train(name, sharing, steps, warm):
+    folder = stages.model_folder(run, name, steps=steps, sharing=sharing, warm=warm, seed=seed, counts=counts)
+    config = autoencoder.quick(size, sharing)
+    model = autoencoder.FaceAutoencoder(config, autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, seed=seed, name=name)
+    warmed = warm and stages.warm_start(model)
+    model.set_faces(faces, masks, likened)
+    rate = keras.optimizers.schedules.CosineDecay(run.preset.autoencoder_learning_rate, steps, alpha=0.03)
+    model.compile(optimizer=keras.optimizers.Adam(rate))
+    history = training.fit(
+        model, folder, counts, steps, batch_size=run.preset.batch_size, seed=seed, log_every=run.preset.log_every,
+        preview_every=run.preset.preview_every, checkpoint_every=run.preset.checkpoint_every,
+        paint=lambda m: training.preview_grid(m, small), show=figures.live_preview(name),
+    )
+    training.save_model(model, folder, "autoencoder", {"steps": steps, "sharing": sharing, "warm_start": bool(warmed)})
+    return model, history
+
+
+# %%
+steps = autoencoder_steps or run.preset.autoencoder_steps
+nothing = scratch_steps or run.preset.scratch_steps
+print(steps, "steps from the warm start;", nothing, "steps each from nothing")
+warm_model, warm_history = train("autoencoder", "encoder", steps, warm=True)
+
+# %% [markdown]
+# The sheet shows three rows of A and three of B: the face, its reconstruction, its swap. It was drawn at steps 0, 1x, 2x, 4x ... and every one is kept in `previews/`.
+
+# %%
+scratch_model, scratch_history = train("autoencoder_from_nothing", "encoder", nothing, warm=False)
+
+# %%
+shared_model, shared_history = train("autoencoder_shared_decoder", "decoder", nothing, warm=False)
+
+# %% [markdown]
+# ## Compare
+# The curves say how well each model paints faces *it was shown*. They do not say how good a swap is: for that there is no picture to compare with while training. Look at the swaps themselves.
+
+# %%
+histories = {"warm start": warm_history, "from nothing": scratch_history, "shared decoder": shared_history}
+figures.curves(histories, ("reconstruction", "contrast"))
+
+# %%
+target_faces = stages.ensure_faces(run, "target")
+pick = np.linspace(0, len(target_faces) - 1, 8).astype(int)
+inputs = target_faces.subset(pick).images(size).astype("float32") / 255
+models = {"warm start": warm_model, "from nothing": scratch_model, "shared decoder": shared_model}
+swaps = {name: ops.convert_to_numpy(m.translate(inputs, 0, 1)[0]) for name, m in models.items()}
+figures.rows({"target": inputs, **swaps})
+
+
+# %% [markdown]
+# **Check**: is the mouth open where the target's is? Do the eyes close with hers? Does the head turn? A model that has not learnt yet shows one average face, whatever goes in.
+
+# %%
+def movement(pictures):
+    return float(np.abs(pictures - pictures.mean(axis=0)).mean())
+
+
+for name, pictures in swaps.items():
+    print(f"{name:15s} moves {movement(pictures) / movement(inputs):.2f} times as much as the target")
+
+# %% [markdown]
+# ## What went wrong?
+# | what you see | why |
+# |---|---|
+# | the target's own face comes back | **wrong direction**: encoded A, decoded as A |
+# | a smear | the face was **not aligned**: shifted by a tenth of its size |
+# | a mouth that never opens | trained for too short a time: the average face |
+
+# %%
+shifted = np.roll(inputs, size // 8, axis=2)
+figures.rows({
+    "right": swaps["warm start"],
+    "wrong direction": ops.convert_to_numpy(warm_model.translate(inputs, 0, 0)[0]),
+    "not aligned": ops.convert_to_numpy(warm_model.translate(shifted, 0, 1)[0]),
+}, height=1.1)
+
+
+# %% [markdown]
+# ## Exercise
+# Write `mix(first, second, share)`: the code part of the way between two faces' codes. Decode it as B and watch one expression turn into another. If you leave it as it is, the reference answers.
+
+# %%
+def mix(first, second, share):
+    """Your turn: return the code `share` of the way from `first` to `second`."""
+    return None
+
+
+# %%
+normal, _ = warm_model.relight(ops.convert_to_tensor(inputs[[0, 3]]))
+codes = warm_model.encode(normal, 1, 0)
+wanted = codes[0] + 0.25 * (codes[1] - codes[0])
+answered = mix(codes[0], codes[1], 0.25)
+if answered is None:
+    print("not filled in yet: the reference goes on")
+else:
+    print("right" if np.allclose(answered, wanted, atol=1e-4) else f"not yet: off by up to {float(np.abs(answered - wanted).max()):.2f}")
+
+# %%
+line = [codes[0] + share * (codes[1] - codes[0]) for share in np.linspace(0, 1, 8)]
+colour, _ = warm_model.paint(ops.stack(line), 1)
+figures.row(list(ops.convert_to_numpy(ops.clip(colour, 0, 1))), height=1.2)
+
+# %% [markdown]
+# ## Recap
+# You built an encoder and a decoder and pushed a batch through every layer. You trained one shared encoder with two decoders, and two encoders with one shared decoder, and compared them on the same faces. You saw what a warm start is worth.
+#
+# 1. Why is the input bent, and the answer not?
+# 2. What has to be in the code for a swap to work? What must not be?
+# 3. Which half chooses the person in each of the two forms?
+# 4. Why is a low L1 no proof of a good face?
+# 5. What does the likened picture add that warping alone cannot?
+#
+# **Next**: notebook 04 lets a critic judge the paintings.
+
+# %%
+run.finish("03_autoencoder", f"3 autoencoders: {steps} steps from the warm start, 2 x {nothing} from nothing")

@@ -1,0 +1,250 @@
+# %% [markdown]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/faceswap_lab/blob/main/notebooks/04_faceswap_gan.ipynb)
+
+# %% [markdown]
+# # 04 FaceSwap-GAN: a critic looks over the painter's shoulder
+# **Goal** Meet every part and every loss of FaceSwap-GAN, train it, look at masks and raw paintings.
+#
+# **Minutes** 25 to read, 4 on two CPU cores (quick), 20 on a T4 (class)
+#
+# **Needs** the face sets of notebook 02 and the autoencoder of notebook 03 (without it: the warm start that ships with the lab)
+#
+# **Makes** `models/faceswap_gan`: weights, loss curves, previews
+
+# %% tags=["parameters"]
+preset = "quick"  # quick, class or full
+seed = 0
+out = "runs/sample"  # relative to the lab's folder
+source = ""  # B's clip: whose face is put in; empty = the sample's
+target = ""  # A's clip: whose video is changed; empty = the sample's
+gan_steps = 0  # 0 = the preset's
+
+# %% tags=["setup"]
+import importlib.util
+
+if importlib.util.find_spec("faceswap_lab") is None:  # on Colab or Kaggle the lab is fetched first
+    # !git clone -q --depth 1 https://github.com/OWNER/faceswap_lab lab
+    # %cd lab
+    # %pip install -q -e .
+
+from faceswap_lab import runtime, stages
+
+run = runtime.setup(preset, seed, out, source, target)
+
+# %% [markdown]
+# ## Why a critic
+# L1 and its relatives compare pixels, and a network that is unsure paints the average of what could be there: a blur. A **critic** is a second network that learns to tell real faces from painted ones. It gives no average the benefit of the doubt: a blur is never real.
+#
+# FaceSwap-GAN adds three things to notebook 03: **self-attention**, a painted **mask** (alpha), and a **critic for each person**.
+
+# %%
+import keras
+import numpy as np
+from keras import ops
+
+from faceswap_lab import training
+from faceswap_lab.models import autoencoder, faceswap_gan
+from faceswap_lab.models.face_res import face_res
+from faceswap_lab.teaching import figures
+
+size = run.preset.gan_size
+faces, masks, likened = stages.training_arrays(run, size)
+counts = {person: len(pictures) for person, pictures in faces.items()}
+
+# %% [markdown]
+# ## At its published size
+# The real one has an encoder that narrows to 4x4 with attention on the way, and two decoders. Too heavy for a laptop's processor, so at `quick` the painter is the lean autoencoder of notebook 03 **with attention put in**. The presets `class` and `full` train the same code on a GPU.
+
+# %%
+for name, config in {"standard": faceswap_gan.standard(64), "lite": faceswap_gan.standard(64, lite=True)}.items():
+    encoder, decoder = faceswap_gan.build_encoder(config), faceswap_gan.build_decoder(config, "decoder")
+    critic = faceswap_gan.build_critic(config, "critic")
+    print(f"{name:9s} encoder {encoder.count_params():>11,}  decoder {decoder.count_params():>10,}  critic {critic.count_params():>9,} weights")
+
+# %%
+perceptual_net = face_res()
+features = keras.Model(perceptual_net.inputs, perceptual_net.outputs[:4])
+
+
+def make_gan(**weights):
+    config = faceswap_gan.quick(size)
+    loss = faceswap_gan.GanLoss(**weights) if weights else faceswap_gan.QUICK_LOSS
+    gan = faceswap_gan.FaceSwapGAN(config, loss, autoencoder.QUICK_AUGMENTATION, features, run.preset.gan_batch_size // 2, seed=seed)
+    painter = stages.painter_to_begin_with(run, size)
+    print(gan.begin_with(painter), "layers taken over from the autoencoder")
+    return gan
+
+
+gan = make_gan(cycle=10.0)
+gan.set_faces(faces, masks, likened)
+
+# %% [markdown]
+# ## Self-attention
+# A convolution sees its neighbourhood. Attention lets every place look at every other: the left eye can ask what the right eye does. Each row of the map sums to 1 and says where one place looks; the result is added with a **gain that starts at 0**, so a trained painter is not disturbed.
+#
+# **Predict**: the map below is still untrained. Will it be even, or patchy?
+
+# %%
+attention = next(layer for layer in gan.decoders[1].layers if "attention" in layer.name)
+index = {person: np.arange(6) for person in ("A", "B")}
+views = gan(index)
+code = views["codes"][1]
+inside = keras.Model(gan.decoders[1].inputs, attention.input)(code)
+weights = ops.convert_to_numpy(attention.attention(inside))
+print("map", weights.shape, "each row sums to", weights[0, 0].sum().round(3), "gain", float(attention.gain))
+
+# %%
+side = int(weights.shape[-1] ** 0.5)
+face = ops.convert_to_numpy(ops.clip(views["straight"], 0, 1))[6]
+places = {"left eye": (0.45, 0.38), "mouth": (0.77, 0.5), "cheek": (0.62, 0.3)}
+looks = [figures.attention_overlay(face, weights[0, int(y * side) * side + int(x * side)], side) for y, x in places.values()]
+figures.row([face, *looks], ["face", *places])
+
+# %% [markdown]
+# ## Mask, composite, critic
+# The decoder paints colour *and* alpha. The **composite** is `alpha * colour + (1 - alpha) * input`: where the mask is 0 the input shines through. The critic sees picture and input together and scores **patches**, not the whole: one number for each region.
+
+# %%
+composite = gan.composite(views["colour"], views["alpha"], views["bent"])
+clip = lambda x: ops.convert_to_numpy(ops.clip(x, 0, 1))[6:]
+figures.rows({"input": clip(views["bent"]), "raw colour": clip(views["colour"]), "alpha": clip(views["alpha"]), "composite": clip(composite), "answer": clip(views["straight"])})
+
+# %%
+_, warped = ops.split(views["bent"], 2)
+scores = gan.judge(1, ops.split(composite, 2)[1], warped, frozen=True)
+print("patch scores", scores.shape, "mean", round(float(ops.mean(scores)), 3))
+
+# %% [markdown]
+# ## Every loss term, before training
+# The table is computed on this one batch. Weights are those published for FaceSwap-GAN v2.2 (cycle is off there; it is on here so that you see it). Terms that only our quick model uses come last.
+
+# %%
+published = faceswap_gan.GanLoss(cycle=10.0)
+gan.alpha_least.assign(0.5)
+terms, critics = gan.loss_terms(views)
+for term, value in terms.items():
+    weight = 1.0 if term == "perceptual" else getattr(published, term)
+    print(f"{term:16s} {float(value):8.4f} x {weight:5.2f} = {float(value) * weight:8.4f}")
+print(f"{'critics':16s} {float(critics):8.4f}   (their own loss)")
+
+# %% [markdown]
+# - **adversarial**: mixup-LSGAN. The critic sees a mixture of real and painted and must name the share; the painter wants it to be wrong. (Relativistic LSGAN is the other choice.)
+# - **reconstruction**, **edge**: L1 of pixels, and of their first differences.
+# - **eyes**, **eye_gradients**: inside the eye mask, weight 30: gaze makes or breaks a swap.
+# - **perceptual**: distance between features of a frozen face-recognition network, at four depths.
+# - **alpha**, **alpha_hinge**, **alpha_variation**: keep the mask small, but not below *m*, and smooth.
+# - **cycle**: to the other person and back again.
+
+# %%
+relativistic = faceswap_gan.FaceSwapGAN.adversarial_terms
+real, fake = ops.split(views["straight"], 2)[1], ops.split(composite, 2)[1]
+for kind in ("mixup", "relativistic"):
+    gan.config = faceswap_gan.dataclasses.replace(gan.config, adversarial=kind)
+    painter, critic = relativistic(gan, 1, real, fake, warped)
+    print(f"{kind:13s} painter {float(painter):.3f}  critic {float(critic):.3f}")
+
+# %% [markdown]
+# ## The schedule is data
+# The published training changes its mind seven times: perceptual loss on, the hinge's *m* up and down, learning rates down, and for a while **the two decoders swap weights**. The original rebuilt its graph at each change and lost the optimiser's memory. Here the values are variables in the running graph.
+
+# %%
+import pandas as pd
+
+columns = ["start", "perceptual", "alpha_least", "rate", "decoders_swapped"]
+pd.DataFrame([[getattr(phase, name) for name in columns] for phase in faceswap_gan.PUBLISHED_SCHEDULE], columns=columns).round(3)
+
+# %% [markdown]
+# ## Train
+# Painter and critics learn **in one pass**: the painter's loss goes through critics whose weights are held still, the critics' loss through paintings that are held still. Each player gets only its own gradient, so this is an ordinary Keras model with an ordinary `fit()`.
+#
+# It begins where the autoencoder stopped. Two CPU cores have time for some dozen steps: enough to see the machine run, not enough for the critics to teach much.
+
+# %%
+steps = gan_steps or run.preset.gan_steps
+folder = stages.model_folder(run, "faceswap_gan", steps=steps, seed=seed, counts=counts, size=size)
+gan = make_gan()
+gan.set_faces(faces, masks, likened)
+gan.compile(optimizer=faceswap_gan.TwoRateAdam(run.preset.gan_learning_rate))
+begun = training.steps_done(folder)
+schedule = faceswap_gan.ScheduleCallback(faceswap_gan.WARM_SCHEDULE, steps, run.preset.gan_learning_rate, begun)
+
+# %%
+own = {person: len(pictures) // (stages.COPIES + 1) for person, pictures in faces.items()}
+small = {person: autoencoder.resize(pictures[: own[person]][:: max(1, own[person] // 7)], size) for person, pictures in faces.items()}
+history = training.fit(
+    gan, folder, counts, steps, batch_size=run.preset.gan_batch_size, seed=seed, log_every=run.preset.log_every,
+    preview_every=run.preset.preview_every, checkpoint_every=run.preset.checkpoint_every,
+    paint=lambda m: training.preview_grid(m, small), show=figures.live_preview("faceswap_gan"), callbacks=(schedule,),
+)
+training.save_model(gan, folder, "faceswap_gan", {"steps": steps})
+
+# %%
+figures.curves({"FaceSwap-GAN": history}, ("adversarial", "critics", "reconstruction"), logarithmic=False)
+
+# %% [markdown]
+# **Look**: when the critics' loss falls, the painter's rises. A GAN's curves do not tell when to stop; the previews do.
+#
+# ## Masks and raw output on the target
+# These faces come from the clip that notebook 05 converts.
+
+# %%
+target_faces = stages.ensure_faces(run, "target")
+pick = np.linspace(0, len(target_faces) - 1, 8).astype(int)
+inputs = target_faces.subset(pick).images(size).astype("float32") / 255
+colour, alpha = (ops.convert_to_numpy(x) for x in gan.translate(inputs, 0, 1))
+figures.rows({"target": inputs, "raw colour": colour, "alpha": alpha, "composite": alpha * colour + (1 - alpha) * inputs})
+
+# %% [markdown]
+# **Check**: the mask covers the face and leaves the hair. A mask near 0 everywhere would give the target back unchanged, however good the raw colour is.
+
+# %%
+print(f"alpha inside the face {alpha[:, size // 3 : -size // 4, size // 3 : -size // 3].mean():.2f}, in the corners {alpha[:, :4, :4].mean():.2f}")
+
+# %% [markdown]
+# ## What went wrong?
+# | what you see | why |
+# |---|---|
+# | the output is the target, previews look fine | **alpha near zero**: raise the hinge's *m* |
+# | the source's reconstruction where the target should be | **wrong direction** |
+# | checkerboard, wild colours | critics far ahead of the painter: lower their rate |
+
+# %%
+figures.rows({
+    "right": colour * alpha + (1 - alpha) * inputs,
+    "alpha near zero": colour * alpha * 0.1 + (1 - alpha * 0.1) * inputs,
+    "wrong direction": ops.convert_to_numpy(gan.translate(inputs, 0, 0)[0]),
+})
+
+
+# %% [markdown]
+# ## Exercise
+# Write the composite yourself. Leave it, and the reference answers.
+
+# %%
+def my_composite(colour, alpha, inputs):
+    """Your turn: alpha 1 shows the painting, alpha 0 the input."""
+    return None
+
+
+# %%
+wanted, mine = alpha * colour + (1 - alpha) * inputs, my_composite(colour, alpha, inputs)
+if mine is None:
+    print("not filled in yet: the reference goes on")
+else:
+    worst = np.unravel_index(np.abs(mine - wanted).argmax(), wanted.shape)
+    print("right" if np.abs(mine - wanted).max() < 1e-5 else f"not yet: off by {np.abs(mine - wanted).max():.2f} at {worst[1:3]}")
+
+# %% [markdown]
+# ## Recap
+# You looked at an attention map, at masks and at patch scores. You computed every loss of FaceSwap-GAN on one batch, and trained painter and critics in one `fit()`.
+#
+# 1. Why does the attention's gain start at 0?
+# 2. What does the critic see besides the picture, and why?
+# 3. What happens without the alpha hinge?
+# 4. Why must the critics' weights be held still in the painter's loss?
+# 5. Why do a GAN's curves not say when to stop?
+#
+# **Next**: notebook 05 puts the faces back into the video.
+
+# %%
+run.finish("04_faceswap_gan", f"FaceSwap-GAN, {steps} steps from the autoencoder")

@@ -1,0 +1,133 @@
+"""Blending: nothing moves, nothing outside the mask changes, and cloning takes a planted colour away."""
+
+import numpy as np
+import pytest
+
+from faceswap_lab.faces import alignment
+from faceswap_lab.swap import blending
+
+SIZE = 256
+
+
+@pytest.fixture(scope="module")
+def scene(actor_frames):
+    """A target frame, the true swap of it, and the transform of a `SIZE`-px face."""
+    targets, points = actor_frames("target", 20, 2)
+    truths, _ = actor_frames("truth", 20, 2)
+    return targets[1], truths[1], alignment.alignment_matrix(points[1], SIZE)
+
+
+def face_of(frame, matrix, size=SIZE):
+    return alignment.align(frame, alignment.scale_matrix(matrix, size / SIZE), size).astype(np.float32) / 255
+
+
+def oval(size=SIZE, width=0.3, height=0.36):
+    y, x = (np.mgrid[:size, :size] + 0.5) / size
+    return (np.hypot((x - 0.52) / width, (y - 0.52) / height) < 1).astype(np.float32)
+
+
+def change(frame, result, where):
+    return np.abs(result.astype(float) - frame)[where].mean()
+
+
+@pytest.mark.parametrize("name", blending.BLENDS)
+@pytest.mark.parametrize("size", [128, 256])
+def test_a_face_put_back_onto_itself_changes_hardly_anything(scene, name, size):
+    frame, _, matrix = scene
+    matrix = alignment.scale_matrix(matrix, size / SIZE)
+    alpha = blending.feather(oval(size), 8)
+    result = blending.BLENDS[name](frame, face_of(frame, matrix, size) if size == SIZE else _cut(frame, matrix, size), alpha, matrix)
+    inside = blending.place_mask(frame.shape, alpha, matrix) > 0.5
+    assert result.dtype == np.uint8 and result.shape == frame.shape
+    assert change(frame, result, inside) < 1.5
+
+
+def _cut(frame, matrix, size):
+    return alignment.align(frame, matrix, size).astype(np.float32) / 255
+
+
+@pytest.mark.parametrize("name", blending.BLENDS)
+def test_nothing_is_shifted(scene, name):
+    """The best whole-frame match between frame and result lies at no shift, to a twentieth of a pixel."""
+    frame, _, matrix = scene
+    alpha = blending.feather(oval(width=0.33, height=0.29), 8)
+    result = blending.BLENDS[name](frame, face_of(frame, matrix), alpha, matrix)
+    inside = blending.place_mask(frame.shape, alpha, matrix) > 0.9
+    grey, moved = frame.mean(axis=2), result.mean(axis=2)
+    down, right = np.gradient(grey)
+    slopes = np.stack([right[inside], down[inside], np.ones(inside.sum())], axis=1)
+    shift = np.linalg.lstsq(slopes, (grey - moved)[inside], rcond=None)[0][:2]
+    assert np.abs(shift).max() < 0.05
+
+
+@pytest.mark.parametrize("name", ["mask", "seamless"])
+def test_alpha_zero_keeps_the_frame_exactly(scene, name):
+    frame, truth, matrix = scene
+    face = face_of(truth, matrix)
+    assert np.array_equal(blending.BLENDS[name](frame, face, np.zeros((SIZE, SIZE), np.float32), matrix), frame)
+    alpha = blending.feather(oval(), 8)
+    result = blending.BLENDS[name](frame, face, alpha, matrix)
+    outside = blending.place_mask(frame.shape, alpha, matrix) == 0
+    assert np.array_equal(result[outside], frame[outside])
+    assert change(frame, result, ~outside) > 5
+
+
+def test_the_true_face_laid_over_gives_the_true_swap(scene):
+    frame, truth, matrix = scene
+    alpha = blending.feather(oval(), 8)
+    result = blending.mask_overlay(frame, face_of(truth, matrix), alpha, matrix)
+    inside = blending.place_mask(frame.shape, alpha, matrix) > 0.95
+    assert change(truth, result, inside) < 1.5 < 0.1 * change(truth, frame, inside)
+
+
+def test_seamless_takes_a_planted_colour_away(scene):
+    frame, _, matrix = scene
+    alpha = blending.feather(oval(), 8)
+    tinted = np.clip(face_of(frame, matrix) + np.array([0.06, -0.04, -0.08], np.float32), 0, 1)
+    inside = blending.place_mask(frame.shape, alpha, matrix) > 0.5
+    laid_over = change(frame, blending.mask_overlay(frame, tinted, alpha, matrix), inside)
+    cloned = change(frame, blending.seamless(frame, tinted, alpha, matrix), inside)
+    assert laid_over > 10 and cloned < 2
+
+
+@pytest.mark.parametrize("name", blending.BLENDS)
+@pytest.mark.parametrize("centre", [(0, 0), (255, 128), (10, 250), (128, 0), (-300, 50)])
+def test_a_face_partly_or_wholly_outside_the_frame(scene, name, centre):
+    frame, _, _ = scene
+    matrix = np.array([[1.0, 0, 63.5 - centre[0]], [0, 1, 63.5 - centre[1]]])
+    face = np.full((128, 128, 3), 0.5, np.float32)
+    result = blending.BLENDS[name](frame, face, np.ones((128, 128), np.float32), matrix)
+    assert result.shape == frame.shape
+    assert np.array_equal(result, frame) == (centre[0] == -300)
+
+
+@pytest.mark.parametrize("name", blending.BLENDS)
+@pytest.mark.parametrize("scale", [0.3, 4.0])
+def test_faces_much_larger_or_smaller_than_the_model(scene, name, scale):
+    frame, _, _ = scene
+    matrix = alignment.scale_matrix(np.array([[1.0, 0, -64], [0, 1, -64]]), scale)
+    size = int(128 * scale)
+    face = _cut(frame, matrix, size)
+    result = blending.BLENDS[name](frame, face, blending.feather(np.ones((size, size), np.float32), 8), matrix)
+    assert change(frame, result, slice(70, 180)) < (6 if scale < 1 else 1)
+
+
+def test_feather_falls_to_zero_at_the_old_edge_and_never_grows():
+    for mask in (oval(), np.ones((SIZE, SIZE), np.float32)):
+        soft = blending.feather(mask, 10)
+        assert (soft <= mask).all() and soft[SIZE // 2, SIZE // 2] > 0.999
+        assert soft[0].max() < 0.02 and soft[:, -1].max() < 0.02
+        row = soft[SIZE // 2]
+        assert np.abs(np.diff(row)).max() < 0.15
+    assert np.array_equal(blending.feather(oval(), 0), oval())
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_erode_is_in_per_cent_of_the_face(size):
+    mask = oval(size)
+
+    def width(mask):
+        return (mask[size // 2] > 0.5).sum() / size
+
+    assert abs(width(mask) - width(blending.erode(mask, 5)) - 0.1) < 0.03
+    assert abs(width(blending.erode(mask, -5)) - width(mask) - 0.1) < 0.03

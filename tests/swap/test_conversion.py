@@ -1,0 +1,369 @@
+"""Conversion: the sample clip through simple functions in a model's place, whose result is known."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pandas as pd
+import pytest
+
+from faceswap_lab.errors import LabError
+from faceswap_lab.faces import alignment
+from faceswap_lab.faces.faceset import COLUMNS, FaceSet, read_picture, write_picture
+from faceswap_lab.swap import conversion, label, swapping
+from faceswap_lab.video import VideoWriter, open_video
+
+ACTORS = Path(__file__).resolve().parents[2] / "data" / "actors"
+TARGET = ACTORS / "target.mp4"
+ROOT = ACTORS.parents[1]
+SHORT = 0.5  # s: 10 frames
+
+
+class Painter:
+    """A function in a model's place: `change` of the faces, and one alpha everywhere."""
+
+    name = "painter"
+
+    def __init__(self, size=64, change=lambda faces: faces, alpha=1.0):
+        self.size, self.change, self.alpha, self.batches = size, change, alpha, []
+
+    def __call__(self, faces):
+        self.batches.append(len(faces))
+        return self.change(faces), np.full((*faces.shape[:3], 1), self.alpha, np.float32)
+
+
+def oval(width=0.3, height=0.36):
+    y, x = (np.mgrid[:256, :256] + 0.5) / 256
+    return np.where(np.hypot((x - 0.52) / width, (y - 0.52) / height) < 1, 255, 0).astype(np.uint8)
+
+
+def make_set(folder, frames, points, outline=oval):
+    """A face set as extraction leaves it, from known points."""
+    rows = []
+    for index, (frame, five) in enumerate(zip(frames, points, strict=True)):
+        matrix, name = alignment.alignment_matrix(five, 256), f"{index:06d}_0.png"
+        write_picture(folder / "faces" / name, alignment.align(frame, matrix, 256))
+        masks = np.zeros((256, 256, 3), np.uint8)
+        masks[..., 0] = outline() if outline is oval else outline(index)
+        write_picture(folder / "masks" / name, masks)
+        row = dict.fromkeys(COLUMNS, 0.0) | {"face": name, "source": "target.mp4", "frame": index, "person": 0, "score": 1}
+        row |= {f"m{i}{j}": matrix[i, j] for i in range(2) for j in range(3)}
+        row |= {f"p{i}{axis}": five[i, j] for i in range(5) for j, axis in enumerate("xy")}
+        rows.append(row | {"frame_width": frame.shape[1], "frame_height": frame.shape[0]})
+    pd.DataFrame(rows, columns=COLUMNS).to_csv(folder / "faces.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return [frame.image for frame in open_video(TARGET).frames()]
+
+
+@pytest.fixture(scope="module")
+def made_set(tmp_path_factory, frames, actor_frames):
+    return make_set(tmp_path_factory.mktemp("made set"), frames, actor_frames("target")[1])
+
+
+@pytest.fixture
+def faces(made_set, tmp_path):
+    """A fresh copy, which a test may spoil."""
+    return shutil.copytree(made_set, tmp_path / "faces of the target, é")
+
+
+def kept(folder):
+    return {int(path.stem): read_picture(path) for path in sorted(Path(folder).glob("*.png"))}
+
+
+def facts(path):
+    told = subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path)], capture_output=True, text=True).stderr
+    return told
+
+
+def sound_hash(path):
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-map", "0:a", "-c", "copy", "-f", "md5", "-"]
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
+
+def test_the_whole_clip_through_an_identity(made_set, frames, tmp_path):
+    out, calls = tmp_path / "out é.mp4", []
+    report = conversion.convert(
+        TARGET, made_set, Painter(256), out, frames_folder=tmp_path / "kept", progress=lambda *numbers: calls.append(numbers)
+    )
+    assert (report.frames, report.swapped, report.without_face, report.bridged) == (60, 60, 0, 0)
+    assert report.mean_change < 1.5 and report.alpha_mean == 1
+    assert any("hardly changed" in sentence for sentence in report.warnings)
+    assert calls == [(n, 60) for n in range(1, 61)]
+    json.dumps(vars(report))
+    pictures = kept(tmp_path / "kept")
+    assert list(pictures) == list(range(60))
+    assert max(np.abs(pictures[n].astype(float) - frames[n]).mean() for n in pictures) < 0.5
+    assert sound_hash(out) == sound_hash(TARGET)
+    assert "Synthetic media: face swapped with faceswap_lab" in facts(out) and "model painter" in facts(out)
+    video = open_video(out)
+    assert video.size == (256, 256) and video.fps == 20 and video.num_frames == 60
+    assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
+
+
+def test_alpha_zero_keeps_every_frame_exactly_and_says_so(made_set, frames, tmp_path):
+    painter = Painter(alpha=0.0, change=lambda faces: 1 - faces)
+    report = conversion.convert(TARGET, made_set, painter, tmp_path / "o.mp4", end=SHORT, frames_folder=tmp_path / "k")
+    assert all(np.array_equal(picture, frames[n]) for n, picture in kept(tmp_path / "k").items())
+    assert report.mean_change == 0 and any("alpha is near zero" in sentence for sentence in report.warnings)
+
+
+def test_mean_std_undoes_a_tint(made_set, tmp_path):
+    def tinted(faces):
+        return faces * np.array([0.9, 0.8, 0.6], np.float32) + np.array([0.05, 0, 0], np.float32)
+
+    changes = {
+        colour: conversion.convert(
+            TARGET, made_set, Painter(128, tinted), tmp_path / "o.mp4", colour=colour, end=SHORT
+        ).mean_change
+        for colour in ("none", "mean", "mean_std", "histogram")
+    }
+    assert changes["none"] > 20 and changes["mean"] < 8 and changes["mean_std"] < 4 and changes["histogram"] < 2
+
+
+def test_the_true_faces_give_the_true_swap(made_set, frames, tmp_path):
+    truth = [frame.image for frame in open_video(ACTORS / "truth.mp4").frames(end=SHORT)]
+    faceset, shown = FaceSet(made_set), iter(range(1000))
+
+    def true_faces(faces):
+        return np.stack([
+            alignment.align(truth[n], alignment.scale_matrix(faceset.matrix(n), 0.5), 128).astype(np.float32) / 255
+            for n in (min(next(shown), len(truth) - 1) for _ in faces)
+        ])  # fmt: skip
+
+    report = conversion.convert(
+        TARGET, faceset, Painter(128, true_faces), tmp_path / "o.mp4", colour="none", smoothing=0, end=SHORT, batch_size=4,
+        frames_folder=tmp_path / "k",
+    )  # fmt: skip
+    error = np.mean([np.abs(picture.astype(float) - truth[n]).mean() for n, picture in kept(tmp_path / "k").items()])
+    before = np.mean([np.abs(frames[n].astype(float) - truth[n]).mean() for n in range(len(truth))])
+    assert error < 0.45 * before  # the oval leaves out the rim of the face
+    assert report.mean_change > 15 and report.warnings == []
+
+
+def test_deleted_faces_stay_out_and_missed_ones_are_bridged(faces, frames, tmp_path):
+    for number in (3, 4):
+        (faces / "faces" / f"{number:06d}_0.png").unlink()
+    table = pd.read_csv(faces / "faces.csv")
+    table[~table["frame"].isin([6, 7])].to_csv(faces / "faces.csv", index=False)
+    painter = Painter(change=lambda faces: 1 - faces)
+    report = conversion.convert(
+        TARGET, faces, painter, tmp_path / "o.mp4", colour="none", end=SHORT, frames_folder=tmp_path / "k"
+    )
+    assert (report.frames, report.swapped, report.bridged, report.without_face) == (10, 8, 2, 2)
+    unchanged = [n for n, picture in kept(tmp_path / "k").items() if np.array_equal(picture, frames[n])]
+    assert unchanged == [3, 4]
+    report = conversion.convert(TARGET, faces, painter, tmp_path / "o.mp4", bridge=1, end=SHORT)
+    assert (report.swapped, report.bridged, report.without_face) == (6, 0, 4)
+
+
+def test_a_bridged_face_lies_where_it_would_have_been_found(faces):
+    whole = FaceSet(faces)
+    table = pd.read_csv(faces / "faces.csv")
+    table[table["frame"] != 20].to_csv(faces / "faces.csv", index=False)
+    track = conversion.face_track(open_video(TARGET), FaceSet(faces), 0, 0, bridge=3)
+    assert track.bridged.sum() == 1 and track.bridged[20] and len(track.rows) == 60
+    corners = np.array([[60, 60], [190, 60], [125, 200]])
+    placed = [alignment.transform_points(alignment.invert(m), corners) for m in (track.matrices[20], whole.matrix(20))]
+    assert np.linalg.norm(placed[0] - placed[1], axis=1).max() < 2.0  # frame pixels; the head turns by 3 px a frame
+
+
+def test_one_path_for_picture_preview_and_video(made_set, frames, tmp_path):
+    faceset, painter = FaceSet(made_set), Painter(change=lambda faces: 1 - faces)
+    masks, matrices = faceset.subset(range(10)).masks(256, "face"), [faceset.matrix(n) for n in range(10)]
+    for blend in ("direct", "mask", "seamless"):
+        conversion.convert(
+            TARGET, faceset, painter, tmp_path / "o.mp4", blend=blend, smoothing=0, end=SHORT, batch_size=3,
+            frames_folder=tmp_path / "k",
+        )  # fmt: skip
+        together = conversion.swap_frames(frames[:10], matrices, masks, painter, blend=blend)
+        alone = conversion.swap_frame(frames[4], matrices[4], masks[4], painter, swapping.SwapOptions(blend=blend))
+        assert np.array_equal(together[4], alone)
+        assert all(np.array_equal(picture, together[n]) for n, picture in kept(tmp_path / "k").items())
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 64])
+def test_batches_do_not_matter(made_set, tmp_path, batch_size):
+    results = []
+    for size in (16, batch_size):
+        painter = Painter(change=lambda faces: faces * 0.7)
+        conversion.convert(
+            TARGET, made_set, painter, tmp_path / "o.mp4", end=SHORT, batch_size=size, frames_folder=tmp_path / "k"
+        )
+        results.append(kept(tmp_path / "k"))
+        assert set(painter.batches) == {size}  # the last one filled up, so that nothing is traced anew
+    assert all(np.array_equal(results[0][n], results[1][n]) for n in range(10))
+
+
+def test_colour_does_not_flicker_with_the_outline(tmp_path, frames, actor_frames):
+    still = [frames[5]] * 24
+    points = actor_frames("target")[1][[5] * 24]
+    folder = make_set(tmp_path / "set", still, points, lambda index: oval(0.3 + 0.1 * (index % 2), 0.36 + 0.1 * (index % 2)))
+    with VideoWriter(tmp_path / "target.mp4", 20, (256, 256), crf=1) as writer:
+        for frame in still:
+            writer.write(frame)
+    flicker = {}
+    for strength in (0, 1.5):
+        conversion.convert(
+            tmp_path / "target.mp4", folder, Painter(change=lambda faces: 0.3 + 0.3 * faces[:, :, ::-1]), tmp_path / "o.mp4",
+            smoothing=strength, frames_folder=tmp_path / "k",
+        )  # fmt: skip
+        skin = np.stack([picture[100:140, 90:130].mean(axis=(0, 1)) for picture in kept(tmp_path / "k").values()])
+        flicker[strength] = np.abs(np.diff(skin[6:-6], axis=0)).mean()
+    assert flicker[0] > 1 and flicker[1.5] < 0.15 * flicker[0]
+
+
+def test_the_label_is_seen_in_one_far_corner_and_can_be_left_out(made_set, tmp_path):
+    videos = []
+    for wanted in (True, False):
+        conversion.convert(TARGET, made_set, Painter(), tmp_path / "o.mp4", end=SHORT, label=wanted, crf=1)
+        videos.append(np.stack([frame.image for frame in open_video(tmp_path / "o.mp4").frames()]))
+    different = np.abs(videos[0].astype(int) - videos[1]).max(axis=3) > 40
+    rows, columns = np.nonzero(different.any(axis=0))
+    assert len(rows) > 100
+    assert np.ptp(rows) < 20 and np.ptp(columns) < 0.65 * 256 and (rows.min() > 225 or rows.max() < 31)
+    assert different.sum(axis=(1, 2)).min() > 0.8 * different.sum(axis=(1, 2)).max()
+
+
+def test_the_label_goes_to_the_corner_that_the_face_never_nears():
+    assert label.farthest_corner((640, 360), [[100, 300], [120, 90]]).endswith("right")
+    assert label.farthest_corner((640, 360), [[600, 40]]) == "bottom left"
+    assert label.farthest_corner((640, 360), []) == "bottom right"
+    for size in ((64, 48), (1920, 1080), (1080, 1920)):
+        plain = np.full((size[1], size[0], 3), 128, np.uint8)
+        for corner in label.CORNERS:
+            drawn = np.abs(label.draw_label(plain, corner).astype(int) - plain).max(axis=2) > 0
+            assert 0.0005 < drawn.mean() < 0.25 and not drawn[0].any() and not drawn[:, 0].any()
+
+
+def test_side_by_side(made_set, tmp_path):
+    for count, output in enumerate(conversion.OUTPUTS, start=1):
+        conversion.convert(
+            TARGET, made_set, Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4", output=output, label=False, end=0.1
+        )
+        frame = next(open_video(tmp_path / "o.mp4").frames()).image
+        assert frame.shape == (256, 256 * count, 3)
+    target, swapped, mask = np.split(frame.astype(int), 3, axis=1)
+    changed = np.abs(target - swapped).mean(axis=2)
+    assert mask.max() > 240 and changed[mask[..., 0] > 200].mean() > 10 * changed[mask[..., 0] < 5].mean()
+
+
+def test_a_part_of_the_clip_with_its_part_of_the_sound(made_set, frames, tmp_path):
+    report = conversion.convert(
+        TARGET, made_set, Painter(256), tmp_path / "o.mp4", start=1.0, end=2.0, frames_folder=tmp_path / "k"
+    )
+    assert report.frames == report.swapped == 20 and list(kept(tmp_path / "k")) == list(range(20, 40))
+    video = open_video(tmp_path / "o.mp4")
+    assert video.has_audio and abs(video.duration - 1) < 0.1
+
+
+def test_a_folder_of_pictures_as_target(made_set, frames, tmp_path):
+    for number, frame in enumerate(frames[:5]):
+        write_picture(tmp_path / "target.mp4" / f"{number:03d}.png", frame)
+    faces = FaceSet(made_set).subset(range(5))
+    report = conversion.convert(tmp_path / "target.mp4", faces, Painter(), tmp_path / "o.mp4")
+    assert report.swapped == 5 and not open_video(tmp_path / "o.mp4").has_audio
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        ({"blend": "poisson"}, "direct, mask, seamless"),
+        ({"colour": "blue"}, "mean_std"),
+        ({"mask": "none"}, "hull"),
+        ({"output": "both"}, "target\\+swap"),
+        ({"person": 3}, "Choose one of: 0"),
+        ({"feather": 90}, "feather"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"swap_function": lambda faces: faces}, "size"),
+        ({"swap_function": Painter(64, lambda faces: faces[:, ::2, ::2])}, "another size"),
+        ({"swap_function": Painter(64, lambda faces: faces * np.nan)}, "no numbers"),
+        ({"frames_folder": ACTORS.parent / "no such\0"}, None),
+    ],
+)
+def test_wrong_choices_are_named_and_leave_nothing(made_set, tmp_path, spoil, says):
+    if says is None:
+        (tmp_path / "own").mkdir()
+        (tmp_path / "own" / "holiday.png").write_bytes(b"picture")
+        spoil, says = {"frames_folder": tmp_path / "own"}, "other pictures"
+    given = {"video": TARGET, "faceset": made_set, "swap_function": Painter(), "out": tmp_path / "o.mp4"} | spoil
+    with pytest.raises(LabError, match=says):
+        conversion.convert(**given)
+    assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".partial*"))
+    assert says != "other pictures" or (tmp_path / "own" / "holiday.png").exists()
+
+
+def _rewrite(folder, **columns):
+    table = pd.read_csv(folder / "faces.csv")
+    table.assign(**columns).to_csv(folder / "faces.csv", index=False)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda folder: shutil.rmtree(folder / "faces"), "empty"),
+        (lambda folder: _rewrite(folder, frame_width=640), "640x256"),
+        (lambda folder: _rewrite(folder, frame=range(100, 160)), "frame 159"),
+        (lambda folder: _rewrite(folder, frame=[(n + 30) % 60 for n in range(60)]), "something else"),
+        (lambda folder: _rewrite(folder, source=["a.mp4"] * 30 + ["b.mp4"] * 30), "none from target.mp4"),
+        (lambda folder: _rewrite(folder, m00=float("nan")), "no numbers"),
+        (lambda folder: (folder / "masks" / "000002_0.png").unlink(), "000002_0.png"),
+    ],
+)
+def test_a_set_that_does_not_belong_is_refused(faces, tmp_path, spoil, says):
+    spoil(faces)
+    with pytest.raises(LabError, match=says):
+        conversion.convert(TARGET, faces, Painter(), tmp_path / "o.mp4", end=SHORT)
+    assert not (tmp_path / "o.mp4").exists()
+
+
+def test_what_is_odd_but_no_error_is_said(faces, tmp_path):
+    _rewrite(faces, source="renamed.mp4")
+    for path in (faces / "masks").glob("*.png"):
+        write_picture(path, np.zeros((256, 256, 3), np.uint8))
+    for number in range(60):
+        if number % 4:
+            (faces / "faces" / f"{number:06d}_0.png").unlink()
+    report = conversion.convert(TARGET, faces, Painter(), tmp_path / "o.mp4")
+    told = " ".join(report.warnings)
+    assert "renamed.mp4" in told and "every 4th frame" in told and "no outline" in told and "45 of 60 frames" in told
+    report = conversion.convert(TARGET, faces, Painter(), tmp_path / "o.mp4", start=0.05, end=0.15)
+    assert report.frames == 2 and report.swapped == 0 and "no frame was changed" in " ".join(report.warnings)
+
+
+def test_the_target_itself_is_never_overwritten(made_set, tmp_path):
+    copy = shutil.copy(TARGET, tmp_path / "target.mp4")
+    with pytest.raises(LabError, match="target clip itself"):
+        conversion.convert(copy, made_set, Painter(), tmp_path / "." / "target.mp4")
+
+
+def test_a_killed_conversion_leaves_no_half_video_and_can_be_run_again(made_set, tmp_path):
+    script = f"""
+import sys, time
+sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
+from test_conversion import Painter, conversion
+def slowly(faces):
+    print("painting", flush=True)
+    time.sleep(0.5)
+    return faces
+conversion.convert({str(TARGET)!r}, {str(made_set)!r}, Painter(64, slowly), {str(tmp_path / "o.mp4")!r}, batch_size=8)
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    for _ in range(3):
+        assert process.stdout.readline() == b"painting\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    time.sleep(0.2)
+    assert not (tmp_path / "o.mp4").exists()
+    report = conversion.convert(TARGET, made_set, Painter(), tmp_path / "o.mp4")
+    assert report.frames == 60 and [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
