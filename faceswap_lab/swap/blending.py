@@ -15,7 +15,8 @@ import numpy as np
 from faceswap_lab.faces import alignment
 
 _CLONE_MARGIN = 3  # cv2.seamlessClone wears its mask down by so many pixels before it mixes the gradients
-_CLONE_THRESHOLD = 0.02  # alpha above this belongs to the region that is cloned
+_CLONE_SHARE = 0.5  # of the largest alpha: where the cloned region ends, clear of hair and background at the rim
+_LEAST_ALPHA = 0.02  # a face fainter than this is not worth cloning
 
 
 def radius(size: int, percent: float) -> int:
@@ -161,6 +162,9 @@ def seamless(frame: np.ndarray, face: np.ndarray, alpha: np.ndarray, matrix: np.
     called in the aligned square, where the face stands still, and only the colour change that it finds is used; the
     face is then put back sub-pixel as in `mask_overlay`.
 
+    Whatever differs along the edge of the mask is carried into the whole face: a mask that reaches hair or a bright
+    wall makes it glow. The edge is therefore taken half-way up the soft rim; where that does not help, erode the mask.
+
     Args:
         frame, face, alpha, matrix: as in `mask_overlay`.
 
@@ -180,14 +184,15 @@ def clone_colours(frame: np.ndarray, face: np.ndarray, alpha: np.ndarray, matrix
         (S, S, 3) float32 RGB [0, 1]; the face unchanged where alpha is (nearly) 0 everywhere.
     """
     size = face.shape[0]
-    if alpha.max() <= _CLONE_THRESHOLD:
+    if alpha.max() <= _LEAST_ALPHA:
         return np.asarray(face, np.float32)
     pad = 2 * _CLONE_MARGIN + 2  # a mask that fills the square then still keeps clear of the border
     shifted = np.asarray(matrix, np.float64) + [[0, 0, pad], [0, 0, pad]]
     below = alignment.align(frame, shifted, size + 2 * pad)
     above = np.rint(np.clip(face, 0, 1) * 255).astype(np.uint8)
     above = cv2.copyMakeBorder(above, *[pad] * 4, cv2.BORDER_REPLICATE)
-    mask = cv2.copyMakeBorder((alpha > _CLONE_THRESHOLD).astype(np.uint8) * 255, *[pad] * 4, cv2.BORDER_CONSTANT)
+    mask = (alpha > _CLONE_SHARE * alpha.max()).astype(np.uint8) * 255
+    mask = cv2.copyMakeBorder(mask, *[pad] * 4, cv2.BORDER_CONSTANT)
     mask = cv2.dilate(mask, np.ones((3, 3), np.uint8), iterations=_CLONE_MARGIN)
     left, top, width, height = cv2.boundingRect(mask)
     centre = (left + width // 2, top + height // 2)  # the very point from which it goes back to (left, top)

@@ -107,7 +107,7 @@ def convert(
     options = SwapOptions(blend, colour, mask, feather, erode)
     check_name("output", output, OUTPUTS)
     if batch_size < 1 or smoothing < 0 or bridge < 0:
-        raise LabError(f"batch_size={batch_size}, smoothing={smoothing}, bridge={bridge}: give 1 or more, and 0 or more.")
+        raise LabError(f"batch_size={batch_size}, smoothing={smoothing}, bridge={bridge}: give 1, 0 and 0 or more.")
     video = video if isinstance(video, Video) else open_video(video)
     faceset = faceset if isinstance(faceset, FaceSet) else FaceSet(faceset)
     if Path(out).absolute() == Path(video.path).absolute():

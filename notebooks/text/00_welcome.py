@@ -1,0 +1,117 @@
+# %% [markdown]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/faceswap_lab/blob/main/notebooks/00_welcome.ipynb)
+
+# %% [markdown]
+# # 00 Welcome
+# **Goal** See the whole way once, know the rules, check this machine.
+#
+# **Minutes** 10 to read, 1 on any machine
+#
+# **Needs** nothing
+#
+# **Makes** one picture of the five steps
+
+# %% tags=["parameters"]
+preset = "quick"  # quick, class or full
+seed = 0
+out = "runs/sample"  # relative to the lab's folder
+source = ""  # B's clip: whose face is put in; empty = the sample's
+target = ""  # A's clip: whose video is changed; empty = the sample's
+
+# %% tags=["setup"]
+import importlib.util
+
+if importlib.util.find_spec("faceswap_lab") is None:  # on Colab or Kaggle the lab is fetched first
+    # !git clone -q --depth 1 https://github.com/OWNER/faceswap_lab lab
+    # %cd lab
+    # %pip install -q -e .
+
+from faceswap_lab import runtime, stages
+
+run = runtime.setup(preset, seed, out, source, target)
+
+# %% [markdown]
+# ## Five steps
+# Face swapping puts the face of a **source** person (B) into a **target** clip of another (A): head, hair, body, light and movement stay A's, the inner face becomes B's.
+#
+# **Look** at the last picture. It is not a model's work but the *true* swap: these two people are rendered, so the same instant could be rendered with the other face. That is how this course can say how good a swap is, in numbers.
+
+# %%
+import numpy as np
+
+from faceswap_lab import samples, video
+from faceswap_lab.faces import alignment
+from faceswap_lab.teaching import cascade, figures
+
+clips = samples.sample_clips()
+frame, truth = (next(video.open_video(clips[name]).frames(start=1.0)).image for name in ("target", "truth"))
+label = samples.sample_clip("target").read_labels()[20]
+names = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+points = np.array([label[name] for name in names])
+matrix = alignment.alignment_matrix(points, 256)
+
+# %%
+steps = {
+    "1 frame": frame,
+    "2 find the face": cascade.draw_points(frame, points, factor=2, radius=4),
+    "3 align it": alignment.align(frame, matrix, 256),
+    "4 paint the other": alignment.align(truth, matrix, 256),
+    "5 put it back": truth,
+}
+figures.row(list(steps.values()), list(steps), height=2.4)
+
+# %% [markdown]
+# ## The notebooks
+# | | you do | you get |
+# |---|---|---|
+# | 01 | take a video apart | frames |
+# | 02 | find, align and mask faces | face sets |
+# | 03 | train autoencoders | the first swap |
+# | 04 | train FaceSwap-GAN | masks and a critic |
+# | 05 | put faces back | a swapped video, with scores |
+#
+# Each opens cold: what an earlier one would have made is made on the spot.
+#
+# ## The rules
+# This technique has hurt people: faces put into pornography without consent, words put into mouths. So:
+#
+# - **Consent.** Use your own face, or that of somebody who said yes to *this* use. No celebrities, no classmates by surprise.
+# - **Say what it is.** Videos made here carry a visible label and a note in the file. Leave them in.
+# - The bundled people are **rendered**. Nobody's likeness is used.
+#
+# ## Where to run it
+# Colab's free tier restricts what it calls deepfakes: read its terms before you train there. Kaggle (read its terms too), your own machine, or a paid runtime are the other ways. Everything here runs on two CPU cores without any of them.
+
+# %%
+from faceswap_lab import __main__ as command_line
+
+command_line.main(["doctor"])
+
+# %% [markdown]
+# ## Presets
+# | preset | for | time for 01 to 05 |
+# |---|---|---|
+# | `quick` | two CPU cores; small models from a warm start | minutes |
+# | `class` | one lesson on a T4 | about an hour |
+# | `full` | the published scale | hours |
+#
+# Change `preset` in the cell near the top and run again. **Predict**: which notebook will take longest?
+
+# %%
+print(run.preset.summary)
+print("autoencoder:", run.preset.autoencoder_steps, "steps; FaceSwap-GAN:", run.preset.gan_steps, "steps")
+
+# %% [markdown]
+# ## Recap
+# You saw the five steps, the rules and the machine.
+#
+# 1. Which parts of the target clip stay in a swap?
+# 2. Why can a swap be scored here, and nowhere else?
+# 3. Whose consent does a swap need?
+# 4. What may Colab's free tier not be used for?
+# 5. What does a preset change?
+#
+# **Next**: notebook 01 takes a video apart.
+
+# %%
+run.finish("00_welcome", "the five steps in one picture")
