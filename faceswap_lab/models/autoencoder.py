@@ -18,7 +18,7 @@ from faceswap_lab.models import layers, losses
 from faceswap_lab.models.augmentation import Augmentation, FaceBank, random_views
 
 PEOPLE = ("A", "B")
-_MIDDLE = 0.4  # the mean that every face is brought to before it is encoded
+MIDDLE = 0.4  # the mean that every face is brought to before it is encoded
 _BRIGHTEST = 1.6  # the most that a decoder can paint, on that scale
 
 
@@ -194,7 +194,7 @@ class FaceAutoencoder(keras.Model):
         self.recognition = recognition and (lambda faces: recognition(faces))
         self.random = keras.random.SeedGenerator(seed)
         self.encoders, self.decoders = networks or self.build_networks()
-        self.usual_light = self.add_weight(shape=(2, 3), initializer=keras.initializers.Constant(_MIDDLE), trainable=False, name="usual_light")
+        self.usual_light = self.add_weight(shape=(2, 3), initializer=keras.initializers.Constant(MIDDLE), trainable=False, name="usual_light")
         self.oval = face_oval(config.size)
         shape = (2, config.size, config.size, 3)
         self.average = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="average") if config.centred else None
@@ -234,11 +234,11 @@ class FaceAutoencoder(keras.Model):
         return self.decoders[person % len(self.decoders)](code)
 
     def relight(self, faces):
-        """Takes the light out: returns faces whose mean colour is `_MIDDLE`, and the light (N, 1, 1, 3)."""
+        """Takes the light out: returns faces whose mean colour is `MIDDLE`, and the light (N, 1, 1, 3)."""
         if not self.config.relight:
             return faces, None
         light = measure_light(faces)
-        return faces / light * _MIDDLE, light
+        return faces / light * MIDDLE, light
 
     def as_colour(self, painted):
         """A decoder's output in [0, 1] brought to the scale of the faces it was trained on."""
@@ -265,7 +265,7 @@ class FaceAutoencoder(keras.Model):
         colour, alpha = self.paint(self.encode(normal, target, source), target)
         if light is not None:
             usual = self.usual_light
-            colour = colour / _MIDDLE * light * ops.reshape(usual[target] / usual[source], (1, 1, 1, 3))
+            colour = colour / MIDDLE * light * ops.reshape(usual[target] / usual[source], (1, 1, 1, 3))
         return ops.clip(colour, 0.0, 1.0), alpha
 
     # -- training ------------------------------------------------------------------------------------------------

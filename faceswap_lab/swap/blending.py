@@ -15,7 +15,8 @@ import numpy as np
 from faceswap_lab.faces import alignment
 
 _CLONE_MARGIN = 3  # cv2.seamlessClone wears its mask down by so many pixels before it mixes the gradients
-_CLONE_SHARE = 0.5  # of the largest alpha: where the cloned region ends, clear of hair and background at the rim
+_CLONE_SHARE = 0.5  # of the largest alpha: the contour from which the cloned region is drawn in
+_CLONE_INSET = 7.0  # per cent of the side, to stay clear of hair and background
 _LEAST_ALPHA = 0.02  # a face fainter than this is not worth cloning
 
 
@@ -163,7 +164,7 @@ def seamless(frame: np.ndarray, face: np.ndarray, alpha: np.ndarray, matrix: np.
     face is then put back sub-pixel as in `mask_overlay`.
 
     Whatever differs along the edge of the mask is carried into the whole face: a mask that reaches hair or a bright
-    wall makes it glow. The edge is therefore taken half-way up the soft rim; where that does not help, erode the mask.
+    wall makes it glow. The region is therefore drawn in by 7 % of the side; where that does not help, erode the mask.
 
     Args:
         frame, face, alpha, matrix: as in `mask_overlay`.
@@ -192,6 +193,8 @@ def clone_colours(frame: np.ndarray, face: np.ndarray, alpha: np.ndarray, matrix
     above = np.rint(np.clip(face, 0, 1) * 255).astype(np.uint8)
     above = cv2.copyMakeBorder(above, *[pad] * 4, cv2.BORDER_REPLICATE)
     mask = (alpha > _CLONE_SHARE * alpha.max()).astype(np.uint8) * 255
+    inset = erode(mask, _CLONE_INSET).astype(np.uint8)
+    mask = inset if inset.any() else mask
     mask = cv2.copyMakeBorder(mask, *[pad] * 4, cv2.BORDER_CONSTANT)
     mask = cv2.dilate(mask, np.ones((3, 3), np.uint8), iterations=_CLONE_MARGIN)
     left, top, width, height = cv2.boundingRect(mask)

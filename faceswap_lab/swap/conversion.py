@@ -60,7 +60,7 @@ def convert(
     colour: str = "mean_std",
     mask: str = "hull*alpha",
     feather: float = 8.0,
-    erode: float = 0.0,
+    erode: float = -4.0,
     person: int = 0,
     smoothing: float = 1.5,
     bridge: int = 3,

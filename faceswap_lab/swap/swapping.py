@@ -28,7 +28,9 @@ class SwapOptions:
         colour: "none", "mean", "mean_std" or "histogram".
         mask: "alpha" (the model's own, inside the square), "hull" (the face's outline) or "hull*alpha" (both).
         feather: width of the soft edge, per cent of the square's side.
-        erode: how far the outline is drawn in first, per cent of the side; negative lets it grow.
+        erode: how far the outline is drawn in before that, per cent of the side; negative lets it grow. By default half
+            of the soft edge lies outside the outline: with all of it inside, a perfect face keeps little more than half
+            of its structure (swap_gain 0.37 against 0.63 on the sample clip), since its rim stays the target's.
 
     Raises:
         LabError: for a name that there is none of, with those there are.
@@ -38,7 +40,7 @@ class SwapOptions:
     colour: str = "mean_std"
     mask: str = "hull*alpha"
     feather: float = 8.0
-    erode: float = 0.0
+    erode: float = -4.0
 
     def __post_init__(self):
         check_name("blend", self.blend, blending.BLENDS)

@@ -88,7 +88,7 @@ def live_preview(name: str):
         if get_ipython() is None:
             return
         data = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))[1].tobytes()
-        image = Image(data=data, alt=f"{name}, step {step}")
+        image = Image(data=data, alt=f"{name}, step {step}", width=2 * picture.shape[1])
         if handle is None:
             handle = display(image, display_id=True)
         else:

@@ -71,14 +71,16 @@ figures.row(list(steps.values()), list(steps), height=2.4)
 # | 05 | put faces back | a swapped video, with scores |
 #
 # Each opens cold: what an earlier one would have made is made on the spot.
-#
+
+# %% [markdown]
 # ## The rules
 # This technique has hurt people: faces put into pornography without consent, words put into mouths. So:
 #
 # - **Consent.** Use your own face, or that of somebody who said yes to *this* use. No celebrities, no classmates by surprise.
 # - **Say what it is.** Videos made here carry a visible label and a note in the file. Leave them in.
 # - The bundled people are **rendered**. Nobody's likeness is used.
-#
+
+# %% [markdown]
 # ## Where to run it
 # Colab's free tier restricts what it calls deepfakes: read its terms before you train there. Kaggle (read its terms too), your own machine, or a paid runtime are the other ways. Everything here runs on two CPU cores without any of them.
 

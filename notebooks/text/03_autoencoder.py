@@ -246,7 +246,8 @@ else:
 # %%
 line = [codes[0] + share * (codes[1] - codes[0]) for share in np.linspace(0, 1, 8)]
 colour, _ = warm_model.paint(ops.stack(line), 1)
-figures.row(list(ops.convert_to_numpy(ops.clip(colour, 0, 1))), height=1.2)
+lit = colour / autoencoder.MIDDLE * warm_model.usual_light[1]  # B's usual light put back
+figures.row(list(ops.convert_to_numpy(ops.clip(lit, 0, 1))), height=1.2)
 
 # %% [markdown]
 # ## Recap
