@@ -382,9 +382,11 @@ class SwapFunction:
         model: has `translate(faces, source, target)` and `config.size`.
         source, target: whose faces come in (0 = A), and as whom they are painted (1 = B).
         batch_size: faces a pass.
+        name: of the model, for the video's metadata.
     """
 
-    def __init__(self, model, source: int = 0, target: int = 1, batch_size: int = 16):
+    def __init__(self, model, source: int = 0, target: int = 1, batch_size: int = 16, name: str = "autoencoder"):
+        self.name = name
         self.model, self.source, self.target, self.batch_size = model, source, target, batch_size
         self.size = model.config.size
 
