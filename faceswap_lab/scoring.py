@@ -129,7 +129,9 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True) -> dict:
         LabError: when there is no conversion.
     """
     if not swaps:
-        raise LabError(f"{run.out}: nothing was converted, so there is nothing to score. Train a model (notebooks 03, 04).")
+        raise LabError(
+            f"{run.out}: nothing was converted, so there is nothing to score. Train a model (notebooks 03, 04)."
+        )
     recognition = FaceRecognition()
     count = sum(1 for _ in kept_frames(swaps[0].frames))
     points = clip_points(stages.ensure_faces(run, "target"), count)
@@ -141,7 +143,9 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True) -> dict:
             models[swap.model] = {"nearer_to_source": likeness.nearer_to_source(embedded, people["B"], people["A"])}
     result = {"models": models, "baselines": {}, "notes": []}
     if run.clips.truth is None:
-        result["notes"].append("No true swap is known for this clip, so only the judge's opinion is given, and no gains.")
+        result["notes"].append(
+            "No true swap is known for this clip, so only the judge's opinion is given, and no gains."
+        )
         result["best"] = max(models, key=lambda name: models[name]["nearer_to_source"])
     else:
         _score_against_truth(run, swaps, points, recognition, result)
@@ -164,7 +168,9 @@ def _score_against_truth(run: Run, swaps: list[Swapped], points, recognition, re
     average = baselines.average_face([f.image for f in frames], np.stack([by_frame[f.index] for f in frames]))
     found = baselines.score_baselines(clip_frames(truth), clip_frames(target), points, average, recognition)
     result["baselines"] = {name: gains.as_json() for name, gains in found.items()}
-    result["best"] = max(result["models"], key=lambda n: sum(result["models"][n][g] or 0 for g in ("swap_gain", "identity_gain")))
+    result["best"] = max(
+        result["models"], key=lambda n: sum(result["models"][n][g] or 0 for g in ("swap_gain", "identity_gain"))
+    )
     result["notes"].append(
         "0 is the unchanged target, 1 the true swap. Never read pixel_gain alone: a tint earns most of it. blurred_truth "
         "and shifted_truth are not reachable baselines but a ruler: the truth itself, blurred by 4 px or moved by 2 px."

@@ -109,6 +109,17 @@ def training_arrays(
     return practice_arrays(sets, size * 3 // 2, copies, run.seed)
 
 
+def preview_faces(faces: dict[str, np.ndarray], size: int, columns: int = 7) -> dict[str, np.ndarray]:
+    """Evenly spread faces of both people's own pictures (no copies), for a training's preview: {"A": (columns, size, size, 3)}."""
+    from faceswap_lab.models.autoencoder import resize
+
+    chosen = {}
+    for person, pictures in faces.items():
+        own = len(pictures) // (COPIES + 1)
+        chosen[person] = resize(pictures[np.linspace(0, own - 1, columns).astype(int)], size)
+    return chosen
+
+
 def practice_arrays(sets: dict[str, list], side: int, copies: int, seed: int):
     """`training_arrays` for face sets that are at hand: {"A": [FaceSet, ...], "B": [...]}, pictures of `side` pixels."""
     from faceswap_lab.faces import likening
@@ -177,6 +188,36 @@ def painter_to_begin_with(run: Run, size: int):
     else:
         warm_start(model)
     return model
+
+
+def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: int, batch_size: int, **options):
+    """`training.fit` with the preset's intervals and a preview of both people's own faces.
+
+    Args:
+        model: compiled, its faces set.
+        folder: the model's, see `model_folder`.
+        faces: as from `training_arrays`.
+        steps, batch_size: see `training.fit`; further options go there too.
+
+    Returns:
+        The history, a `DataFrame`.
+    """
+    from faceswap_lab import training
+
+    small = preview_faces(faces, model.config.size)
+    counts = {person: len(pictures) for person, pictures in faces.items()}
+    intervals = {name: getattr(run.preset, name) for name in ("log_every", "preview_every", "checkpoint_every")}
+    return training.fit(
+        model,
+        folder,
+        counts,
+        steps,
+        batch_size=batch_size,
+        seed=run.seed,
+        paint=lambda m: training.preview_grid(m, small),
+        **intervals,
+        **options,
+    )
 
 
 def model_folder(run: Run, name: str, **key):

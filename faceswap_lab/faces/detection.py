@@ -80,9 +80,13 @@ class FaceDetector:
 
     def __init__(self, min_face_size: float = 40, thresholds=(0.6, 0.7, 0.8), scale_factor: float = 0.709):
         if min_face_size < _CELL:
-            raise LabError(f"min_face_size={min_face_size}: MTCNN sees no face under {_CELL} px. Choose {_CELL} or more.")
+            raise LabError(
+                f"min_face_size={min_face_size}: MTCNN sees no face under {_CELL} px. Choose {_CELL} or more."
+            )
         if len(thresholds) != 3 or not all(0 < t < 1 for t in thresholds):
-            raise LabError(f"thresholds={thresholds}: three numbers between 0 and 1 are needed, such as (0.6, 0.7, 0.8).")
+            raise LabError(
+                f"thresholds={thresholds}: three numbers between 0 and 1 are needed, such as (0.6, 0.7, 0.8)."
+            )
         if not 0.3 < scale_factor < 0.95:
             raise LabError(f"scale_factor={scale_factor}: choose a value between 0.3 and 0.95; 0.709 halves the area.")
         self.min_face_size, self.thresholds, self.scale_factor = float(min_face_size), tuple(thresholds), scale_factor
@@ -241,7 +245,11 @@ def _suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float, smaller: 
     kept: list[int] = []
     for index in np.argsort(-scores, kind="stable"):
         overlap = [
-            np.prod(np.clip(np.minimum(boxes[index, 2:], boxes[k, 2:]) - np.maximum(boxes[index, :2], boxes[k, :2]), 0, None))
+            np.prod(
+                np.clip(
+                    np.minimum(boxes[index, 2:], boxes[k, 2:]) - np.maximum(boxes[index, :2], boxes[k, :2]), 0, None
+                )
+            )
             / max(min(area[index], area[k]), 1e-6)
             for k in kept
         ]

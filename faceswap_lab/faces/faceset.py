@@ -69,14 +69,20 @@ class FaceSet:
         self.folder = Path(folder)
         path = self.folder / TABLE
         if not path.exists():
-            raise LabError(f"{self.folder}: no face set lies here ({TABLE} is missing). Extract the faces first (notebook 02).")
+            raise LabError(
+                f"{self.folder}: no face set lies here ({TABLE} is missing). Extract the faces first (notebook 02)."
+            )
         try:
             table = pd.read_csv(path, dtype={"face": str, "source": str})
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
-            raise LabError(f"{path}: this table is damaged ({error}). Delete it and extract the faces again.") from error
+            raise LabError(
+                f"{path}: this table is damaged ({error}). Delete it and extract the faces again."
+            ) from error
         missing = [column for column in COLUMNS if column not in table]
         if missing:
-            raise LabError(f"{path}: the columns {', '.join(missing[:4])} are missing. Delete it and extract the faces again.")
+            raise LabError(
+                f"{path}: the columns {', '.join(missing[:4])} are missing. Delete it and extract the faces again."
+            )
         there = {entry.name for entry in (self.folder / "faces").glob("*.png")}
         self.table = table[table["face"].isin(there)].sort_values(["source", "frame", "person"]).reset_index(drop=True)
 
@@ -100,7 +106,9 @@ class FaceSet:
             picture = read_picture(self.folder / kind / name)
             if picture.shape[0] != size:
                 shrinking = size < picture.shape[0]
-                picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+                picture = cv2.resize(
+                    picture, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
+                )
             pictures[index] = picture
         return pictures
 
@@ -135,7 +143,9 @@ class FaceSet:
         try:
             return Landmarks.from_array(np.load(path, allow_pickle=False))
         except (ValueError, EOFError, OSError) as error:
-            raise LabError(f"{path}: these landmarks cannot be read ({error}). Delete the file and its face, or extract again.") from error
+            raise LabError(
+                f"{path}: these landmarks cannot be read ({error}). Delete the file and its face, or extract again."
+            ) from error
 
     def aligned_landmarks(self) -> tuple[np.ndarray, np.ndarray]:
         """All landmarks in shares of the aligned square, depth last: (N, 620, 3), and poses (N, 3) in degrees; NaN if unknown."""

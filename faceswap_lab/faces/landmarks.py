@@ -32,7 +32,9 @@ NOSE_TIP, MOUTH_LEFT, MOUTH_RIGHT = 1, 61, 291
 CONTOUR_LIDS = 16  # the first points of an eye contour run around the lids; the rest follow the brow and the socket
 
 _MESH_SIZE, _IRIS_SIZE = 192, 64
-_MESH_COVERAGE = 0.62  # how tight the face sits in the mesh network's input: about 1.5 times the face, as it was trained
+_MESH_COVERAGE = (
+    0.62  # how tight the face sits in the mesh network's input: about 1.5 times the face, as it was trained
+)
 _EYE_MARGIN = 2.3  # side of the iris network's input over the width of the eye
 
 
@@ -71,7 +73,9 @@ class Landmarks:
     def from_array(array: np.ndarray, score: float = 1.0) -> Landmarks:
         """The inverse of `as_array`."""
         points = array[:, :2]
-        return Landmarks(points[:468], array[:468, 2], score, points[468:610].reshape(2, 71, 2), points[610:].reshape(2, 5, 2))
+        return Landmarks(
+            points[:468], array[:468, 2], score, points[468:610].reshape(2, 71, 2), points[610:].reshape(2, 5, 2)
+        )
 
 
 def _interpreter(path, num_threads: int):
@@ -143,7 +147,9 @@ class FaceMesh:
         if side == 1:
             turn = np.diag([-1.0, 1.0]) @ turn
         matrix = np.column_stack([turn, np.full(2, _IRIS_SIZE / 2 - 0.5) - turn @ middle])
-        crop = cv2.warpAffine(image, matrix, (_IRIS_SIZE, _IRIS_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        crop = cv2.warpAffine(
+            image, matrix, (_IRIS_SIZE, _IRIS_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         contour, iris = sorted(_run(self.iris_network, crop), key=len, reverse=True)
         back = invert(matrix)
         return (

@@ -70,7 +70,9 @@ def bend(image: np.ndarray, points: np.ndarray, moves: np.ndarray, reach: float 
     return cv2.remap(image, x + shift[..., 0], y + shift[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def likened(images: np.ndarray, landmarks: np.ndarray, pose: np.ndarray, other_landmarks: np.ndarray, other_pose: np.ndarray):
+def likened(
+    images: np.ndarray, landmarks: np.ndarray, pose: np.ndarray, other_landmarks: np.ndarray, other_pose: np.ndarray
+):
     """All faces of one person bent into the other's shape.
 
     Args:

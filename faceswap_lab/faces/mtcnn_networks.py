@@ -34,7 +34,9 @@ def _load(model: keras.Model, name: str) -> keras.Model:
     try:
         model.set_weights(joblib.load(path))
     except (ValueError, EOFError, OSError) as error:
-        raise LabError(f"{path}: these weights do not fit the network ({error}). Run: pip install --force-reinstall mtcnn") from error
+        raise LabError(
+            f"{path}: these weights do not fit the network ({error}). Run: pip install --force-reinstall mtcnn"
+        ) from error
     model.trainable = False
     return model
 
@@ -53,7 +55,9 @@ def refinement_network() -> keras.Model:
     """R-Net: crops (N, 24, 24, 3) to box corrections (N, 4) and [no face, face] (N, 2)."""
     inputs = keras.Input((24, 24, 3))
     x = _stack(inputs, [(28, 3, 3, "same"), (48, 3, 3, "valid"), (64, 2, None, None)], 128)
-    return _load(keras.Model(inputs, [layers.Dense(4)(x), layers.Dense(2, activation="softmax")(x)], name="rnet"), "rnet")
+    return _load(
+        keras.Model(inputs, [layers.Dense(4)(x), layers.Dense(2, activation="softmax")(x)], name="rnet"), "rnet"
+    )
 
 
 @functools.cache

@@ -62,10 +62,15 @@ class FaceBank(keras.layers.Layer):
         super().__init__(trainable=False, **kwargs)
         likened = faces if likened is None else likened
         if len(faces) != len(masks) or faces.shape[1:3] != masks.shape[1:3] or likened.shape != faces.shape:
-            raise ValueError(f"faces {faces.shape}, masks {masks.shape} and likened {likened.shape} do not belong together")
+            raise ValueError(
+                f"faces {faces.shape}, masks {masks.shape} and likened {likened.shape} do not belong together"
+            )
         stacked = np.concatenate([faces, masks, likened], axis=-1).astype(np.uint8)
         self.pictures = self.add_weight(
-            shape=stacked.shape, dtype="uint8", initializer=lambda shape, dtype=None: ops.convert_to_tensor(stacked), trainable=False
+            shape=stacked.shape,
+            dtype="uint8",
+            initializer=lambda shape, dtype=None: ops.convert_to_tensor(stacked),
+            trainable=False,
         )
         self.built = True
 

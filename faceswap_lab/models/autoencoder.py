@@ -64,7 +64,9 @@ class AutoencoderConfig:
         if self.size % 2 ** len(self.encoder_filters):
             raise ValueError(f"size {self.size} cannot be halved {len(self.encoder_filters)} times")
         if len(self.decoder_filters) + 1 + self.half_paint != len(self.encoder_filters):
-            raise ValueError("the decoder must double the size as often as the encoder halves it (the bridge doubles once)")
+            raise ValueError(
+                "the decoder must double the size as often as the encoder halves it (the bridge doubles once)"
+            )
         object.__setattr__(self, "encoder_filters", tuple(self.encoder_filters))
         object.__setattr__(self, "decoder_filters", tuple(self.decoder_filters))
 
@@ -83,7 +85,17 @@ def original(size: int = 64, sharing: str = "encoder", width: float = 1.0) -> Au
 def quick(size: int = 64, sharing: str = "encoder") -> AutoencoderConfig:
     """Our own for two CPU cores: 0.4 GFLOP to train on one 64-px face (the original: 11), with mask and relighting."""
     return AutoencoderConfig(
-        size, sharing, (24, 48, 96, 160), 3, 256, 96, (64, 48), slope=0.1, alpha=True, relight=True, half_paint=True,
+        size,
+        sharing,
+        (24, 48, 96, 160),
+        3,
+        256,
+        96,
+        (64, 48),
+        slope=0.1,
+        alpha=True,
+        relight=True,
+        half_paint=True,
         centred=True,
     )
 
@@ -114,7 +126,9 @@ def build_decoder(config: AutoencoderConfig, name: str = "decoder") -> keras.Mod
             x = layers.SelfAttention(name=f"attention_{index}")(x)
     channels = 4 if config.alpha else 3
     if config.half_paint:
-        x = keras.layers.Conv2D(4 * channels, 3, padding="same", kernel_initializer=layers.ICNR("glorot_uniform"), name="paint")(x)
+        x = keras.layers.Conv2D(
+            4 * channels, 3, padding="same", kernel_initializer=layers.ICNR("glorot_uniform"), name="paint"
+        )(x)
         x = layers.PixelShuffle()(x)
     else:
         x = keras.layers.Conv2D(channels, 5, padding="same", name="paint")(x)
@@ -185,7 +199,16 @@ class FaceAutoencoder(keras.Model):
         networks: (encoders, decoders) to use instead of new ones.
     """
 
-    def __init__(self, config: AutoencoderConfig, loss_weights=None, augmentation=None, recognition=None, seed=0, networks=None, **kwargs):
+    def __init__(
+        self,
+        config: AutoencoderConfig,
+        loss_weights=None,
+        augmentation=None,
+        recognition=None,
+        seed=0,
+        networks=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.config = config
         self.loss_weights = loss_weights or AutoencoderLoss()
@@ -194,10 +217,16 @@ class FaceAutoencoder(keras.Model):
         self.recognition = recognition and (lambda faces: recognition(faces))
         self.random = keras.random.SeedGenerator(seed)
         self.encoders, self.decoders = networks or self.build_networks()
-        self.usual_light = self.add_weight(shape=(2, 3), initializer=keras.initializers.Constant(MIDDLE), trainable=False, name="usual_light")
+        self.usual_light = self.add_weight(
+            shape=(2, 3), initializer=keras.initializers.Constant(MIDDLE), trainable=False, name="usual_light"
+        )
         self.oval = face_oval(config.size)
         shape = (2, config.size, config.size, 3)
-        self.average = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="average") if config.centred else None
+        self.average = (
+            self.add_weight(shape=shape, initializer="zeros", trainable=False, name="average")
+            if config.centred
+            else None
+        )
         self.descriptors = None
         self.banks = None
         self.started = False  # whether the weights hold something to go on from
@@ -247,7 +276,9 @@ class FaceAutoencoder(keras.Model):
     def paint(self, code, person: int):
         """Colour (N, S, S, 3), on the relit scale if the model relights, and alpha (N, S, S, 1)."""
         painted = self.decode(code, person)
-        return self.as_colour(painted[..., :3]), painted[..., 3:] if self.config.alpha else ops.ones_like(painted[..., :1])
+        return self.as_colour(painted[..., :3]), painted[..., 3:] if self.config.alpha else ops.ones_like(
+            painted[..., :1]
+        )
 
     def translate(self, faces, source: int, target: int):
         """Paints `faces` of person `source` as person `target` (equal numbers: the reconstruction).
@@ -292,7 +323,9 @@ class FaceAutoencoder(keras.Model):
             self.descriptors = []
             for person in PEOPLE:
                 pictures = resize(faces[person], self.config.size).astype("float32") / 255.0
-                found = np.concatenate([ops.convert_to_numpy(self.recognition(pictures[i : i + 32])) for i in range(0, len(pictures), 32)])
+                found = np.concatenate(
+                    [ops.convert_to_numpy(self.recognition(pictures[i : i + 32])) for i in range(0, len(pictures), 32)]
+                )
                 found /= np.linalg.norm(found, axis=1, keepdims=True)
                 self.descriptors.append(found.mean(axis=0, keepdims=True))
 
@@ -323,7 +356,10 @@ class FaceAutoencoder(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         weights, views = self.loss_weights, y_pred
         colour, straight = views["colour"], views["straight"]
-        face, features = views["masks"][..., :1], ops.clip(views["masks"][..., 1:2] + views["masks"][..., 2:3], 0.0, 1.0)
+        face, features = (
+            views["masks"][..., :1],
+            ops.clip(views["masks"][..., 1:2] + views["masks"][..., 2:3], 0.0, 1.0),
+        )
         where = 0.05 + 0.95 * face
         fine = 0.027 * self.config.size  # the scale of the score: 6 px at a 160-px face
         found = {}
@@ -356,14 +392,18 @@ class FaceAutoencoder(keras.Model):
         swapped = [self.paint(code, person) for person, code in enumerate(codes)]
         found = {}
         if weights.code:
-            again = ops.concatenate([self.encode(colour, person, person) for person, (colour, _) in enumerate(swapped)], axis=0)
+            again = ops.concatenate(
+                [self.encode(colour, person, person) for person, (colour, _) in enumerate(swapped)], axis=0
+            )
             wanted = ops.stop_gradient(ops.concatenate(codes, axis=0))
             found["code"] = ops.mean(ops.abs(again - wanted)) / (ops.mean(ops.abs(wanted)) + 1e-6)
         if getattr(weights, "identity", 0):
             shown = ops.concatenate([colour for colour, _ in swapped], axis=0)
             seen = self.recognition(ops.clip(shown, 0.0, 1.0))
             halves = ops.split(seen, 2, axis=0)
-            found["identity"] = sum(losses.cosine_distance(half, d) for half, d in zip(halves, self.descriptors, strict=True)) / 2
+            found["identity"] = (
+                sum(losses.cosine_distance(half, d) for half, d in zip(halves, self.descriptors, strict=True)) / 2
+            )
         return found
 
 
@@ -371,4 +411,8 @@ def resize(pictures: np.ndarray, size: int) -> np.ndarray:
     """uint8 pictures (N, S, S, C) brought to (N, size, size, C) by averaging."""
     if pictures.shape[1] == size:
         return pictures
-    return np.clip(np.round(ops.convert_to_numpy(ops.image.resize(pictures.astype("float32"), (size, size), antialias=True))), 0, 255).astype("uint8")
+    return np.clip(
+        np.round(ops.convert_to_numpy(ops.image.resize(pictures.astype("float32"), (size, size), antialias=True))),
+        0,
+        255,
+    ).astype("uint8")

@@ -48,7 +48,12 @@ class GanConfig(AutoencoderConfig):
 
 def standard(size: int = 64, lite: bool = False) -> GanConfig:
     """FaceSwap-GAN v2.2 at its published size, or its lite form (narrow, nearest-neighbour upscaling)."""
-    return GanConfig(size=size, architecture="lite" if lite else "standard", alpha=True, latent=(1024 if size == 64 else 2048) if lite else 1024)
+    return GanConfig(
+        size=size,
+        architecture="lite" if lite else "standard",
+        alpha=True,
+        latent=(1024 if size == 64 else 2048) if lite else 1024,
+    )
 
 
 def quick(size: int = 64) -> GanConfig:
@@ -123,7 +128,10 @@ PUBLISHED_SCHEDULE = (
     Phase(0.8, alpha_least=0.1, rate=0.3, decoders_swapped=True),
     Phase(0.9, rate=0.1),
 )
-WARM_SCHEDULE = (Phase(0.0, alpha_least=0.2), Phase(0.7, alpha_least=0.2, rate=0.3))  # for a painter that can paint already
+WARM_SCHEDULE = (
+    Phase(0.0, alpha_least=0.2),
+    Phase(0.7, alpha_least=0.2, rate=0.3),
+)  # for a painter that can paint already
 
 
 def build_encoder(config: GanConfig) -> keras.Model:
@@ -131,7 +139,9 @@ def build_encoder(config: GanConfig) -> keras.Model:
     lite = config.architecture == "lite"
     filters = (32, 64, 128, 256, 256) if lite else (64, 128, 256, 512, 1024)
     inputs = keras.Input((config.size, config.size, 3))
-    x = keras.layers.Conv2D(filters[0], 5, padding="same", activation="relu", kernel_initializer="he_normal", name="stem")(inputs)
+    x = keras.layers.Conv2D(
+        filters[0], 5, padding="same", activation="relu", kernel_initializer="he_normal", name="stem"
+    )(inputs)
     for index, channels in enumerate(filters[1:]):
         x = layers.downscale(x, channels, norm=config.norm if index else None, name=f"down_{index}")
         if index in (1, 2):
@@ -180,7 +190,9 @@ def build_critic(config: GanConfig, name: str) -> keras.Model:
         if index == last:
             x = layers.SelfAttention(name=f"attention_{index}")(x)
     while x.shape[1] > 8:
-        x = layers.downscale(x, config.critic_filters[-1], kernel=4, norm=config.norm, slope=0.2, name=f"down_to_{x.shape[1] // 2}")
+        x = layers.downscale(
+            x, config.critic_filters[-1], kernel=4, norm=config.norm, slope=0.2, name=f"down_to_{x.shape[1] // 2}"
+        )
         x = layers.SelfAttention(name=f"attention_at_{x.shape[1]}")(x)
     scores = keras.layers.Conv2D(1, 4, padding="same", name="scores")(x)
     return keras.Model(inputs, scores, name=name)
@@ -216,7 +228,16 @@ class FaceSwapGAN(FaceAutoencoder):
         perceptual_faces: faces a side and step that pass through it (it is dear on a CPU).
     """
 
-    def __init__(self, config: GanConfig, loss_weights=None, augmentation=None, perceptual=None, perceptual_faces=8, seed=0, **kwargs):
+    def __init__(
+        self,
+        config: GanConfig,
+        loss_weights=None,
+        augmentation=None,
+        perceptual=None,
+        perceptual_faces=8,
+        seed=0,
+        **kwargs,
+    ):
         super().__init__(config, loss_weights or GanLoss(), augmentation, seed=seed, **kwargs)
         self.critics = [build_critic(config, f"critic_{p}") for p in PEOPLE]
         # A plain function, so that the frozen network is not saved with this model.
@@ -286,8 +307,12 @@ class FaceSwapGAN(FaceAutoencoder):
         if self.config.adversarial == "relativistic":
             for_critic = [self.judge(person, p, bent, False) for p in (real, still)]
             for_painter = [self.judge(person, p, bent, True) for p in (real, fake)]
-            critic = losses.relativistic_least_squares(*for_critic, 1.0) + losses.relativistic_least_squares(*for_critic[::-1], -1.0)
-            painter = losses.relativistic_least_squares(*for_painter[::-1], 1.0) + losses.relativistic_least_squares(*for_painter, -1.0)
+            critic = losses.relativistic_least_squares(*for_critic, 1.0) + losses.relativistic_least_squares(
+                *for_critic[::-1], -1.0
+            )
+            painter = losses.relativistic_least_squares(*for_painter[::-1], 1.0) + losses.relativistic_least_squares(
+                *for_painter, -1.0
+            )
             return painter / 2, critic / 2
         # Zhang et al., "mixup", ICLR 2018 (arXiv:1710.09412): one share a batch, near 0 or near 1.
         share = keras.random.beta((), 0.2, 0.2, seed=self.random)
@@ -297,7 +322,13 @@ class FaceSwapGAN(FaceAutoencoder):
 
     def loss_terms(self, views) -> tuple[dict, object]:
         """Every term of the painter's loss by name, unweighted, and the critics' loss. `views`: what `call` returns."""
-        weights, colour, straight, bent, alpha = self.loss_weights, views["colour"], views["straight"], views["bent"], views["alpha"]
+        weights, colour, straight, bent, alpha = (
+            self.loss_weights,
+            views["colour"],
+            views["straight"],
+            views["bent"],
+            views["alpha"],
+        )
         face, eyes = views["masks"][..., :1], views["masks"][..., 1:2]
         composite = self.composite(colour, alpha, bent)
         found, critics = {}, 0.0

@@ -142,7 +142,9 @@ def normalization(kind: str | None, name: str | None = None):
     return keras.layers.GroupNormalization(groups=groups[kind], epsilon=1e-3, name=name)
 
 
-def downscale(x, filters: int, *, kernel: int = 3, norm: str | None = None, slope: float = 0.0, name: str | None = None):
+def downscale(
+    x, filters: int, *, kernel: int = 3, norm: str | None = None, slope: float = 0.0, name: str | None = None
+):
     """Convolution of stride 2, activation, norm (in that order, as FaceSwap-GAN has it): (N, H, W, C) to (N, H/2, W/2, filters).
 
     Args:
@@ -165,15 +167,15 @@ def upscale(x, filters: int, *, norm: str | None = None, slope: float = 0.1, nam
 def lite_upscale(x, filters: int, *, norm: str | None = None, name: str | None = None):
     """Nearest-neighbour doubling, mirrored border, 3x3 convolution, ReLU, norm: a quarter of `upscale`'s weights."""
     x = keras.layers.UpSampling2D(2)(x)
-    x = keras.layers.Conv2D(filters, 3, use_bias=norm is None, kernel_initializer="he_normal", name=name)(ReflectPad()(x))
+    x = keras.layers.Conv2D(filters, 3, use_bias=norm is None, kernel_initializer="he_normal", name=name)(
+        ReflectPad()(x)
+    )
     return normalization(norm)(keras.layers.ReLU()(x))
 
 
 def residual(x, filters: int, *, slope: float = 0.2, name: str | None = None):
     """Two 3x3 convolutions added to their input; no norm."""
-    y = keras.layers.Conv2D(
-        filters, 3, padding="same", kernel_initializer="he_normal", name=name and f"{name}_1"
-    )(x)
+    y = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal", name=name and f"{name}_1")(x)
     y = keras.layers.LeakyReLU(slope)(y)
     y = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal", name=name and f"{name}_2")(y)
     return keras.layers.LeakyReLU(slope)(keras.layers.Add()([x, y]))

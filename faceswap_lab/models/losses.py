@@ -105,9 +105,7 @@ def dssim(prediction, target, sigma: float = 1.5, mask=None):
     mean_p, mean_t = ops.split(mean, 2, axis=0)
     var_p, var_t = ops.split(square, 2, axis=0)
     covariance = gaussian_blur(prediction * target, sigma) - mean_p * mean_t
-    ssim = ((2 * mean_p * mean_t + c1) * (2 * covariance + c2)) / (
-        (mean_p**2 + mean_t**2 + c1) * (var_p + var_t + c2)
-    )
+    ssim = ((2 * mean_p * mean_t + c1) * (2 * covariance + c2)) / ((mean_p**2 + mean_t**2 + c1) * (var_p + var_t + c2))
     loss = (1 - ssim) / 2
     return ops.mean(loss) if mask is None else masked_mean(loss, mask)
 

@@ -27,7 +27,9 @@ def draw_boxes(image: np.ndarray, boxes: np.ndarray, colour=GREEN, factor: int =
     return canvas
 
 
-def draw_points(image: np.ndarray, points: np.ndarray, colour=GREEN, factor: int = 2, radius: float = 1.5) -> np.ndarray:
+def draw_points(
+    image: np.ndarray, points: np.ndarray, colour=GREEN, factor: int = 2, radius: float = 1.5
+) -> np.ndarray:
     """Points (..., 2) in pixels of `image`, as dots at their sub-pixel places on an enlarged copy."""
     canvas = enlarge(image, factor) if factor != 1 else image.copy()
     for point in _fixed(np.asarray(points).reshape(-1, 2), factor):

@@ -42,7 +42,9 @@ def rows(lines: dict, height: float = 1.2):
         lines: name -> sequence of pictures.
     """
     columns = max(len(pictures) for pictures in lines.values())
-    figure, axes = plt.subplots(len(lines), columns, figsize=(height * columns + 1.2, height * len(lines)), squeeze=False)
+    figure, axes = plt.subplots(
+        len(lines), columns, figsize=(height * columns + 1.2, height * len(lines)), squeeze=False
+    )
     for line, (name, pictures) in zip(axes, lines.items(), strict=True):
         for axis, picture in zip(line, pictures, strict=False):
             axis.imshow(as_uint8(picture), interpolation="nearest")

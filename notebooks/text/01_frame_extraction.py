@@ -61,7 +61,9 @@ print([frame.index for frame in some])
 figures.row([frame.image for frame in some][:6], [f"{frame.time:.2f} s" for frame in some], height=1.8)
 
 # %%
-pairs = zip(clip.frames(every=1, end=1.5), clip.frames(every=1, start=1 / clip.fps, end=1.5 + 1 / clip.fps), strict=False)
+pairs = zip(
+    clip.frames(every=1, end=1.5), clip.frames(every=1, start=1 / clip.fps, end=1.5 + 1 / clip.fps), strict=False
+)
 change = [float(np.abs(a.image.astype(int) - b.image).mean()) for a, b in pairs]
 print(f"mean change from one frame to the next: {np.mean(change):.2f} of 255")
 
@@ -89,7 +91,13 @@ for name, option in {"png": [], "jpg 95": [95], "jpg 75": [75], "jpg 30": [30], 
 pd.DataFrame(rows, columns=["format", "bytes", "PSNR dB"])
 
 # %%
-figures.rows({"copy": copies, "error x 8": [np.clip(np.abs(crop.astype(int) - copy) * 8, 0, 255).astype(np.uint8) for copy in copies]}, height=1.7)
+figures.rows(
+    {
+        "copy": copies,
+        "error x 8": [np.clip(np.abs(crop.astype(int) - copy) * 8, 0, 255).astype(np.uint8) for copy in copies],
+    },
+    height=1.7,
+)
 
 # %% [markdown]
 # ## What a video codec does to a face
@@ -105,7 +113,9 @@ for crf in (10, 15, 23, 35, 45):
             writer.write(image)
     back = [frame.image for frame in video.open_video(path).frames()]
     crushed.append(back[-1][height // 4 : 3 * height // 4, width // 4 : 3 * width // 4])
-    rows.append([crf, path.stat().st_size, round(float(np.mean([psnr(a, b) for a, b in zip(first, back, strict=True)])), 1)])
+    rows.append(
+        [crf, path.stat().st_size, round(float(np.mean([psnr(a, b) for a, b in zip(first, back, strict=True)])), 1)]
+    )
 pd.DataFrame(rows, columns=["crf", "bytes", "PSNR dB"])
 
 # %%
@@ -151,7 +161,10 @@ def count(seconds, rate, n):
 # %%
 wanted = len(range(0, round(clip.duration * clip.fps), 7))
 answer = count(clip.duration, clip.fps, 7)
-print("not filled in yet: it is" if answer is None else "right:" if answer == wanted else f"not yet ({answer}): it is", wanted)
+print(
+    "not filled in yet: it is" if answer is None else "right:" if answer == wanted else f"not yet ({answer}): it is",
+    wanted,
+)
 
 # %% [markdown]
 # ## Recap

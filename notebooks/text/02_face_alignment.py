@@ -57,7 +57,12 @@ figures.row([cascade.heat(level) for level in seen.maps[:5]], ["P-Net: a face he
 # **Predict**: how many boxes will P-Net propose for one face? Then look at what is left after each stage. **Non-maximum suppression** keeps the surest box of each heap.
 
 # %%
-stages_seen = {"proposals": seen.proposals, "after suppression": seen.proposed, "R-Net": seen.refined, "O-Net": seen.output.boxes}
+stages_seen = {
+    "proposals": seen.proposals,
+    "after suppression": seen.proposed,
+    "R-Net": seen.refined,
+    "O-Net": seen.output.boxes,
+}
 colours = (cascade.RED, cascade.YELLOW, cascade.BLUE, cascade.GREEN)
 drawn = [cascade.draw_boxes(frame, boxes, colour) for boxes, colour in zip(stages_seen.values(), colours, strict=True)]
 figures.row(drawn, [f"{name}: {len(boxes)}" for name, boxes in stages_seen.items()], height=2.6)
@@ -99,7 +104,11 @@ mesh = FaceMesh()
 landmarks = mesh(frame, detected)
 yaw, pitch, roll = head_pose(landmarks)
 print(f"yaw {yaw:.0f}, pitch {pitch:.0f}, roll {roll:.0f} degrees; score {landmarks.score:.2f}")
-figures.row([cascade.draw_landmarks(frame, landmarks, 3), cascade.draw_landmarks(aligned, landmarks.transformed(matrix), 3)], ["in the frame", "aligned"], height=4)
+figures.row(
+    [cascade.draw_landmarks(frame, landmarks, 3), cascade.draw_landmarks(aligned, landmarks.transformed(matrix), 3)],
+    ["in the frame", "aligned"],
+    height=4,
+)
 
 # %%
 noise = np.random.default_rng(seed).normal(0, 1.5, (20, 5, 2))
@@ -146,7 +155,9 @@ for role in sets:
 # %%
 shown = np.linspace(0, len(sets["B"]) - 1, 8).astype(int)
 chosen = sets["B"].subset(shown)
-figures.row([cascade.tint_masks(face, mask) for face, mask in zip(chosen.images(), chosen.masks(), strict=True)], height=1.4)
+figures.row(
+    [cascade.tint_masks(face, mask) for face, mask in zip(chosen.images(), chosen.masks(), strict=True)], height=1.4
+)
 
 # %% [markdown]
 # ## Does B know these poses?
@@ -204,7 +215,14 @@ def eye_distance(contours):
 # %%
 wanted = float(np.linalg.norm(np.subtract(*placed.eye_contours[:, :16].mean(axis=1))))
 answer = eye_distance(placed.eye_contours)
-print("not filled in yet: it is" if answer is None else "right:" if abs(answer - wanted) < 0.5 else f"not yet ({answer:.1f}): it is", round(wanted, 1))
+print(
+    "not filled in yet: it is"
+    if answer is None
+    else "right:"
+    if abs(answer - wanted) < 0.5
+    else f"not yet ({answer:.1f}): it is",
+    round(wanted, 1),
+)
 
 # %% [markdown]
 # ## Recap

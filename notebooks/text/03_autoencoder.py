@@ -57,7 +57,14 @@ print({person: f"{own[person]} faces, {len(faces[person])} with copies" for pers
 # %%
 some = np.linspace(0, own["B"] - 1, 8).astype(int)
 copies = own["B"] + some * stages.COPIES
-figures.rows({"B": faces["B"][some], "turned copy": faces["B"][copies], "likened to A": likened["B"][some], "masks": masks["B"][some]})
+figures.rows(
+    {
+        "B": faces["B"][some],
+        "turned copy": faces["B"][copies],
+        "likened to A": likened["B"][some],
+        "masks": masks["B"][some],
+    }
+)
 
 # %% [markdown]
 # ## The warp trick
@@ -120,7 +127,9 @@ for name, config in {"original": autoencoder.original(size), "quick": autoencode
 # Plain L1 is content with a grey blur. So we also compare **local contrast**: grey, minus its local mean, over its local deviation. It sees brows, lids and lips, and neither a tint nor a blur can please it. Eyes and mouth are few pixels, so they get a term of their own.
 
 # %%
-model = autoencoder.FaceAutoencoder(autoencoder.quick(size), autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, seed=seed)
+model = autoencoder.FaceAutoencoder(
+    autoencoder.quick(size), autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, seed=seed
+)
 model.set_faces(faces, masks, likened)
 views = model({person: np.arange(8) for person in ("A", "B")})
 total = model.compute_loss(y_pred=views)
@@ -133,7 +142,9 @@ print("total", round(float(total), 3))
 blur = losses.gaussian_blur(batch, 2.0)
 tint = batch * np.array([1.1, 1.0, 0.9], "float32")
 for name, picture in {"blurred": blur, "tinted": tint}.items():
-    print(f"{name:8s} L1 {float(losses.l1(picture, batch)):.3f}   contrast {float(losses.contrast_loss(picture, batch, 1.7)):.3f}")
+    print(
+        f"{name:8s} L1 {float(losses.l1(picture, batch)):.3f}   contrast {float(losses.contrast_loss(picture, batch, 1.7)):.3f}"
+    )
 
 # %% [markdown]
 # **Look**: the tint costs more L1 than the blur does, and almost no contrast. Which of the two would you rather forgive?
@@ -142,23 +153,19 @@ for name, picture in {"blurred": blur, "tinted": tint}.items():
 # The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the training clips, without the target clip's light, the target clip or the truth. Beside it two models start from nothing, with equal steps: one of each form.
 
 # %%
-small = {person: autoencoder.resize(pictures[: own[person]][:: max(1, own[person] // 7)], size) for person, pictures in faces.items()}
 counts = {person: len(pictures) for person, pictures in faces.items()}
+how = {"loss_weights": autoencoder.QUICK_LOSS, "augmentation": autoencoder.QUICK_AUGMENTATION, "seed": seed}
 
 
 def train(name, sharing, steps, warm):
     folder = stages.model_folder(run, name, steps=steps, sharing=sharing, warm=warm, seed=seed, counts=counts)
-    config = autoencoder.quick(size, sharing)
-    model = autoencoder.FaceAutoencoder(config, autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, seed=seed, name=name)
+    model = autoencoder.FaceAutoencoder(autoencoder.quick(size, sharing), **how, name=name)
     warmed = warm and stages.warm_start(model)
     model.set_faces(faces, masks, likened)
     rate = keras.optimizers.schedules.CosineDecay(run.preset.autoencoder_learning_rate, steps, alpha=0.03)
     model.compile(optimizer=keras.optimizers.Adam(rate))
-    history = training.fit(
-        model, folder, counts, steps, batch_size=run.preset.batch_size, seed=seed, log_every=run.preset.log_every,
-        preview_every=run.preset.preview_every, checkpoint_every=run.preset.checkpoint_every,
-        paint=lambda m: training.preview_grid(m, small), show=figures.live_preview(name),
-    )
+    show = figures.live_preview(name)
+    history = stages.train_model(run, model, folder, faces, steps, run.preset.batch_size, show=show)
     training.save_model(model, folder, "autoencoder", {"steps": steps, "sharing": sharing, "warm_start": bool(warmed)})
     return model, history
 
@@ -216,11 +223,14 @@ for name, pictures in swaps.items():
 
 # %%
 shifted = np.roll(inputs, size // 8, axis=2)
-figures.rows({
-    "right": swaps["warm start"],
-    "wrong direction": ops.convert_to_numpy(warm_model.translate(inputs, 0, 0)[0]),
-    "not aligned": ops.convert_to_numpy(warm_model.translate(shifted, 0, 1)[0]),
-}, height=1.1)
+figures.rows(
+    {
+        "right": swaps["warm start"],
+        "wrong direction": ops.convert_to_numpy(warm_model.translate(inputs, 0, 0)[0]),
+        "not aligned": ops.convert_to_numpy(warm_model.translate(shifted, 0, 1)[0]),
+    },
+    height=1.1,
+)
 
 
 # %% [markdown]
@@ -241,7 +251,11 @@ answered = mix(codes[0], codes[1], 0.25)
 if answered is None:
     print("not filled in yet: the reference goes on")
 else:
-    print("right" if np.allclose(answered, wanted, atol=1e-4) else f"not yet: off by up to {float(np.abs(answered - wanted).max()):.2f}")
+    print(
+        "right"
+        if np.allclose(answered, wanted, atol=1e-4)
+        else f"not yet: off by up to {float(np.abs(answered - wanted).max()):.2f}"
+    )
 
 # %%
 line = [codes[0] + share * (codes[1] - codes[0]) for share in np.linspace(0, 1, 8)]

@@ -59,7 +59,9 @@ counts = {person: len(pictures) for person, pictures in faces.items()}
 for name, config in {"standard": faceswap_gan.standard(64), "lite": faceswap_gan.standard(64, lite=True)}.items():
     encoder, decoder = faceswap_gan.build_encoder(config), faceswap_gan.build_decoder(config, "decoder")
     critic = faceswap_gan.build_critic(config, "critic")
-    print(f"{name:9s} encoder {encoder.count_params():>11,}  decoder {decoder.count_params():>10,}  critic {critic.count_params():>9,} weights")
+    print(
+        f"{name:9s} encoder {encoder.count_params():>11,}  decoder {decoder.count_params():>10,}  critic {critic.count_params():>9,} weights"
+    )
 
 # %%
 perceptual_net = face_res()
@@ -69,12 +71,15 @@ features = keras.Model(perceptual_net.inputs, perceptual_net.outputs[:4])
 def make_gan(**weights):
     config = faceswap_gan.quick(size)
     loss = faceswap_gan.GanLoss(**weights) if weights else faceswap_gan.QUICK_LOSS
-    gan = faceswap_gan.FaceSwapGAN(config, loss, autoencoder.QUICK_AUGMENTATION, features, run.preset.gan_batch_size // 2, seed=seed)
+    gan = faceswap_gan.FaceSwapGAN(
+        config, loss, autoencoder.QUICK_AUGMENTATION, features, run.preset.gan_batch_size // 2, seed=seed
+    )
     painter = stages.painter_to_begin_with(run, size)
     print(gan.begin_with(painter), "layers taken over from the autoencoder")
     return gan
 
 
+# %%
 gan = make_gan(cycle=10.0)
 gan.set_faces(faces, masks, likened)
 
@@ -97,7 +102,9 @@ print("map", weights.shape, "each row sums to", weights[0, 0].sum().round(3), "g
 side = int(weights.shape[-1] ** 0.5)
 face = ops.convert_to_numpy(ops.clip(views["straight"], 0, 1))[6]
 places = {"left eye": (0.45, 0.38), "mouth": (0.77, 0.5), "cheek": (0.62, 0.3)}
-looks = [figures.attention_overlay(face, weights[0, int(y * side) * side + int(x * side)], side) for y, x in places.values()]
+looks = [
+    figures.attention_overlay(face, weights[0, int(y * side) * side + int(x * side)], side) for y, x in places.values()
+]
 figures.row([face, *looks], ["face", *places])
 
 # %% [markdown]
@@ -106,8 +113,14 @@ figures.row([face, *looks], ["face", *places])
 
 # %%
 composite = gan.composite(views["colour"], views["alpha"], views["bent"])
-clip = lambda x: ops.convert_to_numpy(ops.clip(x, 0, 1))[6:]
-figures.rows({"input": clip(views["bent"]), "raw colour": clip(views["colour"]), "alpha": clip(views["alpha"]), "composite": clip(composite), "answer": clip(views["straight"])})
+layers_shown = {
+    "input": views["bent"],
+    "raw colour": views["colour"],
+    "alpha": views["alpha"],
+    "composite": composite,
+    "answer": views["straight"],
+}
+figures.rows({name: ops.convert_to_numpy(ops.clip(x, 0, 1))[6:] for name, x in layers_shown.items()})
 
 # %%
 _, warped = ops.split(views["bent"], 2)
@@ -151,7 +164,9 @@ for kind in ("mixup", "relativistic"):
 import pandas as pd
 
 columns = ["start", "perceptual", "alpha_least", "rate", "decoders_swapped"]
-pd.DataFrame([[getattr(phase, name) for name in columns] for phase in faceswap_gan.PUBLISHED_SCHEDULE], columns=columns).round(3)
+pd.DataFrame(
+    [[getattr(phase, name) for name in columns] for phase in faceswap_gan.PUBLISHED_SCHEDULE], columns=columns
+).round(3)
 
 # %% [markdown]
 # ## Train
@@ -169,13 +184,9 @@ begun = training.steps_done(folder)
 schedule = faceswap_gan.ScheduleCallback(faceswap_gan.WARM_SCHEDULE, steps, run.preset.gan_learning_rate, begun)
 
 # %%
-own = {person: len(pictures) // (stages.COPIES + 1) for person, pictures in faces.items()}
-small = {person: autoencoder.resize(pictures[: own[person]][:: max(1, own[person] // 7)], size) for person, pictures in faces.items()}
-history = training.fit(
-    gan, folder, counts, steps, batch_size=run.preset.gan_batch_size, seed=seed, log_every=run.preset.log_every,
-    preview_every=run.preset.preview_every, checkpoint_every=run.preset.checkpoint_every,
-    paint=lambda m: training.preview_grid(m, small), show=figures.live_preview("faceswap_gan"), callbacks=(schedule,),
-)
+show = figures.live_preview("faceswap_gan")
+batch = run.preset.gan_batch_size
+history = stages.train_model(run, gan, folder, faces, steps, batch, show=show, callbacks=(schedule,))
 training.save_model(gan, folder, "faceswap_gan", {"steps": steps})
 
 # %%
@@ -190,15 +201,20 @@ figures.curves({"FaceSwap-GAN": history}, ("adversarial", "critics", "reconstruc
 # %%
 target_faces = stages.ensure_faces(run, "target")
 pick = np.linspace(0, len(target_faces) - 1, 8).astype(int)
+
+# %%
 inputs = target_faces.subset(pick).images(size).astype("float32") / 255
 colour, alpha = (ops.convert_to_numpy(x) for x in gan.translate(inputs, 0, 1))
-figures.rows({"target": inputs, "raw colour": colour, "alpha": alpha, "composite": alpha * colour + (1 - alpha) * inputs})
+figures.rows(
+    {"target": inputs, "raw colour": colour, "alpha": alpha, "composite": alpha * colour + (1 - alpha) * inputs}
+)
 
 # %% [markdown]
 # **Check**: the mask covers the face and leaves the hair. A mask near 0 everywhere would give the target back unchanged, however good the raw colour is.
 
 # %%
-print(f"alpha inside the face {alpha[:, size // 3 : -size // 4, size // 3 : -size // 3].mean():.2f}, in the corners {alpha[:, :4, :4].mean():.2f}")
+inner, corner = alpha[:, size // 3 : -size // 4, size // 3 : -size // 3], alpha[:, :4, :4]
+print(f"alpha inside the face {inner.mean():.2f}, in the corners {corner.mean():.2f}")
 
 # %% [markdown]
 # ## What went wrong?
@@ -209,11 +225,13 @@ print(f"alpha inside the face {alpha[:, size // 3 : -size // 4, size // 3 : -siz
 # | checkerboard, wild colours | critics far ahead of the painter: lower their rate |
 
 # %%
-figures.rows({
-    "right": colour * alpha + (1 - alpha) * inputs,
-    "alpha near zero": colour * alpha * 0.1 + (1 - alpha * 0.1) * inputs,
-    "wrong direction": ops.convert_to_numpy(gan.translate(inputs, 0, 0)[0]),
-})
+figures.rows(
+    {
+        "right": colour * alpha + (1 - alpha) * inputs,
+        "alpha near zero": colour * alpha * 0.1 + (1 - alpha * 0.1) * inputs,
+        "wrong direction": ops.convert_to_numpy(gan.translate(inputs, 0, 0)[0]),
+    }
+)
 
 
 # %% [markdown]
@@ -232,7 +250,11 @@ if mine is None:
     print("not filled in yet: the reference goes on")
 else:
     worst = np.unravel_index(np.abs(mine - wanted).argmax(), wanted.shape)
-    print("right" if np.abs(mine - wanted).max() < 1e-5 else f"not yet: off by {np.abs(mine - wanted).max():.2f} at {worst[1:3]}")
+    print(
+        "right"
+        if np.abs(mine - wanted).max() < 1e-5
+        else f"not yet: off by {np.abs(mine - wanted).max():.2f} at {worst[1:3]}"
+    )
 
 # %% [markdown]
 # ## Recap

@@ -85,7 +85,10 @@ print(list(choices))
 # %%
 options = {"colour": scoring.COLOUR, "mask": scoring.MASK, "erode": scoring.ERODE, "feather": scoring.FEATHER}
 mask = faces.subset([row]).masks(256, "face")[0]
-blends = {blend: swapping.swap_frame(frame, matrix, mask, paint, blend=blend, **options) for blend in ("direct", "mask", "seamless")}
+blends = {
+    blend: swapping.swap_frame(frame, matrix, mask, paint, blend=blend, **options)
+    for blend in ("direct", "mask", "seamless")
+}
 figures.row([frame, *blends.values()], ["target", *blends], height=2.8)
 
 # %%
@@ -101,7 +104,9 @@ write_picture(run.pictures() / "blends.png", np.hstack([frame, *blends.values()]
 swaps = [scoring.swap_clip(run, name, function) for name, function in functions.items()]
 for swap in swaps:
     if swap.report:
-        print(f"{swap.model:28s} {swap.report.swapped} of {swap.report.frames} frames swapped, mean change {swap.report.mean_change:.1f} of 255")
+        print(
+            f"{swap.model:28s} {swap.report.swapped} of {swap.report.frames} frames swapped, mean change {swap.report.mean_change:.1f} of 255"
+        )
         print(*swap.report.warnings, sep="\n")
 
 # %% [markdown]
@@ -124,7 +129,10 @@ print(*found["notes"], sep="\n")
 # ## The best model, three blends
 
 # %%
-films = {blend: best if blend == best.blend else scoring.swap_clip(run, best.model, functions[best.model], blend) for blend in blends}
+films = {
+    blend: best if blend == best.blend else scoring.swap_clip(run, best.model, functions[best.model], blend)
+    for blend in blends
+}
 shutil.copyfile(films["mask"].path, run.out / ".swap.mp4")
 (run.out / ".swap.mp4").replace(run.out / "swap.mp4")
 check = video.open_video(run.out / "swap.mp4")
@@ -151,7 +159,9 @@ for number, index in enumerate(times):
 
 # %%
 def unrest(frames, base):
-    pairs = [(a.astype(int) - b, c.astype(int) - d) for a, b, c, d in zip(frames[1:], frames, base[1:], base, strict=False)]
+    pairs = [
+        (a.astype(int) - b, c.astype(int) - d) for a, b, c, d in zip(frames[1:], frames, base[1:], base, strict=False)
+    ]
     return float(np.mean([np.abs(x - y).mean() for x, y in pairs]))
 
 
@@ -196,7 +206,11 @@ if mine is None:
     print("not filled in yet: the reference goes on")
 else:
     worst = np.unravel_index(np.abs(mine - wanted).argmax(), wanted.shape)
-    print("right" if np.abs(mine - wanted).max() < 1e-5 else f"not yet: off by {np.abs(mine - wanted).max():.2f} at {worst[:2]}")
+    print(
+        "right"
+        if np.abs(mine - wanted).max() < 1e-5
+        else f"not yet: off by {np.abs(mine - wanted).max():.2f} at {worst[:2]}"
+    )
 
 # %% [markdown]
 # ## Recap
@@ -212,5 +226,7 @@ else:
 
 # %%
 score = found["models"][best.model]
-gains = ", ".join(f"{name} {score[name]:.2f}" for name in ("swap_gain", "identity_gain", "nearer_to_source") if name in score)
+gains = ", ".join(
+    f"{name} {score[name]:.2f}" for name in ("swap_gain", "identity_gain", "nearer_to_source") if name in score
+)
 run.finish("05_video_conversion", f"swap.mp4 by {best.model}: {gains}")
