@@ -118,10 +118,11 @@ def steps_done(folder: str | Path) -> int:
 
 
 def _random_variables(model) -> dict:
+    """The random generators' states by their place in the model; names would carry a counter of the process."""
     found = {}
-    for layer in model._flatten_layers(include_self=True):
+    for place, layer in enumerate(model._flatten_layers(include_self=True)):
         for index, generator in enumerate(getattr(layer, "_seed_generators", [])):
-            found[f"{layer.name}/{index}"] = generator.state
+            found[f"{place}/{index}"] = generator.state
     return found
 
 

@@ -181,26 +181,29 @@ def build_decoder(config: GanConfig, name: str) -> keras.Model:
 
 
 def build_critic(config: GanConfig, name: str) -> keras.Model:
-    """A person's critic: picture and bent input (N, S, S, 6) to one linear score a patch (N, s, s, 1)."""
+    """A person's critic: picture and bent input (N, S, S, 6) to one linear score a patch (N, s, s, 1).
+
+    Every layer's name begins with critic_: that is how `TwoRateAdam` knows whose weights they are.
+    """
     inputs = keras.Input((config.size, config.size, 6))
     x = inputs
     last = len(config.critic_filters) - 1
     for index, filters in enumerate(config.critic_filters):
-        x = layers.downscale(x, filters, kernel=4, norm=config.norm if index else None, slope=0.2, name=f"down_{index}")
+        x = layers.downscale(x, filters, kernel=4, norm=config.norm if index else None, slope=0.2, name=f"critic_down_{index}")
         if index == last:
-            x = layers.SelfAttention(name=f"attention_{index}")(x)
+            x = layers.SelfAttention(name=f"critic_attention_{index}")(x)
     while x.shape[1] > 8:
         x = layers.downscale(
-            x, config.critic_filters[-1], kernel=4, norm=config.norm, slope=0.2, name=f"down_to_{x.shape[1] // 2}"
+            x, config.critic_filters[-1], kernel=4, norm=config.norm, slope=0.2, name=f"critic_down_to_{x.shape[1] // 2}"
         )
-        x = layers.SelfAttention(name=f"attention_at_{x.shape[1]}")(x)
-    scores = keras.layers.Conv2D(1, 4, padding="same", name="scores")(x)
+        x = layers.SelfAttention(name=f"critic_attention_at_{x.shape[1]}")(x)
+    scores = keras.layers.Conv2D(1, 4, padding="same", name="critic_scores")(x)
     return keras.Model(inputs, scores, name=name)
 
 
 @keras.saving.register_keras_serializable("faceswap_lab")
 class TwoRateAdam(keras.optimizers.Adam):
-    """Adam whose critics (variables of models named critic_*) learn `critic_factor` times as fast as the painter.
+    """Adam whose critics (variables of layers named critic_*) learn `critic_factor` times as fast as the painter.
 
     Published: beta1 0.5, painter 1e-4, critics 2e-4.
     """
@@ -209,9 +212,13 @@ class TwoRateAdam(keras.optimizers.Adam):
         super().__init__(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, **kwargs)
         self.critic_factor = critic_factor
 
+    def build(self, variables):
+        super().build(variables)
+        self.critic_places = {place for place, variable in enumerate(variables) if "critic_" in variable.path}
+
     def update_step(self, gradient, variable, learning_rate):
-        name = getattr(variable, "path", None) or variable.name  # a TensorFlow variable has no path
-        super().update_step(gradient, variable, learning_rate * (self.critic_factor if "critic_" in name else 1.0))
+        of_critic = self._get_variable_index(variable) in self.critic_places
+        super().update_step(gradient, variable, learning_rate * (self.critic_factor if of_critic else 1.0))
 
     def get_config(self):
         return {**super().get_config(), "critic_factor": self.critic_factor}

@@ -154,7 +154,7 @@ def downscale(
         filters, kernel, strides=2, padding="same", use_bias=norm is None, kernel_initializer="he_normal", name=name
     )(x)
     x = keras.layers.LeakyReLU(slope)(x) if slope else keras.layers.ReLU()(x)
-    return normalization(norm)(x)
+    return normalization(norm, name and f"{name}_norm")(x)
 
 
 def upscale(x, filters: int, *, norm: str | None = None, slope: float = 0.1, name: str | None = None):

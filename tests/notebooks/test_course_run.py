@@ -1,0 +1,88 @@
+"""The whole course on the bundled clips, as `make lab` runs it: the swap must be as good as the README says."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faceswap_lab import video
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def lab(*arguments):
+    command = [sys.executable, "-m", "faceswap_lab", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "course run"  # a blank in the path
+    result = lab("run", "--preset", "quick", "--out", out)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return out
+
+
+@pytest.fixture(scope="module")
+def scores(run):
+    return json.loads((run / "scores.json").read_text())
+
+
+def test_everything_promised_is_there(run):
+    for name in ("swap.mp4", "scores.json", "index.html", "faces/A/contact_sheet.png", "pictures/blends.png"):
+        assert (run / name).stat().st_size > 0, name
+    assert len(list((run / "notebooks").glob("*.ipynb"))) == 5
+    for model in ("autoencoder", "autoencoder_from_nothing", "autoencoder_shared_decoder", "faceswap_gan"):
+        assert (run / "models" / model / "model.weights.h5").exists()
+        assert len(list((run / "models" / model / "previews").glob("step_*.png"))) >= 3
+        assert (run / "models" / model / "history.csv").read_text().startswith("step,")
+
+
+def test_the_film_has_the_targets_sound_and_length(run):
+    film, target = video.open_video(run / "swap.mp4"), video.open_video(ROOT / "data" / "actors" / "target.mp4")
+    assert film.has_audio and film.num_frames == target.num_frames and film.fps == target.fps
+
+
+def test_the_swap_beats_its_bounds_and_every_baseline(scores):
+    best = scores["models"][scores["best"]]
+    assert best["swap_gain"] >= 0.15
+    assert best["identity_gain"] >= 0.25
+    assert best["nearer_to_source"] >= 0.8
+    assert best["landmark_error"] <= 0.06 and best["landmarks_found"] >= 0.95
+    for name in ("unchanged", "tint", "average_face"):
+        assert best["swap_gain"] > scores["baselines"][name]["swap_gain"] + 0.1, name
+        assert best["identity_gain"] > scores["baselines"][name]["identity_gain"] + 0.04, name
+
+
+def test_the_warm_start_is_what_makes_the_difference(scores):
+    warm, nothing = scores["models"]["autoencoder"], scores["models"]["autoencoder_from_nothing"]
+    assert warm["swap_gain"] > nothing["swap_gain"] + 0.15
+    assert warm["landmark_error"] < nothing["landmark_error"]
+
+
+def test_a_second_run_has_nothing_left_to_do(run):
+    before = (run / "swap.mp4").stat().st_mtime_ns
+    result = lab("run", "--preset", "quick", "--out", run)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert (run / "swap.mp4").stat().st_mtime_ns == before
+
+
+def test_the_welcome_opens_cold(tmp_path):
+    command = [sys.executable, "-m", "papermill", "notebooks/00_welcome.ipynb", tmp_path / "00.ipynb"]
+    result = subprocess.run(
+        [*map(str, command), "-p", "out", str(tmp_path / "run")], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+def test_the_conversion_opens_cold(tmp_path):
+    """Notebook 05 alone, with no model in the run: the shipped warm start stands in."""
+    result = lab("run", "--only", "05", "--out", tmp_path / "cold")
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    found = json.loads((tmp_path / "cold" / "scores.json").read_text())
+    assert list(found["models"]) == ["warm_start"]
+    assert found["models"]["warm_start"]["nearer_to_source"] > 0.5
