@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from faceswap_lab import baselines, files, likeness, scores, stages, training, video, weights
+from faceswap_lab.clips import together
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet, read_picture
+from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.models.identity import FaceRecognition
 from faceswap_lab.runtime import Run
 from faceswap_lab.swap.conversion import ConversionReport, convert
 
 MODELS = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder")
-# Measured on the sample clip: with the model's own colours swap_gain is 0.06, since a rim shows where the source's skin
-# meets the target's; with the mean moved to the target's 0.18 (identity_gain 0.32 and 0.34, pixel_gain 0.45 and 0.06).
+WARM_START = "warm_start"  # stands in where nothing was trained
+# Measured on the sample clip with the quick autoencoder (swap, identity, pixel gain): the model's own colours -0.04, 0.29,
+# 0.38, since a rim shows where the source's skin meets the target's; with the mean moved to the target's 0.20, 0.32, 0.05;
+# mean and deviation 0.19, 0.33, 0.04. The mask's edge matters less: erode 4, feather 5 gives 0.21, 0.29, 0.04.
 COLOUR, MASK, ERODE, FEATHER = "mean", "hull", 2.0, 6.0
 _GALLERY = 40  # pictures of each person that the judge compares with
 
@@ -29,15 +35,19 @@ class Swapped:
     Args:
         model, blend: which.
         path: the labelled video.
-        frames: the folder of its unlabelled, lossless frames.
+        frames: the folder of its unlabelled, lossless frames; None where they were not kept, see `swap_clip`.
         report: what the conversion counted; None where it was made earlier.
     """
 
     model: str
     blend: str
     path: Path
-    frames: Path
+    frames: Path | None
     report: ConversionReport | None
+
+    def pictures(self) -> Iterator[np.ndarray]:
+        """Its frames in order, (H, W, 3) uint8 RGB: unlabelled and lossless where they were kept, else the video's."""
+        return clip_frames(self.path) if self.frames is None else kept_frames(self.frames)
 
 
 def swap_functions(run: Run) -> dict[str, training.SwapFunction]:
@@ -48,15 +58,18 @@ def swap_functions(run: Run) -> dict[str, training.SwapFunction]:
     Raises:
         LabError: when a model is damaged, or of a kind that this version does not know.
     """
-    found = {}
-    for name in MODELS:
-        if (run.models(name) / training.CONFIG).exists():
-            found[name] = training.SwapFunction(training.load_model(run.models(name)), name=name)
-    if not found:
+    folders = {name: run.out / "models" / name for name in MODELS}
+    there = [name for name in MODELS if (folders[name] / training.CONFIG).exists()]
+    if not there:
         print("No model has been trained in this run yet: the warm start that ships with the lab stands in.")
-        folder = weights.data_folder() / "weights" / "quick_autoencoder"
-        found["warm_start"] = training.SwapFunction(training.load_model(folder), name="warm_start")
-    return found
+        there, folders = [WARM_START], {WARM_START: _warm_start()}
+    elif missing := [name for name in MODELS if name not in there]:
+        print(f"Not trained in this run, and so left out: {', '.join(missing)}.")
+    return {name: training.SwapFunction(training.load_model(folders[name]), name=name) for name in there}
+
+
+def _warm_start() -> Path:
+    return weights.data_folder() / "weights" / "quick_autoencoder"
 
 
 def swap_clip(run: Run, name: str, swap_function, blend: str = "mask", **options) -> Swapped:
@@ -68,16 +81,21 @@ def swap_clip(run: Run, name: str, swap_function, blend: str = "mask", **options
         blend: "direct", "mask" or "seamless".
         options: of `conversion.convert`, on top of this module's defaults.
 
+    Where a true swap is known, the unlabelled frames are kept as pictures, since the scores want them before lossy
+    coding. Without one nothing needs them, and a long clip would fill the disk.
+
     Returns:
         `Swapped`.
     """
     faces = stages.ensure_faces(run, "target")
     chosen = {"colour": COLOUR, "mask": MASK, "erode": ERODE, "feather": FEATHER, **options}
     path, frames = run.swap(name, blend), run.out / "swap" / f"{name}_{blend}_frames"
-    config = run.models(name) / training.CONFIG
-    key = {"model": files.read_json(config).get("sha256") if config.exists() else name, "faces": len(faces), **chosen}
+    frames = frames if run.clips.truth else None
+    config = (_warm_start() if name == WARM_START else run.out / "models" / name) / training.CONFIG
+    model = files.read_json(config).get("sha256") if config.exists() else name
+    key = {"model": model, "faces": list(faces.table["face"]), **chosen}
     stage = f"swap_{name}_{blend}"
-    if run.is_done(stage, **key) and path.exists() and frames.exists():
+    if run.is_done(stage, **key) and path.exists() and (frames is None or frames.exists()):
         return Swapped(name, blend, path, frames, None)
     report = convert(run.clip("target"), faces, swap_function, path, blend=blend, frames_folder=frames, **chosen)
     run.mark_done(stage, **key)
@@ -105,14 +123,50 @@ def clip_points(faces: FaceSet, count: int, person: int = 0) -> np.ndarray:
     return points
 
 
-def _gallery(run: Run, role: str, recognition: FaceRecognition) -> np.ndarray:
-    """Embeddings of some pictures of a person, from the training clip."""
+def _person_frames(run: Run, role: str, limit: int | None = None) -> tuple[Iterator[np.ndarray], np.ndarray]:
+    """Frames of a clip that show its main person, one at a time, and the five points in them, (n, 5, 2)."""
     faces = stages.ensure_faces(run, role)
-    faces = faces.subset((faces.table["person"] == 0).to_numpy())
-    rows = np.unique(np.linspace(0, len(faces) - 1, min(_GALLERY, len(faces))).round().astype(int))
-    chosen = {int(faces.table.loc[row, "frame"]): faces.points(row) for row in rows}
-    frames = [f for f in video.open_video(run.clip(role)).frames() if f.index in chosen]
-    return likeness.embed_faces([f.image for f in frames], np.stack([chosen[f.index] for f in frames]), recognition)
+    rows = np.flatnonzero(faces.table["person"] == 0)
+    if limit and len(rows) > limit:
+        rows = rows[np.linspace(0, len(rows) - 1, limit).round().astype(int)]
+    points = {int(faces.table.loc[row, "frame"]): faces.points(row) for row in rows}
+    frames = (frame.image for frame in video.open_video(run.clip(role)).frames() if frame.index in points)
+    ordered = [points[index] for index in sorted(points)]
+    return itertools.islice(frames, len(ordered)), np.array(ordered).reshape(-1, 5, 2)
+
+
+def compare(run: Run, index: int, outputs: Mapping[str, np.ndarray], points: np.ndarray) -> pd.DataFrame | None:
+    """The gains of several versions of one frame, for a quick look.
+
+    Args:
+        index: the frame's number in the target clip.
+        outputs: name -> (H, W, 3) uint8 RGB.
+        points: (5, 2) five points of the face in frame pixels.
+
+    Returns:
+        A table with a row for each version, or None (and a printed sentence) where no true swap is known.
+    """
+    if run.clips.truth is None:
+        print("No true swap is known for this clip: judge by eye.")
+        return None
+    target, truth = (
+        next(itertools.islice(clip_frames(path), index, None)) for path in (run.clip("target"), run.clips.truth)
+    )
+    gains = scores.score_frames([(dict(outputs), truth, target)], points[None])
+    return pd.DataFrame({name: found.as_json() for name, found in gains.items()}).T
+
+
+def unrest(frames: Iterable[np.ndarray], base: Iterable[np.ndarray]) -> float:
+    """Flicker: how much a clip changes from frame to frame beyond what the clip under it does.
+
+    Args:
+        frames, base: (H, W, 3) uint8 RGB each, of one length; read once, in step.
+
+    Returns:
+        Mean absolute difference between the two clips' changes, in levels of 255.
+    """
+    pairs = itertools.pairwise(above.astype(np.int16) - below for above, below in together(frames=frames, base=base))
+    return float(np.mean([np.abs(after - before).mean() for before, after in pairs] or [0.0]))
 
 
 def score_run(run: Run, swaps: list[Swapped], write: bool = True) -> dict:
@@ -122,56 +176,87 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True) -> dict:
         swaps: from `swap_clip`; one for each model (the first of a model counts).
 
     Returns:
-        What is written: {"models": {name: scores}, "baselines": {name: scores}, "best": name, "notes": [...]}. Without a
-        truth there are no gains, only what the judge says by itself, and a note says so.
+        What is written: {"models": {name: scores}, "baselines": {name: scores}, "best": name, "notes": [...]}. A score
+        that cannot be given is None. Without a truth there are no gains, only what the judge says by itself, and a note
+        says so.
 
     Raises:
-        LabError: when there is no conversion.
+        LabError: when there is no conversion, or it does not have the truth's frames.
     """
     if not swaps:
         raise LabError(
             f"{run.out}: nothing was converted, so there is nothing to score. Train a model (notebooks 03, 04)."
         )
-    recognition = FaceRecognition()
-    count = sum(1 for _ in kept_frames(swaps[0].frames))
-    points = clip_points(stages.ensure_faces(run, "target"), count)
-    people = {role: _gallery(run, role, recognition) for role in ("A", "B")}
-    models: dict[str, dict] = {}
+    chosen: dict[str, Swapped] = {}
     for swap in swaps:
-        if swap.model not in models:
-            embedded = likeness.embed_faces(list(kept_frames(swap.frames)), points, recognition)
-            models[swap.model] = {"nearer_to_source": likeness.nearer_to_source(embedded, people["B"], people["A"])}
-    result = {"models": models, "baselines": {}, "notes": []}
+        chosen.setdefault(swap.model, swap)
+    recognition = FaceRecognition()
+    count = sum(1 for _ in swaps[0].pictures())
+    points = clip_points(stages.ensure_faces(run, "target"), count)
+    result = {"models": {name: {} for name in chosen}, "baselines": {"unchanged": {}}, "notes": []}
+    _score_likeness(run, chosen, points, recognition, result)
     if run.clips.truth is None:
         result["notes"].append(
-            "No true swap is known for this clip, so only the judge's opinion is given, and no gains."
+            "No true swap is known for this clip, so only the judge's opinion is given (whose face it is), and no gains."
         )
-        result["best"] = max(models, key=lambda name: models[name]["nearer_to_source"])
+        measures = ("nearer_to_source",)
     else:
-        _score_against_truth(run, swaps, points, recognition, result)
+        _score_against_truth(run, chosen, points, recognition, result)
+        measures = ("swap_gain", "identity_gain")
+    models = result["models"]
+    result["best"] = max(models, key=lambda name: sum(models[name].get(measure) or 0 for measure in measures))
     if write:
         files.write_json(run.out / "scores.json", result)
     return result
 
 
-def _score_against_truth(run: Run, swaps: list[Swapped], points, recognition, result: dict) -> None:
-    truth, target = run.clips.truth, run.clip("target")
-    for name in result["models"]:
-        folder = next(swap.frames for swap in swaps if swap.model == name)
-        gains = scores.score_clip(kept_frames(folder), clip_frames(truth), clip_frames(target), points, recognition)
-        moved = likeness.landmark_error(kept_frames(folder), clip_frames(truth), points)
-        result["models"][name] |= {**gains.as_json(), "landmark_error": moved.error, "landmarks_found": moved.found}
-    source = stages.ensure_faces(run, "B")
-    rows = np.flatnonzero(source.table["person"] == 0)
-    by_frame = {int(source.table.loc[row, "frame"]): source.points(row) for row in rows}
-    frames = [f for f in video.open_video(run.clip("B")).frames() if f.index in by_frame]
-    average = baselines.average_face([f.image for f in frames], np.stack([by_frame[f.index] for f in frames]))
-    found = baselines.score_baselines(clip_frames(truth), clip_frames(target), points, average, recognition)
-    result["baselines"] = {name: gains.as_json() for name, gains in found.items()}
-    result["best"] = max(
-        result["models"], key=lambda n: sum(result["models"][n][g] or 0 for g in ("swap_gain", "identity_gain"))
-    )
+def _score_likeness(run: Run, swaps: dict[str, Swapped], points, recognition, result: dict) -> None:
+    """Adds nearer_to_source to the models and to the untouched target."""
+    other = "A" if run.clips.target_training else "target"
+    if other == "target":
+        result["notes"].append(
+            "nearer_to_source compares with A's faces in this very clip, which share its light and hair with the swap. "
+            "A second clip of A (--target-training) makes it fairer."
+        )
+    people = {role: likeness.embed_faces(*_person_frames(run, role, _GALLERY), recognition) for role in ("B", other)}
+    rows = {name: (result["models"][name], swap.pictures()) for name, swap in swaps.items()}
+    rows["unchanged"] = result["baselines"]["unchanged"], itertools.islice(clip_frames(run.clip("target")), len(points))
+    for name, (row, frames) in rows.items():
+        try:
+            embedded = likeness.embed_faces(frames, points, recognition)
+            row["nearer_to_source"] = _rounded(likeness.nearer_to_source(embedded, people["B"], people[other]))
+        except LabError as error:
+            row["nearer_to_source"] = None
+            result["notes"].append(f"{name}: whose face it is cannot be said ({error})")
+
+
+def _score_against_truth(run: Run, swaps: dict[str, Swapped], points, recognition, result: dict) -> None:
+    """Adds the gains and the landmark error to the models, and the gains to the baselines."""
+
+    def frames():
+        clips = {f"swap by {name}": swap.pictures() for name, swap in swaps.items()}
+        for *outputs, truth, target in together(**clips, truth=_truth(run), target=clip_frames(run.clip("target"))):
+            yield dict(zip(swaps, outputs, strict=True)), truth, target
+
+    mesh = FaceMesh()
+    for name, gains in scores.score_frames(frames(), points, recognition).items():
+        moved = likeness.landmark_error(swaps[name].pictures(), _truth(run), points, mesh)
+        seen = {"landmark_error": _rounded(moved.error), "landmarks_found": _rounded(moved.found)}
+        result["models"][name] = {**gains.as_json(), **result["models"][name], **seen}
+    average = baselines.average_face(*_person_frames(run, "B"))
+    found = baselines.score_baselines(_truth(run), clip_frames(run.clip("target")), points, average, recognition)
+    for name, gains in found.items():
+        result["baselines"][name] = {**gains.as_json(), **result["baselines"].get(name, {})}
     result["notes"].append(
         "0 is the unchanged target, 1 the true swap. Never read pixel_gain alone: a tint earns most of it. blurred_truth "
         "and shifted_truth are not reachable baselines but a ruler: the truth itself, blurred by 4 px or moved by 2 px."
     )
+
+
+def _truth(run: Run) -> Iterator[np.ndarray]:
+    return clip_frames(run.clip("truth"))
+
+
+def _rounded(value: float) -> float | None:
+    """A number for JSON, which knows no NaN."""
+    return None if np.isnan(value) else round(float(value), 4)
