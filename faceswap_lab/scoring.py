@@ -21,9 +21,9 @@ from faceswap_lab.swap.conversion import ConversionReport, convert
 
 MODELS = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder")
 WARM_START = "warm_start"  # stands in where nothing was trained
-# Measured on the sample clip with the quick autoencoder (swap, identity, pixel gain): the model's own colours -0.04, 0.29,
-# 0.38, since a rim shows where the source's skin meets the target's; with the mean moved to the target's 0.20, 0.32, 0.05;
-# mean and deviation 0.19, 0.33, 0.04. The mask's edge matters less: erode 4, feather 5 gives 0.21, 0.29, 0.04.
+# Measured on the sample clip with the quick autoencoder (swap, identity, pixel gain): the model's own colours -0.04,
+# 0.29, 0.38, since a rim shows where the source's skin meets the target's; with the mean moved to the target's 0.20,
+# 0.32, 0.05; mean and deviation 0.19, 0.33, 0.04. The mask matters less: erode 4, feather 5 gives 0.21, 0.29, 0.04.
 COLOUR, MASK, ERODE, FEATHER = "mean", "hull", 2.0, 6.0
 _GALLERY = 40  # pictures of each person that the judge compares with
 
@@ -73,7 +73,7 @@ def _warm_start() -> Path:
 
 
 def swap_clip(run: Run, name: str, swap_function, blend: str = "mask", **options) -> Swapped:
-    """Converts the target clip with one model; done before with the same model, blend and options, it is not done again.
+    """Converts the target clip with one model; not again when model, faces and options are the same.
 
     Args:
         name: the model's.
@@ -115,7 +115,7 @@ def clip_frames(path) -> Iterator[np.ndarray]:
 
 
 def clip_points(faces: FaceSet, count: int, person: int = 0) -> np.ndarray:
-    """(count, 5, 2): the five points of a person in each frame of the clip that a set was made of; NaN where missing."""
+    """(count, 5, 2): the five points of a person in each frame of the set's clip; NaN where missing."""
     points = np.full((count, 5, 2), np.nan)
     for row in np.flatnonzero(faces.table["person"] == person):
         if faces.table.loc[row, "frame"] < count:
@@ -197,7 +197,7 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True) -> dict:
     _score_likeness(run, chosen, points, recognition, result)
     if run.clips.truth is None:
         result["notes"].append(
-            "No true swap is known for this clip, so only the judge's opinion is given (whose face it is), and no gains."
+            "No true swap is known for this clip, so there are no gains, only the judge's opinion whose face it is."
         )
         measures = ("nearer_to_source",)
     else:
@@ -248,8 +248,9 @@ def _score_against_truth(run: Run, swaps: dict[str, Swapped], points, recognitio
     for name, gains in found.items():
         result["baselines"][name] = {**gains.as_json(), **result["baselines"].get(name, {})}
     result["notes"].append(
-        "0 is the unchanged target, 1 the true swap. Never read pixel_gain alone: a tint earns most of it. blurred_truth "
-        "and shifted_truth are not reachable baselines but a ruler: the truth itself, blurred by 4 px or moved by 2 px."
+        "0 is the unchanged target, 1 the true swap. Never read pixel_gain alone: a tint earns most of it. "
+        "blurred_truth and shifted_truth are not reachable baselines but a ruler: the truth itself, blurred by 4 px or "
+        "moved by 2 px."
     )
 
 

@@ -156,8 +156,11 @@ class FakeFaces:
     def images(self, size):
         return np.full((self.count, size, size, 3), self.value, np.uint8)
 
-    def masks(self, size, kind):
-        return np.full((self.count, size, size), self.value, np.uint8)
+    def masks(self, size):
+        return np.full((self.count, size, size, 3), self.value, np.uint8)
+
+    def aligned_landmarks(self):
+        return np.full((self.count, 620, 3), np.nan), np.full((self.count, 3), np.nan)
 
     @property
     def table(self):
@@ -167,15 +170,25 @@ class FakeFaces:
         return FakeFaces(int(np.sum(rows)), self.value)
 
 
-def test_training_images(clips, monkeypatch):
+def test_training_arrays(clips, monkeypatch):
     sets = {"target": FakeFaces(5, 1), "A": FakeFaces(0, 2), "B": FakeFaces(12, 3)}
     monkeypatch.setattr(stages, "ensure_faces", lambda run, role: sets[role])
     run = prepare(clips, target_training=clips / "more.mp4")
-    images, masks = stages.training_images(run, "B", 16)
-    assert images.shape == (9, 16, 16, 3) and masks.shape == (9, 16, 16)
     with pytest.raises(LabError, match="5 faces of A.*needs 8"):
-        stages.training_images(run, "A", 16)
+        stages.training_arrays(run, 16)
     sets["A"] = FakeFaces(4, 2)
-    assert stages.training_images(run, "A", 16)[0][:, 0, 0, 0].tolist() == [1] * 5 + [2] * 4
+    faces, masks, likened = stages.training_arrays(run, 16, copies=2)
+    assert faces["B"].shape == masks["B"].shape == likened["B"].shape == (27, 24, 24, 3)
+    assert faces["A"][:9, 0, 0, 0].tolist() == [1] * 5 + [2] * 4, "the sets' own pictures come first"
+    assert likened["A"].tolist() == faces["A"].tolist(), "without landmarks nothing is bent"
     with pytest.raises(LabError, match="person 'C'"):
         stages.training_faces(run, "C")
+
+
+def test_another_training_makes_a_fresh_folder(clips, capsys):
+    run = prepare(clips)
+    folder = stages.model_folder(run, "autoencoder", steps=10)
+    (folder / "left.txt").write_text("x")
+    assert (stages.model_folder(run, "autoencoder", steps=10) / "left.txt").exists()
+    assert not (stages.model_folder(run, "autoencoder", steps=20) / "left.txt").exists()
+    assert "done again" in capsys.readouterr().out

@@ -109,10 +109,10 @@ def test_two_people_and_small_pictures(detector, actor_frames):
     assert len(detector.detect([both[:20, :20]])[0]) == 0
 
 
-@pytest.mark.parametrize("picture", [np.zeros((80, 80), np.uint8), np.zeros((80, 80, 3), np.float32), np.zeros((80, 80, 4), np.uint8)])
-def test_other_pictures_are_refused(detector, picture):
+@pytest.mark.parametrize(("shape", "dtype"), [((80, 80), np.uint8), ((80, 80, 3), np.float32), ((80, 80, 4), np.uint8)])
+def test_other_pictures_are_refused(detector, shape, dtype):
     with pytest.raises(LabError, match="uint8 RGB is needed"):
-        detector.detect([picture])
+        detector.detect([np.zeros(shape, dtype)])
 
 
 def test_stages_narrow_down(detector, actor_frames):

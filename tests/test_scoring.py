@@ -1,0 +1,81 @@
+"""The scoring stage on a run with the shipped warm start: what scores.json holds, with a truth and without."""
+
+import json
+
+import numpy as np
+import pytest
+
+from faceswap_lab import runtime, scoring, stages
+from faceswap_lab.errors import LabError
+
+
+class Brighter:
+    """Stands in for a model: paints every face a little brighter."""
+
+    size, name = 64, "brighter"
+
+    def __call__(self, faces):
+        return np.clip(faces + 0.1, 0, 1), np.ones((*faces.shape[:3], 1), np.float32)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return runtime.prepare("quick", 0, tmp_path_factory.mktemp("scored run"))
+
+
+@pytest.fixture(scope="module")
+def swaps(run):
+    painted = scoring.swap_functions(run)  # no model was trained: the warm start
+    assert list(painted) == ["warm_start"] and not (run.out / "models").exists()
+    stages.ensure_faces(run, "A", every=20)
+    stages.ensure_faces(run, "B", every=20)
+    run_faces(run)
+    return [scoring.swap_clip(run, name, f) for name, f in {**painted, "brighter": Brighter()}.items()]
+
+
+def run_faces(run):
+    """Marks the sparse face sets as what the preset asks for, so that the test need not look at every frame."""
+    for role in ("A", "B"):
+        run.mark_done(f"faces_{role}", every=run.preset.every)
+
+
+def test_with_a_truth(run, swaps):
+    found = scoring.score_run(run, swaps)
+    assert json.loads((run.out / "scores.json").read_text()) == found
+    assert found["best"] == "warm_start"
+    best, brighter = found["models"]["warm_start"], found["models"]["brighter"]
+    assert best["swap_gain"] > 0.1 and best["identity_gain"] > 0.2 and best["nearer_to_source"] >= 0.8
+    assert best["landmark_error"] < 0.06 and best["landmarks_found"] > 0.95
+    assert abs(brighter["swap_gain"]) < 0.1 and abs(brighter["identity_gain"]) < 0.1
+    assert brighter["nearer_to_source"] == found["baselines"]["unchanged"]["nearer_to_source"] == 0
+    assert set(found["baselines"]) == {"unchanged", "tint", "average_face", "blurred_truth", "shifted_truth"}
+
+
+def test_a_conversion_is_not_made_twice_but_again_for_other_options(run, swaps):
+    assert swaps[1].report is not None
+    assert scoring.swap_clip(run, "brighter", Brighter()).report is None
+    assert scoring.swap_clip(run, "brighter", Brighter(), feather=3.0).report is not None
+
+
+def test_without_a_truth(run, swaps):
+    clips = type(run.clips)(run.clips.source, run.clips.target, run.clips.target_training, None)
+    alone = runtime.Run(run.out, run.preset, run.seed, clips)
+    swapped = scoring.Swapped("warm_start", "mask", swaps[0].path, None, None)  # read from the labelled video
+    found = scoring.score_run(alone, [swapped], write=False)
+    assert set(found["models"]["warm_start"]) == {"nearer_to_source"}
+    assert found["models"]["warm_start"]["nearer_to_source"] >= 0.8
+    assert "No true swap" in " ".join(found["notes"])
+    assert scoring.compare(alone, 0, {}, np.zeros((5, 2))) is None
+
+
+def test_nothing_to_score(run):
+    with pytest.raises(LabError, match="nothing was converted"):
+        scoring.score_run(run, [])
+
+
+def test_unrest():
+    still = [np.full((4, 4, 3), 100, np.uint8)] * 3
+    blinking = [still[0], still[0] + np.uint8(6), still[0]]
+    assert scoring.unrest(still, still) == 0
+    assert scoring.unrest(blinking, still) == pytest.approx(6)
+    assert scoring.unrest(still[:1], still[:1]) == 0
