@@ -232,20 +232,19 @@ def _write_rows(folder: Path, rows: list[dict]) -> None:
 def number_people(rows: list[dict], patience: int = 30) -> list[dict]:
     """Gives every face the number of its person: 0 for who takes up the most room over the clip.
 
-    A face goes on the track whose last box overlaps it most (intersection over union of at least 0.2, at most
-    `patience` frames ago); else it starts a new track.
+    A face goes on the track whose last box (at most `patience` looked-at frames ago) lies nearest, if the two boxes could
+    show the same face; else it starts a new track. In clips that jump, one person can end up on two tracks.
     """
+    frames = np.unique([row["frame"] for row in rows])
+    step = int(np.diff(frames).min()) if len(frames) > 1 else 1  # every n-th frame was looked at
     tracks: list[dict] = []
     for row in sorted(rows, key=lambda r: (r["frame"], -r["score"])):
         box = np.array([row[c] for c in BOX_COLUMNS])
-        near = [t for t in tracks if 0 < row["frame"] - t["frame"] <= patience * t["gap"]]
-        best = max(near, key=lambda t: _overlap(t["box"], box), default=None)
-        if best is None or _overlap(best["box"], box) < 0.2:
-            gap = 1 if best is None else best["gap"]
-            best = {"area": 0.0, "rows": [], "frame": row["frame"], "gap": gap}
+        near = [t for t in tracks if 0 < row["frame"] - t["frame"] <= patience * step and _same_face(t["box"], box)]
+        best = min(near, key=lambda t: np.linalg.norm(_centre(t["box"]) - _centre(box)), default=None)
+        if best is None:
+            best = {"area": 0.0, "rows": []}
             tracks.append(best)
-        elif len(best["rows"]) == 1:
-            best["gap"] = max(1, row["frame"] - best["frame"])  # every n-th frame: patience counts frames looked at
         best["rows"].append(row)
         best["box"], best["frame"] = box, row["frame"]
         best["area"] += float(np.prod(box[2:] - box[:2]))
@@ -255,6 +254,11 @@ def number_people(rows: list[dict], patience: int = 30) -> list[dict]:
     return sorted(rows, key=lambda r: (r["frame"], r["person"]))
 
 
-def _overlap(first: np.ndarray, second: np.ndarray) -> float:
-    inner = np.prod(np.clip(np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2]), 0, None))
-    return float(inner / (np.prod(first[2:] - first[:2]) + np.prod(second[2:] - second[:2]) - inner + 1e-9))
+def _centre(box: np.ndarray) -> np.ndarray:
+    return (box[:2] + box[2:]) / 2
+
+
+def _same_face(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether two boxes of neighbouring frames could show one face: less than a face apart, and not twice the size."""
+    sides = [np.sqrt(max(np.prod(box[2:] - box[:2]), 1e-6)) for box in (first, second)]
+    return max(sides) < 2 * min(sides) and np.linalg.norm(_centre(first) - _centre(second)) < 0.9 * np.mean(sides)

@@ -15,8 +15,8 @@
 preset = "quick"  # quick, class or full
 seed = 0
 out = "runs/sample"  # relative to the lab's folder
-source = ""  # B's clip: whose face is put in; empty = the sample's
-target = ""  # A's clip: whose video is changed; empty = the sample's
+source = ""  # the clip of B, whose face is put in; empty = the one of the sample
+target = ""  # the clip of A, whose video is changed; empty = the one of the sample
 every_nth = 1  # take every n-th frame of the target
 start_second = 0.0
 end_second = 0.0  # 0 = to the end

@@ -15,8 +15,8 @@
 preset = "quick"  # quick, class or full
 seed = 0
 out = "runs/sample"  # relative to the lab's folder
-source = ""  # B's clip: whose face is put in; empty = the sample's
-target = ""  # A's clip: whose video is changed; empty = the sample's
+source = ""  # the clip of B, whose face is put in; empty = the one of the sample
+target = ""  # the clip of A, whose video is changed; empty = the one of the sample
 
 # %% tags=["setup"]
 import importlib.util

@@ -15,8 +15,8 @@
 preset = "quick"  # quick, class or full
 seed = 0
 out = "runs/sample"  # relative to the lab's folder
-source = ""  # B's clip: whose face is put in; empty = the sample's
-target = ""  # A's clip: whose video is changed; empty = the sample's
+source = ""  # the clip of B, whose face is put in; empty = the one of the sample
+target = ""  # the clip of A, whose video is changed; empty = the one of the sample
 
 # %% tags=["setup"]
 import importlib.util
@@ -107,9 +107,7 @@ scoring.compare(run, index, worn, faces.points(row))
 # %%
 options = {"colour": scoring.COLOUR, "mask": scoring.MASK, "erode": scoring.ERODE, "feather": scoring.FEATHER}
 whole = faces.subset([row]).masks(256, "face")[0]
-blends = {
-    blend: swapping.swap_frame(frame, matrix, whole, paint, blend=blend, **options) for blend in blending.BLENDS
-}
+blends = {blend: swapping.swap_frame(frame, matrix, whole, paint, blend=blend, **options) for blend in blending.BLENDS}
 figures.row([frame, *blends.values()], ["target", *blends], height=2.8)
 
 # %%
@@ -122,9 +120,11 @@ scoring.compare(run, index, blends, faces.points(row))
 
 # %%
 track = pairing.face_track(clip, faces, person=0, strength=1.5)
-sizes = {name: smoothing.parameters(m)[:, 2] for name, m in {"as found": track.raw, "smoothed": track.matrices}.items()}
-steps = np.arange(len(track.raw))
-figures.curves({n: pd.DataFrame({"step": steps, "scale": v}) for n, v in sizes.items()}, ["scale"], logarithmic=False)
+both = {"as found": track.raw, "smoothed": track.matrices}
+sizes = {name: 256 / np.exp(smoothing.parameters(matrices)[:, 2]) for name, matrices in both.items()}
+title = "side of the face's square in the frame, px"
+lines = {name: pd.DataFrame({"step": np.arange(len(side)), title: side}) for name, side in sizes.items()}
+figures.curves(lines, [title], logarithmic=False)
 
 # %% [markdown]
 # **Look**: the smoothed line still follows the head's own movement, without the teeth. The check below counts the teeth alone (second differences, which a steady movement does not have).
@@ -150,7 +150,7 @@ for swap in swaps:
 
 # %%
 found = scoring.score_run(run, swaps)
-pd.DataFrame({**found["models"], **found["baselines"]}).T.astype(float).round(3)
+pd.DataFrame({**found["models"], **found["baselines"]}).T.astype(float).round(3).fillna("")
 
 # %% [markdown]
 # Which model is best? The one with the highest swap_gain and identity_gain together: structure alone could be a stranger's, identity alone a mask.
@@ -170,7 +170,7 @@ print(*found["notes"], sep="\n")
 films = {b: scoring.swap_clip(run, best.model, functions[best.model], b) for b in blends}
 partial = run.out / ".swap.partial.mp4"  # a reader never meets half a file
 shutil.copyfile(films["mask"].path, partial)
-partial.replace(run.out / "swap.mp4")
+print("the best, copied:", partial.replace(run.out / "swap.mp4").name)
 
 # %%
 check = video.open_video(run.out / "swap.mp4")
@@ -196,7 +196,7 @@ for number, time in enumerate(times):
 
 # %% [markdown]
 # ## Does it flicker?
-# A blend that is best on one frame may wander between frames. We measure how much the film changes from frame to frame *beyond* what the target's own movement explains; the true swap sets the scale.
+# A blend that is best on one frame may wander between frames. We measure how much the film changes from frame to frame *beyond* what the target's own movement explains; the true swap, whose darker skin takes the light otherwise, sets the scale. Direct overlay drags a whole square of painted background along.
 
 # %%
 moving = {blend: film.pictures() for blend, film in films.items()}
@@ -210,18 +210,18 @@ for name, pictures in moving.items():
 # Four swaps, each with one mistake. Say which is which before you read the titles: the face was cut out by its *box* instead of being aligned; A was painted *as A*; the mask's edge is *hard*; the transform of another frame was used, which is what a trembling track does, only more.
 
 # %%
-x0, y0, x1, y1 = faces.table.loc[row, ["x0", "y0", "x1", "y1"]].astype(float)
-side = max(x1 - x0, y1 - y0)
-boxed = np.array([[1, 0, -x0], [0, 1, -y0]]) * paint.size / side
+x0, y0, x1, y1 = alignment.square_box(faces.table.loc[row, ["x0", "y0", "x1", "y1"]].to_numpy(float))
+boxed = np.array([[1, 0, -x0], [0, 1, -y0]]) * paint.size / (x1 - x0)
 crop = alignment.align(frame, boxed, paint.size).astype("float32") / 255
-unaligned = colour.match_mean(paint(crop[None])[0][0], crop, soft)
+region = alignment.align(blending.place_mask(frame.shape, soft, small), boxed, paint.size)
+unaligned = colour.match_mean(paint(crop[None])[0][0], crop, region)
 as_itself = paint.model.translate(aligned[None], 0, 0)[0][0]
 
 # %%
 right, hard = choices[scoring.COLOUR], (outline > 0.5).astype("float32")
 askew = small + np.array([[0, 0, 0.06], [0, 0, -0.04]]) * paint.size
 wrong = {
-    "unaligned crop": blending.mask_overlay(frame, unaligned, soft, boxed),
+    "unaligned crop": blending.mask_overlay(frame, unaligned, region, boxed),
     "wrong direction": blending.mask_overlay(frame, np.asarray(as_itself), soft, small),
     "hard mask edge": blending.mask_overlay(frame, choices["none"], hard, small),
     "trembling transform": blending.mask_overlay(frame, right, soft, askew),
