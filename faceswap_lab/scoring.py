@@ -13,9 +13,10 @@ import pandas as pd
 from faceswap_lab import baselines, files, likeness, scores, stages, training, video, weights
 from faceswap_lab.clips import together
 from faceswap_lab.errors import LabError
-from faceswap_lab.faces.faceset import FaceSet, read_picture
+from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.models.identity import FaceRecognition
+from faceswap_lab.pictures import read_picture
 from faceswap_lab.runtime import Run
 from faceswap_lab.swap.conversion import ConversionReport, convert
 

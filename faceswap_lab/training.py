@@ -19,7 +19,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
 import pandas as pd
@@ -28,6 +27,7 @@ from faceswap_lab import __version__, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.models.autoencoder import AutoencoderConfig, FaceAutoencoder
 from faceswap_lab.models.faceswap_gan import FaceSwapGAN, GanConfig
+from faceswap_lab.pictures import write_picture
 
 WEIGHTS, CONFIG, HISTORY = "model.weights.h5", "config.json", "history.csv"
 
@@ -191,13 +191,6 @@ class Previews(keras.callbacks.Callback):
         write_picture(self.folder / f"step_{step:06d}.png", picture)
         if self.show:
             self.show(step, picture)
-
-
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Writes an (H, W, 3) uint8 RGB picture as PNG in one step."""
-    with files.atomic_path(path) as temporary:
-        if not cv2.imwrite(str(temporary), np.ascontiguousarray(picture[..., ::-1])):
-            raise LabError(f"{path}: this picture could not be written. Check that the folder is writable.")
 
 
 def preview_grid(model, faces: dict[str, np.ndarray], columns: int = 7) -> np.ndarray:

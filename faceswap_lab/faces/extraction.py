@@ -24,9 +24,9 @@ from faceswap_lab.faces.faceset import (
     SETTINGS,
     TABLE,
     FaceSet,
-    write_picture,
 )
 from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose
+from faceswap_lab.pictures import write_picture
 
 
 def extract_faces(

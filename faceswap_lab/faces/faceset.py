@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.landmarks import Landmarks
+from faceswap_lab.pictures import read_picture
 
 FACE_SIZE = 256
 MASKS = ("face", "eyes", "mouth")  # the channels of a mask picture
@@ -31,28 +31,6 @@ COLUMNS = [
     "face", "source", "frame", "time", "person", *BOX_COLUMNS, "score", *POINT_COLUMNS, "points_from",
     *MATRIX_COLUMNS, "yaw", "pitch", "roll", "sharpness", "frame_width", "frame_height",
 ]  # fmt: skip
-
-
-def read_picture(path: Path) -> np.ndarray:
-    """An (H, W, 3) uint8 RGB picture.
-
-    Raises:
-        LabError: when the file is missing or damaged.
-    """
-    data = np.fromfile(path, np.uint8) if Path(path).exists() else np.zeros(0, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None  # imread cannot open every non-ASCII path
-    if picture is None:
-        raise LabError(f"{path}: this picture cannot be read. Delete it (the face is then left out) or extract again.")
-    return np.ascontiguousarray(picture[..., ::-1])
-
-
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Writes (H, W, 3) uint8 RGB in one step, in the format of the suffix."""
-    done, data = cv2.imencode(Path(path).suffix, np.ascontiguousarray(picture[..., ::-1]))
-    if not done:
-        raise LabError(f"{path}: no picture could be made of shape {picture.shape}.")
-    with files.atomic_path(path) as temporary:
-        temporary.write_bytes(data.tobytes())
 
 
 class FaceSet:

@@ -13,7 +13,8 @@ import numpy as np
 
 from faceswap_lab import files
 from faceswap_lab.errors import LabError
-from faceswap_lab.faces.faceset import FaceSet, write_picture
+from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.pictures import write_picture
 from faceswap_lab.swap import blending, label, smoothing
 from faceswap_lab.swap.conversion_report import ConversionReport, Totals, findings
 from faceswap_lab.swap.pairing import FaceTrack, check_same_clip, face_track, frame_range

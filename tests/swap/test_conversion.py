@@ -15,7 +15,8 @@ import pytest
 
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import alignment
-from faceswap_lab.faces.faceset import COLUMNS, FaceSet, read_picture, write_picture
+from faceswap_lab.faces.faceset import COLUMNS, FaceSet, read_picture
+from faceswap_lab.pictures import write_picture
 from faceswap_lab.swap import conversion, label, swapping
 from faceswap_lab.video import VideoWriter, open_video
 
