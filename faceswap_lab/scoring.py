@@ -21,6 +21,7 @@ from faceswap_lab.runtime import Run
 from faceswap_lab.swap.conversion import ConversionReport, convert
 
 MODELS = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder")
+COMPARISONS = ("autoencoder_from_nothing", "autoencoder_shared_decoder")  # trained to be compared with, not to be used
 WARM_START = "warm_start"  # stands in where nothing was trained
 # Measured on the sample clip with the quick autoencoder (swap, identity, pixel gain): the model's own colours -0.04,
 # 0.29, 0.38, since a rim shows where the source's skin meets the target's; with the mean moved to the target's 0.20,
@@ -205,7 +206,10 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True) -> dict:
         _score_against_truth(run, chosen, points, recognition, result)
         measures = ("swap_gain", "identity_gain")
     models = result["models"]
-    result["best"] = max(models, key=lambda name: sum(models[name].get(measure) or 0 for measure in measures))
+    # Without a truth a model that paints nonsense can look less like the target than a good one does, so the models that
+    # only show what training from nothing gives are no candidates then.
+    candidates = [name for name in models if name not in COMPARISONS or run.clips.truth] or list(models)
+    result["best"] = max(candidates, key=lambda name: sum(models[name].get(measure) or 0 for measure in measures))
     if write:
         files.write_json(run.out / "scores.json", result)
     return result

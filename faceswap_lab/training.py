@@ -366,7 +366,7 @@ def load_model(folder: str | Path, kind: str | None = None, size: int | None = N
 
 
 def load_weights(model, path: str | Path) -> None:
-    """Loads a finished model's weights into one of the same shape, and marks it as something to go on from.
+    """Loads a finished model's weights into one of the same shape.
 
     Raises:
         LabError: when the file cannot be read, or was written by a model of another shape.
@@ -378,7 +378,6 @@ def load_weights(model, path: str | Path) -> None:
             f"{path}: these weights do not fit this model ({str(error).splitlines()[0][:160]}). Use a model folder of the "
             "same kind and size, or train again."
         ) from error
-    model.started = True
 
 
 class SwapFunction:

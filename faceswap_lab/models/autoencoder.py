@@ -229,7 +229,6 @@ class FaceAutoencoder(keras.Model):
         )
         self.descriptors = None
         self.banks = None
-        self.started = False  # whether the weights hold something to go on from
         self.terms = {
             term: keras.metrics.Mean(term) for term, weight in dataclasses.asdict(self.loss_weights).items() if weight
         }
@@ -313,7 +312,7 @@ class FaceAutoencoder(keras.Model):
         usual, averages = [], []
         for person in PEOPLE:
             pictures = ops.convert_to_tensor(resize(faces[person], self.config.size), "float32") / 255.0
-            if self.average is not None and not self.started:
+            if self.average is not None:
                 averages.append(ops.convert_to_numpy(self.relight(pictures)[0]).mean(axis=0))
             usual.append(np.exp(np.log(ops.convert_to_numpy(measure_light(pictures))[:, 0, 0]).mean(axis=0)))
         self.usual_light.assign(np.stack(usual))

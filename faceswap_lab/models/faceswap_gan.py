@@ -282,7 +282,6 @@ class FaceSwapGAN(FaceAutoencoder):
         self.usual_light.assign(autoencoder_model.usual_light)
         if self.average is not None and autoencoder_model.average is not None:
             self.average.assign(autoencoder_model.average)
-        self.started = True
         return taken
 
     def build_networks(self):
