@@ -272,12 +272,16 @@ class FaceAutoencoder(keras.Model):
         """A decoder's output in [0, 1] brought to the scale of the faces it was trained on."""
         return painted * (_BRIGHTEST if self.config.relight else 1.0)
 
+    def paint_all(self, code, person: int):
+        """Colour (N, S, S, 3), on the relit scale if the model relights, alpha (N, S, S, 1), and a list of smaller colours."""
+        painted = self.decode(code, person)
+        painted, *sides = painted if isinstance(painted, list | tuple) else [painted]
+        alpha = painted[..., 3:] if self.config.alpha else ops.ones_like(painted[..., :1])
+        return self.as_colour(painted[..., :3]), alpha, [self.as_colour(side) for side in sides]
+
     def paint(self, code, person: int):
         """Colour (N, S, S, 3), on the relit scale if the model relights, and alpha (N, S, S, 1)."""
-        painted = self.decode(code, person)
-        return self.as_colour(painted[..., :3]), painted[..., 3:] if self.config.alpha else ops.ones_like(
-            painted[..., :1]
-        )
+        return self.paint_all(code, person)[:2]
 
     def translate(self, faces, source: int, target: int):
         """Paints `faces` of person `source` as person `target` (equal numbers: the reconstruction).
@@ -342,7 +346,7 @@ class FaceAutoencoder(keras.Model):
             codes = ops.split(self.encoders[0](seen), 2, axis=0)
         else:
             codes = [self.encode(half, person, person) for person, half in enumerate(ops.split(bent, 2, axis=0))]
-        painted = [self.paint(code, person) for person, code in enumerate(codes)]
+        painted = [self.paint_all(code, person) for person, code in enumerate(codes)]
         return {
             "straight": straight,
             "masks": target[..., 3:],
@@ -350,6 +354,7 @@ class FaceAutoencoder(keras.Model):
             "bent": bent,
             "colour": ops.concatenate([p[0] for p in painted], axis=0),
             "alpha": ops.concatenate([p[1] for p in painted], axis=0),
+            "sides": [ops.concatenate(pair, axis=0) for pair in zip(*(p[2] for p in painted), strict=True)],
         }
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

@@ -189,12 +189,19 @@ def build_critic(config: GanConfig, name: str) -> keras.Model:
     x = inputs
     last = len(config.critic_filters) - 1
     for index, filters in enumerate(config.critic_filters):
-        x = layers.downscale(x, filters, kernel=4, norm=config.norm if index else None, slope=0.2, name=f"critic_down_{index}")
+        x = layers.downscale(
+            x, filters, kernel=4, norm=config.norm if index else None, slope=0.2, name=f"critic_down_{index}"
+        )
         if index == last:
             x = layers.SelfAttention(name=f"critic_attention_{index}")(x)
     while x.shape[1] > 8:
         x = layers.downscale(
-            x, config.critic_filters[-1], kernel=4, norm=config.norm, slope=0.2, name=f"critic_down_to_{x.shape[1] // 2}"
+            x,
+            config.critic_filters[-1],
+            kernel=4,
+            norm=config.norm,
+            slope=0.2,
+            name=f"critic_down_to_{x.shape[1] // 2}",
         )
         x = layers.SelfAttention(name=f"critic_attention_at_{x.shape[1]}")(x)
     scores = keras.layers.Conv2D(1, 4, padding="same", name="critic_scores")(x)
@@ -288,12 +295,6 @@ class FaceSwapGAN(FaceAutoencoder):
         if self.config.architecture == "quick":
             return super().build_networks()
         return [build_encoder(self.config)], [build_decoder(self.config, f"decoder_{p}") for p in PEOPLE]
-
-    def paint(self, code, person: int):
-        painted = self.decode(code, person)
-        if isinstance(painted, list | tuple):
-            painted = painted[0]
-        return self.as_colour(painted[..., :3]), painted[..., 3:]
 
     def composite(self, colour, alpha, bent):
         """alpha * colour + (1 - alpha) * bent input."""

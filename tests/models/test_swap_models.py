@@ -211,3 +211,17 @@ def test_the_original_weighs_what_it_should():
     config = autoencoder.original(64)
     assert 69e6 < autoencoder.build_encoder(config).count_params() < 71e6
     assert 6.1e6 < autoencoder.build_decoder(config).count_params() < 6.3e6
+
+
+def test_side_outputs_are_part_of_the_reconstruction():
+    config = dataclasses.replace(faceswap_gan.standard(128, lite=True), critic_filters=(4, 4, 4))
+    loss = faceswap_gan.GanLoss(
+        adversarial=0, eyes=0, eye_gradients=0, edge=0, perceptual=(0, 0, 0, 0), alpha=0, alpha_hinge=0, alpha_variation=0
+    )
+    gan = faceswap_gan.FaceSwapGAN(config, loss, STILL)
+    gan.set_faces(*sets(128))
+    views = gan({p: np.arange(1) for p in ("A", "B")})
+    assert [side.shape[1:] for side in views["sides"]] == [(64, 64, 3)]
+    whole = float(gan.loss_terms(views)[0]["reconstruction"])
+    without = float(gan.loss_terms({**views, "sides": []})[0]["reconstruction"])
+    assert whole > 1.5 * without > 0
