@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from faceswap_lab import weights
+from faceswap_lab import machine, weights
 from faceswap_lab.faces.alignment import canonical_points, invert, transform_points, umeyama
 
 # Indices into the 468 points (MediaPipe's numbering).
@@ -83,8 +83,9 @@ def _interpreter(path, num_threads: int):
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:  # TensorFlow brings the same class, deprecated
         from tensorflow.lite import Interpreter
-    interpreter = Interpreter(str(path), num_threads=num_threads)
-    interpreter.allocate_tensors()
+    with machine.quiet():  # it announces its delegate on standard error, in the middle of a progress line
+        interpreter = Interpreter(str(path), num_threads=num_threads)
+        interpreter.allocate_tensors()
     return interpreter
 
 
