@@ -1,18 +1,17 @@
-"""The clips that a run works on: the user's own, or the rendered actors that come with the lab."""
+"""The clips that a run works on: the user's own, or the small rendered sample that comes with the lab."""
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from faceswap_lab import files
+from faceswap_lab import actors
 from faceswap_lab.errors import LabError
 from faceswap_lab.weights import data_folder
 
 ROOT = Path(__file__).resolve().parents[1]
-MANIFEST = data_folder() / "actors" / "manifest.json"
+MANIFEST = data_folder() / "sample" / "manifest.json"
 SAMPLES = ("train_A", "train_B", "target", "truth")
 
 
@@ -67,65 +66,25 @@ def sample_clips(manifest: str | os.PathLike = MANIFEST) -> dict[str, Path]:
     Raises:
         LabError: when the manifest or a clip that it names is missing.
     """
-    manifest = Path(manifest)
-    if not manifest.exists():
-        raise LabError(f"{manifest}: the sample clips are missing. Fetch the lab again, or give --source and --target.")
-    try:
-        found = {entry["id"]: manifest.parent / entry["file"] for entry in files.read_json(manifest)["clips"]}
-    except (KeyError, TypeError) as error:
-        raise LabError(f"{manifest}: not the sample clips' manifest ({error}). Fetch the lab again.") from error
+    found = {clip.id: clip.path for clip in actors.clips(manifest=manifest)}
     for name in SAMPLES:
         if name not in found or not found[name].exists():
             raise LabError(f"{manifest}: the sample clip {name!r} is missing. Fetch the lab again, or give own clips.")
     return found
 
 
-@dataclass(frozen=True)
-class SampleClip:
-    """A bundled clip and what is known about it.
-
-    Args:
-        id: train_A, train_B, target or truth.
-        path: the video.
-        labels: JSON lines, one a frame: five points (x, y) in pixels, angles in degrees, face units, the light.
-        facts: the manifest's entry: role, person, frames, size, fps, duration, lights, licence, sha256, ...
-        mask: npz with masks (frames, H, W) uint8 of the swapped face; the truth alone has one.
-    """
-
-    id: str
-    path: Path
-    labels: Path
-    facts: dict
-    mask: Path | None = None
-
-    def read_labels(self) -> list[dict]:
-        """One dictionary a frame."""
-        return [json.loads(line) for line in self.labels.read_text(encoding="utf-8").splitlines()]
-
-
-def sample_clip(name: str, check: bool = False, manifest: str | os.PathLike = MANIFEST) -> SampleClip:
-    """One bundled clip with its facts.
+def sample_clip(name: str, check: bool = False, manifest: str | os.PathLike = MANIFEST) -> actors.ActorClip:
+    """One bundled clip with its labels.
 
     Args:
         name: train_A, train_B, target or truth.
         check: compare every file with the manifest's SHA-256.
-        manifest: the list of clips; data/actors/manifest.json, or below the folder that FACESWAP_LAB_DATA names.
+        manifest: the list of clips; data/sample/manifest.json, or below the folder that FACESWAP_LAB_DATA names.
 
     Raises:
         LabError: for an unknown name, a missing file or a changed one.
     """
-    folder = Path(manifest).parent
-    known = sample_clips(manifest)
-    if name not in known:
-        raise LabError(f"sample clip {name!r}: there is none of that name. Choose one of {', '.join(known)}.")
-    facts = next(entry for entry in files.read_json(manifest)["clips"] if entry["id"] == name)
-    for file, expected in facts["sha256"].items():
-        if not (folder / file).exists():
-            raise LabError(f"{folder / file}: this file of the sample clips is missing. Fetch the lab again.")
-        if check and files.sha256(folder / file) != expected:
-            raise LabError(f"{folder / file}: this is not the file that came with the lab. Fetch the lab again.")
-    mask = folder / facts["mask"] if "mask" in facts else None
-    return SampleClip(name, known[name], folder / facts["labels"], facts, mask)
+    return actors.clip(name, check, manifest)
 
 
 def find_clips(source="", target="", target_training="", truth="") -> Clips:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-ACTORS = Path(__file__).resolve().parents[1] / "data" / "actors"
+ACTORS = Path(__file__).resolve().parents[1] / "data" / "sample"
 POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 

@@ -171,6 +171,6 @@ def test_playable_clip(tmp_path):
 
 
 def test_sample_clip_is_found_from_a_relative_path(run):
-    files.write_json(run / "run.json", {"clips": {"target": "data/actors/target.mp4"}})
+    files.write_json(run / "run.json", {"clips": {"target": "data/sample/target.mp4"}})
     report.write_report(run)
-    assert (run / "report" / "target.mp4").exists() == (samples.ROOT / "data/actors/target.mp4").exists()
+    assert (run / "report" / "target.mp4").exists() == (samples.ROOT / "data/sample/target.mp4").exists()

@@ -91,7 +91,7 @@ def with_index_first(folder, target):
 def test_sample_clips_are_what_the_manifest_says(name):
     clip = samples.sample_clip(name, check=True)
     video = open_video(clip.path)
-    assert video.num_frames == clip.facts["frames"] == len(clip.read_labels())
+    assert video.num_frames == clip.facts["frames"] == len(clip.labels)
     assert list(video.size) == clip.facts["size"]
     assert video.fps == clip.facts["fps"] and video.duration == pytest.approx(clip.facts["duration"])
     assert video.has_audio == (clip.facts["sound"] is not None) == (name == "target")
@@ -101,7 +101,7 @@ def test_sample_clips_are_what_the_manifest_says(name):
 
 def test_truth_follows_target(target):
     truth = samples.sample_clip("truth")
-    masks = np.load(truth.mask)["masks"]
+    masks = np.load(truth.folder / truth.facts["mask"])["masks"]
     assert masks.shape == (60, 256, 256) and masks.dtype == np.uint8
     both = zip(open_video(target.path).frames(every=15), open_video(truth.path).frames(every=15), strict=True)
     for one, other in both:
@@ -112,15 +112,15 @@ def test_truth_follows_target(target):
 def test_sample_clip_refuses(tmp_path):
     with pytest.raises(LabError, match="train_A"):
         samples.sample_clip("nobody")
-    shutil.copytree(samples.MANIFEST.parent, tmp_path / "actors")
-    manifest = tmp_path / "actors" / "manifest.json"
-    with open(tmp_path / "actors" / "target.mp4", "r+b") as file:
+    shutil.copytree(samples.MANIFEST.parent, tmp_path / "sample")
+    manifest = tmp_path / "sample" / "manifest.json"
+    with open(tmp_path / "sample" / "target.mp4", "r+b") as file:
         file.seek(1000)
         file.write(b"other")
     samples.sample_clip("target", manifest=manifest)
     with pytest.raises(LabError, match="target.mp4.*not the file"):
         samples.sample_clip("target", check=True, manifest=manifest)
-    (tmp_path / "actors" / "labels_truth.jsonl").unlink()
+    (tmp_path / "sample" / "labels_truth.jsonl").unlink()
     with pytest.raises(LabError, match="labels_truth.jsonl.*missing"):
         samples.sample_clip("truth", manifest=manifest)
 
@@ -129,7 +129,7 @@ def test_data_folder_from_environment(tmp_path):
     code = "from faceswap_lab import samples; print(samples.MANIFEST)"
     environment = {**os.environ, "FACESWAP_LAB_DATA": str(tmp_path), "PYTHONPATH": str(ROOT)}
     shown = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert shown.stdout.strip() == str(tmp_path / "actors" / "manifest.json")
+    assert shown.stdout.strip() == str(tmp_path / "sample" / "manifest.json")
 
 
 # Reading

@@ -1,4 +1,4 @@
-"""Makes the clips of data/actors/ from rendered frames: python tools/make_sample_clips.py FRAMES_FOLDER
+"""Makes the clips of data/sample/ from rendered frames: python tools/make_sample_clips.py FRAMES_FOLDER
 
 FRAMES_FOLDER holds, for every picture number n of four digits:
     trainA/A_n.png, trainA/labels.jsonl     person A, to learn from
@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -59,7 +60,7 @@ def ffmpeg(*arguments: str, folder: Path | None = None) -> None:
         raise LabError(f"{arguments[-1]}: ffmpeg could not make this file: {done.stderr.strip()}")
 
 
-def speak(path: Path, seconds: float) -> None:
+def speak(path: Path, seconds: float, text: str = SPEECH, voice: Sequence[str] = VOICE) -> None:
     """Writes the spoken track, a WAV of exactly `seconds`: the sentence, then silence.
 
     Raises:
@@ -68,11 +69,11 @@ def speak(path: Path, seconds: float) -> None:
     if shutil.which("espeak-ng") is None:
         raise LabError("espeak-ng: this program makes the spoken track and is missing. apt install espeak-ng")
     raw = path.with_name("raw.wav")
-    subprocess.run(["espeak-ng", *VOICE, "-w", str(raw), SPEECH], check=True)
+    subprocess.run(["espeak-ng", *voice, "-w", str(raw), text], check=True)
     ffmpeg("-i", str(raw), "-af", "silenceremove=stop_periods=-1:stop_duration=0.3:stop_threshold=-50dB", str(path))
     spoken = (path.stat().st_size - 44) / 2 / 22050
     if spoken > seconds - 0.1:
-        raise LabError(f"{path}: the sentence takes {spoken:.2f} s and the clip {seconds:.2f} s. Shorten SPEECH.")
+        raise LabError(f"{path}: the sentence takes {spoken:.2f} s and the clip {seconds:.2f} s. Shorten it.")
     shutil.move(path, raw)
     ffmpeg("-i", str(raw), "-af", f"adelay=100,apad=whole_dur={seconds}", "-ar", "44100", "-ac", "1", str(path))
 
@@ -122,7 +123,7 @@ def make_clips(frames: Path, out: Path) -> None:
 
     Args:
         frames: the folder of rendered frames, laid out as this module's docstring says.
-        out: the folder to fill, data/actors.
+        out: the folder to fill, data/sample.
     """
     files.make_folder(out)
     entries = []
@@ -161,7 +162,7 @@ def make_clips(frames: Path, out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("frames", type=Path, help="folder of rendered frames")
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "actors")
+    parser.add_argument("--out", type=Path, default=ROOT / "data" / "sample")
     arguments = parser.parse_args()
     try:
         make_clips(arguments.frames, arguments.out)

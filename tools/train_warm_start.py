@@ -26,7 +26,7 @@ LEFT_OUT = "interior"  # the target clip's light
 
 def other_lights(clip: str, faces):
     """The faces of a training clip's main person, without those in the target clip's light."""
-    labels = weights.data_folder() / "actors" / f"labels_{clip}.jsonl"
+    labels = weights.data_folder() / "sample" / f"labels_{clip}.jsonl"
     lights = {row["frame"]: row["light"] for row in map(json.loads, labels.read_text().splitlines())}
     keep = (faces.table["person"] == 0) & (faces.table["frame"].map(lights) != LEFT_OUT)
     return faces.subset(keep.to_numpy())

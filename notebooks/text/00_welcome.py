@@ -45,7 +45,7 @@ from faceswap_lab.teaching import cascade, figures
 
 clips = samples.sample_clips()
 frame, truth = (next(video.open_video(clips[name]).frames(start=1.0)).image for name in ("target", "truth"))
-label = samples.sample_clip("target").read_labels()[20]
+label = samples.sample_clip("target").labels[20]
 names = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 points = np.array([label[name] for name in names])
 matrix = alignment.alignment_matrix(points, 256)

@@ -151,7 +151,7 @@ def test_the_mesh_hardly_depends_on_the_detector(looked):
 
 def test_head_pose_follows_the_labels(looked):
     poses = np.array([head_pose(one) for one in looked[3]])
-    rows = samples.sample_clip("target").read_labels()[::6]
+    rows = samples.sample_clip("target").labels[::6]
     for column, name in enumerate(("yaw", "pitch", "roll")):
         labels = np.array([row[name] for row in rows])
         assert np.corrcoef(poses[:, column], labels)[0, 1] > 0.93, name
@@ -166,7 +166,8 @@ def test_a_polygon_has_its_area():
 
 
 def test_masks_cover_what_they_should(actor_frames):
-    truth = np.load(samples.sample_clip("truth").mask)["masks"]
+    clip = samples.sample_clip("truth")
+    truth = np.load(clip.folder / clip.facts["mask"])["masks"]
     mesh = FaceMesh(num_threads=1)
     shares = []
     for index, (frame, p) in enumerate(zip(*actor_frames("truth", 6), strict=True)):

@@ -36,7 +36,7 @@ def test_a_set_has_its_rows_pictures_and_masks(made):
     assert (made.masks(64, "face") > 127).mean() > 0.25
     assert made.landmarks(0).mesh.shape == (468, 2)
     five = np.stack([made.points(row) for row in range(6)])
-    labels = samples.sample_clip("target").read_labels()[::EVERY]
+    labels = samples.sample_clip("target").labels[::EVERY]
     eyes = np.array([[row["left_eye"], row["right_eye"]] for row in labels])
     assert np.linalg.norm(five[:, :2] - eyes, axis=2).mean() < 4
     assert made.contact_sheet(columns=4, cell=32).shape == (64, 128, 3)

@@ -20,7 +20,7 @@ from faceswap_lab.pictures import write_picture
 from faceswap_lab.swap import conversion, label, swapping
 from faceswap_lab.video import VideoWriter, open_video
 
-ACTORS = Path(__file__).resolve().parents[2] / "data" / "actors"
+ACTORS = Path(__file__).resolve().parents[2] / "data" / "sample"
 TARGET = ACTORS / "target.mp4"
 ROOT = ACTORS.parents[1]
 SHORT = 0.5  # s: 10 frames
