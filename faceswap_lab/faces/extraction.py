@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -24,9 +25,12 @@ from faceswap_lab.faces.faceset import (
     SETTINGS,
     TABLE,
     FaceSet,
+    read_table,
 )
 from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose
 from faceswap_lab.pictures import write_picture
+
+ENDS = 1 << 20  # bytes at either end of a file that tell it from another
 
 
 def extract_faces(
@@ -71,18 +75,10 @@ def extract_faces(
     video = source if isinstance(source, Video) else open_video(source)
     folder = files.make_folder(folder)
     wanted = {
-        "source": str(Path(video.path).name), "every": every, "start": start, "end": end, "min_score": min_score,
-        "min_face_size": min_face_size, "coverage": coverage,
+        "source": str(Path(video.path).name), "clip": _fingerprint(video), "every": every, "start": start, "end": end,
+        "min_score": min_score, "min_face_size": min_face_size, "coverage": coverage,
     }  # fmt: skip
-    state = {"settings": wanted, "frames": 0, "with_face": 0, "last": -1, "finished": False}
-    if (folder / SETTINGS).exists():
-        state = files.read_json(folder / SETTINGS)
-        if state.get("settings") != wanted:
-            changed = [key for key in wanted if state.get("settings", {}).get(key) != wanted[key]]
-            raise LabError(
-                f"{folder}: this folder holds a face set made with another {' and '.join(changed)}. Choose another "
-                "folder, or delete this one to make it again."
-            )
+    state = _state(folder, wanted)
     table = _read_rows(folder, state["last"])
     if not state["finished"]:
         detector = detector or FaceDetector(min_face_size=min_face_size)
@@ -125,6 +121,47 @@ def extract_faces(
             stacklevel=2,
         )
     return found
+
+
+def _fingerprint(video) -> str:
+    """Tells one clip from another of the same name: a hash of its size and both ends, or of its pictures' names and sizes."""
+    digest = hashlib.sha256()
+    path = Path(video.path)
+    if path.is_dir():
+        for picture in video.pictures:
+            digest.update(f"{Path(picture).name} {Path(picture).stat().st_size}\n".encode())
+    else:
+        size = path.stat().st_size
+        digest.update(str(size).encode())
+        with path.open("rb") as file:
+            digest.update(file.read(ENDS))
+            file.seek(max(0, size - ENDS))
+            digest.update(file.read(ENDS))
+    return digest.hexdigest()[:16]
+
+
+def _state(folder: Path, wanted: dict) -> dict:
+    """How far the set in `folder` has got; a new one begins at the start.
+
+    Raises:
+        LabError: when the folder holds a set made otherwise, or its settings cannot be used.
+    """
+    fresh = {"settings": wanted, "frames": 0, "with_face": 0, "last": -1, "finished": False}
+    path = folder / SETTINGS
+    if not path.exists():
+        return fresh
+    state = files.read_json(path)
+    if not isinstance(state, dict) or not isinstance(state.get("settings"), dict) or set(fresh) - set(state):
+        raise LabError(f"{path}: this file is damaged. Delete it and run again: the faces are then extracted anew.")
+    made = {"clip": wanted["clip"]} | state["settings"]  # sets of version 0.1 do not know their clip
+    changed = [key for key in wanted if made.get(key) != wanted[key]]
+    if changed:
+        raise LabError(
+            f"{folder}: this folder holds a face set made with another {' and '.join(changed)}. Choose another "
+            "folder, or delete this one to make it again."
+        )
+    # without its table a set cannot go on: it begins again
+    return state if (folder / TABLE).exists() or not state["with_face"] else fresh
 
 
 def _after(frames: Iterable, last: int) -> Iterator:
@@ -220,7 +257,7 @@ def _read_rows(folder: Path, last: int) -> pd.DataFrame:
     """The rows of finished batches; what a stop left behind them is made again."""
     if not (folder / TABLE).exists():
         return pd.DataFrame(columns=COLUMNS)
-    table = pd.read_csv(folder / TABLE, dtype={"face": str, "source": str})
+    table = read_table(folder / TABLE)
     return table[table["frame"] <= last]
 
 

@@ -33,6 +33,27 @@ COLUMNS = [
 ]  # fmt: skip
 
 
+def read_table(path: Path) -> pd.DataFrame:
+    """The rows of a set's table, also of faces whose picture was deleted.
+
+    Raises:
+        LabError: when it is damaged.
+    """
+    again = "Delete it and extract the faces again (faces that you deleted come back then)."
+    try:
+        table = pd.read_csv(path, dtype={"face": str, "source": str})
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
+        raise LabError(f"{path}: this table is damaged ({error}). {again}") from error
+    missing = [column for column in COLUMNS if column not in table]
+    if missing:
+        raise LabError(f"{path}: the columns {', '.join(missing[:4])} are missing. {again}")
+    numbers = [column for column in COLUMNS if column not in ("face", "source", "points_from")]
+    broken = [column for column in numbers if len(table) and not pd.api.types.is_numeric_dtype(table[column])]
+    if broken or table[["face", "frame", "person"]].isna().any(axis=None):
+        raise LabError(f"{path}: this table is damaged (column {(broken or ['face'])[0]}). {again}")
+    return table
+
+
 class FaceSet:
     """The faces of a folder, without those whose picture was deleted.
 
@@ -50,17 +71,7 @@ class FaceSet:
             raise LabError(
                 f"{self.folder}: no face set lies here ({TABLE} is missing). Extract the faces first (notebook 02)."
             )
-        try:
-            table = pd.read_csv(path, dtype={"face": str, "source": str})
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
-            raise LabError(
-                f"{path}: this table is damaged ({error}). Delete it and extract the faces again."
-            ) from error
-        missing = [column for column in COLUMNS if column not in table]
-        if missing:
-            raise LabError(
-                f"{path}: the columns {', '.join(missing[:4])} are missing. Delete it and extract the faces again."
-            )
+        table = read_table(path)
         there = {entry.name for entry in (self.folder / "faces").glob("*.png")}
         self.table = table[table["face"].isin(there)].sort_values(["source", "frame", "person"]).reset_index(drop=True)
 

@@ -61,6 +61,44 @@ steps = {
 figures.row(list(steps.values()), list(steps), height=2.4)
 
 # %% [markdown]
+# ## A swap whose truth is known
+# `data/actors` holds larger clips of three people who do not exist. The same instant was rendered with either face, in both directions.
+#
+# **Look** first, before you read on: which of the four pictures below are true swaps? What gives them away, if anything?
+
+# %%
+from faceswap_lab import actors
+
+moment = 40
+pictures, masks = {}, {}
+for target, title in (("talk_A", "A"), ("talk_B", "B")):
+    clip = actors.clip(target)
+    other = "B" if title == "A" else "A"
+    for one, name in ((clip, title), (clip.truth(), f"{title}'s head, {other}'s face")):
+        pictures[name] = next(video.open_video(one.path).frames(start=moment / 20)).image
+        masks[name] = one.masks()["face"][moment]
+figures.row(list(pictures.values()), list(pictures), height=2.8)
+
+# %% [markdown]
+# The second and the fourth. The face mask below says where they differ from the first and the third; the points come from the rendered geometry, so a detector can be measured against them.
+
+# %%
+clip = actors.clip("talk_A")
+marks = clip.landmarks()
+pointed = pictures["A"]
+for name in ("left_eye", "right_eye", "lips_outer", "lips_inner"):
+    pointed = cascade.draw_points(pointed, marks.contour(name)[moment], factor=1, radius=1.2)
+truth, mask = pictures["A's head, B's face"], masks["A's head, B's face"]
+difference = np.abs(truth.astype(float) - pictures["A"]).mean(-1)
+shown = {
+    "points of lids and lips": pointed,
+    "what is B's": (truth * mask[..., None]).astype(np.uint8),
+    "truth minus target, x 3": np.repeat(np.clip(3 * difference, 0, 255).astype(np.uint8)[..., None], 3, 2),
+}
+figures.row(list(shown.values()), list(shown), height=2.8)
+print(f"mean difference inside the mask {difference[mask > 0.9].mean():.1f} of 255, outside {difference[mask == 0].mean():.2f}")
+
+# %% [markdown]
 # ## The notebooks
 # | | you do | you get |
 # |---|---|---|

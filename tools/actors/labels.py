@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
-from . import skin, strands
+from . import skin
 from .head import BODY, Head
 from .motion import Moment
 
@@ -20,9 +22,8 @@ class Landmarks:
     Attributes:
         dense: (n,) vertex numbers: the face's skin that can be seen from the front, lids and lips included.
         triangles: (m, 3) the mesh over `dense`, by place in `dense`.
-        contours: name -> vertex numbers in order: left_eye and right_eye (closed, from the outer corner over the upper
+        contours: name -> vertex numbers in order: left_eye and right_eye (closed, from the left corner over the upper
             lid), lips_outer and lips_inner (closed, from the left corner over the upper lip), nose (bridge to tip).
-        brows: left_brow and right_brow: (5 corners' triangles, weights), from the outer end inwards.
     """
 
     def __init__(self, head: Head):
@@ -40,13 +41,26 @@ class Landmarks:
         for eye in head.eyes:  # the socket behind the lids is not seen
             near = np.linalg.norm(base[:BODY] - eye, axis=1)
             seen &= ~((near < 0.19) & (base[:BODY, 2] < eye[2] + 0.03))
-        self.dense = body[seen]
+        edges = np.concatenate([quads[:, [a, (a + 1) % 4]] for a in range(4)])
+        self.contours = self._eyes() | self._lips(edges) | {"nose": self._nose()}
+        self.dense = np.union1d(body[seen], np.concatenate(list(self.contours.values())))
         place = np.full(len(base), -1)
         place[self.dense] = np.arange(len(self.dense))
         inside = place[quads[(place[quads] >= 0).all(1)]]
         self.triangles = np.concatenate([inside[:, [0, 1, 2]], inside[:, [0, 2, 3]]])
-        edges = np.concatenate([quads[:, [a, (a + 1) % 4]] for a in range(4)])
-        self.contours = self._eyes() | self._lips(edges) | {"nose": self._nose()}
+
+    def _ring(self, vertices: np.ndarray, places: np.ndarray, count: int, outermost: bool) -> np.ndarray:
+        """A closed contour: going round from the left over the top, in each of `count` directions one of `vertices`.
+
+        Args:
+            places: (n, 3) of the whole mesh, in which the ring is open enough to tell the vertices apart.
+            outermost: take the farthest from the middle in each direction, else the nearest.
+        """
+        way = places[vertices, :2] - (places[vertices, :2].min(0) + places[vertices, :2].max(0)) / 2
+        angle = (np.pi - np.arctan2(way[:, 1], way[:, 0])) % (2 * np.pi)
+        bins = np.round(angle / (2 * np.pi) * count).astype(int) % count
+        size = np.linalg.norm(way, axis=1) * (1 if outermost else -1)
+        return np.array([vertices[bins == b][size[bins == b].argmax()] for b in range(count) if (bins == b).any()])
 
     def _eyes(self) -> dict[str, np.ndarray]:
         """The lids' edges: the skin's vertices at the roots of the lashes."""
@@ -54,39 +68,33 @@ class Landmarks:
         lids = np.flatnonzero(head.mask["face"][:BODY] > 0.3)
         tree = cKDTree(head.base[lids])
         for name, side, eye in (("left_eye", "r", head.eyes[1]), ("right_eye", "l", head.eyes[0])):
-            rows = []
+            roots = []
             for strip in ("2", "1"):  # upper, lower
                 lash = head.group(f"helper-{side}-eyelashes-{strip}")
                 away = np.linalg.norm(head.base[lash] - eye, axis=1)
-                root = lash[away < np.percentile(away, 34)]
-                row = np.unique(lids[tree.query(head.base[root])[1]])
-                outer_first = np.argsort(-np.abs(head.base[row, 0]))
-                rows.append(row[outer_first])
-            upper, lower = rows
-            lower = lower[~np.isin(lower, upper)]
-            found[name] = np.r_[upper, lower[::-1]]
+                roots.append(lash[away < np.percentile(away, 34)])
+            margin = np.unique(lids[tree.query(head.base[np.concatenate(roots)])[1]])
+            wide = head.express(head.base, {"eyeWideLeft": 1.0, "eyeWideRight": 1.0})
+            found[name] = self._ring(margin, wide, 20, False)
         return found
 
     def _lips(self, edges: np.ndarray) -> dict[str, np.ndarray]:
         """The lips' outer edge, and the inner edge where the mouth opens."""
         head = self.head
         open_mouth = head.express(head.base, {"jawOpen": 1.0})
-        middle = open_mouth[head.mouth_corners].mean(0)
-        lips = np.flatnonzero((head.mask["lips"][:BODY] > 0.4) & (head.mask["inside-mouth"][:BODY] < 0.3))
-
-        def ring(vertices: np.ndarray, places: np.ndarray, centre: np.ndarray, outermost: bool) -> np.ndarray:
-            way = places[vertices, :2] - centre[:2]
-            angle = (np.pi - np.arctan2(way[:, 1], way[:, 0])) % (2 * np.pi)  # from the left over the top
-            bins = np.round(angle / (2 * np.pi) * 28).astype(int) % 28
-            size = np.linalg.norm(way, axis=1) * (1 if outermost else -1)
-            return np.array([vertices[bins == b][size[bins == b].argmax()] for b in range(28) if (bins == b).any()])
-
-        outer = ring(lips, head.base, head.base[head.mouth_corners].mean(0), True)
-        deep = head.mask["inside-mouth"] > 0.3
+        lips, deep = head.mask["lips"] > 0.4, head.mask["inside-mouth"] > 0.3
         touching = edges[deep[edges].any(1) & ~deep[edges].all(1)]
-        rim = np.intersect1d(np.unique(touching), lips)
-        centre = open_mouth[rim].mean(0) if len(rim) else middle
-        return {"lips_outer": outer, "lips_inner": ring(rim, open_mouth, centre, False)}
+        rim = np.unique(touching)
+        rim = rim[~deep[rim] & lips[rim]]
+        # the mesh's loops run along the lips: of the loops counted from the rim, the one on the edge of the mask
+        out = edges[~deep[edges].any(1)]
+        graph = coo_matrix((np.ones(len(out)), (out[:, 0], out[:, 1])), shape=(len(head.base),) * 2)
+        loop = dijkstra(graph, directed=False, indices=rim, unweighted=True, min_only=True)
+        edge = min(range(1, 9), key=lambda k: abs(head.mask["lips"][loop == k].mean() - 0.5))
+        return {
+            "lips_outer": self._ring(np.flatnonzero(loop == edge), head.base, 24, True),
+            "lips_inner": self._ring(rim, open_mouth, 16, True),
+        }
 
     def _nose(self) -> np.ndarray:
         """Four vertices down the bridge to the tip."""
@@ -99,28 +107,12 @@ class Landmarks:
     def definition(self) -> dict:
         """What a reader of the stored landmarks needs: names and places in `dense`, as JSON."""
         place = {int(vertex): number for number, vertex in enumerate(self.dense)}
-        extra = [int(v) for name in sorted(self.contours) for v in self.contours[name] if int(v) not in place]
-        if extra:
-            raise ValueError(f"contour vertices {extra} are not among the dense landmarks")
         return {
             "dense": len(self.dense),
             "vertices": self.dense.tolist(),
             "triangles": self.triangles.tolist(),
             "contours": {name: [place[int(v)] for v in vertices] for name, vertices in self.contours.items()},
         }
-
-
-def complete(landmarks: Landmarks) -> Landmarks:
-    """The landmarks with every contour's vertices among the dense ones."""
-    wanted = np.unique(np.concatenate([landmarks.dense, *landmarks.contours.values()]))
-    if len(wanted) > len(landmarks.dense):
-        place = np.full(len(landmarks.head.base), -1)
-        place[wanted] = np.arange(len(wanted))
-        quads = landmarks.head.quads[landmarks.head.groups == "body"]
-        inside = place[quads[(place[quads] >= 0).all(1)]]
-        landmarks.triangles = np.concatenate([inside[:, [0, 1, 2]], inside[:, [0, 2, 3]]])
-        landmarks.dense = wanted
-    return landmarks
 
 
 def visible(person, places: np.ndarray, camera: np.ndarray) -> np.ndarray:
@@ -173,6 +165,3 @@ def of_frame(person, moment: Moment, landmarks: Landmarks, size: int, everything
     places = surface[landmarks.dense]
     irises = np.stack([project(left, size), project(right, size)])
     return row, {"dense": project(places, size), "visible": visible(person, places, camera), "irises": irises}
-
-
-__all__ = ["STEPS", "Landmarks", "complete", "of_frame", "strands"]

