@@ -51,7 +51,9 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="look at every n-th frame")
     every = parser.parse_args().every
     detector = FaceDetector(min_face_size=60, thresholds=(0.6, 0.7, 0.7))
-    print(f"{'clip':22}{'frames':>7}{'found':>8}{'not profile':>13}{'extra':>7}{'width':>8}{'error %':>9}   each point %")
+    print(
+        f"{'clip':22}{'frames':>7}{'found':>8}{'not profile':>13}{'extra':>7}{'width':>8}{'error %':>9}   each point %"
+    )
     shares, errors = [], []
     for clip in actors.clips():
         one = measure(clip, detector, every)
@@ -66,7 +68,12 @@ def main() -> None:
             errors.append(one["error"][front & one["found"]].mean(1))
     share, error = float(np.concatenate(shares).mean()), float(np.concatenate(errors).mean())
     figures = {
-        "mtcnn_finds_actors": {"ours": share, "baseline": GOALS["found"], "ratio": share / GOALS["found"], "unit": "share"},
+        "mtcnn_finds_actors": {
+            "ours": share,
+            "baseline": GOALS["found"],
+            "ratio": share / GOALS["found"],
+            "unit": "share",
+        },
         "mtcnn_error_on_actors": {
             "ours": error,
             "baseline": GOALS["error"],

@@ -145,7 +145,11 @@ class ActorClip:
                 state = f"this is not the file that came with the lab: its SHA-256 is {found}, expected {expected}"
             else:
                 continue
-            anew = f" To make it anew: python tools/render_actors.py --clips {self.id} --pack" if "seed" in self.facts else ""
+            anew = (
+                f" To make it anew: python tools/render_actors.py --clips {self.id} --pack"
+                if "seed" in self.facts
+                else ""
+            )
             raise LabError(f"{path}: {state}. Get it back with: git checkout -- {path}, or fetch the lab again.{anew}")
 
 

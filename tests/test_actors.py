@@ -39,7 +39,9 @@ def test_the_set_is_complete():
     assert actors.clips("hard")[0].truth().facts["person"] == "A<-B"
     whole = sum(path.stat().st_size for path in actors.MANIFEST.parents[1].rglob("*") if path.is_file())
     assert whole < 120e6
-    assert all(clip.facts["licence"] == "CC0-1.0" and "seed" in clip.facts and clip.facts["light"] for clip in CLIPS.values())
+    assert all(
+        clip.facts["licence"] == "CC0-1.0" and "seed" in clip.facts and clip.facts["light"] for clip in CLIPS.values()
+    )
 
 
 @pytest.mark.parametrize("name", CLIPS)

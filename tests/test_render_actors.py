@@ -121,7 +121,11 @@ def test_talk_follows_the_sentence():
 
 
 def test_both_sides():
-    assert motion.both_sides({"mouthSmile": 0.5, "jawOpen": 1}) == {"mouthSmileLeft": 0.5, "mouthSmileRight": 0.5, "jawOpen": 1}
+    assert motion.both_sides({"mouthSmile": 0.5, "jawOpen": 1}) == {
+        "mouthSmileLeft": 0.5,
+        "mouthSmileRight": 0.5,
+        "jawOpen": 1,
+    }
 
 
 def test_target_and_truth_move_alike():

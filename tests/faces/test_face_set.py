@@ -22,7 +22,9 @@ EVERY = 10
 
 
 def extract(folder, source=None, **options):
-    return extract_faces(source or samples.sample_clips()["target"], folder, **{"every": EVERY, "batch_size": 2} | options)
+    return extract_faces(
+        source or samples.sample_clips()["target"], folder, **{"every": EVERY, "batch_size": 2} | options
+    )
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +146,12 @@ def test_another_clip_of_the_same_name_is_not_mixed_in(tmp_path):
 def test_what_the_messages_advise_helps(tmp_path):
     made = extract(tmp_path / "set", every=30)
     table, settings = made.folder / "faces.csv", made.folder / "extraction.json"
-    for damage in ("a,b\n1,2\n", table.read_text().replace(",", ";"), "", table.read_text().replace("target.mp4,0,", "target.mp4,x,")):
+    for damage in (
+        "a,b\n1,2\n",
+        table.read_text().replace(",", ";"),
+        "",
+        table.read_text().replace("target.mp4,0,", "target.mp4,x,"),
+    ):
         table.write_text(damage)
         with pytest.raises(LabError, match="faces.csv.*Delete it and extract the faces again"):
             extract(tmp_path / "set", every=30)

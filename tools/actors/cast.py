@@ -186,7 +186,9 @@ def _made(kind, values: dict, path: Path, where: str):
                 wrong = "a table of numbers"
         if wrong:
             raise LabError(f"{path}: {where}{key} is {value!r}; it has to be {wrong}.")
-        checked[key] = tuple(tuple(v) if isinstance(v, list) else v for v in value) if isinstance(value, list) else value
+        checked[key] = (
+            tuple(tuple(v) if isinstance(v, list) else v for v in value) if isinstance(value, list) else value
+        )
     return kind(**checked)
 
 

@@ -15,7 +15,14 @@ EXPRESSIONS = {
     "neutral": {},
     "mouth_open": {"jawOpen": 0.75, "mouthUpperUp": 0.25, "mouthLowerDown": 0.3},
     "smile": {"mouthSmile": 0.75, "cheekSquint": 0.5, "eyeSquint": 0.3},
-    "laugh": {"mouthSmile": 0.8, "jawOpen": 0.38, "mouthUpperUp": 0.65, "mouthLowerDown": 0.35, "cheekSquint": 0.7, "eyeSquint": 0.45},
+    "laugh": {
+        "mouthSmile": 0.8,
+        "jawOpen": 0.38,
+        "mouthUpperUp": 0.65,
+        "mouthLowerDown": 0.35,
+        "cheekSquint": 0.7,
+        "eyeSquint": 0.45,
+    },
     "teeth": {"mouthSmile": 0.55, "mouthUpperUp": 0.8, "mouthLowerDown": 0.6, "jawOpen": 0.08},
     "frown": {"browDown": 0.85, "mouthFrown": 0.7, "eyeSquint": 0.3, "mouthPress": 0.3},
     "surprise": {"browInnerUp": 0.9, "browOuterUp": 0.85, "eyeWide": 0.7, "jawOpen": 0.45},
@@ -186,12 +193,22 @@ def hard(frames: int, seed: int) -> list[Moment]:
     n = np.arange(frames)
     third = frames / 3
     shake = np.where(n < third, 32 * np.sin(2 * np.pi * n / 9) * np.sin(np.pi * np.clip(n / third, 0, 1)), 0)
-    profile = between(n, np.array([0, 2 * third, frames - 9, frames + 20]), np.array([[0], [0], [PROFILE], [PROFILE]]))[:, 0]
+    profile = between(n, np.array([0, 2 * third, frames - 9, frames + 20]), np.array([[0], [0], [PROFILE], [PROFILE]]))[
+        :, 0
+    ]
     nod = 8 * np.sin(2 * np.pi * n / 31)
     hand = np.clip((n - third + 2) / (third + 2), 0, 1)
     hand = 0.5 + 0.5 * np.sign(2 * hand - 1) * np.abs(2 * hand - 1) ** 1.5  # it lingers before the face
     units = _expressions(frames, ["laugh", "mouth_open", "teeth", "neutral", "surprise"], random, (5, 9))
-    return _moments(shake + profile, nod, 5 * np.sin(2 * np.pi * n / 23), _gaze(frames, random, 0.6), _blinks(frames, random, (18, 40)), units, hand)
+    return _moments(
+        shake + profile,
+        nod,
+        5 * np.sin(2 * np.pi * n / 23),
+        _gaze(frames, random, 0.6),
+        _blinks(frames, random, (18, 40)),
+        units,
+        hand,
+    )
 
 
 def of_clip(clip) -> list[Moment]:
@@ -210,4 +227,6 @@ def mixed(a: Moment, b: Moment, t: float) -> Moment:
     units = {name: mix(a.units.get(name, 0), b.units.get(name, 0)) for name in a.units.keys() | b.units.keys()}
     hand = None if a.hand is None or b.hand is None else mix(a.hand, b.hand)
     gaze = (mix(a.gaze[0], b.gaze[0]), mix(a.gaze[1], b.gaze[1]))
-    return Moment(mix(a.yaw, b.yaw), mix(a.pitch, b.pitch), mix(a.roll, b.roll), gaze, mix(a.blink, b.blink), units, hand)
+    return Moment(
+        mix(a.yaw, b.yaw), mix(a.pitch, b.pitch), mix(a.roll, b.roll), gaze, mix(a.blink, b.blink), units, hand
+    )

@@ -76,7 +76,14 @@ def pack_clip(clip: cast.Clip, work: Path, out: Path) -> dict:
     """Writes a clip's files and returns its manifest entry."""
     rows = rows_of(clip, work)
     exact = clip.role == "truth"
-    encode(work / clip.id, out / f"{clip.id}.mp4", clip.fps, EXACT if exact else NEAR, clip.says if not exact else "", clip.head)
+    encode(
+        work / clip.id,
+        out / f"{clip.id}.mp4",
+        clip.fps,
+        EXACT if exact else NEAR,
+        clip.says if not exact else "",
+        clip.head,
+    )
     files.write_text(out / f"labels_{clip.id}.jsonl", label_lines(rows))
     made = {"file": f"{clip.id}.mp4", "labels": f"labels_{clip.id}.jsonl"}
     if clip.labels == "all":

@@ -159,7 +159,9 @@ class Stage:
         if light.backdrop:
             # a plain wall, lighter in the middle, seen by the camera only
             screen = nodes.add("ShaderNodeTexCoord").outputs["Window"]
-            ball = nodes.add("ShaderNodeMapping", {"Vector": screen, "Location": (-0.9, -1.1, 0), "Scale": (1.9, 1.9, 0)})
+            ball = nodes.add(
+                "ShaderNodeMapping", {"Vector": screen, "Location": (-0.9, -1.1, 0), "Scale": (1.9, 1.9, 0)}
+            )
             fall = nodes.add("ShaderNodeTexGradient", {"Vector": ball.outputs[0]}, gradient_type="SPHERICAL")
             dark = tuple(0.55 * part for part in light.backdrop)
             wall = nodes.mix(fall.outputs["Fac"], dark, light.backdrop)
@@ -261,7 +263,9 @@ class Person:
         posed = self.posed(rest)
         self.curves = [
             self._curves("brows", self.brows.points(posed, (0, 0, 0)), self.brows.radius, inner.brows, True),
-            self._curves("lashes", self.lashes.points(posed, (0, 0, 0)), self.lashes.radius, (0.012, 0.009, 0.008), True),
+            self._curves(
+                "lashes", self.lashes.points(posed, (0, 0, 0)), self.lashes.radius, (0.012, 0.009, 0.008), True
+            ),
             self._curves("hair", self.hair.rest, self.hair.radius, actor.hair.colour, False),
         ]
         self._add_forearm()
@@ -336,7 +340,9 @@ class Person:
                 "IOR": 1.4,
             },
         )
-        lips = nodes.add("ShaderNodeMath", {0: nodes.attribute("lips"), 1: nodes.attribute("inside")}, operation="MAXIMUM")
+        lips = nodes.add(
+            "ShaderNodeMath", {0: nodes.attribute("lips"), 1: nodes.attribute("inside")}, operation="MAXIMUM"
+        )
         edge = nodes.add("ShaderNodeMapRange", {"Value": lips.outputs[0], "From Min": 0.35, "From Max": 0.6})
         nodes.finish(shader.outputs[0], face=face, mouth=edge.outputs[0])
         return made
@@ -403,7 +409,9 @@ class Person:
             place = nodes.add("ShaderNodeTexCoord").outputs["Object"]
             parts = nodes.add("ShaderNodeSeparateXYZ", {"Vector": place})
             flat = nodes.add("ShaderNodeCombineXYZ", {"X": parts.outputs["X"], "Y": parts.outputs["Z"]})
-            half = nodes.add("ShaderNodeMapping", {"Vector": flat.outputs[0], "Location": (0.5, 0.5, 0), "Scale": (0.5, 0.5, 1)})
+            half = nodes.add(
+                "ShaderNodeMapping", {"Vector": flat.outputs[0], "Location": (0.5, 0.5, 0), "Scale": (0.5, 0.5, 1)}
+            )
             colour = nodes.add("ShaderNodeTexImage", {"Vector": half.outputs[0]}, image=picture, extension="EXTEND")
             inputs = {"Base Color": colour.outputs[0], "Roughness": 0.4, "Coat Weight": 1.0, "Coat Roughness": 0.03}
             shader = nodes.add("ShaderNodeBsdfPrincipled", inputs | {"Coat IOR": 1.38})
@@ -508,7 +516,9 @@ class Person:
             rim = np.array([[0, 0, 1], [IRIS, 0, flat], [0, IRIS, flat], [-IRIS, 0, flat], [0, -IRIS, flat]])
             self.irises.append(middle + radius * 0.985 * rim @ (turn @ gaze).T)
         strands_now = (self.brows.points(posed, pose), self.lashes.points(posed, pose))
-        for made, points in zip(self.curves, (*strands_now, self.hair.points(self.head, self.pivot, pose)), strict=True):
+        for made, points in zip(
+            self.curves, (*strands_now, self.hair.points(self.head, self.pivot, pose)), strict=True
+        ):
             made.data.attributes["position"].data.foreach_set("vector", to_blender(points).astype(np.float32).ravel())
             made.data.update_tag()
         self.arm.hide_render = moment.hand is None

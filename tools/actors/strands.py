@@ -78,7 +78,9 @@ class Lashes:
         feminine = 1 - actor.gender
         length = np.where(self.upper, 1.05 + 0.45 * feminine, 0.6 + 0.2 * feminine)[:, None, None, None]
         self.length = length * random.uniform(0.7, 1.15, (len(self.quads), count, 1, 1))
-        self.curl = random.uniform(0.1, 0.35, (len(self.quads), count, 1, 1)) * np.where(self.upper, 1, -1)[:, None, None, None]
+        self.curl = (
+            random.uniform(0.1, 0.35, (len(self.quads), count, 1, 1)) * np.where(self.upper, 1, -1)[:, None, None, None]
+        )
         self.radius = np.repeat(0.0019 * np.linspace(1, 0.15, 5)[None], len(self.quads) * count, 0)
 
     def points(self, posed: np.ndarray, pose: tuple) -> np.ndarray:

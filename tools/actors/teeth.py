@@ -30,7 +30,9 @@ def tooth(width: float, height: float, edge: float) -> tuple[np.ndarray, np.ndar
     Args:
         edge: +1 when the biting edge is above (lower teeth), -1 below (upper teeth); that end is thinner.
     """
-    up, around = np.meshgrid(np.linspace(-1, 1, ACROSS), np.linspace(0, 2 * np.pi, AROUND, endpoint=False), indexing="ij")
+    up, around = np.meshgrid(
+        np.linspace(-1, 1, ACROSS), np.linspace(0, 2 * np.pi, AROUND, endpoint=False), indexing="ij"
+    )
     round_end = (1 - np.abs(up) ** 5) ** 0.35
     power = 0.62  # between a cylinder's 1 and a box's 0
 
