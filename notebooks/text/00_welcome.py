@@ -39,21 +39,20 @@ run = runtime.setup(preset, seed, out, source, target)
 # %%
 import numpy as np
 
-from faceswap_lab import samples, video
+from faceswap_lab import actors, video
 from faceswap_lab.faces import alignment
 from faceswap_lab.teaching import cascade, figures
 
-clips = samples.sample_clips()
-frame, truth = (next(video.open_video(clips[name]).frames(start=1.0)).image for name in ("target", "truth"))
-label = samples.sample_clip("target").labels[20]
-names = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
-points = np.array([label[name] for name in names])
+moment = 40  # of 120 frames
+target = actors.clip("talk_A")
+frame, truth = (next(video.open_video(clip.path).frames(start=moment / 20)).image for clip in (target, target.truth()))
+points = target.points()[moment]
 matrix = alignment.alignment_matrix(points, 256)
 
 # %%
 steps = {
     "1 frame": frame,
-    "2 find the face": cascade.draw_points(frame, points, factor=2, radius=4),
+    "2 find the face": cascade.draw_points(frame, points, factor=2, radius=6),
     "3 align it": alignment.align(frame, matrix, 256),
     "4 paint the other": alignment.align(truth, matrix, 256),
     "5 put it back": truth,
@@ -62,41 +61,36 @@ figures.row(list(steps.values()), list(steps), height=2.4)
 
 # %% [markdown]
 # ## A swap whose truth is known
-# `data/actors` holds larger clips of three people who do not exist. The same instant was rendered with either face, in both directions.
+# `data/actors` holds clips of three people who do not exist. The same instant was rendered with either face, in both directions.
 #
-# **Look** first, before you read on: which of the four pictures below are true swaps? What gives them away, if anything?
+# **Look** before you read on: which of these four are true swaps? What gives them away, if anything?
 
 # %%
-from faceswap_lab import actors
-
-moment = 40
-pictures, masks = {}, {}
-for target, title in (("talk_A", "A"), ("talk_B", "B")):
-    clip = actors.clip(target)
-    other = "B" if title == "A" else "A"
-    for one, name in ((clip, title), (clip.truth(), f"{title}'s head, {other}'s face")):
-        pictures[name] = next(video.open_video(one.path).frames(start=moment / 20)).image
-        masks[name] = one.masks()["face"][moment]
-figures.row(list(pictures.values()), list(pictures), height=2.8)
+shown = []
+for name in ("talk_B", "talk_A"):
+    clip = actors.clip(name)
+    for one in (clip, clip.truth()):
+        shown.append(next(video.open_video(one.path).frames(start=3.15)).image)
+figures.row(shown, ["1", "2", "3", "4"], height=2.8)
 
 # %% [markdown]
-# The second and the fourth. The face mask below says where they differ from the first and the third; the points come from the rendered geometry, so a detector can be measured against them.
+# The second and the fourth. Below, the face mask says what is B's, and the difference says where truth and target are not the same. The points come from the rendered geometry, not from a detector: so a detector can be measured against them.
 
 # %%
-clip = actors.clip("talk_A")
-marks = clip.landmarks()
-pointed = pictures["A"]
+marks, mask = target.landmarks(), target.truth().masks()["face"][moment]
+pointed = frame
 for name in ("left_eye", "right_eye", "lips_outer", "lips_inner"):
     pointed = cascade.draw_points(pointed, marks.contour(name)[moment], factor=1, radius=1.2)
-truth, mask = pictures["A's head, B's face"], masks["A's head, B's face"]
-difference = np.abs(truth.astype(float) - pictures["A"]).mean(-1)
-shown = {
+difference = np.abs(truth.astype(float) - frame).mean(-1)
+parts = {
     "points of lids and lips": pointed,
     "what is B's": (truth * mask[..., None]).astype(np.uint8),
-    "truth minus target, x 3": np.repeat(np.clip(3 * difference, 0, 255).astype(np.uint8)[..., None], 3, 2),
+    "truth minus target, x 3": np.clip(3 * difference, 0, 255).astype(np.uint8),
 }
-figures.row(list(shown.values()), list(shown), height=2.8)
-print(f"mean difference inside the mask {difference[mask > 0.9].mean():.1f} of 255, outside {difference[mask == 0].mean():.2f}")
+figures.row(list(parts.values()), list(parts), height=2.8)
+print(
+    f"mean difference inside the mask {difference[mask > 0.9].mean():.1f} of 255, outside {difference[mask == 0].mean():.2f}"
+)
 
 # %% [markdown]
 # ## The notebooks
