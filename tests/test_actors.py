@@ -107,9 +107,9 @@ def test_contours_lie_on_the_masks(name):
     marks, masks = clip.landmarks(), clip.masks()
     assert marks.dense.shape[:2] == marks.visible.shape and marks.irises.shape[1:] == (2, 5, 2)
     shares, lips = [], []
-    for number in range(0, clip.facts["frames"], 7):
+    for number in range(0, clip.facts["frames"], 3):
         row = clip.labels[number]
-        if abs(row["yaw"]) > 25 or row.get("hand") is not None or row.get("blur", 1) > 2:
+        if abs(row["yaw"]) > 25 or row.get("hand") is not None or row.get("blur", 1) > 3:
             continue
         drawn = np.zeros(masks["eyes"].shape[1:], np.uint8)
         if row["blink"] < 0.2:
@@ -141,7 +141,7 @@ def test_what_is_turned_away_is_not_visible():
     profile = yaw > 60
     assert profile.sum() >= 5
     hidden = marks.visible[:, marks.contours["right_eye"]]  # the head turns to the picture's right
-    assert hidden[profile].mean() < 0.2 and hidden[np.abs(yaw) < 8].mean() > 0.8
+    assert hidden[profile].mean() < 0.2 and hidden[np.abs(yaw) < 8].mean() > 0.6  # some lid points lie in the fold
 
 
 @pytest.mark.parametrize("name", ["talk_A", "talk_B", "stranger", "train_A", "train_B"])
