@@ -52,7 +52,8 @@ def render(clip: cast.Clip, work: Path, workers: int) -> None:
     """
     from tqdm import tqdm
 
-    files.make_folder(work / clip.id)
+    for folder in (files.make_folder(work / clip.id), files.make_folder(work / "skin")):
+        files.remove_partial(folder)
     missing = clip.frames - rendered(clip, work)
     if not missing:
         return

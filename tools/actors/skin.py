@@ -47,8 +47,9 @@ def skin_quads(head: Head) -> np.ndarray:
     return np.flatnonzero((head.groups == "body") & (centre[:, 1] > 4.6) & (np.abs(centre[:, 0]) < 2.6))
 
 
-def texels(head: Head, size: int = SIZE) -> Texels:
+def texels(head: Head) -> Texels:
     """Every pixel of the texture on the skin, with its place on the base mesh."""
+    size = SIZE
     names = list(head.mask)
     values = np.c_[head.base - origin(head), np.stack([head.mask[name] for name in names], 1)]
     rows, columns, found = [], [], []
