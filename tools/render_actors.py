@@ -20,12 +20,16 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+from tqdm import tqdm
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from faceswap_lab import files  # noqa: E402
 from faceswap_lab.errors import LabError  # noqa: E402
-from tools.actors import assets, cast, frames, motion, packing  # noqa: E402
+from tools.actors import assets, cast, frames, motion, packing, scene  # noqa: E402
+from tools.actors.head import Head  # noqa: E402
 
 LOOKS = (
     (6, 2, 2, "neutral"),
@@ -50,8 +54,6 @@ def render(clip: cast.Clip, work: Path, workers: int) -> None:
     Raises:
         LabError: with a worker's last words, when one fails.
     """
-    from tqdm import tqdm
-
     for folder in (files.make_folder(work / clip.id), files.make_folder(work / "skin")):
         files.remove_partial(folder)
     missing = clip.frames - rendered(clip, work)
@@ -83,12 +85,6 @@ def render(clip: cast.Clip, work: Path, workers: int) -> None:
 
 def preview(name: str, light: str, work: Path) -> Path:
     """One sheet of an actor in several poses and expressions: the fastest way to judge a new cast file."""
-    import cv2
-    import numpy as np
-
-    from tools.actors import scene
-    from tools.actors.head import Head
-
     lights = cast.read_lights()
     if light not in lights:
         raise LabError(f"{light}: lights.toml has no such light, only {', '.join(lights)}.")
@@ -105,7 +101,6 @@ def preview(name: str, light: str, work: Path) -> Path:
         tiles.append(stage.render()[0])
     path = work / f"preview_{name.replace('<-', '_from_')}_{light}.png"
     frames.write_picture(path, np.vstack([np.hstack(tiles[:4]), np.hstack(tiles[4:])]))
-    del cv2
     return path
 
 

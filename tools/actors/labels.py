@@ -10,8 +10,7 @@ from scipy.spatial import cKDTree
 from . import skin
 from .head import BODY, Head
 from .motion import Moment
-
-STEPS = 64  # landmarks are stored in 64ths of a pixel
+from .scene import CAMERA_HEIGHT, DISTANCE, project, to_blender
 
 
 class Landmarks:
@@ -125,8 +124,6 @@ def visible(person, places: np.ndarray, camera: np.ndarray) -> np.ndarray:
 
     graph = person.bpy.context.evaluated_depsgraph_get()
     tree = BVHTree.FromObject(person.skin, graph)
-    from .scene import to_blender
-
     seen = np.zeros(len(places), bool)
     eye = to_blender(camera[None])[0]
     for number, place in enumerate(to_blender(places)):
@@ -146,8 +143,6 @@ def of_frame(person, moment: Moment, landmarks: Landmarks, size: int, everything
         float, visible (n,) bool, irises (2, 5, 2): left and right eye, each centre, right, top, left, bottom. Empty
         without `everything`.
     """
-    from .scene import CAMERA_HEIGHT, DISTANCE, project
-
     surface = person.rendered_skin()
     head = landmarks.head
 

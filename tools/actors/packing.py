@@ -10,16 +10,16 @@ import cv2
 import numpy as np
 
 from faceswap_lab import files
+from faceswap_lab.actors import FIVE, STEPS
 from faceswap_lab.errors import LabError
 from tools.make_sample_clips import BT709, LICENCE, MUX, SCALING, ffmpeg, speak
 
 from . import assets, cast, frames
 from .head import Head
-from .labels import STEPS, Landmarks
+from .labels import Landmarks
 
 VOICES = {"A": ["-v", "en-gb+f3", "-s", "165", "-p", "55"], "B": ["-v", "en-gb+m3", "-s", "180", "-p", "40"]}
 TO_PIXEL_CENTRES = -0.5  # the renderer counts from the picture's corner, the lab from the first pixel's middle
-POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 # H.264 that loses next to nothing, in the colours that every player reads; and H.264 that loses nothing at all
 NEAR = [
     *("-vf", f"scale=out_color_matrix=bt709:out_range=tv:flags={SCALING},format=yuv420p,{BT709}"),
@@ -48,7 +48,7 @@ def label_lines(rows: list[dict]) -> str:
     lines = []
     for number, row in enumerate(rows):
         kept = {"frame": number}
-        for name in POINTS:
+        for name in FIVE:
             kept[name] = [round(value + TO_PIXEL_CENTRES, 2) for value in row[name]]
         kept |= {name: round(row[name], 2) for name in ("yaw", "pitch", "roll", "blink")}
         kept["gaze"] = [round(value, 2) for value in row["gaze"]]

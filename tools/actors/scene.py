@@ -17,11 +17,10 @@ import numpy as np
 from . import motion, skin, strands, teeth
 from .assets import blender, light_picture
 from .cast import Actor, Light
-from .head import BODY, Head, best_rigid, rotation
+from .head import Head, best_rigid, rotation
 
 DISTANCE, LENS, SENSOR, CAMERA_HEIGHT = 0.765, 85.0, 36.0, -0.033  # metres, millimetres
 AXES = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
-REGIONS = ("face", "eyes", "mouth", "hand")  # channels of the picture of regions
 EXPOSURE = 0.85  # stops for every light
 IRIS = 0.50  # radius of the iris, of the eyeball's
 SHUTTER = 0.5  # share of a frame's time that the shutter is open, where there is motion blur
@@ -185,7 +184,7 @@ class Stage:
             crop: left, top, right, bottom in pixels: only this part is rendered.
 
         Returns:
-            picture: (H, W, 3) uint8 BGR. regions: (H, W, 4) float32, 0..1, in the order of REGIONS.
+            picture: (H, W, 3) uint8 BGR. regions: (H, W, 4) float32, 0..1, face, eyes, mouth, hand (actors.REGIONS).
         """
         render = self.scene.render
         render.use_border = render.use_crop_to_border = crop is not None
@@ -560,6 +559,3 @@ class Person:
         numbers = self.skin_vertices[self.head.inner_face()[self.skin_vertices] > 0.004]
         at = project(self.vertices[numbers], size)
         return np.r_[at.min(0), at.max(0)]
-
-
-__all__ = ["BODY", "DISTANCE", "REGIONS", "SHUTTER", "Person", "Stage", "project", "to_blender"]

@@ -172,7 +172,7 @@ def paint(head: Head, actor, cells: Texels | None = None) -> tuple[np.ndarray, n
 
     Returns:
         colour: (4096, 4096, 3) uint8 BGR, sRGB. surface: (4096, 4096, 3) uint16 BGR: red the height (32768 = skin,
-        65535 = 0.5 mm above), green the roughness x 65535, blue 0.
+        65535 = about 0.45 mm above), green the roughness x 65535, blue 0.
     """
     cells = texels(head) if cells is None else cells
     p, mask = cells.place, cells.mask
