@@ -1,20 +1,22 @@
-"""Face detection: MTCNN in batches, one traced function for each frame size.
+"""Face detection: MTCNN on LiteRT, spread over the cores.
 
 The cascade (Zhang et al. 2016, arXiv:1604.02878) has three stages. P-Net slides over an image pyramid and proposes
-boxes; R-Net looks at each proposal again; O-Net decides, corrects the box and finds five points. Here all pyramid levels
-of all frames of a batch run in one call, and so do the crops of all frames in the later stages.
+boxes; R-Net looks at each proposal again; O-Net decides, corrects the box and finds five points. P-Net on the finest levels
+takes nearly all the time; each level of each frame is a task of its own for the cores.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
-import tensorflow as tf
 
 from faceswap_lab.errors import LabError
-from faceswap_lab.faces import mtcnn_networks as networks
+from faceswap_lab.faces.mtcnn_networks import Network
 
 _CELL, _STRIDE = 12, 2  # P-Net sees 12 x 12 pixels, every 2 pixels
 _NMS_LEVEL, _NMS_ALL, _NMS_REFINED, _NMS_OUTPUT = 0.5, 0.7, 0.7, 0.7  # as in the package mtcnn
@@ -67,18 +69,25 @@ class CascadeStages:
 
 
 class FaceDetector:
-    """MTCNN on batches of frames.
+    """MTCNN on batches of frames. May be shared by threads.
 
     Args:
         min_face_size: smallest face in pixels. The cost grows with the inverse square.
         thresholds: of P-Net, R-Net and O-Net.
         scale_factor: from one pyramid level to the next.
+        workers: threads; as many as there are cores by default.
 
     Raises:
         LabError: when a threshold is not in (0, 1), or the sizes make no sense.
     """
 
-    def __init__(self, min_face_size: float = 40, thresholds=(0.6, 0.7, 0.8), scale_factor: float = 0.709):
+    def __init__(
+        self,
+        min_face_size: float = 40,
+        thresholds=(0.6, 0.7, 0.8),
+        scale_factor: float = 0.709,
+        workers: int | None = None,
+    ):
         if min_face_size < _CELL:
             raise LabError(
                 f"min_face_size={min_face_size}: MTCNN sees no face under {_CELL} px. Choose {_CELL} or more."
@@ -90,8 +99,8 @@ class FaceDetector:
         if not 0.3 < scale_factor < 0.95:
             raise LabError(f"scale_factor={scale_factor}: choose a value between 0.3 and 0.95; 0.709 halves the area.")
         self.min_face_size, self.thresholds, self.scale_factor = float(min_face_size), tuple(thresholds), scale_factor
-        self.networks = (networks.proposal_network(), networks.refinement_network(), networks.output_network())
-        self._traced: dict[tuple[int, int], object] = {}
+        self.proposal, self.refinement, self.output = (Network(name) for name in ("pnet", "rnet", "onet"))
+        self._pool = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)), thread_name_prefix="faces")
 
     def scales(self, height: int, width: int) -> np.ndarray:
         """The pyramid's scales for a frame: from `min_face_size` down to a level that P-Net still fits in."""
@@ -105,7 +114,7 @@ class FaceDetector:
         """Finds the faces of some frames.
 
         Args:
-            images: (H, W, 3) uint8 RGB each. Frames of one size are worked on together.
+            images: (H, W, 3) uint8 RGB each. Frames, and the levels of a frame, are spread over the cores.
 
         Returns:
             One `Detections` a frame, in order; empty where there is no face.
@@ -119,80 +128,64 @@ class FaceDetector:
                     f"picture {index}: (H, W, 3) uint8 RGB is needed, this one is {getattr(image, 'shape', type(image))} "
                     f"{getattr(image, 'dtype', '')}. Convert it first (grey: repeat the channel; RGBA: drop the last)."
                 )
-        found: list[Detections | None] = [None] * len(images)
-        groups: dict[tuple, list[int]] = {}
-        for index, image in enumerate(images):
-            groups.setdefault(image.shape[:2], []).append(index)
-        for members in groups.values():
-            stack = np.stack([images[index] for index in members])
-            for index, detections in zip(members, self._detect_stack(stack), strict=True):
-                found[index] = detections
-        return found
-
-    def _detect_stack(self, stack: np.ndarray) -> list[Detections]:
-        frames = len(stack)
-        empty = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
-        if not len(self.scales(*stack.shape[1:3])):
-            return [empty] * frames
-        normal = _normalised(tf.constant(stack))
-        boxes, _, owners = self._propose(normal)
-        boxes, _, owners = self._refine(normal, boxes, owners)
-        boxes, scores, points, owners = self._output(normal, boxes, owners)
-        found = []
-        for frame in range(frames):
-            mine = owners == frame
-            found.append(Detections(boxes[mine], scores[mine], points[mine]) if mine.any() else empty)
-        return found
+        images = [np.ascontiguousarray(image) for image in images]
+        halves = list(self._pool.map(_halves, images))
+        levels = [(own, scale) for own in halves for scale in self.scales(*own[0].shape[:2])]
+        # the finest level costs as much as all others together: large ones first keep every core busy
+        order = sorted(range(len(levels)), key=lambda k: -levels[k][1] ** 2 * levels[k][0][0].size)
+        cells: list = [None] * len(levels)
+        for k, found in zip(order, self._pool.map(lambda k: self._cells(*levels[k]), order), strict=True):
+            cells[k] = found
+        proposals, at = [], 0
+        for image in images:
+            count = len(self.scales(*image.shape[:2]))
+            proposals.append(_merged(cells[at : at + count]))
+            at += count
+        return list(self._pool.map(self._looked_at, images, proposals))
 
     # -- the three stages ------------------------------------------------------------------------------------------
-    def _propose(self, normal):
-        """P-Net on the whole pyramid: square boxes (n, 4), scores (n,), frame of each (n,)."""
-        key = tuple(normal.shape[1:3])
-        if key not in self._traced:
-            self._traced[key] = tf.function(self._pyramid, input_signature=[tf.TensorSpec((None, *key, 3))])
-        boxes, scores, owners = [], [], []
-        levels = [[x.numpy() for x in level] for level in self._traced[key](normal)]
-        for frame in range(len(normal)):
-            kept = []
-            for (regression, faces), scale in zip(levels, self.scales(*key), strict=True):
-                cells = _cell_boxes(regression[frame], faces[frame, ..., 1], scale, self.thresholds[0])
-                kept.append(cells[_suppress(cells[:, :4], cells[:, 4], _NMS_LEVEL)])
-            some = np.concatenate(kept)
-            some = some[_suppress(some[:, :4], some[:, 4], _NMS_ALL)[:_MOST_PROPOSALS]]
-            boxes.append(_square(some[:, :4]))
-            scores.append(some[:, 4])
-            owners.append(np.full(len(some), frame))
-        return np.concatenate(boxes), np.concatenate(scores), np.concatenate(owners)
+    def _map(self, halves: list[np.ndarray], scale: float) -> tuple[np.ndarray, np.ndarray]:
+        """A level's picture and P-Net's map of it, (h, w, 6)."""
+        height, width = halves[0].shape[:2]
+        near = halves[min(int(-np.log2(scale)), len(halves) - 1)] if scale < 1 else halves[0]
+        level = cv2.resize(near, (int(width * scale), int(height * scale)), interpolation=cv2.INTER_LINEAR)
+        return level, self.proposal(level[None])[0]
 
-    def _pyramid(self, normal):
-        height, width = normal.shape[1:3]
-        results = []
-        for scale in self.scales(height, width):
-            size = (int(height * scale), int(width * scale))
-            results.append(self.networks[0](tf.image.resize(normal, size, method="area")))
-        return results
+    def _cells(self, halves: list[np.ndarray], scale: float) -> np.ndarray:
+        """P-Net on one level: boxes that are left after suppression, (n, 5) x0, y0, x1, y1, score."""
+        boxes = _cell_boxes(self._map(halves, scale)[1], scale, self.thresholds[0])
+        return boxes[_suppress(boxes[:, :4], boxes[:, 4], _NMS_LEVEL)]
 
-    def _refine(self, normal, boxes, owners):
+    def refine(self, image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """R-Net on square boxes (n, 4): corrected, still oblong boxes and their scores (n,), without suppression."""
         if not len(boxes):
-            return boxes, np.zeros(0, np.float32), owners
-        regression, faces = _predict(self.networks[1], _crops(normal, boxes, owners, 24))
-        keep = faces[:, 1] > self.thresholds[1]
-        boxes, scores, owners = _corrected(boxes, regression)[keep], faces[keep, 1], owners[keep]
-        chosen = _per_frame(boxes, scores, owners, _NMS_REFINED)
-        return _square(boxes[chosen]), scores[chosen], owners[chosen]
+            return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+        found = self.refinement.on_crops(_crops(image, boxes, 24))
+        return _corrected(boxes, found[:, :4]), found[:, 5]
 
-    def _output(self, normal, boxes, owners):
+    def decide(self, image: np.ndarray, boxes: np.ndarray) -> Detections:
+        """O-Net on square boxes (n, 4): the faces above its threshold, after suppression."""
         if not len(boxes):
-            return boxes.astype(np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32), owners
-        regression, shape, faces = _predict(self.networks[2], _crops(normal, boxes, owners, 48))
+            return nothing()
+        found = self.output.on_crops(_crops(image, boxes, 48))
         side = boxes[:, 2:] - boxes[:, :2] + 1
-        points = np.stack([shape[:, :5], shape[:, 5:]], axis=-1) * side[:, None] + boxes[:, None, :2] - 1
-        keep = faces[:, 1] > self.thresholds[2]
-        boxes, scores, points, owners = _corrected(boxes, regression)[keep], faces[keep, 1], points[keep], owners[keep]
-        chosen = _per_frame(boxes, scores, owners, _NMS_OUTPUT, smaller=True)
-        limits = np.array([normal.shape[2], normal.shape[1]] * 2, np.float32)
-        inside = np.clip(boxes[chosen], 0, limits)
-        return inside.astype(np.float32), scores[chosen], points[chosen].astype(np.float32), owners[chosen]
+        points = np.stack([found[:, 4:9], found[:, 9:14]], axis=-1) * side[:, None] + boxes[:, None, :2] - 1
+        keep = found[:, 15] > self.thresholds[2]
+        corrected, scores, points = _corrected(boxes, found[:, :4])[keep], found[keep, 15], points[keep]
+        chosen = _suppress(corrected, scores, _NMS_OUTPUT, smaller=True)
+        inside = np.clip(corrected[chosen], 0, [image.shape[1], image.shape[0]] * 2)
+        return Detections(inside.astype(np.float32), scores[chosen], points[chosen].astype(np.float32))
+
+    def narrow(self, image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """R-Net on square boxes (n, 4), its threshold and its suppression: square boxes and their scores."""
+        boxes, scores = self.refine(image, boxes)
+        keep = scores > self.thresholds[1]
+        boxes, scores = boxes[keep], scores[keep]
+        chosen = _suppress(boxes, scores, _NMS_REFINED)
+        return square(boxes[chosen]), scores[chosen]
+
+    def _looked_at(self, image: np.ndarray, proposals: np.ndarray) -> Detections:
+        return self.decide(image, self.narrow(image, proposals[:, :4])[0])
 
     def stages(self, image: np.ndarray) -> CascadeStages:
         """Runs the cascade on one frame and keeps what it did on the way.
@@ -201,33 +194,47 @@ class FaceDetector:
             image: (H, W, 3) uint8 RGB.
         """
         output = self.detect([image])[0]
-        normal = _normalised(tf.constant(image[None]))
         scales = self.scales(*image.shape[:2])
-        levels, maps, raw = [], [], [np.zeros((0, 5), np.float32)]
-        for (regression, faces), scale in zip(self._pyramid(normal) if len(scales) else [], scales, strict=True):
-            size = (int(image.shape[0] * scale), int(image.shape[1] * scale))
-            levels.append(np.round(tf.image.resize(image[None], size, method="area")[0].numpy()).astype(np.uint8))
-            maps.append(faces[0, ..., 1].numpy())
-            raw.append(_cell_boxes(regression[0].numpy(), maps[-1], scale, self.thresholds[0]))
-        proposed = refined = np.zeros((0, 5), np.float32)
-        if len(scales):
-            boxes, scores, owners = self._propose(normal)
-            proposed = np.column_stack([boxes, scores])
-            boxes, scores, _ = self._refine(normal, boxes, owners)
-            refined = np.column_stack([boxes, scores])
+        halves = _halves(image)
+        levels, maps, raw, kept = [], [], [np.zeros((0, 5), np.float32)], []
+        for scale in scales:
+            level, found = self._map(halves, scale)
+            levels.append(level)
+            maps.append(1 / (1 + np.exp(found[..., 4] - found[..., 5])))
+            raw.append(_cell_boxes(found, scale, self.thresholds[0]))
+            kept.append(raw[-1][_suppress(raw[-1][:, :4], raw[-1][:, 4], _NMS_LEVEL)])
+        proposed = _merged(kept)
+        refined = np.column_stack(self.narrow(image, proposed[:, :4]))
         return CascadeStages(scales, levels, maps, np.concatenate(raw), proposed, refined, output)
 
 
-def _normalised(images):
-    return (tf.cast(images, tf.float32) - 127.5) / 128.0
+def _halves(image: np.ndarray) -> list[np.ndarray]:
+    """The frame, its half, its quarter and so on: every level is then sampled from one less than twice its size."""
+    found = [image]
+    while min(found[-1].shape[:2]) >= 2 * _CELL:
+        found.append(cv2.resize(found[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    return found
 
 
-def _cell_boxes(regression: np.ndarray, faces: np.ndarray, scale: float, threshold: float) -> np.ndarray:
-    """The boxes of P-Net's cells above the threshold, in frame pixels: (n, 5) x0, y0, x1, y1, score."""
-    rows, columns = np.nonzero(faces > threshold)
+def nothing() -> Detections:
+    """No face."""
+    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
+
+
+def _cell_boxes(found: np.ndarray, scale: float, threshold: float) -> np.ndarray:
+    """The boxes of P-Net's cells (h, w, 6) above the threshold, in frame pixels: (n, 5) x0, y0, x1, y1, score."""
+    margin = found[..., 5] - found[..., 4]
+    rows, columns = np.nonzero(margin > np.log(threshold / (1 - threshold)))
     corner = np.stack([columns, rows], axis=1) * _STRIDE
-    cells = np.concatenate([corner, corner + _CELL], axis=1) + regression[rows, columns] * _CELL
-    return np.column_stack([cells / scale, faces[rows, columns]]).astype(np.float32)
+    cells = np.concatenate([corner, corner + _CELL], axis=1) + found[rows, columns, :4] * _CELL
+    return np.column_stack([cells / scale, 1 / (1 + np.exp(-margin[rows, columns]))]).astype(np.float32)
+
+
+def _merged(levels: list[np.ndarray]) -> np.ndarray:
+    """The proposals of all levels of a frame: square boxes with scores (n, 5), the surest first."""
+    some = np.concatenate([np.zeros((0, 5), np.float32), *levels])
+    some = some[_suppress(some[:, :4], some[:, 4], _NMS_ALL)[:_MOST_PROPOSALS]]
+    return np.column_stack([square(some[:, :4]), some[:, 4]])
 
 
 def _suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float, smaller: bool = False) -> np.ndarray:
@@ -239,8 +246,8 @@ def _suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float, smaller: 
     if not len(boxes):
         return np.zeros(0, int)
     if not smaller:
-        order = np.stack([boxes[:, 1], boxes[:, 0], boxes[:, 3], boxes[:, 2]], axis=1)
-        return tf.image.non_max_suppression(order, scores, len(boxes), iou_threshold=threshold).numpy()
+        sides = np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+        return np.asarray(cv2.dnn.NMSBoxes(sides.astype(float), scores.astype(float), 0.0, threshold), int).ravel()
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     kept: list[int] = []
     for index in np.argsort(-scores, kind="stable"):
@@ -258,38 +265,31 @@ def _suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float, smaller: 
     return np.array(kept, int)
 
 
-def _per_frame(boxes, scores, owners, threshold: float, smaller: bool = False) -> np.ndarray:
-    """Suppression within each frame; indices into all boxes."""
-    chosen = [np.zeros(0, int)]
-    for frame in np.unique(owners):
-        mine = np.flatnonzero(owners == frame)
-        chosen.append(mine[_suppress(boxes[mine], scores[mine], threshold, smaller)])
-    return np.concatenate(chosen)
-
-
 def _corrected(boxes: np.ndarray, regression: np.ndarray) -> np.ndarray:
     side = boxes[:, 2:] - boxes[:, :2] + 1
     return boxes + regression * np.tile(side, 2)
 
 
-def _square(boxes: np.ndarray) -> np.ndarray:
+def square(boxes: np.ndarray) -> np.ndarray:
     """The square around each box's centre with its longer side."""
     centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
     return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
 
 
-def _crops(normal, boxes: np.ndarray, owners: np.ndarray, size: int):
-    height, width = normal.shape[1:3]
-    relative = boxes[:, [1, 0, 3, 2]] / np.array([height, width, height, width], np.float32)
-    return tf.image.crop_and_resize(normal, relative, owners.astype(np.int32), (size, size))
+def _crops(image: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
+    """Square boxes cut out of a frame (H, W, 3): (n, size, size, 3) uint8, grey where a box leaves the frame.
 
-
-def _predict(network, crops) -> list[np.ndarray]:
-    """Runs a network on crops in slices of fixed sizes, so that few graphs are traced and memory stays bounded."""
-    parts = []
-    for first in range(0, len(crops), 256):
-        some = crops[first : first + 256]
-        room = 1 << (int(some.shape[0]) - 1).bit_length()
-        padded = tf.pad(some, [[0, room - some.shape[0]], [0, 0], [0, 0], [0, 0]])
-        parts.append([out.numpy()[: some.shape[0]] for out in network(padded)])
-    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+    A box' corners are the middles of the crop's corner pixels, as in the networks' training.
+    """
+    height, width = image.shape[:2]
+    step = np.linspace(0, 1, size, dtype=np.float32)
+    shrunk = boxes.astype(np.float32) * np.array([(width - 1) / width, (height - 1) / height] * 2, np.float32)
+    x = shrunk[:, :1] + step * (shrunk[:, 2:3] - shrunk[:, :1])
+    y = shrunk[:, 1:2] + step * (shrunk[:, 3:] - shrunk[:, 1:2])
+    x, y = np.repeat(x[:, None], size, 1), np.repeat(y[:, :, None], size, 2)
+    cut = []
+    for first in range(0, len(boxes), 256):  # OpenCV's pictures have at most 32767 rows
+        part = slice(first, first + 256)
+        maps = (one[part].reshape(-1, size) for one in (x, y))
+        cut.append(cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(128,) * 3))
+    return np.concatenate(cut).reshape(-1, size, size, 3)

@@ -1,70 +1,76 @@
-"""MTCNN's three small networks, built in Keras with the weights of the package `mtcnn`.
+"""MTCNN's three small networks on LiteRT, each thread with its own copies.
 
 Zhang et al., "Joint face detection and alignment using multitask cascaded convolutional networks", IEEE Signal
-Processing Letters 23(10), 2016 (arXiv:1604.02878). Inputs are RGB, (value - 127.5) / 128.
+Processing Letters 23(10), 2016 (arXiv:1604.02878). The numbers are those of the package `mtcnn`, in the form that
+`tools/convert_mtcnn.py` gave them. Inputs are RGB from 0 to 255.
 """
 
 from __future__ import annotations
 
-import functools
+import threading
+from collections import OrderedDict
 
-import joblib
-import keras
-from keras import layers
+import numpy as np
 
-from faceswap_lab import weights
-from faceswap_lab.errors import LabError
+from faceswap_lab import machine, weights
 
-
-def _stack(x, convolutions, fully_connected):
-    """Convolutions (filters, kernel, pool size, pool padding) with PReLU, then a dense layer with PReLU."""
-    for filters, kernel, pool, padding in convolutions:
-        x = layers.Conv2D(filters, kernel)(x)
-        x = layers.PReLU(shared_axes=[1, 2])(x)
-        if pool:
-            x = layers.MaxPooling2D(pool, 2, padding=padding)(x)
-    if fully_connected:
-        x = layers.Flatten()(layers.Permute((2, 1, 3))(x))  # the weights were trained column by column
-        x = layers.PReLU()(layers.Dense(fully_connected)(x))
-    return x
+KEPT = 24  # shapes of a network that a thread keeps ready; videos need about ten, folders of mixed pictures more
+_here = threading.local()
 
 
-def _load(model: keras.Model, name: str) -> keras.Model:
-    path = weights.find(name)  # its SHA-256 is checked before anything in it is unpickled
-    try:
-        model.set_weights(joblib.load(path))
-    except (ValueError, EOFError, OSError) as error:
-        raise LabError(
-            f"{path}: these weights do not fit the network ({error}). Run: pip install --force-reinstall mtcnn"
-        ) from error
-    model.trainable = False
-    return model
+class Network:
+    """One of the networks.
 
+    Args:
+        name: pnet, rnet or onet.
+    """
 
-@functools.cache
-def proposal_network() -> keras.Model:
-    """P-Net: a picture (N, H, W, 3) to a map of boxes (N, h, w, 4) and of faces (N, h, w, 2), a cell every 2 pixels."""
-    inputs = keras.Input((None, None, 3))
-    x = _stack(inputs, [(10, 3, 2, "same"), (16, 3, None, None), (32, 3, None, None)], None)
-    boxes, faces = layers.Conv2D(4, 1)(x), layers.Conv2D(2, 1, activation="softmax")(x)
-    return _load(keras.Model(inputs, [boxes, faces], name="pnet"), "pnet")
+    def __init__(self, name: str):
+        self.name = name
+        self.content = weights.find(name).read_bytes()
 
+    def _prepared(self, shape: tuple[int, ...]):
+        """An interpreter of this thread for inputs of this shape: (interpreter, input's number, output's number)."""
+        if not hasattr(_here, "ready"):
+            _here.ready = OrderedDict()
+        key = (self.name, shape)
+        if key not in _here.ready:
+            from ai_edge_litert.interpreter import Interpreter
 
-@functools.cache
-def refinement_network() -> keras.Model:
-    """R-Net: crops (N, 24, 24, 3) to box corrections (N, 4) and [no face, face] (N, 2)."""
-    inputs = keras.Input((24, 24, 3))
-    x = _stack(inputs, [(28, 3, 3, "same"), (48, 3, 3, "valid"), (64, 2, None, None)], 128)
-    return _load(
-        keras.Model(inputs, [layers.Dense(4)(x), layers.Dense(2, activation="softmax")(x)], name="rnet"), "rnet"
-    )
+            with machine.quiet():
+                made = Interpreter(model_content=self.content, num_threads=1)
+                number = made.get_input_details()[0]["index"]
+                made.resize_tensor_input(number, shape)
+                made.allocate_tensors()
+            _here.ready[key] = made, number, made.get_output_details()[0]["index"]
+            while len(_here.ready) > KEPT:
+                _here.ready.popitem(last=False)
+        _here.ready.move_to_end(key)
+        return _here.ready[key]
 
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        """Runs the network.
 
-@functools.cache
-def output_network() -> keras.Model:
-    """O-Net: crops (N, 48, 48, 3) to box corrections (N, 4), points (N, 10: five x, five y) and [no face, face] (N, 2)."""
-    inputs = keras.Input((48, 48, 3))
-    convolutions = [(32, 3, 3, "same"), (64, 3, 3, "valid"), (64, 3, 2, "same"), (128, 2, None, None)]
-    x = _stack(inputs, convolutions, 256)
-    outputs = [layers.Dense(4)(x), layers.Dense(10)(x), layers.Dense(2, activation="softmax")(x)]
-    return _load(keras.Model(inputs, outputs, name="onet"), "onet")
+        Args:
+            pictures: (N, H, W, 3) uint8 RGB.
+
+        Returns:
+            P-Net (N must be 1): (1, h, w, 6), a cell every 2 pixels: corrections of x0, y0, x1, y1, then the logits of no
+            face and face. R-Net (24 x 24): (N, 6), corrections and the shares of no face and face. O-Net (48 x 48):
+            (N, 16), corrections, five x, five y, shares.
+        """
+        interpreter, given, made = self._prepared(pictures.shape)
+        interpreter.tensor(given)()[...] = pictures  # casts while it copies
+        interpreter.invoke()
+        return interpreter.get_tensor(made)
+
+    def on_crops(self, crops: np.ndarray, slice_size: int = 32) -> np.ndarray:
+        """R-Net or O-Net on any number of crops, in slices filled up to 1, 2, 4, ... `slice_size`, so that few shapes occur."""
+        parts = []
+        for first in range(0, len(crops), slice_size):
+            some = crops[first : first + slice_size]
+            room = 1 << (len(some) - 1).bit_length()
+            if room > len(some):
+                some = np.concatenate([some, np.zeros((room - len(some), *some.shape[1:]), np.uint8)])
+            parts.append(self(some)[: len(crops) - first])
+        return np.concatenate(parts)

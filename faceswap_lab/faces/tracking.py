@@ -1,0 +1,150 @@
+"""Faces followed through a video: most frames need only the cascade's last two stages, near where a face was.
+
+A face found goes straight to R-Net and O-Net in the next frame. The whole cascade runs on the first frame, on cuts, when a
+face is lost, and every n frames for people who come in. Numbers of people stay through short occlusions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from faceswap_lab.faces.detection import Detections, FaceDetector, nothing, square
+
+CUT = 0.12  # mean difference of two frames' thumbnails, grey in [0, 1], from which it is another shot
+# where R-Net looks around the place that is expected: shifts in sides of the box, and sizes
+OFFSETS = np.array(
+    [(0, 0, 1), (0.08, 0, 1), (-0.08, 0, 1), (0, 0.08, 1), (0, -0.08, 1), (0, 0, 1.14), (0, 0, 0.88)], np.float32
+)
+
+
+@dataclass(frozen=True)
+class TrackedFaces:
+    """The faces of one frame.
+
+    Args:
+        people: (n,) int: each face's person, numbered in the order in which they were first seen.
+        faces: boxes, scores and points in the same order.
+        cascade: whether the whole cascade looked at this frame.
+    """
+
+    people: np.ndarray
+    faces: Detections
+    cascade: bool
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+
+@dataclass
+class _Track:
+    person: int
+    box: np.ndarray
+    motion: np.ndarray
+    missing: int = 0
+
+    def expected(self) -> np.ndarray:
+        """The box where the face should be now, if it went on as before."""
+        return self.box + self.motion
+
+
+class FaceTracker:
+    """Follows faces from frame to frame; make one for each video.
+
+    Args:
+        detector: the cascade.
+        every: frames from one run of the whole cascade to the next.
+        min_score: O-Net's least belief in a face that is new.
+        patience: frames for which a person who is gone keeps the number.
+    """
+
+    def __init__(self, detector: FaceDetector, every: int = 25, min_score: float = 0.9, patience: int = 40):
+        self.detector, self.every, self.min_score, self.patience = detector, every, min_score, patience
+        self._tracks: list[_Track] = []
+        self._people, self._since, self._wait = 0, 0, 1
+        self._thumbnail: np.ndarray | None = None
+
+    def __call__(self, frame: np.ndarray) -> TrackedFaces:
+        """Finds the faces of the next frame.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+        """
+        if self._is_cut(frame):
+            self._tracks.clear()
+            self._since = self.every
+        self._since += 1
+        active = [track for track in self._tracks if not track.missing]
+        due = self._since >= self.every or (not active and self._since >= self._wait)
+        found = nothing() if due else self._followed(frame, active)
+        pairs = self._matched(found, active)
+        if not due and len(pairs) < len(active):
+            due = True  # somebody was lost: look everywhere, at once
+        if due:
+            found = self.detector.detect([frame])[0]
+            pairs = self._matched(found, self._tracks)
+            self._since = 0
+            # an empty picture is searched less and less often
+            self._wait = 1 if len(found) else min(2 * self._wait, self.every)
+        return self._updated(found, pairs, due)
+
+    def _is_cut(self, frame: np.ndarray) -> bool:
+        small = cv2.resize(frame, (64, 36), interpolation=cv2.INTER_AREA).mean(2, dtype=np.float32) / 255
+        before, self._thumbnail = self._thumbnail, small
+        return before is None or before.shape != small.shape or float(np.abs(small - before).mean()) > CUT
+
+    def _followed(self, frame: np.ndarray, tracks: list[_Track]) -> Detections:
+        """R-Net and O-Net around the expected places."""
+        if not tracks:
+            return nothing()
+        boxes = square(np.stack([track.expected() for track in tracks]))
+        side = boxes[:, 2] - boxes[:, 0]
+        centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+        moved = centre[:, None] + OFFSETS[None, :, :2] * side[:, None, None]
+        half = (side[:, None] * OFFSETS[None, :, 2] / 2)[..., None]
+        around = np.concatenate([moved - half, moved + half], -1).reshape(-1, 4)
+        return self.detector.decide(frame, self.detector.narrow(frame, around)[0])
+
+    def _matched(self, found: Detections, tracks: list[_Track]) -> list[tuple[int, _Track]]:
+        """Which face belongs to which track: the pairing of least distance, in sides of a face, that is possible."""
+        if not len(found) or not tracks:
+            return []
+        cost = np.full((len(found), len(tracks)), 1e6)
+        for column, track in enumerate(tracks):
+            expected = track.expected() if not track.missing else track.box
+            side = np.sqrt(max(np.prod(expected[2:] - expected[:2]), 1))
+            sides = np.sqrt(np.clip(np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=1), 1, None))
+            middle = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - (expected[:2] + expected[2:]) / 2
+            distance = np.linalg.norm(middle, axis=1) / (side + sides) * 2
+            reach = 0.9 + 0.05 * track.missing
+            possible = (distance < reach) & (np.maximum(side, sides) < 2 * np.minimum(side, sides))
+            cost[possible, column] = distance[possible]
+        rows, columns = linear_sum_assignment(cost)
+        return [(int(r), tracks[c]) for r, c in zip(rows, columns, strict=True) if cost[r, c] < 1e6]
+
+    def _updated(self, found: Detections, pairs: list[tuple[int, _Track]], cascade: bool) -> TrackedFaces:
+        seen = {id(track) for _, track in pairs}
+        for track in self._tracks:
+            if id(track) not in seen:
+                track.missing += 1
+                track.motion = np.zeros(4)
+        people = {}
+        for face, track in pairs:
+            box = found.boxes[face].astype(float)
+            moved = np.zeros(4) if track.missing else box - track.box
+            shift = (moved[:2] + moved[2:]) / 2
+            track.motion = 0.5 * track.motion + 0.5 * np.tile(shift, 2)
+            track.box, track.missing = box, 0
+            people[face] = track.person
+        if cascade:
+            for face in range(len(found)):
+                if face not in people and found.scores[face] >= self.min_score:
+                    self._tracks.append(_Track(self._people, found.boxes[face].astype(float), np.zeros(4)))
+                    people[face] = self._people
+                    self._people += 1
+        self._tracks = [track for track in self._tracks if track.missing <= self.patience]
+        order = sorted(people, key=people.get)
+        return TrackedFaces(np.array([people[face] for face in order], int), found.chosen(order), cascade)

@@ -1,0 +1,101 @@
+"""Turns MTCNN's three networks, as the package `mtcnn` ships them, into `data/weights/mtcnn/`.
+
+    python tools/convert_mtcnn.py
+
+What changes: the numbers stay, the form is TensorFlow Lite's, which LiteRT runs several times faster on a CPU than
+TensorFlow runs the Keras form, and which needs no TensorFlow. The normalisation (value - 127.5) / 128 moves into the first
+kernel and bias, which is exact, since that convolution has no padding; so networks take values from 0 to 255.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import joblib
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from faceswap_lab import files, weights
+
+NOTICE = (
+    "MTCNN's networks by Zhang et al., 'Joint face detection and alignment using multitask cascaded convolutional networks', "
+    "IEEE Signal Processing Letters 23(10), 2016, in the numbers of the package mtcnn 1.0 (Copyright Ivan de Paz Centeno, "
+    "MIT licence, see LICENSE in this folder). Modified for this repository: converted to TensorFlow Lite, normalisation "
+    "folded into the first layer, P-Net's outputs joined, its softmax left out, its kernels stored in 8 bit."
+)
+
+
+def stack(x, convolutions, fully_connected):
+    """Convolutions (filters, kernel, pool size, pool padding) with PReLU, then a dense layer with PReLU."""
+    for filters, kernel, pool, padding in convolutions:
+        x = layers.Conv2D(filters, kernel)(x)
+        x = layers.PReLU(shared_axes=[1, 2])(x)
+        if pool:
+            x = layers.MaxPooling2D(pool, 2, padding=padding)(x)
+    if fully_connected:
+        x = layers.Flatten()(layers.Permute((2, 1, 3))(x))  # the weights were trained column by column
+        x = layers.PReLU()(layers.Dense(fully_connected)(x))
+    return x
+
+
+def proposal_network() -> keras.Model:
+    """P-Net: (N, H, W, 3) to (N, h, w, 6): box corrections, then the logits of no face and face."""
+    inputs = keras.Input((None, None, 3))
+    x = stack(inputs, [(10, 3, 2, "same"), (16, 3, None, None), (32, 3, None, None)], None)
+    return keras.Model(inputs, layers.Concatenate()([layers.Conv2D(4, 1)(x), layers.Conv2D(2, 1)(x)]), name="pnet")
+
+
+def refinement_network() -> keras.Model:
+    """R-Net: crops (N, 24, 24, 3) to (N, 6): box corrections, then the shares of no face and face."""
+    inputs = keras.Input((24, 24, 3))
+    x = stack(inputs, [(28, 3, 3, "same"), (48, 3, 3, "valid"), (64, 2, None, None)], 128)
+    outputs = [layers.Dense(4)(x), layers.Dense(2, activation="softmax")(x)]
+    return keras.Model(inputs, layers.Concatenate()(outputs), name="rnet")
+
+
+def output_network() -> keras.Model:
+    """O-Net: crops (N, 48, 48, 3) to (N, 16): box corrections, five x, five y, the shares of no face and face."""
+    inputs = keras.Input((48, 48, 3))
+    convolutions = [(32, 3, 3, "same"), (64, 3, 3, "valid"), (64, 3, 2, "same"), (128, 2, None, None)]
+    x = stack(inputs, convolutions, 256)
+    outputs = [layers.Dense(4)(x), layers.Dense(10)(x), layers.Dense(2, activation="softmax")(x)]
+    return keras.Model(inputs, layers.Concatenate()(outputs), name="onet")
+
+
+def converted(model: keras.Model, name: str) -> bytes:
+    """The network with the package's numbers, as a TensorFlow Lite file's content."""
+    numbers = joblib.load(weights.find(f"mtcnn_{name}"))
+    numbers[1] = numbers[1] - numbers[0].sum((0, 1, 2)) * np.float32(127.5 / 128)
+    numbers[0] = numbers[0] / np.float32(128)
+    model.set_weights(numbers)
+    shape = (1, None, None, 3) if name == "pnet" else (None, *model.input_shape[1:])
+    traced = tf.function(lambda x: model(x)).get_concrete_function(tf.TensorSpec(shape, tf.float32))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([traced])
+    if name == "pnet":  # 8-bit kernels: 1.6 times as fast; what it proposes is judged by the other two in full precision
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    return converter.convert()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=weights.data_folder() / "weights" / "mtcnn")
+    out = parser.parse_args().out
+    made = {}
+    for name, build in (("pnet", proposal_network), ("rnet", refinement_network), ("onet", output_network)):
+        with files.atomic_path(out / f"{name}.tflite") as temporary:
+            temporary.write_bytes(converted(build(), name))
+        made[f"{name}.tflite"] = files.sha256(out / f"{name}.tflite")
+        print(name, (out / f"{name}.tflite").stat().st_size, made[f"{name}.tflite"])
+    config = {"name": "MTCNN", "input": "RGB float32, 0 to 255", "sha256": made, "source": "mtcnn 1.0 (PyPI)"}
+    config |= {"made_by": "python tools/convert_mtcnn.py", "tensorflow": tf.__version__, "licence": "MIT", "notice": NOTICE}
+    files.write_json(out / "config.json", config)
+
+
+if __name__ == "__main__":
+    main()
