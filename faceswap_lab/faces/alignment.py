@@ -71,9 +71,24 @@ def umeyama(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.column_stack([scale * rotation, target_mean - scale * rotation @ source_mean])
 
 
-def alignment_matrix(points: np.ndarray, size: int, coverage: float = COVERAGE) -> np.ndarray:
-    """The 2x3 transform that brings a face's five points, (5, 2) in frame pixels, to `canonical_points(size, coverage)`."""
-    return umeyama(points, canonical_points(size, coverage))
+def alignment_matrix(
+    points: np.ndarray, size: int, coverage: float = COVERAGE, level_eyes: bool = False
+) -> np.ndarray:
+    """The 2x3 transform that brings a face's five points to `canonical_points(size, coverage)`.
+
+    Args:
+        points: (5, 2) in frame pixels.
+        level_eyes: turn the face about the middle between its eyes until they lie on one height exactly. The best fit to
+            all five points leaves the eyes of a turned head up to some degrees aslant.
+    """
+    matrix = umeyama(points, canonical_points(size, coverage))
+    if level_eyes:
+        left, right = transform_points(matrix, np.asarray(points)[:2])
+        cosine, sine = (right - left) / np.linalg.norm(right - left)
+        turn = np.array([[cosine, sine], [-sine, cosine]])
+        middle = (left + right) / 2
+        matrix = np.column_stack([turn @ matrix[:, :2], turn @ (matrix[:, 2] - middle) + middle])
+    return matrix
 
 
 def align(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:

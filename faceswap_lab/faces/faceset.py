@@ -5,6 +5,7 @@
     landmarks/000123_0.npy   (620, 3) float32: mesh, eye contours and irises in frame pixels, with depth
     faces.csv            one row a face
     extraction.json      what was asked for, and how far it got
+    blurry/, others/, duplicates/, rejected/, debug/   what was put aside, and drawings, where asked for
 
 A row counts as long as its picture exists. Extraction never makes a deleted picture again.
 """
@@ -28,9 +29,10 @@ POINT_COLUMNS = [f"p{i}{axis}" for i in range(5) for axis in "xy"]
 MATRIX_COLUMNS = [f"m{row}{column}" for row in range(2) for column in range(3)]
 BOX_COLUMNS = ["x0", "y0", "x1", "y1"]
 COLUMNS = [
-    "face", "source", "frame", "time", "person", *BOX_COLUMNS, "score", *POINT_COLUMNS, "points_from",
-    *MATRIX_COLUMNS, "yaw", "pitch", "roll", "sharpness", "frame_width", "frame_height",
+    "face", "source", "frame", "time", "person", "track", *BOX_COLUMNS, "score", *POINT_COLUMNS, "points_from",
+    *MATRIX_COLUMNS, "yaw", "pitch", "roll", "sharpness", "rotation", "frame_width", "frame_height",
 ]  # fmt: skip
+SINCE_0_3 = {"track": 0, "rotation": 0.0}  # columns that older sets do not have, and what they then hold
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -44,6 +46,9 @@ def read_table(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype={"face": str, "source": str})
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
         raise LabError(f"{path}: this table is damaged ({error}). {again}") from error
+    for column, value in SINCE_0_3.items():
+        if column not in table and set(COLUMNS) - set(SINCE_0_3) <= set(table.columns):
+            table[column] = value
     missing = [column for column in COLUMNS if column not in table]
     if missing:
         raise LabError(f"{path}: the columns {', '.join(missing[:4])} are missing. {again}")

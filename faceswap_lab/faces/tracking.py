@@ -1,6 +1,6 @@
-"""Faces followed through a video: most frames need only the cascade's last two stages, near where a face was.
+"""Faces followed through a video: most frames need only the cascade's last stage, near where a face was.
 
-A face found goes straight to R-Net and O-Net in the next frame. The whole cascade runs on the first frame, on cuts, when a
+A face found goes straight to O-Net in the next frame. The whole cascade runs on the first frame, on cuts, when a
 face is lost, and every n frames for people who come in. Numbers of people stay through short occlusions.
 """
 
@@ -12,13 +12,10 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from faceswap_lab.faces.detection import Detections, FaceDetector, nothing, square
+from faceswap_lab.faces.detection import Detections, FaceDetector, nothing, suppress
 
-CUT = 0.12  # mean difference of two frames' thumbnails, grey in [0, 1], from which it is another shot
-# where R-Net looks around the place that is expected: shifts in sides of the box, and sizes
-OFFSETS = np.array(
-    [(0, 0, 1), (0.08, 0, 1), (-0.08, 0, 1), (0, 0.08, 1), (0, -0.08, 1), (0, 0, 1.14), (0, 0, 0.88)], np.float32
-)
+CHANGED, CUT = 0.06, 0.52  # a cell of a 32x18 grey thumbnail changed by more; more of them changed: another shot
+SAME_FACE = 0.5  # two tracks that overlap by more have run onto one face
 
 
 @dataclass(frozen=True)
@@ -58,11 +55,20 @@ class FaceTracker:
         detector: the cascade.
         every: frames from one run of the whole cascade to the next.
         min_score: O-Net's least belief in a face that is new.
+        min_belief: O-Net's least mean belief in a face that is followed.
         patience: frames for which a person who is gone keeps the number.
     """
 
-    def __init__(self, detector: FaceDetector, every: int = 25, min_score: float = 0.9, patience: int = 40):
-        self.detector, self.every, self.min_score, self.patience = detector, every, min_score, patience
+    def __init__(
+        self,
+        detector: FaceDetector,
+        every: int = 25,
+        min_score: float = 0.8,
+        min_belief: float = 0.6,
+        patience: int = 40,
+    ):
+        self.detector, self.every, self.patience = detector, every, patience
+        self.min_score, self.min_belief = min_score, min_belief
         self._tracks: list[_Track] = []
         self._people, self._since, self._wait = 0, 0, 1
         self._thumbnail: np.ndarray | None = None
@@ -92,21 +98,17 @@ class FaceTracker:
         return self._updated(found, pairs, due)
 
     def _is_cut(self, frame: np.ndarray) -> bool:
-        small = cv2.resize(frame, (64, 36), interpolation=cv2.INTER_AREA).mean(2, dtype=np.float32) / 255
+        step = max(1, min(frame.shape[:2]) // 128)  # a mean over some of a cell's pixels is enough
+        few = np.ascontiguousarray(frame[::step, ::step])
+        small = cv2.resize(few, (32, 18), interpolation=cv2.INTER_AREA).mean(2, dtype=np.float32) / 255
         before, self._thumbnail = self._thumbnail, small
-        return before is None or before.shape != small.shape or float(np.abs(small - before).mean()) > CUT
+        return before is None or float((np.abs(small - before) > CHANGED).mean()) > CUT
 
     def _followed(self, frame: np.ndarray, tracks: list[_Track]) -> Detections:
-        """R-Net and O-Net around the expected places."""
-        if not tracks:
-            return nothing()
-        boxes = square(np.stack([track.expected() for track in tracks]))
-        side = boxes[:, 2] - boxes[:, 0]
-        centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-        moved = centre[:, None] + OFFSETS[None, :, :2] * side[:, None, None]
-        half = (side[:, None] * OFFSETS[None, :, 2] / 2)[..., None]
-        around = np.concatenate([moved - half, moved + half], -1).reshape(-1, 4)
-        return self.detector.decide(frame, self.detector.narrow(frame, around)[0])
+        """O-Net around the expected places: the faces that it still believes in, each once."""
+        found = self.detector.settle_each(frame, [track.expected() for track in tracks])
+        found = found.chosen(np.flatnonzero(found.scores >= self.min_belief))
+        return found.chosen(suppress(found.boxes, found.scores, SAME_FACE))
 
     def _matched(self, found: Detections, tracks: list[_Track]) -> list[tuple[int, _Track]]:
         """Which face belongs to which track: the pairing of least distance, in sides of a face, that is possible."""

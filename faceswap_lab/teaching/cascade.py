@@ -5,46 +5,20 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-GREEN, RED, BLUE, YELLOW = (80, 255, 80), (255, 70, 60), (80, 140, 255), (255, 220, 60)
-_SHIFT = 4  # binary digits below the pixel in OpenCV's drawing
+from faceswap_lab.faces.drawing import BLUE, GREEN, RED, YELLOW, draw_boxes, draw_landmarks, draw_points, enlarge
 
-
-def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
-    """An (H, W, 3) uint8 picture `factor` times as large, for drawing on."""
-    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-
-
-def _fixed(points: np.ndarray, factor: float) -> np.ndarray:
-    return np.round(((np.asarray(points, float) + 0.5) * factor - 0.5) * 2**_SHIFT).astype(int)
-
-
-def draw_boxes(image: np.ndarray, boxes: np.ndarray, colour=GREEN, factor: int = 2) -> np.ndarray:
-    """Boxes (n, 4 or more) x0, y0, x1, y1 in pixels of `image`, on an enlarged copy."""
-    canvas = enlarge(image, factor)
-    for box in np.asarray(boxes)[:, :4]:
-        first, last = _fixed(box[:2], factor), _fixed(box[2:], factor)
-        cv2.rectangle(canvas, first.tolist(), last.tolist(), colour, 1, cv2.LINE_AA, _SHIFT)
-    return canvas
-
-
-def draw_points(
-    image: np.ndarray, points: np.ndarray, colour=GREEN, factor: int = 2, radius: float = 1.5
-) -> np.ndarray:
-    """Points (..., 2) in pixels of `image`, as dots at their sub-pixel places on an enlarged copy."""
-    canvas = enlarge(image, factor) if factor != 1 else image.copy()
-    for point in _fixed(np.asarray(points).reshape(-1, 2), factor):
-        cv2.circle(canvas, point.tolist(), int(radius * 2**_SHIFT), colour, -1, cv2.LINE_AA, _SHIFT)
-    return canvas
-
-
-def draw_landmarks(image: np.ndarray, landmarks, factor: int = 2) -> np.ndarray:
-    """The mesh (green), the eye contours (yellow; lids red) and the irises (blue) of one face."""
-    canvas = draw_points(image, landmarks.mesh, GREEN, factor, 1.2)
-    for contour, iris in zip(landmarks.eye_contours, landmarks.irises, strict=True):
-        for points, colour in ((contour[16:], YELLOW), (contour[:16], RED), (iris, BLUE)):
-            scaled = (np.asarray(points) + 0.5) * factor - 0.5
-            canvas = draw_points(canvas, scaled, colour, 1, 1.2)
-    return canvas
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "RED",
+    "YELLOW",
+    "draw_boxes",
+    "draw_landmarks",
+    "draw_points",
+    "enlarge",
+    "heat",
+    "tint_masks",
+]
 
 
 def tint_masks(face: np.ndarray, masks: np.ndarray) -> np.ndarray:

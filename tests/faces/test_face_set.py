@@ -14,8 +14,9 @@ import pytest
 
 from faceswap_lab import samples
 from faceswap_lab.errors import LabError
-from faceswap_lab.faces.extraction import extract_faces, number_people
+from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.faceset import BOX_COLUMNS, FaceSet
+from faceswap_lab.faces.people import number_people
 
 ROOT = Path(__file__).parents[2]
 EVERY = 10
@@ -23,7 +24,7 @@ EVERY = 10
 
 def extract(folder, source=None, **options):
     return extract_faces(
-        source or samples.sample_clips()["target"], folder, **{"every": EVERY, "batch_size": 2} | options
+        source or samples.sample_clips()["target"], folder, **{"every": EVERY, "run_frames": 2} | options
     )
 
 
@@ -168,7 +169,12 @@ def test_what_the_messages_advise_helps(tmp_path):
 
 def test_people_are_numbered_by_the_room_they_take():
     def row(frame, x, side):
-        return {"frame": frame, "score": 1.0, **dict(zip(BOX_COLUMNS, (x, 0, x + side, side), strict=True))}
+        return {
+            "frame": frame,
+            "score": 1.0,
+            "track": 1000 * frame + x,
+            **dict(zip(BOX_COLUMNS, (x, 0, x + side, side), strict=True)),
+        }
 
     rows = [row(f, 10 + f, 40) for f in range(5)] + [row(f, 200 - f, 80) for f in range(1, 5)]
     numbered = number_people(rows)

@@ -1,0 +1,100 @@
+"""Who is who in a clip: pieces of track joined to people, by place where the time between is short, else by identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from faceswap_lab.faces.faceset import BOX_COLUMNS
+from faceswap_lab.faces.recognition import distances, ranked
+
+PATIENCE = 30  # looked-at frames over which a face is expected at about the same place
+JOINED = 0.55  # mean distance of two tracks' numbers up to which they are one person; the network's own bound is 0.6
+LOOKED_AT = 5  # faces of a track that are compared, its sharpest
+
+
+def number_people(
+    rows: list[dict], identities: Callable[[list[dict]], np.ndarray] | None = None, by_place: bool = True
+) -> list[dict]:
+    """Gives every face the number of its person: 0 for who takes up the most room over the clip.
+
+    Args:
+        rows: of a face set, with a `track` each. Faces of one track are one person. A track that begins where another one
+            ended, at most `PATIENCE` looked-at frames before, goes on with it.
+        identities: from some rows to their recognition numbers (n, 128). With it, tracks that are never seen in one frame
+            are joined when their numbers say so, as after a cut.
+        by_place: whether place and time say anything; they do not in a folder of unrelated pictures.
+
+    Returns:
+        The rows in the order of frame and person, `person` filled in.
+    """
+    if not rows:
+        return rows
+    frames = np.unique([row["frame"] for row in rows])
+    step = int(np.diff(frames).min()) if len(frames) > 1 else 1  # every n-th frame was looked at
+    pieces: dict[int, list[dict]] = {}
+    for row in sorted(rows, key=lambda row: row["frame"]):
+        pieces.setdefault(int(row["track"]), []).append(row)
+    people = _joined_by_place(list(pieces.values()), PATIENCE * step) if by_place else list(pieces.values())
+    if identities is not None and len(people) > 1:
+        people = _joined_by_identity(people, identities)
+    area = [sum(float(np.prod(_box(row)[2:] - _box(row)[:2])) for row in person) for person in people]
+    for person, number in zip(people, ranked(np.arange(len(people)), np.array(area)), strict=True):
+        for row in person:
+            row["person"] = int(number)
+    return sorted(rows, key=lambda row: (row["frame"], row["person"]))
+
+
+def _joined_by_place(pieces: list[list[dict]], reach: int) -> list[list[dict]]:
+    people: list[list[dict]] = []
+    for piece in sorted(pieces, key=lambda piece: (piece[0]["frame"], -piece[0]["score"])):
+        first = piece[0]
+        ended = [
+            p for p in people if 0 < first["frame"] - p[-1]["frame"] <= reach and same_place(_box(p[-1]), _box(first))
+        ]
+        nearest = min(ended, key=lambda p: np.linalg.norm(_centre(_box(p[-1])) - _centre(_box(first))), default=None)
+        if nearest is None:
+            people.append(list(piece))
+        else:
+            nearest.extend(piece)
+    return people
+
+
+def _joined_by_identity(people: list[list[dict]], identities: Callable) -> list[list[dict]]:
+    """Larger people first: each goes to the nearest one before it that it is never seen together with."""
+    shown = [sorted(person, key=lambda row: -row["sharpness"])[:LOOKED_AT] for person in people]
+    numbers = identities([row for some in shown for row in some])
+    parts = np.split(numbers, np.cumsum([len(some) for some in shown])[:-1])
+    joined: list[tuple[list[dict], list[np.ndarray], set[int]]] = []
+    for index in sorted(range(len(people)), key=lambda k: (-len(people[k]), people[k][0]["frame"])):
+        frames = {row["frame"] for row in people[index]}
+        far = [
+            np.inf
+            if seen & frames
+            else float(np.nan_to_num(distances(parts[index], np.concatenate(known)).mean(), nan=np.inf))
+            for _, known, seen in joined
+        ]
+        if far and min(far) < JOINED:
+            rows, known, seen = joined[int(np.argmin(far))]
+            rows.extend(people[index])
+            if len(known) < LOOKED_AT:
+                known.append(parts[index])
+            seen |= frames
+        else:
+            joined.append((list(people[index]), [parts[index]], frames))
+    return [rows for rows, _, _ in joined]
+
+
+def _box(row: dict) -> np.ndarray:
+    return np.array([row[column] for column in BOX_COLUMNS], float)
+
+
+def _centre(box: np.ndarray) -> np.ndarray:
+    return (box[:2] + box[2:]) / 2
+
+
+def same_place(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether two boxes of neighbouring frames could show one face: less than a face apart, and not twice the size."""
+    sides = [np.sqrt(max(np.prod(box[2:] - box[:2]), 1e-6)) for box in (first, second)]
+    return max(sides) < 2 * min(sides) and np.linalg.norm(_centre(first) - _centre(second)) < 0.9 * np.mean(sides)
