@@ -29,14 +29,15 @@ YAWS = ("far left", "left", "frontal", "right", "far right")
 PITCHES = ("down", "level", "up")
 YAW_EDGES, PITCH_EDGES = (-35, -15, 15, 35), (-12, 12)  # degrees
 LUMAS = ("dark", "normal light", "bright")
-# Of the actors' clips, faces in seven ordinary lights lie between 0.30 and 0.66, in side light from 0.23, and in the
+# Of the rendered actors, faces in seven ordinary lights lie between 0.30 and 0.75, in side light from 0.23, and in the
 # clip "in_the_dark" at 0.08.
-DARK, BRIGHT = 0.25, 0.7
-# Variance of the Laplacian: at most 12 in the clips "blurred" and "low_resolution", 37 or more in the training clips.
+DARK, BRIGHT = 0.25, 0.8
+# Variance of the Laplacian: at most 12 in the clips "blurred" and "low_resolution", 20 or more in the clips to train with.
 BLURRY = 16.0
 # Share of the faces' contrast. Of all pairs of frames of the clips talk_A, talk_B, train_A and train_B under one light:
 # the same pose (1 degree), expression (0.08) and gaze (3 degrees) give a median of 0.08 to 0.12; a pose off by 4 degrees,
-# an expression by 0.3 or a blink give more than 0.24 in 99 of 100.
+# an expression off by 0.3 or a blink give more than 0.24 in 99 of 100. The same frame again gives 0.02 to 0.05 as a JPEG
+# file, 0.03 with noise of 6 of 255, 0.09 moved by half a pixel.
 DUPLICATE = 0.12
 SMALL = 32  # side in pixels at which faces are compared: noise is averaged away, a blink is not
 MEASURED = 64  # side at which light is measured

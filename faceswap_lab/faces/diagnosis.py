@@ -1,0 +1,306 @@
+"""Will these two face sets make a good swap? Findings with a number, a sentence and a remedy, and one difficulty a direction.
+
+"A<-B" is B's face in A's video: A's poses, mouth and light have to be painted with what B's set shows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.faces.profile import Profile, profile
+from faceswap_lab.faces.recognition import distances
+
+SEVERITIES = ("note", "warning", "alarm")
+NEAR_POSE = 12.0  # degrees of yaw and pitch that a model bridges without having seen the pose
+NEAR_MOUTH = 0.06  # eye distances
+YAWS, PITCHES = np.arange(-60, 61, 10), np.arange(-40, 41, 10)  # degrees, edges of the pose maps' cells
+ENOUGH, SHARP = 150, 13.0  # distinct faces, and cycles of detail, with which nothing is missing
+DIRECTIONS = ("A<-B", "B<-A")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was noticed.
+
+    Args:
+        name: few_faces, small, low_resolution, blurred, noisy, dark, frontal, several_people, duplicates, one_clip,
+            unknown_poses, unknown_mouth, other_light, mixed_up, same_person.
+        about: "A", "B", or the direction ("A<-B").
+        severity: note, warning or alarm.
+        number, unit: what was measured.
+        sentence: what it means. advice: what to do.
+    """
+
+    name: str
+    about: str
+    severity: str
+    number: float
+    unit: str
+    sentence: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What two face sets promise.
+
+    Args:
+        profiles: "A" and "B" -> their measures.
+        findings: the gravest first.
+        known: direction -> share of the target's poses within `NEAR_POSE` of one of the source's.
+        penalties: direction -> reason -> its share in the difficulty, each in [0, 1].
+        difficulty: direction -> 0 (easy) to 1 (hopeless): 1 - the product of (1 - penalty).
+    """
+
+    profiles: dict[str, Profile] = field(repr=False)
+    findings: list[Finding]
+    known: dict[str, float]
+    penalties: dict[str, dict[str, float]]
+    difficulty: dict[str, float]
+
+    def as_json(self) -> dict:
+        """Everything but the profiles, for a file."""
+        rounded = {d: {name: round(value, 4) for name, value in some.items()} for d, some in self.penalties.items()}
+        return {
+            "difficulty": {direction: round(value, 4) for direction, value in self.difficulty.items()},
+            "penalties": rounded,
+            "known_poses": {direction: round(value, 4) for direction, value in self.known.items()},
+            "findings": [{**asdict(one), "number": round(float(one.number), 4)} for one in self.findings],
+        }
+
+    def worst(self) -> str:
+        """The gravest severity among the findings; "" when there is none."""
+        return max((one.severity for one in self.findings), key=SEVERITIES.index, default="")
+
+
+def diagnose(a: FaceSet, b: FaceSet) -> Diagnosis:
+    """Compares two face sets.
+
+    Args:
+        a: faces of the person whose video is changed.
+        b: faces of the person who is put in.
+
+    Raises:
+        LabError: when one of them is empty.
+    """
+    profiles = {"A": profile(a), "B": profile(b)}
+    findings = [one for about, own in profiles.items() for one in _about_set(about, own)]
+    known, penalties = {}, {}
+    for direction in DIRECTIONS:
+        target, source = (profiles[name] for name in direction.split("<-"))
+        known[direction] = 1 - unknown_poses(target.pose, source.pose)
+        penalties[direction] = _penalties(target, source)
+        findings += _about_direction(direction, target, source, 1 - known[direction])
+    findings += _about_both(profiles["A"], profiles["B"])
+    findings.sort(key=lambda one: -SEVERITIES.index(one.severity))
+    difficulty = {d: 1 - math.prod(1 - value for value in some.values()) for d, some in penalties.items()}
+    return Diagnosis(profiles, findings, known, penalties, difficulty)
+
+
+def unknown_poses(target: np.ndarray, source: np.ndarray, near: float = NEAR_POSE) -> float:
+    """The share of the target's poses (n, 3) that lie further than `near` degrees of yaw and pitch from all the source's."""
+    target, source = (some[np.isfinite(some[:, :2]).all(axis=1), :2] for some in (target, source))
+    if not len(target):
+        return 0.0
+    if not len(source):
+        return 1.0
+    return float((np.linalg.norm(target[:, None] - source[None], axis=2).min(axis=1) > near).mean())
+
+
+def unknown_mouths(target: np.ndarray, source: np.ndarray, near: float = NEAR_MOUTH) -> float:
+    """The share of the target's mouths (n,) that are open wider than any of the source's, by more than `near`."""
+    target, source = target[np.isfinite(target)], source[np.isfinite(source)]
+    if not len(target):
+        return 0.0
+    return float((target > (source.max() if len(source) else 0.0) + near).mean())
+
+
+def pose_map(pose: np.ndarray) -> np.ndarray:
+    """How often each pose occurs: (pitches, yaws) shares of the faces, in the cells between `PITCHES` and `YAWS`."""
+    known = pose[np.isfinite(pose[:, :2]).all(axis=1)]
+    inside = np.clip(known[:, :2], [YAWS[0], PITCHES[0]], [YAWS[-1], PITCHES[-1]])
+    return np.histogram2d(inside[:, 1], inside[:, 0], [PITCHES, YAWS])[0] / max(1, len(known))
+
+
+def _penalties(target: Profile, source: Profile) -> dict[str, float]:
+    """What makes painting `source` into `target` hard; the weights were set before any of it was measured."""
+
+    def lacking(value: float, enough: float) -> float:
+        return float(np.clip(1 - value / enough, 0, 1))
+
+    many = math.log(ENOUGH / 8)
+    few = {name: np.clip(math.log(ENOUGH / max(own.distinct, 1)) / many, 0, 1) for name, own in (("s", source), ("t", target))}
+    detail, light = float(np.median(source.detail)), float(np.median(source.luma))
+    return {
+        "poses": 0.8 * unknown_poses(target.pose, source.pose),
+        "mouth": 0.5 * unknown_mouths(target.mouth, source.mouth),
+        "detail": 0.8 * lacking(detail, SHARP),
+        "noise": 0.5 * float(np.clip((detail - 28) / 28, 0, 1)),
+        "darkness": 0.5 * lacking(light, 0.25),
+        "other light": 0.3 * float(np.clip((abs(light - float(np.median(target.luma))) - 0.1) / 0.4, 0, 1)),
+        "few faces": float(0.5 * few["s"]),
+        "few faces of the target": float(0.2 * few["t"]),
+        "other people": min(1.0, 1.5 * _others(source)),
+    }
+
+
+def _others(own: Profile) -> float:
+    """The share of faces that are not the main person's, without stray ones: groups of under 5 % are outliers."""
+    shares = np.bincount(own.people) / own.faces
+    return float(shares[1:][shares[1:] >= 0.05].sum())
+
+
+def _about_set(about: str, own: Profile) -> list[Finding]:
+    found = []
+
+    def say(name, severity, number, unit, sentence, advice):
+        found.append(Finding(name, about, severity, float(number), unit, sentence, advice))
+
+    if own.distinct < 40:
+        say(
+            "few_faces", "alarm" if own.distinct < 15 else "warning" if own.distinct < 25 else "note", own.distinct, "distinct faces",
+            f"{about} has {own.distinct} faces that differ ({own.faces} in all): a model learns them by heart.",
+            "Film longer, with head turns and speech; 150 that differ are enough.",
+        )  # fmt: skip
+    detail, shake, eyes = (float(np.median(values)) for values in (own.detail, own.shake, own.eye_distance))
+    if detail < 8:
+        grave = "alarm" if detail < 6 else "warning"
+        if shake > 1.15:
+            say(
+                "blurred", grave, detail, "cycles a face",
+                f"{about}'s faces are blurred in one direction: the camera or the head moved while the shutter was open.",
+                "Film with more light (a shorter exposure) and a still camera, or extract with min_sharpness.",
+            )  # fmt: skip
+        else:
+            say(
+                "low_resolution", grave, detail, "cycles a face",
+                f"{about}'s faces carry detail of about {2 * 256 / 128 * detail:.0f} px only: they were enlarged, or out of focus.",
+                "Take the original clip rather than a copy from the web, come nearer, or focus on the eyes.",
+            )  # fmt: skip
+    if eyes < 30:
+        say(
+            "small", "alarm" if eyes < 18 else "warning", eyes, "px between the eyes",
+            f"{about}'s faces are small in their frames: {eyes:.0f} px between the eyes.",
+            "Come nearer or film in a higher resolution; 40 px serve a 64-px model, 75 px a 128-px one.",
+        )  # fmt: skip
+    if detail > 28:
+        say(
+            "noisy", "warning", detail, "cycles a face", f"{about}'s faces are mostly noise at the pixels' scale.",
+            "More light, or a camera with a larger sensor; a denoiser before extraction helps a little.",
+        )  # fmt: skip
+    light = float(np.median(own.luma))
+    if light < 0.15:
+        say(
+            "dark", "alarm" if light < 0.1 else "warning", light, "of white",
+            f"{about}'s faces are dark ({light:.0%} of white): shadows hide what the model should learn.",
+            "Film in daylight or with a lamp in front; brightening afterwards only brightens the noise.",
+        )  # fmt: skip
+    yaw, pitch = own.span(0), own.span(1)
+    if own.faces >= 8 and yaw < 20:
+        say(
+            "frontal", "alarm" if yaw < 8 else "warning", yaw, "degrees of yaw",
+            f"{about}'s head hardly turns: {yaw:.0f} degrees of yaw and {pitch:.0f} of pitch between the 5th and 95th percentile.",
+            "Add a clip in which the head turns slowly left, right, up and down.",
+        )  # fmt: skip
+    if (others := _others(own)) > 0:
+        say(
+            "several_people", "alarm", others, "of the faces",
+            f"{others:.0%} of {about}'s faces are another person's: the model would mix them.",
+            "Extract again with like=[a picture or two of the right person], or group by identity and reject the others.",
+        )  # fmt: skip
+    repeated = 1 - own.distinct / own.faces
+    if repeated > 0.7:
+        say(
+            "duplicates", "note", repeated, "of the faces", f"{repeated:.0%} of {about}'s faces nearly repeat others.",
+            "They cost time and teach nothing: take every n-th frame, or extract with min_difference.",
+        )  # fmt: skip
+    main = max(own.sources.values()) / own.faces
+    if len(own.sources) > 1 and main > 0.85:
+        say(
+            "one_clip", "note", main, "of the faces", f"{main:.0%} of {about}'s faces come from one of {len(own.sources)} clips.",
+            "Its light and background weigh most; take fewer frames of it.",
+        )  # fmt: skip
+    return found
+
+
+def _about_direction(direction: str, target: Profile, source: Profile, unknown: float) -> list[Finding]:
+    found, (one, other) = [], direction.split("<-")
+
+    def say(name, severity, number, unit, sentence, advice):
+        found.append(Finding(name, direction, severity, float(number), unit, sentence, advice))
+
+    if unknown > 0.1:
+        say(
+            "unknown_poses", "alarm" if unknown > 0.5 else "warning" if unknown > 0.25 else "note", unknown, f"of {one}'s poses",
+            f"{unknown:.0%} of {one}'s poses are further than {NEAR_POSE:.0f} degrees from any of {other}'s: there {direction} is a guess.",
+            f"Film {other} in these poses (see the map), or leave out those parts of {one}'s clip.",
+        )  # fmt: skip
+    mouths = unknown_mouths(target.mouth, source.mouth)
+    if mouths > 0.05:
+        say(
+            "unknown_mouth", "warning" if mouths > 0.3 else "note", mouths, f"of {one}'s mouths",
+            f"In {mouths:.0%} of {one}'s faces the mouth is open wider than {other}'s ever is: teeth and tongue would be invented.",
+            f"Let {other} speak and laugh in the clip.",
+        )  # fmt: skip
+    step = abs(float(np.median(target.luma)) - float(np.median(source.luma)))
+    if step > 0.25:
+        say(
+            "other_light", "note", step, "of white", f"{one} and {other} are lit differently ({step:.0%} of white apart).",
+            f"Film {other} in a light like {one}'s, or in several.",
+        )  # fmt: skip
+    return found
+
+
+def _about_both(a: Profile, b: Profile) -> list[Finding]:
+    main = {"A": a.identities[a.people == 0], "B": b.identities[b.people == 0]}
+    if float(np.median(distances(main["A"], main["B"]))) < 0.5:
+        apart = float(np.median(distances(main["A"], main["B"])))
+        return [
+            Finding(
+                "same_person", "A and B", "alarm", apart, "between recognition numbers",
+                "A and B look like the same person to the recognition network: a swap would change little.",
+                "Check that the right clips were given.",
+            )
+        ]  # fmt: skip
+    found = []
+    for name, own, other in (("A", a, "B"), ("B", b, "A")):
+        to_other = np.median(distances(own.identities, main[other]), axis=1)
+        to_own = np.median(distances(own.identities, main[name]), axis=1)
+        strays = (to_other < to_own) & (to_other < 0.55)
+        if strays.mean() > 0.02:
+            found.append(
+                Finding(
+                    "mixed_up", name, "alarm", float(strays.mean()), "of the faces",
+                    f"{strays.mean():.0%} of {name}'s faces are {other}'s.",
+                    f"Reject them (group by identity), or extract {name} again with unlike=[a picture of {other}].",
+                )
+            )  # fmt: skip
+    return found
+
+
+def describe(diagnosis: Diagnosis) -> str:
+    """The diagnosis as text: a line a measure, a paragraph a finding, the difficulties."""
+    rows = [("", "A", "B")]
+    for label, value in (
+        ("faces (distinct)", lambda p: f"{p.faces} ({p.distinct})"),
+        ("px between the eyes", lambda p: f"{np.median(p.eye_distance):.0f}"),
+        ("detail, cycles a face", lambda p: f"{np.median(p.detail):.0f}"),
+        ("luma", lambda p: f"{np.median(p.luma):.2f}"),
+        ("yaw, pitch span", lambda p: f"{p.span(0):.0f}, {p.span(1):.0f}"),
+        ("mouth, widest", lambda p: f"{np.nanmax(p.mouth, initial=0):.2f}"),
+        ("main person", lambda p: f"{(p.people == 0).mean():.0%}"),
+    ):
+        rows.append((label, value(diagnosis.profiles["A"]), value(diagnosis.profiles["B"])))
+    lines = [f"{label:24s}{a:>12s}{b:>12s}" for label, a, b in rows]
+    lines += ["", *(f"{one.severity.upper()} ({one.about}) {one.sentence} {one.advice}" for one in diagnosis.findings)]
+    if not diagnosis.findings:
+        lines.append("Nothing to remark.")
+    for direction, value in diagnosis.difficulty.items():
+        reasons = sorted(diagnosis.penalties[direction].items(), key=lambda item: -item[1])
+        named = ", ".join(f"{name} {share:.2f}" for name, share in reasons if share >= 0.05)
+        lines.append(f"Difficulty of {direction}: {value:.2f}" + (f" ({named})" if named else ""))
+    return "\n".join(lines)

@@ -1,0 +1,60 @@
+"""The diagnosis as a picture: which poses and expressions the two sets hold, side by side, and what is missing."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from faceswap_lab.faces.diagnosis import NEAR_POSE, PITCHES, YAWS, Diagnosis, pose_map
+
+COLOURS = {"A": "tab:blue", "B": "tab:orange"}
+
+
+def draw(diagnosis: Diagnosis) -> Figure:
+    """Heat maps of yaw and pitch of A, of B, and of where only one of them has been; below, light, mouth and eyes.
+
+    Returns:
+        A matplotlib figure, not shown yet; a notebook shows it when a cell ends with it.
+    """
+    figure = Figure(figsize=(11, 6), layout="constrained")
+    upper, lower = figure.subplots(2, 3, height_ratios=[3, 2])
+    maps = {name: pose_map(own.pose) for name, own in diagnosis.profiles.items()}
+    extent, most = (YAWS[0], YAWS[-1], PITCHES[0], PITCHES[-1]), max(share.max() for share in maps.values())
+    for axis, (name, share) in zip(upper, maps.items(), strict=False):
+        shown = axis.imshow(share, origin="lower", extent=extent, vmin=0, vmax=most, cmap="viridis", aspect="auto")
+        known = diagnosis.profiles[name].pose
+        axis.scatter(known[:, 0], known[:, 1], s=2, c="white", alpha=0.5)
+        axis.set(title=f"{name}: {diagnosis.profiles[name].faces} faces", xlabel="yaw (right +)", ylabel="pitch (up +)")
+    figure.colorbar(shown, ax=upper[:2].tolist(), label="share of the faces", shrink=0.8)
+    _draw_unknown(upper[2], diagnosis)
+    for axis, (label, measure, edges) in zip(
+        lower,
+        (
+            ("grey inside the face (0 black, 1 white)", "luma", np.linspace(0, 1, 26)),
+            ("mouth open (eye distances)", "mouth", np.linspace(0, 0.6, 25)),
+            ("detail (cycles a face)", "detail", np.arange(0, 61, 3)),
+        ),
+        strict=True,
+    ):
+        for name, own in diagnosis.profiles.items():
+            values = np.clip(getattr(own, measure), edges[0], edges[-1])
+            weights = np.full(len(values), 1 / len(values))
+            axis.hist(values[np.isfinite(values)], edges, weights=weights[np.isfinite(values)], alpha=0.55, color=COLOURS[name], label=name)
+        axis.set(xlabel=label, ylabel="share")
+        axis.legend(fontsize=8)
+    return figure
+
+
+def _draw_unknown(axis, diagnosis: Diagnosis) -> None:
+    """Poses of one that are far from all of the other's."""
+    for direction in diagnosis.known:
+        target, source = direction.split("<-")
+        poses = {name: own.pose[np.isfinite(own.pose[:, 0]), :2] for name, own in diagnosis.profiles.items()}
+        near = np.linalg.norm(poses[target][:, None] - poses[source][None], axis=2) if len(poses[source]) else np.full((len(poses[target]), 1), np.inf)
+        far = near.min(axis=1) > NEAR_POSE
+        axis.scatter(*poses[target].T, s=3, c="lightgrey", zorder=1)
+        label = f"{target} only: {far.mean():.0%} ({direction})"
+        axis.scatter(*poses[target][far].T, s=14, c=COLOURS[target], label=label, zorder=2)
+    axis.set(xlim=(YAWS[0], YAWS[-1]), ylim=(PITCHES[0], PITCHES[-1]), xlabel="yaw (right +)", ylabel="pitch (up +)")
+    axis.set_title(f"further than {NEAR_POSE:.0f} degrees from the other's")
+    axis.legend(fontsize=8, loc="upper left")
