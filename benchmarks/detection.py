@@ -298,7 +298,8 @@ def main() -> None:
     )
     print(
         f"Tracked against the full cascade, {agreed['faces']} faces: box IoU >= 0.9 on {agreed['box']:.1%}, points within "
-        f"2 px on {agreed['points']:.1%} (worst {agreed['worst']:.2f} px); the cascade ran on {sum(one.cascade for one in followed)} frames."
+        f"2 px on {agreed['points']:.1%} (worst {agreed['worst']:.2f} px); "
+        f"the cascade ran on {sum(one.cascade for one in followed)} frames."
     )
     cores = len(os.sched_getaffinity(0))
     peak = machine_rate() / cores

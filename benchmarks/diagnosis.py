@@ -82,9 +82,7 @@ def _train_and_score(name: str, work: Path, steps: int) -> dict[str, float]:
     model.compile(optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps, alpha=0.03)))
     counts = {person: len(pictures) for person, pictures in faces.items()}
     folder = work / "models" / f"{name.replace(', ', '_').replace(' ', '_')}_{steps}"
-    training.fit(
-        model, folder, counts, steps, batch_size=8, checkpoint_every=100, tensorboard=False
-    )
+    training.fit(model, folder, counts, steps, batch_size=8, checkpoint_every=100, tensorboard=False)
     rows = [row for row, frame in enumerate(target.table["frame"]) if frame % SCORED == 0]
     numbers = target.table["frame"].iloc[rows].to_numpy()
     before, truth = (actors.clip(clip).frames()[numbers] for clip in ("talk_A", "truth_A_from_B"))
@@ -116,12 +114,16 @@ def main() -> None:
     from faceswap_lab.faces.diagnosis import diagnose
 
     target = face_set("talk_A", 2, options.work)
-    print(f"{'set of B':20s}{'faces':>6s}{'difficulty':>11s}{'swap_gain':>11s}{'identity':>9s}   named by the diagnosis")
+    print(
+        f"{'set of B':20s}{'faces':>6s}{'difficulty':>11s}{'swap_gain':>11s}{'identity':>9s}   named by the diagnosis"
+    )
     rows = []
     for name, found in measured.items():
         faces = face_set(*SETS[name], options.work)
         diagnosis = diagnose(target, faces)
-        named = ", ".join(sorted({one.name for one in diagnosis.findings if one.about == "B" and one.severity != "note"}))
+        named = ", ".join(
+            sorted({one.name for one in diagnosis.findings if one.about == "B" and one.severity != "note"})
+        )
         rows.append((len(faces), diagnosis.difficulty["A<-B"], found["swap_gain"], found["identity_gain"]))
         print(f"{name:20s}{rows[-1][0]:6d}{rows[-1][1]:11.2f}{rows[-1][2]:11.3f}{rows[-1][3]:9.3f}   {named or '-'}")
     faces, difficulty, swap, identity = np.array(rows).T

@@ -1,4 +1,4 @@
-"""The command line: `python -m faceswap_lab run`, `doctor` and `report`."""
+"""The command line: `python -m faceswap_lab run`, `faces`, `diagnose`, `doctor` and `report`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from faceswap_lab import __version__, course, machine, notebooks, presets, runtime
+from faceswap_lab import __version__, course, face_commands, machine, notebooks, presets, runtime
 from faceswap_lab.errors import LabError
 
 
@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Two clips in, a swapped clip out: runs the course's notebooks and writes a report.",
     )
     parser.add_argument("--version", action="version", version=f"faceswap_lab {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="run | doctor | report")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run | faces | diagnose | doctor | report")
 
     run = commands.add_parser(
         "run",
@@ -40,6 +40,8 @@ def build_parser() -> argparse.ArgumentParser:
     place = run.add_mutually_exclusive_group()
     place.add_argument("--name", default="", help="the run's name: its folder is runs/NAME (default: sample, or mine)")
     place.add_argument("--out", default="", help="the run's folder, anywhere")
+
+    face_commands.add_parsers(commands)
 
     commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
 
@@ -177,6 +179,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "run":
             return run_command(options)
+        if options.command == "faces":
+            return face_commands.faces_command(options)
+        if options.command == "diagnose":
+            return face_commands.diagnose_command(options)
         return doctor_command() if options.command == "doctor" else report_command(options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)

@@ -133,7 +133,10 @@ def _penalties(target: Profile, source: Profile) -> dict[str, float]:
         return float(np.clip(1 - value / enough, 0, 1))
 
     many = math.log(ENOUGH / 8)
-    few = {name: np.clip(math.log(ENOUGH / max(own.distinct, 1)) / many, 0, 1) for name, own in (("s", source), ("t", target))}
+    few = {
+        name: np.clip(math.log(ENOUGH / max(own.distinct, 1)) / many, 0, 1)
+        for name, own in (("s", source), ("t", target))
+    }
     detail, light = float(np.median(source.detail)), float(np.median(source.luma))
     return {
         "poses": 0.8 * unknown_poses(target.pose, source.pose),
@@ -161,8 +164,9 @@ def _about_set(about: str, own: Profile) -> list[Finding]:
         found.append(Finding(name, about, severity, float(number), unit, sentence, advice))
 
     if own.distinct < 40:
+        grave = "alarm" if own.distinct < 15 else "warning" if own.distinct < 25 else "note"
         say(
-            "few_faces", "alarm" if own.distinct < 15 else "warning" if own.distinct < 25 else "note", own.distinct, "distinct faces",
+            "few_faces", grave, own.distinct, "distinct faces",
             f"{about} has {own.distinct} faces that differ ({own.faces} in all): a model learns them by heart.",
             "Film longer, with head turns and speech; 150 that differ are enough.",
         )  # fmt: skip
@@ -234,9 +238,10 @@ def _about_direction(direction: str, target: Profile, source: Profile, unknown: 
         found.append(Finding(name, direction, severity, float(number), unit, sentence, advice))
 
     if unknown > 0.1:
+        grave = "alarm" if unknown > 0.5 else "warning" if unknown > 0.25 else "note"
         say(
-            "unknown_poses", "alarm" if unknown > 0.5 else "warning" if unknown > 0.25 else "note", unknown, f"of {one}'s poses",
-            f"{unknown:.0%} of {one}'s poses are further than {NEAR_POSE:.0f} degrees from any of {other}'s: there {direction} is a guess.",
+            "unknown_poses", grave, unknown, f"of {one}'s poses",
+            f"{unknown:.0%} of {one}'s poses are further than {NEAR_POSE:.0f} degrees from any of {other}'s: a guess.",
             f"Film {other} in these poses (see the map), or leave out those parts of {one}'s clip.",
         )  # fmt: skip
     mouths = unknown_mouths(target.mouth, source.mouth)

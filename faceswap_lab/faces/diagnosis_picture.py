@@ -23,7 +23,7 @@ def draw(diagnosis: Diagnosis) -> Figure:
     for axis, (name, share) in zip(upper, maps.items(), strict=False):
         shown = axis.imshow(share, origin="lower", extent=extent, vmin=0, vmax=most, cmap="viridis", aspect="auto")
         known = diagnosis.profiles[name].pose
-        axis.scatter(known[:, 0], known[:, 1], s=2, c="white", alpha=0.5)
+        axis.scatter(known[:, 0], known[:, 1], s=5, c="white", edgecolors="black", linewidths=0.3)
         axis.set(title=f"{name}: {diagnosis.profiles[name].faces} faces", xlabel="yaw (right +)", ylabel="pitch (up +)")
     figure.colorbar(shown, ax=upper[:2].tolist(), label="share of the faces", shrink=0.8)
     _draw_unknown(upper[2], diagnosis)
@@ -38,8 +38,9 @@ def draw(diagnosis: Diagnosis) -> Figure:
     ):
         for name, own in diagnosis.profiles.items():
             values = np.clip(getattr(own, measure), edges[0], edges[-1])
-            weights = np.full(len(values), 1 / len(values))
-            axis.hist(values[np.isfinite(values)], edges, weights=weights[np.isfinite(values)], alpha=0.55, color=COLOURS[name], label=name)
+            known = values[np.isfinite(values)]
+            weights = np.full(len(known), 1 / len(values))
+            axis.hist(known, edges, weights=weights, alpha=0.55, color=COLOURS[name], label=name)
         axis.set(xlabel=label, ylabel="share")
         axis.legend(fontsize=8)
     return figure
@@ -50,11 +51,11 @@ def _draw_unknown(axis, diagnosis: Diagnosis) -> None:
     for direction in diagnosis.known:
         target, source = direction.split("<-")
         poses = {name: own.pose[np.isfinite(own.pose[:, 0]), :2] for name, own in diagnosis.profiles.items()}
-        near = np.linalg.norm(poses[target][:, None] - poses[source][None], axis=2) if len(poses[source]) else np.full((len(poses[target]), 1), np.inf)
-        far = near.min(axis=1) > NEAR_POSE
+        apart = np.linalg.norm(poses[target][:, None] - poses[source][None], axis=2)
+        far = apart.min(axis=1, initial=np.inf) > NEAR_POSE
         axis.scatter(*poses[target].T, s=3, c="lightgrey", zorder=1)
-        label = f"{target} only: {far.mean():.0%} ({direction})"
+        label = f"{target} only: {1 - diagnosis.known[direction]:.0%} ({direction})"
         axis.scatter(*poses[target][far].T, s=14, c=COLOURS[target], label=label, zorder=2)
     axis.set(xlim=(YAWS[0], YAWS[-1]), ylim=(PITCHES[0], PITCHES[-1]), xlabel="yaw (right +)", ylabel="pitch (up +)")
-    axis.set_title(f"further than {NEAR_POSE:.0f} degrees from the other's")
+    axis.set_title(f"poses without the other's within {NEAR_POSE:.0f} degrees", fontsize=10)
     axis.legend(fontsize=8, loc="upper left")
