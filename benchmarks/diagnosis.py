@@ -5,7 +5,9 @@
 
 Nine face sets of B, good ones and the failure sets of data/actors, each train a `quick` autoencoder with the same faces of A
 from the same warm start, for the same number of steps. Each model then swaps frames of talk_A, which are scored against the
-true swap. The diagnosis sees the face sets only. Prints, for every set, what the diagnosis names, the predicted difficulty
+true swap: by the three gains, and by a `structure_gain`, the correlation of local contrast with the truth's (1 the truth, 0
+the unchanged target). It is there because swap_gain is a squared error, for which a face without any features is better than
+the wrong features. The diagnosis sees the face sets only. Prints, for every set, what the diagnosis names, the predicted difficulty
 of A<-B and the gains, and as the last line JSON: Spearman's rank correlation of difficulty and gains (-1 is perfect), beside
 that of the plainest predictor, the number of faces.
 
@@ -53,11 +55,34 @@ def face_set(clip: str, every: int, work: Path):
         return extract_faces(actors.clip(clip).path, work / "faces" / f"{clip}_{every}", every=every)
 
 
+def structure_gain(made, truth, before, points) -> float:
+    """How much nearer the output's local contrast is to the truth's than the target's is, as correlation.
+
+    Args:
+        made, truth, before: (T, H, W, 3) uint8 RGB: the output, the true swap, the unchanged target.
+        points: (T, 5, 2) in pixels.
+
+    Returns:
+        (r - r0) / (1 - r0), with r the correlation of output and truth over the pixels where truth and target differ, r0
+        that of target and truth.
+    """
+    from faceswap_lab.clips import face_width
+    from faceswap_lab.scores import SIGMA, different_pixels, local_contrast
+
+    sigma, held = SIGMA * face_width(points), []
+    for frames in zip(made, truth, before, strict=True):
+        mask = different_pixels(frames[1], frames[2])
+        held.append([local_contrast(f.astype(np.float32) / 255, sigma, mask.astype(np.float32))[mask] for f in frames])
+    output, wanted, unchanged = (np.concatenate(some) for some in zip(*held, strict=True))
+    start = np.corrcoef(unchanged, wanted)[0, 1]
+    return float((np.corrcoef(output, wanted)[0, 1] - start) / (1 - start))
+
+
 def gains(name: str, work: Path, steps: int) -> dict[str, float]:
     """Trains on one set of B and scores the swap; kept, since it takes minutes."""
     path = work / f"gains_{steps}.json"
     known = files.read_json(path) if path.exists() else {}
-    if name not in known:
+    if "structure_gain" not in known.get(name, ()):
         known[name] = _train_and_score(name, work, steps)
         files.write_json(path, known)
     return known[name]
@@ -96,7 +121,8 @@ def _train_and_score(name: str, work: Path, steps: int) -> dict[str, float]:
     from faceswap_lab.pictures import write_picture
 
     write_picture(folder / "swaps.png", np.hstack([before[3], made[3], truth[3], before[12], made[12], truth[12]]))
-    return {key: value for key, value in found.as_json().items() if value is not None}
+    structure = structure_gain(made, truth, before, actors.clip("talk_A").points()[numbers])
+    return {**found.as_json(), "structure_gain": round(structure, 4)}
 
 
 def main() -> None:
@@ -114,23 +140,20 @@ def main() -> None:
     from faceswap_lab.faces.diagnosis import diagnose
 
     target = face_set("talk_A", 2, options.work)
-    print(
-        f"{'set of B':20s}{'faces':>6s}{'difficulty':>11s}{'swap_gain':>11s}{'identity':>9s}   named by the diagnosis"
-    )
+    kinds = ("structure_gain", "swap_gain", "identity_gain")
+    print(f"{'set of B':20s}{'faces':>6s}{'difficulty':>11s}" + "".join(f"{kind:>16s}" for kind in kinds) + "   named")
     rows = []
     for name, found in measured.items():
-        faces = face_set(*SETS[name], options.work)
-        diagnosis = diagnose(target, faces)
-        named = ", ".join(
-            sorted({one.name for one in diagnosis.findings if one.about == "B" and one.severity != "note"})
-        )
-        rows.append((len(faces), diagnosis.difficulty["A<-B"], found["swap_gain"], found["identity_gain"]))
-        print(f"{name:20s}{rows[-1][0]:6d}{rows[-1][1]:11.2f}{rows[-1][2]:11.3f}{rows[-1][3]:9.3f}   {named or '-'}")
-    faces, difficulty, swap, identity = np.array(rows).T
+        diagnosis = diagnose(target, face_set(*SETS[name], options.work))
+        named = sorted({one.name for one in diagnosis.findings if one.about == "B" and one.severity != "note"})
+        rows.append((diagnosis.profiles["B"].faces, diagnosis.difficulty["A<-B"], *(found[kind] for kind in kinds)))
+        numbers = "".join(f"{value:16.3f}" for value in rows[-1][2:])
+        print(f"{name:20s}{rows[-1][0]:6d}{rows[-1][1]:11.2f}{numbers}   {', '.join(named) or '-'}")
+    faces, difficulty, *measures = np.array(rows).T
     figures = {}
-    for label, gain in (("swap_gain", swap), ("identity_gain", identity)):
+    for kind, gain in zip(kinds, measures, strict=True):
         ours, baseline = spearmanr(difficulty, gain).statistic, spearmanr(-faces, gain).statistic
-        figures[f"difficulty_ranks_{label}"] = {
+        figures[f"difficulty_ranks_{kind}"] = {
             "ours": round(float(ours), 3),
             "baseline": round(float(baseline), 3),
             "ratio": round(float(ours / baseline), 2) if baseline else None,

@@ -25,7 +25,7 @@ def draw(diagnosis: Diagnosis) -> Figure:
         known = diagnosis.profiles[name].pose
         axis.scatter(known[:, 0], known[:, 1], s=5, c="white", edgecolors="black", linewidths=0.3)
         axis.set(title=f"{name}: {diagnosis.profiles[name].faces} faces", xlabel="yaw (right +)", ylabel="pitch (up +)")
-    figure.colorbar(shown, ax=upper[:2].tolist(), label="share of the faces", shrink=0.8)
+    figure.colorbar(shown, ax=upper[0], label="share of the faces", location="left")
     _draw_unknown(upper[2], diagnosis)
     for axis, (label, measure, edges) in zip(
         lower,

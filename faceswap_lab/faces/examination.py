@@ -16,7 +16,7 @@ from faceswap_lab.faces.detection import Detections, FaceDetector
 from faceswap_lab.faces.detectors import DETECTORS, make_detector
 from faceswap_lab.faces.faceset import BOX_COLUMNS, FACE_SIZE, MATRIX_COLUMNS, POINT_COLUMNS
 from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose
-from faceswap_lab.faces.tracking import FaceTracker
+from faceswap_lab.faces.tracking import track_run
 from faceswap_lab.pictures import coded_picture
 
 UPRIGHT = 0.95  # a face believed in less may be one that lies on its side: MTCNN gives those up to 0.87 in the mean
@@ -137,6 +137,7 @@ def tools(detector: str, min_face_size: float, thresholds: tuple, threads: int |
 
 def examine(
     frames: Sequence,
+    shots: Sequence[int],
     number: int,
     source: str,
     wanted: Extraction,
@@ -149,6 +150,7 @@ def examine(
 
     Args:
         frames: `video.Frame`s, in order.
+        shots: of each frame the number of its shot.
         number: of the run, for the tracks' numbers.
         source: the clip's name, for the table.
         wanted: the options.
@@ -160,15 +162,14 @@ def examine(
     detector, mesh = given or tools(wanted.detector, wanted.min_face_size, wanted.thresholds, threads)
     images = [frame.image for frame in frames]
     if follow and isinstance(detector, FaceDetector):
-        tracker = FaceTracker(detector, every=len(images) + 1, min_score=wanted.min_score)
-        seen = [tracker(image) for image in images]
+        seen = track_run(detector, images, wanted.min_score)
         found, tracks = [one.faces for one in seen], [number * TRACKS + one.people for one in seen]
     else:
         found = detector.detect(images)
         counts = np.cumsum([0, *map(len, found)])
         tracks = [number * TRACKS + np.arange(first, last) for first, last in zip(counts, counts[1:], strict=False)]
     result, angle = Examined([], [frame.index for frame in frames], {}), 0.0
-    for frame, faces, own in zip(frames, found, tracks, strict=True):
+    for frame, shot, faces, own in zip(frames, shots, found, tracks, strict=True):
         turned = 0.0
         if wanted.rotations and not (faces.scores >= UPRIGHT).any():
             turned, faces = _search_turned(frame.image, faces, detector, wanted, angle)
@@ -177,7 +178,7 @@ def examine(
         canvas = frame.image.copy() if wanted.debug else None
         for place, index in enumerate(_kept(faces, wanted)):
             face = _face(frame, source, place, faces.chosen([index]), mesh, wanted, turned, canvas)
-            face.row["track"] = int(own[index])
+            face.row |= {"shot": int(shot), "track": int(own[index])}
             result.faces.append(face)
         if canvas is not None:
             result.drawings[frame.index] = coded_picture(canvas, ".jpg", 88)
@@ -293,7 +294,7 @@ def _face(
         np.save(content, landmarks.as_array())
     row = {
         "face": f"{frame.index:06d}_{place}.png", "source": source, "frame": int(frame.index),
-        "time": round(float(frame.time), 6), "person": place, "track": 0,
+        "time": round(float(frame.time), 6), "person": place, "track": 0, "shot": 0,
         **dict(zip(BOX_COLUMNS, np.round(box, 3).tolist(), strict=True)), "score": round(score, 5),
         **dict(zip(POINT_COLUMNS, np.round(used, 4).ravel().tolist(), strict=True)),
         "points_from": "mesh" if landmarks is not None else "detector",

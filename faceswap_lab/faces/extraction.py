@@ -14,7 +14,7 @@ import pandas as pd
 
 from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
-from faceswap_lab.faces import recognition
+from faceswap_lab.faces import recognition, tracking
 from faceswap_lab.faces.detection import FaceDetector
 from faceswap_lab.faces.examination import Examined, Extraction, aligned_points, examine, reference_numbers, tools
 from faceswap_lab.faces.faceset import COLUMNS, SETTINGS, TABLE, FaceSet, read_table
@@ -85,9 +85,10 @@ def extract_faces(
                 files.remove_partial(files.make_folder(folder / place))
         rows = table.to_dict("records")
         follow = wanted.track and video.kind == "video"
-        frames = _after(video.frames(every=wanted.every, start=wanted.start, end=wanted.end), state["last"])
+        frames = video.frames(every=wanted.every, start=wanted.start, end=wanted.end)
+        frames = ((frame, shot) for frame, shot in _shots(frames, video.kind) if frame.index > state["last"])
         runs = (
-            (run, number, name, wanted, follow, references)
+            (*zip(*run, strict=True), number, name, wanted, follow, references)
             for number, run in enumerate(_runs(frames, video.size, wanted.run_frames), state["runs"])
         )
         total = len(video.indices(wanted.every, wanted.start, wanted.end))
@@ -203,8 +204,15 @@ def _state(folder: Path, wanted: dict) -> dict:
     return state if (folder / TABLE).exists() or not state["with_face"] else fresh
 
 
-def _after(frames: Iterable, last: int) -> Iterator:
-    return (frame for frame in frames if frame.index > last)
+def _shots(frames: Iterable, kind: str) -> Iterator[tuple]:
+    """Each frame with the number of its shot; a folder's pictures are all of one."""
+    shot, before = 0, None
+    for frame in frames:
+        if kind == "video":
+            now = tracking.thumbnail(frame.image)
+            shot += before is not None and tracking.is_cut(before, now)
+            before = now
+        yield frame, shot
 
 
 def _runs(frames: Iterable, size: tuple[int, int], most: int) -> Iterator[list]:

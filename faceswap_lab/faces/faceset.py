@@ -29,10 +29,10 @@ POINT_COLUMNS = [f"p{i}{axis}" for i in range(5) for axis in "xy"]
 MATRIX_COLUMNS = [f"m{row}{column}" for row in range(2) for column in range(3)]
 BOX_COLUMNS = ["x0", "y0", "x1", "y1"]
 COLUMNS = [
-    "face", "source", "frame", "time", "person", "track", *BOX_COLUMNS, "score", *POINT_COLUMNS, "points_from",
+    "face", "source", "frame", "time", "person", "track", "shot", *BOX_COLUMNS, "score", *POINT_COLUMNS, "points_from",
     *MATRIX_COLUMNS, "yaw", "pitch", "roll", "sharpness", "rotation", "frame_width", "frame_height",
 ]  # fmt: skip
-SINCE_0_3 = {"track": 0, "rotation": 0.0}  # columns that older sets do not have, and what they then hold
+SINCE_0_3 = {"track": 0, "shot": 0, "rotation": 0.0}  # columns that older sets do not have, and what they then hold
 
 
 def read_table(path: Path) -> pd.DataFrame:

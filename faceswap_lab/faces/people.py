@@ -20,8 +20,8 @@ def number_people(
     """Gives every face the number of its person: 0 for who takes up the most room over the clip.
 
     Args:
-        rows: of a face set, with a `track` each. Faces of one track are one person. A track that begins where another one
-            ended, at most `PATIENCE` looked-at frames before, goes on with it.
+        rows: of a face set, with a `track` and a `shot` each. Faces of one track are one person. A track that begins where
+            another one of the same shot ended, at most `PATIENCE` looked-at frames before, goes on with it.
         identities: from some rows to their recognition numbers (n, 128). With it, tracks that are never seen in one frame
             are joined when their numbers say so, as after a cut.
         by_place: whether place and time say anything; they do not in a folder of unrelated pictures.
@@ -51,7 +51,11 @@ def _joined_by_place(pieces: list[list[dict]], reach: int) -> list[list[dict]]:
     for piece in sorted(pieces, key=lambda piece: (piece[0]["frame"], -piece[0]["score"])):
         first = piece[0]
         ended = [
-            p for p in people if 0 < first["frame"] - p[-1]["frame"] <= reach and same_place(_box(p[-1]), _box(first))
+            p
+            for p in people
+            if p[-1]["shot"] == first["shot"]
+            and 0 < first["frame"] - p[-1]["frame"] <= reach
+            and same_place(_box(p[-1]), _box(first))
         ]
         nearest = min(ended, key=lambda p: np.linalg.norm(_centre(_box(p[-1])) - _centre(_box(first))), default=None)
         if nearest is None:

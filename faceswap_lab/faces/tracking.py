@@ -6,6 +6,7 @@ face is lost, and every n frames for people who come in. Numbers of people stay 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +17,18 @@ from faceswap_lab.faces.detection import Detections, FaceDetector, nothing, supp
 
 CHANGED, CUT = 0.06, 0.52  # a cell of a 32x18 grey thumbnail changed by more; more of them changed: another shot
 SAME_FACE = 0.5  # two tracks that overlap by more have run onto one face
+
+
+def thumbnail(frame: np.ndarray) -> np.ndarray:
+    """A frame (H, W, 3) uint8 as (18, 32) float32 grey in [0, 1], to tell shots apart."""
+    step = max(1, min(frame.shape[:2]) // 128)  # a mean over some of a cell's pixels is enough
+    few = np.ascontiguousarray(frame[::step, ::step])
+    return cv2.resize(few, (32, 18), interpolation=cv2.INTER_AREA).mean(2, dtype=np.float32) / 255
+
+
+def is_cut(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether two frames' thumbnails belong to different shots."""
+    return float((np.abs(after - before) > CHANGED).mean()) > CUT
 
 
 @dataclass(frozen=True)
@@ -85,9 +98,10 @@ class FaceTracker:
         self._since += 1
         active = [track for track in self._tracks if not track.missing]
         due = self._since >= self.every or (not active and self._since >= self._wait)
-        found = nothing() if due else self._followed(frame, active)
-        pairs = self._matched(found, active)
-        if not due and len(pairs) < len(active):
+        found = nothing() if due else self._followed(frame)
+        pairs = self._matched(found, self._tracks)
+        seen = {id(track) for _, track in pairs}
+        if not due and any(id(track) not in seen for track in active):
             due = True  # somebody was lost: look everywhere, at once
         if due:
             found = self.detector.detect([frame])[0]
@@ -98,16 +112,14 @@ class FaceTracker:
         return self._updated(found, pairs, due)
 
     def _is_cut(self, frame: np.ndarray) -> bool:
-        step = max(1, min(frame.shape[:2]) // 128)  # a mean over some of a cell's pixels is enough
-        few = np.ascontiguousarray(frame[::step, ::step])
-        small = cv2.resize(few, (32, 18), interpolation=cv2.INTER_AREA).mean(2, dtype=np.float32) / 255
-        before, self._thumbnail = self._thumbnail, small
-        return before is None or float((np.abs(small - before) > CHANGED).mean()) > CUT
+        before, self._thumbnail = self._thumbnail, thumbnail(frame)
+        return before is None or is_cut(before, self._thumbnail)
 
-    def _followed(self, frame: np.ndarray, tracks: list[_Track]) -> Detections:
-        """O-Net around the expected places: the faces that it still believes in, each once."""
-        found = self.detector.settle_each(frame, [track.expected() for track in tracks])
-        found = found.chosen(np.flatnonzero(found.scores >= self.min_belief))
+    def _followed(self, frame: np.ndarray) -> Detections:
+        """O-Net around the expected places, and where somebody was lost: the faces that it believes in, each once."""
+        found = self.detector.settle_each(frame, [track.expected() for track in self._tracks])
+        least = np.array([self.min_score if track.missing else self.min_belief for track in self._tracks])
+        found = found.chosen(np.flatnonzero(found.scores >= least))
         return found.chosen(suppress(found.boxes, found.scores, SAME_FACE))
 
     def _matched(self, found: Detections, tracks: list[_Track]) -> list[tuple[int, _Track]]:
@@ -150,3 +162,61 @@ class FaceTracker:
         self._tracks = [track for track in self._tracks if track.missing <= self.patience]
         order = sorted(people, key=people.get)
         return TrackedFaces(np.array([people[face] for face in order], int), found.chosen(order), cascade)
+
+
+def track_run(
+    detector: FaceDetector, frames: Sequence[np.ndarray], min_score: float = 0.8, min_belief: float = 0.6
+) -> list[TrackedFaces]:
+    """Follows the faces of a run of frames that are all at hand, forwards and then backwards.
+
+    The cascade looks at the first and the last frame. Who is there in the last one and was not followed to it came in
+    between, and is followed back to where that was. (Who comes and goes within the run is found only if the cascade ran.)
+
+    Args:
+        frames: (H, W, 3) uint8 RGB each, all of one size.
+
+    Returns:
+        A `TrackedFaces` for every frame.
+    """
+    tracker = FaceTracker(detector, len(frames) + 1, min_score, min_belief)
+    seen = [tracker(frame) for frame in frames]
+    if seen[-1].cascade:
+        return seen
+    last = detector.detect([frames[-1]])[0]
+    last = last.chosen(np.flatnonzero(last.scores >= min_score))
+    following = max((int(one.people.max()) for one in seen if len(one)), default=-1) + 1
+    for face in range(len(last)):
+        if not _overlaps(last.boxes[face], seen[-1].faces.boxes):
+            _follow_back(detector, frames, seen, last.chosen([face]), following, min_belief)
+            following += 1
+    return seen
+
+
+def _follow_back(detector, frames, seen: list[TrackedFaces], face: Detections, person: int, min_belief: float) -> None:
+    """Adds one person to the frames before the last, until it is lost, another shot begins, or it is known already."""
+    seen[-1] = _with(seen[-1], person, face)
+    motion, later = np.zeros(4), thumbnail(frames[-1])
+    for index in range(len(frames) - 2, -1, -1):
+        before, earlier = face, thumbnail(frames[index])
+        if is_cut(earlier, later):
+            return
+        later = earlier
+        face = detector.settle(frames[index], before.boxes + motion, rough=True)
+        if face.scores[0] < min_belief or _overlaps(face.boxes[0], seen[index].faces.boxes):
+            return
+        shift = (face.boxes - before.boxes)[0].reshape(2, 2).mean(axis=0)
+        motion = 0.5 * motion + 0.5 * np.tile(shift, 2)
+        seen[index] = _with(seen[index], person, face)
+
+
+def _with(one: TrackedFaces, person: int, face: Detections) -> TrackedFaces:
+    parts = (np.concatenate([getattr(one.faces, name), getattr(face, name)]) for name in ("boxes", "scores", "points"))
+    return TrackedFaces(np.append(one.people, person), Detections(*parts), one.cascade)
+
+
+def _overlaps(box: np.ndarray, boxes: np.ndarray, least: float = 0.3) -> bool:
+    """Whether a box shares more than `least` of its union with one of some others."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    inner = np.clip(high - low, 0, None).prod(axis=1)
+    area = np.prod(box[2:] - box[:2]) + np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return bool((inner > least * (area - inner)).any())

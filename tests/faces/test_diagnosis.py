@@ -94,8 +94,9 @@ def test_detail_halves_when_a_face_is_enlarged_twofold(sets):
 
     images = sets("train_B", 10).images()[:12]
     sharp, still = profile.spectrum(images)
-    smaller = [cv2.resize(cv2.resize(i, (48, 48), interpolation=cv2.INTER_AREA), (256, 256), interpolation=cv2.INTER_CUBIC) for i in images]
-    small, _ = profile.spectrum(np.stack(smaller))
+    smaller = [cv2.resize(image, (48, 48), interpolation=cv2.INTER_AREA) for image in images]
+    enlarged = [cv2.resize(image, (256, 256), interpolation=cv2.INTER_CUBIC) for image in smaller]
+    small, _ = profile.spectrum(np.stack(enlarged))
     assert np.median(sharp) > 10 and np.median(small) < 0.6 * np.median(sharp)
     kernel = np.full((1, 25), 1 / 25, np.float32)
     _, shaken = profile.spectrum(np.stack([cv2.filter2D(i, -1, kernel) for i in images]))

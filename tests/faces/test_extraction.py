@@ -93,7 +93,11 @@ def test_reference_pictures_show_one_face(tmp_path, target, two_people):
     both = np.hstack([read_picture(two_people / "0_talk_A.png"), read_picture(two_people / "0_talk_B.png")])
     write_picture(tmp_path / "two.png", both)
     write_picture(tmp_path / "none.png", np.full((200, 200, 3), 90, np.uint8))
-    for name, told in (("two", "two.png: 2 faces were found"), ("none", "none.png: no face was found"), ("gone", "gone.png")):
+    for name, told in (
+        ("two", "two.png: 2 faces were found"),
+        ("none", "none.png: no face was found"),
+        ("gone", "gone.png"),
+    ):
         with pytest.raises(LabError, match=told):
             extract_faces(target, tmp_path / "set", like=[tmp_path / f"{name}.png"])
     assert not (tmp_path / "set" / "faces.csv").exists()
@@ -136,13 +140,68 @@ def test_faces_lying_down_are_found_and_stand_up(tmp_path, angle):
     assert difference.max() < 6  # the same face, upright, though its frame lies on its side
     # the row's transform is from the frame as it lies: conversion puts the face back there
     points = found.points(0)
-    back = alignment.transform_points(alignment.invert(found.matrix(0)), alignment.transform_points(found.matrix(0), points))
+    back = alignment.transform_points(
+        alignment.invert(found.matrix(0)), alignment.transform_points(found.matrix(0), points)
+    )
     assert np.abs(back - points).max() < 1e-6 and points[0, 1] != pytest.approx(points[1, 1], abs=20) or angle == 180
+
+
+def test_a_swap_goes_back_onto_the_lying_face(tmp_path):
+    from faceswap_lab.swap.swapping import swap_frames
+
+    class Green:
+        size = 64
+
+        def __call__(self, faces):
+            return np.full_like(faces, [0, 1, 0]), np.ones((*faces.shape[:3], 1), np.float32)
+
+    frame = np.ascontiguousarray(np.rot90(actors.clip("talk_A").frames(every=60)[0]))
+    write_picture(tmp_path / "lying" / "0.png", frame)
+    faces = extract_faces(tmp_path / "lying", tmp_path / "set", rotations=90)
+    made = swap_frames([frame], [faces.matrix(0)], [faces.masks(256, "face")[0]], Green(), colour="none")[0]
+    painted = np.argwhere((made[..., 1] > 200) & (made[..., 0] < 60))[:, ::-1]
+    assert len(painted) > 8000
+    five = np.rot90(np.zeros((384, 384)))  # the labels' points through the same quarter turn
+    labels = actors.clip("talk_A").points()[0]
+    turned = np.stack([labels[:, 1], five.shape[0] - 1 - labels[:, 0]], axis=1)
+    assert np.linalg.norm(painted.mean(axis=0) - turned.mean(axis=0)) < 40  # it reaches up to the hair
+    np.testing.assert_allclose(faces.points(0), turned, atol=8)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """A and B side by side; A hidden for eight frames; then a cut after which they have changed sides."""
+    from faceswap_lab.video import VideoWriter
+
+    path = tmp_path_factory.mktemp("film") / "both.mp4"
+    a, b = (actors.clip(name).frames()[:48] for name in ("talk_A", "talk_B"))
+    with VideoWriter(path, 20, (768, 384)) as writer:
+        for index in range(48):
+            one = np.full_like(a[index], 128) if 10 <= index < 18 else a[index]
+            writer.write(np.hstack([one, b[index]] if index < 28 else [b[index], a[index][:, ::-1]]))
+    return path
+
+
+@pytest.mark.parametrize("track", [True, False])
+def test_people_keep_their_numbers_through_hiding_and_cuts(tmp_path, film, track):
+    with pytest.warns(UserWarning, match="2 people were found"):
+        table = extract_faces(film, tmp_path / "set", run_frames=12, track=track).table
+    assert table["person"].nunique() == 2
+    left = table["x0"] + table["x1"] < 768
+    before = table["frame"] < 28
+    b = table.loc[~left & before, "person"].iloc[0]
+    assert (table.loc[~left & before, "person"] == b).all() and (table.loc[left & ~before, "person"] == b).all()
+    assert (table.loc[left & before, "person"] == 1 - b).all() and (table.loc[~left & ~before, "person"] == 1 - b).all()
+    assert table.loc[left & before, "frame"].tolist() == [*range(10), *range(18, 28)]
+    assert len(table) == 2 * 48 - 8
 
 
 def test_level_eyes(tmp_path, target):
     level = extract_faces(target, tmp_path / "level", every=20, level_eyes=True)
-    slopes = [np.diff(alignment.transform_points(level.matrix(row), level.points(row)[:2])[:, 1])[0] for row in range(len(level))]
+    slopes = [
+        np.diff(alignment.transform_points(level.matrix(row), level.points(row)[:2])[:, 1])[0]
+        for row in range(len(level))
+    ]
     assert np.abs(slopes).max() < 1e-3
 
 

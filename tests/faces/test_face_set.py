@@ -172,6 +172,7 @@ def test_people_are_numbered_by_the_room_they_take():
         return {
             "frame": frame,
             "score": 1.0,
+            "shot": 0,
             "track": 1000 * frame + x,
             **dict(zip(BOX_COLUMNS, (x, 0, x + side, side), strict=True)),
         }
