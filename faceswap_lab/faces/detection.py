@@ -7,7 +7,6 @@ takes nearly all the time; each level of each frame is a task of its own for the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from faceswap_lab import machine
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.mtcnn_networks import Network
 
@@ -25,9 +25,10 @@ _STRIP = 400_000  # pixels of a level that P-Net looks at in one go
 
 # Where O-Net looks again around a face it found: shifts in sides of the box, and sizes. What it answers depends on the box it
 # is given, so that one look jumps by 2 % of the face from frame to frame; the mean over eight looks hardly depends on where
-# they began, and jumps half as much. A box that was guessed is looked at from four sides first.
+# they began, and jumps half as much.
 _ANGLES = np.arange(8) * np.pi / 4
 _FOUR = np.array([(0.08, 0, 1), (-0.08, 0, 1), (0, 0.08, 1), (0, -0.08, 1)], np.float32)
+_MOVED = 0.02  # sides of the box, between two looks
 _EIGHT = np.column_stack([0.06 * np.cos(_ANGLES), 0.06 * np.sin(_ANGLES), 1 + 0.06 * (-1) ** np.arange(8)])
 
 
@@ -83,7 +84,7 @@ class FaceDetector:
         min_face_size: smallest face in pixels. The cost grows with the inverse square.
         thresholds: of P-Net, R-Net and O-Net.
         scale_factor: from one pyramid level to the next.
-        workers: threads; as many as there are cores by default.
+        workers: threads; one more than there are cores by default.
 
     Raises:
         LabError: when a threshold is not in (0, 1), or the sizes make no sense.
@@ -108,7 +109,9 @@ class FaceDetector:
             raise LabError(f"scale_factor={scale_factor}: choose a value between 0.3 and 0.95; 0.709 halves the area.")
         self.min_face_size, self.thresholds, self.scale_factor = float(min_face_size), tuple(thresholds), scale_factor
         self.proposal, self.refinement, self.output = (Network(name) for name in ("pnet", "rnet", "onet"))
-        self._pool = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)), thread_name_prefix="faces")
+        self._last: tuple[np.ndarray, Detections] | None = None
+        # one more than there are cores: while one thread waits for the interpreter's lock another one computes
+        self._pool = ThreadPoolExecutor(workers or machine.cpu_cores() + 1, thread_name_prefix="faces")
 
     def scales(self, height: int, width: int) -> np.ndarray:
         """The pyramid's scales for a frame: from `min_face_size` down to a level that P-Net still fits in."""
@@ -144,6 +147,12 @@ class FaceDetector:
             proposals.append(_merged(cells[at : at + count]))
             at += count
         return list(self._pool.map(self._looked_at, images, proposals))
+
+    def detect_once(self, image: np.ndarray) -> Detections:
+        """`detect` for one frame; asked again for the very same array, it remembers the answer."""
+        if self._last is None or self._last[0] is not image:
+            self._last = image, self.detect([image])[0]
+        return self._last[1]
 
     # -- the three stages ------------------------------------------------------------------------------------------
     def _map(self, halves: list[np.ndarray], scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -190,39 +199,53 @@ class FaceDetector:
         chosen = suppress(boxes, scores, _NMS_REFINED)
         return square(boxes[chosen]), scores[chosen]
 
-    def settle(self, image: np.ndarray, boxes: np.ndarray, rough: bool = False) -> Detections:
+    def settle(self, image: np.ndarray, boxes: np.ndarray, close: bool = False) -> Detections:
         """O-Net's mean answer over eight looks around faces that are there: steadier than one look, and more honest. A
         face that lies on its side can convince O-Net once (0.98), hardly eight times (0.7).
 
         Args:
             image: (H, W, 3) uint8 RGB.
             boxes: (n, 4), the faces.
-            rough: whether the boxes were guessed, as from the frame before: they are brought near first.
+            close: whether the boxes come from such looks at the frame before; else they are brought near by four looks
+                first. Where a face has moved by more than `_MOVED` it is looked at once more.
 
         Returns:
             The faces in the boxes' order.
         """
         if not len(boxes):
             return nothing()
-        for around in (_FOUR, _EIGHT) if rough else (_EIGHT,):
-            own = square(boxes)
-            side = (own[:, 2] - own[:, 0])[:, None]
-            middle = (own[:, None, :2] + own[:, None, 2:]) / 2 + around[:, :2] * side[..., None]
-            half = (side * around[:, 2] / 2)[..., None]
-            looks = np.concatenate([middle - half, middle + half], -1).reshape(-1, 4)
-            found = self.output.on_crops(_crops(image, looks, 48))
-            shape = len(boxes), len(around)
-            boxes = _corrected(looks, found[:, :4]).reshape(*shape, 4).mean(1)
-            points = _placed(looks, found).reshape(*shape, 5, 2).mean(1)
-            beliefs = found[:, 15].reshape(shape).mean(1)
-        inside = np.clip(boxes, 0, [image.shape[1], image.shape[0]] * 2).astype(np.float32)
-        return Detections(inside, beliefs, points.astype(np.float32))
+        found = self._looks(image, boxes if close else self._looks(image, boxes, _FOUR).boxes, _EIGHT)
+        if close:
+            moved = np.abs((found.boxes - boxes).reshape(-1, 2, 2).mean(1)).max(1) / np.maximum(
+                boxes[:, 2] - boxes[:, 0], 1
+            )
+            if (moved > _MOVED).any():
+                found = self._looks(image, found.boxes, _EIGHT)
+        inside = np.clip(found.boxes, 0, [image.shape[1], image.shape[0]] * 2).astype(np.float32)
+        return Detections(inside, found.scores, found.points.astype(np.float32))
+
+    def _looks(self, image: np.ndarray, boxes: np.ndarray, around: np.ndarray) -> Detections:
+        """O-Net's mean answer over looks `around` (k, 3) the squares of some boxes (n, 4)."""
+        own = square(boxes)
+        side = (own[:, 2] - own[:, 0])[:, None]
+        middle = (own[:, None, :2] + own[:, None, 2:]) / 2 + around[:, :2] * side[..., None]
+        half = (side * around[:, 2] / 2)[..., None]
+        looks = np.concatenate([middle - half, middle + half], -1).reshape(-1, 4)
+        found = self.output.on_crops(_crops(image, looks, 48))
+        shape = len(boxes), len(around)
+        return Detections(
+            _corrected(looks, found[:, :4]).reshape(*shape, 4).mean(1),
+            found[:, 15].reshape(shape).mean(1),
+            _placed(looks, found).reshape(*shape, 5, 2).mean(1),
+        )
 
     def settle_each(self, image: np.ndarray, boxes: Sequence[np.ndarray]) -> Detections:
-        """`settle` for guessed boxes (4,), spread over the cores."""
-        found = self._pool.map(lambda box: self.settle(image, np.asarray(box, np.float32)[None], True), boxes)
+        """`settle` for boxes (4,) that come from the frame before, spread over the cores."""
+        found = self._pool.map(lambda box: self.settle(image, np.asarray(box, np.float32)[None], close=True), boxes)
         parts = [nothing(), *found]
-        return Detections(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("boxes", "scores", "points")))
+        return Detections(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("boxes", "scores", "points"))
+        )
 
     def _looked_at(self, image: np.ndarray, proposals: np.ndarray) -> Detections:
         found = self.settle(image, self.decide(image, self.narrow(image, proposals[:, :4])[0]).boxes)

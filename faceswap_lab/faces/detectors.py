@@ -97,7 +97,7 @@ class DlibDetector:
         results = []
         for image in check_pictures(images):
             boxes, scores = self._boxes(image)
-            found = self.cascade.settle(image, boxes, rough=True)
+            found = self.cascade.settle(image, boxes)
             settled = found.scores > 0.5  # else O-Net does not see it, and its box would be a guess
             kept = np.where(settled[:, None], found.boxes, boxes) if len(boxes) else boxes
             merged = Detections(kept, np.maximum(scores, found.scores), found.points)

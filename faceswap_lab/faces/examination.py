@@ -89,7 +89,9 @@ class Extraction:
         if self.run_frames < 1:
             raise LabError(f"run_frames={self.run_frames}: a run has at least one frame.")
         if not 0 < self.identity_threshold < 2:
-            raise LabError(f"identity_threshold={self.identity_threshold}: choose a distance between 0 and 2; 0.6 is usual.")
+            raise LabError(
+                f"identity_threshold={self.identity_threshold}: choose a distance between 0 and 2; 0.6 is usual."
+            )
         if not 0 < self.coverage <= 1:
             raise LabError(f"coverage={self.coverage}: choose a value above 0 and up to 1.")
         object.__setattr__(self, "rotations", _angles(self.rotations))
@@ -138,6 +140,7 @@ def tools(detector: str, min_face_size: float, thresholds: tuple, threads: int |
 def examine(
     frames: Sequence,
     shots: Sequence[int],
+    ahead,
     number: int,
     source: str,
     wanted: Extraction,
@@ -151,6 +154,7 @@ def examine(
     Args:
         frames: `video.Frame`s, in order.
         shots: of each frame the number of its shot.
+        ahead: the `Frame` after the last, or None.
         number: of the run, for the tracks' numbers.
         source: the clip's name, for the table.
         wanted: the options.
@@ -162,7 +166,7 @@ def examine(
     detector, mesh = given or tools(wanted.detector, wanted.min_face_size, wanted.thresholds, threads)
     images = [frame.image for frame in frames]
     if follow and isinstance(detector, FaceDetector):
-        seen = track_run(detector, images, wanted.min_score)
+        seen = track_run(detector, images, None if ahead is None else ahead.image, wanted.min_score)
         found, tracks = [one.faces for one in seen], [number * TRACKS + one.people for one in seen]
     else:
         found = detector.detect(images)

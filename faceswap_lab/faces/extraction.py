@@ -88,8 +88,8 @@ def extract_faces(
         frames = video.frames(every=wanted.every, start=wanted.start, end=wanted.end)
         frames = ((frame, shot) for frame, shot in _shots(frames, video.kind) if frame.index > state["last"])
         runs = (
-            (*zip(*run, strict=True), number, name, wanted, follow, references)
-            for number, run in enumerate(_runs(frames, video.size, wanted.run_frames), state["runs"])
+            (*zip(*run, strict=True), ahead, number, name, wanted, follow, references)
+            for number, (run, ahead) in enumerate(_runs(frames, video.size, wanted.run_frames), state["runs"])
         )
         total = len(video.indices(wanted.every, wanted.start, wanted.end))
         for done in _examined(runs, workers, given if workers == 1 else None):
@@ -215,11 +215,15 @@ def _shots(frames: Iterable, kind: str) -> Iterator[tuple]:
         yield frame, shot
 
 
-def _runs(frames: Iterable, size: tuple[int, int], most: int) -> Iterator[list]:
+def _runs(frames: Iterable, size: tuple[int, int], most: int) -> Iterator[tuple[list, object]]:
+    """Runs of (frame, shot), each with the frame after it, or None at the end."""
     length = min(most, max(2, RUN_BYTES // (3 * size[0] * size[1])))
     frames = iter(frames)
-    while run := list(itertools.islice(frames, length)):
-        yield run
+    run = list(itertools.islice(frames, length))
+    while run:
+        following = list(itertools.islice(frames, length))
+        yield run, following[0][0] if following else None
+        run = following
 
 
 def _write(folder: Path, done: Examined) -> None:

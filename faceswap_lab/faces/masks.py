@@ -1,6 +1,8 @@
 """Masks of an aligned face from its landmarks: eyes, mouth, nose, brows, the whole face.
 
 All masks are (size, size) float32 in [0, 1], 1 inside. Sizes of margins are given for a 256-px face and scale with it.
+Masks of single parts come with a margin and soft edges, for losses that look harder there; `tight=True` gives the part
+itself, with hard (anti-aliased) edges, for measuring and for cutting out.
 """
 
 from __future__ import annotations
@@ -59,34 +61,36 @@ def soften(mask: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.GaussianBlur(mask, (0, 0), sigma) if sigma > 0.1 else mask
 
 
-def _grown(parts, size: int, width: float, sigma: float) -> np.ndarray:
+def _grown(parts, size: int, width: float, sigma: float, tight: bool) -> np.ndarray:
     mask = np.maximum.reduce([hull_mask(part, size) for part in parts])
-    return soften(dilate(mask, width), sigma)
+    return mask if tight else soften(dilate(mask, width), sigma)
 
 
-def eye_mask(aligned: Landmarks, size: int) -> np.ndarray:
+def eye_mask(aligned: Landmarks, size: int, tight: bool = False) -> np.ndarray:
     """Both eyes, as FaceSwap-GAN has them: hull of the lids, dilated by 13 px, blurred by a 7-px gaussian (at 256 px).
 
     Args:
         aligned: landmarks in pixels of the aligned face (see `Landmarks.transformed`).
         size: side of the aligned face.
+        tight: no margin and no blur: what lies between the lids (`landmarks.lids`).
     """
-    return _grown([contour[: lm.CONTOUR_LIDS] for contour in aligned.eye_contours], size, 13, 1.4)
+    parts = lm.lids(aligned) if tight else [contour[: lm.CONTOUR_LIDS] for contour in aligned.eye_contours]
+    return _grown(parts, size, 13, 1.4, tight)
 
 
-def mouth_mask(aligned: Landmarks, size: int) -> np.ndarray:
-    """The lips and what is between them."""
-    return _grown([aligned.mesh[list(lm.LIPS_OUTER)]], size, 13, 1.4)
+def mouth_mask(aligned: Landmarks, size: int, tight: bool = False) -> np.ndarray:
+    """The lips and what is between them; `tight` without margin and blur."""
+    return _grown([aligned.mesh[list(lm.LIPS_OUTER)]], size, 13, 1.4, tight)
 
 
-def nose_mask(aligned: Landmarks, size: int) -> np.ndarray:
-    """The nose from its root to the wings."""
-    return _grown([aligned.mesh[list(lm.NOSE)]], size, 7, 1.4)
+def nose_mask(aligned: Landmarks, size: int, tight: bool = False) -> np.ndarray:
+    """The nose from its root to the wings; `tight` without margin and blur."""
+    return _grown([aligned.mesh[list(lm.NOSE)]], size, 7, 1.4, tight)
 
 
-def brow_mask(aligned: Landmarks, size: int) -> np.ndarray:
-    """Both eyebrows."""
-    return _grown([aligned.mesh[list(group)] for group in (lm.LEFT_BROW, lm.RIGHT_BROW)], size, 7, 1.4)
+def brow_mask(aligned: Landmarks, size: int, tight: bool = False) -> np.ndarray:
+    """Both eyebrows; `tight` without margin and blur."""
+    return _grown([aligned.mesh[list(group)] for group in (lm.LEFT_BROW, lm.RIGHT_BROW)], size, 7, 1.4, tight)
 
 
 FOREHEAD = 0.55  # how far the oval's upper half is stretched: the mesh stops at mid-forehead, a face at the hairline

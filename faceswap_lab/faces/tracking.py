@@ -86,25 +86,26 @@ class FaceTracker:
         self._people, self._since, self._wait = 0, 0, 1
         self._thumbnail: np.ndarray | None = None
 
-    def __call__(self, frame: np.ndarray) -> TrackedFaces:
+    def __call__(self, frame: np.ndarray, search: bool = False) -> TrackedFaces:
         """Finds the faces of the next frame.
 
         Args:
             frame: (H, W, 3) uint8 RGB.
+            search: have the whole cascade look at it in any case.
         """
         if self._is_cut(frame):
             self._tracks.clear()
             self._since = self.every
         self._since += 1
         active = [track for track in self._tracks if not track.missing]
-        due = self._since >= self.every or (not active and self._since >= self._wait)
+        due = search or self._since >= self.every or (not active and self._since >= self._wait)
         found = nothing() if due else self._followed(frame)
         pairs = self._matched(found, self._tracks)
         seen = {id(track) for _, track in pairs}
         if not due and any(id(track) not in seen for track in active):
             due = True  # somebody was lost: look everywhere, at once
         if due:
-            found = self.detector.detect([frame])[0]
+            found = self.detector.detect_once(frame)
             pairs = self._matched(found, self._tracks)
             self._since = 0
             # an empty picture is searched less and less often
@@ -165,43 +166,42 @@ class FaceTracker:
 
 
 def track_run(
-    detector: FaceDetector, frames: Sequence[np.ndarray], min_score: float = 0.8, min_belief: float = 0.6
+    detector: FaceDetector,
+    frames: Sequence[np.ndarray],
+    ahead: np.ndarray | None = None,
+    min_score: float = 0.8,
+    min_belief: float = 0.6,
 ) -> list[TrackedFaces]:
     """Follows the faces of a run of frames that are all at hand, forwards and then backwards.
 
-    The cascade looks at the first and the last frame. Who is there in the last one and was not followed to it came in
+    The cascade looks at the first frame and at the one after the last. Who is there and was not followed to it came in
     between, and is followed back to where that was. (Who comes and goes within the run is found only if the cascade ran.)
 
     Args:
         frames: (H, W, 3) uint8 RGB each, all of one size.
+        ahead: the frame after the last, if there is one.
 
     Returns:
-        A `TrackedFaces` for every frame.
+        A `TrackedFaces` for every one of `frames`.
     """
-    tracker = FaceTracker(detector, len(frames) + 1, min_score, min_belief)
-    seen = [tracker(frame) for frame in frames]
-    if seen[-1].cascade:
-        return seen
-    last = detector.detect([frames[-1]])[0]
-    last = last.chosen(np.flatnonzero(last.scores >= min_score))
-    following = max((int(one.people.max()) for one in seen if len(one)), default=-1) + 1
-    for face in range(len(last)):
-        if not _overlaps(last.boxes[face], seen[-1].faces.boxes):
-            _follow_back(detector, frames, seen, last.chosen([face]), following, min_belief)
-            following += 1
-    return seen
+    tracker = FaceTracker(detector, len(frames) + 2, min_score, min_belief)
+    whole = [*frames, *([] if ahead is None else [ahead])]
+    seen = [tracker(frame, search=index == len(whole) - 1) for index, frame in enumerate(whole)]
+    for place, person in enumerate(seen[-1].people):
+        if len(seen) > 1 and person not in seen[-2].people:
+            _follow_back(detector, whole, seen, seen[-1].faces.chosen([place]), int(person), min_belief)
+    return seen[: len(frames)]
 
 
 def _follow_back(detector, frames, seen: list[TrackedFaces], face: Detections, person: int, min_belief: float) -> None:
     """Adds one person to the frames before the last, until it is lost, another shot begins, or it is known already."""
-    seen[-1] = _with(seen[-1], person, face)
     motion, later = np.zeros(4), thumbnail(frames[-1])
     for index in range(len(frames) - 2, -1, -1):
         before, earlier = face, thumbnail(frames[index])
         if is_cut(earlier, later):
             return
         later = earlier
-        face = detector.settle(frames[index], before.boxes + motion, rough=True)
+        face = detector.settle(frames[index], before.boxes + motion, close=True)
         if face.scores[0] < min_belief or _overlaps(face.boxes[0], seen[index].faces.boxes):
             return
         shift = (face.boxes - before.boxes)[0].reshape(2, 2).mean(axis=0)
