@@ -1,6 +1,7 @@
 """Does the diagnosis' predicted difficulty rank the swaps that training really gives?
 
     python benchmarks/diagnosis.py                 (about 25 minutes on two cores; goes on where it stopped)
+    python benchmarks/diagnosis.py --direction "B<-A"     (the same faults planted in A's clip)
     python benchmarks/diagnosis.py --steps 100     (a look)
 
 Nine face sets of B, good ones and the failure sets of data/actors, each train a `quick` autoencoder with the same faces of A
@@ -31,28 +32,63 @@ import numpy as np  # noqa: E402
 
 from faceswap_lab import actors, files, runtime  # noqa: E402
 
-SETS = {  # name: (clip, every)
-    "train_B, 168 faces": ("train_B", 3),
-    "train_B, 50 faces": ("train_B", 10),
-    "talk_B": ("talk_B", 3),
-    "only_frontal": ("only_frontal", 1),
-    "in_the_dark": ("in_the_dark", 1),
-    "low_resolution": ("low_resolution", 1),
-    "ten_faces": ("ten_faces", 1),
-    "blurred": ("blurred", 1),
-    "two_people": ("two_people", 1),
+SETS = {  # direction: name: (clip, every, fault)
+    "A<-B": {
+        "train_B, 168 faces": ("train_B", 3, ""),
+        "train_B, 50 faces": ("train_B", 10, ""),
+        "talk_B": ("talk_B", 3, ""),
+        "only_frontal": ("only_frontal", 1, ""),
+        "in_the_dark": ("in_the_dark", 1, ""),
+        "low_resolution": ("low_resolution", 1, ""),
+        "ten_faces": ("ten_faces", 1, ""),
+        "blurred": ("blurred", 1, ""),
+        "two_people": ("two_people", 1, ""),
+    },
+    "B<-A": {  # the same faults planted in A's training clip; no weight was chosen by these
+        "train_A, 168 faces": ("train_A", 3, ""),
+        "train_A, 50 faces": ("train_A", 10, ""),
+        "talk_A": ("talk_A", 3, ""),
+        "frontal A": ("train_A", 1, "frontal"),
+        "dark A": ("train_A", 10, "dark"),
+        "low-resolution A": ("train_A", 10, "low_resolution"),
+        "ten faces of A": ("train_A", 50, ""),
+        "blurred A": ("train_A", 10, "blurred"),
+        "A and stranger": ("train_A", 16, "two_people"),
+    },
 }
 SCORED = 6  # every n-th frame of talk_A
 COPIES = 4
 
 
-def face_set(clip: str, every: int, work: Path):
-    """The face set of an actor's clip, extracted once."""
+def face_set(clip: str, every: int, fault: str, work: Path):
+    """The face set of an actor's clip, or of its frames with a fault planted, extracted once."""
     from faceswap_lab.faces.extraction import extract_faces
 
+    folder, source = work / "faces" / f"{clip}_{every}_{fault}".rstrip("_"), actors.clip(clip).path
+    if fault:
+        source, every = _planted(clip, every, fault, work), 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return extract_faces(actors.clip(clip).path, work / "faces" / f"{clip}_{every}", every=every)
+        return extract_faces(source, folder, every=every)
+
+
+def _planted(clip: str, every: int, fault: str, work: Path) -> Path:
+    """A folder of a clip's frames that are spoilt as the failure sets of data/actors are."""
+    from faceswap_lab.pictures import write_picture
+    from tools.actors.faults import FAULTS
+
+    folder, random = work / "planted" / f"{clip}_{every}_{fault}", np.random.default_rng(0)
+    if not folder.exists():
+        frames, yaw = actors.clip(clip).frames()[::every], np.abs(actors.clip(clip).pose()[::every, 0])
+        if fault == "frontal":
+            frames = frames[yaw < 9][::2][:50]
+        elif fault == "two_people":
+            frames = np.concatenate([frames, actors.clip("stranger").frames()[::4]])
+        making = folder.with_name(f".partial-{folder.name}")
+        for index, frame in enumerate(frames):
+            write_picture(making / f"{index:03d}.png", FAULTS[fault](frame, random) if fault in FAULTS else frame)
+        making.rename(folder)
+    return folder
 
 
 def structure_gain(made, truth, before, points) -> float:
@@ -78,26 +114,33 @@ def structure_gain(made, truth, before, points) -> float:
     return float((np.corrcoef(output, wanted)[0, 1] - start) / (1 - start))
 
 
-def gains(name: str, work: Path, steps: int) -> dict[str, float]:
-    """Trains on one set of B and scores the swap; kept, since it takes minutes."""
-    path = work / f"gains_{steps}.json"
+def gains(direction: str, name: str, work: Path, steps: int) -> dict[str, float]:
+    """Trains on one set and scores the swap; kept, since it takes minutes."""
+    path = work / f"gains_{direction.replace('<-', '_from_')}_{steps}.json"
     known = files.read_json(path) if path.exists() else {}
-    if "structure_gain" not in known.get(name, ()):
-        known[name] = _train_and_score(name, work, steps)
+    if name not in known:
+        known[name] = _train_and_score(direction, name, work, steps)
         files.write_json(path, known)
     return known[name]
 
 
-def _train_and_score(name: str, work: Path, steps: int) -> dict[str, float]:
+def _train_and_score(direction: str, name: str, work: Path, steps: int) -> dict[str, float]:
     import keras
 
     from faceswap_lab import scores, stages, training
     from faceswap_lab.models import autoencoder
+    from faceswap_lab.pictures import write_picture
     from faceswap_lab.swap.swapping import swap_frames
 
+    person, other = direction.split("<-")  # whose clip is changed, whose face is put in
+    clip = f"talk_{person}"
     keras.utils.set_random_seed(0)
-    target = face_set("talk_A", 2, work)
-    sets = {"A": [target, face_set("train_A", 12, work)], "B": [face_set(*SETS[name], work)]}
+    target = face_set(clip, 2, "", work)
+    sets = {
+        person: [target, face_set(f"train_{person}", 12, "", work)],
+        other: [face_set(*SETS[direction][name], work)],
+    }
+    sets = {"A": sets["A"], "B": sets["B"]}
     faces, masks, likened = stages.practice_arrays(sets, 96, COPIES, seed=0)
     model = autoencoder.FaceAutoencoder(
         autoencoder.quick(64), autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, seed=0
@@ -110,18 +153,16 @@ def _train_and_score(name: str, work: Path, steps: int) -> dict[str, float]:
     training.fit(model, folder, counts, steps, batch_size=8, checkpoint_every=100, tensorboard=False)
     rows = [row for row, frame in enumerate(target.table["frame"]) if frame % SCORED == 0]
     numbers = target.table["frame"].iloc[rows].to_numpy()
-    before, truth = (actors.clip(clip).frames()[numbers] for clip in ("talk_A", "truth_A_from_B"))
+    before, truth = (actors.clip(name_).frames()[numbers] for name_ in (clip, f"truth_{person}_from_{other}"))
     made = swap_frames(
         list(before),
         [target.matrix(row) for row in rows],
         list(target.subset(rows).masks(256, "face")),
-        training.SwapFunction(model),
+        training.SwapFunction(model, *((0, 1) if person == "A" else (1, 0))),
     )
-    found = scores.score_clip(made, truth, before, actors.clip("talk_A").points()[numbers])
-    from faceswap_lab.pictures import write_picture
-
+    found = scores.score_clip(made, truth, before, actors.clip(clip).points()[numbers])
     write_picture(folder / "swaps.png", np.hstack([before[3], made[3], truth[3], before[12], made[12], truth[12]]))
-    structure = structure_gain(made, truth, before, actors.clip("talk_A").points()[numbers])
+    structure = structure_gain(made, truth, before, actors.clip(clip).points()[numbers])
     return {**found.as_json(), "structure_gain": round(structure, 4)}
 
 
@@ -129,31 +170,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--work", type=Path, default=runtime.ROOT / "runs" / "benchmark_diagnosis")
-    parser.add_argument("--gains-only", action="store_true")
+    parser.add_argument("--direction", choices=SETS, default="A<-B")
+    parser.add_argument("--gains-only", action="store_true", help="train and score, without the diagnosis")
     options = parser.parse_args()
     files.make_folder(options.work)
-    measured = {name: gains(name, options.work, options.steps) for name in SETS}
+    direction = options.direction
+    person, other = direction.split("<-")
+    measured = {name: gains(direction, name, options.work, options.steps) for name in SETS[direction]}
     if options.gains_only:
         return
     from scipy.stats import spearmanr
 
     from faceswap_lab.faces.diagnosis import diagnose
 
-    target = face_set("talk_A", 2, options.work)
+    target = face_set(f"talk_{person}", 2, "", options.work)
     kinds = ("structure_gain", "swap_gain", "identity_gain")
-    print(f"{'set of B':20s}{'faces':>6s}{'difficulty':>11s}" + "".join(f"{kind:>16s}" for kind in kinds) + "   named")
+    print(
+        f"{f'set of {other}':20s}{'faces':>6s}{'difficulty':>11s}"
+        + "".join(f"{kind:>16s}" for kind in kinds)
+        + "   named"
+    )
     rows = []
     for name, found in measured.items():
-        diagnosis = diagnose(target, face_set(*SETS[name], options.work))
-        named = sorted({one.name for one in diagnosis.findings if one.about == "B" and one.severity != "note"})
-        rows.append((diagnosis.profiles["B"].faces, diagnosis.difficulty["A<-B"], *(found[kind] for kind in kinds)))
+        sets = {person: target, other: face_set(*SETS[direction][name], options.work)}
+        diagnosis = diagnose(sets["A"], sets["B"])
+        named = sorted({one.name for one in diagnosis.findings if one.about == other and one.severity != "note"})
+        rows.append(
+            (diagnosis.profiles[other].faces, diagnosis.difficulty[direction], *(found[kind] for kind in kinds))
+        )
         numbers = "".join(f"{value:16.3f}" for value in rows[-1][2:])
         print(f"{name:20s}{rows[-1][0]:6d}{rows[-1][1]:11.2f}{numbers}   {', '.join(named) or '-'}")
     faces, difficulty, *measures = np.array(rows).T
     figures = {}
     for kind, gain in zip(kinds, measures, strict=True):
         ours, baseline = spearmanr(difficulty, gain).statistic, spearmanr(-faces, gain).statistic
-        figures[f"difficulty_ranks_{kind}"] = {
+        figures[f"difficulty_ranks_{kind}{'' if direction == 'A<-B' else '_b_from_a'}"] = {
             "ours": round(float(ours), 3),
             "baseline": round(float(baseline), 3),
             "ratio": round(float(ours / baseline), 2) if baseline else None,

@@ -22,7 +22,7 @@ from faceswap_lab.errors import LabError
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tools.actors import assets, cast, frames, head, motion, packing  # noqa: E402
+from tools.actors import assets, cast, faults, frames, head, motion, packing  # noqa: E402
 
 BLENDER = importlib.util.find_spec("bpy") is not None and importlib.util.find_spec("anny") is not None
 needs_blender = pytest.mark.skipif(not BLENDER, reason="Blender (bpy) and anny are not installed")
@@ -183,10 +183,10 @@ def test_motion_blur_is_averaged_in_linear_light():
 def test_faults():
     random = np.random.default_rng(0)
     picture = random.integers(60, 200, (96, 96, 3)).astype(np.uint8)
-    expected = 255 * ((picture / 255) ** 2.2 * packing.DARK).mean() ** (1 / 2.2)
-    assert packing.dark(picture, random).mean() == pytest.approx(expected, abs=6)
-    assert packing.blurred(picture, random).std() < 0.2 * picture.std()
-    assert packing.low_resolution(picture, random).shape == picture.shape
+    expected = 255 * ((picture / 255) ** 2.2 * faults.DARK).mean() ** (1 / 2.2)
+    assert faults.dark(picture, random).mean() == pytest.approx(expected, abs=6)
+    assert faults.blurred(picture, random).std() < 0.2 * picture.std()
+    assert faults.low_resolution(picture, random).shape == picture.shape
     rows = {"train_B": [{"yaw": y, "pitch": 0, "roll": 0} for y in range(-40, 41)], "stranger": [{}] * 60}
     picked = packing.chosen(FAILURES["only_frontal"], rows)
     assert picked and all(abs(rows["train_B"][k]["yaw"]) < 9 for _, k in picked)

@@ -58,6 +58,11 @@ class Profile:
         known = self.pose[np.isfinite(self.pose[:, column]), column]
         return float(np.subtract(*np.percentile(known, [95, 5]))) if len(known) else 0.0
 
+    def light_range(self) -> float:
+        """How different the lights are: from the 5th to the 95th percentile of grey and of side light, as one length."""
+        known = np.stack([self.luma, self.side_light])[:, np.isfinite(self.luma) & np.isfinite(self.side_light)]
+        return float(np.hypot(*np.subtract(*np.percentile(known, [95, 5], axis=1)))) if known.size else 0.0
+
 
 def profile(faces: FaceSet) -> Profile:
     """Measures a face set.
