@@ -255,6 +255,29 @@ def others(frames: np.ndarray, facenet: str, rounds: int) -> list[tuple[str, flo
     return rows
 
 
+MEMORY = """
+import resource, sys, warnings
+warnings.simplefilter("ignore")
+from faceswap_lab.faces.extraction import extract_faces
+extract_faces(sys.argv[1], sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+"""
+
+
+def peak_memory(frames: np.ndarray, repeats: int) -> float:
+    """GB at most, of a process that makes the face set of a 720p video: `frames`, `repeats` times over."""
+    from faceswap_lab.video import VideoWriter
+
+    with tempfile.TemporaryDirectory() as folder:
+        with VideoWriter(f"{folder}/clip.mp4", 20, (1280, 720)) as writer:
+            for _ in range(repeats):
+                for frame in frames:
+                    writer.write(frame)
+        command = [sys.executable, "-c", MEMORY, f"{folder}/clip.mp4", f"{folder}/set"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
+        return float(done.stdout.splitlines()[-1])
+
+
 def _busy(detector: FaceDetector, package, rounds: int) -> float:
     """The batched cascade's rate over the package's before a busy background, the median of the rounds."""
     frames, ratios = list(talking(SLOW, busy=True)), []
@@ -340,6 +363,10 @@ def main() -> None:
     limit = peak * cores / work
     print(
         f"The limit on {cores} cores is {limit:.0f} frames/s; batched reaches {np.median(rates['batched']) / limit:.0%} of it."
+    )
+    short, long = (peak_memory(frames[:48], repeats) for repeats in (1, 6))
+    print(
+        f"Peak memory of an extraction with all networks: {short:.2f} GB for 48 frames of 720p, {long:.2f} GB for 288."
     )
     figures = {
         f"{name}_vs_mtcnn_720p": {
