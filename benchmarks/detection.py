@@ -171,6 +171,7 @@ def agreement(followed: list, cascade: list) -> dict[str, float]:
 
 def where_the_time_goes(detector: FaceDetector, frame: np.ndarray) -> list[tuple[str, float, float]]:
     """(stage, milliseconds on one core, GFLOP) for one frame."""
+    from faceswap_lab.faces import boxes as boxes_of
     from faceswap_lab.faces import detection as d
 
     def clock(work) -> tuple[float, object]:
@@ -193,9 +194,9 @@ def where_the_time_goes(detector: FaceDetector, frame: np.ndarray) -> list[tuple
         resizing += spent
         spent, found = clock(lambda level=level: detector.proposal(level[None])[0])
         networks += spent
-        spent, some = clock(lambda found=found, scale=scale: d._cell_boxes(found, scale, THRESHOLDS[0]))
+        spent, some = clock(lambda found=found, scale=scale: boxes_of.cell_boxes(found, scale, THRESHOLDS[0]))
         boxes += spent
-        kept.append(some[d.suppress(some[:, :4], some[:, 4], 0.5)])
+        kept.append(some[boxes_of.suppress(some[:, :4], some[:, 4], 0.5)])
         w, h = size
         flops += 2 * ((h - 2) * (w - 2) * 270 + (h // 2) * (w // 2) * (1440 + 4608 + 192))
     rows += [("pyramid: levels", resizing, 0.0), ("P-Net", networks, flops / 1e9), ("P-Net: boxes", boxes, 0.0)]

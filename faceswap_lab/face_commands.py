@@ -72,8 +72,8 @@ def faces_command(options: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from faceswap_lab.faces.examination import Extraction
     from faceswap_lab.faces.extraction import extract_faces
+    from faceswap_lab.faces.options import Extraction
 
     given = {
         one.name: getattr(options, one.name)
@@ -117,14 +117,13 @@ def _cluster(address: str):
 
 def diagnose_command(options: argparse.Namespace) -> int:
     """`diagnose`: prints what two face sets promise."""
-    from faceswap_lab.faces.diagnosis import describe, diagnose
+    from faceswap_lab.faces.diagnosis import diagnose
+    from faceswap_lab.faces.diagnosis_report import describe, draw
     from faceswap_lab.faces.faceset import FaceSet
 
     found = diagnose(FaceSet(options.a), FaceSet(options.b))
     print(describe(found))
     if options.out:
-        from faceswap_lab.faces.diagnosis_picture import draw
-
         folder = files.make_folder(Path(options.out))
         files.write_json(folder / "diagnosis.json", found.as_json())
         with files.atomic_path(folder / "diagnosis.png") as temporary:

@@ -87,7 +87,7 @@ def test_what_is_imported_is_named():
     core = {plain(Requirement(line).name) for line in PROJECT["dependencies"]}
     core |= {"opencv-python"}  # where it is installed instead, it brings the same cv2
     core |= {"jax"}  # only when Keras runs on it
-    core |= {"dlib-bin", "dlib"}  # an extra; without it the detector that needs it names the command
+    core |= {"dlib-bin", "dlib", "distributed"}  # extras; what needs them names the command when they are missing
     core |= {"jupyter-client", "nbclient"}  # what papermill runs notebooks with
     wrong = {}
     for path in (ROOT / "faceswap_lab").rglob("*.py"):

@@ -16,9 +16,18 @@ import numpy as np
 
 from faceswap_lab import machine
 from faceswap_lab.errors import LabError
+from faceswap_lab.faces.boxes import (
+    CELL,
+    STRIDE,
+    cell_boxes,
+    corrected_boxes,
+    cut_crops,
+    placed_points,
+    square,
+    suppress,
+)
 from faceswap_lab.faces.mtcnn_networks import Network
 
-_CELL, _STRIDE = 12, 2  # P-Net sees 12 x 12 pixels, every 2 pixels
 _NMS_LEVEL, _NMS_ALL, _NMS_REFINED, _NMS_OUTPUT = 0.5, 0.7, 0.7, 0.7  # as in the package mtcnn
 _MOST_PROPOSALS = 2000  # kept per frame; a street scene in 720p gives about 150, 200 small faces a thousand
 _STRIP = 400_000  # pixels of a level that P-Net looks at in one go
@@ -97,10 +106,8 @@ class FaceDetector:
         scale_factor: float = 0.709,
         workers: int | None = None,
     ):
-        if min_face_size < _CELL:
-            raise LabError(
-                f"min_face_size={min_face_size}: MTCNN sees no face under {_CELL} px. Choose {_CELL} or more."
-            )
+        if min_face_size < CELL:
+            raise LabError(f"min_face_size={min_face_size}: MTCNN sees no face under {CELL} px. Choose {CELL} or more.")
         if len(thresholds) != 3 or not all(0 < t < 1 for t in thresholds):
             raise LabError(
                 f"thresholds={thresholds}: three numbers between 0 and 1 are needed, such as (0.6, 0.7, 0.7)."
@@ -115,8 +122,8 @@ class FaceDetector:
 
     def scales(self, height: int, width: int) -> np.ndarray:
         """The pyramid's scales for a frame: from `min_face_size` down to a level that P-Net still fits in."""
-        scale, found = _CELL / self.min_face_size, []
-        while min(height, width) * scale >= _CELL:
+        scale, found = CELL / self.min_face_size, []
+        while min(height, width) * scale >= CELL:
             found.append(scale)
             scale *= self.scale_factor
         return np.array(found)
@@ -161,32 +168,36 @@ class FaceDetector:
         near = halves[min(int(-np.log2(scale)), len(halves) - 1)] if scale < 1 else halves[0]
         level = cv2.resize(near, (int(width * scale), int(height * scale)), interpolation=cv2.INTER_LINEAR)
         # A strip of n rows of cells needs 2 n + 10 rows of pixels. Strips bound the memory, whatever the frame's size.
-        cells = max(8, int(_STRIP / level.shape[1]) // _STRIDE)
+        cells = max(8, int(_STRIP / level.shape[1]) // STRIDE)
         strips = [
-            self.proposal(level[None, _STRIDE * first : _STRIDE * (first + cells) + _CELL - _STRIDE])[0]
+            self.proposal(level[None, STRIDE * first : STRIDE * (first + cells) + CELL - STRIDE])[0]
             for first in range(0, max(1, -(-(level.shape[0] - 2) // 2) - 4), cells)
         ]
         return level, np.concatenate(strips)
 
     def _cells(self, halves: list[np.ndarray], scale: float) -> np.ndarray:
         """P-Net on one level: boxes that are left after suppression, (n, 5) x0, y0, x1, y1, score."""
-        boxes = _cell_boxes(self._map(halves, scale)[1], scale, self.thresholds[0])
+        boxes = cell_boxes(self._map(halves, scale)[1], scale, self.thresholds[0])
         return boxes[suppress(boxes[:, :4], boxes[:, 4], _NMS_LEVEL)]
 
     def refine(self, image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """R-Net on square boxes (n, 4): corrected, still oblong boxes and their scores (n,), without suppression."""
         if not len(boxes):
             return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
-        found = self.refinement.on_crops(_crops(image, boxes, 24))
-        return _corrected(boxes, found[:, :4]), found[:, 5]
+        found = self.refinement.on_crops(cut_crops(image, boxes, 24))
+        return corrected_boxes(boxes, found[:, :4]), found[:, 5]
 
     def decide(self, image: np.ndarray, boxes: np.ndarray) -> Detections:
         """O-Net on square boxes (n, 4): the faces above its threshold, after suppression."""
         if not len(boxes):
             return nothing()
-        found = self.output.on_crops(_crops(image, boxes, 48))
+        found = self.output.on_crops(cut_crops(image, boxes, 48))
         keep = found[:, 15] > self.thresholds[2]
-        corrected, scores, points = _corrected(boxes, found[:, :4])[keep], found[keep, 15], _placed(boxes, found)[keep]
+        corrected, scores, points = (
+            corrected_boxes(boxes, found[:, :4])[keep],
+            found[keep, 15],
+            placed_points(boxes, found)[keep],
+        )
         chosen = suppress(corrected, scores, _NMS_OUTPUT, smaller=True)
         inside = np.clip(corrected[chosen], 0, [image.shape[1], image.shape[0]] * 2)
         return Detections(inside.astype(np.float32), scores[chosen], points[chosen].astype(np.float32))
@@ -231,12 +242,12 @@ class FaceDetector:
         middle = (own[:, None, :2] + own[:, None, 2:]) / 2 + around[:, :2] * side[..., None]
         half = (side * around[:, 2] / 2)[..., None]
         looks = np.concatenate([middle - half, middle + half], -1).reshape(-1, 4)
-        found = self.output.on_crops(_crops(image, looks, 48))
+        found = self.output.on_crops(cut_crops(image, looks, 48))
         shape = len(boxes), len(around)
         return Detections(
-            _corrected(looks, found[:, :4]).reshape(*shape, 4).mean(1),
+            corrected_boxes(looks, found[:, :4]).reshape(*shape, 4).mean(1),
             found[:, 15].reshape(shape).mean(1),
-            _placed(looks, found).reshape(*shape, 5, 2).mean(1),
+            placed_points(looks, found).reshape(*shape, 5, 2).mean(1),
         )
 
     def settle_each(self, image: np.ndarray, boxes: Sequence[np.ndarray]) -> Detections:
@@ -265,7 +276,7 @@ class FaceDetector:
             level, found = self._map(halves, scale)
             levels.append(level)
             maps.append(1 / (1 + np.exp(found[..., 4] - found[..., 5])))
-            raw.append(_cell_boxes(found, scale, self.thresholds[0]))
+            raw.append(cell_boxes(found, scale, self.thresholds[0]))
             kept.append(raw[-1][suppress(raw[-1][:, :4], raw[-1][:, 4], _NMS_LEVEL)])
         proposed = _merged(kept)
         refined = np.column_stack(self.narrow(image, proposed[:, :4]))
@@ -290,7 +301,7 @@ def check_pictures(images: Sequence[np.ndarray]) -> list[np.ndarray]:
 def _halves(image: np.ndarray) -> list[np.ndarray]:
     """The frame, its half, its quarter and so on: every level is then sampled from one less than twice its size."""
     found = [image]
-    while min(found[-1].shape[:2]) >= 2 * _CELL:
+    while min(found[-1].shape[:2]) >= 2 * CELL:
         found.append(cv2.resize(found[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     return found
 
@@ -300,75 +311,8 @@ def nothing() -> Detections:
     return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
 
-def _cell_boxes(found: np.ndarray, scale: float, threshold: float) -> np.ndarray:
-    """The boxes of P-Net's cells (h, w, 6) above the threshold, in frame pixels: (n, 5) x0, y0, x1, y1, score."""
-    margin = found[..., 5] - found[..., 4]
-    rows, columns = np.nonzero(margin > np.log(threshold / (1 - threshold)))
-    corner = np.stack([columns, rows], axis=1) * _STRIDE
-    cells = np.concatenate([corner, corner + _CELL], axis=1) + found[rows, columns, :4] * _CELL
-    return np.column_stack([cells / scale, 1 / (1 + np.exp(-margin[rows, columns]))]).astype(np.float32)
-
-
 def _merged(levels: list[np.ndarray]) -> np.ndarray:
     """The proposals of all levels of a frame: square boxes with scores (n, 5), the surest first."""
     some = np.concatenate([np.zeros((0, 5), np.float32), *levels])
     some = some[suppress(some[:, :4], some[:, 4], _NMS_ALL)[:_MOST_PROPOSALS]]
     return np.column_stack([square(some[:, :4]), some[:, 4]])
-
-
-def suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float, smaller: bool = False) -> np.ndarray:
-    """Greedy non-maximum suppression: indices of the boxes that stay, the surest first.
-
-    Args:
-        smaller: measure overlap against the smaller box, so that a box within a box goes.
-    """
-    if not len(boxes):
-        return np.zeros(0, int)
-    if not smaller:
-        sides = np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-        return np.asarray(cv2.dnn.NMSBoxes(sides.astype(float), scores.astype(float), 0.0, threshold), int).ravel()
-    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    low, high = np.maximum(boxes[:, None, :2], boxes[None, :, :2]), np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    inner = np.clip(high - low, 0, None).prod(axis=2)
-    overlap = inner / np.maximum(np.minimum(area[:, None], area[None]), 1e-6)
-    kept: list[int] = []
-    for index in np.argsort(-scores, kind="stable"):
-        if not (overlap[index, kept] > threshold).any():
-            kept.append(int(index))
-    return np.array(kept, int)
-
-
-def _corrected(boxes: np.ndarray, regression: np.ndarray) -> np.ndarray:
-    side = boxes[:, 2:] - boxes[:, :2] + 1
-    return boxes + regression * np.tile(side, 2)
-
-
-def _placed(boxes: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """O-Net's five points (n, 5, 2) in frame pixels."""
-    side = boxes[:, 2:] - boxes[:, :2] + 1
-    return np.stack([found[:, 4:9], found[:, 9:14]], axis=-1) * side[:, None] + boxes[:, None, :2] - 1
-
-
-def square(boxes: np.ndarray) -> np.ndarray:
-    """The square around each box's centre with its longer side."""
-    centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
-    return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
-
-
-def _crops(image: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
-    """Square boxes cut out of a frame (H, W, 3): (n, size, size, 3) uint8, grey where a box leaves the frame.
-
-    A box' corners are the middles of the crop's corner pixels, as in the networks' training.
-    """
-    height, width = image.shape[:2]
-    step = np.linspace(0, 1, size, dtype=np.float32)
-    shrunk = boxes.astype(np.float32) * np.array([(width - 1) / width, (height - 1) / height] * 2, np.float32)
-    x = shrunk[:, :1] + step * (shrunk[:, 2:3] - shrunk[:, :1])
-    y = shrunk[:, 1:2] + step * (shrunk[:, 3:] - shrunk[:, 1:2])
-    x, y = np.repeat(x[:, None], size, 1), np.repeat(y[:, :, None], size, 2)
-    cut = []
-    for first in range(0, len(boxes), 256):  # OpenCV's pictures have at most 32767 rows
-        part = slice(first, first + 256)
-        maps = (one[part].reshape(-1, size) for one in (x, y))
-        cut.append(cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(128,) * 3))
-    return np.concatenate(cut).reshape(-1, size, size, 3)

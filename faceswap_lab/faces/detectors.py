@@ -15,7 +15,8 @@ import numpy as np
 
 from faceswap_lab import weights
 from faceswap_lab.errors import LabError
-from faceswap_lab.faces.detection import Detections, FaceDetector, check_pictures, nothing, suppress
+from faceswap_lab.faces.boxes import suppress
+from faceswap_lab.faces.detection import Detections, FaceDetector, check_pictures, nothing
 
 DETECTORS = ("mtcnn", "hog", "cnn", "all")
 _SMALLEST = {"hog": 80, "cnn": 40}  # pixels, what dlib's detectors see without enlarging

@@ -297,27 +297,3 @@ def _about_both(a: Profile, b: Profile) -> list[Finding]:
                 )
             )  # fmt: skip
     return found
-
-
-def describe(diagnosis: Diagnosis) -> str:
-    """The diagnosis as text: a line a measure, a paragraph a finding, the difficulties."""
-    rows = [("", "A", "B")]
-    for label, value in (
-        ("faces (distinct)", lambda p: f"{p.faces} ({p.distinct})"),
-        ("px between the eyes", lambda p: f"{np.median(p.eye_distance):.0f}"),
-        ("detail, cycles a face", lambda p: f"{np.median(p.detail):.0f}"),
-        ("luma", lambda p: f"{np.median(p.luma):.2f}"),
-        ("yaw, pitch span", lambda p: f"{p.span(0):.0f}, {p.span(1):.0f}"),
-        ("mouth, widest", lambda p: f"{np.nanmax(p.mouth, initial=0):.2f}"),
-        ("main person", lambda p: f"{(p.people == 0).mean():.0%}"),
-    ):
-        rows.append((label, value(diagnosis.profiles["A"]), value(diagnosis.profiles["B"])))
-    lines = [f"{label:24s}{a:>12s}{b:>12s}" for label, a, b in rows]
-    lines += ["", *(f"{one.severity.upper()} ({one.about}) {one.sentence} {one.advice}" for one in diagnosis.findings)]
-    if not diagnosis.findings:
-        lines.append("Nothing to remark.")
-    for direction, value in diagnosis.difficulty.items():
-        reasons = sorted(diagnosis.penalties[direction].items(), key=lambda item: -item[1])
-        named = ", ".join(f"{name} {share:.2f}" for name, share in reasons if share >= 0.05)
-        lines.append(f"Difficulty of {direction}: {value:.2f}" + (f" ({named})" if named else ""))
-    return "\n".join(lines)

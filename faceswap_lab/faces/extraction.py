@@ -16,9 +16,10 @@ from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import recognition, tracking
 from faceswap_lab.faces.detection import FaceDetector
-from faceswap_lab.faces.examination import Examined, Extraction, aligned_points, examine, reference_numbers, tools
+from faceswap_lab.faces.examination import Examined, aligned_points, examine, reference_numbers, tools
 from faceswap_lab.faces.faceset import COLUMNS, SETTINGS, TABLE, FaceSet, read_table
 from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.faces.options import Extraction
 from faceswap_lab.faces.people import number_people
 from faceswap_lab.pictures import read_picture
 

@@ -214,8 +214,8 @@ for one in numbers:
 
 # %%
 from faceswap_lab import files
-from faceswap_lab.faces.diagnosis import describe, diagnose
-from faceswap_lab.faces.diagnosis_picture import draw
+from faceswap_lab.faces.diagnosis import diagnose
+from faceswap_lab.faces.diagnosis_report import describe, draw
 
 diagnosis = diagnose(sets["target"], sets["B"])  # A is the one whose video is changed
 files.write_json(run.out / "faces" / "diagnosis.json", diagnosis.as_json())

@@ -11,7 +11,7 @@ from faceswap_lab.__main__ import main
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import diagnosis as d
 from faceswap_lab.faces import profile
-from faceswap_lab.faces.diagnosis_picture import draw
+from faceswap_lab.faces.diagnosis_report import draw
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.faceset import FaceSet
 
