@@ -260,7 +260,8 @@ class FaceDetector:
 
     def _looked_at(self, image: np.ndarray, proposals: np.ndarray) -> Detections:
         found = self.settle(image, self.decide(image, self.narrow(image, proposals[:, :4])[0]).boxes)
-        return found.chosen(np.argsort(-found.scores, kind="stable"))
+        # two boxes that were apart may have settled on one face
+        return found.chosen(suppress(found.boxes, found.scores, _NMS_OUTPUT, smaller=True))
 
     def stages(self, image: np.ndarray) -> CascadeStages:
         """Runs the cascade on one frame and keeps what it did on the way.

@@ -115,6 +115,12 @@ def test_blurred_faces_are_put_aside(tmp_path):
     assert sorted(p.name for p in (sharp.folder / "blurry").glob("*.png")) == [f"{n:06d}_0.png" for n in (1, 3, 5, 7)]
 
 
+def test_one_face_is_found_once(tmp_path):
+    """Of two boxes that settle on one face one goes; frame 6 of this clip, just after a cut, has such a pair."""
+    made = extract_faces(actors.clip("ten_faces").path, tmp_path / "set")
+    assert made.table["frame"].tolist() == list(range(10))
+
+
 def test_turned_frames_map_back():
     image = np.zeros((60, 100, 3), np.uint8)
     image[20, 70] = 255
