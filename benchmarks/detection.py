@@ -257,11 +257,12 @@ def others(frames: np.ndarray, facenet: str, rounds: int) -> list[tuple[str, flo
 
 
 MEMORY = """
-import resource, sys, warnings
+import sys, warnings
 warnings.simplefilter("ignore")
 from faceswap_lab.faces.extraction import extract_faces
 extract_faces(sys.argv[1], sys.argv[2])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+# not getrusage, which counts the parent's memory from before the start; Linux only
+print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) * 1024 / 1e9)
 """
 
 
