@@ -4,7 +4,8 @@ A gain is 1 - error(output, truth) / error(target, truth): 0 for the untouched t
 something worse than doing nothing. Errors are summed over the clip before they are divided. They count only where truth
 and target differ: where the mean difference of the three colours exceeds 12 of 255, more than a good video codec does.
 
-- **swap_gain** compares local contrast (`local_contrast`), by its squared error: neither a tint nor a blur earns much.
+- **swap_gain** compares local contrast (`local_contrast`), by its squared error: a tint earns nothing, a face without
+  features up to 0.3.
 - **identity_gain** compares what the judge (`models.identity`) sees in the face, by the L2 distance of its 128 numbers.
 - **pixel_gain** compares plain colours, by their absolute error. A tint alone earns over half: never quote it alone.
 """

@@ -11,7 +11,7 @@ MEASURES = {  # key in scores.json: heading, sentence, is higher better
     "swap_gain": (
         "swap gain",
         "How much of the way from the untouched target (0) to the true swap (1), judged by local contrast: "
-        "neither a tint nor a blur earns anything here.",
+        "a tint earns nothing; a face without features up to 0.3, so look, too.",
         True,
     ),
     "identity_gain": (
