@@ -8,8 +8,8 @@ import pytest
 from keras import ops
 
 from faceswap_lab.models import autoencoder, faceswap_gan, layers, losses
-from faceswap_lab.models.loss_weights import LossWeights
 from faceswap_lab.models.augmentation import Augmentation, FaceBank, random_views
+from faceswap_lab.models.loss_weights import LossWeights
 
 STILL = Augmentation(
     rotation=0, zoom=0, shift=0, flip=0, warp=0, gain=0, tint=0, slope=0, gamma=0, liken=0, input_gamma=0, fade=0
