@@ -22,7 +22,7 @@ from faceswap_lab.models.autoencoder_shapes import (
     quick,
 )
 from faceswap_lab.models.lighting import BRIGHTEST, MIDDLE, face_oval, light_window, measure_light
-from faceswap_lab.models.loss_weights import MASKS, PLAIN, LossWeights, needing_missing_masks
+from faceswap_lab.models.loss_weights import MASKS, PLAIN, LossWeights, mask_columns, needing_missing_masks
 from faceswap_lab.models.loss_weights import QUICK as QUICK_LOSS
 
 __all__ = [
@@ -195,7 +195,10 @@ class FaceAutoencoder(keras.Model):
             found = [masks[p].reshape(-1, masks[p].shape[-1]).any(axis=0) for p in PEOPLE]
             known = [name for index, name in enumerate(MASKS) if all(index < len(f) and f[index] for f in found)]
         self._switch_off_without_masks(known)
-        self.banks = [FaceBank(faces[p], masks[p], likened and likened[p], name=f"faces_{p}") for p in PEOPLE]
+        used = mask_columns(self.loss_weights)  # masks that no term looks at are not warped with every face
+        self.banks = [
+            FaceBank(faces[p], masks[p][..., :used], likened and likened[p], name=f"faces_{p}") for p in PEOPLE
+        ]
         usual, averages = [], []
         for person in PEOPLE:
             pictures = ops.convert_to_tensor(resize(faces[person], self.config.size), "float32") / 255.0
