@@ -82,7 +82,8 @@ class FaceAutoencoder(keras.Model):
         frozen_faces=8,
         **kwargs,
     ):
-        # The pictures stay in float32 under mixed precision; the networks inside follow the policy.
+        # Pictures and the weights that belong to them (autocast=False) stay in float32 under mixed precision; the networks
+        # inside follow the policy.
         super().__init__(autocast=False, **kwargs)
         self.config = config
         self.loss_weights = loss_weights or PLAIN
@@ -94,12 +95,16 @@ class FaceAutoencoder(keras.Model):
         self.random = keras.random.SeedGenerator(seed)
         self.encoders, self.decoders = networks or self.build_networks()
         self.usual_light = self.add_weight(
-            shape=(2, 3), initializer=keras.initializers.Constant(MIDDLE), trainable=False, name="usual_light"
+            shape=(2, 3),
+            initializer=keras.initializers.Constant(MIDDLE),
+            trainable=False,
+            autocast=False,
+            name="usual_light",
         )
         self.oval = face_oval(config.size)
         shape = (2, config.size, config.size, 3)
         self.average = (
-            self.add_weight(shape=shape, initializer="zeros", trainable=False, name="average")
+            self.add_weight(shape=shape, initializer="zeros", trainable=False, autocast=False, name="average")
             if config.centred
             else None
         )

@@ -102,16 +102,17 @@ def test_every_term_has_the_gradient_of_finite_differences():
     gan = small_gan(weights)
     gan.alpha_least.assign(0.9)
     views = terms.in_float32(gan(INDEX))
+    draw = np.random.default_rng(0)
+    views |= {k: ops.convert_to_tensor(draw.uniform(0.1, 0.8, views[k].shape), "float32") for k in ("colour", "alpha")}
     bias = gan.decoders[0].get_layer("paint").bias
     start = ops.convert_to_numpy(bias.value).copy()
-    draw = np.random.default_rng(0)
     along = {k: draw.uniform(-0.3, 1, views[k].shape).astype("float32") for k in ("colour", "alpha")}
     turn = draw.normal(size=start.shape).astype("float32")
 
     def value(name, share):
         return terms.TERMS[name](gan, {**views, **{k: views[k] + share * v for k, v in along.items()}})
 
-    step = 2e-3
+    step = 5e-4
     for name in gan.loss_weights.active():
         through_decoders = name in ("code", "cycle", "identity")
         with tape() as watched:
@@ -133,7 +134,7 @@ def test_every_term_has_the_gradient_of_finite_differences():
         else:
             slope = float(watched.gradient(found, share))
             measured = float(value(name, step) - value(name, -step)) / (2 * step)
-        assert slope == pytest.approx(measured, rel=0.06, abs=3e-4), name
+        assert slope == pytest.approx(measured, rel=0.1, abs=5e-4), name
         assert abs(slope) > 1e-6, name
 
 
@@ -157,7 +158,7 @@ def test_critics_learn_at_their_own_rate():
 
 PHASES = (
     Phase(0.0, perceptual=False),
-    Phase(0.5, alpha_least=0.4, rate=0.3, decoders_swapped=True),
+    Phase(0.5, alpha_least=0.9, rate=0.3, decoders_swapped=True),
     Phase(0.75, rate=0.1),
 )
 
@@ -178,7 +179,7 @@ def test_the_schedule_swaps_the_decoders_once_there_and_once_back():
         crossed = np.array_equal(holds[0], second) and np.array_equal(holds[1], first)
         assert same != crossed
         seen.append((same, round(float(gan.alpha_least), 2), round(float(gan.optimizer.learning_rate) * 1e4, 2)))
-    assert seen == [(True, 0.0, 1.0)] * 4 + [(False, 0.4, 0.3)] * 2 + [(True, 0.0, 0.1)] * 2
+    assert seen == [(True, 0.0, 1.0)] * 4 + [(False, 0.9, 0.3)] * 2 + [(True, 0.0, 0.1)] * 2
     gan.optimizer.iterations.assign(4)  # back to an older checkpoint's step: the phase follows from the step alone
     ScheduleCallback(PHASES, 8, 1e-4).set_model(gan)
     callback.on_train_batch_begin(0)
@@ -205,12 +206,13 @@ def test_phases_change_without_tracing_again_and_adam_keeps_its_moments(monkeypa
         LossWeights(adversarial=0.1, alpha_hinge=0.1, perceptual=(1, 0, 0, 0)), perceptual=lambda x: [x, x, x, x]
     )
     gan.compile(optimizer=faceswap_gan.TwoRateAdam(1e-4), jit_compile=False)
-    traced, moments = [], []
+    traced, before_step, moments = [], [], []
     whole = type(gan).loss_terms
     monkeypatch.setattr(type(gan), "loss_terms", lambda self, views: (traced.append(1), whole(self, views))[1])
 
     class Watched(ScheduleCallback):
         def apply(self, now):
+            before_step.append(len(traced))
             before = [ops.convert_to_numpy(v).copy() for v in self.model.optimizer.variables[2:]]
             super().apply(now)
             after = [ops.convert_to_numpy(v) for v in self.model.optimizer.variables[2:]]
@@ -218,7 +220,8 @@ def test_phases_change_without_tracing_again_and_adam_keeps_its_moments(monkeypa
 
     batches = ((INDEX,) for _ in range(8))
     history = gan.fit(batches, steps_per_epoch=1, epochs=8, verbose=0, callbacks=[Watched(PHASES, 8, 1e-4)]).history
-    assert len(traced) == 1 and len(moments) == 8 and all(moments[1:])
+    assert before_step[0] == 0 and len(set(before_step[1:])) == 1 and len(traced) == before_step[1]  # all in step 1
+    assert len(moments) == 8 and all(moments[1:])
     assert [value > 0 for value in history["perceptual"]] == [False] * 4 + [True] * 4
     assert [value > 0 for value in history["alpha_hinge"]] == [False] * 4 + [True] * 2 + [False] * 2
 
