@@ -423,8 +423,13 @@ class ScheduleCallback(keras.callbacks.Callback):
 
     def __init__(self, phases: tuple[Phase, ...], steps: int, learning_rate: float, start: int = 0):
         super().__init__()
-        self.phases, self.steps, self.learning_rate, self.step = phases, steps, learning_rate, start
-        self.swapped = self.phase(start - 1).decoders_swapped if start else False
+        self.phases, self.steps, self.learning_rate = phases, steps, learning_rate
+        self.go_on_from(start)
+
+    def go_on_from(self, step: int) -> None:
+        """The next step is number `step`, counted from 0: after a resume, or when the training went back."""
+        self.step = step
+        self.swapped = self.phase(step - 1).decoders_swapped if step else False
 
     def phase(self, step: int) -> Phase:
         return [p for p in self.phases if p.start * self.steps <= step + 1e-9][-1]
