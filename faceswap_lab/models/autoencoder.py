@@ -132,7 +132,7 @@ def build_decoder(config: AutoencoderConfig, name: str = "decoder") -> keras.Mod
         x = layers.PixelShuffle()(x)
     else:
         x = keras.layers.Conv2D(channels, 5, padding="same", name="paint")(x)
-    x = keras.layers.Activation("sigmoid")(x)
+    x = keras.layers.Activation("sigmoid", dtype="float32")(x)  # losses see 32 bits in mixed precision too
     return keras.Model(inputs, x, name=name)
 
 
@@ -218,12 +218,16 @@ class FaceAutoencoder(keras.Model):
         self.random = keras.random.SeedGenerator(seed)
         self.encoders, self.decoders = networks or self.build_networks()
         self.usual_light = self.add_weight(
-            shape=(2, 3), initializer=keras.initializers.Constant(MIDDLE), trainable=False, name="usual_light"
+            shape=(2, 3),
+            initializer=keras.initializers.Constant(MIDDLE),
+            trainable=False,
+            autocast=False,
+            name="usual_light",
         )
         self.oval = face_oval(config.size)
         shape = (2, config.size, config.size, 3)
         self.average = (
-            self.add_weight(shape=shape, initializer="zeros", trainable=False, name="average")
+            self.add_weight(shape=shape, initializer="zeros", trainable=False, autocast=False, name="average")
             if config.centred
             else None
         )
@@ -256,7 +260,7 @@ class FaceAutoencoder(keras.Model):
         """The code of faces (N, S, S, 3) that show person `shown`, by the encoder of `person` (or the shared one)."""
         if self.average is not None:
             faces = (faces - self.average[shown]) * self.oval
-        return self.encoders[person % len(self.encoders)](faces)
+        return ops.cast(self.encoders[person % len(self.encoders)](faces), "float32")
 
     def decode(self, code, person: int):
         return self.decoders[person % len(self.decoders)](code)
@@ -343,7 +347,7 @@ class FaceAutoencoder(keras.Model):
             seen = bent
             if self.average is not None:
                 seen = (bent - ops.repeat(self.average, ops.shape(bent)[0] // 2, axis=0)) * self.oval
-            codes = ops.split(self.encoders[0](seen), 2, axis=0)
+            codes = ops.split(ops.cast(self.encoders[0](seen), "float32"), 2, axis=0)
         else:
             codes = [self.encode(half, person, person) for person, half in enumerate(ops.split(bent, 2, axis=0))]
         painted = [self.paint_all(code, person) for person, code in enumerate(codes)]

@@ -171,12 +171,14 @@ def build_decoder(config: GanConfig, name: str) -> keras.Model:
     x = layers.SelfAttention(name="attention_2")(x)
     sides = []
     while x.shape[1] < config.size:
-        side = keras.layers.Conv2D(3, 5, padding="same", activation="sigmoid", name=f"side_{x.shape[1]}")(x)
+        side = keras.layers.Conv2D(
+            3, 5, padding="same", activation="sigmoid", dtype="float32", name=f"side_{x.shape[1]}"
+        )(x)
         sides.append(side)
         x = up(x, wide[2], norm=config.norm, name=f"up_to_{2 * x.shape[1]}")
         x = keras.layers.Conv2D(wide[2], 3, padding="same", activation="relu", name=f"after_{x.shape[1]}")(x)
     # A sigmoid on [0, 1] is the published tanh on [-1, 1].
-    painted = keras.layers.Conv2D(4, 5, padding="same", activation="sigmoid", name="paint")(x)
+    painted = keras.layers.Conv2D(4, 5, padding="same", activation="sigmoid", dtype="float32", name="paint")(x)
     return keras.Model(inputs, [painted, *sides] if sides else painted, name=name)
 
 
@@ -204,7 +206,7 @@ def build_critic(config: GanConfig, name: str) -> keras.Model:
             name=f"critic_down_to_{x.shape[1] // 2}",
         )
         x = layers.SelfAttention(name=f"critic_attention_at_{x.shape[1]}")(x)
-    scores = keras.layers.Conv2D(1, 4, padding="same", name="critic_scores")(x)
+    scores = keras.layers.Conv2D(1, 4, padding="same", dtype="float32", name="critic_scores")(x)
     return keras.Model(inputs, scores, name=name)
 
 
@@ -257,8 +259,12 @@ class FaceSwapGAN(FaceAutoencoder):
         # A plain function, so that the frozen network is not saved with this model.
         self.perceptual = perceptual and (lambda faces: perceptual(faces))
         self.perceptual_faces = perceptual_faces
-        self.alpha_least = self.add_weight(shape=(), initializer="zeros", trainable=False, name="alpha_least")
-        self.perceptual_on = self.add_weight(shape=(), initializer="ones", trainable=False, name="perceptual_on")
+        self.alpha_least = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, autocast=False, name="alpha_least"
+        )
+        self.perceptual_on = self.add_weight(
+            shape=(), initializer="ones", trainable=False, autocast=False, name="perceptual_on"
+        )
         self.terms["critics"] = keras.metrics.Mean("critics")
         if perceptual is None:
             self.terms.pop("perceptual", None)
