@@ -53,7 +53,8 @@ def set_faces(model, faces: dict, masks: dict | None = None, likened: dict | Non
     Args:
         model: a `FaceAutoencoder` or what is made from it.
         faces: {"A": (N, S, S, 3) RGB uint8, or float in [0, 1], "B": ...}; the numbers of faces may differ.
-        masks: {"A": (N, S, S, M): face, eyes, mouth, ..., "B": ...}; None switches the loss terms off that need them.
+        masks: {"A": (N, S, S, M): face, eyes, mouth, ..., "B": ...}; None, or masks without any feature, switches the loss
+            terms off that need them.
         likened: as faces, or None.
 
     Returns:
@@ -74,8 +75,9 @@ def set_faces(model, faces: dict, masks: dict | None = None, likened: dict | Non
         )
     if likened is not None:
         likened = {p: checked_pictures(likened[p], f"likened faces of {p}") for p in PEOPLE}
-    if masks is None:
+    if masks is None or not any(np.asarray(masks[p])[..., 1:].any() for p in PEOPLE):
         _without_masks(model)
+    if masks is None:
         masks = {p: np.full((*pictures.shape[:3], 3), (255, 0, 0), np.uint8) for p, pictures in faces.items()}
     else:
         masks = {p: checked_pictures(masks[p], f"masks of {p}", np.shape(masks[p])[-1]) for p in PEOPLE}
