@@ -28,6 +28,8 @@ class Preset:
         log_every: steps from one row of the loss history to the next.
         preview_every: steps from one saved preview grid to the next.
         checkpoint_every: steps from one checkpoint to the next.
+        checkpoint_seconds: a checkpoint is written earlier when the last one is older than this; a disconnect loses no
+            more.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Preset:
     log_every: int
     preview_every: int
     checkpoint_every: int
+    checkpoint_seconds: float
 
 
 PRESETS = {
@@ -68,6 +71,7 @@ PRESETS = {
             log_every=20,
             preview_every=100,
             checkpoint_every=100,
+            checkpoint_seconds=60,
         ),
         Preset(
             name="class",
@@ -86,6 +90,7 @@ PRESETS = {
             log_every=50,
             preview_every=250,
             checkpoint_every=500,
+            checkpoint_seconds=120,
         ),
         Preset(
             name="full",
@@ -104,6 +109,7 @@ PRESETS = {
             log_every=100,
             preview_every=1000,
             checkpoint_every=1000,
+            checkpoint_seconds=300,
         ),
     )
 }

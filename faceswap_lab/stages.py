@@ -121,13 +121,25 @@ def preview_faces(faces: dict[str, np.ndarray], size: int, columns: int = 7) -> 
     return chosen
 
 
+def _masks(faces, side: int) -> np.ndarray:
+    """A face set's masks; where pictures of them are missing, the whole face and no features, with a line that says so."""
+    lost = [name for name in faces.table["face"] if not (faces.folder / "masks" / name).exists()]
+    if not lost:
+        return faces.region_masks(side)
+    print(
+        f"{faces.folder / 'masks'}: {len(lost)} of {len(faces)} masks are missing ({lost[0]}, ...), so none is used: the eyes "
+        "get no loss of their own. Extract the faces again to have them."
+    )
+    return np.broadcast_to(np.array([255, 0, 0], np.uint8), (len(faces), side, side, 3))
+
+
 def practice_arrays(sets: dict[str, list], side: int, copies: int, seed: int):
     """`training_arrays` for face sets that are at hand: {"A": [FaceSet, ...], "B": [...]}, pictures of `side` pixels."""
     from faceswap_lab.faces import likening
 
     pictures, points, poses = {}, {}, {}
     for person, some in sets.items():
-        masks = [faces.region_masks(side) for faces in some]
+        masks = [_masks(faces, side) for faces in some]
         least = min(mask.shape[-1] for mask in masks)  # what only some of a person's sets have does not count
         stacked = [np.concatenate([f.images(side), m[..., :least]], axis=-1) for f, m in zip(some, masks, strict=True)]
         pictures[person] = np.concatenate(stacked)
@@ -206,7 +218,8 @@ def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: in
 
     small = preview_faces(faces, model.config.size)
     counts = {person: len(pictures) for person, pictures in faces.items()}
-    intervals = {name: getattr(run.preset, name) for name in ("log_every", "preview_every", "checkpoint_every")}
+    names = ("log_every", "preview_every", "checkpoint_every", "checkpoint_seconds")
+    options = {name: getattr(run.preset, name) for name in names} | options
     return training.fit(
         model,
         folder,
@@ -215,9 +228,59 @@ def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: in
         batch_size=batch_size,
         seed=run.seed,
         paint=lambda m: training.preview_grid(m, small),
-        **intervals,
         **options,
     )
+
+
+def identity_measure(run: Run, size: int, count: int = 6):
+    """A measure for `training.HeldOut`: how much of the way from A to B the judge sees swapped faces of the target clip.
+
+    No swap is ever shown to the training, so there is nothing to learn by heart here; and the judge is another network than
+    those that train.
+
+    Args:
+        run: the run.
+        size: side of the model's faces.
+        count: faces that are swapped at each evaluation, evenly spread over the target clip.
+
+    Returns:
+        model -> {"identity": ...}: 0 is as far from B's faces as the target's own faces are, 1 is as near as B's own faces
+        are to each other.
+    """
+    from faceswap_lab.faces.alignment import canonical_points
+    from faceswap_lab.models.autoencoder import resize
+    from faceswap_lab.models.identity import FaceRecognition, chip
+
+    judge = FaceRecognition()
+
+    def seen(pictures):
+        pictures = np.clip(np.round(np.asarray(pictures) * 255), 0, 255).astype(np.uint8)
+        numbers = judge.embed(np.stack([chip(picture, canonical_points(picture.shape[0])) for picture in pictures]))
+        return numbers.astype(np.float64)
+
+    def spread(role, many):
+        faces = _main_person(ensure_faces(run, role))
+        return faces.subset(np.unique(np.linspace(0, len(faces) - 1, many).astype(int)))
+
+    target, source = spread("target", count), spread("B", 2 * count)
+    inputs = target.images(size).astype("float32") / 255
+    # B's faces are brought to the model's size and back, so that the judge sees all pictures equally sharp.
+    references = seen(resize(source.images(), size).astype("float32") / 255)
+
+    def distance(numbers):
+        return float(np.linalg.norm(numbers[:, None] - references[None], axis=-1).mean())
+
+    apart = np.linalg.norm(references[:, None] - references[None], axis=-1)
+    nearest = float(apart[~np.eye(len(apart), dtype=bool)].mean())
+    farthest = distance(seen(inputs))
+
+    def measure(model):
+        import keras
+
+        swapped, _ = model.translate(inputs, 0, 1)
+        return {"identity": (farthest - distance(seen(keras.ops.convert_to_numpy(swapped)))) / (farthest - nearest)}
+
+    return measure
 
 
 def model_folder(run: Run, name: str, **key):

@@ -48,6 +48,7 @@ from faceswap_lab.models import autoencoder, losses
 from faceswap_lab.models.augmentation import FaceBank, random_views
 from faceswap_lab.models.layers import PixelShuffle
 from faceswap_lab.teaching import figures
+from faceswap_lab.teaching.training_panel import TrainingPanel
 
 size = run.preset.face_size
 faces, masks, likened = stages.training_arrays(run, size)
@@ -155,29 +156,48 @@ for name, picture in {"blurred": blur, "tinted": tint}.items():
 # %%
 counts = {person: len(pictures) for person, pictures in faces.items()}
 how = {"loss_weights": autoencoder.QUICK_LOSS, "augmentation": autoencoder.QUICK_AUGMENTATION, "seed": seed}
+batch_size = run.preset.batch_size
 
 
-def train(name, sharing, steps, warm):
+def train(name, sharing, steps, warm, **options):
     folder = stages.model_folder(run, name, steps=steps, sharing=sharing, warm=warm, seed=seed, counts=counts)
     model = autoencoder.FaceAutoencoder(autoencoder.quick(size, sharing), **how, name=name)
     warmed = warm and stages.warm_start(model)
-    model.set_faces(faces, masks, likened)
+    training.set_faces(model, faces, masks, likened)
     rate = keras.optimizers.schedules.CosineDecay(run.preset.autoencoder_learning_rate, steps, alpha=0.03)
     model.compile(optimizer=keras.optimizers.Adam(rate))
-    show = figures.live_preview(name)
-    history = stages.train_model(run, model, folder, faces, steps, run.preset.batch_size, show=show)
+    panel = TrainingPanel(name, ("loss", "reconstruction", "contrast"))
+    history = stages.train_model(run, model, folder, faces, steps, batch_size, panel=panel, **options)
     training.save_model(model, folder, "autoencoder", {"steps": steps, "sharing": sharing, "warm_start": bool(warmed)})
     return model, history
 
+
+# %% [markdown]
+# While it trains, the panel shows curves, the newest preview and the time left. **Pause**, **Save now** and **Stop** act at the next step; run the cell again and it goes on where it was. A disconnect costs a minute at most: checkpoints hold weights, optimiser and random state, and what they resume is the same run, bit for bit.
+#
+# Losses cannot tell whether a swap gets better. So every preview also asks a face-recognition network, which never trains, how far swapped faces have come from A to B.
 
 # %%
 steps = autoencoder_steps or run.preset.autoencoder_steps
 nothing = scratch_steps or run.preset.scratch_steps
 print(steps, "steps from the warm start;", nothing, "steps each from nothing")
-warm_model, warm_history = train("autoencoder", "encoder", steps, warm=True)
+held_out = training.HeldOut(stages.identity_measure(run, size))
+warm_model, warm_history = train("autoencoder", "encoder", steps, warm=True, held_out=held_out)
 
 # %% [markdown]
-# The sheet shows three rows of A and three of B: the face, its reconstruction, its swap. It was drawn at steps 0, 1x, 2x, 4x ... and every one is kept in `previews/`.
+# The sheet has four rows for each person: the face, its reconstruction, its swap, and the swap's alpha. It was drawn at steps 0, 1x, 2x, 4x ...; every one is kept in `previews/`, and a film of them beside it. **Look** for what settles first and what last: colour, outline, eyes?
+
+# %%
+from IPython.display import Video
+
+Video(str(run.models("autoencoder") / training.TIMELAPSE), embed=True, width=420)
+
+# %%
+import pandas as pd
+
+measured = pd.read_csv(run.models("autoencoder") / training.MEASURES)
+print(measured.round(3).to_string(index=False))
+print(training.advise(measured.to_dict("records")) or "still moving, or too few looks to tell: no advice to stop")
 
 # %%
 scratch_model, scratch_history = train("autoencoder_from_nothing", "encoder", nothing, warm=False)

@@ -46,6 +46,7 @@ from faceswap_lab import training
 from faceswap_lab.models import autoencoder, faceswap_gan
 from faceswap_lab.models.face_res import face_res
 from faceswap_lab.teaching import figures
+from faceswap_lab.teaching.training_panel import TrainingPanel
 
 size = run.preset.gan_size
 faces, masks, likened = stages.training_arrays(run, size)
@@ -177,16 +178,23 @@ pd.DataFrame(
 steps = gan_steps or run.preset.gan_steps
 folder = stages.model_folder(run, "faceswap_gan", steps=steps, seed=seed, counts=counts, size=size)
 gan = make_gan()
-gan.set_faces(faces, masks, likened)
+training.set_faces(gan, faces, masks, likened)
 gan.compile(optimizer=faceswap_gan.TwoRateAdam(run.preset.gan_learning_rate))
-begun = training.steps_done(folder)
-schedule = faceswap_gan.ScheduleCallback(faceswap_gan.WARM_SCHEDULE, steps, run.preset.gan_learning_rate, begun)
+schedule = faceswap_gan.ScheduleCallback(faceswap_gan.WARM_SCHEDULE, steps, run.preset.gan_learning_rate)
 
 # %%
-show = figures.live_preview("faceswap_gan")
-batch = run.preset.gan_batch_size
-history = stages.train_model(run, gan, folder, faces, steps, batch, show=show, callbacks=(schedule,))
+options = {
+    "callbacks": (schedule,),
+    "panel": TrainingPanel("faceswap_gan", ("adversarial", "critics", "reconstruction")),
+    "held_out": training.HeldOut(stages.identity_measure(run, size)),
+}
+history = stages.train_model(run, gan, folder, faces, steps, run.preset.gan_batch_size, **options)
 training.save_model(gan, folder, "faceswap_gan", {"steps": steps})
+
+# %%
+from IPython.display import Video
+
+Video(str(folder / training.TIMELAPSE), embed=True, width=420)
 
 # %%
 figures.curves({"FaceSwap-GAN": history}, ("adversarial", "critics", "reconstruction"), logarithmic=False)

@@ -1,0 +1,239 @@
+"""`fit()`: a compiled model trained step by step, watched, saved, and resumed as if it had never stopped.
+
+A model's folder holds
+    config.json              kind, options, version; SHA-256 of the weights
+    model.weights.h5         the finished model's weights
+    history.csv              one row every `log_every` steps: step, loss and its terms, learning rate, rollbacks, seconds
+    events.csv               what happened: rollbacks, stops, advice
+    held_out.csv             the measures on held-out faces
+    previews/step_*.png      the same faces, painted again and again; timelapse.mp4 shows them as a film
+    checkpoints/step_*/      the newest three states, see `checkpoints`
+    tensorboard/             curves and previews for TensorBoard
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from faceswap_lab import files
+from faceswap_lab.errors import LabError
+from faceswap_lab.machine import cpu_cores
+from faceswap_lab.training import checkpoints, memory, previews
+from faceswap_lab.training.advice import HeldOut
+from faceswap_lab.training.callbacks import Between, IntervalEnd, Session
+from faceswap_lab.training.data import check_batch
+from faceswap_lab.training.guard import DivergedError, Guard, Signals, StopRequest
+from faceswap_lab.training.history import HISTORY, Board, add_event, write_history
+from faceswap_lab.training.pace import Clock, Pace, Throttle
+
+
+def index_batches(counts: dict[str, int], batch_size: int, seed: int, start: int = 0) -> Iterator[tuple[dict]]:
+    """Endless random batches of indices into the face sets; step n gives the same batch whenever it is asked.
+
+    Args:
+        counts: faces in each set, {"A": ..., "B": ...}; each side draws from its own, so the smaller set repeats.
+        batch_size: faces a side and step.
+        seed: of the draw.
+        start: the first step, so that a resumed run goes on with the batch after its last.
+
+    Yields:
+        A tuple of one dictionary {"A": (batch_size,) int32, "B": ...}.
+    """
+    step = start
+    while True:
+        draw = np.random.default_rng((seed, step))
+        yield ({name: draw.integers(0, count, batch_size).astype("int32") for name, count in counts.items()},)
+        step += 1
+
+
+def fit(
+    model: keras.Model,
+    folder: str | Path,
+    counts: dict[str, int],
+    steps: int,
+    *,
+    batch_size: int = 16,
+    seed: int = 0,
+    log_every: int = 25,
+    preview_every: int = 200,
+    checkpoint_every: int = 200,
+    checkpoint_seconds: float = 300.0,
+    keep: int = 3,
+    pace: Pace | None = None,
+    guard: Guard | None = None,
+    held_out: HeldOut | None = None,
+    paint: Callable | None = None,
+    show: Callable | None = None,
+    panel=None,
+    callbacks: tuple = (),
+    tensorboard: bool = True,
+    progress: bool | None = None,
+    verbose: int = 0,
+) -> pd.DataFrame:
+    """Trains a compiled model up to `steps` in all, going on from the last checkpoint in `folder`.
+
+    On a CPU a run that was stopped at any moment, by kill -9 too, ends with the same bits as one that never stopped, given
+    the same number of threads. Ctrl-C (a notebook's stop button) and SIGTERM let the step end, save, and say so.
+
+    Args:
+        model: compiled, its face sets set; takes batches of indices.
+        folder: the model's folder (see the module's text).
+        counts: faces in each set, {"A": ..., "B": ...}, see `set_faces`.
+        steps: the total number of steps, a multiple of `log_every` (rounded up to one).
+        batch_size: faces of each person in one step.
+        seed: of the order of the faces.
+        log_every: steps from one row of the history to the next.
+        preview_every: the widest gap between two previews, in steps.
+        checkpoint_every: steps from one checkpoint to the next.
+        checkpoint_seconds: a checkpoint is also written when the last one is older than this.
+        keep: how many checkpoints stay.
+        pace: warm-up and gradient clipping.
+        guard: what happens when the loss is no number any more.
+        held_out: a measure on held-out faces, and when it calls for a stop.
+        paint: model -> preview picture, see `preview_grid`; None draws none.
+        show: called with (step, picture), for example to redraw a notebook's output.
+        panel: a `teaching.training_panel.TrainingPanel`, or anything with its methods.
+        callbacks: further Keras callbacks; what they change must follow from the step alone, so that a resumed run
+            is the same run. One that counts steps has a method `go_on_from(step)`, which is called before a run begins.
+        tensorboard: also write curves and previews for TensorBoard.
+        progress: a line with the time left; None: on a terminal only.
+        verbose: of Keras' `fit`.
+
+    Returns:
+        The history, one row every `log_every` steps.
+
+    Raises:
+        LabError: when the folder cannot be written, the disk is full, the checkpoints belong to another model, or the loss
+            stops being a number again and again.
+        KeyboardInterrupt, SystemExit: after Ctrl-C or SIGTERM, when the state is saved.
+    """
+    check_batch(counts, batch_size)
+    folder = files.make_folder(folder)
+    saved = files.make_folder(folder / "checkpoints")
+    checkpoints.clear_partial(saved)
+    if warning := memory.estimate(model, batch_size).warning():
+        print(warning)
+    pace, guard = pace or Pace(), guard or Guard()
+    settings = {"batch_size": batch_size, "seed": seed, "counts": dict(counts), "log_every": log_every, "cores": cpu_cores()}
+    found = checkpoints.restore(model, saved)
+    _say_what_changed(folder, found, settings)
+    total = -(-steps // log_every) * log_every
+    if found.step >= total:
+        return pd.DataFrame(found.history)
+    throttle = Throttle(model.optimizer, pace)
+    session = Session(
+        model=model, folder=folder, total=total, settings=settings, log_every=log_every, keep=keep,
+        preview_every=max(1, preview_every // log_every) * log_every, checkpoint_seconds=checkpoint_seconds,
+        checkpoint_every=max(1, checkpoint_every // log_every) * log_every, throttle=throttle, guard=guard,
+        held_out=held_out, paint=paint, show=show, panel=panel, board=Board(folder / "tensorboard", found.step, tensorboard),
+        clock=Clock(found.history[-1]["seconds"] if found.history else 0.0), progress=progress,
+    )  # fmt: skip
+    session.take(found)
+    if found.step == 0 and found.path is None:
+        session.begin()
+    try:
+        with files.clear_write_errors(folder), Signals() as session.signals:
+            _all_segments(session, counts, callbacks, verbose)
+        return pd.DataFrame(session.rows)
+    finally:
+        session.close()
+
+
+def _all_segments(session, counts: dict[str, int], callbacks: tuple, verbose: int) -> None:
+    """Trains to the end, over rollbacks; each stretch is one call of Keras' `fit`."""
+    reason = ""
+    while session.step < session.total and not reason:
+        try:
+            session.throttle.recompile(session.model)
+            _segment(session, counts, callbacks, verbose)
+        except DivergedError as error:
+            _roll_back(session, error)
+        except StopRequest as request:
+            reason = request.reason
+    reason = reason or session.signals.pending or ""
+    session.save_if_new()
+    if reason not in ("SIGINT", "SIGTERM"):
+        session.film()
+    if reason:
+        _say_stopped(session, reason)
+    if reason == "SIGINT":
+        raise KeyboardInterrupt
+    if reason == "SIGTERM":
+        raise SystemExit(143)
+
+
+def _segment(session, counts: dict[str, int], callbacks: tuple, verbose: int) -> None:
+    """From here to the end, or to the end of the interval that a save has cut in two."""
+    done, log_every = session.step, session.log_every
+    inside = done % log_every
+    for callback in callbacks:
+        if hasattr(callback, "go_on_from"):
+            callback.go_on_from(done)
+    session.model.fit(
+        index_batches(counts, session.settings["batch_size"], session.settings["seed"], done),
+        steps_per_epoch=log_every - inside if inside else log_every,
+        epochs=done // log_every + 1 if inside else session.total // log_every,
+        initial_epoch=done // log_every,
+        callbacks=[Between(session), *callbacks, IntervalEnd(session)],
+        shuffle=False,
+        verbose=verbose,
+    )
+
+
+def _roll_back(session, error: DivergedError) -> None:
+    """Goes back to the last good state with a lower learning rate.
+
+    Raises:
+        LabError: when that did not help often enough.
+    """
+    found = checkpoints.restore(session.model, session.folder / "checkpoints")
+    if found.path is None:
+        raise LabError(
+            f"{session.folder}: {error.what} is no number any more at step {error.step}, and there is no state before it. "
+            "Check the faces and the weights that the training begins with."
+        )
+    again = session.rolled_back_to == found.step
+    session.in_a_row = session.in_a_row + 1 if again else 1
+    session.rolled_back_to = found.step
+    factor, rollbacks = session.throttle.factor, session.facts["rollbacks"] + 1
+    if session.in_a_row > session.guard.rollbacks:
+        raise LabError(
+            f"{session.folder}: the loss is no number any more ({error.what}) at step {error.step}; going back to step "
+            f"{found.step} did not help {session.guard.rollbacks} times in a row, the last time at {factor:.3g} of the learning "
+            "rate. Lower the learning rate, clip the gradient (pace=Pace(global_clip_norm=1.0)) or check the faces; training "
+            "goes on from the last checkpoint."
+        )
+    session.take(found)
+    session.throttle.factor = session.facts["rate_factor"] = factor * session.guard.cut
+    session.facts["rollbacks"] = rollbacks
+    write_history(session.folder / HISTORY, session.rows)
+    add_event(
+        session.folder, error.step, "rollback",
+        f"{session.folder.name}: the loss is no number any more ({error.what}) at step {error.step}. Back to step {found.step}, "
+        f"on at {session.throttle.factor:.3g} of the learning rate.",
+    )  # fmt: skip
+
+
+def _say_stopped(session, reason: str) -> None:
+    why = {"button": "stopped", "advice": "stopped on advice", "SIGINT": "interrupted", "SIGTERM": "told to end"}
+    add_event(
+        session.folder, session.step, "stopped",
+        f"{session.folder.name}: {why[reason]} at step {session.step} of {session.total}; everything is saved. Run the same "
+        "again and it goes on from here.",
+    )  # fmt: skip
+
+
+def _say_what_changed(folder: Path, found, settings: dict) -> None:
+    before = found.facts.get("settings", settings)
+    changed = [f"{name} {before.get(name)} -> {value}" for name, value in settings.items() if before.get(name) != value]
+    if changed:
+        print(f"{folder.name}: goes on from step {found.step} with other settings ({'; '.join(changed)}): not the same run.")
+    if found.path is not None:
+        previews_after = [p for p in (folder / previews.PREVIEWS).glob("step_*.png") if previews.step_of(p) > found.step]
+        for path in previews_after:  # of a run that was killed behind its last checkpoint: they will be painted again
+            path.unlink(missing_ok=True)

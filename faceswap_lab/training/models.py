@@ -1,0 +1,139 @@
+"""Finished models on disk: weights with the configuration that they belong to, and the function that a conversion calls."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from faceswap_lab import __version__, files
+from faceswap_lab.errors import LabError
+from faceswap_lab.models.autoencoder import AutoencoderConfig, FaceAutoencoder
+from faceswap_lab.models.faceswap_gan import FaceSwapGAN, GanConfig
+
+WEIGHTS, CONFIG = "model.weights.h5", "config.json"
+
+
+def save_model(model, folder: str | Path, kind: str, about: dict | None = None) -> Path:
+    """Writes a finished model: config.json and model.weights.h5, without the optimiser's state.
+
+    Args:
+        model: has `config` (a dataclass) and `painter_copy()`, an uncompiled model with the same weights.
+        kind: "autoencoder" or "faceswap_gan".
+        about: further facts for config.json (steps, data, minutes).
+    """
+    folder = files.make_folder(folder)
+    with files.atomic_path(folder / WEIGHTS) as temporary:
+        model.painter_copy().save_weights(temporary)
+    config = {
+        "kind": kind,
+        "options": dataclasses.asdict(model.config),
+        "version": __version__,
+        "keras": keras.__version__,
+        "sha256": files.sha256(folder / WEIGHTS),
+        **(about or {}),
+    }
+    files.write_json(folder / CONFIG, config)
+    return folder
+
+
+def read_config(folder: str | Path, kind: str | None = None, size: int | None = None) -> dict:
+    """Reads and checks a model folder's config.json and the weights' SHA-256.
+
+    Raises:
+        LabError: when there is no model, it is of another kind or size, or its weights are damaged.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG).exists():
+        raise LabError(
+            f"{folder}: no finished model lies here ({CONFIG} is missing). Train one with notebook 03 or 04."
+        )
+    config = files.read_json(folder / CONFIG)
+    try:
+        found_kind, found_size, expected = config["kind"], config["options"]["size"], config["sha256"]
+    except (KeyError, TypeError) as error:
+        raise LabError(
+            f"{folder / CONFIG}: this is no model's configuration ({error} is missing). Train the model again."
+        ) from error
+    if kind and found_kind != kind:
+        raise LabError(
+            f"{folder}: this is a model of kind {found_kind!r}, not {kind!r}. Give another folder, or train one of that kind."
+        )
+    if size and found_size != size:
+        raise LabError(
+            f"{folder}: this model paints {found_size}-px faces, not {size}-px ones. Give another folder, or train at that size."
+        )
+    weights = folder / WEIGHTS
+    if not weights.exists() or files.sha256(weights) != expected:
+        state = "damaged (its SHA-256 is not the one in config.json)" if weights.exists() else "missing"
+        raise LabError(f"{weights}: the weights are {state}. Copy the file again, or train the model again.")
+    return config
+
+
+def load_model(folder: str | Path, kind: str | None = None, size: int | None = None):
+    """A finished model, ready to paint (it cannot be trained further: its checkpoints can).
+
+    Args:
+        folder: holds config.json and model.weights.h5.
+        kind, size: refuse any other.
+
+    Returns:
+        A `FaceAutoencoder`; call `translate(faces, source, target)` or wrap it in a `SwapFunction`.
+
+    Raises:
+        LabError: when there is no model, it is of another kind or size, or its weights are damaged.
+    """
+    folder = Path(folder)
+    config = read_config(folder, kind, size)
+    shapes = {"autoencoder": AutoencoderConfig, "faceswap_gan": GanConfig}
+    try:
+        shape = shapes[config["kind"]](**config["options"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise LabError(
+            f"{folder / CONFIG}: these options do not describe a model of this version ({error}). Train it again."
+        ) from error
+    model = FaceAutoencoder(shape) if config["kind"] == "autoencoder" else FaceSwapGAN(shape).painter_copy()
+    load_weights(model, folder / WEIGHTS)
+    return model
+
+
+def load_weights(model, path: str | Path) -> None:
+    """Loads a finished model's weights into one of the same shape.
+
+    Raises:
+        LabError: when the file cannot be read, or was written by a model of another shape.
+    """
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise LabError(
+            f"{path}: these weights do not fit this model ({str(error).splitlines()[0][:160]}). Use a model folder of the "
+            "same kind and size, or train again."
+        ) from error
+
+
+class SwapFunction:
+    """A model seen by the conversion: faces of one person in, the other person's colour and alpha out.
+
+    Args:
+        model: has `translate(faces, source, target)` and `config.size`.
+        source, target: whose faces come in (0 = A), and as whom they are painted (1 = B).
+        batch_size: faces a pass.
+        name: of the model, for the video's metadata.
+    """
+
+    def __init__(self, model, source: int = 0, target: int = 1, batch_size: int = 16, name: str = "autoencoder"):
+        self.name = name
+        self.model, self.source, self.target, self.batch_size = model, source, target, batch_size
+        self.size = model.config.size
+
+    def __call__(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Args: faces (N, size, size, 3) float32 RGB in [0, 1]. Returns: colour, same shape, and alpha (N, size, size, 1)."""
+        colours, alphas = [], []
+        for first in range(0, len(faces), self.batch_size):
+            colour, alpha = self.model.translate(faces[first : first + self.batch_size], self.source, self.target)
+            colours.append(keras.ops.convert_to_numpy(colour))
+            alphas.append(keras.ops.convert_to_numpy(alpha))
+        return np.concatenate(colours), np.concatenate(alphas)

@@ -1,0 +1,255 @@
+"""`fit()`: what it keeps, how it paces, guards, stops, advises."""
+
+import os
+import signal
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import small
+from keras import ops
+
+from faceswap_lab import pictures, training, video
+from faceswap_lab.errors import LabError
+from faceswap_lab.models import autoencoder
+from faceswap_lab.training import advice, previews
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A training of 8 steps with everything switched on, in two halves: folder, model, history, measured steps."""
+    folder, measured = tmp_path_factory.mktemp("finished"), []
+    faces = {p: autoencoder.resize(some[:3], 16) for p, some in small.faces()[0].items()}
+
+    def measure(model):
+        measured.append(1)
+        return {"identity": 0.5}
+
+    options = {
+        "paint": lambda m: training.preview_grid(m, faces, 3),
+        "held_out": training.HeldOut(measure, every=2, patience=2),
+        "tensorboard": True,
+    }
+    small.train(small.model(), folder, 4, **options)
+    model = small.model(seed=5)  # other weights and another random state: all must come from the checkpoint
+    history = small.train(model, folder, 8, **options)
+    return folder, model, history, measured
+
+
+def test_history_and_checkpoints(finished):
+    folder, _, history, _ = finished
+    assert history["step"].tolist() == [2, 4, 6, 8]
+    kept = pd.read_csv(folder / training.HISTORY)
+    assert kept["learning_rate"].tolist() == [0.001] * 4 and kept["rollbacks"].tolist() == [0] * 4
+    assert {"loss", "reconstruction", "seconds"} <= set(kept) and kept["seconds"].is_monotonic_increasing
+    names = sorted(p.name for p in (folder / "checkpoints").iterdir())
+    assert names == [f"step_{step:06d}" for step in (4, 6, 8)]
+
+
+def test_previews_and_timelapse(finished):
+    folder = finished[0]
+    names = sorted(p.name for p in (folder / training.PREVIEWS).glob("*.png"))
+    assert names == [f"step_{step:06d}.png" for step in (0, 2, 4, 8)]
+    sheet = pictures.read_picture(folder / training.PREVIEWS / "step_000008.png")
+    assert sheet.shape == (8 * 64 + 6, 74 + 3 * 64, 3)
+    alpha = sheet[3 * 64 + 2 : 4 * 64 - 2, 76:]
+    assert (alpha == alpha[..., :1]).all()  # the mask is grey, the faces above it are not
+    assert not (sheet[2:62, 76:] == sheet[2:62, 76:, :1]).all()
+    frames = list(video.Video(folder / training.TIMELAPSE).frames())
+    assert len(frames) == 3 + 4  # three previews, the last one for two seconds at 2 a second
+    first, last = (np.asarray(getattr(f, "image", f)) for f in (frames[0], frames[-1]))
+    assert first[26, 20:, 2].min() > 180 and last[26, 20:-20, 2].max() < 120  # the bar: empty at step 0, full at the end
+
+
+def test_tensorboard_has_curves_and_previews(finished):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(finished[0] / "tensorboard"), size_guidance={"images": 0})
+    board.Reload()
+    assert [event.step for event in board.Scalars("loss")] == [2, 4, 6, 8]
+    np.testing.assert_allclose([e.value for e in board.Scalars("loss")], finished[2]["loss"], rtol=1e-5)
+    assert [event.step for event in board.Images("preview")] == [0, 2, 4, 8]
+    assert board.Images("preview")[0].encoded_image_string[1:4] == b"PNG"
+    assert "held_out/identity" in board.Tags()["scalars"]
+
+
+def test_advice_is_given_and_survives_a_resume(finished):
+    folder, _, _, measured = finished
+    assert len(measured) == 4
+    assert pd.read_csv(folder / training.MEASURES)["step"].tolist() == [2, 4, 6, 8]
+    said = pd.read_csv(folder / training.EVENTS)
+    advised = said[said["kind"] == "advice"]["text"].tolist()
+    assert len(advised) == 1 and "identity on held-out faces has not moved since step 2: stopping now loses" in advised[0]
+
+
+def test_advice_tells_movement_from_scatter():
+    steps = list(range(100, 2100, 100))
+    draw = np.random.default_rng(0)
+    climbing = [{"step": s, "identity": 0.3 * s / 2000 + draw.normal(0, 0.002)} for s in steps]
+    assert advice.advise(climbing) == ""
+    flat = [{"step": s, "identity": 0.3 * min(s, 1000) / 1000 + draw.normal(0, 0.002)} for s in steps]
+    since = advice.still_since(steps, [row["identity"] for row in flat], 5)
+    assert since is not None and 900 <= since <= 1300
+    assert "has not moved since step" in advice.advise(flat)
+    assert advice.advise(flat[:11]) == ""
+    falling = [{"step": s, "gain": 0.3 - abs(s - 1000) / 5000} for s in steps]
+    assert "gain on held-out faces was best at step 1100" in advice.advise(falling)
+    both = [{**a, "gain": b["identity"]} for a, b in zip(flat, climbing, strict=True)]
+    assert advice.advise(both) == ""  # one still moves
+
+
+def test_a_stop_on_advice_only_when_asked(tmp_path, capsys):
+    held = training.HeldOut(lambda model: {"identity": 0.5}, every=2, patience=2, stop=True)
+    history = small.train(small.model(), tmp_path, 20, held_out=held)
+    assert history["step"].iloc[-1] == 6 == training.steps_done(tmp_path)
+    assert "stopped on advice at step 6 of 20; everything is saved" in capsys.readouterr().out
+
+
+class Poison(keras.callbacks.Callback):
+    """Puts a NaN into a weight before step `at`, `times` times in all."""
+
+    def __init__(self, at, times):
+        super().__init__()
+        self.at, self.times, self.step = at, times, 0
+
+    def go_on_from(self, step):
+        self.step = step
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.step == self.at and self.times:
+            self.times -= 1
+            weight = self.model.encoders[0].weights[0]
+            weight.assign(ops.full_like(weight, np.nan))
+        self.step += 1
+
+
+def test_a_nan_goes_back_to_the_last_good_state(tmp_path, capsys):
+    model = small.model()
+    history = small.train(model, tmp_path, 8, callbacks=(Poison(5, 2),), checkpoint_every=4)
+    assert history["step"].tolist() == [2, 4, 6, 8]
+    assert history["rollbacks"].tolist() == [0, 0, 2, 2]
+    np.testing.assert_allclose(history["learning_rate"], [1e-3, 1e-3, 2.5e-4, 2.5e-4], rtol=1e-5)
+    assert capsys.readouterr().out.count("Back to step 4") == 2
+    assert (pd.read_csv(tmp_path / training.EVENTS)["kind"] == "rollback").sum() == 2
+    assert all(np.isfinite(v).all() for v in small.arrays(model).values())
+    # Up to step 4 it is the run that met no NaN; a run that resumes goes on at the lowered rate.
+    again = small.train(small.model(), tmp_path, 10)
+    assert again["learning_rate"].iloc[-1] == pytest.approx(2.5e-4) and again["rollbacks"].iloc[-1] == 2
+
+
+def test_the_guard_gives_up_and_keeps_the_good_checkpoint(tmp_path):
+    with pytest.raises(LabError, match="no number any more.*going back to step 4 did not help 2 times in a row"):
+        small.train(small.model(), tmp_path, 8, callbacks=(Poison(5, 99),), guard=training.Guard(rollbacks=2))
+    assert training.steps_done(tmp_path) == 4
+    assert small.train(small.model(), tmp_path, 6)["step"].tolist() == [2, 4, 6]
+
+
+def test_a_nan_from_the_start_is_said_at_once(tmp_path):
+    model = small.model()
+    model.encoders[0].weights[0].assign(ops.full_like(model.encoders[0].weights[0], np.nan))
+    with pytest.raises(LabError, match="before the first step: the loss would be no number any more"):
+        small.train(model, tmp_path, 4)
+
+
+def test_warm_up_climbs_and_updates_follow(tmp_path):
+    """With plain SGD and a gradient that is a constant, each step's movement is the learning rate times that constant."""
+    model = small.model()
+    model.compile(optimizer=keras.optimizers.SGD(0.1))
+    throttle = training.pace.Throttle(model.optimizer, training.Pace(warmup_steps=4))
+    variable = keras.Variable([0.0])
+    model.optimizer.build([variable])
+    moved, before = [], 0.0
+    for _ in range(6):
+        model.optimizer.apply([ops.ones((1,))], [variable])
+        now = float(ops.convert_to_numpy(variable)[0])
+        moved.append(before - now)
+        before = now
+    np.testing.assert_allclose(moved, [0.025, 0.05, 0.075, 0.1, 0.1, 0.1], rtol=1e-5)
+    throttle.factor = 0.5
+    model.optimizer.apply([ops.ones((1,))], [variable])
+    assert before - float(ops.convert_to_numpy(variable)[0]) == pytest.approx(0.05, rel=1e-5)
+    assert throttle.rate(2) == pytest.approx(0.1 * 0.5 * 0.5)
+
+
+def test_clipping_and_warm_up_in_a_training(tmp_path):
+    """Sum of squares of one SGD step over all weights: at most (rate x clipped length)^2."""
+    model = small.model()
+    model.compile(optimizer=keras.optimizers.SGD(1.0))
+    before = [ops.convert_to_numpy(v) for v in model.trainable_variables]
+    pace = training.Pace(warmup_steps=2, global_clip_norm=0.01)
+    small.train(model, tmp_path, 1, log_every=1, checkpoint_every=1, pace=pace)
+    after = [ops.convert_to_numpy(v) for v in model.trainable_variables]
+    length = np.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(after, before, strict=True)))
+    assert length == pytest.approx(0.5 * 0.01, rel=1e-3)
+    with pytest.raises(LabError, match="only one of them"):
+        training.Pace(clip_norm=1.0, global_clip_norm=1.0)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_trains_and_weights_stay_float32(tmp_path, policy):
+    with training.precision(policy):
+        model = small.model(rate=3e-3)
+    assert keras.config.dtype_policy().name == "float32"
+    assert model.encoders[0].layers[1].compute_dtype == policy.removeprefix("mixed_")
+    history = small.train(model, tmp_path, 24, log_every=8, checkpoint_every=8)
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0] and np.isfinite(history["loss"]).all()
+    assert {keras.backend.standardize_dtype(v.dtype) for v in model.trainable_variables} == {"float32"}
+    views = model({"A": np.arange(2), "B": np.arange(2)})
+    assert keras.backend.standardize_dtype(model.compute_loss(y_pred=views).dtype) == "float32"
+    scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scaled == (policy == "mixed_float16")
+    with pytest.raises(LabError, match="Choose one of float32"):
+        with training.precision("float8"):
+            pass
+
+
+class Sends(keras.callbacks.Callback):
+    """Sends this very process a signal in the middle of an interval."""
+
+    def __init__(self, number, at):
+        super().__init__()
+        self.number, self.at, self.step = number, at, 0
+
+    def go_on_from(self, step):
+        self.step = step
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.step += 1
+        if self.step == self.at:
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize("number, raised", [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_lets_the_step_end_and_saves(tmp_path, capsys, number, raised):
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(raised):
+        small.train(small.model(), tmp_path / "stopped", 8, callbacks=(Sends(number, 3),), log_every=4, checkpoint_every=4)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+    assert "at step 3 of 8; everything is saved" in capsys.readouterr().out
+    assert training.steps_done(tmp_path / "stopped") == 3  # in the middle of an interval of four steps
+    resumed, straight = small.model(seed=3), small.model()
+    one = small.train(resumed, tmp_path / "stopped", 8, log_every=4, checkpoint_every=4)
+    other = small.train(straight, tmp_path / "straight", 8, log_every=4, checkpoint_every=4)
+    pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"), check_exact=True)
+    found, wanted = small.arrays(resumed), small.arrays(straight)
+    assert all(np.array_equal(found[key], wanted[key]) for key in wanted)
+
+
+def test_checkpoints_by_the_clock(tmp_path):
+    small.train(small.model(), tmp_path, 8, log_every=8, checkpoint_every=1000, checkpoint_seconds=0.0)
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step_000006", "step_000007", "step_000008"]
+
+
+def test_time_left_ignores_a_hiccup():
+    clock = training.pace.Clock()
+    clock._durations.extend([0.1] * 20 + [30.0])
+    assert clock.left(100) == pytest.approx(10.0)
+    clock.around(5.0, 100)  # previews and saves: 0.05 s a step
+    assert clock.left(100) == pytest.approx(15.0)
+    assert training.pace.Clock().left(100) is None
+    assert [training.pace.as_time(s) for s in (None, 42, 725, 12000)] == ["?", "0:42", "12:05", "3:20:00"]
+
+
+def test_previews_are_due_at_log_spaced_and_every_nth_step():
+    assert [s for s in range(10, 401, 10) if previews.due(s, 10, 150)] == [10, 20, 40, 80, 150, 160, 300, 320]
