@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from faceswap_lab.errors import LabError
 
 PEOPLE = ("A", "B")
-NEEDS_MASKS = ("eyes", "eye_gradients", "mouth", "nose", "brows", "mask")  # terms of the losses that look into the masks
 
 
 def checked_pictures(pictures, what: str, channels: int = 3) -> np.ndarray:
@@ -75,34 +72,16 @@ def set_faces(model, faces: dict, masks: dict | None = None, likened: dict | Non
         )
     if likened is not None:
         likened = {p: checked_pictures(likened[p], f"likened faces of {p}") for p in PEOPLE}
-    if masks is None or not any(np.asarray(masks[p])[..., 1:].any() for p in PEOPLE):
-        _without_masks(model)
-    if masks is None:
-        masks = {p: np.full((*pictures.shape[:3], 3), (255, 0, 0), np.uint8) for p, pictures in faces.items()}
-    else:
+    if masks is not None:
         masks = {p: checked_pictures(masks[p], f"masks of {p}", np.shape(masks[p])[-1]) for p in PEOPLE}
     for p in PEOPLE:
-        if len(masks[p]) != len(faces[p]) or (likened is not None and likened[p].shape != faces[p].shape):
+        if (masks is not None and len(masks[p]) != len(faces[p])) or (likened is not None and likened[p].shape != faces[p].shape):
             raise LabError(f"masks or likened faces of {p}: they do not belong to these {len(faces[p])} faces. Make them anew.")
     for p in PEOPLE:
         if len(faces[p]) == 1:
             print(f"faces of {p}: there is only one. The model will learn this picture by heart, not the person.")
     model.set_faces(faces, masks, likened)
     return {p: len(pictures) for p, pictures in faces.items()}
-
-
-def _without_masks(model) -> None:
-    """Switches the terms off that need masks, and says so."""
-    weights = model.loss_weights
-    names = {field.name for field in dataclasses.fields(weights)}
-    off = [name for name in NEEDS_MASKS if name in names and getattr(weights, name)]
-    if off:
-        model.loss_weights = dataclasses.replace(weights, **dict.fromkeys(off, 0.0))
-        for name in off:
-            model.terms.pop(name, None)
-        print(f"No masks were given: the loss terms {', '.join(off)} are switched off, and the whole picture counts.")
-    else:
-        print("No masks were given: the whole picture counts.")
 
 
 def check_batch(counts: dict[str, int], batch_size: int) -> None:

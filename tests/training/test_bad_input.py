@@ -34,9 +34,10 @@ def test_one_face_and_no_masks(tmp_path, capsys):
     counts = training.set_faces(model, faces)
     said = capsys.readouterr().out
     assert "faces of B: there is only one" in said
-    assert "No masks were given: the loss terms eyes, mask are switched off" in said
+    assert "no masks of eyes and mouth: the term eyes_and_mouth is switched off" in said
+    assert "no masks of face: the term mask is switched off" in said
     history = training.fit(model, tmp_path, counts, 2, batch_size=2, log_every=2, tensorboard=False)
-    assert np.isfinite(history["loss"]).all() and not {"eyes", "mask"} & set(history)
+    assert np.isfinite(history["loss"]).all() and not {"eyes_and_mouth", "mask"} & set(history)
 
 
 def test_floats_are_taken_and_what_is_no_number_is_refused():
@@ -92,7 +93,9 @@ def test_a_checkpoint_of_another_model_names_the_keys(trained):
     model = autoencoder.FaceAutoencoder(autoencoder.AutoencoderConfig(**shape), autoencoder.QUICK_LOSS)
     model.set_faces(*small.faces())
     model.compile(optimizer="adam")
-    message = r"step_000006: .*another model. missing in model: .*latent/kernel \(8, 24\).*unknown in model: .*latent/kernel \(8, 16\)"
+    message = (
+        r"step_000006: .*another model. missing in model: .*latent/kernel \(8, 24\).*unknown in model: .*latent/kernel \(8, 16\)"
+    )
     with pytest.raises(LabError, match=message):
         small.train(model, trained, 8)
     assert training.steps_done(trained) == 6  # nothing was touched
