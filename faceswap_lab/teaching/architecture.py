@@ -76,6 +76,7 @@ def boxes(network: keras.Model) -> list[Box]:
         if kind in _SILENT and before:
             place = max(before)
             found[place]["weights"] += weights
+            found[place]["flops"] += flops.operation_flops(operation, *_shapes(inputs, outputs))
             if kind not in ("Flatten", "Concatenate", "UpSampling2D", "ReflectPad"):
                 found[place]["shape"] = shape
             if kind in ("PixelShuffle",):
