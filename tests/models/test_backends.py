@@ -18,12 +18,12 @@ HERE = Path(__file__).parent
 def test_a_step_here(name):
     logs = step(*MODELS[name])
     assert all(np.isfinite(value) for value in logs.values()), logs
-    assert logs["moved"] > 0.9  # attention weights stay where they are while its gain is 0
+    assert logs["moved"] > 0.9
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed (pip install -e .[jax])")
 def test_a_step_on_jax():
-    names = ["quick", "quick GAN, mixup", "standard 64, hinge, R1"]
+    names = ["quick", "small GAN, hinge, R1"]
     paths = os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": paths, "JAX_PLATFORMS": "cpu"}
     made = subprocess.run(
@@ -37,4 +37,4 @@ def test_a_step_on_jax():
     found = json.loads(made.stdout.splitlines()[-1])
     assert found.pop("backend") == "jax" and list(found) == names
     for logs in found.values():
-        assert logs["moved"] > 0.8 and all(np.isfinite(value) for value in logs.values()), logs
+        assert logs["moved"] > 0.9 and all(np.isfinite(value) for value in logs.values()), logs
