@@ -127,14 +127,14 @@ def test_every_term_has_the_gradient_of_finite_differences():
             slope = float(ops.sum(watched.gradient(found, bias.value) * turn))
             ends = []
             for sign in (1, -1):
-                bias.assign(start + sign * 5 * step * turn)
+                bias.assign(start + sign * 1e-4 * turn)
                 ends.append(float(value(name, 0.0)))
             bias.assign(start)
-            measured = (ends[0] - ends[1]) / (10 * step)
+            measured = (ends[0] - ends[1]) / 2e-4
         else:
             slope = float(watched.gradient(found, share))
             measured = float(value(name, step) - value(name, -step)) / (2 * step)
-        assert slope == pytest.approx(measured, rel=0.1, abs=5e-4), name
+        assert slope == pytest.approx(measured, rel=0.1, abs=2e-3), name
         assert abs(slope) > 1e-6, name
 
 
