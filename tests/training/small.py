@@ -16,6 +16,7 @@ SHAPE = dict(
 )  # fmt: skip
 SMALL = autoencoder.AutoencoderConfig(**SHAPE)
 SMALL_GAN = faceswap_gan.GanConfig(**SHAPE, attention=True, architecture="quick", critic_filters=(8, 8))
+GAN_LOSS = faceswap_gan.GanLoss(eyes=0.0, eye_gradients=0.0, edge=0.0, perceptual=(0.0, 0.0, 0.0, 0.0), alpha_variation=0.0)
 PHASES = (
     faceswap_gan.Phase(0.0, alpha_least=0.3),
     faceswap_gan.Phase(0.35, alpha_least=0.2, rate=0.5, decoders_swapped=True),
@@ -39,7 +40,7 @@ def model(seed=0, rate=1e-3, loss=autoencoder.QUICK_LOSS, given=None):
 
 def gan(seed=0):
     keras.utils.set_random_seed(seed)
-    made = faceswap_gan.FaceSwapGAN(SMALL_GAN, None, autoencoder.QUICK_AUGMENTATION, seed=seed)
+    made = faceswap_gan.FaceSwapGAN(SMALL_GAN, GAN_LOSS, autoencoder.QUICK_AUGMENTATION, seed=seed)
     made.set_faces(*faces())
     made.compile(optimizer=faceswap_gan.TwoRateAdam(1e-3))
     return made

@@ -40,7 +40,7 @@ def trainer():
     process.wait()
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=500):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -60,7 +60,7 @@ def test_killed_at_random_moments_the_bits_are_the_same(trainer, tmp_path, kind)
     _, wait = trainer(kind, straight)
     assert wait() == 0
     draw, reached = random.Random(), []
-    for how in ("during a save", "anywhere", "during a save"):
+    for how in ("during a save", "anywhere", "during a save")[: 3 if kind == "autoencoder" else 2]:
         before = training.steps_done(killed)
         pid, wait = trainer(kind, killed)
         # Somewhere behind the first new checkpoint: in a step, between two, or while a checkpoint is half-written.
