@@ -77,7 +77,7 @@ class Session:
     def begin(self) -> None:
         """Before the first step of all: the state to fall back to, and the first preview."""
         try:
-            self.save()
+            self.save_if_new()
         except DivergedError as error:
             raise LabError(
                 f"{self.folder}: {error.what} is no number, before the first step: the loss would be no number any more. "

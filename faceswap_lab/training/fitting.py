@@ -134,7 +134,7 @@ def fit(
         clock=Clock(found.history[-1]["seconds"] if found.history else 0.0), progress=progress,
     )  # fmt: skip
     session.take(found)
-    if found.step == 0 and found.path is None:
+    if found.step == 0:
         session.begin()
     try:
         with files.clear_write_errors(folder), Signals() as session.signals:

@@ -60,8 +60,8 @@ class Board:
         self._event, self._summary = event_pb2, summary_pb2
         self.writer = EventFileWriter(str(folder), flush_secs=30)
         if step:
-            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            self.writer.add_event(event_pb2.Event(wall_time=time.time(), step=step, session_log=start))
+            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)  # drops what stands at this step or later
+            self.writer.add_event(event_pb2.Event(wall_time=time.time(), step=step + 1, session_log=start))
 
     def _add(self, step: int, values: list) -> None:
         summary = self._summary.Summary(value=values)
