@@ -49,7 +49,9 @@ class TrainingPanel:
         self._next_drawing, self._left, self._step, self._total, self._name = 0.0, None, 0, 0, title or ""
         self.pause_button = widgets.Button(description="Pause", icon="pause", tooltip="saves, then waits")
         self.save_button = widgets.Button(description="Save now", icon="save")
-        self.stop_button = widgets.Button(description="Stop", icon="stop", tooltip="saves, then ends; run again to go on")
+        self.stop_button = widgets.Button(
+            description="Stop", icon="stop", tooltip="saves, then ends; run again to go on"
+        )
         self.pause_button.on_click(self._turn)
         self.save_button.on_click(lambda _: self._wishes.add("save"))
         self.stop_button.on_click(lambda _: self._wishes.add("stop"))
@@ -91,7 +93,9 @@ class TrainingPanel:
         self._said = text
         self._tell()
 
-    def update(self, step: int, rows: list[dict], left: float | None, picture: np.ndarray | None, note: str = "") -> None:
+    def update(
+        self, step: int, rows: list[dict], left: float | None, picture: np.ndarray | None, note: str = ""
+    ) -> None:
         """New figures; the picture is redrawn as often as `SHARE` allows, and always with a new preview."""
         self._step, self._rows, self._left = step, rows, left
         self._preview = self._preview if picture is None else picture

@@ -246,4 +246,3 @@ class IntervalEnd(keras.callbacks.Callback):
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
         self.session.end_interval(logs or {})
-

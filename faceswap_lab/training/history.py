@@ -32,7 +32,9 @@ def add_event(folder: Path, step: int, kind: str, text: str) -> None:
     path = Path(folder) / EVENTS
     rows = []
     if path.exists():
-        with contextlib.suppress(pd.errors.ParserError, pd.errors.EmptyDataError):  # it is a diary: damaged, it starts anew
+        with contextlib.suppress(
+            pd.errors.ParserError, pd.errors.EmptyDataError
+        ):  # it is a diary: damaged, it starts anew
             rows = pd.read_csv(path).to_dict("records")
     rows.append({"step": step, "time": time.strftime("%Y-%m-%d %H:%M:%S"), "kind": kind, "text": text})
     write_history(path, rows)

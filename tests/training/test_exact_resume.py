@@ -68,7 +68,9 @@ def test_killed_at_random_moments_the_bits_are_the_same(trainer, tmp_path, kind)
         if how == "anywhere":
             time.sleep(draw.uniform(0, 0.1))
         else:
-            wait_for(lambda: any((killed / "checkpoints").glob(f"{files.PARTIAL}*")) or training.steps_done(killed) == STEPS)
+            wait_for(
+                lambda: any((killed / "checkpoints").glob(f"{files.PARTIAL}*")) or training.steps_done(killed) == STEPS
+            )
         os.kill(pid, signal.SIGKILL)
         assert wait() in (signal.SIGKILL, 0)  # 0: it was faster than we were
         reached.append(training.steps_done(killed))
