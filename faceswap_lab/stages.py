@@ -72,10 +72,11 @@ def training_faces(run: Run, person: str) -> list:
     if person not in ("A", "B"):
         raise LabError(f"person {person!r}: there is none of that name. Choose A or B.")
     roles = ("B",) if person == "B" else ("target", "A") if run.clips.target_training else ("target",)
-    return [_main_person(ensure_faces(run, role)) for role in roles]
+    return [main_person(ensure_faces(run, role)) for role in roles]
 
 
-def _main_person(faces):
+def main_person(faces):
+    """A face set without the other people that its clip shows."""
     main = faces.table["person"] == 0
     return faces if main.all() else faces.subset(main)
 
@@ -230,57 +231,6 @@ def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: in
         paint=lambda m: training.preview_grid(m, small),
         **options,
     )
-
-
-def identity_measure(run: Run, size: int, count: int = 6):
-    """A measure for `training.HeldOut`: how much of the way from A to B the judge sees swapped faces of the target clip.
-
-    No swap is ever shown to the training, so there is nothing to learn by heart here; and the judge is another network than
-    those that train.
-
-    Args:
-        run: the run.
-        size: side of the model's faces.
-        count: faces that are swapped at each evaluation, evenly spread over the target clip.
-
-    Returns:
-        model -> {"identity": ...}: 0 is as far from B's faces as the target's own faces are, 1 is as near as B's own faces
-        are to each other.
-    """
-    from faceswap_lab.faces.alignment import canonical_points
-    from faceswap_lab.models.autoencoder import resize
-    from faceswap_lab.models.identity import FaceRecognition, chip
-
-    judge = FaceRecognition()
-
-    def seen(pictures):
-        pictures = np.clip(np.round(np.asarray(pictures) * 255), 0, 255).astype(np.uint8)
-        numbers = judge.embed(np.stack([chip(picture, canonical_points(picture.shape[0])) for picture in pictures]))
-        return numbers.astype(np.float64)
-
-    def spread(role, many):
-        faces = _main_person(ensure_faces(run, role))
-        return faces.subset(np.unique(np.linspace(0, len(faces) - 1, many).astype(int)))
-
-    target, source = spread("target", count), spread("B", 2 * count)
-    inputs = target.images(size).astype("float32") / 255
-    # B's faces are brought to the model's size and back, so that the judge sees all pictures equally sharp.
-    references = seen(resize(source.images(), size).astype("float32") / 255)
-
-    def distance(numbers):
-        return float(np.linalg.norm(numbers[:, None] - references[None], axis=-1).mean())
-
-    apart = np.linalg.norm(references[:, None] - references[None], axis=-1)
-    nearest = float(apart[~np.eye(len(apart), dtype=bool)].mean())
-    farthest = distance(seen(inputs))
-
-    def measure(model):
-        import keras
-
-        swapped, _ = model.translate(inputs, 0, 1)
-        return {"identity": (farthest - distance(seen(keras.ops.convert_to_numpy(swapped)))) / (farthest - nearest)}
-
-    return measure
 
 
 def model_folder(run: Run, name: str, **key):

@@ -49,7 +49,9 @@ class TrainingPanel:
         self._next_drawing, self._left, self._step, self._total, self._name = 0.0, None, 0, 0, title or ""
         self.pause_button = widgets.Button(description="Pause", icon="pause", tooltip="saves, then waits")
         self.save_button = widgets.Button(description="Save now", icon="save")
-        self.stop_button = widgets.Button(description="Stop", icon="stop", tooltip="saves, then ends; run again to go on")
+        self.stop_button = widgets.Button(
+            description="Stop", icon="stop", tooltip="saves, then ends; run again to go on"
+        )
         self.pause_button.on_click(self._turn)
         self.save_button.on_click(lambda _: self._wishes.add("save"))
         self.stop_button.on_click(lambda _: self._wishes.add("stop"))
@@ -91,7 +93,9 @@ class TrainingPanel:
         self._said = text
         self._tell()
 
-    def update(self, step: int, rows: list[dict], left: float | None, picture: np.ndarray | None, note: str = "") -> None:
+    def update(
+        self, step: int, rows: list[dict], left: float | None, picture: np.ndarray | None, note: str = ""
+    ) -> None:
         """New figures; the picture is redrawn as often as `SHARE` allows, and always with a new preview."""
         self._step, self._rows, self._left = step, rows, left
         self._preview = self._preview if picture is None else picture
@@ -112,8 +116,8 @@ class TrainingPanel:
             self._draw()
 
     # -- drawing -------------------------------------------------------------------------------------------------
-    def text(self) -> str:
-        """The line of figures: "autoencoder: step 120 of 400, loss 0.213, 1:32 left"."""
+    def text(self, with_note: bool = True) -> str:
+        """The line of figures: "autoencoder: step 120 of 400, loss 0.213, 1:32 left", and the note behind it."""
         parts = [f"step {self._step} of {self._total}"]
         if self._rows and "loss" in self._rows[-1]:
             parts.append(f"loss {self._rows[-1]['loss']:.4f}")
@@ -121,7 +125,7 @@ class TrainingPanel:
             parts.append("done")
         elif self._left is not None:
             parts.append(f"{as_time(self._left)} left")
-        return f"{self._name}: {', '.join(parts)}" + (f" · {self._said}" if self._said else "")
+        return f"{self._name}: {', '.join(parts)}" + (f" · {self._said}" if self._said and with_note else "")
 
     def render(self) -> np.ndarray:
         """The panel's picture: curves at the left, the newest preview at the right.
@@ -139,17 +143,19 @@ class TrainingPanel:
         for column in self.columns:
             values = [row.get(column, np.nan) for row in self._rows]
             axis.plot(steps, values, label=column, marker="o" if len(steps) < 25 else None, markersize=3)
-        for before, row in zip(self._rows, self._rows[1:], strict=False):
-            if row.get("rollbacks", 0) > before.get("rollbacks", 0):
-                axis.axvline(before["step"], color="tab:red", linestyle=":", linewidth=1)
+        pairs = zip(self._rows, self._rows[1:], strict=False)
+        back = [before["step"] for before, row in pairs if row.get("rollbacks", 0) > before.get("rollbacks", 0)]
+        for number, step in enumerate(back):
+            name = None if number else "back to a good state"
+            axis.axvline(step, color="tab:red", linestyle=":", linewidth=1, label=name)
         positive = [row[c] for row in self._rows for c in self.columns if row.get(c, 0) > 0]
         if positive and max(positive) > 3 * min(positive):
             axis.set_yscale("log")
         axis.set_xlim(0, max(self._total, 1))
         axis.set_xlabel("step")
-        axis.set_title(self.text(), fontsize=9, loc="left")
+        axis.set_title(self.text(with_note=False), fontsize=9, loc="left")
         axis.grid(alpha=0.3)
-        if len(self.columns) > 1:
+        if len(self.columns) > 1 or back:
             axis.legend(fontsize=8)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()

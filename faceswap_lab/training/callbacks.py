@@ -77,7 +77,7 @@ class Session:
     def begin(self) -> None:
         """Before the first step of all: the state to fall back to, and the first preview."""
         try:
-            self.save()
+            self.save_if_new()
         except DivergedError as error:
             raise LabError(
                 f"{self.folder}: {error.what} is no number, before the first step: the loss would be no number any more. "
@@ -169,7 +169,8 @@ class Session:
         self.rows.append(row)
         write_history(self.folder / HISTORY, self.rows)
         self.board.scalars(self.step, {name: row[name] for name in (*values, "learning_rate")})
-        drawn = self.paint is not None and previews.due(self.step, self.log_every, self.preview_every)
+        last = self.step == self.total
+        drawn = self.paint is not None and (last or previews.due(self.step, self.log_every, self.preview_every))
         if drawn:
             self.draw(self.step)
         wanted = self._measure()
@@ -184,7 +185,7 @@ class Session:
     def _measure(self) -> bool:
         """Evaluates the held-out measure when it is due. Returns whether the training should stop."""
         held = self.held_out
-        if held is None or self.step % (held.every or self.preview_every):
+        if held is None or (self.step % (held.every or self.preview_every) and self.step != self.total):
             return False
         found = {name: round(float(value), 6) for name, value in held.measure(self.model).items()}
         measures = self.facts["measures"]
@@ -246,4 +247,3 @@ class IntervalEnd(keras.callbacks.Callback):
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
         self.session.end_interval(logs or {})
-

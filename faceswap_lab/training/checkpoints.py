@@ -182,7 +182,7 @@ def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
 def _check(model: keras.Model, path: Path, about: dict) -> None:
     if about.get("format", 1) != FORMAT:
         raise LabError(
-            f"{path}: this checkpoint has format {about.get('format', 1)} (lab {about.get('version', 'before 0.5')}) and this "
+            f"{path}: this checkpoint has format {about.get('format', 1)} (lab {about.get('version', 'an earlier one')}) and this "
             f"lab reads format {FORMAT}: missing: names, facts. Delete the folder {path.parent}, or go on with that version."
         )
     if differs := state.differences(model, about["names"]):

@@ -75,8 +75,12 @@ def set_faces(model, faces: dict, masks: dict | None = None, likened: dict | Non
     if masks is not None:
         masks = {p: checked_pictures(masks[p], f"masks of {p}", np.shape(masks[p])[-1]) for p in PEOPLE}
     for p in PEOPLE:
-        if (masks is not None and len(masks[p]) != len(faces[p])) or (likened is not None and likened[p].shape != faces[p].shape):
-            raise LabError(f"masks or likened faces of {p}: they do not belong to these {len(faces[p])} faces. Make them anew.")
+        if (masks is not None and len(masks[p]) != len(faces[p])) or (
+            likened is not None and likened[p].shape != faces[p].shape
+        ):
+            raise LabError(
+                f"masks or likened faces of {p}: they do not belong to these {len(faces[p])} faces. Make them anew."
+            )
     for p in PEOPLE:
         if len(faces[p]) == 1:
             print(f"faces of {p}: there is only one. The model will learn this picture by heart, not the person.")
@@ -96,4 +100,6 @@ def check_batch(counts: dict[str, int], batch_size: int) -> None:
         if count < 1:
             raise LabError(f"faces of {person}: there are none. Extract faces first, or put back deleted ones.")
         if batch_size > count:
-            print(f"faces of {person}: {count} in all, {batch_size} in a batch: some are seen several times in one step.")
+            print(
+                f"faces of {person}: {count} in all, {batch_size} in a batch: some are seen several times in one step."
+            )

@@ -119,7 +119,13 @@ def fit(
     if warning := memory.estimate(model, batch_size).warning():
         print(warning)
     pace, guard = pace or Pace(), guard or Guard()
-    settings = {"batch_size": batch_size, "seed": seed, "counts": dict(counts), "log_every": log_every, "cores": cpu_cores()}
+    settings = {
+        "batch_size": batch_size,
+        "seed": seed,
+        "counts": dict(counts),
+        "log_every": log_every,
+        "cores": cpu_cores(),
+    }
     found = checkpoints.restore(model, saved)
     _say_what_changed(folder, found, settings)
     total = -(-steps // log_every) * log_every
@@ -134,7 +140,7 @@ def fit(
         clock=Clock(found.history[-1]["seconds"] if found.history else 0.0), progress=progress,
     )  # fmt: skip
     session.take(found)
-    if found.step == 0 and found.path is None:
+    if found.step == 0:
         session.begin()
     try:
         with files.clear_write_errors(folder), Signals() as session.signals:
@@ -232,8 +238,12 @@ def _say_what_changed(folder: Path, found, settings: dict) -> None:
     before = found.facts.get("settings", settings)
     changed = [f"{name} {before.get(name)} -> {value}" for name, value in settings.items() if before.get(name) != value]
     if changed:
-        print(f"{folder.name}: goes on from step {found.step} with other settings ({'; '.join(changed)}): not the same run.")
+        print(
+            f"{folder.name}: goes on from step {found.step} with other settings ({'; '.join(changed)}): not the same run."
+        )
     if found.path is not None:
-        previews_after = [p for p in (folder / previews.PREVIEWS).glob("step_*.png") if previews.step_of(p) > found.step]
+        previews_after = [
+            p for p in (folder / previews.PREVIEWS).glob("step_*.png") if previews.step_of(p) > found.step
+        ]
         for path in previews_after:  # of a run that was killed behind its last checkpoint: they will be painted again
             path.unlink(missing_ok=True)

@@ -26,7 +26,9 @@ class Guard:
 
     def __post_init__(self):
         if not 0 < self.cut <= 1 or self.rollbacks < 0:
-            raise LabError(f"rollbacks={self.rollbacks}, cut={self.cut}: 0 or more, and over 0 up to 1. Take 3 and 0.5.")
+            raise LabError(
+                f"rollbacks={self.rollbacks}, cut={self.cut}: 0 or more, and over 0 up to 1. Take 3 and 0.5."
+            )
 
 
 class DivergedError(Exception):

@@ -32,7 +32,9 @@ def add_event(folder: Path, step: int, kind: str, text: str) -> None:
     path = Path(folder) / EVENTS
     rows = []
     if path.exists():
-        with contextlib.suppress(pd.errors.ParserError, pd.errors.EmptyDataError):  # it is a diary: damaged, it starts anew
+        with contextlib.suppress(
+            pd.errors.ParserError, pd.errors.EmptyDataError
+        ):  # it is a diary: damaged, it starts anew
             rows = pd.read_csv(path).to_dict("records")
     rows.append({"step": step, "time": time.strftime("%Y-%m-%d %H:%M:%S"), "kind": kind, "text": text})
     write_history(path, rows)
@@ -60,8 +62,8 @@ class Board:
         self._event, self._summary = event_pb2, summary_pb2
         self.writer = EventFileWriter(str(folder), flush_secs=30)
         if step:
-            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            self.writer.add_event(event_pb2.Event(wall_time=time.time(), step=step, session_log=start))
+            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)  # drops what stands at this step or later
+            self.writer.add_event(event_pb2.Event(wall_time=time.time(), step=step + 1, session_log=start))
 
     def _add(self, step: int, values: list) -> None:
         summary = self._summary.Summary(value=values)

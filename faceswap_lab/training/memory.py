@@ -15,12 +15,13 @@ from pathlib import Path
 
 import keras
 
-# Fitted to peak memory of real runs on a CPU (quick autoencoder and quick FaceSwap-GAN, 64 px, batches 8 to 64).
-ACTIVATIONS = 1.5  # bytes that a step holds at its peak, for each byte of its layers' outputs
-PLANES = 90  # float32 colour planes at the face's size that views and losses hold, for each face
+# Fitted to the peak memory of real runs on a CPU (quick autoencoder, 64 px, batches 8 and 48: 170 and 281 MB, estimated 170
+# and 281) and tested at batch 24. Other models are extrapolated from their layers, GPUs too.
+ACTIVATIONS = 0.6  # bytes that a step holds at its peak, for each byte of its layers' outputs
+PLANES = 30  # float32 colour planes at the face's size that views and losses hold, for each face
 # How often a group of networks is passed for one face of each person; a critic sees two kinds of paintings, for either player.
 PASSES = {"encoders": 2, "decoders": 2, "critics": 8}
-COMPILER = 150e6  # bytes that compiling the step and the backend's own buffers take, whatever the batch
+COMPILER = 115e6  # bytes that compiling the step and the backend's own buffers take, whatever the batch
 
 
 @dataclass(frozen=True)

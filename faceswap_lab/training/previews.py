@@ -105,7 +105,9 @@ def timelapse(folder: str | Path, path: str | Path | None = None, fps: float | N
     with video_writer.VideoWriter(path, fps, newest.shape[1::-1], crf=18, comment="previews of a training") as film:
         for picture in found[:-1]:
             frame = stamped(pictures.read_picture(picture), step_of(picture), last)
-            if frame.shape == newest.shape:  # another grid, of a run before with other columns, has no place in this film
+            if (
+                frame.shape == newest.shape
+            ):  # another grid, of a run before with other columns, has no place in this film
                 film.write(frame)
         for _ in range(max(1, round(2 * fps))):
             film.write(newest)

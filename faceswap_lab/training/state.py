@@ -85,7 +85,7 @@ def differences(model: keras.Model, names: dict[str, list[str]]) -> list[str]:
         mine, theirs = Counter(found[part]), Counter(names.get(part, []))
         for word, some in (("missing", mine - theirs), ("unknown", theirs - mine)):
             if some:
-                shown = sorted(some.elements())
+                shown = sorted(some)
                 more = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
                 lines.append(f"{word} in {part}: {'; '.join(shown[:4])}{more}")
         if not lines and found[part] != list(names.get(part, [])):

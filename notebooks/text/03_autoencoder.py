@@ -43,7 +43,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from faceswap_lab import training
+from faceswap_lab import measuring, training
 from faceswap_lab.models import autoencoder, losses
 from faceswap_lab.models.augmentation import FaceBank, random_views
 from faceswap_lab.models.layers import PixelShuffle
@@ -187,7 +187,7 @@ def train(name, sharing, steps, warm, **options):
 steps = autoencoder_steps or run.preset.autoencoder_steps
 nothing = scratch_steps or run.preset.scratch_steps
 print(steps, "steps from the warm start;", nothing, "steps each from nothing")
-held_out = training.HeldOut(stages.identity_measure(run, size))
+held_out = training.HeldOut(measuring.identity_measure(run, size))
 warm_model, warm_history = train("autoencoder", "encoder", steps, warm=True, held_out=held_out)
 
 # %% [markdown]

@@ -42,7 +42,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceswap_lab import training
+from faceswap_lab import measuring, training
 from faceswap_lab.models import autoencoder, faceswap_gan
 from faceswap_lab.models.face_res import face_res
 from faceswap_lab.teaching import architecture, figures
@@ -190,7 +190,7 @@ schedule = faceswap_gan.ScheduleCallback(faceswap_gan.WARM_SCHEDULE, steps, run.
 options = {
     "callbacks": (schedule,),
     "panel": TrainingPanel("faceswap_gan", ("adversarial", "critics", "reconstruction")),
-    "held_out": training.HeldOut(stages.identity_measure(run, size)),
+    "held_out": training.HeldOut(measuring.identity_measure(run, size)),
 }
 history = stages.train_model(run, gan, folder, faces, steps, run.preset.gan_batch_size, **options)
 training.save_model(gan, folder, "faceswap_gan", {"steps": steps})

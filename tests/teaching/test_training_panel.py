@@ -127,7 +127,9 @@ def kernel():
 
 def test_clicks_arrive_while_the_cell_runs(kernel, tmp_path):
     kernel.run(START)
-    line = next(s for s in kernel.listen(lambda said: "interactive" in said and "\n" in said).splitlines() if "interactive" in s)
+    line = next(
+        s for s in kernel.listen(lambda said: "interactive" in said and "\n" in said).splitlines() if "interactive" in s
+    )
     _, watched, pause, save, stop = line.split()
     assert watched == "True"
     kernel.run(TRAIN.format(folder=str(tmp_path), steps=1_000_000, extra=""))

@@ -16,6 +16,9 @@ SHAPE = dict(
 )  # fmt: skip
 SMALL = autoencoder.AutoencoderConfig(**SHAPE)
 SMALL_GAN = faceswap_gan.GanConfig(**SHAPE, attention=True, architecture="quick", critic_filters=(8, 8))
+GAN_LOSS = faceswap_gan.GanLoss(
+    eyes=0.0, eye_gradients=0.0, edge=0.0, perceptual=(0.0, 0.0, 0.0, 0.0), alpha_variation=0.0
+)
 PHASES = (
     faceswap_gan.Phase(0.0, alpha_least=0.3),
     faceswap_gan.Phase(0.35, alpha_least=0.2, rate=0.5, decoders_swapped=True),
@@ -39,14 +42,20 @@ def model(seed=0, rate=1e-3, loss=autoencoder.QUICK_LOSS, given=None):
 
 def gan(seed=0):
     keras.utils.set_random_seed(seed)
-    made = faceswap_gan.FaceSwapGAN(SMALL_GAN, None, autoencoder.QUICK_AUGMENTATION, seed=seed)
+    made = faceswap_gan.FaceSwapGAN(SMALL_GAN, GAN_LOSS, autoencoder.QUICK_AUGMENTATION, seed=seed)
     made.set_faces(*faces())
     made.compile(optimizer=faceswap_gan.TwoRateAdam(1e-3))
     return made
 
 
 def train(made, folder, steps, **options):
-    options = {"batch_size": 4, "log_every": 2, "checkpoint_every": 2, "preview_every": 4, "tensorboard": False} | options
+    options = {
+        "batch_size": 4,
+        "log_every": 2,
+        "checkpoint_every": 2,
+        "preview_every": 4,
+        "tensorboard": False,
+    } | options
     return training.fit(made, folder, {"A": 12, "B": 12}, steps, **options)
 
 
@@ -65,7 +74,9 @@ def arrays(made) -> dict[str, np.ndarray]:
     return {k: v for k, v in state.collect(made)[0].items() if not k.startswith("metrics/")}
 
 
-if __name__ == "__main__":  # every line asks for a training, which a fork of this process does: the imports are done once
+if (
+    __name__ == "__main__"
+):  # every line asks for a training, which a fork of this process does: the imports are done once
     print("ready", flush=True)
     for line in sys.stdin:
         child = os.fork()

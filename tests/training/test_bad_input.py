@@ -93,13 +93,12 @@ def test_a_checkpoint_of_another_model_names_the_keys(trained):
     model = autoencoder.FaceAutoencoder(autoencoder.AutoencoderConfig(**shape), autoencoder.QUICK_LOSS)
     model.set_faces(*small.faces())
     model.compile(optimizer="adam")
-    message = (
-        r"step_000006: .*another model. missing in model: .*latent/kernel \(8, 24\).*unknown in model: .*latent/kernel \(8, 16\)"
-    )
+    missing, unknown = r"missing in model: .*latent/kernel \(8, 24\)", r"unknown in model: .*latent/kernel \(8, 16\)"
+    message = f"step_000006: .*another model. {missing}.*{unknown}"
     with pytest.raises(LabError, match=message):
         small.train(model, trained, 8)
     assert training.steps_done(trained) == 6  # nothing was touched
-    with pytest.raises(LabError, match="another model. .*missing in model: .*critic"):
+    with pytest.raises(LabError, match=r"another model. missing in model: .* and \d+ more"):
         small.train(small.gan(), trained, 8)
 
 

@@ -40,7 +40,7 @@ def trainer():
     process.wait()
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=500):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -60,7 +60,7 @@ def test_killed_at_random_moments_the_bits_are_the_same(trainer, tmp_path, kind)
     _, wait = trainer(kind, straight)
     assert wait() == 0
     draw, reached = random.Random(), []
-    for how in ("during a save", "anywhere", "during a save"):
+    for how in ("during a save", "anywhere", "during a save")[: 3 if kind == "autoencoder" else 2]:
         before = training.steps_done(killed)
         pid, wait = trainer(kind, killed)
         # Somewhere behind the first new checkpoint: in a step, between two, or while a checkpoint is half-written.
@@ -68,7 +68,9 @@ def test_killed_at_random_moments_the_bits_are_the_same(trainer, tmp_path, kind)
         if how == "anywhere":
             time.sleep(draw.uniform(0, 0.1))
         else:
-            wait_for(lambda: any((killed / "checkpoints").glob(f"{files.PARTIAL}*")) or training.steps_done(killed) == STEPS)
+            wait_for(
+                lambda: any((killed / "checkpoints").glob(f"{files.PARTIAL}*")) or training.steps_done(killed) == STEPS
+            )
         os.kill(pid, signal.SIGKILL)
         assert wait() in (signal.SIGKILL, 0)  # 0: it was faster than we were
         reached.append(training.steps_done(killed))
