@@ -95,7 +95,9 @@ class Pix2Pix(AdversarialTranslator):
         found, critics = {}, 0.0
         if weights.adversarial:
             scores, others, hoped = (
-                self.judge(0, ops.concatenate([picture, inputs], axis=-1) if self.config.conditional else picture, frozen)
+                self.judge(
+                    0, ops.concatenate([picture, inputs], axis=-1) if self.config.conditional else picture, frozen
+                )
                 for picture, frozen in ((truths, False), (ops.stop_gradient(fake), False), (fake, True))
             )
             found["adversarial"] = ops.mean(ops.softplus(-hoped))  # -log D, with D the logistic of the score
