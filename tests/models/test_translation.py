@@ -33,7 +33,7 @@ def sets(side=32):
 def small_cyclegan(loss=None, **options):
     keras.utils.set_random_seed(4)
     config = dataclasses.replace(
-        cyclegan.quick(32), **{**SMALL, "blocks": 1, "pool": 6, "from_input": False, **options}
+        cyclegan.quick(32), **{**SMALL, "blocks": 1, "pool": 3, "from_input": False, **options}
     )
     model = cyclegan.CycleGAN(config, loss, seed=3)
     model.set_faces(sets())
@@ -234,13 +234,13 @@ def test_a_stopped_training_goes_on_with_the_same_pool_and_weights(tmp_path):
     def train(folder, *stops):
         for steps in stops:
             model = small_cyclegan()
-            adam = keras.optimizers.Adam(translation.ConstantThenLinear(1e-3, 8), beta_1=0.5)
+            adam = keras.optimizers.Adam(translation.ConstantThenLinear(1e-3, 4), beta_1=0.5)
             model.compile(optimizer=adam, run_eagerly=True)  # the same arithmetic, without the seconds of tracing
             options = {"batch_size": 2, "log_every": 2, "checkpoint_every": 2, "tensorboard": False}
             training.fit(model, tmp_path / folder, {"A": 8, "B": 8}, steps, **options)
         return [*model.get_weights(), *[numpy(pool.pictures) for pool in model.pools]]
 
-    whole, resumed = train("whole", 8), train("resumed", 4, 8)
+    whole, resumed = train("whole", 4), train("resumed", 2, 4)
     assert len(whole) == len(resumed)
     for first, second in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(first, second)
