@@ -212,10 +212,10 @@ def _unet(x, config: TranslationConfig, seed: int):
     skips = []
     for level, filters in enumerate(widths):
         x = keras.layers.LeakyReLU(0.2)(x) if level else x
-        inner, octave = 0 < level < depth - 1, config.octave and x.shape[1] >= 16 and level
-        if octave:
+        inner = 0 < level < depth - 1
+        if config.octave and level and x.shape[1] >= 16:
             x = layers.join(
-                layers.downscale(x, filters, norm="instance", slope=0.2, name=f"down_{level}", octave=octave)
+                layers.downscale(x, filters, norm="instance", slope=0.2, name=f"down_{level}", octave=config.octave)
             )
         else:
             x = _convolution(keras.layers.ZeroPadding2D(1)(x), filters, 4, 2, bias=False, name=f"down_{level}")
