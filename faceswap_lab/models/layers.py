@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from faceswap_lab.models.octave import OctaveConv2D, is_pair, join, split
+
 
 @keras.saving.register_keras_serializable("faceswap_lab")
 class PixelShuffle(keras.layers.Layer):
@@ -142,40 +144,116 @@ def normalization(kind: str | None, name: str | None = None):
     return keras.layers.GroupNormalization(groups=groups[kind], epsilon=1e-3, name=name)
 
 
+def convolution(x, filters: int, kernel: int, *, octave: float = 0.0, multiple: int = 1, **options):
+    """A convolution that takes and gives what the blocks pass along: a tensor, or a pair (high, low) of octave convolution.
+
+    Args:
+        x: (N, H, W, C), or a pair of it and (N, H/2, W/2, C').
+        octave: share of the output's channels at half the size. 0 gives one tensor (a plain `Conv2D` when x is one, too),
+            more gives a pair.
+        multiple: high and low channels are multiples of this (4 before a pixel shuffle).
+        options: as of `Conv2D`; padding "reflect" mirrors the border.
+
+    Raises:
+        ValueError: when octave is not in [0, 1), or the sizes cannot be halved.
+    """
+    if not 0 <= octave < 1:
+        raise ValueError(f"octave {octave}: the share of low frequencies must be at least 0 and less than 1")
+    if not octave and not is_pair(x):
+        if options.get("padding") == "reflect":
+            x, options = ReflectPad(kernel // 2)(x), {**options, "padding": "valid"}
+        return keras.layers.Conv2D(filters, kernel, **options)(x)
+    alpha_in = x[1].shape[-1] / (x[0].shape[-1] + x[1].shape[-1]) if is_pair(x) else 0.0
+    return OctaveConv2D(filters, kernel, alpha_in, octave, multiple=multiple, **options)(x)
+
+
+def _each(layer, x):
+    """A layer (made anew by `layer()`) on a tensor, or one on each part of a pair."""
+    return tuple(layer()(part) for part in x) if is_pair(x) else layer()(x)
+
+
+def _normalized(x, kind: str | None, name: str | None = None):
+    if not is_pair(x):
+        return normalization(kind, name)(x)
+    high, low = x
+    return normalization(kind, name)(high), normalization(kind, name and f"{name}_low")(low)
+
+
 def downscale(
-    x, filters: int, *, kernel: int = 3, norm: str | None = None, slope: float = 0.0, name: str | None = None
+    x,
+    filters: int,
+    *,
+    kernel: int = 3,
+    norm: str | None = None,
+    slope: float = 0.0,
+    octave: float = 0.0,
+    name: str | None = None,
 ):
     """Convolution of stride 2, activation, norm (in that order, as FaceSwap-GAN has it): (N, H, W, C) to (N, H/2, W/2, filters).
 
     Args:
+        x: a tensor, or a pair (high, low): see `models.octave`. The same holds for every block below.
         slope: of the leaky ReLU; 0 is a plain ReLU. With a norm the convolution needs no bias.
+        octave: share of low frequencies; 0 gives a tensor, more a pair.
     """
-    x = keras.layers.Conv2D(
-        filters, kernel, strides=2, padding="same", use_bias=norm is None, kernel_initializer="he_normal", name=name
-    )(x)
-    x = keras.layers.LeakyReLU(slope)(x) if slope else keras.layers.ReLU()(x)
-    return normalization(norm, name and f"{name}_norm")(x)
-
-
-def upscale(x, filters: int, *, norm: str | None = None, slope: float = 0.1, name: str | None = None):
-    """3x3 convolution to 4 * filters, leaky ReLU, norm, pixel shuffle: (N, H, W, C) to (N, 2H, 2W, filters)."""
-    x = keras.layers.Conv2D(4 * filters, 3, padding="same", kernel_initializer=ICNR("he_normal"), name=name)(x)
-    x = keras.layers.LeakyReLU(slope)(x)
-    return PixelShuffle()(normalization(norm)(x))
-
-
-def lite_upscale(x, filters: int, *, norm: str | None = None, name: str | None = None):
-    """Nearest-neighbour doubling, mirrored border, 3x3 convolution, ReLU, norm: a quarter of `upscale`'s weights."""
-    x = keras.layers.UpSampling2D(2)(x)
-    x = keras.layers.Conv2D(filters, 3, use_bias=norm is None, kernel_initializer="he_normal", name=name)(
-        ReflectPad()(x)
+    x = convolution(
+        x,
+        filters,
+        kernel,
+        strides=2,
+        padding="same",
+        use_bias=norm is None,
+        kernel_initializer="he_normal",
+        octave=octave,
+        name=name,
     )
-    return normalization(norm)(keras.layers.ReLU()(x))
+    x = _each(lambda: keras.layers.LeakyReLU(slope) if slope else keras.layers.ReLU(), x)
+    return _normalized(x, norm, name and f"{name}_norm")
 
 
-def residual(x, filters: int, *, slope: float = 0.2, name: str | None = None):
+def upscale(
+    x, filters: int, *, norm: str | None = None, slope: float = 0.1, octave: float = 0.0, name: str | None = None
+):
+    """3x3 convolution to 4 * filters, leaky ReLU, norm, pixel shuffle: (N, H, W, C) to (N, 2H, 2W, filters)."""
+    x = convolution(
+        x,
+        4 * filters,
+        3,
+        padding="same",
+        kernel_initializer=ICNR("he_normal"),
+        octave=octave,
+        multiple=4,
+        name=name,
+    )
+    x = _each(lambda: keras.layers.LeakyReLU(slope), x)
+    return _each(PixelShuffle, _normalized(x, norm))
+
+
+def lite_upscale(x, filters: int, *, norm: str | None = None, octave: float = 0.0, name: str | None = None):
+    """Nearest-neighbour doubling, mirrored border, 3x3 convolution, ReLU, norm: a quarter of `upscale`'s weights."""
+    x = _each(lambda: keras.layers.UpSampling2D(2), x)
+    x = convolution(
+        x,
+        filters,
+        3,
+        padding="reflect",
+        use_bias=norm is None,
+        kernel_initializer="he_normal",
+        octave=octave,
+        name=name,
+    )
+    return _normalized(_each(keras.layers.ReLU, x), norm)
+
+
+def residual(x, filters: int, *, slope: float = 0.2, octave: float = 0.0, name: str | None = None):
     """Two 3x3 convolutions added to their input; no norm."""
-    y = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal", name=name and f"{name}_1")(x)
-    y = keras.layers.LeakyReLU(slope)(y)
-    y = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal", name=name and f"{name}_2")(y)
-    return keras.layers.LeakyReLU(slope)(keras.layers.Add()([x, y]))
+    x = split(x, octave) if octave else join(x)
+    options = {"padding": "same", "kernel_initializer": "he_normal", "octave": octave}
+    y = convolution(x, filters, 3, **options, name=name and f"{name}_1")
+    y = _each(lambda: keras.layers.LeakyReLU(slope), y)
+    y = convolution(y, filters, 3, **options, name=name and f"{name}_2")
+    if is_pair(x):
+        y = tuple(keras.layers.Add()([before, after]) for before, after in zip(x, y, strict=True))
+    else:
+        y = keras.layers.Add()([x, y])
+    return _each(lambda: keras.layers.LeakyReLU(slope), y)
