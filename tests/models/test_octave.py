@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from scipy.signal import correlate
 
-from faceswap_lab.models import layers, octave
+from faceswap_lab.models import counting, layers, octave
 from faceswap_lab.models.octave import OctaveConv2D
 
 
@@ -160,7 +160,7 @@ def test_the_parts_start_as_one_he_normal_kernel_and_without_checkerboard():
     up = keras.Model(inputs, layers.upscale(inputs, 12, octave=0.25))
     for part in up(noise(1, 8, 8, 8)):
         part = ops.convert_to_numpy(part)
-        np.testing.assert_allclose(part[:, ::2, ::2], part[:, 1::2, 1::2], atol=1e-6)
+        np.testing.assert_allclose(part[:, ::2, ::2], part[:, 1::2, 1::2], atol=1e-5)
 
 
 def test_config_round_trip_and_saving(tmp_path):
@@ -275,3 +275,35 @@ def test_join_and_split():
     again = layers.split(ops.convert_to_tensor(joined), 0.25)
     np.testing.assert_allclose(ops.convert_to_numpy(again[1]), low, atol=1e-6)
     assert layers.join(high) is high
+
+
+def test_costs_are_counted_layer_by_layer():
+    inputs = keras.Input((8, 8, 4))
+    x = keras.layers.Conv2D(6, 3, strides=2, padding="same")(inputs)  # 4x4 places, 9 * 4 * 6 products each
+    x = layers.SelfAttention()(x)
+    x = keras.layers.Conv2DTranspose(5, 4, strides=2, padding="same")(x)
+    x = keras.layers.DepthwiseConv2D(3, padding="same")(x)
+    outputs = keras.layers.Dense(7)(keras.layers.Flatten()(x))
+    found = counting.network_cost(keras.Model(inputs, outputs))
+    attention = 16 * 6 * (2 * 1 + 6) + 16 * 16 * (1 + 6)
+    assert found.multiplications == 16 * 9 * 4 * 6 + attention + 16 * 16 * 6 * 5 + 64 * 9 * 5 + 320 * 7
+    assert found.activations == 16 * 6 * 2 + 64 * 5 * 3 + 7
+    assert found.weights == keras.Model(inputs, outputs).count_params()
+    lone = keras.Model(inputs, keras.layers.EinsumDense("abcd,de->abce", (8, 8, 3))(inputs))
+    with pytest.raises(ValueError, match="no rule"):
+        counting.network_cost(lone)
+
+
+def test_an_octave_network_costs_what_the_paper_says():
+    costs = {}
+    for alpha in (0.0, 0.25, 0.5):
+        pair = (keras.Input((32, 32, 64 - int(64 * alpha))), keras.Input((16, 16, int(64 * alpha))))
+        x = pair if alpha else pair[0]
+        for step in range(3):
+            x = layers.convolution(x, 64, 3, padding="same", octave=alpha, name=f"conv_{step}")
+        costs[alpha] = counting.network_cost(keras.Model(pair if alpha else pair[0], x))
+    plain = costs[0.0]
+    for alpha, found in costs.items():
+        assert found.weights == plain.weights
+        assert found.multiplications / plain.multiplications == pytest.approx(octave.theoretical_cost(alpha))
+        assert found.activations / plain.activations == pytest.approx(1 - 0.75 * alpha)
