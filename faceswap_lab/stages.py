@@ -157,14 +157,11 @@ def warm_start(model, name: str = "quick_autoencoder") -> bool:
     Raises:
         LabError: when the weights are missing or damaged.
     """
-    import dataclasses
-
     from faceswap_lab import training, weights
 
     folder = weights.data_folder() / "weights" / name
     config = training.read_config(folder)
-    wanted = {key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(model.config).items()}
-    if config["options"] != wanted:
+    if type(model.config)(**config["options"]) != model.config:  # options that are newer than the file: their defaults
         print(f"The warm start {name} has another shape than this model, which starts from nothing.")
         return False
     training.load_weights(model, folder / training.WEIGHTS)

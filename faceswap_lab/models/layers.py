@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from faceswap_lab.models.normalization import normalization
 from faceswap_lab.models.octave import OctaveConv2D, is_pair, join, split
 
 
@@ -123,27 +124,6 @@ class ReflectPad(keras.layers.Layer):
         return {**super().get_config(), "width": self.width}
 
 
-def normalization(kind: str | None, name: str | None = None):
-    """One of the norms a block can take, by its honest name.
-
-    Args:
-        kind: "instance" (each channel of each image), "group" (16 groups), "layer" (all channels of an image
-            together; what FaceSwap-GAN's code calls instance norm is nearly this one) or None.
-
-    Returns:
-        A function that takes and returns a tensor.
-
-    Raises:
-        ValueError: for an unknown kind.
-    """
-    if kind is None:
-        return lambda x: x
-    groups = {"instance": -1, "group": 16, "layer": 1}
-    if kind not in groups:
-        raise ValueError(f"unknown norm {kind!r}: choose one of {sorted(groups)} or None")
-    return keras.layers.GroupNormalization(groups=groups[kind], epsilon=1e-3, name=name)
-
-
 def convolution(x, filters: int, kernel: int, *, octave: float = 0.0, multiple: int = 1, **options):
     """A convolution that takes and gives what the blocks pass along: a tensor, or a pair (high, low) of octave convolution.
 
@@ -186,6 +166,7 @@ def downscale(
     kernel: int = 3,
     norm: str | None = None,
     slope: float = 0.0,
+    bias: bool | None = None,
     octave: float = 0.0,
     name: str | None = None,
 ):
@@ -193,7 +174,8 @@ def downscale(
 
     Args:
         x: a tensor, or a pair (high, low): see `models.octave`. The same holds for every block below.
-        slope: of the leaky ReLU; 0 is a plain ReLU. With a norm the convolution needs no bias.
+        slope: of the leaky ReLU; 0 is a plain ReLU.
+        bias: of the convolution; None: only where no norm follows.
         octave: share of low frequencies; 0 gives a tensor, more a pair.
     """
     x = convolution(
@@ -202,7 +184,7 @@ def downscale(
         kernel,
         strides=2,
         padding="same",
-        use_bias=norm is None,
+        use_bias=norm is None if bias is None else bias,
         kernel_initializer="he_normal",
         octave=octave,
         name=name,
@@ -212,48 +194,69 @@ def downscale(
 
 
 def upscale(
-    x, filters: int, *, norm: str | None = None, slope: float = 0.1, octave: float = 0.0, name: str | None = None
+    x,
+    filters: int,
+    *,
+    norm: str | None = None,
+    slope: float = 0.1,
+    initializer="he_normal",
+    octave: float = 0.0,
+    name: str | None = None,
 ):
-    """3x3 convolution to 4 * filters, leaky ReLU, norm, pixel shuffle: (N, H, W, C) to (N, 2H, 2W, filters)."""
+    """3x3 convolution to 4 * filters, leaky ReLU, norm, pixel shuffle: (N, H, W, C) to (N, 2H, 2W, filters).
+
+    Args:
+        initializer: what `ICNR` fills each sub-pixel's kernel with.
+    """
     x = convolution(
         x,
         4 * filters,
         3,
         padding="same",
-        kernel_initializer=ICNR("he_normal"),
+        kernel_initializer=ICNR(initializer),
         octave=octave,
         multiple=4,
         name=name,
     )
     x = _each(lambda: keras.layers.LeakyReLU(slope), x)
-    return _each(PixelShuffle, _normalized(x, norm))
+    return _each(PixelShuffle, _normalized(x, norm, name and f"{name}_norm"))
 
 
 def lite_upscale(x, filters: int, *, norm: str | None = None, octave: float = 0.0, name: str | None = None):
-    """Nearest-neighbour doubling, mirrored border, 3x3 convolution, ReLU, norm: a quarter of `upscale`'s weights."""
+    """Nearest-neighbour doubling, mirrored border, 3x3 convolution, norm; no activation: a quarter of `upscale`'s weights."""
     x = _each(lambda: keras.layers.UpSampling2D(2), x)
-    x = convolution(
-        x,
-        filters,
-        3,
-        padding="reflect",
-        use_bias=norm is None,
-        kernel_initializer="he_normal",
-        octave=octave,
-        name=name,
-    )
-    return _normalized(_each(keras.layers.ReLU, x), norm)
+    x = convolution(x, filters, 3, padding="reflect", kernel_initializer="he_normal", octave=octave, name=name)
+    return _normalized(x, norm, name and f"{name}_norm")
 
 
-def residual(x, filters: int, *, slope: float = 0.2, octave: float = 0.0, name: str | None = None):
-    """Two 3x3 convolutions added to their input; no norm."""
+def residual(x, filters: int, *, slope: float = 0.2, bias: bool = True, octave: float = 0.0, name: str | None = None):
+    """Two 3x3 convolutions added to their input, leaky ReLU after each; no norm."""
     x = split(x, octave) if octave else join(x)
-    options = {"padding": "same", "kernel_initializer": "he_normal", "octave": octave}
-    y = convolution(x, filters, 3, **options, name=name and f"{name}_1")
-    y = _each(lambda: keras.layers.LeakyReLU(slope), y)
-    y = convolution(y, filters, 3, **options, name=name and f"{name}_2")
+    y = x
+    for step in (1, 2):
+        y = convolution(
+            y,
+            filters,
+            3,
+            padding="same",
+            use_bias=bias,
+            kernel_initializer="he_normal",
+            octave=octave,
+            name=name and f"{name}_{step}",
+        )
+        y = _each(lambda: keras.layers.LeakyReLU(slope), y) if step == 1 else y
     if is_pair(x):
         y = tuple(keras.layers.Add()([before, after]) for before, after in zip(x, y, strict=True))
     else:
         y = keras.layers.Add()([x, y])
     return _each(lambda: keras.layers.LeakyReLU(slope), y)
+
+
+def attend(x, octave: float = 0.0, name: str | None = None):
+    """Self-attention over everything: a pair is joined before, and split again afterwards.
+
+    Args:
+        octave: share of low frequencies of what comes out; 0 gives a tensor.
+    """
+    x = SelfAttention(name=name)(join(x))
+    return split(x, octave) if octave else x
