@@ -97,7 +97,7 @@ def doctor_command() -> int:
         rows.append((label, _folder(folder, problems)))
     rows += _weights(problems)
     try:
-        rows.append(("sample clips", f"{len(_samples())} found"))
+        rows.append(("bundled clips", f"{len(_bundled())} found"))
     except LabError as error:
         problems.append(str(error))
     try:
@@ -110,10 +110,10 @@ def doctor_command() -> int:
     return 1 if problems else 0
 
 
-def _samples() -> dict[str, Path]:
+def _bundled() -> dict[str, Path]:
     from faceswap_lab import samples
 
-    return samples.sample_clips()
+    return samples.course_clips()
 
 
 def _ffmpeg(problems: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The clips that a run works on: the user's own, or the small rendered sample that comes with the lab."""
+"""The clips that a run works on: the user's own, or the rendered actors that come with the lab."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from faceswap_lab.weights import data_folder
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = data_folder() / "sample" / "manifest.json"
 SAMPLES = ("train_A", "train_B", "target", "truth")
+COURSE = {"train_A": "train_A", "train_B": "train_B", "target": "talk_A", "truth": "truth_A_from_B"}  # in data/actors
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,17 @@ def existing_clip(path: str | os.PathLike) -> Path:
     return Path(os.path.abspath(found))
 
 
+def course_clips() -> dict[str, Path]:
+    """The actors' clips that the course runs on: train_A, train_B, target (A talks), truth (the same with B's face).
+
+    Raises:
+        LabError: when the manifest or a clip that it names is missing.
+    """
+    return {role: actors.clip(name).path for role, name in COURSE.items()}
+
+
 def sample_clips(manifest: str | os.PathLike = MANIFEST) -> dict[str, Path]:
-    """The bundled clips by their id: train_A, train_B, target, truth.
+    """The small clips of data/sample by their id: train_A, train_B, target, truth. The tests work on them.
 
     Raises:
         LabError: when the manifest or a clip that it names is missing.
@@ -74,7 +84,7 @@ def sample_clips(manifest: str | os.PathLike = MANIFEST) -> dict[str, Path]:
 
 
 def sample_clip(name: str, check: bool = False, manifest: str | os.PathLike = MANIFEST) -> actors.ActorClip:
-    """One bundled clip with its labels.
+    """One clip of data/sample with its labels.
 
     Args:
         name: train_A, train_B, target or truth.
@@ -88,7 +98,7 @@ def sample_clip(name: str, check: bool = False, manifest: str | os.PathLike = MA
 
 
 def find_clips(source="", target="", target_training="", truth="") -> Clips:
-    """The clips of a new run; what is left empty comes from the sample.
+    """The clips of a new run; what is left empty comes from the actors.
 
     Args:
         source, target, target_training, truth: paths, or "".
@@ -100,9 +110,9 @@ def find_clips(source="", target="", target_training="", truth="") -> Clips:
     if given[1] is None and (given[2] or given[3]):
         raise LabError(f"{given[2] or given[3]}: this belongs to a target clip. Give that, too, with --target.")
     if given[0] is None or given[1] is None:
-        sample = sample_clips()
+        bundled = course_clips()
         if given[1] is None:
-            given[1], given[2] = sample["target"], sample["train_A"]
-            given[3] = sample["truth"] if given[0] is None else None
-        given[0] = given[0] or sample["train_B"]
+            given[1], given[2] = bundled["target"], bundled["train_A"]
+            given[3] = bundled["truth"] if given[0] is None else None
+        given[0] = given[0] or bundled["train_B"]
     return Clips(*given)

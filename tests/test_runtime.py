@@ -129,11 +129,10 @@ def test_markers(clips):
     assert runtime.read_marker(run.out / "stages" / "02_face_alignment.json")["made"] == "3 faces"
 
 
-def test_sample_clips(tmp_path):
-    if not samples.MANIFEST.exists():
-        pytest.skip("the sample clips are not there")
+def test_a_run_without_clips_takes_the_actors(tmp_path):
     found = samples.find_clips()
-    assert found.truth and found.target_training
+    assert (found.target.name, found.source.name) == ("talk_A.mp4", "train_B.mp4")
+    assert (found.truth.name, found.target_training.name) == ("truth_A_from_B.mp4", "train_A.mp4")
     assert samples.Clips.from_json(found.as_json()) == found
     assert not any(path.startswith("/") for path in found.as_json().values())
     own = tmp_path / "me.mp4"

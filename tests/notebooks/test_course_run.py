@@ -43,7 +43,7 @@ def test_everything_promised_is_there(run):
 
 
 def test_the_film_has_the_targets_sound_and_length(run):
-    film, target = video.open_video(run / "swap.mp4"), video.open_video(ROOT / "data" / "sample" / "target.mp4")
+    film, target = video.open_video(run / "swap.mp4"), video.open_video(ROOT / "data" / "actors" / "talk_A.mp4")
     assert film.has_audio and film.num_frames == target.num_frames and film.fps == target.fps
 
 
