@@ -7,12 +7,13 @@ The quick autoencoder with alpha 0, 0.25 and 0.5 of its channels at half the siz
 
 - **Counted**: weights, multiplications, activations, of the quick, the original and the FaceSwap-GAN autoencoder.
 - **Timed**: one training step, the three models in turn in one process, round after round; the ratio is the median of
-  the rounds' ratios, so that what else the machine does falls out. One wide layer likewise, forward and back.
+  the rounds' ratios, so that what else the machine does falls out; by the clock, and in processor time, which a machine
+  shared with others disturbs far less. One wide layer likewise, forward and back.
 - **Memory**: the peak resident memory of a process that trains, over what it held before its first step, at batch 64;
   processes in turn, medians.
 - **Swaps**: trained from nothing on train_A and train_B, scored on frames of talk_A, a clip that no model has seen, against
-  its true swap. At equal steps; and at equal time: as many steps as the measured ratio of step times allows (so both
-  trainings do not run against the clock, which the machine's other work would blur). `structure_gain` stands beside
+  its true swap. At equal steps; and at equal time: as many steps as the measured ratio of step times (processor time) allows,
+  so that no training runs against the clock, which the machine's other work would blur. `structure_gain` stands beside
   swap_gain, which forgives a face without features (see benchmarks/diagnosis.py). Seeds are given with their spread.
 
 Prints tables, and as the last line JSON. Expected before measuring: the weights the same, products 0.7 and 0.5; the small
@@ -104,31 +105,40 @@ def _painter_cost(room, config):
 
 
 # -- timed --------------------------------------------------------------------------------------------------------------
-def paired_seconds(actions: dict, rounds: int) -> tuple[dict, dict]:
-    """Runs the actions in turn: median seconds of each, and the median over the rounds of its ratio to the first."""
+def paired_seconds(actions: dict, rounds: int) -> list[dict]:
+    """Runs the actions in turn.
+
+    Returns:
+        Four dictionaries by the actions' names: median seconds by the clock, the median over the rounds of their ratio to
+        the first action's; then the same in processor time, of all threads together.
+    """
     for action in actions.values():
         action()
         action()
-    taken = {name: [] for name in actions}
+    clock, processor = ({name: [] for name in actions} for _ in range(2))
     for turn in range(rounds):
         order = list(actions)[turn % len(actions) :] + list(actions)[: turn % len(actions)]
         for name in order:
-            start = time.perf_counter()
+            start, used = time.perf_counter(), time.process_time()
             actions[name]()
-            taken[name].append(time.perf_counter() - start)
-    first = taken[next(iter(actions))]
-    ratios = {name: [one / base for one, base in zip(some, first, strict=True)] for name, some in taken.items()}
-    return ({name: statistics.median(some) for name, some in d.items()} for d in (taken, ratios))
+            clock[name].append(time.perf_counter() - start)
+            processor[name].append(time.process_time() - used)
+    found = []
+    for taken in (clock, processor):
+        first = taken[next(iter(actions))]
+        ratios = {name: [one / base for one, base in zip(some, first, strict=True)] for name, some in taken.items()}
+        found += [{name: statistics.median(some) for name, some in values.items()} for values in (taken, ratios)]
+    return found
 
 
-def step_seconds(rounds: int) -> tuple[dict, dict]:
+def step_seconds(rounds: int) -> list[dict]:
     """A training step of the quick model, by alpha."""
     arrays, index = random_faces(), {person: np.arange(BATCH, dtype="int32") for person in ("A", "B")}
     models = {alpha: ready_to_train(alpha, 1000, arrays) for alpha in ALPHAS}
     return paired_seconds({alpha: lambda m=model: m.train_on_batch(index) for alpha, model in models.items()}, rounds)
 
 
-def layer_seconds(rounds: int, side: int = 32, channels: int = 64, batch: int = 16) -> tuple[dict, dict]:
+def layer_seconds(rounds: int, side: int = 32, channels: int = 64, batch: int = 16) -> list[dict]:
     """One wide layer within a network, forward and back, by alpha: a model of this layer alone, on noise."""
     import keras
 
@@ -278,39 +288,54 @@ def main() -> None:
                 if model.startswith("quick"):
                     figures[f"octave_{part}_{alpha}"] = figure(getattr(found[alpha], part), plain, f"{part} a face")
 
-    rounds = options.rounds
-    memory = training_memory(3 if rounds > 5 else 1)
-    seconds, steps_ratio = step_seconds(rounds)
-    layer, layer_ratio = layer_seconds(rounds)
-    print(f"\n{'measured':26s}" + "".join(f"{f'alpha {a}':>12s}" for a in ALPHAS))
-    print(f"{'seconds a step':26s}" + "".join(f"{s:12.4f}" for s in seconds.values()))
-    print(f"{'  share (paired)':26s}" + "".join(f"{s:12.3f}" for s in steps_ratio.values()))
-    print(f"{'seconds, one wide layer':26s}" + "".join(f"{s:12.4f}" for s in layer.values()))
-    print(f"{'  share (paired)':26s}" + "".join(f"{s:12.3f}" for s in layer_ratio.values()))
-    print(f"{f'MB a step of {MEMORY_BATCH} adds':26s}" + "".join(f"{s:12.0f}" for s in memory.values()))
+    print(f"\n{'measured':38s}" + "".join(f"{f'alpha {a}':>12s}" for a in ALPHAS))
+    pace = {}
+    for name, measure, what in (
+        ("step", step_seconds, "a training step of the quick model, batch 8 a side"),
+        ("layer", layer_seconds, "3x3, 64 channels at 32x32, batch 16, forward and back"),
+    ):
+        found = kept(options.work, name, options.rounds, measure)
+        pace[name] = found[3]
+        for clock, (values, ratios) in (("clock", found[:2]), ("processor", found[2:])):
+            print(f"{f'{name}, {clock} seconds':38s}" + "".join(f"{s:12.4f}" for s in values.values()))
+            print(
+                f"{'  share (median of paired ratios)':38s}" + "".join(f"{s:12.3f}" for s in ratios.values()),
+                flush=True,
+            )
+            for alpha in ALPHAS[1:]:
+                entry = figure(values[alpha], values[0.0], f"s of {clock} time, {what}; ratio: median of paired ratios")
+                figures[f"octave_{name}_{clock}_{alpha}"] = {**entry, "ratio": round(ratios[alpha], 3)}
+    figures |= swap_figures(options, pace["step"])
+    (memory,) = kept(options.work, "memory", min(3, options.rounds), lambda rounds: [training_memory(rounds)])
+    print(f"\n{f'MB that a step of {MEMORY_BATCH} adds':26s}" + "".join(f"{s:12.0f}" for s in memory.values()))
     for alpha in ALPHAS[1:]:
-        for name, values, ratios, unit in (
-            ("step", seconds, steps_ratio, "s a training step of the quick model, batch 8 a side"),
-            ("layer", layer, layer_ratio, "s forward and back, 3x3, 64 channels at 32x32, batch 16"),
-        ):
-            entry = figure(values[alpha], values[0.0], f"{unit}; ratio: median of paired ratios")
-            figures[f"octave_{name}_seconds_{alpha}"] = {**entry, "ratio": round(ratios[alpha], 3)}
-        figures[f"octave_memory_{alpha}"] = figure(
-            memory[alpha], memory[0.0], f"MB that a step adds at batch {MEMORY_BATCH}"
-        )
+        unit = f"MB that a step adds at batch {MEMORY_BATCH}"
+        figures[f"octave_memory_{alpha}"] = figure(memory[alpha], memory[0.0], unit)
+    print(json.dumps(figures))
 
-    kept = []
+
+def kept(work: Path, name: str, rounds: int, measure) -> list[dict]:
+    """What `measure(rounds)` gives, dictionaries by alpha; an earlier, stopped run's where there is one."""
+    path = work / f"{name}_{rounds}.json"
+    if not path.exists():
+        files.write_json(path, [{str(alpha): value for alpha, value in one.items()} for one in measure(rounds)])
+    return [{float(alpha): value for alpha, value in one.items()} for one in files.read_json(path)]
+
+
+def swap_figures(options, step_ratios: dict) -> dict:
+    """Trains and scores everything, prints the table, gives the figures."""
+    loaded = []
 
     def arrays():
-        if not kept:
-            kept.append(training_arrays(options.work))
-        return kept[0]
+        if not loaded:
+            loaded.append(training_arrays(options.work))
+        return loaded[0]
 
     trainings = {("equal steps", alpha): options.steps for alpha in ALPHAS}
     for alpha in ALPHAS[1:]:
         # To the next ten, so that a second run with a slightly other ratio finds the training of the first.
-        trainings["equal time", alpha] = round(options.steps / steps_ratio[alpha] / 10) * 10
-    results = {}
+        trainings["equal time", alpha] = round(options.steps / step_ratios[alpha] / 10) * 10
+    results, figures = {}, {}
     for seed in range(options.seeds):
         for (how, alpha), steps in trainings.items():
             results.setdefault((how, alpha), []).append(gains(alpha, steps, seed, options.work, arrays))
@@ -324,7 +349,7 @@ def main() -> None:
             ours, base = (statistics.mean(one[name] for one in some) for some in (found, results["equal steps", 0.0]))
             unit = f"{name}, mean of {options.seeds} seeds, {steps} steps for {options.steps}"
             figures[f"octave_{name}_{how.replace(' ', '_')}_{alpha}"] = figure(ours, base, unit)
-    print(json.dumps(figures))
+    return figures
 
 
 if __name__ == "__main__":

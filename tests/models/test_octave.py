@@ -1,12 +1,24 @@
 """Octave convolution: what it computes, what it costs, and that every model takes it."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 from scipy.signal import correlate
 
-from faceswap_lab.models import counting, layers, octave
+from faceswap_lab import stages, training
+from faceswap_lab.models import (
+    autoencoder,
+    autoencoder_shapes,
+    counting,
+    faceswap_gan,
+    gan_shapes,
+    layers,
+    octave,
+    optimizers,
+)
 from faceswap_lab.models.octave import OctaveConv2D
 
 
@@ -307,3 +319,84 @@ def test_an_octave_network_costs_what_the_paper_says():
         assert found.weights == plain.weights
         assert found.multiplications / plain.multiplications == pytest.approx(octave.theoretical_cost(alpha))
         assert found.activations / plain.activations == pytest.approx(1 - 0.75 * alpha)
+
+
+AUTOENCODERS = {
+    "original": autoencoder_shapes.original(64, width=1 / 16),
+    "low_memory": autoencoder_shapes.low_memory(64, width=1 / 16),
+    "quick": autoencoder_shapes.quick(64),
+    "shared decoder": autoencoder_shapes.quick(64, "decoder"),
+}
+GANS = {
+    "quick": gan_shapes.quick(64, critic_filters=(8, 12, 16)),
+    "standard": gan_shapes.standard(128, width=1 / 16),
+    "lite": gan_shapes.standard(64, lite=True, width=1 / 8),
+}
+
+
+def small_sets(side):
+    draw = np.random.default_rng(0)
+    faces = {p: draw.integers(0, 255, (2, side, side, 3)).astype(np.uint8) for p in ("A", "B")}
+    return faces, {p: np.full_like(some, 255) for p, some in faces.items()}
+
+
+def one_step(model, size, optimizer):
+    """Trains one step; returns the largest change of each octave layer's first kernel."""
+    model.set_faces(*small_sets(size * 3 // 2))
+    model.compile(optimizer=optimizer, run_eagerly=True)
+    networks = [*model.encoders, *model.decoders, *getattr(model, "critics", [])]
+    found = [layer for network in networks for layer in network.layers if isinstance(layer, OctaveConv2D)]
+    before = [layer.get_weights() for layer in found]
+    loss = model.train_on_batch({p: np.arange(2) for p in ("A", "B")}, return_dict=True)["loss"]
+    assert np.isfinite(float(loss))
+    after = [layer.get_weights() for layer in found]
+    return [max(np.abs(a - b).max() for a, b in zip(*pair, strict=True)) for pair in zip(before, after, strict=True)]
+
+
+@pytest.mark.parametrize("name", AUTOENCODERS)
+def test_every_autoencoder_takes_it_and_trains(name):
+    config = dataclasses.replace(AUTOENCODERS[name], octave=0.25)
+    model = autoencoder.FaceAutoencoder(config)
+    changes = one_step(model, config.size, keras.optimizers.Adam(1e-3))
+    assert len(changes) >= 3 * len(model.encoders) + 3 * len(model.decoders) and min(changes) > 1e-5
+    colour, alpha = model.translate(np.full((1, 64, 64, 3), 0.5, "float32"), 0, 1)
+    assert colour.shape == (1, 64, 64, 3) and alpha.shape == (1, 64, 64, 1)
+    plain = autoencoder.FaceAutoencoder(dataclasses.replace(config, octave=0.0))
+    assert sum(e.count_params() for e in plain.encoders) == sum(e.count_params() for e in model.encoders)
+    assert not any(isinstance(layer, OctaveConv2D) for layer in [*plain.encoders[0].layers, *plain.decoders[0].layers])
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_every_gan_with_its_critics_takes_it_and_trains(name):
+    config = dataclasses.replace(GANS[name], octave=0.5)
+    gan = faceswap_gan.FaceSwapGAN(config, faceswap_gan.GanLoss())
+    changes = one_step(gan, config.size, optimizers.TwoRateAdam(1e-3))
+    assert len(changes) >= 3 + 2 * 3 + 2 * 3 and min(changes) > 1e-6
+    plain = faceswap_gan.FaceSwapGAN(dataclasses.replace(config, octave=0.0))
+    for name in ("encoders", "decoders", "critics"):
+        ours, theirs = (counting.network_cost(getattr(model, name)[0]) for model in (gan, plain))
+        assert ours.weights == theirs.weights and ours.multiplications < 0.95 * theirs.multiplications
+
+
+def test_a_share_that_is_none_is_refused_by_the_config():
+    for octave_share in (-0.1, 1.0):
+        with pytest.raises(ValueError, match="less than 1"):
+            dataclasses.replace(autoencoder_shapes.quick(64), octave=octave_share)
+
+
+def test_an_octave_model_is_saved_and_loaded(tmp_path):
+    config = dataclasses.replace(autoencoder_shapes.original(64, width=1 / 16), octave=0.25)
+    model = autoencoder.FaceAutoencoder(config)
+    training.save_model(model, tmp_path / "octave", "autoencoder")
+    loaded, faces = training.load_model(tmp_path / "octave"), noise(2, 64, 64, 3) / 8 + 0.5
+    assert loaded.config == config
+    for ours, theirs in zip(model.translate(faces, 0, 1), loaded.translate(faces, 0, 1), strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs))
+
+
+def test_the_shipped_warm_start_still_loads():
+    model = autoencoder.FaceAutoencoder(autoencoder_shapes.quick(64))
+    assert stages.warm_start(model)
+    assert not stages.warm_start(
+        autoencoder.FaceAutoencoder(dataclasses.replace(autoencoder_shapes.quick(64), octave=0.25))
+    )
