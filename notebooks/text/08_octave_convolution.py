@@ -61,6 +61,8 @@ inputs = target_faces.subset(pick).images(size).astype("float32") / 255
 face = ops.convert_to_tensor(inputs[:1])
 low = ops.average_pool(face, 2, strides=2)
 high = face - octave.double(low)
+
+# %%
 figures.row(
     [face[0], low[0], octave.double(low)[0], ops.clip(high[0] + 0.5, 0, 1)],
     ["face", "low, as it is kept", "low, doubled", "high (grey is 0)"],
@@ -93,6 +95,9 @@ made_high, made_low = layer((high, low))
 print("in ", high.shape, low.shape)
 print("out", made_high.shape, made_low.shape)
 
+
+# %% [markdown]
+# By hand, with the layer's own four kernels:
 
 # %%
 def convolve(x, kernel):
@@ -131,10 +136,8 @@ for alpha in alphas:
     layer.build(shapes[alpha])
     products = layer.multiplications(shapes[alpha])
     share = products / (32 * 32 * 9 * 64 * 64)
-    print(
-        f"alpha {alpha:<4}: {layer.count_params():,} weights, {share:.3f} of the products",
-        octave.theoretical_cost(alpha),
-    )
+    print(f"alpha {alpha:<4}: {layer.count_params():,} weights, {share:.3f} of the products,", end=" ")
+    print(f"by the formula {octave.theoretical_cost(alpha):.3f}")
 
 # %% [markdown]
 # ## Whole models
@@ -211,6 +214,8 @@ from faceswap_lab import training
 
 faces, masks, likened = stages.training_arrays(run, size, copies=1)
 counts = {person: len(pictures) for person, pictures in faces.items()}
+
+# %%
 steps = octave_steps or run.preset.scratch_steps // 2
 turns = max(2, min(10, steps // 10))
 print(counts, f"{turns} turns of {-(-steps // turns)} steps for each alpha")
@@ -291,6 +296,8 @@ for turn in range(turns):
 log = pd.DataFrame(rows)
 log.to_csv(run.out / "octave.csv", index=False)
 times = log[log["turn"] > 0].pivot(index="turn", columns="alpha", values="seconds")
+
+# %%
 pace = times.div(times[0.0], axis=0).median()
 base = times[0.0].median()
 for alpha in alphas:
@@ -336,12 +343,14 @@ painted = {name: ops.sigmoid(layers.PixelShuffle()(paint(pair)))[..., :3] for na
 figures.rows({name: ops.clip(network.as_colour(some), 0, 1) for name, some in painted.items()})
 
 # %% [markdown]
+# **Look**: these are the decoder's own colours, before B's light is put back. Edges live in the high part; without the low part the colours drift. A picture needs both: neither alone is a face.
+#
 # ## What went wrong?
 # | what you see | why |
 # |---|---|
 # | an error about odd sizes | the low part is half as large: every size on the way must be even |
-# | no time saved | the layers are small: starting four convolutions costs as much as it saves |
-# | the swap is softer | alpha too large for the size: at 64 px a pupil is two pixels wide |
+# | an error about a pair | a dense layer, attention or a head wants one tensor: `layers.join` the pair before |
+# | products saved, but no time | the layers are small, or the time goes elsewhere: augmentation, losses, the optimiser |
 
 # %%
 try:
@@ -383,6 +392,9 @@ for alpha in (0.0, 0.25, 0.5, 1.0):
 # 5. When is a cheaper step no shorter way to a good swap?
 #
 # **Next**: notebook 10 leaves the autoencoder for unaligned pictures.
+
+# %% [markdown]
+# The swaps are kept for the report.
 
 # %%
 from faceswap_lab.pictures import write_picture
