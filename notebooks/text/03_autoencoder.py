@@ -34,7 +34,7 @@ run = runtime.setup(preset, seed, out, source, target)
 
 # %% [markdown]
 # ## What goes in
-# Each face comes with two companions. The **masks** say which pixels are face, eyes and mouth. The **likened** picture is the same face bent into the *other* person's shape: it looks a little like A, yet we know what B looked like before the bend. It lets the network practise the swap with the answer at hand.
+# Each face comes with two companions. The **masks** say which pixels are face, eyes and mouth (red, green, blue), nose and brows. The **likened** picture is the same face bent into the *other* person's shape: it looks a little like A, yet we know what B looked like before the bend. It lets the network practise the swap with the answer at hand.
 #
 # A clip shows few poses, so each face is also turned a few degrees in depth and moved towards another frame's expression. Look for the copies that give themselves away.
 
@@ -47,7 +47,7 @@ from faceswap_lab import training
 from faceswap_lab.models import autoencoder, losses
 from faceswap_lab.models.augmentation import FaceBank, random_views
 from faceswap_lab.models.layers import PixelShuffle
-from faceswap_lab.teaching import figures
+from faceswap_lab.teaching import architecture, figures
 
 size = run.preset.face_size
 faces, masks, likened = stages.training_arrays(run, size)
@@ -62,7 +62,7 @@ figures.rows(
         "B": faces["B"][some],
         "turned copy": faces["B"][copies],
         "likened to A": likened["B"][some],
-        "masks": masks["B"][some],
+        "masks": masks["B"][some][..., :3],
     }
 )
 
@@ -121,6 +121,12 @@ print("picture", layers.Conv2D(3, 5, padding="same", activation="sigmoid")(x).sh
 for name, config in {"original": autoencoder.original(size), "quick": autoencoder.quick(size)}.items():
     encoder, decoder = autoencoder.build_encoder(config), autoencoder.build_decoder(config)
     print(f"{name:9s} encoder {encoder.count_params():>11,}  each decoder {decoder.count_params():>10,} weights")
+
+# %%
+drawn = architecture.draw({"encoder": encoder, "decoder": decoder}, "The quick autoencoder", {"decoder": 2})
+
+# %% [markdown]
+# Each box is a layer, as high as its picture's side; under it what comes out, what it weighs and what one face costs. **Look**: where do most weights sit, and where most of the work? They are not the same boxes.
 
 # %% [markdown]
 # ## The loss, term by term

@@ -45,7 +45,7 @@ from keras import ops
 from faceswap_lab import training
 from faceswap_lab.models import autoencoder, faceswap_gan
 from faceswap_lab.models.face_res import face_res
-from faceswap_lab.teaching import figures
+from faceswap_lab.teaching import architecture, figures
 
 size = run.preset.gan_size
 faces, masks, likened = stages.training_arrays(run, size)
@@ -62,6 +62,10 @@ for name, config in {"standard": faceswap_gan.standard(64), "lite": faceswap_gan
     print(
         f"{name:9s} encoder {encoder.count_params():>11,}  decoder {decoder.count_params():>10,}  critic {critic.count_params():>9,} weights"
     )
+
+# %%
+networks = {"encoder": encoder, "decoder": decoder, "critic": critic}
+drawn = architecture.draw(networks, "FaceSwap-GAN, lite, 64 px", {"decoder": 2, "critic": 2})
 
 # %%
 perceptual_net = face_res()
