@@ -26,10 +26,19 @@ import pandas as pd
 from faceswap_lab import __version__, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.models.autoencoder import AutoencoderConfig, FaceAutoencoder
+from faceswap_lab.models.cyclegan import CycleGanConfig
 from faceswap_lab.models.faceswap_gan import FaceSwapGAN, GanConfig
+from faceswap_lab.models.pix2pix import Pix2PixConfig
+from faceswap_lab.models.translation import FaceTranslator
 from faceswap_lab.pictures import write_picture
 
 WEIGHTS, CONFIG, HISTORY = "model.weights.h5", "config.json", "history.csv"
+KINDS = {  # a finished model's kind: the class of its options, and what makes a painter of them
+    "autoencoder": (AutoencoderConfig, FaceAutoencoder),
+    "faceswap_gan": (GanConfig, lambda shape: FaceSwapGAN(shape).painter_copy()),
+    "cyclegan": (CycleGanConfig, FaceTranslator),
+    "pix2pix": (Pix2PixConfig, FaceTranslator),
+}
 
 
 def index_batches(counts: dict[str, int], batch_size: int, seed: int, start: int = 0) -> Iterator[tuple[dict]]:
@@ -287,7 +296,7 @@ def save_model(model, folder: str | Path, kind: str, about: dict | None = None) 
 
     Args:
         model: has `config` (a dataclass) and `painter_copy()`, an uncompiled model with the same weights.
-        kind: "autoencoder" or "faceswap_gan".
+        kind: one of `KINDS`.
         about: further facts for config.json (steps, data, minutes).
     """
     folder = files.make_folder(folder)
@@ -346,21 +355,21 @@ def load_model(folder: str | Path, kind: str | None = None, size: int | None = N
         kind, size: refuse any other.
 
     Returns:
-        A `FaceAutoencoder`; call `translate(faces, source, target)` or wrap it in a `SwapFunction`.
+        A `FaceAutoencoder` or a `FaceTranslator`; call `translate(faces, source, target)` or wrap it in a `SwapFunction`.
 
     Raises:
         LabError: when there is no model, it is of another kind or size, or its weights are damaged.
     """
     folder = Path(folder)
     config = read_config(folder, kind, size)
-    shapes = {"autoencoder": AutoencoderConfig, "faceswap_gan": GanConfig}
     try:
-        shape = shapes[config["kind"]](**config["options"])
+        options, build = KINDS[config["kind"]]
+        shape = options(**config["options"])
     except (KeyError, TypeError, ValueError) as error:
         raise LabError(
             f"{folder / CONFIG}: these options do not describe a model of this version ({error}). Train it again."
         ) from error
-    model = FaceAutoencoder(shape) if config["kind"] == "autoencoder" else FaceSwapGAN(shape).painter_copy()
+    model = build(shape)
     load_weights(model, folder / WEIGHTS)
     return model
 
