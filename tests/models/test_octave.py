@@ -13,11 +13,13 @@ from faceswap_lab.models import (
     autoencoder,
     autoencoder_shapes,
     counting,
+    cyclegan,
     faceswap_gan,
     gan_shapes,
     layers,
     octave,
     optimizers,
+    pix2pix,
 )
 from faceswap_lab.models.octave import OctaveConv2D
 
@@ -400,3 +402,18 @@ def test_the_shipped_warm_start_still_loads():
     assert not stages.warm_start(
         autoencoder.FaceAutoencoder(dataclasses.replace(autoencoder_shapes.quick(64), octave=0.25))
     )
+
+
+@pytest.mark.parametrize("room", [cyclegan, pix2pix])
+def test_picture_translation_takes_it_and_trains(room):
+    config = dataclasses.replace(room.quick(32, octave=0.25), filters=8, critic_filters=(4, 8, 8))
+    model = (cyclegan.CycleGAN if room is cyclegan else pix2pix.Pix2Pix)(config)
+    model.set_faces(small_sets(32)[0])
+    model.compile(optimizer=keras.optimizers.Adam(1e-3), run_eagerly=True)
+    networks = model.generators
+    found = [layer for network in networks for layer in network.layers if isinstance(layer, OctaveConv2D)]
+    before = [layer.get_weights()[0] for layer in found]
+    loss = model.train_on_batch({p: np.arange(2) for p in ("A", "B")}, return_dict=True)["loss"]
+    assert np.isfinite(float(loss)) and len(found) >= 3 * len(networks)
+    for layer, kernel in zip(found, before, strict=True):
+        assert np.abs(layer.get_weights()[0] - kernel).max() > 1e-5
