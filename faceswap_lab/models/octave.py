@@ -191,11 +191,9 @@ class OctaveConv2D(keras.layers.Layer):
                         name=path,
                     )
                 setattr(self, path, kernel)
-        for target, channels_out in (("high", self.high_filters), ("low", self.low_filters)):
-            bias = None
-            if self.use_bias and channels_out:
-                bias = self.add_weight(shape=(channels_out,), initializer=self.bias_initializer, name=f"bias_{target}")
-            setattr(self, f"bias_{target}", bias)
+        for target, count in (("high", self.high_filters), ("low", self.low_filters)):
+            options = {"shape": (count,), "initializer": self.bias_initializer, "name": f"bias_{target}"}
+            setattr(self, f"bias_{target}", self.add_weight(**options) if self.use_bias and count else None)
         super().build(input_shape)
 
     def _parts(self, x, of_shapes: bool = False):
