@@ -37,6 +37,8 @@ class AutoencoderConfig:
             background: two people who turn their heads differ from their averages alike.
         unfold: channels that the code is unfolded to before the bridge; 0: as many as the last convolution has. With
             another number the encoder may halve the size fewer times than the decoder doubles it.
+        octave: share of the channels that are kept at half the size (octave convolution, see `models.octave`), 0 to below
+            1. The code stays one tensor: the last convolution before the dense layers, and the bridge, give no pair.
     """
 
     size: int = 64
@@ -53,6 +55,7 @@ class AutoencoderConfig:
     half_paint: bool = False
     centred: bool = False
     unfold: int = 0
+    octave: float = 0.0
 
     def __post_init__(self):
         if self.sharing not in ("encoder", "decoder"):
@@ -65,6 +68,8 @@ class AutoencoderConfig:
                 "the decoder must double the size as often as the encoder halves it (the bridge doubles once), or "
                 "unfold must say to how many channels the code is unfolded"
             )
+        if not 0 <= self.octave < 1:
+            raise ValueError(f"octave {self.octave}: the share of low frequencies must be at least 0 and less than 1")
         object.__setattr__(self, "encoder_filters", tuple(self.encoder_filters))
         object.__setattr__(self, "decoder_filters", tuple(self.decoder_filters))
 
@@ -137,7 +142,8 @@ def build_encoder(config: AutoencoderConfig, name: str = "encoder") -> keras.Mod
     inputs = keras.Input((config.size, config.size, 3))
     x = inputs
     for index, filters in enumerate(config.encoder_filters):
-        x = layers.downscale(x, filters, kernel=config.kernel, slope=config.slope, name=f"down_{index}")
+        octave = config.octave if index < len(config.encoder_filters) - 1 else 0.0
+        x = layers.downscale(x, filters, kernel=config.kernel, slope=config.slope, octave=octave, name=f"down_{index}")
     side, channels = config.size // 2**config.doublings, config.unfold or config.encoder_filters[-1]
     x = keras.layers.Flatten()(x)
     x = keras.layers.Dense(config.latent, name="latent")(x)
@@ -153,16 +159,17 @@ def build_decoder(config: AutoencoderConfig, name: str = "decoder") -> keras.Mod
     inputs = keras.Input((side, side, config.bridge))
     x = inputs
     for index, filters in enumerate(config.decoder_filters):
-        x = layers.upscale(x, filters, slope=config.slope, name=f"up_{index}")
-        if config.attention and x.shape[1] in (config.size // 4, config.size // 2):
-            x = layers.SelfAttention(name=f"attention_{index}")(x)
+        x = layers.upscale(x, filters, slope=config.slope, octave=config.octave, name=f"up_{index}")
+        side *= 2
+        if config.attention and side in (config.size // 4, config.size // 2):
+            x = layers.attend(x, config.octave, name=f"attention_{index}")
     channels = 4 if config.alpha else 3
     if config.half_paint:
-        x = keras.layers.Conv2D(
-            4 * channels, 3, padding="same", kernel_initializer=layers.ICNR("glorot_uniform"), name="paint"
-        )(x)
+        x = layers.convolution(
+            x, 4 * channels, 3, padding="same", kernel_initializer=layers.ICNR("glorot_uniform"), name="paint"
+        )
         x = layers.PixelShuffle()(x)
     else:
-        x = keras.layers.Conv2D(channels, 5, padding="same", name="paint")(x)
+        x = layers.convolution(x, channels, 5, padding="same", name="paint")
     x = keras.layers.Activation("sigmoid", dtype="float32")(x)  # a picture, also under mixed precision
     return keras.Model(inputs, x, name=name)

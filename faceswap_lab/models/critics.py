@@ -21,18 +21,20 @@ def build_critic(config: GanConfig, name: str) -> keras.Model:
     """
     inputs = keras.Input((config.size, config.size, 6))
     x = inputs
-    last = len(config.critic_filters) - 1
+    last, side = len(config.critic_filters) - 1, config.size
 
     def down(x, filters, norm, name):
-        return layers.downscale(x, filters, kernel=4, norm=norm, slope=0.2, bias=False, name=name)
+        return layers.downscale(x, filters, kernel=4, norm=norm, slope=0.2, bias=False, octave=config.octave, name=name)
 
     for index, filters in enumerate(config.critic_filters):
         x = down(x, filters, config.norm if index else None, f"critic_down_{index}")
-    x = layers.SelfAttention(name=f"critic_attention_{last}")(x)
-    while x.shape[1] > 8:
-        x = down(x, config.critic_filters[-1], config.norm, f"critic_down_to_{x.shape[1] // 2}")
-        x = layers.SelfAttention(name=f"critic_attention_at_{x.shape[1]}")(x)
-    scores = keras.layers.Conv2D(1, 4, padding="same", dtype="float32", name="critic_scores")(x)
+        side //= 2
+    x = layers.attend(x, config.octave, name=f"critic_attention_{last}")
+    while side > 8:
+        side //= 2
+        x = down(x, config.critic_filters[-1], config.norm, f"critic_down_to_{side}")
+        x = layers.attend(x, config.octave, name=f"critic_attention_at_{side}")
+    scores = layers.convolution(x, 1, 4, padding="same", dtype="float32", name="critic_scores")
     return keras.Model(inputs, scores, name=name)
 
 

@@ -77,10 +77,11 @@ def quick(size: int = 64, **options) -> GanConfig:
     return GanConfig(**{**shape, "critic_filters": (24, 48, 96), **options})
 
 
-def _up(config: GanConfig, x, filters: int, name: str):
+def _up(config: GanConfig, x, filters: int, name: str, octave: float = 0.0):
     if config.architecture == "lite":
-        return layers.lite_upscale(x, filters, norm=config.norm, name=name)
-    return layers.upscale(x, filters, norm=config.norm, slope=_SLOPE, initializer=_SUB_PIXEL, name=name)
+        return layers.lite_upscale(x, filters, norm=config.norm, octave=octave, name=name)
+    options = {"slope": _SLOPE, "initializer": _SUB_PIXEL, "octave": octave}
+    return layers.upscale(x, filters, norm=config.norm, name=name, **options)
 
 
 def build_encoder(config: GanConfig, name: str = "encoder") -> keras.Model:
@@ -88,15 +89,31 @@ def build_encoder(config: GanConfig, name: str = "encoder") -> keras.Model:
     lite = config.architecture == "lite"
     filters = config.wide(*((32, 64, 128, 256, 256) if lite else (64, 128, 256, 512, 1024)))
     inputs = keras.Input((config.size, config.size, 3))
-    x = keras.layers.Conv2D(filters[0], 5, padding="same", use_bias=False, kernel_initializer="he_normal", name="stem")(
-        inputs
+    x = layers.convolution(
+        inputs,
+        filters[0],
+        5,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        octave=config.octave,
+        name="stem",
     )
+    side = config.size
+
+    def down(x, channels, name, norm=config.norm):
+        # The last one stands before the dense layers and gives one tensor.
+        octave = config.octave if side > 8 else 0.0
+        return layers.downscale(x, channels, norm=norm, bias=False, octave=octave, name=name)
+
     for index, channels in enumerate(filters[1:]):
-        x = layers.downscale(x, channels, norm=config.norm if index else None, bias=False, name=f"down_{index}")
+        x = down(x, channels, f"down_{index}", config.norm if index else None)
+        side //= 2
         if index in (1, 2):
-            x = layers.SelfAttention(name=f"attention_{index}")(x)
-    while x.shape[1] > 4:  # none, one or two more at 64, 128 or 256 px
-        x = layers.downscale(x, filters[-1], norm=config.norm, bias=False, name=f"down_to_{x.shape[1] // 2}")
+            x = layers.attend(x, config.octave, name=f"attention_{index}")
+    while side > 4:  # none, one or two more at 64, 128 or 256 px
+        x = down(x, filters[-1], f"down_to_{side // 2}")
+        side //= 2
     shape = x.shape[1:]
     x = keras.layers.Flatten()(x)
     x = keras.layers.Dense(config.latent, name="latent")(x)
@@ -114,32 +131,37 @@ def build_decoder(config: GanConfig, name: str = "decoder") -> keras.Model:
     (channels,) = config.wide(256 if lite else 512)
     wide = config.wide(*((128, 64, 32) if lite else (256, 128, 64)))
 
+    octave, side = config.octave, 64
+
     def colour_head(x, name):
-        x = keras.layers.Conv2D(3, 5, padding="same", name=name)(x)
+        x = layers.convolution(x, 3, 5, padding="same", name=name)
         x = keras.layers.Activation("tanh", dtype="float32", name=f"{name}_tanh")(x)
         return keras.layers.Rescaling(0.5, 0.5, dtype="float32", name=f"{name}_range")(x)
 
     inputs = keras.Input((8, 8, channels))
-    x = _up(config, inputs, wide[0], "up_0")
-    x = _up(config, x, wide[1], "up_1")
-    x = layers.SelfAttention(name="attention_1")(x)
-    x = _up(config, x, wide[2], "up_2")
-    x = layers.residual(x, wide[2], bias=False, name="residual")
-    x = layers.SelfAttention(name="attention_2")(x)
+    x = _up(config, inputs, wide[0], "up_0", octave)
+    x = _up(config, x, wide[1], "up_1", octave)
+    x = layers.attend(x, octave, name="attention_1")
+    x = _up(config, x, wide[2], "up_2", octave)
+    x = layers.residual(x, wide[2], bias=False, octave=octave, name="residual")
+    x = layers.attend(x, octave, name="attention_2")
     sides = []
-    while x.shape[1] < config.size:
-        sides.append(colour_head(x, f"side_{x.shape[1]}"))
-        x = _up(config, x, wide[2], f"up_to_{2 * x.shape[1]}")
-        x = keras.layers.Conv2D(
+    while side < config.size:
+        sides.append(colour_head(x, f"side_{side}"))
+        side *= 2
+        x = _up(config, x, wide[2], f"up_to_{side}", octave)
+        x = layers.convolution(
+            x,
             wide[2],
             3,
             padding="same",
             use_bias=False,
             activation="relu",
             kernel_initializer="he_normal",
-            name=f"after_{x.shape[1]}",
-        )(x)
-    alpha = keras.layers.Conv2D(1, 5, padding="same", name="alpha")(x)
+            octave=octave,
+            name=f"after_{side}",
+        )
+    alpha = layers.convolution(x, 1, 5, padding="same", name="alpha")
     alpha = keras.layers.Activation("sigmoid", dtype="float32", name="alpha_sigmoid")(alpha)
     painted = keras.layers.Concatenate(dtype="float32", name="painting")([colour_head(x, "colour"), alpha])
     return keras.Model(inputs, [painted, *sides] if sides else painted, name=name)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from faceswap_lab.models.normalization import normalization
+from faceswap_lab.models.octave import OctaveConv2D, is_pair, join, split
 
 
 @keras.saving.register_keras_serializable("faceswap_lab")
@@ -123,6 +124,41 @@ class ReflectPad(keras.layers.Layer):
         return {**super().get_config(), "width": self.width}
 
 
+def convolution(x, filters: int, kernel: int, *, octave: float = 0.0, multiple: int = 1, **options):
+    """A convolution that takes and gives what the blocks pass along: a tensor, or a pair (high, low) of octave convolution.
+
+    Args:
+        x: (N, H, W, C), or a pair of it and (N, H/2, W/2, C').
+        octave: share of the output's channels at half the size. 0 gives one tensor (a plain `Conv2D` when x is one, too),
+            more gives a pair.
+        multiple: high and low channels are multiples of this (4 before a pixel shuffle).
+        options: as of `Conv2D`; padding "reflect" mirrors the border.
+
+    Raises:
+        ValueError: when octave is not in [0, 1), or the sizes cannot be halved.
+    """
+    if not 0 <= octave < 1:
+        raise ValueError(f"octave {octave}: the share of low frequencies must be at least 0 and less than 1")
+    if not octave and not is_pair(x):
+        if options.get("padding") == "reflect":
+            x, options = ReflectPad(kernel // 2)(x), {**options, "padding": "valid"}
+        return keras.layers.Conv2D(filters, kernel, **options)(x)
+    alpha_in = x[1].shape[-1] / (x[0].shape[-1] + x[1].shape[-1]) if is_pair(x) else 0.0
+    return OctaveConv2D(filters, kernel, alpha_in, octave, multiple=multiple, **options)(x)
+
+
+def _each(layer, x):
+    """A layer (made anew by `layer()`) on a tensor, or one on each part of a pair."""
+    return tuple(layer()(part) for part in x) if is_pair(x) else layer()(x)
+
+
+def _normalized(x, kind: str | None, name: str | None = None):
+    if not is_pair(x):
+        return normalization(kind, name)(x)
+    high, low = x
+    return normalization(kind, name)(high), normalization(kind, name and f"{name}_low")(low)
+
+
 def downscale(
     x,
     filters: int,
@@ -131,25 +167,30 @@ def downscale(
     norm: str | None = None,
     slope: float = 0.0,
     bias: bool | None = None,
+    octave: float = 0.0,
     name: str | None = None,
 ):
     """Convolution of stride 2, activation, norm (in that order, as FaceSwap-GAN has it): (N, H, W, C) to (N, H/2, W/2, filters).
 
     Args:
+        x: a tensor, or a pair (high, low): see `models.octave`. The same holds for every block below.
         slope: of the leaky ReLU; 0 is a plain ReLU.
         bias: of the convolution; None: only where no norm follows.
+        octave: share of low frequencies; 0 gives a tensor, more a pair.
     """
-    x = keras.layers.Conv2D(
+    x = convolution(
+        x,
         filters,
         kernel,
         strides=2,
         padding="same",
         use_bias=norm is None if bias is None else bias,
         kernel_initializer="he_normal",
+        octave=octave,
         name=name,
-    )(x)
-    x = keras.layers.LeakyReLU(slope)(x) if slope else keras.layers.ReLU()(x)
-    return normalization(norm, name and f"{name}_norm")(x)
+    )
+    x = _each(lambda: keras.layers.LeakyReLU(slope) if slope else keras.layers.ReLU(), x)
+    return _normalized(x, norm, name and f"{name}_norm")
 
 
 def upscale(
@@ -159,6 +200,7 @@ def upscale(
     norm: str | None = None,
     slope: float = 0.1,
     initializer="he_normal",
+    octave: float = 0.0,
     name: str | None = None,
 ):
     """3x3 convolution to 4 * filters, leaky ReLU, norm, pixel shuffle: (N, H, W, C) to (N, 2H, 2W, filters).
@@ -166,29 +208,55 @@ def upscale(
     Args:
         initializer: what `ICNR` fills each sub-pixel's kernel with.
     """
-    x = keras.layers.Conv2D(4 * filters, 3, padding="same", kernel_initializer=ICNR(initializer), name=name)(x)
-    x = keras.layers.LeakyReLU(slope)(x)
-    return PixelShuffle()(normalization(norm, name and f"{name}_norm")(x))
+    x = convolution(
+        x,
+        4 * filters,
+        3,
+        padding="same",
+        kernel_initializer=ICNR(initializer),
+        octave=octave,
+        multiple=4,
+        name=name,
+    )
+    x = _each(lambda: keras.layers.LeakyReLU(slope), x)
+    return _each(PixelShuffle, _normalized(x, norm, name and f"{name}_norm"))
 
 
-def lite_upscale(x, filters: int, *, norm: str | None = None, name: str | None = None):
+def lite_upscale(x, filters: int, *, norm: str | None = None, octave: float = 0.0, name: str | None = None):
     """Nearest-neighbour doubling, mirrored border, 3x3 convolution, norm; no activation: a quarter of `upscale`'s weights."""
-    x = ReflectPad()(keras.layers.UpSampling2D(2)(x))
-    x = keras.layers.Conv2D(filters, 3, kernel_initializer="he_normal", name=name)(x)
-    return normalization(norm, name and f"{name}_norm")(x)
+    x = _each(lambda: keras.layers.UpSampling2D(2), x)
+    x = convolution(x, filters, 3, padding="reflect", kernel_initializer="he_normal", octave=octave, name=name)
+    return _normalized(x, norm, name and f"{name}_norm")
 
 
-def residual(x, filters: int, *, slope: float = 0.2, bias: bool = True, name: str | None = None):
+def residual(x, filters: int, *, slope: float = 0.2, bias: bool = True, octave: float = 0.0, name: str | None = None):
     """Two 3x3 convolutions added to their input, leaky ReLU after each; no norm."""
+    x = split(x, octave) if octave else join(x)
     y = x
     for step in (1, 2):
-        y = keras.layers.Conv2D(
+        y = convolution(
+            y,
             filters,
             3,
             padding="same",
             use_bias=bias,
             kernel_initializer="he_normal",
+            octave=octave,
             name=name and f"{name}_{step}",
-        )(y)
-        y = keras.layers.LeakyReLU(slope)(y) if step == 1 else y
-    return keras.layers.LeakyReLU(slope)(keras.layers.Add()([x, y]))
+        )
+        y = _each(lambda: keras.layers.LeakyReLU(slope), y) if step == 1 else y
+    if is_pair(x):
+        y = tuple(keras.layers.Add()([before, after]) for before, after in zip(x, y, strict=True))
+    else:
+        y = keras.layers.Add()([x, y])
+    return _each(lambda: keras.layers.LeakyReLU(slope), y)
+
+
+def attend(x, octave: float = 0.0, name: str | None = None):
+    """Self-attention over everything: a pair is joined before, and split again afterwards.
+
+    Args:
+        octave: share of low frequencies of what comes out; 0 gives a tensor.
+    """
+    x = SelfAttention(name=name)(join(x))
+    return split(x, octave) if octave else x

@@ -1,0 +1,419 @@
+# %% [markdown]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/faceswap_lab/blob/main/notebooks/08_octave_convolution.ipynb)
+
+# %% [markdown]
+# # 08 Octave convolution: half the channels at half the size
+# **Goal** Split a face into low and high frequencies, build a layer that keeps both, measure what it saves.
+#
+# **Minutes** 20 to read, 3 on two CPU cores (quick), 8 on a T4 (class)
+#
+# **Needs** the face sets of notebook 02 (made now if they are missing)
+#
+# **Makes** `pictures/octave_swaps.png`, `octave.csv`: step times, losses and scores of three small trainings
+
+# %% tags=["parameters"]
+preset = "quick"  # quick, class or full
+seed = 0
+out = "runs/sample"  # relative to the lab's folder
+source = ""  # the clip of B, whose face is put in; empty = the one of the sample
+target = ""  # the clip of A, whose video is changed; empty = the one of the sample
+octave_steps = 0  # 0 = half of the steps from nothing that the preset says
+
+# %% tags=["setup"]
+import importlib.util
+
+if importlib.util.find_spec("faceswap_lab") is None:  # on Colab or Kaggle the lab is fetched first
+    # !git clone -q --depth 1 https://github.com/OWNER/faceswap_lab lab
+    # %cd lab
+    # %pip install -q -e .
+
+from faceswap_lab import runtime, stages
+
+run = runtime.setup(preset, seed, out, source, target)
+
+# %% [markdown]
+# ## The hope
+# A deepfake takes long to train. One proposal, never measured, was to put **octave convolution** (Chen et al., ICCV 2019) in place of every convolution: less computation, less memory, and a wider view. It rests on one observation: most of a picture is smooth, and what is smooth can be kept at half the size.
+#
+# This notebook measures what was hoped for.
+
+# %%
+import keras
+import numpy as np
+from keras import ops
+
+from faceswap_lab.models import octave
+from faceswap_lab.teaching import figures
+
+# %%
+size = run.preset.face_size
+target_faces = stages.ensure_faces(run, "target")
+pick = np.linspace(0, len(target_faces) - 1, 8).astype(int)
+inputs = target_faces.subset(pick).images(size).astype("float32") / 255
+
+# %% [markdown]
+# ## A face, low and high
+# **Low**: each 2x2 block becomes its mean. **High**: what is missing when the low part is doubled again. Low is a quarter of the numbers.
+#
+# **Predict**: how much of the face's variation is in that quarter? Half, three quarters, nearly all?
+
+# %%
+face = ops.convert_to_tensor(inputs[:1])
+low = ops.average_pool(face, 2, strides=2)
+high = face - octave.double(low)
+
+# %%
+figures.row(
+    [face[0], low[0], octave.double(low)[0], ops.clip(high[0] + 0.5, 0, 1)],
+    ["face", "low, as it is kept", "low, doubled", "high (grey is 0)"],
+)
+
+# %%
+for factor in (2, 4, 8):
+    kept = ops.average_pool(face, factor, strides=factor)
+    share = float(ops.var(kept) / ops.var(face))
+    print(f"1/{factor**2:<2d} of the numbers keeps {share:.1%} of the variance")
+
+# %% [markdown]
+# **Look** at the high part: lids, lips, nostrils, the rim of the face. In numbers it is almost nothing; for a swap it is what one looks at. Keep that in mind until the end.
+#
+# ## The layer by hand
+# Inside a network, features travel as a **pair**: some channels at full size (high), the share *alpha* at half size (low). Both have to hear of each other, so one octave convolution is four convolutions:
+#
+# | | to high | to low |
+# |---|---|---|
+# | **from high** | convolve | average 2x2, convolve |
+# | **from low** | convolve, double | convolve |
+#
+# **Predict** the two shapes that come out for 16 channels and alpha 0.25.
+
+# %%
+draw = np.random.default_rng(seed)
+high, low = (ops.convert_to_tensor(draw.normal(size=s).astype("float32")) for s in ((1, 32, 32, 12), (1, 16, 16, 4)))
+layer = octave.OctaveConv2D(16, 3, alpha_in=0.25, alpha_out=0.25)
+made_high, made_low = layer((high, low))
+print("in ", high.shape, low.shape)
+print("out", made_high.shape, made_low.shape)
+
+
+# %% [markdown]
+# By hand, with the layer's own four kernels:
+
+# %%
+def convolve(x, kernel):
+    return ops.conv(x, kernel, padding="same")
+
+
+my_high = convolve(high, layer.high_to_high) + octave.double(convolve(low, layer.low_to_high))
+my_low = convolve(ops.average_pool(high, 2, strides=2), layer.high_to_low) + convolve(low, layer.low_to_low)
+for mine, theirs in ((my_high, made_high), (my_low, made_low)):
+    print("largest difference", float(ops.max(ops.abs(mine - theirs))))
+
+# %% [markdown]
+# Nothing filters the high channels: they *may* hold smooth things too. The low ones cannot hold fine ones. That is all there is to "frequency" here.
+#
+# With alpha 0 only the first of the four is left: an ordinary convolution, to the last bit.
+
+# %%
+plain = keras.layers.Conv2D(16, 3, padding="same")
+wanted = plain(high)
+same = octave.OctaveConv2D(16, 3)
+same.build(high.shape)
+same.set_weights(plain.get_weights())
+print("equal at alpha 0:", bool(ops.all(same(high) == wanted)))
+
+# %% [markdown]
+# ## What it should save
+# The four kernels together have as many **weights** as the plain one. Three of them work on a quarter of the places, so there is less to **multiply**: 1 - 3/4 alpha (2 - alpha) of the plain convolution.
+#
+# **Predict** the share for alpha 0.5 before you run the cell.
+
+# %%
+alphas = (0.0, 0.25, 0.5)
+shapes = {0.0: (1, 32, 32, 64), 0.25: ((1, 32, 32, 48), (1, 16, 16, 16)), 0.5: ((1, 32, 32, 32), (1, 16, 16, 32))}
+for alpha in alphas:
+    layer = octave.OctaveConv2D(64, 3, alpha, alpha)
+    layer.build(shapes[alpha])
+    products = layer.multiplications(shapes[alpha])
+    share = products / (32 * 32 * 9 * 64 * 64)
+    print(f"alpha {alpha:<4}: {layer.count_params():,} weights, {share:.3f} of the products,", end=" ")
+    print(f"by the formula {octave.theoretical_cost(alpha):.3f}")
+
+# %% [markdown]
+# ## Whole models
+# Every model of the lab takes one argument, `octave`. Not all of it gets cheaper: the picture that comes in is one tensor, so are the code and the painted face, and the dense layers know no frequencies.
+
+# %%
+import dataclasses
+
+import pandas as pd
+
+from faceswap_lab.models import autoencoder, counting
+
+
+def cost(config):
+    """Of an encoder and two decoders, for one face."""
+    decoder = counting.network_cost(autoencoder.build_decoder(config))
+    return dataclasses.asdict(counting.network_cost(autoencoder.build_encoder(config)) + decoder + decoder)
+
+
+# %%
+for name, config in {"quick": autoencoder.quick(64), "original": autoencoder.original(64, width=0.25)}.items():
+    found = pd.DataFrame({alpha: cost(dataclasses.replace(config, octave=alpha)) for alpha in alphas})
+    print(f"{name}, share of the plain model\n{found.div(found[0.0], axis=0).round(3)}\n")
+
+# %% [markdown]
+# **Look**: the weights stay. *Activations* are the numbers that the layers give out and training keeps until the way back: memory.
+#
+# ## What it does save: one layer
+# Products are not seconds. Memory has to be moved, four small convolutions start more slowly than one large one, and averaging and doubling are not free.
+#
+# The three run **in turn**, round after round, and each round gives one ratio: what else this computer does then hits all three alike. The median of the ratios is the figure.
+#
+# **Predict**: will alpha 0.5 take less than half the time?
+
+# %%
+import time
+
+from faceswap_lab.models import layers
+
+
+def training_layer(alpha):
+    """One convolution of 64 channels at 32x32, forward and back."""
+    parts = [keras.Input(s[1:]) for s in (shapes[alpha] if alpha else [shapes[alpha]])]
+    y = layers.convolution(tuple(parts) if alpha else parts[0], 64, 3, padding="same", octave=alpha)
+    model = keras.Model(parts, y)
+    model.compile("sgd", ["mse"] * len(parts))
+    data = [draw.normal(size=(16, *part.shape[1:])).astype("float32") for part in parts]
+    return lambda: model.train_on_batch(data, data)
+
+
+# %%
+def seconds(action):
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+actions = {alpha: training_layer(alpha) for alpha in alphas}
+
+# %%
+taken = pd.DataFrame([{alpha: seconds(action) for alpha, action in actions.items()} for _ in range(14)])[2:]
+for alpha in alphas:
+    ratio = (taken[alpha] / taken[0.0]).median()
+    print(f"alpha {alpha:<4}: {taken[alpha].median() * 1e3:5.1f} ms, {ratio:.2f} of the plain layer")
+
+# %% [markdown]
+# ## Three trainings, in turn
+# The quick autoencoder from nothing, with the same faces, the same batches and the same learning rate; only alpha differs. Each trains a few steps, then the next one's turn comes: their times can be compared, too.
+#
+# The rate stays constant, so that a model may be looked at after any step.
+
+# %%
+from faceswap_lab import training
+
+faces, masks, likened = stages.training_arrays(run, size, copies=1)
+counts = {person: len(pictures) for person, pictures in faces.items()}
+
+# %%
+steps = octave_steps or run.preset.scratch_steps // 2
+turns = max(2, min(10, steps // 10))
+print(counts, f"{turns} turns of {-(-steps // turns)} steps for each alpha")
+
+
+# %%
+def begin(alpha):
+    keras.utils.set_random_seed(seed)
+    config = dataclasses.replace(autoencoder.quick(size), octave=alpha)
+    model = autoencoder.FaceAutoencoder(config, autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, seed=seed)
+    model.set_faces(faces, masks, likened)
+    model.compile(optimizer=keras.optimizers.Adam(run.preset.autoencoder_learning_rate))
+    return model
+
+
+# %%
+networks = {alpha: begin(alpha) for alpha in alphas}
+batches = {alpha: training.index_batches(counts, run.preset.batch_size, seed) for alpha in alphas}
+
+# %% [markdown]
+# Where the true swap is known, each is scored on the way: by the correlation of **local contrast** with the truth's, inside the face. No tint and no blur can please it (see notebook 03).
+
+# %%
+from faceswap_lab import video
+from faceswap_lab.faces import alignment
+
+truth, inner = None, target_faces.subset(pick).masks(size, "face") > 127
+if run.clips.truth:
+    numbers = [int(target_faces.table["frame"].iloc[row]) for row in pick]
+    frames = {f.index: f.image for f in video.open_video(run.clips.truth).frames() if f.index in numbers}
+    matrices = [alignment.scale_matrix(target_faces.matrix(row), size / 256) for row in pick]
+    truth = [alignment.align(frames[n], m, size) for n, m in zip(numbers, matrices, strict=True)]
+    truth = np.stack(truth).astype("float32") / 255
+
+# %%
+from faceswap_lab.scores import local_contrast
+
+
+def structure(pictures):
+    """How alike the features are: mean correlation of local contrast with the true swap, inside the face."""
+    if truth is None:
+        return float("nan")
+    sigma = 0.027 * size
+    triples = zip(pictures, truth, inner, strict=True)
+    pairs = [[local_contrast(p, sigma)[m] for p in (one, true)] for one, true, m in triples]
+    return float(np.mean([np.corrcoef(*pair)[0, 1] for pair in pairs]))
+
+
+# %%
+def swap(model):
+    return ops.convert_to_numpy(model.translate(inputs, 0, 1)[0])
+
+
+print(
+    f"the untouched target {structure(inputs):.2f}, the truth itself {structure(truth if truth is not None else inputs):.2f}"
+)
+
+# %% [markdown]
+# **Predict**: which alpha has the lowest loss after the last turn?
+
+# %%
+rows = []
+for turn in range(turns):
+    for alpha, network in networks.items():
+        few = -(-steps // turns)
+        start = time.perf_counter()
+        history = network.fit(batches[alpha], steps_per_epoch=few, epochs=1, shuffle=False, verbose=0).history
+        took = time.perf_counter() - start
+        row = {"alpha": alpha, "turn": turn, "step": (turn + 1) * few, "seconds": took / few}
+        rows.append({**row, "loss": history["loss"][-1], "structure": structure(swap(network))})
+    print(f"turn {turn + 1}/{turns}, step {rows[-1]['step']}: " + ", ".join(f"{r['loss']:.3f}" for r in rows[-3:]))
+
+# %% [markdown]
+# ## By steps, and by seconds
+# The first turn builds each model's graph, so it does not count as time. Left: what a step is worth. Right: the same against the time that the steps would take, each model at its own pace.
+
+# %%
+log = pd.DataFrame(rows)
+log.to_csv(run.out / "octave.csv", index=False)
+times = log[log["turn"] > 0].pivot(index="turn", columns="alpha", values="seconds")
+
+# %%
+pace = times.div(times[0.0], axis=0).median()
+base = times[0.0].median()
+for alpha in alphas:
+    print(f"alpha {alpha:<4}: a step takes {pace[alpha]:.2f} of the plain model's")
+
+# %%
+import matplotlib.pyplot as plt
+
+measure = "structure" if truth is not None else "loss"
+figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True)
+for alpha, some in log.groupby("alpha"):
+    axes[0].plot(some["step"], some[measure], label=f"alpha {alpha}")
+    axes[1].plot(some["step"] * base * pace[alpha], some[measure])
+axes[0].set(xlabel="step", ylabel=measure)
+axes[1].set(xlabel="seconds")
+axes[0].legend(fontsize=8)
+plt.show()
+
+# %% [markdown]
+# ## Side by side
+# All three after the same number of steps, on faces of the clip that is converted.
+
+# %%
+swaps = {f"alpha {alpha}": swap(network) for alpha, network in networks.items()}
+figures.rows({"target": inputs, **swaps, **({} if truth is None else {"truth": truth})})
+
+# %% [markdown]
+# **Check**: can you tell which row is which with the names covered? Look at the eyes first; that is where the high part was.
+#
+# ## What does each part hold?
+# The decoder's last layer joins the pair to a picture. Take one half of the pair away and look at what is left.
+
+# %%
+network = networks[0.5]
+paint = network.decoders[1].get_layer("paint")
+front = keras.Model(network.decoders[1].inputs, paint.input)
+code = network.encode(network.relight(ops.convert_to_tensor(inputs))[0], 1, 0)
+high, low = front(code)
+
+# %%
+pairs = {"both": (high, low), "high alone": (high, 0 * low), "low alone": (0 * high, low)}
+painted = {name: ops.sigmoid(layers.PixelShuffle()(paint(pair)))[..., :3] for name, pair in pairs.items()}
+figures.rows({name: ops.clip(network.as_colour(some), 0, 1) for name, some in painted.items()})
+
+# %% [markdown]
+# **Look**: these are the decoder's own colours, before B's light is put back. Edges live in the high part; without the low part the colours drift. A picture needs both: neither alone is a face.
+#
+# ## What went wrong?
+# | what you see | why |
+# |---|---|
+# | an error about odd sizes | the low part is half as large: every size on the way must be even |
+# | an error about a pair | a dense layer, attention or a head wants one tensor: `layers.join` the pair before |
+# | products saved, but no time | the layers are small, or the time goes elsewhere: augmentation, losses, the optimiser |
+
+# %%
+try:
+    octave.OctaveConv2D(8, 3, alpha_out=0.5)(inputs[:, :-1])
+except ValueError as error:
+    print(str(error).splitlines()[0])
+
+
+# %% [markdown]
+# ## The answer
+# `benchmarks/octave.py` measures with more care than a lesson has time for: 200 steps from nothing, scored on a clip that no model saw (one seed, two CPU cores).
+#
+# | alpha | weights | products | processor time a step | swap_gain | structure_gain | identity_gain |
+# |---|---|---|---|---|---|---|
+# | 0 | 1 | 1 | 1 | 0.14 | 0.034 | 0.23 |
+# | 0.25 | 1 | 0.76 | 0.95 | 0.14 | 0.030 | 0.21 |
+# | 0.5 | 1 | 0.57 | 0.85 | 0.13 | 0.011 | 0.18 |
+#
+# **Less computation: yes on paper, little in time.** A quarter of the products is gone at alpha 0.25, a twentieth of the time.
+
+# %% [markdown]
+# **A better swap: no.** After as many steps the features are no nearer to the truth at alpha 0.25, and farther from it at 0.5; the time saved buys 5 and 18 % more steps. At 64 pixels there is little to halve: a pupil is two pixels wide, and that is the part one looks at.
+#
+# The picture may differ for large pictures and wide layers, where convolutions take nearly all the time: a single wide layer above saved far more than the whole model. One short training each, with one seed, cannot tell small differences apart: read your own curves above with the same doubt.
+
+# %% [markdown]
+# ## Exercise
+# Write the cost formula yourself: for each of the four paths, its share of the weights times its share of the places. Leave it, and the reference answers.
+
+# %%
+def my_cost(alpha):
+    """Your turn: products of an octave convolution, as a share of the plain one's."""
+    return None
+
+
+# %%
+for alpha in (0.0, 0.25, 0.5, 1.0):
+    mine, wanted = my_cost(alpha), octave.theoretical_cost(alpha)
+    if mine is None:
+        print(f"alpha {alpha}: not filled in yet; the reference says {wanted:.4f}")
+    else:
+        print(f"alpha {alpha}: " + ("right" if abs(mine - wanted) < 1e-6 else f"not yet: {mine:.4f}, not {wanted:.4f}"))
+
+# %% [markdown]
+# ## Recap
+# You split a face into two frequencies, built the octave layer from four convolutions, counted its products, timed it fairly, and trained three models in turn to see what a saved product is worth.
+#
+# 1. Why do four kernels have as many weights as one?
+# 2. Why are the three models timed in turn, and why is a ratio better than two times?
+# 3. Which parts of a model cannot get cheaper by an octave layer?
+# 4. What may the high channels hold? What can the low ones not hold?
+# 5. When is a cheaper step no shorter way to a good swap?
+#
+# **Next**: notebook 10 leaves the autoencoder for unaligned pictures.
+
+# %% [markdown]
+# The swaps are kept for the report.
+
+# %%
+from faceswap_lab.pictures import write_picture
+
+sheet = [inputs, *swaps.values(), *([] if truth is None else [truth])]
+write_picture(
+    run.pictures() / "octave_swaps.png", figures.as_uint8(np.vstack([np.hstack(list(some)) for some in sheet]))
+)
+run.finish("08_octave_convolution", f"alpha 0, 0.25, 0.5: a step at {pace[0.25]:.2f} and {pace[0.5]:.2f} of the time")
