@@ -416,6 +416,6 @@ def test_picture_translation_takes_it_and_trains(room):
     found = [layer for network in networks for layer in network.layers if isinstance(layer, OctaveConv2D)]
     before = [layer.get_weights()[0] for layer in found]
     loss = model.train_on_batch({p: np.arange(2) for p in ("A", "B")}, return_dict=True)["loss"]
-    assert np.isfinite(float(loss)) and len(found) >= 3 * len(networks)
+    assert np.isfinite(float(loss)) and len(found) >= 2 * len(networks)
     for layer, kernel in zip(found, before, strict=True):
         assert np.abs(layer.get_weights()[0] - kernel).max() > 1e-5
