@@ -406,7 +406,9 @@ def test_the_shipped_warm_start_still_loads():
 
 @pytest.mark.parametrize("room", [cyclegan, pix2pix])
 def test_picture_translation_takes_it_and_trains(room):
-    config = dataclasses.replace(room.quick(32, octave=0.25), filters=8, critic_filters=(4, 8, 8))
+    # With from_input the last layer starts at 0, and nothing before it learns in the first step.
+    small = {"filters": 8, "critic_filters": (4, 8, 8), "from_input": False}
+    config = dataclasses.replace(room.quick(32, octave=0.25), **small)
     model = (cyclegan.CycleGAN if room is cyclegan else pix2pix.Pix2Pix)(config)
     model.set_faces(small_sets(32)[0])
     model.compile(optimizer=keras.optimizers.Adam(1e-3), run_eagerly=True)
@@ -414,6 +416,6 @@ def test_picture_translation_takes_it_and_trains(room):
     found = [layer for network in networks for layer in network.layers if isinstance(layer, OctaveConv2D)]
     before = [layer.get_weights()[0] for layer in found]
     loss = model.train_on_batch({p: np.arange(2) for p in ("A", "B")}, return_dict=True)["loss"]
-    assert np.isfinite(float(loss)) and len(found) >= 3 * len(networks)
+    assert np.isfinite(float(loss)) and len(found) >= 2 * len(networks)
     for layer, kernel in zip(found, before, strict=True):
         assert np.abs(layer.get_weights()[0] - kernel).max() > 1e-5
