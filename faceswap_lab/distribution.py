@@ -27,7 +27,7 @@ than one device looks at alone. On several hosts everything is equal.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 
@@ -130,18 +130,33 @@ def is_first_host() -> bool:
     return hosts()[0] == 0
 
 
-def own_batches(batches: Iterable[tuple[dict]]) -> Iterator[tuple[dict]]:
-    """Cuts this host's rows out of batches made for all; on one host they pass through.
+def feed(make_batches: Callable[[], Iterator[tuple[dict]]], model):
+    """What `fit` is given so that every device and every host sees its own rows of the same batches, in the same order.
 
     Args:
-        batches: tuples of one dictionary {"A": (batch_size,) int32, "B": ...}, the same on every host.
+        make_batches: makes an endless iterator over tuples of one dictionary {"A": (batch_size,) int32, "B": ...}; every
+            call, and every host, begins with the same batch.
+        model: made inside `over_devices`, after `join_hosts`, or on one device: then the iterator comes back as it is.
 
     Raises:
         LabError: when a batch cannot be shared out equally.
     """
     host, count = hosts()
-    for (batch,) in batches:
-        if any(len(rows) % count for rows in batch.values()):
-            sizes = {len(rows) for rows in batch.values()}
-            raise LabError(f"batch size {sizes}: {count} hosts cannot share it equally. Give a multiple of {count}.")
-        yield ({name: rows.reshape(count, -1)[host] for name, rows in batch.items()},)
+    parts = getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1)
+    (first,) = next(make_batches())
+    for name, rows in first.items():
+        if len(rows) % (count * parts):
+            raise LabError(
+                f"batch size {len(rows)} of {name}: {count * parts} devices cannot share it equally. Give a multiple of "
+                f"{count * parts}."
+            )
+    if parts > 1:
+        import tensorflow as tf
+
+        # Keras opens a Python iterator twice here and loses the batches that the first opening read ahead; a dataset
+        # begins anew each time.
+        kind = ({name: tf.TensorSpec((None,), tf.int32) for name in first},)
+        return tf.data.Dataset.from_generator(make_batches, output_signature=kind)
+    if count > 1:
+        return (({name: rows.reshape(count, -1)[host] for name, rows in batch.items()},) for (batch,) in make_batches())
+    return make_batches()

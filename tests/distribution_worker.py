@@ -68,15 +68,14 @@ def make(kind: str):
     return model
 
 
-def train(model, distribution=None):
+def train(model):
     """`STEPS` steps through `fit`, one an epoch. Returns the losses and the weights."""
     import numpy as np
     from keras import ops
 
-    from faceswap_lab import training
+    from faceswap_lab import distribution, training
 
-    batches = training.index_batches({"A": 12, "B": 12}, BATCH, seed=1)
-    batches = distribution.own_batches(batches) if distribution else batches
+    batches = distribution.feed(lambda: training.index_batches({"A": 12, "B": 12}, BATCH, seed=1), model)
     history = model.fit(batches, steps_per_epoch=1, epochs=STEPS, shuffle=False, verbose=0).history
     weights = [np.asarray(ops.convert_to_numpy(v)).astype(float) for v in model.trainable_variables]
     return {
@@ -100,7 +99,7 @@ def main() -> None:
 
     if asked.hosts > 1:
         distribution.join_hosts(f"127.0.0.1:{asked.port}", asked.hosts, asked.host)
-        result = {kind: train(make(kind), distribution) for kind in asked.kind.split(",")}
+        result = {kind: train(make(kind)) for kind in asked.kind.split(",")}
     elif asked.devices > 1:
         import tensorflow as tf
 
