@@ -22,7 +22,7 @@ from faceswap_lab.models.autoencoder_shapes import (
     quick,
 )
 from faceswap_lab.models.lighting import BRIGHTEST, MIDDLE, face_oval, light_window, measure_light
-from faceswap_lab.models.loss_weights import MASKS, PLAIN, LossWeights, needing_missing_masks
+from faceswap_lab.models.loss_weights import MASKS, PLAIN, LossWeights, mask_columns, needing_missing_masks
 from faceswap_lab.models.loss_weights import QUICK as QUICK_LOSS
 
 __all__ = [
@@ -82,7 +82,8 @@ class FaceAutoencoder(keras.Model):
         frozen_faces=8,
         **kwargs,
     ):
-        # The pictures stay in float32 under mixed precision; the networks inside follow the policy.
+        # Pictures and the weights that belong to them (autocast=False) stay in float32 under mixed precision; the networks
+        # inside follow the policy.
         super().__init__(autocast=False, **kwargs)
         self.config = config
         self.loss_weights = loss_weights or PLAIN
@@ -94,12 +95,16 @@ class FaceAutoencoder(keras.Model):
         self.random = keras.random.SeedGenerator(seed)
         self.encoders, self.decoders = networks or self.build_networks()
         self.usual_light = self.add_weight(
-            shape=(2, 3), initializer=keras.initializers.Constant(MIDDLE), trainable=False, name="usual_light"
+            shape=(2, 3),
+            initializer=keras.initializers.Constant(MIDDLE),
+            trainable=False,
+            autocast=False,
+            name="usual_light",
         )
         self.oval = face_oval(config.size)
         shape = (2, config.size, config.size, 3)
         self.average = (
-            self.add_weight(shape=shape, initializer="zeros", trainable=False, name="average")
+            self.add_weight(shape=shape, initializer="zeros", trainable=False, autocast=False, name="average")
             if config.centred
             else None
         )
@@ -195,7 +200,10 @@ class FaceAutoencoder(keras.Model):
             found = [masks[p].reshape(-1, masks[p].shape[-1]).any(axis=0) for p in PEOPLE]
             known = [name for index, name in enumerate(MASKS) if all(index < len(f) and f[index] for f in found)]
         self._switch_off_without_masks(known)
-        self.banks = [FaceBank(faces[p], masks[p], likened and likened[p], name=f"faces_{p}") for p in PEOPLE]
+        used = mask_columns(self.loss_weights)  # masks that no term looks at are not warped with every face
+        self.banks = [
+            FaceBank(faces[p], masks[p][..., :used], likened and likened[p], name=f"faces_{p}") for p in PEOPLE
+        ]
         usual, averages = [], []
         for person in PEOPLE:
             pictures = ops.convert_to_tensor(resize(faces[person], self.config.size), "float32") / 255.0

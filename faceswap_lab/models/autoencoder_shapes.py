@@ -81,7 +81,7 @@ def _widened(width: float):
 def original(size: int = 64, sharing: str = "encoder", width: float = 1.0) -> AutoencoderConfig:
     """The autoencoder of the first deepfake tools: 128/256/512/1024, latent 1024, 4x4x1024, decoder 512/256/128/64.
 
-    Trained with `optimizers.original_adam` on mean absolute error. At 64 px 69.9 million weights in the encoder (with
+    Trained with `optimizers.original_adam` on mean absolute error. At 64 px 69.7 million weights in the encoder (with
     the dense code and the first upscale) and 6.2 million in each decoder; 11.4 GFLOP to train on one face.
 
     Args:
@@ -99,7 +99,7 @@ def low_memory(size: int = 64, sharing: str = "encoder", width: float = 1.0) -> 
     """The low-memory variant: the encoder stops at 128/256/512, the code is half as long; the decoder is the original's.
 
     The widest convolution (1024 channels, 13 of the 70 million weights) falls away, and with a code of 512 numbers the
-    dense layers cost 25 instead of 34 million: 44 million weights in the encoder.
+    dense layers cost 25 instead of 34 million: 48 million weights in the encoder.
     """
     wide = _widened(width)
     return AutoencoderConfig(

@@ -82,9 +82,15 @@ class FaceSwapGAN(FaceAutoencoder):
             **kwargs,
         )
         self.critics = [build_critic(config, f"critic_{p}") for p in PEOPLE]
-        self.alpha_least = self.add_weight(shape=(), initializer="zeros", trainable=False, name="alpha_least")
-        self.perceptual_on = self.add_weight(shape=(), initializer="ones", trainable=False, name="perceptual_on")
-        self.decoders_swapped = self.add_weight(shape=(), initializer="zeros", trainable=False, name="decoders_swapped")
+        for name, start in (
+            ("alpha_least", 0.0),
+            ("perceptual_on", 1.0),
+            ("decoders_swapped", 0.0),
+        ):  # set by the schedule
+            start = keras.initializers.Constant(start)
+            setattr(
+                self, name, self.add_weight(shape=(), initializer=start, trainable=False, autocast=False, name=name)
+            )
         self.terms["critics"] = keras.metrics.Mean("critics")
 
     def build_networks(self):

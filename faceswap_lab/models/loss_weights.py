@@ -112,6 +112,12 @@ def needing_missing_masks(weights: LossWeights, known) -> dict[str, tuple[str, .
     return {term: masks for term, masks in missing.items() if masks}
 
 
+def mask_columns(weights: LossWeights) -> int:
+    """How many of `MASKS`, from the first on, the terms that count look at; at least one, the face."""
+    needed = {mask for term in weights.active() for mask in NEEDED_MASKS.get(term, ())} | {"face"}
+    return 1 + max(MASKS.index(mask) for mask in needed)
+
+
 PLAIN = LossWeights()  # L1 inside the face, a twentieth as much outside
 ORIGINAL = LossWeights(background=1.0)  # the first tools': mean absolute error of the whole picture
 # What the quick autoencoder trains with.

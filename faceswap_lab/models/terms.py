@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from faceswap_lab.models import losses, replicas
-from faceswap_lab.models.loss_weights import MASKS, NEEDED_MASKS, REGIONS
+from faceswap_lab.models.loss_weights import MASKS, REGIONS
 
 
 def compute(model, views: dict) -> dict:
@@ -26,10 +26,15 @@ def in_float32(views: dict) -> dict:
 
 
 def mask_of(views: dict, name: str):
-    """(N, S, S, 1): one of `MASKS`; zeros where the face sets do not have it."""
-    index = MASKS.index(name)
-    masks = views["masks"]
-    return masks[..., index : index + 1] if index < masks.shape[-1] else ops.zeros_like(masks[..., :1])
+    """(N, S, S, 1): one of `MASKS`.
+
+    Raises:
+        ValueError: where the views have no such mask.
+    """
+    index, masks = MASKS.index(name), views["masks"]
+    if index >= masks.shape[-1]:
+        raise ValueError(f"these views have no mask of {name}: give the model its loss weights before its faces")
+    return masks[..., index : index + 1]
 
 
 def composite(views: dict):
@@ -218,4 +223,3 @@ TERMS = {
     "cycle": cycle,
     "kernel_decay": kernel_decay,
 }
-assert set(NEEDED_MASKS) <= set(TERMS)

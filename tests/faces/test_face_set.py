@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab import samples
+from faceswap_lab import samples, stages
 from faceswap_lab.errors import LabError
+from faceswap_lab.faces.alignment import transform_points
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.faceset import BOX_COLUMNS, FaceSet
 from faceswap_lab.faces.people import number_people
@@ -44,6 +45,35 @@ def test_a_set_has_its_rows_pictures_and_masks(made):
     eyes = np.array([[row["left_eye"], row["right_eye"]] for row in labels])
     assert np.linalg.norm(five[:, :2] - eyes, axis=2).mean() < 4
     assert made.contact_sheet(columns=4, cell=32).shape == (64, 128, 3)
+
+
+def test_masks_of_nose_and_brows_are_drawn_from_the_landmarks(made, tmp_path):
+    every = made.region_masks(64)
+    assert every.shape == (6, 64, 64, 5)
+    np.testing.assert_array_equal(every[..., :3], made.masks(64))
+    rows, columns = np.mgrid[:64, :64]
+
+    def centre(mask):
+        return np.array([(mask * axis).sum() / mask.sum() for axis in (columns, rows)])
+
+    for row in range(6):
+        face, eyes, mouth, nose, brows = (every[row, ..., channel].astype(float) for channel in range(5))
+        heights = [centre(mask)[1] for mask in (brows, eyes, nose, mouth)]
+        assert heights == sorted(heights) and min(np.diff(heights)) > 2  # brows over eyes over nose over mouth
+        assert (nose * (face < 128)).sum() < 0.1 * nose.sum() and 0.01 < nose.mean() / 255 < 0.15
+        x, y = np.round(transform_points(made.matrix(row), made.points(row))[2] / 4).astype(int)
+        assert nose[y, x] > 127  # the tip
+    np.testing.assert_array_equal(made.masks(64, "nose"), every[..., 3])
+    shutil.copytree(made.folder, tmp_path / "old")
+    shutil.rmtree(tmp_path / "old" / "landmarks")
+    old = FaceSet(tmp_path / "old")
+    assert old.region_masks(64).shape == (6, 64, 64, 3)
+    with pytest.raises(LabError, match="no landmarks to draw masks of brows"):
+        old.masks(64, "brows")
+    with pytest.raises(LabError, match="mask 'ear': choose one of face, eyes, mouth, nose, brows"):
+        made.masks(64, "ear")
+    arrays = stages.practice_arrays({"A": [made], "B": [old]}, 48, copies=0, seed=0)
+    assert arrays[1]["A"].shape == (6, 48, 48, 5) and arrays[1]["B"].shape == (6, 48, 48, 3)
 
 
 def test_deleted_pictures_stay_deleted(tmp_path):

@@ -1,0 +1,51 @@
+"""One training step of some small models, on the backend that KERAS_BACKEND names: prints each model's losses as JSON.
+
+`test_backends.py` runs it in a process of its own, since a process has one backend.
+"""
+
+import json
+import sys
+
+import keras
+import numpy as np
+from swap_model_parts import INDEX, SMALL, SMALL_GAN, STILL, sets
+
+from faceswap_lab.models import autoencoder, autoencoder_shapes, faceswap_gan, gan_shapes, loss_weights
+from faceswap_lab.models.loss_weights import LossWeights
+
+ALL = {name: 1.0 for name in (*loss_weights.REGIONS, "ssim", "ms_ssim", "code", "cycle", "mask", "alpha_hinge")}
+MODELS = {
+    "quick": (SMALL, loss_weights.QUICK),
+    "original, two decoders": (autoencoder_shapes.original(64, width=0.02), loss_weights.ORIGINAL),
+    "low memory, two encoders": (autoencoder_shapes.low_memory(64, "decoder", width=0.02), LossWeights(ssim=1)),
+    "quick GAN, mixup": (SMALL_GAN, LossWeights(adversarial=0.1, edge=0.1, alpha_variation=0.1, alpha=0.01, **ALL)),
+    "standard 64, hinge, R1": (
+        gan_shapes.standard(64, width=0.02, adversarial="hinge", norm="hybrid"),
+        LossWeights(adversarial=0.1, gradient_penalty=1, kernel_decay=1e-4),
+    ),
+    "lite 128, relativistic": (
+        gan_shapes.standard(128, lite=True, width=0.02, adversarial="relativistic", norm="whole_image"),
+        LossWeights(adversarial=0.1, eyes=30, span=2),
+    ),
+}
+
+
+def step(config, weights) -> dict:
+    keras.utils.set_random_seed(0)
+    adversarial = hasattr(config, "adversarial")
+    kind = faceswap_gan.FaceSwapGAN if adversarial else autoencoder.FaceAutoencoder
+    model = kind(config, weights, STILL)
+    model.set_faces(*sets(config.size, 5))
+    optimizer = faceswap_gan.TwoRateAdam(1e-3) if adversarial else keras.optimizers.Adam(1e-3)
+    model.compile(optimizer=optimizer, jit_compile=False)
+    before = [keras.ops.convert_to_numpy(v).copy() for v in model.trainable_variables]
+    logs = model.train_on_batch(INDEX, return_dict=True)
+    after = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+    moved = float(np.mean([np.abs(a - b).max() > 0 for a, b in zip(before, after, strict=True)]))
+    return {"moved": moved, **{name: float(value) for name, value in logs.items()}}
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[1:] or list(MODELS)
+    found = {name: step(*MODELS[name]) for name in chosen}
+    print(json.dumps({"backend": keras.backend.backend(), **found}))
