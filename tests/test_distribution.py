@@ -38,9 +38,8 @@ def assert_the_same_training(one, other):
     assert one["losses"].keys() == other["losses"].keys()
     for name, values in one["losses"].items():
         np.testing.assert_allclose(values, other["losses"][name], rtol=1e-4, atol=1e-4, err_msg=name)
-    assert len(set(one["losses"]["loss"])) > 1
-    for mine, theirs in zip(one["weights"], other["weights"], strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=2e-3)
+    assert one["moved"] > 1e-3
+    np.testing.assert_allclose(one["weights"], other["weights"], rtol=0, atol=1e-2 * one["moved"])
 
 
 def test_two_devices_train_as_one():
