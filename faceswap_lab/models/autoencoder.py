@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceswap_lab.models import terms
+from faceswap_lab.models import replicas, terms
 from faceswap_lab.models.augmentation import Augmentation, FaceBank, random_views
 from faceswap_lab.models.autoencoder_shapes import (
     AutoencoderConfig,
@@ -284,7 +284,7 @@ class FaceAutoencoder(keras.Model):
         for term, value in found.items():
             self.terms[term].update_state(value)
             total = total + self.loss_weights.weight(term) * value
-        return total
+        return replicas.share_of(total)
 
 
 def resize(pictures: np.ndarray, size: int) -> np.ndarray:

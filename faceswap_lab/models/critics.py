@@ -10,7 +10,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from faceswap_lab.models import layers, losses
+from faceswap_lab.models import layers, losses, replicas
 from faceswap_lab.models.gan_shapes import GanConfig
 
 
@@ -99,7 +99,9 @@ def gradient_penalty(judge, real, seed, step: float = 0.02):
         seed: a `keras.random.SeedGenerator`.
         step: of the finite difference, on the scale of the pictures.
     """
-    noise = keras.random.normal(ops.shape(real), seed=seed, dtype="float32")
+    rows, *picture = ops.shape(real)
+    noise = keras.random.normal((rows * replicas.current().count, *picture), seed=seed, dtype="float32")
+    noise = replicas.own_rows(noise)
     scores = judge(ops.concatenate([real, real + step * noise], axis=0), False)
     near, far = ops.split(ops.mean(ops.cast(scores, "float32"), axis=(1, 2, 3)), 2, axis=0)
     return ops.mean(ops.square((far - near) / step)) / 2

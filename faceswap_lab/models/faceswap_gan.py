@@ -14,7 +14,7 @@ import keras
 from keras import ops
 
 from faceswap_lab.models import critics as games
-from faceswap_lab.models import losses, terms
+from faceswap_lab.models import losses, replicas, terms
 from faceswap_lab.models.autoencoder import PEOPLE, FaceAutoencoder
 from faceswap_lab.models.critics import build_critic
 from faceswap_lab.models.gan_schedule import PUBLISHED_SCHEDULE, WARM_SCHEDULE, Phase, ScheduleCallback, phase_at
@@ -200,4 +200,4 @@ class FaceSwapGAN(FaceAutoencoder):
         for term, value in found.items():
             self.terms[term].update_state(value)
             total = total + self.loss_weights.weight(term) * value
-        return total
+        return replicas.share_of(total)

@@ -7,13 +7,16 @@ import functools
 import numpy as np
 from keras import ops
 
+from faceswap_lab.models import replicas
+
 _GREY = np.array([0.299, 0.587, 0.114], dtype="float32").reshape(1, 1, 3, 1)  # ITU-R BT.601 luma
 
 
 def masked_mean(values, mask, floor: float = 1e-3):
     """The mean of `values` (N, H, W, C) weighted by `mask` (N, H, W, 1); 0 where the mask is empty."""
     weight = ops.broadcast_to(mask, ops.shape(values))
-    return ops.sum(values * weight) / (ops.sum(weight) + floor)
+    # The mask's area is the whole batch's, also where this is only a part of it: every pixel counts the same.
+    return ops.sum(values * weight) / (replicas.batch_mean(ops.sum(weight)) + floor)
 
 
 def l1(prediction, target, mask=None):
@@ -197,7 +200,7 @@ def relativistic_least_squares(scores, others, sign: float):
 
     Jolicoeur-Martineau, "The relativistic discriminator", ICLR 2019 (arXiv:1807.00734).
     """
-    return ops.mean(ops.square(scores - ops.mean(others) - sign))
+    return ops.mean(ops.square(scores - replicas.batch_mean(ops.mean(others)) - sign))
 
 
 def hinge(scores, sign: float):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from faceswap_lab.models import losses
+from faceswap_lab.models import losses, replicas
 from faceswap_lab.models.loss_weights import MASKS, REGIONS
 
 
@@ -149,7 +149,8 @@ def code(model, views):
     codes, painted = swapped_faces(model, views)
     again = ops.concatenate([model.encode(colour, person, person) for person, colour in enumerate(painted)], axis=0)
     wanted = ops.stop_gradient(ops.concatenate(codes, axis=0))
-    return ops.mean(ops.abs(ops.cast(again, "float32") - wanted)) / (ops.mean(ops.abs(wanted)) + 1e-6)
+    size = replicas.batch_mean(ops.mean(ops.abs(wanted)))
+    return ops.mean(ops.abs(ops.cast(again, "float32") - wanted)) / (size + 1e-6)
 
 
 def cycle(model, views):
