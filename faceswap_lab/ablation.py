@@ -1,0 +1,331 @@
+"""What is each part of the training worth? Switch one off, train again, compare: an ablation.
+
+A part's worth is the score with it less the score without it, between trainings that share everything else: the faces, the
+steps, the order of the batches, the weights at the start. One seed's difference is part luck, so each training is done with
+several seeds, and the differences are averaged in pairs (`worth`).
+
+Trainings begin with the shipped warm start, as the course's do ("warm"), or from nothing ("nothing"), which takes many times
+as many steps before there is anything to compare. What changes the network's shape or what it sees (`Variant.anew`) can only
+be compared from nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from faceswap_lab.errors import LabError
+
+MEASURES = ("structure_gain", "identity_gain", "swap_gain", "gaze_error", "sharpness")
+DECIDING = ("structure_gain", "identity_gain")  # what the verdict is about
+STARTS = ("warm", "nothing")
+LEARNING_RATE, BATCH_SIZE, SIZE, COPIES = 7e-4, 4, 64, 3
+# A verdict names a difference that is real and large enough to matter.
+LEAST = 0.01
+BLEND = {"colour": "mean", "mask": "hull", "erode": 2.0, "feather": 6.0}  # as the course converts
+# 97.5 % points of Student's t by degrees of freedom: what three seeds cost is seen at once.
+_STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The base training with one part switched.
+
+    Args:
+        part: what is switched, in words.
+        on: False: the base has the part and this variant does not; True: the other way round.
+        loss, augmentation, config: fields of `AutoencoderLoss`, `Augmentation`, `AutoencoderConfig` that differ from the
+            quick model's.
+        copies: whether varied copies of the faces are trained on.
+        anew: the warm start does not fit; the variant is compared from nothing.
+        trained: False leaves the model as it begins.
+    """
+
+    part: str
+    on: bool = False
+    loss: dict = field(default_factory=dict)
+    augmentation: dict = field(default_factory=dict)
+    config: dict = field(default_factory=dict)
+    copies: bool = True
+    anew: bool = False
+    trained: bool = True
+
+
+VARIANTS = {
+    "base": Variant("nothing"),
+    "untrained": Variant("the training itself", trained=False),
+    "no_contrast": Variant("local contrast, both scales", loss={"contrast": 0.0, "contrast_coarse": 0.0}),
+    "no_likened": Variant("likened faces", augmentation={"liken": 0.0}),
+    "no_copies": Variant("varied copies", copies=False),
+    "no_eyes": Variant("eye and mouth term", loss={"eyes": 0.0}),
+    "no_warp": Variant("warp", augmentation={"warp": 0.0}),
+    "no_light": Variant(
+        "light and colour changes",
+        augmentation=dict.fromkeys(("gain", "tint", "slope", "gamma", "input_gamma", "fade"), 0.0),
+    ),
+    "no_turns": Variant(
+        "turn, zoom, shift, mirror", augmentation=dict.fromkeys(("rotation", "zoom", "shift", "flip"), 0.0)
+    ),
+    "identity": Variant("identity term", on=True, loss={"identity": 0.1}),
+    "attention": Variant("self-attention", on=True, config={"attention": True}),
+    "code": Variant("code term", on=True, loss={"code": 0.1}),
+    "no_coarse_contrast": Variant("local contrast, coarse scale", loss={"contrast_coarse": 0.0}),
+    "no_relight": Variant("relighting", config={"relight": False}, anew=True),
+    "no_centring": Variant("centring on the average face", config={"centred": False}, anew=True),
+    "shared_decoder": Variant("shared decoder, two encoders", on=True, config={"sharing": "decoder"}, anew=True),
+}
+
+
+def variants(start: str) -> list[str]:
+    """The variants that can be compared from a start, "warm" or "nothing"."""
+    if start not in STARTS:
+        raise LabError(f"start: there is no {start!r}. Choose one of: {', '.join(STARTS)}.")
+    return [name for name, variant in VARIANTS.items() if (start == "nothing") or not variant.anew]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What all variants share.
+
+    Args:
+        faces, masks, likened: {"A": (N, S, S, 3) uint8, "B": ...}, see `stages.practice_arrays`; the sets' own pictures
+            first, then their copies.
+        own: {"A": ..., "B": ...}: how many of them are no copies.
+        target, truth: frames to swap and their true swaps, (T, H, W, 3) uint8 RGB.
+        matrices, outlines, points: of the target's faces: (T, 2, 3), (T, 256, 256), (T, 5, 2).
+    """
+
+    faces: dict[str, np.ndarray]
+    masks: dict[str, np.ndarray]
+    likened: dict[str, np.ndarray]
+    own: dict[str, int]
+    target: np.ndarray
+    truth: np.ndarray
+    matrices: list[np.ndarray]
+    outlines: list[np.ndarray]
+    points: np.ndarray
+
+
+def prepare(sets: dict[str, list], target, frames: np.ndarray, truth: np.ndarray, points: np.ndarray, seed: int = 0):
+    """Brings face sets and a target clip into the shape that trainings and scores need.
+
+    Args:
+        sets: {"A": [FaceSet, ...], "B": [...]} to train on.
+        target: `FaceSet` of the target's frames that are scored, one row a frame.
+        frames, truth: those frames and their true swaps, (T, H, W, 3) uint8 RGB.
+        points: (T, 5, 2) the truth's five points.
+        seed: of the varied copies.
+
+    Returns:
+        `Material`.
+
+    Raises:
+        LabError: when the numbers do not fit.
+    """
+    from faceswap_lab import stages
+
+    if not len(target) == len(frames) == len(truth) == len(points) > 0:
+        raise LabError(
+            f"target: {len(target)} faces, {len(frames)} frames, {len(truth)} true swaps, {len(points)} points. Give one of "
+            "each for every frame that is to be scored."
+        )
+    faces, masks, likened = stages.practice_arrays(sets, SIZE * 3 // 2, COPIES, seed)
+    own = {person: sum(len(some) for some in sets[person]) for person in sets}
+    matrices = [target.matrix(row) for row in range(len(target))]
+    return Material(faces, masks, likened, own, frames, truth, matrices, list(target.masks(256, "face")), points)
+
+
+def train(
+    variant: Variant, material: Material, steps: int, seed: int, start: str = "warm", recognition=None, on_step=None
+):
+    """Trains the quick autoencoder with one part switched.
+
+    Args:
+        variant: which; `VARIANTS` has them.
+        material: from `prepare`.
+        steps: of Adam, its rate falling along a cosine.
+        seed: of new weights, the batches and every random draw; the same for all variants that are compared.
+        start: "warm" or "nothing".
+        recognition: frozen network from faces to descriptors; None takes FaceRes where the identity term wants one.
+        on_step: called with nothing after every step, for a progress bar.
+
+    Returns:
+        The trained `FaceAutoencoder`.
+
+    Raises:
+        LabError: for a start that there is none of, or that the variant cannot begin with.
+    """
+    import keras
+
+    from faceswap_lab import training
+    from faceswap_lab.models import autoencoder
+
+    if start not in STARTS or (variant.anew and start == "warm"):
+        raise LabError(f"start {start!r}: {variant.part} cannot be compared from there. Choose 'nothing'.")
+    keras.utils.set_random_seed(seed)
+    loss = dataclasses.replace(autoencoder.QUICK_LOSS, **variant.loss)
+    if loss.identity and recognition is None:
+        recognition = describer(material)
+    model = autoencoder.FaceAutoencoder(
+        dataclasses.replace(autoencoder.quick(SIZE), **variant.config),
+        loss,
+        dataclasses.replace(autoencoder.QUICK_AUGMENTATION, **variant.augmentation),
+        recognition if loss.identity else None,
+        seed=seed,
+    )
+    if start == "warm":
+        _take_over(model)
+    model.set_faces(*(_chosen(some, material, variant) for some in (material.faces, material.masks, material.likened)))
+    if not variant.trained:
+        return model
+    model.compile(
+        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps, alpha=0.03))
+    )
+    counts = {
+        person: material.own[person] if not variant.copies else len(material.faces[person]) for person in material.own
+    }
+    batches = training.index_batches(counts, BATCH_SIZE, seed)
+    ticks = [keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: on_step())] if on_step else []
+    model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0, callbacks=ticks)
+    return model
+
+
+def _take_over(model) -> None:
+    """Puts the warm start's weights into a model; layers that only the model has (attention) stay new."""
+    from faceswap_lab import stages
+    from faceswap_lab.models import autoencoder
+
+    known = autoencoder.FaceAutoencoder(autoencoder.quick(SIZE))
+    stages.warm_start(known)
+    networks = zip([*model.encoders, *model.decoders], [*known.encoders, *known.decoders], strict=True)
+    for mine, theirs in networks:
+        there = {layer.name: layer for layer in theirs.layers}
+        for layer in mine.layers:
+            if layer.weights and layer.name in there:
+                layer.set_weights(there[layer.name].get_weights())
+
+
+def describer(material: Material, some: int = 24):
+    """FaceRes as the identity term wants it: what all faces share is taken off, so that people stand apart."""
+    from faceswap_lab.models.autoencoder import resize
+    from faceswap_lab.models.face_res import face_descriptor
+
+    few = [material.faces[p][np.linspace(0, material.own[p] - 1, some).astype(int)] for p in material.own]
+    centre = face_descriptor(SIZE, 96).predict(resize(np.concatenate(few), SIZE).astype("float32") / 255, verbose=0)
+    return face_descriptor(SIZE, 96, centre=centre.mean(axis=0))
+
+
+def _chosen(pictures: dict[str, np.ndarray], material: Material, variant: Variant) -> dict[str, np.ndarray]:
+    return {p: some if variant.copies else some[: material.own[p]] for p, some in pictures.items()}
+
+
+def swap(model, material: Material) -> list[np.ndarray]:
+    """The target's frames with B's face in them, as the model paints it: T times (H, W, 3) uint8 RGB."""
+    from faceswap_lab import training
+    from faceswap_lab.swap.swapping import swap_frames
+
+    function = training.SwapFunction(model)
+    return swap_frames(list(material.target), material.matrices, material.outlines, function, **BLEND)
+
+
+def score(outputs: Sequence[np.ndarray], material: Material, recognition=None, mesh=None) -> dict[str, float | None]:
+    """What swapped frames are worth: the measures of `MEASURES`, and pixel_gain.
+
+    Args:
+        outputs: from `swap`.
+        recognition, mesh: the judge and the landmark finder, to be made once for many scores.
+    """
+    from faceswap_lab import gaze, scores
+
+    gains = scores.score_clip(outputs, material.truth, material.target, material.points, recognition).as_json()
+    looks = gaze.gaze_error(outputs, material.truth, material.points, mesh)
+    return {**gains, "gaze_error": _rounded(looks.error), "gaze_still": _rounded(looks.still)}
+
+
+def _rounded(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a part adds to one measure: with it, less without it, over the seeds that have both.
+
+    Args:
+        mean: of the differences; positive: the measure is larger with the part.
+        half_width: of the 95 % interval around it, from Student's t; infinite for one seed.
+        seeds: how many pairs there are.
+    """
+
+    mean: float
+    half_width: float
+    seeds: int
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves out 0 and the mean is large enough to matter."""
+        return abs(self.mean) > max(self.half_width, LEAST)
+
+
+def worth(results: Iterable[dict], name: str, measure: str) -> Worth:
+    """The worth of a variant's part in one measure.
+
+    Args:
+        results: rows with variant, seed and the measures.
+        name: of the variant, a key of `VARIANTS`.
+        measure: one of `MEASURES`. Of sharpness, the distance from 1 is compared, with its sign turned; of gaze_error the
+            sign is turned: larger is better in all.
+
+    Returns:
+        `Worth`; mean NaN where no seed has both.
+    """
+    by_seed: dict[str, dict[int, float]] = {"base": {}, name: {}}
+    for row in results:
+        if row["variant"] in by_seed and row.get(measure) is not None:
+            by_seed[row["variant"]][row["seed"]] = _larger_is_better(measure, row[measure])
+    shared = sorted(set(by_seed["base"]) & set(by_seed[name]))
+    sign = 1 if VARIANTS[name].on else -1
+    differences = np.array([sign * (by_seed[name][seed] - by_seed["base"][seed]) for seed in shared])
+    if not len(differences):
+        return Worth(np.nan, np.inf, 0)
+    if len(differences) == 1:
+        return Worth(float(differences[0]), np.inf, 1)
+    student = _STUDENT.get(len(differences) - 1, 1.96)
+    spread = differences.std(ddof=1) / np.sqrt(len(differences))
+    return Worth(float(differences.mean()), float(student * spread), len(differences))
+
+
+def _larger_is_better(measure: str, value: float) -> float:
+    return -abs(value - 1) if measure == "sharpness" else -value if measure == "gaze_error" else value
+
+
+def verdict(results: list[dict], name: str) -> str:
+    """What the deciding measures say of a variant's part: pays, costs, both, or no difference seen."""
+    if name == "base":
+        return ""
+    found = [worth(results, name, measure) for measure in DECIDING]
+    ups, downs = (any(one.is_clear and one.mean * sign > 0 for one in found) for sign in (1, -1))
+    if ups and downs:
+        return "both"
+    if not ups and not downs:
+        return "no difference seen" if max(one.seeds for one in found) > 1 else "too few seeds"
+    return "pays" if ups else "costs"
+
+
+def table(results: list[dict]) -> pd.DataFrame:
+    """A row a variant: means over the seeds, worth of its part with its interval in the deciding measures, the verdict."""
+    rows = []
+    for name in dict.fromkeys(row["variant"] for row in results):
+        mine = [row for row in results if row["variant"] == name]
+        line = {"variant": name, "part": VARIANTS[name].part, "seeds": len(mine)}
+        for measure in MEASURES:
+            values = [row[measure] for row in mine if row.get(measure) is not None]
+            line[measure] = float(np.mean(values)) if values else np.nan
+        for measure in DECIDING:
+            one = worth(results, name, measure) if name != "base" else Worth(np.nan, np.nan, 0)
+            line[f"worth in {measure}"], line[f"± {measure}"] = one.mean, one.half_width
+        rows.append({**line, "verdict": verdict(results, name)})
+    return pd.DataFrame(rows)
