@@ -27,6 +27,7 @@ start: the same order at a third of the size, and the training itself worth more
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import os
@@ -40,12 +41,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np  # noqa: E402
 
-from faceswap_lab import ablation, actors, files, runtime  # noqa: E402
-from faceswap_lab.models.autoencoder import QUICK_AUGMENTATION, QUICK_LOSS  # noqa: E402
+from faceswap_lab import ablation, actors, files, runtime, worth  # noqa: E402
+from faceswap_lab.models.autoencoder import QUICK_AUGMENTATION, QUICK_LOSS, quick  # noqa: E402
 
 EVERY = {"talk_A": 4, "train_A": 8, "train_B": 4}
 SCORED = 6  # every n-th frame of talk_A
-RESULTS = Path(__file__).parent / "results" / "ablation.json"
 
 
 def face_sets(work: Path, ready: Path | None) -> dict:
@@ -78,10 +78,25 @@ def material(sets: dict) -> ablation.Material:
 
 def key(name: str, seed: int, steps: int, start: str) -> str:
     """What a training depends on, as a file name."""
-    settings = [repr(ablation.VARIANTS[name]), repr(QUICK_LOSS), repr(QUICK_AUGMENTATION), seed, steps, EVERY, SCORED]
-    settings += [ablation.LEARNING_RATE, ablation.BATCH_SIZE, ablation.SIZE, ablation.COPIES, ablation.BLEND]
-    digest = hashlib.sha256(json.dumps([settings, start]).encode()).hexdigest()[:8]
+    parts = [_own(each) for each in (ablation.VARIANTS[name], QUICK_LOSS, QUICK_AUGMENTATION, quick(ablation.SIZE))]
+    parts += [
+        ablation.LEARNING_RATE,
+        ablation.BATCH_SIZE,
+        ablation.SIZE,
+        ablation.COPIES,
+        ablation.BLEND,
+        EVERY,
+        SCORED,
+    ]
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
     return f"{name}_{start}_{steps}_{seed}_{digest}.json"
+
+
+def _own(options) -> dict:
+    """The fields that are not as by default: a field that a later version adds does not make a result stale."""
+    plain = type(options)("") if isinstance(options, ablation.Variant) else type(options)()
+    found = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    return {name: value for name, value in found.items() if name != "part" and value != getattr(plain, name)}
 
 
 def known(work: Path, names: list[str], seeds: int, steps: int, start: str) -> list[dict]:
@@ -126,17 +141,17 @@ def report(results: list[dict], steps: int, start: str) -> dict:
     """Prints the table; returns the figures."""
     import pandas as pd
 
-    found = ablation.table(results)
+    found = worth.table(results)
     begun = f"{steps} steps from {'the warm start' if start == 'warm' else 'nothing'}"
     print(f"\n{begun}; worth: with the part, less without it, ± 95 % interval of the paired difference")
     with pd.option_context("display.width", 250, "display.max_columns", 30, "display.float_format", "{:.3f}".format):
         print(found.to_string(index=False))
     figures = {}
     base = found[found["variant"] == "base"].iloc[0]
-    for measure in ablation.MEASURES:
+    for measure in worth.MEASURES:
         figures[f"ablation_base_{measure}"] = _figure(base[measure], None, begun)
     for _, row in found[found["variant"] != "base"].iterrows():
-        for measure in ablation.DECIDING:
+        for measure in worth.DECIDING:
             pair = (
                 (row[measure], base[measure]) if ablation.VARIANTS[row["variant"]].on else (base[measure], row[measure])
             )
@@ -167,7 +182,9 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=1e6, help="start no training after so many minutes")
     parser.add_argument("--report", action="store_true", help="train nothing: the table of what is done")
-    parser.add_argument("--write", action="store_true", help=f"keep the numbers for notebook 07 in {RESULTS.name}")
+    parser.add_argument(
+        "--write", action="store_true", help=f"keep the numbers for notebook 07 in {worth.MEASURED.name}"
+    )
     options = parser.parse_args()
     possible = ablation.variants(options.start)
     names = [name.strip() for name in options.only.split(",") if name.strip()] or possible
@@ -185,7 +202,7 @@ def main() -> None:
     figures = report(results, options.steps, options.start)
     if options.write:
         facts = {"steps": options.steps, "start": options.start, "batch_size": ablation.BATCH_SIZE}
-        files.write_json(RESULTS, {**facts, "results": results})
+        files.write_json(worth.MEASURED, {**facts, "results": results})
     print(json.dumps(figures))
 
 

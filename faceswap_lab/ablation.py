@@ -2,7 +2,7 @@
 
 A part's worth is the score with it less the score without it, between trainings that share everything else: the faces, the
 steps, the order of the batches, the weights at the start. One seed's difference is part luck, so each training is done with
-several seeds, and the differences are averaged in pairs (`worth`).
+several seeds, and the differences are averaged in pairs (see `worth`).
 
 Trainings begin with the shipped warm start, as the course's do ("warm"), or from nothing ("nothing"), which takes many times
 as many steps before there is anything to compare. What changes the network's shape or what it sees (`Variant.anew`) can only
@@ -12,23 +12,16 @@ be compared from nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 
 from faceswap_lab.errors import LabError
 
-MEASURES = ("structure_gain", "identity_gain", "swap_gain", "gaze_error", "sharpness")
-DECIDING = ("structure_gain", "identity_gain")  # what the verdict is about
 STARTS = ("warm", "nothing")
 LEARNING_RATE, BATCH_SIZE, SIZE, COPIES = 7e-4, 4, 64, 3
-# A verdict names a difference that is real and large enough to matter.
-LEAST = 0.01
 BLEND = {"colour": "mean", "mask": "hull", "erode": 2.0, "feather": 6.0}  # as the course converts
-# 97.5 % points of Student's t by degrees of freedom: what three seeds cost is seen at once.
-_STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
 @dataclass(frozen=True)
@@ -139,6 +132,41 @@ def prepare(sets: dict[str, list], target, frames: np.ndarray, truth: np.ndarray
     return Material(faces, masks, likened, own, frames, truth, matrices, list(target.masks(256, "face")), points)
 
 
+def of_run(run, faces: int = 120, scored: int = 20) -> Material:
+    """`prepare` for a run: evenly spread faces of its sets and frames of its target clip.
+
+    Args:
+        run: the run. Its face sets are made if they are missing; its target clip must have a true swap.
+        faces: of each set, at most.
+        scored: frames, at most.
+
+    Raises:
+        LabError: when no true swap of the target clip is known.
+    """
+    import itertools
+
+    from faceswap_lab import stages, video
+
+    if run.clips.truth is None:
+        raise LabError(
+            f"{run.clip('target')}: no true swap of this clip is known, and without one nothing can be compared. Open this "
+            "notebook with another `out` and leave source and target empty: the actors of the sample have a true swap."
+        )
+    sets = {person: [_spread(some, faces) for some in stages.training_faces(run, person)] for person in ("A", "B")}
+    target = _spread(stages.training_faces(run, "A")[0], scored)
+    numbers = target.table["frame"].tolist()
+    clips = []
+    for role in ("target", "truth"):
+        frames = itertools.islice(video.open_video(run.clip(role)).frames(), max(numbers) + 1)
+        clips.append(np.stack([frame.image for frame in frames if frame.index in numbers]))
+    points = np.stack([target.points(row) for row in range(len(target))])
+    return prepare(sets, target, *clips, points, run.seed)
+
+
+def _spread(faces, count: int):
+    return faces.subset(np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int)))
+
+
 def train(
     variant: Variant, material: Material, steps: int, seed: int, start: str = "warm", recognition=None, on_step=None
 ):
@@ -233,7 +261,7 @@ def swap(model, material: Material) -> list[np.ndarray]:
 
 
 def score(outputs: Sequence[np.ndarray], material: Material, recognition=None, mesh=None) -> dict[str, float | None]:
-    """What swapped frames are worth: the measures of `MEASURES`, and pixel_gain.
+    """What swapped frames are worth: the numbers of `scores.Gains`, and the gaze error.
 
     Args:
         outputs: from `swap`.
@@ -248,84 +276,3 @@ def score(outputs: Sequence[np.ndarray], material: Material, recognition=None, m
 
 def _rounded(value: float) -> float | None:
     return round(float(value), 4) if np.isfinite(value) else None
-
-
-@dataclass(frozen=True)
-class Worth:
-    """What a part adds to one measure: with it, less without it, over the seeds that have both.
-
-    Args:
-        mean: of the differences; positive: the measure is larger with the part.
-        half_width: of the 95 % interval around it, from Student's t; infinite for one seed.
-        seeds: how many pairs there are.
-    """
-
-    mean: float
-    half_width: float
-    seeds: int
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether the interval leaves out 0 and the mean is large enough to matter."""
-        return abs(self.mean) > max(self.half_width, LEAST)
-
-
-def worth(results: Iterable[dict], name: str, measure: str) -> Worth:
-    """The worth of a variant's part in one measure.
-
-    Args:
-        results: rows with variant, seed and the measures.
-        name: of the variant, a key of `VARIANTS`.
-        measure: one of `MEASURES`. Of sharpness, the distance from 1 is compared, with its sign turned; of gaze_error the
-            sign is turned: larger is better in all.
-
-    Returns:
-        `Worth`; mean NaN where no seed has both.
-    """
-    by_seed: dict[str, dict[int, float]] = {"base": {}, name: {}}
-    for row in results:
-        if row["variant"] in by_seed and row.get(measure) is not None:
-            by_seed[row["variant"]][row["seed"]] = _larger_is_better(measure, row[measure])
-    shared = sorted(set(by_seed["base"]) & set(by_seed[name]))
-    sign = 1 if VARIANTS[name].on else -1
-    differences = np.array([sign * (by_seed[name][seed] - by_seed["base"][seed]) for seed in shared])
-    if not len(differences):
-        return Worth(np.nan, np.inf, 0)
-    if len(differences) == 1:
-        return Worth(float(differences[0]), np.inf, 1)
-    student = _STUDENT.get(len(differences) - 1, 1.96)
-    spread = differences.std(ddof=1) / np.sqrt(len(differences))
-    return Worth(float(differences.mean()), float(student * spread), len(differences))
-
-
-def _larger_is_better(measure: str, value: float) -> float:
-    return -abs(value - 1) if measure == "sharpness" else -value if measure == "gaze_error" else value
-
-
-def verdict(results: list[dict], name: str) -> str:
-    """What the deciding measures say of a variant's part: pays, costs, both, or no difference seen."""
-    if name == "base":
-        return ""
-    found = [worth(results, name, measure) for measure in DECIDING]
-    ups, downs = (any(one.is_clear and one.mean * sign > 0 for one in found) for sign in (1, -1))
-    if ups and downs:
-        return "both"
-    if not ups and not downs:
-        return "no difference seen" if max(one.seeds for one in found) > 1 else "too few seeds"
-    return "pays" if ups else "costs"
-
-
-def table(results: list[dict]) -> pd.DataFrame:
-    """A row a variant: means over the seeds, worth of its part with its interval in the deciding measures, the verdict."""
-    rows = []
-    for name in dict.fromkeys(row["variant"] for row in results):
-        mine = [row for row in results if row["variant"] == name]
-        line = {"variant": name, "part": VARIANTS[name].part, "seeds": len(mine)}
-        for measure in MEASURES:
-            values = [row[measure] for row in mine if row.get(measure) is not None]
-            line[measure] = float(np.mean(values)) if values else np.nan
-        for measure in DECIDING:
-            one = worth(results, name, measure) if name != "base" else Worth(np.nan, np.nan, 0)
-            line[f"worth in {measure}"], line[f"± {measure}"] = one.mean, one.half_width
-        rows.append({**line, "verdict": verdict(results, name)})
-    return pd.DataFrame(rows)
