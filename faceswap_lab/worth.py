@@ -41,17 +41,14 @@ class Worth:
         return abs(self.mean) > max(self.half_width, LEAST)
 
 
-def worth(results: Iterable[dict], name: str, measure: str) -> Worth:
-    """The worth of a variant's part in one measure.
+def differences(results: Iterable[dict], name: str, measure: str) -> np.ndarray:
+    """With a variant's part less without it, one number for each seed that has both, by rising seed.
 
     Args:
         results: rows with variant, seed and the measures.
         name: of the variant, a key of `VARIANTS`.
         measure: one of `MEASURES`. Of sharpness, the distance from 1 is compared, with its sign turned; of gaze_error the
             sign is turned: larger is better in all.
-
-    Returns:
-        `Worth`; mean NaN where no seed has both.
     """
     by_seed: dict[str, dict[int, float]] = {"base": {}, name: {}}
     for row in results:
@@ -59,13 +56,20 @@ def worth(results: Iterable[dict], name: str, measure: str) -> Worth:
             by_seed[row["variant"]][row["seed"]] = _larger_is_better(measure, row[measure])
     shared = sorted(set(by_seed["base"]) & set(by_seed[name]))
     sign = 1 if VARIANTS[name].on else -1
-    differences = np.array([sign * (by_seed[name][seed] - by_seed["base"][seed]) for seed in shared])
-    if not len(differences):
-        return Worth(np.nan, np.inf, 0)
-    if len(differences) == 1:
-        return Worth(float(differences[0]), np.inf, 1)
-    half_width = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
-    return Worth(float(differences.mean()), float(half_width), len(differences))
+    return np.array([sign * (by_seed[name][seed] - by_seed["base"][seed]) for seed in shared])
+
+
+def worth(results: Iterable[dict], name: str, measure: str) -> Worth:
+    """The worth of a variant's part in one measure: mean and 95 % interval of `differences`, which see for the arguments.
+
+    Returns:
+        `Worth`; mean NaN where no seed has both.
+    """
+    found = differences(results, name, measure)
+    if len(found) < 2:
+        return Worth(float(found[0]) if len(found) else np.nan, np.inf, len(found))
+    half_width = stats.t.ppf(0.975, len(found) - 1) * stats.sem(found)
+    return Worth(float(found.mean()), float(half_width), len(found))
 
 
 def _larger_is_better(measure: str, value: float) -> float:
