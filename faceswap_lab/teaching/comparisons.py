@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from faceswap_lab import worth
 from faceswap_lab.ablation import VARIANTS
@@ -39,6 +40,7 @@ def worth_plot(results: list[dict], measures: tuple[str, ...] = worth.DECIDING):
             axis.plot([one.mean], [place], "D", color=colour, ms=6)
         axis.axvline(0, color="black", lw=0.8)
         axis.set_xlim(-limit, limit)
+        axis.xaxis.set_major_locator(MaxNLocator(5))
         axis.set_title(f"worth in {measure.replace('_', ' ')}", fontsize=10)
         axis.grid(axis="x", alpha=0.3)
     axes[0][0].set_yticks(range(len(names)), [VARIANTS[name].part for name in names], fontsize=9)
