@@ -92,8 +92,9 @@ def training_arrays(
         minimum: the fewest faces of a person to go on with.
 
     Returns:
-        Three dictionaries {"A": ..., "B": ...} of (N, S, S, 3) uint8: faces (RGB), masks (face, eyes, mouth), and the
-        faces bent into the other person's shape. The first rows are the face sets' own pictures, in their order.
+        Three dictionaries {"A": ..., "B": ...} of uint8: faces (N, S, S, 3, RGB), masks (N, S, S, 5: face, eyes, mouth,
+        nose, brows; the first three where a set has no landmarks), and the faces bent into the other person's shape
+        (N, S, S, 3). The first rows are the face sets' own pictures, in their order.
 
     Raises:
         LabError: when a person has fewer faces than `minimum`.
@@ -126,7 +127,9 @@ def practice_arrays(sets: dict[str, list], side: int, copies: int, seed: int):
 
     pictures, points, poses = {}, {}, {}
     for person, some in sets.items():
-        stacked = [np.concatenate([faces.images(side), faces.masks(side)], axis=-1) for faces in some]
+        masks = [faces.region_masks(side) for faces in some]
+        least = min(mask.shape[-1] for mask in masks)  # what only some of a person's sets have does not count
+        stacked = [np.concatenate([f.images(side), m[..., :least]], axis=-1) for f, m in zip(some, masks, strict=True)]
         pictures[person] = np.concatenate(stacked)
         known = [faces.aligned_landmarks() for faces in some]
         points[person] = np.concatenate([landmarks for landmarks, _ in known])
@@ -157,14 +160,11 @@ def warm_start(model, name: str = "quick_autoencoder") -> bool:
     Raises:
         LabError: when the weights are missing or damaged.
     """
-    import dataclasses
-
     from faceswap_lab import training, weights
 
     folder = weights.data_folder() / "weights" / name
     config = training.read_config(folder)
-    wanted = {key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(model.config).items()}
-    if config["options"] != wanted:
+    if type(model.config)(**config["options"]) != model.config:  # options that are newer than the file: their defaults
         print(f"The warm start {name} has another shape than this model, which starts from nothing.")
         return False
     training.load_weights(model, folder / training.WEIGHTS)

@@ -20,10 +20,12 @@ import pandas as pd
 
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.landmarks import Landmarks
+from faceswap_lab.faces.masks import REGION_MASKS
 from faceswap_lab.pictures import read_picture
 
 FACE_SIZE = 256
 MASKS = ("face", "eyes", "mouth")  # the channels of a mask picture
+REGIONS = (*MASKS, *REGION_MASKS)  # and those that are drawn from the landmarks when they are asked for
 TABLE, SETTINGS = "faces.csv", "extraction.json"
 POINT_COLUMNS = [f"p{i}{axis}" for i in range(5) for axis in "xy"]
 MATRIX_COLUMNS = [f"m{row}{column}" for row in range(2) for column in range(3)]
@@ -115,11 +117,52 @@ class FaceSet:
         return self._load("faces", size)
 
     def masks(self, size: int = FACE_SIZE, kind: str | None = None) -> np.ndarray:
-        """The masks, 255 inside: (N, size, size) uint8 for one kind of `MASKS`, (N, size, size, 3) uint8 for all."""
-        if kind is not None and kind not in MASKS:
-            raise LabError(f"mask {kind!r}: choose one of {', '.join(MASKS)}.")
+        """The masks, 255 inside: (N, size, size) uint8 for one kind of `REGIONS`, (N, size, size, 3) uint8 for `MASKS`.
+
+        Raises:
+            LabError: for another kind, naming a picture that cannot be read, or when a mask of nose or brows is asked
+                of a set that has no landmarks.
+        """
+        if kind is not None and kind not in REGIONS:
+            raise LabError(f"mask {kind!r}: choose one of {', '.join(REGIONS)}.")
+        if kind in REGION_MASKS:
+            if not self.has_landmarks():
+                raise LabError(
+                    f"{self.folder / 'landmarks'}: there are no landmarks to draw masks of {kind} from. Extract the faces "
+                    "again."
+                )
+            return self._drawn_masks((kind,), size)[..., 0]
         found = self._load("masks", size)
         return found if kind is None else found[..., MASKS.index(kind)]
+
+    def region_masks(self, size: int = FACE_SIZE) -> np.ndarray:
+        """Every mask that this set has, 255 inside: (N, size, size, 5) uint8 in the order of `REGIONS`.
+
+        A set without landmarks has the first three only. A face whose mesh was not found has empty masks of nose and
+        brows.
+        """
+        stored = self._load("masks", size)
+        if not self.has_landmarks():
+            return stored
+        return np.concatenate([stored, self._drawn_masks(tuple(REGION_MASKS), size)], axis=-1)
+
+    def has_landmarks(self) -> bool:
+        """Whether the mesh found any of these faces."""
+        return any((self.folder / "landmarks" / f"{Path(name).stem}.npy").exists() for name in self.table["face"])
+
+    def _drawn_masks(self, kinds: tuple[str, ...], size: int) -> np.ndarray:
+        drawn = np.zeros((len(self), size, size, len(kinds)), np.uint8)
+        scale = size / FACE_SIZE
+        for row in range(len(self)):
+            landmarks = self.landmarks(row)
+            if landmarks is None:
+                continue
+            matrix = self.matrix(row) * scale
+            matrix[:, 2] += (scale - 1) / 2  # pixel centres lie at whole numbers
+            aligned = landmarks.transformed(matrix)
+            for channel, kind in enumerate(kinds):
+                drawn[row, ..., channel] = np.round(255 * REGION_MASKS[kind](aligned, size))
+        return drawn
 
     def matrix(self, row: int) -> np.ndarray:
         """(2, 3) float64: frame pixels to pixels of the 256-px aligned face."""

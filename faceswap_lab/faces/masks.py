@@ -115,3 +115,6 @@ def face_mask(aligned: Landmarks, size: int, forehead: bool = True) -> np.ndarra
     """The whole face: outline filled, with hard (anti-aliased) edges; feather it where it is used."""
     # All points, not the oval alone: on a turned head the nose and the far eye stand out beyond it.
     return hull_mask(np.concatenate([face_outline(aligned, forehead), aligned.mesh]), size)
+
+
+REGION_MASKS = {"nose": nose_mask, "brows": brow_mask}  # masks that are drawn when asked for, from a set's landmarks

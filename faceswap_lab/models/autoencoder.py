@@ -7,183 +7,48 @@ Arrays are RGB float32 in [0, 1]; person 0 is A (the target, whose video is chan
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
-
 import keras
 import numpy as np
 from keras import ops
 
-from faceswap_lab.models import layers, losses
+from faceswap_lab.models import terms
 from faceswap_lab.models.augmentation import Augmentation, FaceBank, random_views
+from faceswap_lab.models.autoencoder_shapes import (
+    AutoencoderConfig,
+    build_decoder,
+    build_encoder,
+    low_memory,
+    original,
+    quick,
+)
+from faceswap_lab.models.lighting import BRIGHTEST, MIDDLE, face_oval, light_window, measure_light
+from faceswap_lab.models.loss_weights import MASKS, PLAIN, LossWeights, mask_columns, needing_missing_masks
+from faceswap_lab.models.loss_weights import QUICK as QUICK_LOSS
+
+__all__ = [
+    "MIDDLE",
+    "PEOPLE",
+    "QUICK_AUGMENTATION",
+    "QUICK_LOSS",
+    "Augmentation",
+    "AutoencoderConfig",
+    "AutoencoderLoss",
+    "FaceAutoencoder",
+    "build_decoder",
+    "build_encoder",
+    "face_oval",
+    "light_window",
+    "low_memory",
+    "measure_light",
+    "original",
+    "quick",
+    "resize",
+]
 
 PEOPLE = ("A", "B")
-MIDDLE = 0.4  # the mean that every face is brought to before it is encoded
-_BRIGHTEST = 1.6  # the most that a decoder can paint, on that scale
-
-
-@dataclass(frozen=True)
-class AutoencoderConfig:
-    """The shape of an autoencoder.
-
-    Args:
-        size: side of the face in pixels, a multiple of 16.
-        sharing: "encoder" (one encoder, a decoder a person) or "decoder" (an encoder a person, one decoder).
-        encoder_filters: channels after each stride-2 convolution.
-        kernel: side of those convolutions.
-        latent: length of the code between encoder and decoder.
-        bridge: channels at the start of the decoding half, shared by both people.
-        decoder_filters: channels after each upscale of a decoder; the last is at full size.
-        slope: of the leaky ReLU.
-        attention: self-attention at a quarter and at half of the size, in every decoder.
-        alpha: also paint a mask (1 channel): how much of the face counts.
-        relight: take each picture's own brightness and colour cast out before the encoder, put it back after the
-            decoder.
-        half_paint: paint at half size and shuffle pixels up (Shi et al. 2016): the last, dearest upscale falls away.
-        centred: the encoder sees how a face differs from its own person's average face, under a soft oval that hides the
-            background: two people who turn their heads differ from their averages alike.
-    """
-
-    size: int = 64
-    sharing: str = "encoder"
-    encoder_filters: tuple[int, ...] = (128, 256, 512, 1024)
-    kernel: int = 5
-    latent: int = 1024
-    bridge: int = 512
-    decoder_filters: tuple[int, ...] = (256, 128, 64)
-    slope: float = 0.1
-    attention: bool = False
-    alpha: bool = False
-    relight: bool = False
-    half_paint: bool = False
-    centred: bool = False
-
-    def __post_init__(self):
-        if self.sharing not in ("encoder", "decoder"):
-            raise ValueError(f"sharing must be 'encoder' or 'decoder', got {self.sharing!r}")
-        if self.size % 2 ** len(self.encoder_filters):
-            raise ValueError(f"size {self.size} cannot be halved {len(self.encoder_filters)} times")
-        if len(self.decoder_filters) + 1 + self.half_paint != len(self.encoder_filters):
-            raise ValueError(
-                "the decoder must double the size as often as the encoder halves it (the bridge doubles once)"
-            )
-        object.__setattr__(self, "encoder_filters", tuple(self.encoder_filters))
-        object.__setattr__(self, "decoder_filters", tuple(self.decoder_filters))
-
-
-def original(size: int = 64, sharing: str = "encoder", width: float = 1.0) -> AutoencoderConfig:
-    """The autoencoder of the first deepfake tools: 128/256/512/1024, latent 1024; `width` scales all channels."""
-
-    def wide(*channels):
-        return tuple(max(4, int(c * width)) for c in channels)
-
-    return AutoencoderConfig(
-        size, sharing, wide(128, 256, 512, 1024), 5, *wide(1024, 512), wide(256, 128, 64), slope=0.1
-    )
-
-
-def quick(size: int = 64, sharing: str = "encoder") -> AutoencoderConfig:
-    """Our own for two CPU cores: 0.4 GFLOP to train on one 64-px face (the original: 11), with mask and relighting."""
-    return AutoencoderConfig(
-        size,
-        sharing,
-        (24, 48, 96, 160),
-        3,
-        256,
-        96,
-        (64, 48),
-        slope=0.1,
-        alpha=True,
-        relight=True,
-        half_paint=True,
-        centred=True,
-    )
-
-
-def build_encoder(config: AutoencoderConfig, name: str = "encoder") -> keras.Model:
-    """(N, size, size, 3) to (N, size/8, size/8, bridge)."""
-    inputs = keras.Input((config.size, config.size, 3))
-    x = inputs
-    for index, filters in enumerate(config.encoder_filters):
-        x = layers.downscale(x, filters, kernel=config.kernel, slope=config.slope, name=f"down_{index}")
-    rows, columns, channels = x.shape[1:]
-    x = keras.layers.Flatten()(x)
-    x = keras.layers.Dense(config.latent, name="latent")(x)
-    x = keras.layers.Dense(rows * columns * channels, name="unfold")(x)
-    x = keras.layers.Reshape((rows, columns, channels))(x)
-    x = layers.upscale(x, config.bridge, slope=config.slope, name="bridge")
-    return keras.Model(inputs, x, name=name)
-
-
-def build_decoder(config: AutoencoderConfig, name: str = "decoder") -> keras.Model:
-    """(N, size/8, size/8, bridge) to colour and mask: (N, size, size, 3 or 4), the mask last, all in [0, 1]."""
-    side = config.size // 2 ** (len(config.decoder_filters) + config.half_paint)
-    inputs = keras.Input((side, side, config.bridge))
-    x = inputs
-    for index, filters in enumerate(config.decoder_filters):
-        x = layers.upscale(x, filters, slope=config.slope, name=f"up_{index}")
-        if config.attention and x.shape[1] in (config.size // 4, config.size // 2):
-            x = layers.SelfAttention(name=f"attention_{index}")(x)
-    channels = 4 if config.alpha else 3
-    if config.half_paint:
-        x = keras.layers.Conv2D(
-            4 * channels, 3, padding="same", kernel_initializer=layers.ICNR("glorot_uniform"), name="paint"
-        )(x)
-        x = layers.PixelShuffle()(x)
-    else:
-        x = keras.layers.Conv2D(channels, 5, padding="same", name="paint")(x)
-    x = keras.layers.Activation("sigmoid")(x)
-    return keras.Model(inputs, x, name=name)
-
-
-def light_window(size: int) -> np.ndarray:
-    """Where the light on a face is measured: a soft ellipse over the inner face, (1, size, size, 1) float32, sum 1."""
-    line = (np.arange(size) + 0.5) / size
-    x, y = np.meshgrid(line, line)
-    distance = np.sqrt(((x - 0.5) / 0.26) ** 2 + ((y - 0.58) / 0.32) ** 2)
-    window = np.clip((1.1 - distance) / 0.2, 0, 1)
-    return (window / window.sum()).astype("float32")[None, :, :, None]
-
-
-def face_oval(size: int) -> np.ndarray:
-    """A soft oval around the whole aligned face, (1, size, size, 1) float32: 1 on the face, 0 in the corners."""
-    line = (np.arange(size) + 0.5) / size
-    x, y = np.meshgrid(line, line)
-    distance = np.sqrt(((x - 0.5) / 0.46) ** 2 + ((y - 0.52) / 0.52) ** 2)
-    return np.clip((1.05 - distance) / 0.15, 0, 1).astype("float32")[None, :, :, None]
-
-
-def measure_light(faces):
-    """The mean colour over `light_window`: (N, S, S, 3) to (N, 1, 1, 3), at least 0.02."""
-    return ops.maximum(ops.sum(faces * light_window(faces.shape[1]), axis=(1, 2), keepdims=True), 0.02)
-
-
-@dataclass(frozen=True)
-class AutoencoderLoss:
-    """Weights of the terms; a term at 0 is not computed.
-
-    Args:
-        reconstruction: L1 between prediction and face, inside the face mask (a twentieth as much outside).
-        contrast: L1 between local contrasts at the fine scale (features as `scores.swap_gain` sees them).
-        contrast_coarse: the same, at 2.5 times the scale.
-        eyes: L1 inside eyes and mouth.
-        mask: L1 between the painted alpha and the face mask.
-        code: a swapped face, encoded again, must give the code it was painted from (pose and expression kept).
-        identity: a swapped face must look to a face-recognition network like the person it shows.
-    """
-
-    reconstruction: float = 1.0
-    contrast: float = 0.0
-    contrast_coarse: float = 0.0
-    eyes: float = 0.0
-    mask: float = 0.0
-    code: float = 0.0
-    identity: float = 0.0
-
-
-# What the quick model trains with. Faces come aligned to a fraction of a pixel, so they are turned and shifted little: the
-# decoder need not guess where the face lies, and paints sharper.
-QUICK_LOSS = AutoencoderLoss(reconstruction=1.0, contrast=0.3, contrast_coarse=0.3, eyes=0.3, mask=0.1)
+AutoencoderLoss = LossWeights
+# Faces come aligned to a fraction of a pixel, so the quick model's are turned and shifted little: the decoder need not
+# guess where the face lies, and paints sharper.
 QUICK_AUGMENTATION = Augmentation(rotation=2.0, zoom=0.02, shift=0.01, warp=0.005, slope=0.2, gamma=0.12)
 
 
@@ -192,12 +57,18 @@ class FaceAutoencoder(keras.Model):
 
     Args:
         config: the shape.
-        loss_weights: the terms; plain L1 by default.
+        loss_weights: a `LossWeights`; plain L1 by default.
         augmentation: how training faces are varied.
-        recognition: a frozen model from faces (N, S, S, 3) in [0, 1] to descriptors (N, D); needed for the identity term.
+        recognition: a frozen model from faces (N, S, S, 3) in [0, 1] to descriptors (N, D), for the identity term; None
+            loads the lab's own, and only when that term counts.
         seed: of every random draw.
         networks: (encoders, decoders) to use instead of new ones.
+        perceptual: a frozen model from faces to a list of four feature maps, shallow to deep, for the perceptual term;
+            None as with `recognition`.
+        frozen_faces: faces a side and step that pass through these two (they are dear on a CPU).
     """
+
+    alpha_least, perceptual_on = 0.0, 1.0  # a schedule makes variables of them
 
     def __init__(
         self,
@@ -207,31 +78,41 @@ class FaceAutoencoder(keras.Model):
         recognition=None,
         seed=0,
         networks=None,
+        perceptual=None,
+        frozen_faces=8,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # Pictures and the weights that belong to them (autocast=False) stay in float32 under mixed precision; the networks
+        # inside follow the policy.
+        super().__init__(autocast=False, **kwargs)
         self.config = config
-        self.loss_weights = loss_weights or AutoencoderLoss()
+        self.loss_weights = loss_weights or PLAIN
         self.augmentation = augmentation or Augmentation()
-        # A plain function, so that the frozen network is not saved with this model.
-        self.recognition = recognition and (lambda faces: recognition(faces))
+        # Plain functions, so that the frozen networks are not saved with this model.
+        self.descriptors_of = recognition and (lambda faces: recognition(faces))
+        self.feature_taps = perceptual and (lambda faces: perceptual(faces))
+        self.frozen_faces = frozen_faces
         self.random = keras.random.SeedGenerator(seed)
         self.encoders, self.decoders = networks or self.build_networks()
         self.usual_light = self.add_weight(
-            shape=(2, 3), initializer=keras.initializers.Constant(MIDDLE), trainable=False, name="usual_light"
+            shape=(2, 3),
+            initializer=keras.initializers.Constant(MIDDLE),
+            trainable=False,
+            autocast=False,
+            name="usual_light",
         )
         self.oval = face_oval(config.size)
         shape = (2, config.size, config.size, 3)
         self.average = (
-            self.add_weight(shape=shape, initializer="zeros", trainable=False, name="average")
+            self.add_weight(shape=shape, initializer="zeros", trainable=False, autocast=False, name="average")
             if config.centred
             else None
         )
-        self.descriptors = None
+        self.descriptors = self.descriptor_centre = None
         self.banks = None
-        self.terms = {
-            term: keras.metrics.Mean(term) for term, weight in dataclasses.asdict(self.loss_weights).items() if weight
-        }
+        self.terms = {term: keras.metrics.Mean(term) for term in self.loss_weights.active()}
+        if self.loss_weights.adversarial and type(self) is FaceAutoencoder:
+            raise ValueError("an autoencoder has no critics: the weight of the adversarial term must be 0")
         self.built = True
 
     def build_networks(self) -> tuple[list[keras.Model], list[keras.Model]]:
@@ -270,7 +151,7 @@ class FaceAutoencoder(keras.Model):
 
     def as_colour(self, painted):
         """A decoder's output in [0, 1] brought to the scale of the faces it was trained on."""
-        return painted * (_BRIGHTEST if self.config.relight else 1.0)
+        return painted * (BRIGHTEST if self.config.relight else 1.0)
 
     def paint_all(self, code, person: int):
         """Colour (N, S, S, 3), on the relit scale if the model relights, alpha (N, S, S, 1), and a list of smaller colours."""
@@ -303,16 +184,26 @@ class FaceAutoencoder(keras.Model):
         return ops.clip(colour, 0.0, 1.0), alpha
 
     # -- training ------------------------------------------------------------------------------------------------
-    def set_faces(self, faces: dict, masks: dict, likened: dict | None = None) -> None:
-        """Gives the model the two face sets to train on.
+    def set_faces(self, faces: dict, masks: dict | None = None, likened: dict | None = None) -> None:
+        """Gives the model the two face sets to train on; terms whose masks are missing are switched off, with a line.
 
         Args:
             faces: {"A": (N, S, S, 3) uint8 RGB, "B": ...}, S at least the model's size (1.5 times is a good choice).
-            masks: {"A": (N, S, S, 3) uint8: face, eyes, mouth, "B": ...}.
+            masks: {"A": (N, S, S, M) uint8, "B": ...}: the first M of `loss_weights.MASKS`. A mask that is empty in all
+                faces of a person counts as missing. None: there are none, and the whole picture is the face.
             likened: {"A": (N, S, S, 3) uint8 RGB, "B": ...}: each person's faces bent into the other's shape
                 (`faces.likening`), or None.
         """
-        self.banks = [FaceBank(faces[p], masks[p], likened and likened[p], name=f"faces_{p}") for p in PEOPLE]
+        if masks is None:
+            known, masks = (), {p: np.full((*faces[p].shape[:3], 1), 255, np.uint8) for p in PEOPLE}
+        else:
+            found = [masks[p].reshape(-1, masks[p].shape[-1]).any(axis=0) for p in PEOPLE]
+            known = [name for index, name in enumerate(MASKS) if all(index < len(f) and f[index] for f in found)]
+        self._switch_off_without_masks(known)
+        used = mask_columns(self.loss_weights)  # masks that no term looks at are not warped with every face
+        self.banks = [
+            FaceBank(faces[p], masks[p][..., :used], likened and likened[p], name=f"faces_{p}") for p in PEOPLE
+        ]
         usual, averages = [], []
         for person in PEOPLE:
             pictures = ops.convert_to_tensor(resize(faces[person], self.config.size), "float32") / 255.0
@@ -322,22 +213,49 @@ class FaceAutoencoder(keras.Model):
         self.usual_light.assign(np.stack(usual))
         if averages:
             self.average.assign(np.stack(averages))
-        if self.recognition is not None and getattr(self.loss_weights, "identity", 0):
-            self.descriptors = []
-            for person in PEOPLE:
-                pictures = resize(faces[person], self.config.size).astype("float32") / 255.0
-                found = np.concatenate(
-                    [ops.convert_to_numpy(self.recognition(pictures[i : i + 32])) for i in range(0, len(pictures), 32)]
-                )
-                found /= np.linalg.norm(found, axis=1, keepdims=True)
-                self.descriptors.append(found.mean(axis=0, keepdims=True))
+        self._load_frozen_networks()
+        if "identity" in self.loss_weights.active():
+            self._describe_people(faces)
+
+    def _switch_off_without_masks(self, known) -> None:
+        missing = needing_missing_masks(self.loss_weights, known)
+        for term, names in missing.items():
+            print(f"The face sets have no masks of {' and '.join(names)}: the term {term} is switched off.")
+            self.terms.pop(term)
+        self.loss_weights = self.loss_weights.without(missing)
+
+    def _load_frozen_networks(self) -> None:
+        """The lab's own recogniser for the terms that look through it, where none was given; otherwise it stays on disk."""
+        from faceswap_lab.models import face_res
+
+        active = self.loss_weights.active()
+        if "identity" in active and self.descriptors_of is None:
+            describe = face_res.face_descriptor(self.config.size)
+            self.descriptors_of = lambda faces: describe(faces)
+        if "perceptual" in active and self.feature_taps is None:
+            network = face_res.face_res()
+            taps = keras.Model(network.inputs, network.outputs[:4])
+            self.feature_taps = lambda faces: taps(faces)
+
+    def _describe_people(self, faces: dict) -> None:
+        """Each person's mean descriptor, as a direction from the middle of both: all faces share most of theirs."""
+        means = []
+        for person in PEOPLE:
+            pictures = resize(faces[person], self.config.size).astype("float32") / 255.0
+            parts = [
+                self.descriptors_of(ops.clip(self.relight(ops.convert_to_tensor(pictures[i : i + 32]))[0], 0.0, 1.0))
+                for i in range(0, len(pictures), 32)
+            ]
+            means.append(np.concatenate([ops.convert_to_numpy(ops.cast(p, "float32")) for p in parts]).mean(axis=0))
+        self.descriptor_centre = np.mean(means, axis=0, keepdims=True)
+        self.descriptors = [mean[None] - self.descriptor_centre for mean in means]
 
     def call(self, index, training=False):
         """Args: index {"A": (B,), "B": (B,)} into the face sets. Returns what `compute_loss` needs, a dictionary."""
         size, options = self.config.size, self.augmentation
         pictures = ops.concatenate([bank(index[p]) for bank, p in zip(self.banks, PEOPLE, strict=True)], axis=0)
         warped, target = random_views(pictures, size, options, self.random)
-        straight, light = self.relight(target[..., :3])
+        straight, _ = self.relight(target[..., :3])
         bent = self.relight(warped)[0]
         if len(self.encoders) == 1:
             seen = bent
@@ -357,58 +275,16 @@ class FaceAutoencoder(keras.Model):
             "sides": [ops.concatenate(pair, axis=0) for pair in zip(*(p[2] for p in painted), strict=True)],
         }
 
+    def loss_terms(self, views) -> tuple[dict, object]:
+        """Every term that counts by name, unweighted, and what other players lose (none here). `views`: what `call` returns."""
+        return terms.compute(self, views), 0.0
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        weights, views = self.loss_weights, y_pred
-        colour, straight = views["colour"], views["straight"]
-        face, features = (
-            views["masks"][..., :1],
-            ops.clip(views["masks"][..., 1:2] + views["masks"][..., 2:3], 0.0, 1.0),
-        )
-        where = 0.05 + 0.95 * face
-        fine = 0.027 * self.config.size  # the scale of the score: 6 px at a 160-px face
-        found = {}
-        if weights.reconstruction:
-            found["reconstruction"] = losses.l1(colour, straight, where)
-        if weights.contrast:
-            found["contrast"] = losses.contrast_loss(colour, straight, fine, where)
-        if weights.contrast_coarse:
-            found["contrast_coarse"] = losses.coarse_contrast_loss(colour, straight, fine, where)
-        if weights.eyes:
-            found["eyes"] = losses.l1(colour, straight, features)
-        if weights.mask:
-            found["mask"] = losses.l1(views["alpha"], face)
-        if weights.code or weights.identity:
-            found |= self.swapped_terms(views)
-        total = 0.0
+        found, total = self.loss_terms(y_pred)
         for term, value in found.items():
             self.terms[term].update_state(value)
-            total = total + getattr(weights, term) * value
+            total = total + self.loss_weights.weight(term) * value
         return total
-
-    def swapped_terms(self, views) -> dict:
-        """The terms on swapped faces, for which no picture exists to compare with."""
-        weights = self.loss_weights
-        sources = ops.split(views["bent"], 2, axis=0)
-        if len(self.encoders) == 1:
-            codes = [views["codes"][1], views["codes"][0]]  # painted as A: B's codes; painted as B: A's codes
-        else:
-            codes = [self.encode(sources[1], 0, 1), self.encode(sources[0], 1, 0)]
-        swapped = [self.paint(code, person) for person, code in enumerate(codes)]
-        found = {}
-        if weights.code:
-            again = ops.concatenate(
-                [self.encode(colour, person, person) for person, (colour, _) in enumerate(swapped)], axis=0
-            )
-            wanted = ops.stop_gradient(ops.concatenate(codes, axis=0))
-            found["code"] = ops.mean(ops.abs(again - wanted)) / (ops.mean(ops.abs(wanted)) + 1e-6)
-        if getattr(weights, "identity", 0):
-            shown = ops.concatenate([colour for colour, _ in swapped], axis=0)
-            seen = self.recognition(ops.clip(shown, 0.0, 1.0))
-            halves = ops.split(seen, 2, axis=0)
-            found["identity"] = (
-                sum(losses.cosine_distance(half, d) for half, d in zip(halves, self.descriptors, strict=True)) / 2
-            )
-        return found
 
 
 def resize(pictures: np.ndarray, size: int) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from faceswap_lab.models.normalization import normalization
+
 
 @keras.saving.register_keras_serializable("faceswap_lab")
 class PixelShuffle(keras.layers.Layer):
@@ -121,61 +123,72 @@ class ReflectPad(keras.layers.Layer):
         return {**super().get_config(), "width": self.width}
 
 
-def normalization(kind: str | None, name: str | None = None):
-    """One of the norms a block can take, by its honest name.
-
-    Args:
-        kind: "instance" (each channel of each image), "group" (16 groups), "layer" (all channels of an image
-            together; what FaceSwap-GAN's code calls instance norm is nearly this one) or None.
-
-    Returns:
-        A function that takes and returns a tensor.
-
-    Raises:
-        ValueError: for an unknown kind.
-    """
-    if kind is None:
-        return lambda x: x
-    groups = {"instance": -1, "group": 16, "layer": 1}
-    if kind not in groups:
-        raise ValueError(f"unknown norm {kind!r}: choose one of {sorted(groups)} or None")
-    return keras.layers.GroupNormalization(groups=groups[kind], epsilon=1e-3, name=name)
-
-
 def downscale(
-    x, filters: int, *, kernel: int = 3, norm: str | None = None, slope: float = 0.0, name: str | None = None
+    x,
+    filters: int,
+    *,
+    kernel: int = 3,
+    norm: str | None = None,
+    slope: float = 0.0,
+    bias: bool | None = None,
+    name: str | None = None,
 ):
     """Convolution of stride 2, activation, norm (in that order, as FaceSwap-GAN has it): (N, H, W, C) to (N, H/2, W/2, filters).
 
     Args:
-        slope: of the leaky ReLU; 0 is a plain ReLU. With a norm the convolution needs no bias.
+        slope: of the leaky ReLU; 0 is a plain ReLU.
+        bias: of the convolution; None: only where no norm follows.
     """
     x = keras.layers.Conv2D(
-        filters, kernel, strides=2, padding="same", use_bias=norm is None, kernel_initializer="he_normal", name=name
+        filters,
+        kernel,
+        strides=2,
+        padding="same",
+        use_bias=norm is None if bias is None else bias,
+        kernel_initializer="he_normal",
+        name=name,
     )(x)
     x = keras.layers.LeakyReLU(slope)(x) if slope else keras.layers.ReLU()(x)
     return normalization(norm, name and f"{name}_norm")(x)
 
 
-def upscale(x, filters: int, *, norm: str | None = None, slope: float = 0.1, name: str | None = None):
-    """3x3 convolution to 4 * filters, leaky ReLU, norm, pixel shuffle: (N, H, W, C) to (N, 2H, 2W, filters)."""
-    x = keras.layers.Conv2D(4 * filters, 3, padding="same", kernel_initializer=ICNR("he_normal"), name=name)(x)
+def upscale(
+    x,
+    filters: int,
+    *,
+    norm: str | None = None,
+    slope: float = 0.1,
+    initializer="he_normal",
+    name: str | None = None,
+):
+    """3x3 convolution to 4 * filters, leaky ReLU, norm, pixel shuffle: (N, H, W, C) to (N, 2H, 2W, filters).
+
+    Args:
+        initializer: what `ICNR` fills each sub-pixel's kernel with.
+    """
+    x = keras.layers.Conv2D(4 * filters, 3, padding="same", kernel_initializer=ICNR(initializer), name=name)(x)
     x = keras.layers.LeakyReLU(slope)(x)
-    return PixelShuffle()(normalization(norm)(x))
+    return PixelShuffle()(normalization(norm, name and f"{name}_norm")(x))
 
 
 def lite_upscale(x, filters: int, *, norm: str | None = None, name: str | None = None):
-    """Nearest-neighbour doubling, mirrored border, 3x3 convolution, ReLU, norm: a quarter of `upscale`'s weights."""
-    x = keras.layers.UpSampling2D(2)(x)
-    x = keras.layers.Conv2D(filters, 3, use_bias=norm is None, kernel_initializer="he_normal", name=name)(
-        ReflectPad()(x)
-    )
-    return normalization(norm)(keras.layers.ReLU()(x))
+    """Nearest-neighbour doubling, mirrored border, 3x3 convolution, norm; no activation: a quarter of `upscale`'s weights."""
+    x = ReflectPad()(keras.layers.UpSampling2D(2)(x))
+    x = keras.layers.Conv2D(filters, 3, kernel_initializer="he_normal", name=name)(x)
+    return normalization(norm, name and f"{name}_norm")(x)
 
 
-def residual(x, filters: int, *, slope: float = 0.2, name: str | None = None):
-    """Two 3x3 convolutions added to their input; no norm."""
-    y = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal", name=name and f"{name}_1")(x)
-    y = keras.layers.LeakyReLU(slope)(y)
-    y = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal", name=name and f"{name}_2")(y)
+def residual(x, filters: int, *, slope: float = 0.2, bias: bool = True, name: str | None = None):
+    """Two 3x3 convolutions added to their input, leaky ReLU after each; no norm."""
+    y = x
+    for step in (1, 2):
+        y = keras.layers.Conv2D(
+            filters,
+            3,
+            padding="same",
+            use_bias=bias,
+            kernel_initializer="he_normal",
+            name=name and f"{name}_{step}",
+        )(y)
+        y = keras.layers.LeakyReLU(slope)(y) if step == 1 else y
     return keras.layers.LeakyReLU(slope)(keras.layers.Add()([x, y]))

@@ -31,6 +31,15 @@ def edge_loss(prediction, target, mask=None):
     return loss
 
 
+def masked_edges(prediction, target, mask):
+    """Mean of mask times the difference of first differences, over x and y: edges inside a part of the face."""
+    loss = 0.0
+    for axis in (1, 2):
+        difference = ops.abs(_difference(prediction, axis) - _difference(target, axis))
+        loss = loss + ops.mean(_crop(mask, axis) * difference)
+    return loss
+
+
 def _difference(x, axis):
     return x[:, 1:] - x[:, :-1] if axis == 1 else x[:, :, 1:] - x[:, :, :-1]
 
@@ -110,6 +119,61 @@ def dssim(prediction, target, sigma: float = 1.5, mask=None):
     return ops.mean(loss) if mask is None else masked_mean(loss, mask)
 
 
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of MS-SSIM's five scales, as published
+
+
+@functools.cache
+def _window_matrix(length: int, sigma: float = 1.5, taps: int = 11) -> np.ndarray:
+    """Gaussian windows wholly inside a line, (length - taps + 1, length) float32."""
+    weights = np.exp(-0.5 * ((np.arange(taps) - taps // 2) / sigma) ** 2)
+    matrix = np.zeros((length - taps + 1, length), np.float32)
+    for row in range(len(matrix)):
+        matrix[row, row : row + taps] = weights / weights.sum()
+    return matrix
+
+
+def ms_ssim(prediction, target, scales: int | None = None):
+    """Multi-scale structural similarity, mean over pictures and channels; 1 for equal pictures.
+
+    Wang, Simoncelli and Bovik, "Multi-scale structural similarity for image quality assessment", Asilomar 2003.
+
+    Args:
+        prediction, target: (N, S, S, C) float32 in [0, 1].
+        scales: 1 to 5; None: as many as an 11-pixel window fits into (5 from 176 px on, 3 at 64 px). With fewer than
+            five the weights are those of the finest scales, brought to sum 1.
+    """
+    scales = scales or next(n for n in range(5, 0, -1) if n == 1 or min(prediction.shape[1:3]) >> (n - 1) >= 11)
+    powers = np.array(SCALE_WEIGHTS[:scales]) / sum(SCALE_WEIGHTS[:scales])
+    c1, c2, total = 0.01**2, 0.03**2, 1.0
+    for scale, power in enumerate(powers):
+        if scale:
+            prediction, target = (ops.average_pool(x, 2, 2) for x in (prediction, target))
+        rows, columns = (_window_matrix(length) for length in prediction.shape[1:3])
+
+        def mean(x, rows=rows, columns=columns):
+            return ops.einsum("yh,nhwc,xw->nyxc", rows, x, columns)
+
+        mean_p, mean_t = mean(prediction), mean(target)
+        variances = mean(prediction**2 + target**2) - mean_p**2 - mean_t**2
+        covariance = mean(prediction * target) - mean_p * mean_t
+        similar = (2 * covariance + c2) / (variances + c2)
+        if scale == scales - 1:
+            similar = similar * (2 * mean_p * mean_t + c1) / (mean_p**2 + mean_t**2 + c1)
+        # A power of something negative is no number; the floor also keeps the gradient at 0 finite.
+        total = total * ops.maximum(ops.mean(similar, axis=(1, 2)), 1e-4) ** float(power)
+    return ops.mean(total)
+
+
+def sum_of_squares(variables):
+    """The sum of squares of some weights, for L2 regularisation."""
+    return sum((ops.sum(ops.square(ops.cast(v, "float32"))) for v in variables), 0.0)
+
+
+def unit_features(features):
+    """Feature maps (N, H, W, C) with a vector of length 1 at every place."""
+    return features / (ops.sqrt(ops.sum(features**2, axis=-1, keepdims=True)) + 1e-6)
+
+
 def total_variation(x):
     """Mean absolute first difference, summed over both axes: the price of a ragged mask."""
     return ops.mean(ops.abs(_difference(x, 1))) + ops.mean(ops.abs(_difference(x, 2)))
@@ -134,6 +198,14 @@ def relativistic_least_squares(scores, others, sign: float):
     Jolicoeur-Martineau, "The relativistic discriminator", ICLR 2019 (arXiv:1807.00734).
     """
     return ops.mean(ops.square(scores - ops.mean(others) - sign))
+
+
+def hinge(scores, sign: float):
+    """The critic's hinge: scores of real pictures (sign 1) should reach 1, of painted ones (sign -1) stay under -1.
+
+    Lim and Ye, "Geometric GAN", 2017 (arXiv:1705.02894); used by SAGAN. The painter's part is minus its mean score.
+    """
+    return ops.mean(ops.maximum(0.0, 1.0 - sign * scores))
 
 
 def cosine_distance(features, others):

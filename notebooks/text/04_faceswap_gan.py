@@ -136,24 +136,23 @@ published = faceswap_gan.GanLoss(cycle=10.0)
 gan.alpha_least.assign(0.5)
 terms, critics = gan.loss_terms(views)
 for term, value in terms.items():
-    weight = 1.0 if term == "perceptual" else getattr(published, term)
+    weight = published.weight(term)
     print(f"{term:16s} {float(value):8.4f} x {weight:5.2f} = {float(value) * weight:8.4f}")
 print(f"{'critics':16s} {float(critics):8.4f}   (their own loss)")
 
 # %% [markdown]
-# - **adversarial**: mixup-LSGAN. The critic sees a mixture of real and painted and must name the share; the painter wants it to be wrong. (Relativistic LSGAN is the other choice.)
+# - **adversarial**: mixup-LSGAN. The critic sees a mixture of real and painted and must name the share; the painter wants its paintings scored as real. (Relativistic LSGAN and hinge are the other choices.)
 # - **reconstruction**, **edge**: L1 of pixels, and of their first differences.
-# - **eyes**, **eye_gradients**: inside the eye mask, weight 30: gaze makes or breaks a swap.
+# - **eyes**, **eyes_gradients**: inside the eye mask, weight 30: gaze makes or breaks a swap.
 # - **perceptual**: distance between features of a frozen face-recognition network, at four depths.
-# - **alpha**, **alpha_hinge**, **alpha_variation**: keep the mask small, but not below *m*, and smooth.
+# - **alpha**, **alpha_hinge**, **alpha_variation**: keep the mask small, but not below *m*, and smooth. **kernel_decay**: keep the kernels small.
 # - **cycle**: to the other person and back again.
 
 # %%
-relativistic = faceswap_gan.FaceSwapGAN.adversarial_terms
 real, fake = ops.split(views["straight"], 2)[1], ops.split(composite, 2)[1]
-for kind in ("mixup", "relativistic"):
+for kind in ("mixup", "relativistic", "hinge"):
     gan.config = faceswap_gan.dataclasses.replace(gan.config, adversarial=kind)
-    painter, critic = relativistic(gan, 1, real, fake, warped)
+    painter, critic = gan.adversarial_terms(1, real, fake, warped)
     print(f"{kind:13s} painter {float(painter):.3f}  critic {float(critic):.3f}")
 
 # %% [markdown]

@@ -1,0 +1,103 @@
+"""The critics, and the games that they play with the painters: who is to score what, and at what price.
+
+A game takes `judge(pictures, frozen)`, a critic's scores with or without a gradient to the critic's weights, and gives
+the painter's loss and the critic's loss. Each player's weights receive only their own gradient: the painter's loss runs
+through a frozen critic, the critic's loss over pictures that are held still.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from faceswap_lab.models import layers, losses
+from faceswap_lab.models.gan_shapes import GanConfig
+
+
+def build_critic(config: GanConfig, name: str) -> keras.Model:
+    """A person's critic: picture and bent input (N, S, S, 6) to one linear score a patch (N, 8, 8, 1) float32.
+
+    Every layer's name begins with critic_: that is how `TwoRateAdam` knows whose weights they are.
+    """
+    inputs = keras.Input((config.size, config.size, 6))
+    x = inputs
+    last = len(config.critic_filters) - 1
+
+    def down(x, filters, norm, name):
+        return layers.downscale(x, filters, kernel=4, norm=norm, slope=0.2, bias=False, name=name)
+
+    for index, filters in enumerate(config.critic_filters):
+        x = down(x, filters, config.norm if index else None, f"critic_down_{index}")
+    x = layers.SelfAttention(name=f"critic_attention_{last}")(x)
+    while x.shape[1] > 8:
+        x = down(x, config.critic_filters[-1], config.norm, f"critic_down_to_{x.shape[1] // 2}")
+        x = layers.SelfAttention(name=f"critic_attention_at_{x.shape[1]}")(x)
+    scores = keras.layers.Conv2D(1, 4, padding="same", dtype="float32", name="critic_scores")(x)
+    return keras.Model(inputs, scores, name=name)
+
+
+def mixup(judge, real, fake, seed):
+    """Mixup-LSGAN: the critic names the share of the real picture in a mixture; the painter wants its own scored 1.
+
+    Mao et al., "Least squares GAN" (arXiv:1611.04076); Zhang et al., "mixup" (arXiv:1710.09412): one share a batch,
+    drawn from Beta(0.2, 0.2), near 0 or near 1.
+
+    Returns:
+        (painter's loss, critic's loss).
+    """
+    share = ops.cast(keras.random.beta((), 0.2, 0.2, seed=seed), "float32")
+    mixed = share * real + (1 - share) * ops.stop_gradient(fake)
+    return losses.least_squares(judge(fake, True), 1.0), losses.least_squares(judge(mixed, False), share)
+
+
+def relativistic(judge, real, fake, seed=None):
+    """Relativistic-average LSGAN: real pictures should score 1 above the mean painted one, painted ones 1 below the
+    mean real one; the painter wants it the other way round. Jolicoeur-Martineau, arXiv:1807.00734.
+
+    Returns:
+        (painter's loss, critic's loss).
+    """
+    still = ops.stop_gradient(fake)
+
+    def above(first, second):
+        return (
+            losses.relativistic_least_squares(first, second, 1.0)
+            + losses.relativistic_least_squares(second, first, -1.0)
+        ) / 2
+
+    painter = above(judge(fake, True), judge(real, True))
+    return painter, above(judge(real, False), judge(still, False))
+
+
+def hinge(judge, real, fake, seed=None):
+    """The hinge game of Lim and Ye (arXiv:1705.02894) and SAGAN (arXiv:1805.08318).
+
+    Returns:
+        (painter's loss, critic's loss).
+    """
+    critic = losses.hinge(judge(real, False), 1.0) + losses.hinge(judge(ops.stop_gradient(fake), False), -1.0)
+    return -ops.mean(judge(fake, True)), critic
+
+
+GAMES = {"mixup": mixup, "relativistic": relativistic, "hinge": hinge}
+
+
+def gradient_penalty(judge, real, seed, step: float = 0.02):
+    """R1, half the mean squared gradient of a critic's mean score at real pictures, without a second derivative.
+
+    Mescheder et al., "Which training methods for GANs do actually converge?" (arXiv:1801.04406). With noise e of
+    standard deviation 1 a pixel, ((D(x + step e) - D(x)) / step)^2 has the squared gradient as its mean, up to terms of
+    step^2: one random direction a picture and step, as Lin et al. (arXiv:2501.08316) train with. The estimate is noisy
+    (its deviation is 1.4 times its mean) and has no bias worth naming; it runs on every backend. It is a difference of
+    nearly equal scores: in 16 bit take a larger step.
+
+    Args:
+        judge: as in a game.
+        real: (N, S, S, C) float32.
+        seed: a `keras.random.SeedGenerator`.
+        step: of the finite difference, on the scale of the pictures.
+    """
+    noise = keras.random.normal(ops.shape(real), seed=seed, dtype="float32")
+    scores = judge(ops.concatenate([real, real + step * noise], axis=0), False)
+    near, far = ops.split(ops.mean(ops.cast(scores, "float32"), axis=(1, 2, 3)), 2, axis=0)
+    return ops.mean(ops.square((far - near) / step)) / 2
