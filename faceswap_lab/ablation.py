@@ -31,7 +31,7 @@ class Variant:
     Args:
         part: what is switched, in words.
         on: False: the base has the part and this variant does not; True: the other way round.
-        loss, augmentation, config: fields of `AutoencoderLoss`, `Augmentation`, `AutoencoderConfig` that differ from the
+        loss, augmentation, config: fields of `LossWeights`, `Augmentation`, `AutoencoderConfig` that differ from the
             quick model's.
         copies: whether varied copies of the faces are trained on.
         anew: the warm start does not fit; the variant is compared from nothing.
@@ -54,7 +54,7 @@ VARIANTS = {
     "no_contrast": Variant("local contrast, both scales", loss={"contrast": 0.0, "contrast_coarse": 0.0}),
     "no_likened": Variant("likened faces", augmentation={"liken": 0.0}),
     "no_copies": Variant("varied copies", copies=False),
-    "no_eyes": Variant("eye and mouth term", loss={"eyes": 0.0}),
+    "no_eyes": Variant("eye and mouth term", loss={"eyes_and_mouth": 0.0}),
     "no_warp": Variant("warp", augmentation={"warp": 0.0}),
     "no_light": Variant(
         "light and colour changes",
@@ -66,6 +66,10 @@ VARIANTS = {
     "identity": Variant("identity term", on=True, loss={"identity": 0.1}),
     "attention": Variant("self-attention", on=True, config={"attention": True}),
     "code": Variant("code term", on=True, loss={"code": 0.1}),
+    "ms_ssim": Variant("multi-scale SSIM", on=True, loss={"ms_ssim": 0.3}),
+    "edge": Variant("edge term", on=True, loss={"edge": 1.0}),
+    "brows": Variant("brow and nose terms", on=True, loss={"brows": 10.0, "nose": 3.0}),
+    "perceptual": Variant("perceptual term", on=True, loss={"perceptual": (0.1, 0.3, 0.1, 0.01)}),
     "no_coarse_contrast": Variant("local contrast, coarse scale", loss={"contrast_coarse": 0.0}),
     "no_relight": Variant("relighting", config={"relight": False}, anew=True),
     "no_centring": Variant("centring on the average face", config={"centred": False}, anew=True),
@@ -167,9 +171,7 @@ def _spread(faces, count: int):
     return faces.subset(np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int)))
 
 
-def train(
-    variant: Variant, material: Material, steps: int, seed: int, start: str = "warm", recognition=None, on_step=None
-):
+def train(variant: Variant, material: Material, steps: int, seed: int, start: str = "warm"):
     """Trains the quick autoencoder with one part switched.
 
     Args:
@@ -178,8 +180,6 @@ def train(
         steps: of Adam, its rate falling along a cosine.
         seed: of new weights, the batches and every random draw; the same for all variants that are compared.
         start: "warm" or "nothing".
-        recognition: frozen network from faces to descriptors; None takes FaceRes where the identity term wants one.
-        on_step: called with nothing after every step, for a progress bar.
 
     Returns:
         The trained `FaceAutoencoder`.
@@ -196,13 +196,10 @@ def train(
         raise LabError(f"start {start!r}: {variant.part} cannot be compared from there. Choose 'nothing'.")
     keras.utils.set_random_seed(seed)
     loss = dataclasses.replace(autoencoder.QUICK_LOSS, **variant.loss)
-    if loss.identity and recognition is None:
-        recognition = describer(material)
     model = autoencoder.FaceAutoencoder(
         dataclasses.replace(autoencoder.quick(SIZE), **variant.config),
         loss,
         dataclasses.replace(autoencoder.QUICK_AUGMENTATION, **variant.augmentation),
-        recognition if loss.identity else None,
         seed=seed,
     )
     if start == "warm":
@@ -217,8 +214,7 @@ def train(
         person: material.own[person] if not variant.copies else len(material.faces[person]) for person in material.own
     }
     batches = training.index_batches(counts, BATCH_SIZE, seed)
-    ticks = [keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: on_step())] if on_step else []
-    model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0, callbacks=ticks)
+    model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
     return model
 
 
@@ -235,16 +231,6 @@ def _take_over(model) -> None:
         for layer in mine.layers:
             if layer.weights and layer.name in there:
                 layer.set_weights(there[layer.name].get_weights())
-
-
-def describer(material: Material, some: int = 24):
-    """FaceRes as the identity term wants it: what all faces share is taken off, so that people stand apart."""
-    from faceswap_lab.models.autoencoder import resize
-    from faceswap_lab.models.face_res import face_descriptor
-
-    few = [material.faces[p][np.linspace(0, material.own[p] - 1, some).astype(int)] for p in material.own]
-    centre = face_descriptor(SIZE, 96).predict(resize(np.concatenate(few), SIZE).astype("float32") / 255, verbose=0)
-    return face_descriptor(SIZE, 96, centre=centre.mean(axis=0))
 
 
 def _chosen(pictures: dict[str, np.ndarray], material: Material, variant: Variant) -> dict[str, np.ndarray]:
