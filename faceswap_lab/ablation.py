@@ -49,7 +49,7 @@ class Variant:
 
 
 VARIANTS = {
-    "base": Variant("nothing"),
+    "base": Variant("nothing (the base)"),
     "untrained": Variant("the training itself", trained=False),
     "no_contrast": Variant("local contrast, both scales", loss={"contrast": 0.0, "contrast_coarse": 0.0}),
     "no_likened": Variant("likened faces", augmentation={"liken": 0.0}),

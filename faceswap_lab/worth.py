@@ -92,7 +92,7 @@ def verdict(results: list[dict], name: str) -> str:
 def table(results: list[dict]) -> pd.DataFrame:
     """A row a variant: means over the seeds, worth of its part with its interval in the deciding measures, the verdict."""
     rows = []
-    for name in dict.fromkeys(row["variant"] for row in results):
+    for name in (known for known in VARIANTS if any(row["variant"] == known for row in results)):
         mine = [row for row in results if row["variant"] == name]
         line = {"variant": name, "part": VARIANTS[name].part, "seeds": len(mine)}
         for measure in MEASURES:

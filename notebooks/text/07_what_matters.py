@@ -151,9 +151,13 @@ for name in chosen:
     print(f"{name:14s} structure {scores['structure_gain']:.3f}  identity {scores['identity_gain']:.3f}")
 
 # %%
+from faceswap_lab.faces import alignment
+
 pick = np.linspace(0, len(material.target) - 1, 7).astype(int)
 shown = {"target": material.target, **swaps, "true swap": material.truth}
-figures.rows({name: [frames[i] for i in pick] for name, frames in shown.items()})
+figures.rows(
+    {name: [alignment.align(frames[i], material.matrices[i], 256) for i in pick] for name, frames in shown.items()}
+)
 
 # %% [markdown]
 # **Check** your eyes against the numbers. If you cannot tell the rows apart, the part is worth little *here*, whatever a paper says.
@@ -162,7 +166,7 @@ figures.rows({name: [frames[i] for i in pick] for name, frames in shown.items()}
 for name in chosen[1:]:
     for measure in worth.DECIDING:
         here, there = worth.worth(mine, name, measure), worth.worth(results, name, measure)
-        known = f"measured {there.mean:+.3f} ± {there.half_width:.3f}" if there.seeds else "not measured yet"
+        known = f"measured {there.mean:+.3f} ± {there.half_width:.3f}" if there.seeds > 1 else "measured too seldom"
         print(f"{name:14s} {measure:15s} yours {here.mean:+.3f}   {known}")
 files.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "warm", "results": mine})
 
