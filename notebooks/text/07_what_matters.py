@@ -46,6 +46,7 @@ import keras
 import numpy as np
 
 from faceswap_lab import ablation, files, worth
+from faceswap_lab.faces import alignment
 from faceswap_lab.models import autoencoder
 from faceswap_lab.models.augmentation import FaceBank, random_views
 from faceswap_lab.teaching import comparisons, figures
@@ -83,6 +84,7 @@ for name, variant in ablation.VARIANTS.items():
 # %%
 my_guess = []  # such as ["no_warp", "attention", ...]
 
+# %%
 measured = files.read_json(worth.MEASURED)
 results = measured["results"]
 names = [name for name in worth.table(results)["variant"] if name not in ("base", "untrained")]
@@ -151,8 +153,6 @@ for name in chosen:
     print(f"{name:14s} structure {scores['structure_gain']:.3f}  identity {scores['identity_gain']:.3f}")
 
 # %%
-from faceswap_lab.faces import alignment
-
 pick = np.linspace(0, len(material.target) - 1, 7).astype(int)
 shown = {"target": material.target, **swaps, "true swap": material.truth}
 figures.rows(
