@@ -24,10 +24,11 @@ grow); a shared decoder loses identity; the identity term adds 0.05 of identity 
 start: the same order at a third of the size, and the training itself worth more than any part of it.
 
 Measured from the warm start, 100 steps, three seeds: the training itself 0.077 ± 0.018 of structure (and -0.011 ± 0.014 of
-identity), local contrast 0.021 ± 0.003, warp 0.000 ± 0.006, light changes -0.010 ± 0.019; likened faces 0.001 in two seeds,
-self-attention -0.002 in one. No part shows in identity. The models' gaze error is 10 degrees, against 2.7 of eyes that never
-move: no eyes are drawn yet. From nothing, 250 steps of batch 4 do not come past the average face (structure gain -0.01), so
-that what changes the shape has not been compared; nor has FaceSwap-GAN.
+identity), local contrast 0.021 ± 0.003, likened faces 0.001 ± 0.003, warp 0.000 ± 0.006, light changes -0.010 ± 0.019;
+self-attention -0.002 in one seed. No part shows in identity. The models' gaze error is 10 degrees, against 2.7 of eyes
+that never move: no eyes are drawn yet. From nothing, neither 100 steps of batch 8 at 64 px (structure gain -0.03) nor 250 of
+batch 4 at 48 px (-0.01) come past the average face, so that what changes the shape has not been compared; nor has
+FaceSwap-GAN.
 """
 
 from __future__ import annotations
