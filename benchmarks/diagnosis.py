@@ -6,11 +6,11 @@
 
 Nine face sets of B, good ones and the failure sets of data/actors, each train a `quick` autoencoder with the same faces of A
 from the same warm start, for the same number of steps. Each model then swaps frames of talk_A, which are scored against the
-true swap: by the three gains, and by a `structure_gain`, the correlation of local contrast with the truth's (1 the truth, 0
-the unchanged target). It is there because swap_gain is a squared error, for which a face without any features is better than
-the wrong features. The diagnosis sees the face sets only. Prints, for every set, what the diagnosis names, the predicted difficulty
-of A<-B and the gains, and as the last line JSON: Spearman's rank correlation of difficulty and gains (-1 is perfect), beside
-that of the plainest predictor, the number of faces.
+true swap: by the three gains and by `structure_gain`, the correlation of local contrast with the truth's (1 the truth, 0 the
+unchanged target; see `faceswap_lab/scores.py`). It is there because swap_gain is a squared error, for which a face without
+any features is better than the wrong features. The diagnosis sees the face sets only. Prints, for every set, what the
+diagnosis names, the predicted difficulty of A<-B and the gains, and as the last line JSON: Spearman's rank correlation of
+difficulty and gains (-1 is perfect), beside that of the plainest predictor, the number of faces.
 
 Expected before measuring: the dark, the blurred and the low-resolution set at the bottom, the full set at the top, ten faces
 and one pose between; a rank correlation of about -0.7.
@@ -91,29 +91,6 @@ def _planted(clip: str, every: int, fault: str, work: Path) -> Path:
     return folder
 
 
-def structure_gain(made, truth, before, points) -> float:
-    """How much nearer the output's local contrast is to the truth's than the target's is, as correlation.
-
-    Args:
-        made, truth, before: (T, H, W, 3) uint8 RGB: the output, the true swap, the unchanged target.
-        points: (T, 5, 2) in pixels.
-
-    Returns:
-        (r - r0) / (1 - r0), with r the correlation of output and truth over the pixels where truth and target differ, r0
-        that of target and truth.
-    """
-    from faceswap_lab.clips import face_width
-    from faceswap_lab.scores import SIGMA, different_pixels, local_contrast
-
-    sigma, held = SIGMA * face_width(points), []
-    for frames in zip(made, truth, before, strict=True):
-        mask = different_pixels(frames[1], frames[2])
-        held.append([local_contrast(f.astype(np.float32) / 255, sigma, mask.astype(np.float32))[mask] for f in frames])
-    output, wanted, unchanged = (np.concatenate(some) for some in zip(*held, strict=True))
-    start = np.corrcoef(unchanged, wanted)[0, 1]
-    return float((np.corrcoef(output, wanted)[0, 1] - start) / (1 - start))
-
-
 def gains(direction: str, name: str, work: Path, steps: int) -> dict[str, float]:
     """Trains on one set and scores the swap; kept, since it takes minutes."""
     path = work / f"gains_{direction.replace('<-', '_from_')}_{steps}.json"
@@ -162,8 +139,7 @@ def _train_and_score(direction: str, name: str, work: Path, steps: int) -> dict[
     )
     found = scores.score_clip(made, truth, before, actors.clip(clip).points()[numbers])
     write_picture(folder / "swaps.png", np.hstack([before[3], made[3], truth[3], before[12], made[12], truth[12]]))
-    structure = structure_gain(made, truth, before, actors.clip(clip).points()[numbers])
-    return {**found.as_json(), "structure_gain": round(structure, 4)}
+    return found.as_json()
 
 
 def main() -> None:

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import baselines, files, likeness, scores, stages, training, video, weights
+from faceswap_lab import baselines, files, gaze, likeness, scores, stages, training, video, weights
 from faceswap_lab.clips import together
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.models.identity import FaceRecognition
 from faceswap_lab.pictures import read_picture
 from faceswap_lab.runtime import Run
@@ -236,22 +235,31 @@ def _score_likeness(run: Run, swaps: dict[str, Swapped], points, recognition, re
 
 
 def _score_against_truth(run: Run, swaps: dict[str, Swapped], points, recognition, result: dict) -> None:
-    """Adds the gains and the landmark error to the models, and the gains to the baselines."""
+    """Adds gains, landmark error and gaze error to the models, gains to the baselines, gaze error to the unchanged target."""
 
     def frames():
         clips = {f"swap by {name}": swap.pictures() for name, swap in swaps.items()}
         for *outputs, truth, target in together(**clips, truth=_truth(run), target=clip_frames(run.clip("target"))):
             yield dict(zip(swaps, outputs, strict=True)), truth, target
 
-    mesh = FaceMesh()
+    mesh = likeness.Remembered()
     for name, gains in scores.score_frames(frames(), points, recognition).items():
         moved = likeness.landmark_error(swaps[name].pictures(), _truth(run), points, mesh)
         seen = {"landmark_error": _rounded(moved.error), "landmarks_found": _rounded(moved.found)}
+        looks = gaze.gaze_error(swaps[name].pictures(), _truth(run), points, mesh)
+        seen |= {"gaze_error": _rounded(looks.error), "gaze_still": _rounded(looks.still)}
         result["models"][name] = {**gains.as_json(), **result["models"][name], **seen}
     average = baselines.average_face(*_person_frames(run, "B"))
     found = baselines.score_baselines(_truth(run), clip_frames(run.clip("target")), points, average, recognition)
     for name, gains in found.items():
         result["baselines"][name] = {**gains.as_json(), **result["baselines"].get(name, {})}
+    looks = gaze.gaze_error(itertools.islice(clip_frames(run.clip("target")), len(points)), _truth(run), points, mesh)
+    result["baselines"]["unchanged"] |= {"gaze_error": _rounded(looks.error), "gaze_still": _rounded(looks.still)}
+    if np.isfinite(looks.still):
+        result["notes"].append(
+            f"gaze_error: eyes that never move would get {looks.still:.1f} degrees on this clip (gaze_still). Up and down the "
+            "measure sees a fifth of a movement only."
+        )
     result["notes"].append(
         "0 is the unchanged target, 1 the true swap. Never read pixel_gain alone: a tint earns most of it. "
         "blurred_truth and shifted_truth are not reachable baselines but a ruler: the truth itself, blurred by 4 px or "

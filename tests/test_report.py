@@ -18,7 +18,14 @@ from faceswap_lab.report import pictures, scores
 SCORES = {
     "models": {
         "autoencoder": {"swap_gain": 0.31, "identity_gain": 0.42, "pixel_gain": 0.66, "nearer_to_source": 0.93},
-        "faceswap_gan": {"swap_gain": -0.05, "identity_gain": 0.1, "pixel_gain": 0.4, "landmark_error": 0.041},
+        "faceswap_gan": {
+            "swap_gain": -0.05,
+            "identity_gain": 0.1,
+            "pixel_gain": 0.4,
+            "landmark_error": 0.041,
+            "gaze_error": 4.417,
+            "sharpness": 0.93,
+        },  # fmt: skip
     },
     "baselines": {
         "unchanged": {"swap_gain": 0.0, "identity_gain": 0.0, "pixel_gain": 0.0},
@@ -109,6 +116,7 @@ def test_whole_run(run):
     assert "mask overlay" in content
     assert re.search(r"<tr class='best'><td>autoencoder</td>", content)
     assert "3.2" in content and "300 steps" in content
+    assert "4.4°" in content and "gaze error" in content and "sharpness" in content
     steps = re.findall(r"step_(\d{6})", content.split("data-pictures=")[1].split(">")[0])
     assert steps == ["000002", "000010", "000100"]
 

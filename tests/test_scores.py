@@ -7,6 +7,9 @@ import pytest
 from faceswap_lab.baselines import average_face, blurred_truth, face_oval, score_baselines, shifted_truth, tint, wear
 from faceswap_lab.errors import LabError
 from faceswap_lab.scores import (
+    SIGMA,
+    different_pixels,
+    edge_energy,
     embed_faces,
     face_width,
     landmark_error,
@@ -54,13 +57,65 @@ def test_the_lesson_of_the_three_gains(baselines):
     found = baselines["average_face"]
     assert found.swap_gain < 0.05 and found.identity_gain < 0.3
     found = baselines["unchanged"]
-    assert found.as_json() == {"swap_gain": 0, "identity_gain": 0, "pixel_gain": 0}
+    gains = {name: 0 for name in ("swap_gain", "identity_gain", "pixel_gain", "structure_gain")}
+    assert found.as_json() == {**gains, "sharpness": pytest.approx(found.sharpness, abs=1e-4)}
 
 
 def test_the_truth_gains_everything(clip):
     truth, target, points = clip
     found = score_clip(truth[:2], truth[:2], target[:2], points[:2])
-    assert found.as_json() == {"swap_gain": 1, "identity_gain": 1, "pixel_gain": 1}
+    assert found.as_json() == {
+        "swap_gain": 1, "identity_gain": 1, "pixel_gain": 1, "structure_gain": 1, "sharpness": 1
+    }  # fmt: skip
+
+
+def test_structure_gain_of_the_baselines(baselines):
+    assert abs(baselines["tint"].structure_gain) < 0.02 and abs(baselines["tint"].swap_gain) < 0.05
+    assert 0.2 < baselines["blurred_truth"].structure_gain < 0.9
+    assert baselines["average_face"].structure_gain < 0.2
+    assert baselines["blurred_truth"].sharpness < 0.4 < 0.8 < baselines["shifted_truth"].sharpness < 1.2
+
+
+def test_structure_gain_is_the_correlation_that_numpy_finds(clip):
+    truth, target, points = (x[:3] for x in clip)
+    outputs = [shifted_truth(frame) for frame in truth]
+    sigma, held = SIGMA * face_width(points), []
+    for frames in zip(outputs, truth, target, strict=True):
+        mask = different_pixels(frames[1], frames[2])
+        held.append([local_contrast(f.astype(np.float32) / 255, sigma, mask.astype(np.float32))[mask] for f in frames])
+    output, wanted, unchanged = (np.concatenate(some) for some in zip(*held, strict=True))
+    start = np.corrcoef(unchanged, wanted)[0, 1]
+    expected = (np.corrcoef(output, wanted)[0, 1] - start) / (1 - start)
+    found = score_clip(outputs, truth, target, points, PlainJudge()).structure_gain
+    assert found == pytest.approx(expected, abs=1e-3) and 0.3 < found < 1
+
+
+def test_edge_energy_of_known_pictures():
+    step = np.zeros((8, 10, 3), np.float32)
+    step[:, 5:] = 0.5  # one edge, 8 pixels long, 0.5 high
+    everywhere = np.ones((8, 10), np.float32)
+    assert edge_energy(step, everywhere) == pytest.approx(8 * 0.25)
+    assert edge_energy(step.transpose(1, 0, 2), everywhere.T) == pytest.approx(8 * 0.25)
+    assert edge_energy(step + 0.3, everywhere) == pytest.approx(8 * 0.25)  # light that is added is no edge
+    assert edge_energy(step * 0.5, everywhere) == pytest.approx(8 * 0.0625)
+    left = everywhere.copy()
+    left[:, 5:] = 0  # the edge lies on the mask's border and does not count
+    assert edge_energy(step, left) == 0
+
+
+def test_sharpness_falls_with_blur_and_rises_with_noise(clip):
+    truth, target, points = (x[:4] for x in clip)
+
+    def sharpness(change):
+        return score_clip([change(frame) for frame in truth], truth, target, points, PlainJudge())
+
+    soft, softer = (sharpness(lambda f, s=s: cv2.GaussianBlur(f, (0, 0), s)).sharpness for s in (1, 3))
+    assert 0.2 < soft < 0.8 and softer < 0.5 * soft
+    noise = np.random.default_rng(0).normal(0, 6, truth[0].shape)
+    noisy = sharpness(lambda f: np.clip(f + noise, 0, 255).astype(np.uint8))
+    assert noisy.sharpness > 1.2
+    ratio = noisy.table["sharpness"]
+    assert len(ratio) == 4 and ratio.min() <= noisy.sharpness <= ratio.max()
 
 
 def test_table_adds_up(baselines):

@@ -46,6 +46,13 @@ def test_with_a_truth(run, swaps):
     best, brighter = found["models"]["warm_start"], found["models"]["brighter"]
     assert best["swap_gain"] > 0.1 and best["identity_gain"] > 0.2 and best["nearer_to_source"] >= 0.8
     assert best["landmark_error"] < 0.06 and best["landmarks_found"] > 0.95
+    assert best["structure_gain"] > 0.1 and 0.3 < best["sharpness"] < 1.2
+    unchanged = found["baselines"]["unchanged"]
+    assert (
+        unchanged["gaze_error"] < 5 and unchanged["gaze_error"] < best["gaze_error"] < 30
+    )  # the same gaze, in A's eyes
+    assert unchanged["gaze_still"] == best["gaze_still"] > 1
+    assert abs(brighter["structure_gain"]) < 0.1
     assert abs(brighter["swap_gain"]) < 0.1 and abs(brighter["identity_gain"]) < 0.1
     assert brighter["nearer_to_source"] == found["baselines"]["unchanged"]["nearer_to_source"] == 0
     assert set(found["baselines"]) == {"unchanged", "tint", "average_face", "blurred_truth", "shifted_truth"}

@@ -24,6 +24,11 @@ MEASURES = {  # key in scores.json: heading, sentence, is higher better
         "The same way in plain colours. A tint alone earns much of it, so it is never read alone.",
         True,
     ),
+    "structure_gain": (
+        "structure gain",
+        "The same way, judged by how local contrast goes along with the truth's: a face without features earns nothing.",
+        True,
+    ),
     "nearer_to_source": (
         "nearer to B",
         "Share of the frames that the recognition network finds nearer to B than to A.",
@@ -33,6 +38,16 @@ MEASURES = {  # key in scores.json: heading, sentence, is higher better
         "landmark error",
         "How far eyes, nose and mouth lie from where the true swap has them, "
         "as a share of the distance between the eyes.",
+        False,
+    ),
+    "gaze_error": (
+        "gaze error",
+        "How far past the true swap's gaze the eyes look, in degrees; blinks are left out.",
+        False,
+    ),
+    "sharpness": (
+        "sharpness",
+        "Energy of the edges relative to the truth's: 1 is as sharp, less is blurred, more is noise or a rim.",
         False,
     ),
 }
@@ -77,9 +92,11 @@ def summary(run_folder: str | Path) -> str:
 
 
 def number(key: str, value: float) -> str:
-    """A measure as people read it: shares in per cent, gains with two decimals."""
+    """A measure as people read it: shares in per cent, angles in degrees, gains with two decimals."""
     if key == "nearer_to_source":
         return f"{100 * value:.0f} %"
+    if key == "gaze_error":
+        return f"{value:.1f}°"
     return f"{100 * value:.1f} %" if key == "landmark_error" else f"{value:.2f}"
 
 

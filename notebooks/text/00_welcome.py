@@ -101,6 +101,7 @@ print(
 # | 03 | train autoencoders | the first swap |
 # | 04 | train FaceSwap-GAN | masks and a critic |
 # | 05 | put faces back | a swapped video, with scores |
+# | 07 | switch parts of the training off | what each is worth |
 #
 # Each opens cold: what an earlier one would have made is made on the spot.
 

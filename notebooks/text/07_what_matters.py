@@ -1,0 +1,242 @@
+# %% [markdown]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/faceswap_lab/blob/main/notebooks/07_what_matters.ipynb)
+
+# %% [markdown]
+# # 07 What matters: switch a part off and see
+# **Goal** Guess what each part of the training is worth, measure it, say how sure you are.
+#
+# **Minutes** 20 to read, 3 on two CPU cores (quick), 2 on a T4 (class)
+#
+# **Needs** the face sets of notebook 02 (made now if they are missing)
+#
+# **Makes** `ablation.json`: your own comparison, beside the one that was measured for this lesson
+
+# %% tags=["parameters"]
+preset = "quick"  # quick, class or full
+seed = 0
+out = "runs/sample"  # relative to the lab's folder
+source = ""  # the clip of B, whose face is put in; empty = the one of the sample
+target = ""  # the clip of A, whose video is changed; empty = the one of the sample
+variants = "no_contrast"  # what to switch: one or two names of the list below, separated by commas
+ablation_steps = 60  # training steps of each variant
+faces_each = 60  # faces of each set to train on, at most
+
+# %% tags=["setup"]
+import importlib.util
+
+if importlib.util.find_spec("faceswap_lab") is None:  # on Colab or Kaggle the lab is fetched first
+    # !git clone -q --depth 1 https://github.com/OWNER/faceswap_lab lab
+    # %cd lab
+    # %pip install -q -e .
+
+from faceswap_lab import runtime, stages
+
+run = runtime.setup(preset, seed, out, source, target)
+
+# %% [markdown]
+# ## Everybody's favourite part
+# Every face swapper piles up terms, warps and blocks, and each paper says that its own part helps. An **ablation** asks the machine: train once with everything, train again with **one** part switched, and compare. Same faces, same steps, same order of the batches.
+#
+# Here is what some of the parts look like.
+
+# %%
+import dataclasses
+
+import keras
+import numpy as np
+
+from faceswap_lab import ablation, files, worth
+from faceswap_lab.faces import alignment
+from faceswap_lab.models import autoencoder
+from faceswap_lab.models.augmentation import FaceBank, random_views
+from faceswap_lab.teaching import comparisons, figures
+
+material = ablation.of_run(run, faces_each)
+print({person: f"{material.own[person]} faces, {len(material.faces[person])} with copies" for person in "AB"})
+
+# %%
+some = np.linspace(0, material.own["B"] - 1, 8).astype(int)
+bank = FaceBank(material.faces["B"], material.masks["B"], material.likened["B"])
+
+
+def seen(name):
+    options = dataclasses.replace(autoencoder.QUICK_AUGMENTATION, **ablation.VARIANTS[name].augmentation)
+    return random_views(bank(some), ablation.SIZE, options, keras.random.SeedGenerator(4))[0]
+
+
+figures.rows({name: seen(name) for name in ("base", "no_warp", "no_light", "no_turns", "no_likened")})
+
+# %% [markdown]
+# **Look**: these are inputs, as the network sees them in one step. In *no_light* the faces keep the light of their clip. *no_likened* shows B's own face every time; in the base every other one is bent into A's shape.
+#
+# ## All that can be switched
+# `no_...` takes away what the base has; the others add what it has not.
+
+# %%
+for name, variant in ablation.VARIANTS.items():
+    start = "" if name in ablation.variants("warm") else "   (from nothing only: the warm start does not fit)"
+    print(f"{name:20s} {variant.part}{start}")
+
+# %% [markdown]
+# ## Your guess
+# **Predict** before you go on: which part is worth most to the swap, and which is worth nothing? Put the names into an order, best first. (Leave the list empty, and the guess that the benchmark's author wrote down before measuring stands in.)
+
+# %%
+my_guess = []  # such as ["no_warp", "attention", ...]
+
+# %%
+measured = files.read_json(worth.MEASURED)
+results = measured["results"]
+names = [name for name in worth.table(results)["variant"] if name not in ("base", "untrained")]
+written = ["no_contrast", "no_likened", "no_warp", "no_eyes", "identity", "no_copies", "attention", "code", "no_turns"]
+guess = [name for name in (my_guess or [*written, "no_light"]) if name in names]
+print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
+
+# %% [markdown]
+# ## What was measured
+# `benchmarks/ablation.py` took the best part of an hour for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The diamond is their mean, the bar its 95 % interval. Green and red are sure enough to be called something; grey is not.
+#
+# **structure gain** asks whether brows, lids and lips are where the true swap has them; **identity gain** asks a recognition network whose face it is. Both are 0 for the untouched target and 1 for the true swap.
+
+# %%
+print(measured["steps"], "steps from", "the warm start" if measured["start"] == "warm" else "nothing")
+comparisons.worth_plot(results)
+
+# %%
+columns = ["part", "seeds", "structure_gain", "identity_gain", "gaze_error", "sharpness", "verdict"]
+worth.table(results)[columns].round(3)
+
+# %% [markdown]
+# **Look** at *the training itself*: 0.08 of structure, more than any part, and nothing for identity. Of the parts, **local contrast pays** (0.021 ± 0.003). The warp, everybody's favourite, is worth 0.000 ± 0.006 here, and light changes may even cost.
+#
+# **Whatever does not pay is said not to pay.** But mind what was asked: 100 steps, going on from a warm start that was itself made with all these parts. "No difference seen" is not "worth nothing", and "too few seeds" says that time ran out.
+
+# %%
+order = {name: worth.worth(results, name, "structure_gain").mean for name in guess}
+pairs = [(a, b) for place, a in enumerate(guess) for b in guess[place + 1 :]]
+right = sum(order[a] > order[b] for a, b in pairs)
+print(f"your order was right for {right} of {len(pairs)} pairs; a coin gets {len(pairs) / 2:.0f}")
+
+# %% [markdown]
+# ## How much do three seeds know?
+# Run the same training with another seed and the score moves, with nothing changed but luck. So let us invent 1000 parts that are worth **nothing**, and judge each by three seeds.
+#
+# **Predict**: how many of them look as if they paid, when all three dots lie on one side?
+
+# %%
+luck = np.random.default_rng(0).normal(0, 1, (1000, 3))
+error = luck.std(axis=1, ddof=1) / np.sqrt(3)
+judged = {
+    "one seed, whatever it says": np.abs(luck[:, 0]) > 0,
+    "mean beyond one standard error": np.abs(luck.mean(axis=1)) > error,
+    "all three dots on one side": np.abs(np.sign(luck).sum(axis=1)) == 3,
+    "95 % interval (4.3 errors)": np.abs(luck.mean(axis=1)) > 4.303 * error,
+}
+comparisons.chance_plot(luck, dict(reversed(judged.items())))
+
+# %% [markdown]
+# With one seed every part "does something". Three dots on one side happen to a quarter of all worthless parts. The honest interval is 4.3 standard errors wide at three seeds; at ten seeds it would be 2.3. That is what few seeds cost: not wrong answers, but **no** answers.
+#
+# And 5 % of twenty questions is one: ask often enough, and a green or red bar may be luck.
+#
+# ## Your own run
+# Now the real thing, with one seed. The base and what you chose in `variants` train from the warm start, a minute each on two cores, and swap the same frames.
+
+# %%
+chosen = ["base", *(name.strip() for name in variants.split(",") if name.strip())]
+mine, swaps = [], {}
+for name in chosen:
+    model = ablation.train(ablation.VARIANTS[name], material, ablation_steps, seed)
+    swaps[name] = ablation.swap(model, material)
+    scores = ablation.score(swaps[name], material)
+    mine.append({"variant": name, "seed": seed, **scores})
+    print(f"{name:14s} structure {scores['structure_gain']:.3f}  identity {scores['identity_gain']:.3f}")
+
+# %%
+pick = np.linspace(0, len(material.target) - 1, 7).astype(int)
+shown = {"target": material.target, **swaps, "true swap": material.truth}
+figures.rows(
+    {name: [alignment.align(frames[i], material.matrices[i], 256) for i in pick] for name, frames in shown.items()}
+)
+
+# %% [markdown]
+# **Check** your eyes against the numbers. If you cannot tell the rows apart, the part is worth little *here*, whatever a paper says.
+
+# %%
+for name in chosen[1:]:
+    for measure in worth.DECIDING:
+        here, there = worth.worth(mine, name, measure), worth.worth(results, name, measure)
+        known = f"measured {there.mean:+.3f} ± {there.half_width:.3f}" if there.seeds > 1 else "measured too seldom"
+        print(f"{name:14s} {measure:15s} yours {here.mean:+.3f}   {known}")
+files.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "warm", "results": mine})
+
+# %% [markdown]
+# Your number is **one dot**, of other faces and fewer steps than the measured ones. Inside the interval it agrees; outside, it does not contradict yet. To know more: run this notebook again with another `seed`.
+#
+# ## Where the eyes look
+# Gaze makes or breaks a swap, so it has a measure of its own, in degrees. It needs two numbers to be read against: `still`, what eyes that never move would get, and what the measure says of the untouched target, which looks exactly where the true swap looks.
+
+# %%
+from faceswap_lab import gaze
+
+target_gaze = gaze.gaze_error(material.target, material.truth, material.points)
+print(f"eyes that never move {target_gaze.still:5.1f} degrees")
+print(f"the target itself    {target_gaze.error:5.1f}")
+for row in mine:
+    print(f"{row['variant']:20s} {row['gaze_error'] or np.nan:5.1f}")
+
+# %% [markdown]
+# An eye painted without an iris, a dark hollow, reads as a glance anywhere. A model that is worse than eyes that never move has not drawn its eyes yet: praise no term for its gaze.
+#
+# ## What went wrong?
+# | what was done | what it pretends |
+# |---|---|
+# | a variant of seed 0 against a base of seed 1 | luck passes for worth |
+# | the best of many seeds is shown | every part pays, a worthless one, too |
+# | other steps, or other faces | the part is praised for the training |
+# | twenty measures, one significant | that one is chance |
+
+# %%
+draws = np.random.default_rng(1).normal(0, 1, (10_000, 2, 5))
+best = draws.max(axis=2)
+print(f"a worthless part, five seeds each: mean difference {np.diff(draws.mean(axis=2)).mean():+.2f}")
+print(f"its best of five against one seed of the base: {(best[:, 1] - draws[:, 0, 0]).mean():+.2f} standard deviations")
+
+# %% [markdown]
+# ## Exercise
+# Write the interval yourself: from differences, one for each seed, to the mean and half the width of its 95 % interval. `stats.t.ppf(0.975, n - 1)` is Student's factor, and the standard error is the deviation (with `ddof=1`) over the root of n.
+
+# %%
+from scipy import stats
+
+
+def my_interval(differences):
+    """Your turn: return (mean, half_width)."""
+    return None
+
+
+# %%
+part = max(names, key=lambda name: worth.worth(results, name, "structure_gain").seeds)
+wanted = worth.worth(results, part, "structure_gain")
+answer = my_interval(worth.differences(results, part, "structure_gain"))
+if answer is None:
+    print(f"not filled in yet: the reference says {wanted.mean:+.4f} ± {wanted.half_width:.4f} for {part}")
+elif np.allclose(answer, (wanted.mean, wanted.half_width), atol=1e-6):
+    print("right")
+else:
+    print(f"not yet: off by {np.abs(np.subtract(answer, (wanted.mean, wanted.half_width))).max():.4f}")
+
+# %% [markdown]
+# ## Recap
+# You guessed what each part is worth and compared that with what was measured. You switched a part yourself and held your one dot against an interval. You saw how many worthless parts look good in few seeds.
+#
+# 1. Why do base and variant share the seed?
+# 2. What does "no difference seen" say, and what does it not?
+# 3. Why is the interval of three seeds so much wider than that of ten?
+# 4. Why can a part that pays from nothing show no worth from a warm start?
+# 5. What does a gaze error of 4 degrees mean when eyes that never move get 3?
+#
+# **Next**: notebook 08 asks what a convolution may cost.
+
+# %%
+run.finish("07_what_matters", f"{len(chosen)} trainings of {ablation_steps} steps compared: {', '.join(chosen)}")
