@@ -97,7 +97,7 @@ def counts() -> dict[str, dict[float, object]]:
 def _painter_cost(room, config):
     import keras
 
-    from faceswap_lab.models.counting import network_cost
+    from faceswap_lab.models.flops import network_cost
 
     keras.backend.clear_session()
     decoder = network_cost(room.build_decoder(config, "decoder"))

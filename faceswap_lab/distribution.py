@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import keras
 
@@ -125,9 +126,14 @@ def hosts() -> tuple[int, int]:
     return jax.process_index(), jax.process_count()
 
 
-def is_first_host() -> bool:
-    """Whether this process writes the files: history, previews, checkpoints."""
-    return hosts()[0] == 0
+def own_folder(folder: str | Path) -> Path:
+    """Where this host keeps its files: the folder itself, or host_1, host_2, ... in it for all hosts but the first.
+
+    Every host saves its own checkpoints, so no disk has to be shared. To go on after a stop, all must have the same newest
+    one; `training.fit` says from which step each goes on.
+    """
+    host = hosts()[0]
+    return Path(folder) / f"host_{host}" if host else Path(folder)
 
 
 def feed(make_batches: Callable[[], Iterator[tuple[dict]]], model):

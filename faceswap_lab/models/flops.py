@@ -27,6 +27,7 @@ class LayerCost:
         shape: of its output without the batch, such as (32, 32, 128).
         weights: numbers in it.
         flops: of one forward pass of one picture.
+        activations: numbers that it gives out for one picture; training keeps most of them until the way back.
     """
 
     name: str
@@ -34,6 +35,41 @@ class LayerCost:
     shape: tuple[int, ...]
     weights: int
     flops: int
+    activations: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs for one picture; two costs add up.
+
+    Args:
+        weights: trained numbers, and those that are only kept.
+        multiplications: products (each with an addition: two operations) of one forward pass.
+        activations: numbers that its layers give out; times four bytes.
+    """
+
+    weights: int = 0
+    multiplications: int = 0
+    activations: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.weights + other.weights,
+            self.multiplications + other.multiplications,
+            self.activations + other.activations,
+        )
+
+
+def network_cost(model: keras.Model) -> Cost:
+    """The cost of a functional model such as an encoder, a decoder or a critic, of fixed input size.
+
+    Raises:
+        ValueError: see `layer_costs`.
+    """
+    costs = layer_costs(model)
+    return Cost(
+        model.count_params(), sum(cost.flops for cost in costs) // 2, sum(cost.activations for cost in costs)
+    )
 
 
 def forward_flops(model: keras.Model) -> int:
@@ -73,7 +109,7 @@ def layer_costs(model: keras.Model) -> list[LayerCost]:
             `multiplications(input_shape) -> int` (batch first in the shape; a pair of tensors gives a tuple of shapes).
     """
     costs = []
-    for layer, input_shape, output_shape in steps(model):
+    for layer, input_shape, output_shape, activations in steps(model):
         if isinstance(layer, keras.Model):
             costs += layer_costs(layer)
         elif not isinstance(layer, keras.layers.InputLayer):
@@ -85,22 +121,25 @@ def layer_costs(model: keras.Model) -> list[LayerCost]:
                     output_shape,
                     weights,
                     operation_flops(layer, input_shape, output_shape),
+                    activations,
                 )
             )
     return costs
 
 
 def steps(model: keras.Model) -> list[tuple]:
-    """(layer or operation, input shape, output shape) of every node of a functional model; shapes without the batch.
+    """(layer or operation, input shape, output shape, numbers given out) of every node of a functional model.
 
-    An operation on several tensors gives a tuple of shapes, one each.
+    Shapes are without the batch. An operation on several tensors gives a tuple of shapes, one each; of several outputs
+    the first one's shape is given, and all count in the numbers.
     """
     found = []
     for depth in sorted(model._nodes_by_depth, reverse=True):
         for node in model._nodes_by_depth[depth]:
             inputs = [tuple(tensor.shape[1:]) for tensor in node.input_tensors]
             outputs = [tuple(tensor.shape[1:]) for tensor in node.output_tensors]
-            found.append((node.operation, inputs[0] if len(inputs) == 1 else tuple(inputs), outputs[0]))
+            numbers = sum(math.prod(shape) for shape in outputs)
+            found.append((node.operation, inputs[0] if len(inputs) == 1 else tuple(inputs), outputs[0], numbers))
     return found
 
 

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import files
+from faceswap_lab import distribution, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.machine import cpu_cores
 from faceswap_lab.training import checkpoints, memory, previews
@@ -113,7 +113,7 @@ def fit(
         KeyboardInterrupt, SystemExit: after Ctrl-C or SIGTERM, when the state is saved.
     """
     check_batch(counts, batch_size)
-    folder = files.make_folder(folder)
+    folder = files.make_folder(distribution.own_folder(folder))
     saved = files.make_folder(folder / "checkpoints")
     checkpoints.clear_partial(saved)
     if warning := memory.estimate(model, batch_size).warning():
@@ -180,8 +180,9 @@ def _segment(session, counts: dict[str, int], callbacks: tuple, verbose: int) ->
     for callback in callbacks:
         if hasattr(callback, "go_on_from"):
             callback.go_on_from(done)
+    batch_size, seed = session.settings["batch_size"], session.settings["seed"]
     session.model.fit(
-        index_batches(counts, session.settings["batch_size"], session.settings["seed"], done),
+        distribution.feed(lambda: index_batches(counts, batch_size, seed, done), session.model),
         steps_per_epoch=log_every - inside if inside else log_every,
         epochs=done // log_every + 1 if inside else session.total // log_every,
         initial_epoch=done // log_every,

@@ -148,13 +148,13 @@ import dataclasses
 
 import pandas as pd
 
-from faceswap_lab.models import autoencoder, counting
+from faceswap_lab.models import autoencoder, flops
 
 
 def cost(config):
     """Of an encoder and two decoders, for one face."""
-    decoder = counting.network_cost(autoencoder.build_decoder(config))
-    return dataclasses.asdict(counting.network_cost(autoencoder.build_encoder(config)) + decoder + decoder)
+    decoder = flops.network_cost(autoencoder.build_decoder(config))
+    return dataclasses.asdict(flops.network_cost(autoencoder.build_encoder(config)) + decoder + decoder)
 
 
 # %%

@@ -24,8 +24,8 @@ def convolutions(network):
 
 def order(network, prefix):
     """The names of the layers between a convolution and the next, as they are run."""
-    names = [type(operation).__name__ for operation, _, _ in flops.steps(network)]
-    places = [operation.name for operation, _, _ in flops.steps(network)]
+    names = [type(operation).__name__ for operation, *_ in flops.steps(network)]
+    places = [operation.name for operation, *_ in flops.steps(network)]
     first = places.index(prefix)
     return names[first : first + 4]
 
