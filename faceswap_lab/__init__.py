@@ -1,3 +1,3 @@
 """faceswap_lab: a course that is also a working lab for video face swapping."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

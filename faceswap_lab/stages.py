@@ -124,7 +124,7 @@ def preview_faces(faces: dict[str, np.ndarray], size: int, columns: int = 7) -> 
 
 def _masks(faces, side: int) -> np.ndarray:
     """A face set's masks; where pictures of them are missing, the whole face and no features, with a line that says so."""
-    lost = [name for name in faces.table["face"] if not (faces.folder / "masks" / name).exists()]
+    lost = faces.missing_masks()
     if not lost:
         return faces.region_masks(side)
     print(

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import keras
@@ -23,15 +24,24 @@ WORKER = Path(__file__).with_name("distribution_worker.py")
 
 
 def start(*arguments, backend="tensorflow"):
+    """A worker; its output goes to files, since a host that waits for a full pipe to be read keeps all others waiting."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, str(WORKER), *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    out, errors = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
+    process = subprocess.Popen(command, env=environment, stdout=out, stderr=errors, text=True)
+    return process, out, errors
 
 
-def result(process):
-    out, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, errors[-3000:]
-    return json.loads(out.splitlines()[-1])
+def result(started):
+    process, out, errors = started
+    with out, errors:
+        try:
+            code = process.wait(timeout=300)
+        finally:
+            process.kill()
+        out.seek(0), errors.seek(0)
+        assert code == 0, errors.read()[-3000:]
+        return json.loads(out.read().splitlines()[-1])
 
 
 def assert_the_same_training(one, other):

@@ -155,7 +155,10 @@ class FakeFaces:
     def images(self, size):
         return np.full((self.count, size, size, 3), self.value, np.uint8)
 
-    def masks(self, size):
+    def missing_masks(self):
+        return []
+
+    def region_masks(self, size):
         return np.full((self.count, size, size, 3), self.value, np.uint8)
 
     def aligned_landmarks(self):

@@ -146,6 +146,10 @@ class FaceSet:
             return stored
         return np.concatenate([stored, self._drawn_masks(tuple(REGION_MASKS), size)], axis=-1)
 
+    def missing_masks(self) -> list[str]:
+        """Names of the faces whose picture of masks is not there."""
+        return [name for name in self.table["face"] if not (self.folder / "masks" / name).exists()]
+
     def has_landmarks(self) -> bool:
         """Whether the mesh found any of these faces."""
         return any((self.folder / "landmarks" / f"{Path(name).stem}.npy").exists() for name in self.table["face"])

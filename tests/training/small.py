@@ -17,7 +17,7 @@ SHAPE = dict(
 SMALL = autoencoder.AutoencoderConfig(**SHAPE)
 SMALL_GAN = faceswap_gan.GanConfig(**SHAPE, attention=True, architecture="quick", critic_filters=(8, 8))
 GAN_LOSS = faceswap_gan.GanLoss(
-    eyes=0.0, eye_gradients=0.0, edge=0.0, perceptual=(0.0, 0.0, 0.0, 0.0), alpha_variation=0.0
+    eyes=0.0, eyes_gradients=0.0, kernel_decay=0.0, edge=0.0, perceptual=(0.0, 0.0, 0.0, 0.0), alpha_variation=0.0
 )
 PHASES = (
     faceswap_gan.Phase(0.0, alpha_least=0.3),
