@@ -36,7 +36,7 @@ def result(started):
     process, out, errors = started
     with out, errors:
         try:
-            code = process.wait(timeout=300)
+            code = process.wait(timeout=600)
         finally:
             process.kill()
         out.seek(0), errors.seek(0)
@@ -66,7 +66,7 @@ def test_two_hosts_train_as_one():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    kinds = "autoencoder,mixup"
+    kinds = "autoencoder"  # a GAN takes minutes more to compile, three times
     both = [start(kinds, "--hosts", 2, "--host", host, "--port", port, backend="jax") for host in (0, 1)]
     alone = result(start(kinds, backend="jax"))
     for host in both:
