@@ -154,7 +154,7 @@ for name, picture in {"blurred": blur, "tinted": tint}.items():
     )
 
 # %% [markdown]
-# **Look**: the tint costs more L1 than the blur does, and almost no contrast. Which of the two would you rather forgive?
+# **Look**: in L1 both cost about the same. In contrast the tint costs almost nothing, and the blur a lot. Which of the two would you rather forgive?
 #
 # ## Train
 # The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the training clips, without the target clip's light, the target clip or the truth. Beside it two models start from nothing, with equal steps: one of each form.

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_octave_notebook_opens_cold(tmp_path, truth):
     clips = {"source": "talk_B", "target": "talk_A", **({"truth": "truth_A_from_B"} if truth else {})}
     for role, name in clips.items():
-        for number, frame in enumerate(actors.clip(name).frames(every=10)):
+        for number, frame in enumerate(actors.clip(name).frames(every=5)):
             write_picture(tmp_path / role / f"{number:03d}.png", frame)
     runtime.prepare(out=tmp_path / "run", **{role: tmp_path / role for role in clips})
     command = [sys.executable, "-m", "papermill", "notebooks/08_octave_convolution.ipynb", tmp_path / "08.ipynb"]
