@@ -31,7 +31,7 @@ def test_both_models_are_saved_and_can_be_loaded(executed):
 
 def test_it_says_what_it_found(executed):
     said = printed(executed)
-    assert "40 pairs to learn from, 18 later ones" in said
+    assert "80 pairs to learn from, 38 later ones" in said
     assert "11,378,179" in said and "54,413,955" in said
     assert "not filled in yet: the reference says" in said
     shuffled = [float(line.split()[2]) for line in said.splitlines() if line.startswith("shuffled")]
