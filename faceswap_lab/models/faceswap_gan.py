@@ -8,8 +8,6 @@ pass, so `fit()`, callbacks, checkpoints and compilation stay what they are.
 
 from __future__ import annotations
 
-import dataclasses
-
 import keras
 from keras import ops
 
@@ -38,7 +36,6 @@ __all__ = [
     "build_critic",
     "build_decoder",
     "build_encoder",
-    "dataclasses",
     "phase_at",
     "published_gan",
     "quick",

@@ -57,13 +57,12 @@ class ScheduleCallback(keras.callbacks.Callback):
         phases: in order of `start`, the first at 0.
         steps: all steps of the training.
         learning_rate: the rate that the phases' factors apply to.
-        start: not needed any more; kept for callers that give it.
 
     Raises:
         ValueError: for phases out of order, or an optimiser whose rate follows a schedule of its own.
     """
 
-    def __init__(self, phases: tuple[Phase, ...], steps: int, learning_rate: float, start: int | None = None):
+    def __init__(self, phases: tuple[Phase, ...], steps: int, learning_rate: float):
         super().__init__()
         starts = [phase.start for phase in phases]
         if not starts or starts[0] != 0 or starts != sorted(starts):

@@ -38,6 +38,8 @@ run = runtime.setup(preset, seed, out, source, target)
 # FaceSwap-GAN adds three things to notebook 03: **self-attention**, a painted **mask** (alpha), and a **critic for each person**.
 
 # %%
+import dataclasses
+
 import keras
 import numpy as np
 from keras import ops
@@ -156,7 +158,7 @@ print(f"{'critics':16s} {float(critics):8.4f}   (their own loss)")
 # %%
 real, fake = ops.split(views["straight"], 2)[1], ops.split(composite, 2)[1]
 for kind in ("mixup", "relativistic", "hinge"):
-    gan.config = faceswap_gan.dataclasses.replace(gan.config, adversarial=kind)
+    gan.config = dataclasses.replace(gan.config, adversarial=kind)
     painter, critic = gan.adversarial_terms(1, real, fake, warped)
     print(f"{kind:13s} painter {float(painter):.3f}  critic {float(critic):.3f}")
 
