@@ -94,11 +94,27 @@ def test_the_gradient_penalty_of_a_real_critic_is_what_a_tape_finds():
     assert np.isfinite(float(with_penalty)) and "gradient_penalty" in gan.terms
 
 
+def test_identity_has_the_gradient_of_finite_differences():
+    keras.utils.set_random_seed(1)
+    gan = small_gan(LossWeights(identity=1.0))
+    views, bias = terms.in_float32(gan(INDEX)), gan.decoders[0].get_layer("paint").bias
+    start = ops.convert_to_numpy(bias.value).copy()
+    turn = np.random.default_rng(0).normal(size=start.shape).astype("float32")
+    with tape() as watched:
+        found = terms.identity(gan, {**views})
+    slope, ends = float(ops.sum(watched.gradient(found, bias.value) * turn)), []
+    for sign in (1, -1):
+        bias.assign(start + sign * 1e-3 * turn)
+        ends.append(float(terms.identity(gan, {**views})))
+    assert slope == pytest.approx((ends[0] - ends[1]) / 2e-3, rel=0.15) and abs(slope) > 0.01
+
+
 def test_every_term_has_the_gradient_of_finite_differences():
     """Colour and alpha moved along a direction; what passes through the decoders, by moving their last bias."""
     weights = LossWeights(
         **{name: 1.0 for name in terms.TERMS if name != "perceptual"}, perceptual=(0.1, 0.3, 0.1, 0.01), span=2
     )
+    keras.utils.set_random_seed(1)
     gan = small_gan(weights)
     gan.alpha_least.assign(0.9)
     views = terms.in_float32(gan(INDEX))
@@ -114,7 +130,9 @@ def test_every_term_has_the_gradient_of_finite_differences():
 
     step = 5e-4
     for name in gan.loss_weights.active():
-        through_decoders = name in ("code", "cycle", "identity")
+        if name == "identity":  # the recogniser has kinks everywhere: it has a test of its own
+            continue
+        through_decoders = name in ("code", "cycle")
         with tape() as watched:
             share = ops.convert_to_tensor(0.0)
             watched.watch(share)
