@@ -18,7 +18,7 @@ import numpy as np
 
 from faceswap_lab import actors, files, stages, training, weights
 from faceswap_lab.faces.extraction import extract_faces
-from faceswap_lab.models import autoencoder
+from faceswap_lab.models import autoencoder, optimizers
 
 
 def to_half(path: Path) -> None:
@@ -43,10 +43,10 @@ def to_half(path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=12000)
-    parser.add_argument("--rate", type=float, default=1.2e-3)
+    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--rate", type=float, default=2.5e-3)
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--copies", type=int, default=4)
+    parser.add_argument("--copies", type=int, default=12)
     parser.add_argument("--start", type=Path, help="weights of the same shape to go on from")
     parser.add_argument("--work", type=Path, default=Path("runs/warm_start"))
     parser.add_argument("--out", type=Path, default=weights.data_folder() / "weights" / "quick_autoencoder")
@@ -63,7 +63,7 @@ def main() -> None:
     counts = training.set_faces(model, faces, masks, likened)
     print("faces", {person: len(some[0]) for person, some in sets.items()}, "with varied copies", counts)
     rate = keras.optimizers.schedules.CosineDecay(options.rate, options.steps, alpha=0.03)
-    model.compile(optimizer=keras.optimizers.Adam(rate), jit_compile=True)  # on a CPU, too, XLA saves a fifth
+    model.compile(optimizer=optimizers.ConvolutionMuon(rate), jit_compile=True)  # on a CPU, too, XLA saves a fifth
     some = {person: pictures[: counts[person] // (options.copies + 1)][::20] for person, pictures in faces.items()}
     small = {person: autoencoder.resize(pictures, 64) for person, pictures in some.items()}
     history = training.fit(

@@ -12,7 +12,15 @@ import cv2
 import numpy as np
 
 from faceswap_lab.faces.alignment import canonical_points, transform_points, umeyama
-from faceswap_lab.faces.landmarks import mesh_points
+from faceswap_lab.faces.landmarks import (
+    LEFT_BROW,
+    LEFT_EYE,
+    LIPS_OUTER,
+    NOSE,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    mesh_points,
+)
 
 _RIDGE = 1e-2  # keeps the regression sensible when a set covers few poses
 
@@ -103,11 +111,14 @@ def varied(
     seed: int = 0,
     turn: float = 8.0,
     mix: float = 0.6,
+    exchange: float = 0.75,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """New poses and expressions from few pictures: each face turned a little in depth, and moved towards another's expression.
+    """New poses and expressions from few pictures: each face turned in depth, with mouth and eyes from other pictures.
 
-    A training clip shows some hundred poses; the target clip shows others. Turning the dense mesh by a few degrees and
-    bending the picture along fills the gaps between them.
+    A training clip shows some hundred poses and expressions; the target clip shows others: this mouth under those eyes,
+    at that pose. Turning the dense mesh by a few degrees and bending the picture along fills the gaps between the poses.
+    A mouth, or a pair of eyes, of another picture of a like pose and light, bent into place, fills those between the
+    expressions: no bend opens a closed mouth or shuts an eye.
 
     Args:
         images: (N, S, S, C) uint8 aligned faces (masks may ride along as further channels).
@@ -117,6 +128,7 @@ def varied(
         seed: of the draw.
         turn: standard deviation of yaw and pitch, degrees.
         mix: largest share of the way to another frame's expression.
+        exchange: share of the copies whose mouth comes from another picture, and, drawn apart, of those whose eyes do.
 
     Returns:
         images (N * copies, S, S, C), landmarks (N * copies, P, 3), pose (N * copies, 3). Faces whose landmarks are
@@ -129,21 +141,82 @@ def varied(
         return out, points, poses
     usual = np.einsum("nf,fpc->npc", pose_features(pose), shape_by_pose(landmarks[known][..., :2], pose[known]))
     expression = landmarks[..., :2] - usual
+    upper, lower = _parts(usual[known].mean(axis=0))
+    alike = _alike(images[known], pose[known])
     target = canonical_points(1000) / 1000
-    for index in known:
+    for row, index in enumerate(known):
         for copy in range(copies):
             place = index * copies + copy
-            shape = landmarks[index].copy()
-            other = expression[draw.choice(known)]
-            shape[:, :2] += draw.uniform(0, mix) * (other - expression[index])
+            others = known[draw.choice(alike[row], 2)]
+            eyes, mouth = np.where(draw.random(2) < exchange, others, index)
+            wanted = expression[index] + upper * (expression[eyes] - expression[index])
+            wanted += lower * (expression[mouth] - expression[index])
+            wanted += draw.uniform(0, mix) * (expression[draw.choice(known)] - wanted)
+            shape = np.column_stack([usual[index] + wanted, landmarks[index, :, 2]])
             yaw, pitch = draw.normal(0, turn, 2)
             turned = (shape - shape[:468].mean(axis=0)) @ _turn(yaw, 0.7 * pitch).T
             flat = transform_points(umeyama(mesh_points(turned[:468, :2]), target), turned[:, :2])
-            out[place] = bend(images[index], landmarks[index, :, :2], flat - landmarks[index, :, :2])
+            made, *parts = (
+                bend(images[k], landmarks[k, :, :2], flat - landmarks[k, :, :2]) for k in (index, eyes, mouth)
+            )
+            for part, donor, areas in zip(parts, (eyes, mouth), (_EYES, _MOUTH), strict=True):
+                if donor != index:
+                    for area in areas:
+                        made = _transplanted(made, part, flat[area])
+            out[place] = made
             points[place, :, :2] = flat
             points[place, :, 2] = turned[:, 2]
             poses[place] = pose[index] + [yaw, 0.7 * pitch, 0]
     return out, points, poses
+
+
+_EYES = [list(LEFT_EYE + LEFT_BROW), list(RIGHT_EYE + RIGHT_BROW)]
+_MOUTH = [list(LIPS_OUTER)]
+
+
+def _parts(shape: np.ndarray) -> np.ndarray:
+    """(2, P, 1) float: how much each landmark of (P, 2) belongs to eyes and brows, and to mouth and jaw; the nose to neither."""
+    height = shape[:, 1]
+    lids, nose, lips = (height[list(part)] for part in (LEFT_EYE + RIGHT_EYE, NOSE, LIPS_OUTER))
+    bridge, base = (lids.max() + nose.max()) / 2, (nose.max() + lips.min()) / 2
+    soft = 0.02
+    return np.stack([1 / (1 + np.exp((height - bridge) / soft)), 1 / (1 + np.exp((base - height) / soft))])[..., None]
+
+
+def _alike(images: np.ndarray, pose: np.ndarray, share: float = 1 / 12, least: int = 8) -> np.ndarray:
+    """(N, K) for each face the rows of the K others that are nearest to it in pose and in the light on the inner face."""
+    inner = slice(images.shape[1] // 4, -images.shape[1] // 8)
+    small = np.stack([cv2.resize(face[inner, inner, :3], (5, 5), interpolation=cv2.INTER_AREA) for face in images])
+    light = np.log(np.maximum(small.reshape(len(small), -1), 4.0))
+    # 8 degrees and a light that differs by a quarter are equally far
+    features = np.concatenate([np.nan_to_num(pose) / 8.0, light / (0.25 * np.sqrt(light.shape[1]))], axis=1)
+    distance = ((features[:, None] - features[None]) ** 2).sum(axis=-1)
+    np.fill_diagonal(distance, np.inf)
+    count = min(len(images) - 1, max(least, round(share * len(images))))
+    return np.argsort(distance, axis=1, kind="stable")[:, :count]
+
+
+def _transplanted(face: np.ndarray, donor: np.ndarray, outline: np.ndarray, margin: float = 1.3) -> np.ndarray:
+    """A part of `donor` put into `face`, its colours carried over to the face's along the rim, both (S, S, C) uint8.
+
+    Args:
+        outline: (K, 2) landmarks around the part, shares of the side, the same in both pictures.
+        margin: by how much their hull is enlarged.
+    """
+    size = face.shape[0]
+    middle = outline.mean(axis=0)
+    hull = cv2.convexHull((((outline - middle) * margin + middle) * size - 0.5).astype(np.float32))
+    inside = np.zeros((size, size), np.float32)
+    cv2.fillConvexPoly(inside, np.round(hull).astype(np.int32), 1.0)
+    soft = cv2.GaussianBlur(inside, (0, 0), 0.015 * size)[..., None]
+    rim = soft * (1 - soft)
+    # what the two differ by along the rim, spread inwards: nearly Poisson blending's membrane, at a fraction of its time
+    difference = (face[..., :3].astype(np.float32) - donor[..., :3]) * rim
+    spread = cv2.GaussianBlur(np.concatenate([difference, rim], axis=-1), (0, 0), 0.06 * size)
+    moved = donor.astype(np.float32)
+    # a rim that touches hair or background must not tint the part
+    moved[..., :3] += np.clip(spread[..., :3] / np.maximum(spread[..., 3:], 1e-4), -32, 32)
+    return np.clip(np.round(face + soft * (moved - face)), 0, 255).astype(np.uint8)
 
 
 def _turn(yaw: float, pitch: float) -> np.ndarray:

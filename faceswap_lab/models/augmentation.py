@@ -34,6 +34,8 @@ class Augmentation:
             practice for the swap itself, since the face before the bend is the right answer.
         input_gamma, fade: contrast exponent (log scale) and largest loss of colour of the input alone: the other
             person's skin differs.
+        other_light: largest share of the difference between the light on two other faces of the sets
+            (`lighting.light_fields`) that is put on a face, input and target alike.
     """
 
     rotation: float = 10.0
@@ -49,6 +51,7 @@ class Augmentation:
     liken: float = 0.5
     input_gamma: float = 0.25
     fade: float = 0.6
+    other_light: float = 0.0
 
 
 class FaceBank(keras.layers.Layer):
@@ -122,7 +125,7 @@ def sample_bilinear(images, x, y):
     return top + (bottom - top) * dy
 
 
-def random_views(pictures, size: int, options: Augmentation, seed, people: int = 2):
+def random_views(pictures, size: int, options: Augmentation, seed, people: int = 2, lights=None):
     """One random view of every face: the bent input and the straight target, under the same light.
 
     Args:
@@ -132,6 +135,7 @@ def random_views(pictures, size: int, options: Augmentation, seed, people: int =
         seed: a `keras.random.SeedGenerator`.
         people: equal blocks that the pictures come in (A's, then B's). It counts where a step runs in parts
             (`replicas`): each face is varied as it would be alone.
+        lights: (N, cells, cells, 3) float32, the light on N faces (`lighting.light_fields`) for `other_light`, or None.
 
     Returns:
         warped (B, size, size, 3) and target (B, size, size, 3 + M), float32 in [0, 1]. Both share rotation, zoom,
@@ -173,6 +177,13 @@ def random_views(pictures, size: int, options: Augmentation, seed, people: int =
     gain = ops.exp(draw((1, 1, 1), options.gain) + draw((1, 1, 3), options.tint))
     slope_x, slope_y = draw((1, 1), options.slope), draw((1, 1), options.slope)
     light = ops.exp(2 * (slope_x * grid_x[None] + slope_y * grid_y[None]))[..., None] * gain
+    if lights is not None and options.other_light:
+        here, there = (ops.cast(uniform(()) * lights.shape[0], "int32") for _ in range(2))
+        field = ops.take(lights, there, axis=0) - ops.take(lights, here, axis=0)
+        onto = ops.convert_to_tensor(_smooth_upsampling(lights.shape[1], size))
+        light = light * ops.exp(
+            uniform((1, 1, 1), 0.0, options.other_light) * ops.einsum("hp,bpqc,wq->bhwc", onto, field, onto)
+        )
     exponent = ops.exp(draw((1, 1, 1), options.gamma))
 
     def lit(colour, power):

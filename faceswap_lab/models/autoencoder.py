@@ -21,7 +21,7 @@ from faceswap_lab.models.autoencoder_shapes import (
     original,
     quick,
 )
-from faceswap_lab.models.lighting import BRIGHTEST, MIDDLE, face_oval, light_window, measure_light
+from faceswap_lab.models.lighting import BRIGHTEST, MIDDLE, face_oval, light_fields, light_window, measure_light
 from faceswap_lab.models.loss_weights import MASKS, PLAIN, LossWeights, mask_columns, needing_missing_masks
 from faceswap_lab.models.loss_weights import QUICK as QUICK_LOSS
 
@@ -47,9 +47,12 @@ __all__ = [
 
 PEOPLE = ("A", "B")
 AutoencoderLoss = LossWeights
-# Faces come aligned to a fraction of a pixel, so the quick model's are turned and shifted little: the decoder need not
-# guess where the face lies, and paints sharper.
-QUICK_AUGMENTATION = Augmentation(rotation=2.0, zoom=0.02, shift=0.01, warp=0.005, slope=0.2, gamma=0.12)
+# Faces come aligned to a fraction of a pixel, so the quick model's are turned and shifted little and not warped: the
+# decoder need not guess where the face lies, and paints sharper. New poses and expressions come from
+# `likening.varied`, new light from the light on other frames.
+QUICK_AUGMENTATION = Augmentation(
+    rotation=1.0, zoom=0.01, shift=0.005, warp=0.0, slope=0.2, gamma=0.12, other_light=1.0
+)
 
 
 class FaceAutoencoder(keras.Model):
@@ -109,7 +112,7 @@ class FaceAutoencoder(keras.Model):
             else None
         )
         self.descriptors = self.descriptor_centre = None
-        self.banks = None
+        self.banks = self.lights = None
         self.terms = {term: keras.metrics.Mean(term) for term in self.loss_weights.active()}
         if self.loss_weights.adversarial and type(self) is FaceAutoencoder:
             raise ValueError("an autoencoder has no critics: the weight of the adversarial term must be 0")
@@ -204,6 +207,9 @@ class FaceAutoencoder(keras.Model):
         self.banks = [
             FaceBank(faces[p], masks[p][..., :used], likened and likened[p], name=f"faces_{p}") for p in PEOPLE
         ]
+        if self.augmentation.other_light:
+            fields = [light_fields(faces[p], masks[p][..., 0]) for p in PEOPLE]
+            self.lights = ops.convert_to_tensor(np.concatenate(fields), "float32")
         usual, averages = [], []
         for person in PEOPLE:
             pictures = ops.convert_to_tensor(resize(faces[person], self.config.size), "float32") / 255.0
@@ -254,7 +260,7 @@ class FaceAutoencoder(keras.Model):
         """Args: index {"A": (B,), "B": (B,)} into the face sets. Returns what `compute_loss` needs, a dictionary."""
         size, options = self.config.size, self.augmentation
         pictures = ops.concatenate([bank(index[p]) for bank, p in zip(self.banks, PEOPLE, strict=True)], axis=0)
-        warped, target = random_views(pictures, size, options, self.random)
+        warped, target = random_views(pictures, size, options, self.random, lights=self.lights)
         straight, _ = self.relight(target[..., :3])
         bent = self.relight(warped)[0]
         if len(self.encoders) == 1:

@@ -5,6 +5,7 @@ Also the soft oval under which a centred encoder sees a face. Arrays are RGB flo
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from keras import ops
 
@@ -32,3 +33,36 @@ def face_oval(size: int) -> np.ndarray:
 def measure_light(faces):
     """The mean colour over `light_window`: (N, S, S, 3) to (N, 1, 1, 3), at least 0.02."""
     return ops.maximum(ops.sum(faces * light_window(faces.shape[1]), axis=(1, 2), keepdims=True), 0.02)
+
+
+def light_fields(faces: np.ndarray, masks: np.ndarray, cells: int = 8) -> np.ndarray:
+    """How the light lies on each face, coarsely: its log brightness in each cell, against the average of all the faces.
+
+    The quotient image (Shashua and Riklin-Raviv 2001) at a coarse scale: on one person's aligned faces skin, lips and
+    brows cancel, and what is left is light (and a little of the expression).
+
+    Args:
+        faces: (N, S, S, 3) uint8 RGB of one person.
+        masks: (N, S, S) uint8, 255 on the face; only what lies there is measured, the rest is filled from the cells around.
+        cells: along one side.
+
+    Returns:
+        (N, cells, cells, 3) float32, natural logarithms; each face's mean over the face and its colours is 0.
+    """
+    if not len(faces):
+        return np.zeros((0, cells, cells, 3), "float32")
+    fields = np.empty((len(faces), cells, cells, 3), "float32")
+    shares = np.empty((len(faces), cells, cells, 1), "float32")
+    for index, (face, mask) in enumerate(zip(faces, masks, strict=True)):
+        inside = (mask / 255.0).astype("float32")
+        light = np.log(np.maximum(face, 4).astype("float32") / 255.0) * inside[..., None]
+        shares[index, ..., 0] = cv2.resize(inside, (cells, cells), interpolation=cv2.INTER_AREA)
+        fields[index] = cv2.resize(light, (cells, cells), interpolation=cv2.INTER_AREA)
+    usual = fields.sum(axis=0) / np.maximum(shares.sum(axis=0), 1e-3)
+    fields -= shares * usual
+    mean = fields.sum(axis=(1, 2, 3), keepdims=True) / np.maximum(3 * shares.sum(axis=(1, 2, 3), keepdims=True), 1e-3)
+    fields -= shares * mean
+    for index in range(len(fields)):  # normalised convolution: cells off the face take their neighbours' light
+        blurred = cv2.GaussianBlur(np.concatenate([fields[index], shares[index]], axis=-1), (0, 0), 0.8)
+        fields[index] = blurred[..., :3] / np.maximum(blurred[..., 3:], 0.05)
+    return fields

@@ -121,7 +121,7 @@ def mask_columns(weights: LossWeights) -> int:
 PLAIN = LossWeights()  # L1 inside the face, a twentieth as much outside
 ORIGINAL = LossWeights(background=1.0)  # the first tools': mean absolute error of the whole picture
 # What the quick autoencoder trains with.
-QUICK = LossWeights(reconstruction=1.0, contrast=0.3, contrast_coarse=0.3, eyes_and_mouth=0.3, mask=0.1)
+QUICK = LossWeights(reconstruction=1.0, contrast=1.0, contrast_coarse=0.3, eyes_and_mouth=2.0, mask=0.1)
 # FaceSwap-GAN v2.2, its weights found for pictures from -1 to 1. Cycle (10 when on) is off there by default.
 PUBLISHED_GAN = LossWeights(
     adversarial=0.1,

@@ -80,7 +80,9 @@ def test_it_agrees_with_the_mtcnn_package(detector, actor_frames):
             best = max(range(len(found)), key=lambda k, box=box: overlap(found.boxes[k], box))
             overlaps.append(overlap(found.boxes[best], box))
             points = np.array(list(face["keypoints"].values()), float)
-            order = [list(face["keypoints"]).index(n) for n in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")]
+            order = [
+                list(face["keypoints"]).index(n) for n in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+            ]
             points = points[order]
             off = np.linalg.norm(found.points[best] - points, axis=1).mean()
             errors.append(off / np.linalg.norm(points[0] - points[1]))
@@ -209,6 +211,30 @@ def test_varied_faces_turn_the_way_they_say(looked):
     unknown = np.full_like(landmarks, np.nan)
     same, _, _ = likening.varied(pictures, unknown, pose, 1)
     np.testing.assert_array_equal(same, pictures)
+
+
+def test_varied_faces_take_mouth_and_eyes_from_other_pictures(looked):
+    mesh, frames, _, found = looked
+    matrices = [alignment.alignment_matrix(five_points(one), 256) for one in found]
+    pictures = np.stack([alignment.align(f, m, 256) for f, m in zip(frames, matrices, strict=True)] * 2)
+    landmarks = np.stack([one.transformed(m).as_array() for one, m in zip(found, matrices, strict=True)] * 2) / 256
+    pose = np.array([head_pose(one) for one in found] * 2)
+    out, points, _ = likening.varied(pictures, landmarks, pose, 2, turn=0.0, mix=0.0, exchange=1.0)
+
+    def opening(marks):
+        return np.linalg.norm(marks[..., 13, :2] - marks[..., 14, :2], axis=-1)
+
+    five = [159, 386, 1, 61, 291]
+    seen = np.array(
+        [opening(mesh(face, p[five, :2] * 256).as_array() / 256) for face, p in zip(out, points, strict=True)]
+    )
+    before = np.repeat(opening(landmarks), 2)
+    assert np.corrcoef(opening(points), seen)[0, 1] > 0.8  # the picture shows the mouth that the landmarks tell of
+    assert np.corrcoef(before, seen)[0, 1] < 0.7  # and that is not the one it had
+    forehead = np.s_[:, 20:50, 110:146]
+    assert np.abs(out[forehead].astype(int) - np.repeat(pictures, 2, axis=0)[forehead]).mean() < 4
+    same, _, _ = likening.varied(pictures, landmarks, pose, 1, turn=0.0, mix=0.0, exchange=0.0)
+    assert np.abs(same.astype(int) - pictures).mean() < 1
 
 
 def test_likening_brings_shapes_together(actor_frames):

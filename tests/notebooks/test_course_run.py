@@ -74,7 +74,11 @@ def test_a_second_run_has_nothing_left_to_do(run):
 def test_the_welcome_opens_cold(tmp_path):
     command = [sys.executable, "-m", "papermill", "notebooks/00_welcome.ipynb", tmp_path / "00.ipynb"]
     result = subprocess.run(
-        [*map(str, command), "-p", "out", str(tmp_path / "run")], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
+        [*map(str, command), "-p", "out", str(tmp_path / "run")],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 0, result.stderr[-3000:]
 

@@ -1,0 +1,48 @@
+"""Muon for convolutions: what one step does to a kernel, who goes by Adam, and that it is saved whole."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from faceswap_lab.models.optimizers import ConvolutionMuon
+
+
+def network():
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            keras.layers.Conv2D(8, 3, name="down_0"),
+            keras.layers.Conv2D(16, 3, name="up_0"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(24, name="latent"),
+            keras.layers.Dense(4, name="paint"),
+        ]
+    )
+
+
+def test_one_step_brings_all_singular_values_of_a_kernel_near_one():
+    model, optimizer, rate = network(), ConvolutionMuon(1e-2, ns_steps=5), 1e-2
+    before = {v.path: ops.convert_to_numpy(v) for v in model.trainable_variables}
+    draw = np.random.default_rng(0)
+    gradients = [
+        draw.normal(size=v.shape).astype("float32") * 10.0 ** draw.uniform(-3, 1) for v in model.trainable_variables
+    ]
+    optimizer.apply(gradients, model.trainable_variables)
+    moved = {v.path: ops.convert_to_numpy(v) - before[v.path] for v in model.trainable_variables}
+    for name in ("up_0", "latent"):
+        step = moved[f"sequential/{name}/kernel"]
+        flat = step.reshape(-1, step.shape[-1])
+        values = np.linalg.svd(flat, compute_uv=False) / (0.2 * rate * np.sqrt(max(flat.shape)))
+        assert values.min() > 0.6 and values.max() < 1.3, (
+            name
+        )  # Newton-Schulz's own spread, whatever the gradient's size
+    for name in ("down_0/kernel", "paint/kernel", "up_0/bias"):  # Adam's first step is the rate, everywhere
+        np.testing.assert_allclose(np.abs(moved[f"sequential/{name}"]), rate, rtol=0.1)
+
+
+def test_it_is_saved_whole():
+    made = keras.optimizers.get(keras.optimizers.serialize(ConvolutionMuon(3e-3, ns_steps=3, by_adam=("paint",))))
+    assert type(made) is ConvolutionMuon
+    assert (made.ns_steps, made.by_adam, float(made.learning_rate)) == (3, ("paint",), pytest.approx(3e-3))
