@@ -87,7 +87,7 @@ def key(name: str, seed: int, steps: int, start: str) -> str:
     """What a training depends on, as a file name."""
     parts = [_own(each) for each in (ablation.VARIANTS[name], QUICK_LOSS, QUICK_AUGMENTATION, quick(ablation.SIZE))]
     parts += [
-        ablation.LEARNING_RATE,
+        ablation.LEARNING_RATES[start],
         ablation.BATCH_SIZE,
         ablation.SIZE,
         ablation.COPIES,
@@ -179,9 +179,9 @@ def _figure(ours: float, baseline: float | None, unit: str) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--start", choices=ablation.STARTS, default="warm")
+    parser.add_argument("--start", choices=ablation.STARTS, default="nothing")
     parser.add_argument("--only", default="", help="variants, separated by commas; the base always comes along")
     parser.add_argument("--work", type=Path, default=runtime.ROOT / "runs" / "benchmark_ablation")
     parser.add_argument(

@@ -20,7 +20,8 @@ import numpy as np
 from faceswap_lab.errors import LabError
 
 STARTS = ("warm", "nothing")
-LEARNING_RATE, BATCH_SIZE, SIZE, COPIES = 7e-4, 4, 64, 3
+LEARNING_RATES = {"warm": 1e-3, "nothing": 2.5e-3}  # of either optimiser
+BATCH_SIZE, SIZE, COPIES = 8, 64, 3
 BLEND = {"colour": "mean", "mask": "hull", "erode": 2.0, "feather": 6.0}  # as the course converts
 
 
@@ -33,6 +34,7 @@ class Variant:
         on: False: the base has the part and this variant does not; True: the other way round.
         loss, augmentation, config: fields of `LossWeights`, `Augmentation`, `AutoencoderConfig` that differ from the
             quick model's.
+        optimizer: "muon" (`optimizers.ConvolutionMuon`, as the course trains) or "adam".
         copies: whether varied copies of the faces are trained on.
         anew: the warm start does not fit; the variant is compared from nothing.
         trained: False leaves the model as it begins.
@@ -43,6 +45,7 @@ class Variant:
     loss: dict = field(default_factory=dict)
     augmentation: dict = field(default_factory=dict)
     config: dict = field(default_factory=dict)
+    optimizer: str = "muon"
     copies: bool = True
     anew: bool = False
     trained: bool = True
@@ -55,10 +58,13 @@ VARIANTS = {
     "no_likened": Variant("likened faces", augmentation={"liken": 0.0}),
     "no_copies": Variant("varied copies", copies=False),
     "no_eyes": Variant("eye and mouth term", loss={"eyes_and_mouth": 0.0}),
-    "no_warp": Variant("warp", augmentation={"warp": 0.0}),
+    "no_back": Variant("back-translation", loss={"back_translation": 0.0}),
+    "adam": Variant("Muon instead of Adam", optimizer="adam"),
+    "no_other_light": Variant("light of other frames", augmentation={"other_light": 0.0}),
+    "warp": Variant("warp", on=True, augmentation={"warp": 0.022}),
     "no_light": Variant(
         "light and colour changes",
-        augmentation=dict.fromkeys(("gain", "tint", "slope", "gamma", "input_gamma", "fade"), 0.0),
+        augmentation=dict.fromkeys(("gain", "tint", "slope", "gamma", "input_gamma", "fade", "other_light"), 0.0),
     ),
     "no_turns": Variant(
         "turn, zoom, shift, mirror", augmentation=dict.fromkeys(("rotation", "zoom", "shift", "flip"), 0.0)
@@ -177,7 +183,7 @@ def train(variant: Variant, material: Material, steps: int, seed: int, start: st
     Args:
         variant: which; `VARIANTS` has them.
         material: from `prepare`.
-        steps: of Adam, its rate falling along a cosine.
+        steps: of the optimiser, its rate falling along a cosine.
         seed: of new weights, the batches and every random draw; the same for all variants that are compared.
         start: "warm" or "nothing".
 
@@ -191,6 +197,7 @@ def train(variant: Variant, material: Material, steps: int, seed: int, start: st
 
     from faceswap_lab import training
     from faceswap_lab.models import autoencoder
+    from faceswap_lab.models.optimizers import ConvolutionMuon
 
     if start not in STARTS or (variant.anew and start == "warm"):
         raise LabError(f"start {start!r}: {variant.part} cannot be compared from there. Choose 'nothing'.")
@@ -207,9 +214,8 @@ def train(variant: Variant, material: Material, steps: int, seed: int, start: st
     model.set_faces(*(_chosen(some, material, variant) for some in (material.faces, material.masks, material.likened)))
     if not variant.trained:
         return model
-    model.compile(
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps, alpha=0.03))
-    )
+    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATES[start], steps, alpha=0.03)
+    model.compile(optimizer=(ConvolutionMuon if variant.optimizer == "muon" else keras.optimizers.Adam)(rate))
     counts = {
         person: material.own[person] if not variant.copies else len(material.faces[person]) for person in material.own
     }

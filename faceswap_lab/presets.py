@@ -20,7 +20,8 @@ class Preset:
         batch_size: faces of each person in one training step.
         autoencoder_steps: training steps from the shipped warm start.
         scratch_steps: steps of the same network from nothing, to compare with.
-        autoencoder_learning_rate: Adam's, at its peak.
+        autoencoder_learning_rate: Muon's (`optimizers.ConvolutionMuon`) from the warm start, at its peak.
+        scratch_learning_rate: the same from nothing.
         gan_size: side of FaceSwap-GAN's faces in pixels.
         gan_batch_size: faces of each person in one step of FaceSwap-GAN.
         gan_steps: its training steps.
@@ -41,6 +42,7 @@ class Preset:
     autoencoder_steps: int
     scratch_steps: int
     autoencoder_learning_rate: float
+    scratch_learning_rate: float
     gan_size: int
     gan_batch_size: int
     gan_steps: int
@@ -61,16 +63,17 @@ PRESETS = {
             every=2,
             face_size=64,
             batch_size=16,
-            autoencoder_steps=800,
-            scratch_steps=400,
-            autoencoder_learning_rate=5e-4,
+            autoencoder_steps=400,
+            scratch_steps=300,
+            autoencoder_learning_rate=1e-3,
+            scratch_learning_rate=2.5e-3,
             gan_size=64,
             gan_batch_size=4,
             gan_steps=80,
             gan_learning_rate=1e-4,
             log_every=20,
-            preview_every=200,
-            checkpoint_every=200,
+            preview_every=100,
+            checkpoint_every=100,
             checkpoint_seconds=60,
         ),
         Preset(
@@ -82,7 +85,8 @@ PRESETS = {
             batch_size=64,
             autoencoder_steps=6000,
             scratch_steps=2000,
-            autoencoder_learning_rate=5e-4,
+            autoencoder_learning_rate=1e-3,
+            scratch_learning_rate=2.5e-3,
             gan_size=64,
             gan_batch_size=32,
             gan_steps=4000,
@@ -101,7 +105,8 @@ PRESETS = {
             batch_size=64,
             autoencoder_steps=40_000,
             scratch_steps=40_000,
-            autoencoder_learning_rate=2e-4,
+            autoencoder_learning_rate=1e-3,
+            scratch_learning_rate=1e-3,
             gan_size=128,
             gan_batch_size=16,
             gan_steps=40_000,

@@ -27,47 +27,47 @@ def results(**scores):
 
 
 def test_worth_is_the_paired_difference_with_students_interval():
-    rows = results(base=[0.30, 0.40, 0.50], no_warp=[0.28, 0.36, 0.44])  # differences 0.02, 0.04, 0.06
-    found = worth.worth(rows, "no_warp", "structure_gain")
+    rows = results(base=[0.30, 0.40, 0.50], no_turns=[0.28, 0.36, 0.44])  # differences 0.02, 0.04, 0.06
+    found = worth.worth(rows, "no_turns", "structure_gain")
     assert found.seeds == 3 and found.mean == pytest.approx(0.04)
     assert found.half_width == pytest.approx(4.302653 * 0.02 / np.sqrt(3), rel=1e-5)
     assert not found.is_clear  # 0.04 +- 0.05, though all three seeds agree
-    assert worth.verdict(rows, "no_warp") == "no difference seen"
+    assert worth.verdict(rows, "no_turns") == "no difference seen"
 
 
 def test_pairing_takes_the_luck_of_a_seed_out():
     luck = np.array([0.0, 0.3, -0.2])
-    rows = results(base=0.4 + luck, no_warp=0.3 + luck + [0, 0.01, -0.01], no_light=0.5 + luck + [0, 0.01, -0.01])
-    assert worth.verdict(rows, "no_warp") == "pays" and worth.verdict(rows, "no_light") == "costs"
+    rows = results(base=0.4 + luck, no_turns=0.3 + luck + [0, 0.01, -0.01], no_light=0.5 + luck + [0, 0.01, -0.01])
+    assert worth.verdict(rows, "no_turns") == "pays" and worth.verdict(rows, "no_light") == "costs"
     assert worth.verdict(rows[:4] + rows[6:7], "no_light") == "too few seeds"
 
 
 def test_a_part_that_is_switched_on_is_read_the_other_way_round():
-    rows = results(base=[0.3, 0.3, 0.3], attention=[0.40, 0.41, 0.39], no_warp=[0.40, 0.41, 0.39])
+    rows = results(base=[0.3, 0.3, 0.3], attention=[0.40, 0.41, 0.39], no_turns=[0.40, 0.41, 0.39])
     assert worth.worth(rows, "attention", "structure_gain").mean == pytest.approx(0.1)
-    assert worth.worth(rows, "no_warp", "structure_gain").mean == pytest.approx(-0.1)
+    assert worth.worth(rows, "no_turns", "structure_gain").mean == pytest.approx(-0.1)
 
 
 def test_larger_is_better_in_every_measure():
-    rows = results(base=[0.1, 0.1], no_warp=[0.4, 0.4])  # sharpness 0.9 and 0.6: nearer to 1 is better
-    assert worth.worth(rows, "no_warp", "sharpness").mean == pytest.approx(0.3)
+    rows = results(base=[0.1, 0.1], no_turns=[0.4, 0.4])  # sharpness 0.9 and 0.6: nearer to 1 is better
+    assert worth.worth(rows, "no_turns", "sharpness").mean == pytest.approx(0.3)
     gaze = [{"variant": name, "seed": 0, "gaze_error": value} for name, value in (("base", 5.0), ("no_eyes", 8.0))]
     one = worth.worth(gaze, "no_eyes", "gaze_error")
     assert one.mean == pytest.approx(3) and np.isinf(one.half_width) and not one.is_clear
 
 
 def test_a_difference_too_small_to_see_is_none():
-    rows = results(base=[0.300, 0.300, 0.300], no_warp=[0.297, 0.2970001, 0.297])
-    assert worth.verdict(rows, "no_warp") == "no difference seen"
+    rows = results(base=[0.300, 0.300, 0.300], no_turns=[0.297, 0.2970001, 0.297])
+    assert worth.verdict(rows, "no_turns") == "no difference seen"
 
 
 def test_missing_seeds_and_measures_are_left_out():
-    rows = results(base=[0.3, 0.4], no_warp=[0.2])
-    assert worth.worth(rows, "no_warp", "structure_gain").seeds == 1
+    rows = results(base=[0.3, 0.4], no_turns=[0.2])
+    assert worth.worth(rows, "no_turns", "structure_gain").seeds == 1
     assert worth.worth(rows, "no_eyes", "structure_gain").seeds == 0
-    assert np.isnan(worth.worth(rows, "no_warp", "gaze_error").mean)
+    assert np.isnan(worth.worth(rows, "no_turns", "gaze_error").mean)
     found = worth.table(rows).set_index("variant")
-    assert found.loc["base", "structure_gain"] == pytest.approx(0.35) and found.loc["no_warp", "seeds"] == 1
+    assert found.loc["base", "structure_gain"] == pytest.approx(0.35) and found.loc["no_turns", "seeds"] == 1
 
 
 def test_variants_change_what_they_say_and_nothing_else():
@@ -77,8 +77,8 @@ def test_variants_change_what_they_say_and_nothing_else():
         loss = dataclasses.replace(autoencoder.QUICK_LOSS, **variant.loss)
         augmentation = dataclasses.replace(autoencoder.QUICK_AUGMENTATION, **variant.augmentation)
         config = dataclasses.replace(autoencoder.quick(64), **variant.config)
-        differs = (loss, augmentation, config, variant.copies, variant.trained) != (
-            autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, autoencoder.quick(64), True, True,
+        differs = (loss, augmentation, config, variant.optimizer, variant.copies, variant.trained) != (
+            autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, autoencoder.quick(64), "muon", True, True,
         )  # fmt: skip
         assert differs == (name != "base"), name
     assert "shared_decoder" not in ablation.variants("warm") and "shared_decoder" in ablation.variants("nothing")
@@ -151,7 +151,7 @@ def test_the_benchmark_reports_what_is_kept(tmp_path):
     spec.loader.exec_module(benchmark)
     (tmp_path / "results").mkdir()
     numbers = {"identity_gain": 0.2, "swap_gain": 0.1, "gaze_error": 9.0, "sharpness": 0.7}
-    for name, structure in (("base", 0.3), ("no_warp", 0.1)):
+    for name, structure in (("base", 0.3), ("no_turns", 0.1)):
         for seed in range(3):
             row = {
                 "variant": name,
@@ -166,8 +166,8 @@ def test_the_benchmark_reports_what_is_kept(tmp_path):
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     figures = json.loads(done.stdout.splitlines()[-1])
-    assert figures["ablation_no_warp_structure_gain"] == {
-        "ours": 0.301, "baseline": 0.1, "ratio": 3.01, "unit": "structure_gain with and without warp: pays",
+    assert figures["ablation_no_turns_structure_gain"] == {
+        "ours": 0.301, "baseline": 0.1, "ratio": 3.01, "unit": "structure_gain with and without turn, zoom, shift, mirror: pays",
     }  # fmt: skip
     assert figures["ablation_base_structure_gain"]["ours"] == 0.301
     assert "pays" in done.stdout and benchmark.key("base", 0, 7, "warm") != benchmark.key("base", 0, 8, "warm")

@@ -1,9 +1,9 @@
 """Trains the warm start that the preset `quick` goes on from: data/weights/quick_autoencoder.
 
-    python tools/train_warm_start.py            (about 25 minutes on two idle cores)
+    python tools/train_warm_start.py            (about 40 minutes on two idle cores)
 
-It sees the two actors' training clips, train_A and train_B, and nothing of the talking clips that the course converts, of
-their light or of the true swaps. Faces are extracted into runs/warm_start; training resumes from its checkpoints after a
+It sees the two actors' training clips, train_A and train_B, and nothing of the talking clips that the course converts or of
+the true swaps; neither actor is seen in the light that he or she talks in. Faces are extracted into runs/warm_start; training resumes from its checkpoints after a
 stop. The finished weights are stored in 16 bit.
 """
 
@@ -73,7 +73,7 @@ def main() -> None:
     about = {
         "steps": options.steps,
         "batch_size": options.batch_size,
-        "left_out": "the talking clips, their light, the truth",
+        "left_out": "the talking clips, each actor in the light of his or her own, the truth",
         "command": "python tools/train_warm_start.py "
         + f"--steps {options.steps} --rate {options.rate} --batch-size {options.batch_size} --copies {options.copies}",
         "note": options.note,

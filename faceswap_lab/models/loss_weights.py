@@ -40,6 +40,7 @@ class LossWeights:
         alpha: mean of the painted alpha. alpha_hinge: mean of max(0, m - alpha), m by the schedule. alpha_variation:
             its total variation.
         code: a swapped face, encoded again, must give the code it was painted from (pose and expression kept).
+        back_translation: a face swapped there, taken as it is, must be painted back to itself.
         cycle: a face swapped there and back must be itself.
         adversarial: each critic's opinion, of the composite and of the raw colour; needs critics.
         gradient_penalty: R1, on the critics; part of their loss, not of the painter's.
@@ -71,6 +72,7 @@ class LossWeights:
     alpha_hinge: float = 0.0
     alpha_variation: float = 0.0
     code: float = 0.0
+    back_translation: float = 0.0
     cycle: float = 0.0
     adversarial: float = 0.0
     gradient_penalty: float = 0.0
@@ -121,7 +123,9 @@ def mask_columns(weights: LossWeights) -> int:
 PLAIN = LossWeights()  # L1 inside the face, a twentieth as much outside
 ORIGINAL = LossWeights(background=1.0)  # the first tools': mean absolute error of the whole picture
 # What the quick autoencoder trains with.
-QUICK = LossWeights(reconstruction=1.0, contrast=1.0, contrast_coarse=0.3, eyes_and_mouth=2.0, mask=0.1)
+QUICK = LossWeights(
+    reconstruction=1.0, contrast=1.0, contrast_coarse=0.3, eyes_and_mouth=2.0, mask=0.1, back_translation=1.0
+)
 # FaceSwap-GAN v2.2, its weights found for pictures from -1 to 1. Cycle (10 when on) is off there by default.
 PUBLISHED_GAN = LossWeights(
     adversarial=0.1,

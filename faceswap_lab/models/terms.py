@@ -153,6 +153,28 @@ def code(model, views):
     return ops.mean(ops.abs(ops.cast(again, "float32") - wanted)) / (size + 1e-6)
 
 
+_PICTURE_TERMS = ("reconstruction", "contrast", "contrast_coarse", "eyes_and_mouth")
+
+
+def back_translation(model, views):
+    """The picture terms, as weighted, of faces painted back from their own swap; no gradient goes through the swap.
+
+    A swap of B looks to the encoder much as A does, and what should come back is known: practice for the swap itself, in
+    A's own colours, which bending cannot give (after back-translation between languages: Sennrich, Haddow and Birch 2016).
+    Every second face is used: half the time, and the same faces however a step is shared among devices.
+    """
+    _, painted = swapped_faces(model, views)
+    straight, masks = ([x[::2] for x in ops.split(views[name], 2, axis=0)] for name in ("straight", "masks"))
+    back = []
+    for person in range(2):
+        there = ops.stop_gradient(painted[1 - person][::2])
+        back.append(model.paint(model.encode(there, person, 1 - person), person)[0])
+    seen = {"colour": back, "straight": straight, "masks": masks}
+    seen = in_float32({name: ops.concatenate(some, axis=0) for name, some in seen.items()})
+    weights = model.loss_weights
+    return sum(weights.weight(name) * TERMS[name](model, seen) for name in _PICTURE_TERMS if name in weights.active())
+
+
 def cycle(model, views):
     """There and back: L1 to the start, and 0.1 of the mean alpha, summed over both people."""
     total, straight = 0.0, ops.split(views["straight"], 2, axis=0)
@@ -220,6 +242,7 @@ TERMS = {
     "alpha_hinge": alpha_hinge,
     "alpha_variation": alpha_variation,
     "code": code,
+    "back_translation": back_translation,
     "cycle": cycle,
     "kernel_decay": kernel_decay,
 }

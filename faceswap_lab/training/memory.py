@@ -21,6 +21,13 @@ ACTIVATIONS = 0.6  # bytes that a step holds at its peak, for each byte of its l
 PLANES = 30  # float32 colour planes at the face's size that views and losses hold, for each face
 # How often a group of networks is passed for one face of each person; a critic sees two kinds of paintings, for either player.
 PASSES = {"encoders": 2, "decoders": 2, "critics": 8}
+# And how much more by the terms that paint swaps. (A swap that no gradient goes through is held for a moment only.)
+MORE_PASSES = {
+    "identity": {"decoders": 2},
+    "code": {"encoders": 2, "decoders": 2},
+    "back_translation": {"encoders": 1, "decoders": 2},
+    "cycle": {"encoders": 4, "decoders": 4},
+}
 COMPILER = 115e6  # bytes that compiling the step and the backend's own buffers take, whatever the batch
 
 
@@ -125,7 +132,9 @@ def _slots(optimizer) -> int:
 
 def _per_face(model) -> int:
     """Activation bytes for one face of each person: what passes each network, and the pictures around them."""
-    groups = [(getattr(model, name, []), passes) for name, passes in PASSES.items()]
+    terms = model.loss_weights.active() if hasattr(model, "loss_weights") else ()
+    more = [MORE_PASSES[term] for term in terms if term in MORE_PASSES]
+    groups = [(getattr(model, n, []), passes + sum(m.get(n, 0) for m in more)) for n, passes in PASSES.items()]
     if not any(networks for networks, _ in groups):
         groups = [([layer for layer in model.layers if isinstance(layer, keras.Model)], 2)]
     total = sum(passes / len(some) * sum(map(_outputs, some)) for some, passes in groups if some)

@@ -36,9 +36,11 @@ run = runtime.setup(preset, seed, out, source, target)
 # ## What goes in
 # Each face comes with two companions. The **masks** say which pixels are face, eyes and mouth (red, green, blue), nose and brows. The **likened** picture is the same face bent into the *other* person's shape: it looks a little like A, yet we know what B looked like before the bend. It lets the network practise the swap with the answer at hand.
 #
-# A clip shows few poses, so each face is also turned a few degrees in depth and moved towards another frame's expression. Look for the copies that give themselves away.
+# A clip shows few poses and few expressions, so each face also gets varied copies: turned a few degrees in depth, with the mouth of one other picture and the eyes of a second, bent into place. Look for the copies that give themselves away.
 
 # %%
+import dataclasses
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -47,6 +49,8 @@ from faceswap_lab import measuring, training
 from faceswap_lab.models import autoencoder, losses
 from faceswap_lab.models.augmentation import FaceBank, random_views
 from faceswap_lab.models.layers import PixelShuffle
+from faceswap_lab.models.lighting import light_fields
+from faceswap_lab.models.optimizers import ConvolutionMuon
 from faceswap_lab.teaching import architecture, figures
 from faceswap_lab.teaching.training_panel import TrainingPanel
 
@@ -61,7 +65,7 @@ copies = own["B"] + some * stages.COPIES
 figures.rows(
     {
         "B": faces["B"][some],
-        "turned copy": faces["B"][copies],
+        "varied copy": faces["B"][copies],
         "likened to A": likened["B"][some],
         "masks": masks["B"][some][..., :3],
     }
@@ -78,6 +82,15 @@ bank = FaceBank(faces["B"], masks["B"], likened["B"])
 classic = autoencoder.Augmentation(warp=0.03)
 warped, answer = random_views(bank(some), size, classic, keras.random.SeedGenerator(1))
 figures.rows({"input": warped, "answer": answer[..., :3], "its mask": answer[..., 3:4]})
+
+# %% [markdown]
+# Our quick model does without the warp: faces that are aligned to a fraction of a pixel, and a short code, leave little to copy, and a decoder that need not guess where the face lies paints sharper. What it trains on instead is other **light**: the difference between the light on two other frames is put on a face, input and answer alike.
+
+# %%
+lights = light_fields(faces["B"], masks["B"][..., 0])
+options = dataclasses.replace(autoencoder.QUICK_AUGMENTATION, liken=0.0)
+lit = [random_views(bank(some), size, options, keras.random.SeedGenerator(k), lights=lights)[1] for k in range(3)]
+figures.rows({"B": faces["B"][some], **{f"in other light {k + 1}": view[..., :3] for k, view in enumerate(lit)}})
 
 # %% [markdown]
 # ## The encoder, layer by layer
@@ -157,7 +170,7 @@ for name, picture in {"blurred": blur, "tinted": tint}.items():
 # **Look**: in L1 both cost about the same. In contrast the tint costs almost nothing, and the blur a lot. Which of the two would you rather forgive?
 #
 # ## Train
-# The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the training clips, without the target clip's light, the target clip or the truth. Beside it two models start from nothing, with equal steps: one of each form.
+# The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the training clips. It saw neither the target clip, nor A in that clip's light, nor the truth. Beside it two models start from nothing, with equal steps: one of each form.
 
 # %%
 counts = {person: len(pictures) for person, pictures in faces.items()}
@@ -170,13 +183,18 @@ def train(name, sharing, steps, warm, **options):
     model = autoencoder.FaceAutoencoder(autoencoder.quick(size, sharing), **how, name=name)
     warmed = warm and stages.warm_start(model)
     training.set_faces(model, faces, masks, likened)
-    rate = keras.optimizers.schedules.CosineDecay(run.preset.autoencoder_learning_rate, steps, alpha=0.03)
-    model.compile(optimizer=keras.optimizers.Adam(rate))
+    peak = run.preset.autoencoder_learning_rate if warmed else run.preset.scratch_learning_rate
+    model.compile(optimizer=ConvolutionMuon(keras.optimizers.schedules.CosineDecay(peak, steps, alpha=0.03)))
     panel = TrainingPanel(name, ("loss", "reconstruction", "contrast"))
     history = stages.train_model(run, model, folder, faces, steps, batch_size, panel=panel, **options)
     training.save_model(model, folder, "autoencoder", {"steps": steps, "sharing": sharing, "warm_start": bool(warmed)})
     return model, history
 
+
+# %% [markdown]
+# Each model is trained by **Muon** (Jordan and others, 2024). Adam scales each weight's step by itself; Muon looks at a whole kernel and evens out its step, so that no direction of it learns slowly. Measured on these faces, 750 steps from nothing: Muon's reconstructions are off by 0.144 in local contrast, Adam's by 0.171.
+#
+# And each model practises the swap by **back-translation**: a face of B is painted as A, and from that painting B has to come back. No gradient goes through the way there. Without it, A's light eyes shine through in B's face.
 
 # %% [markdown]
 # While it trains, the panel shows curves, the newest preview and the time left. **Pause**, **Save now** and **Stop** act at the next step; run the cell again and it goes on where it was. A disconnect costs a minute at most: checkpoints hold weights, optimiser and random state, and what they resume is the same run, bit for bit.

@@ -64,7 +64,7 @@ def seen(name):
     return random_views(bank(some), ablation.SIZE, options, keras.random.SeedGenerator(4))[0]
 
 
-figures.rows({name: seen(name) for name in ("base", "no_warp", "no_light", "no_turns", "no_likened")})
+figures.rows({name: seen(name) for name in ("base", "warp", "no_light", "no_turns", "no_likened")})
 
 # %% [markdown]
 # **Look**: these are inputs, as the network sees them in one step. In *no_light* the faces keep the light of their clip. *no_likened* shows B's own face every time; in the base every other one is bent into A's shape.
@@ -82,13 +82,13 @@ for name, variant in ablation.VARIANTS.items():
 # **Predict** before you go on: which part is worth most to the swap, and which is worth nothing? Put the names into an order, best first. (Leave the list empty, and the guess that the benchmark's author wrote down before measuring stands in.)
 
 # %%
-my_guess = []  # such as ["no_warp", "attention", ...]
+my_guess = []  # such as ["no_contrast", "attention", ...]
 
 # %%
 measured = files.read_json(worth.MEASURED)
 results = measured["results"]
 names = [name for name in worth.table(results)["variant"] if name not in ("base", "untrained")]
-written = ["no_contrast", "no_likened", "no_warp", "no_eyes", "identity", "no_copies", "attention", "code", "no_turns"]
+written = ["no_contrast", "no_likened", "no_back", "adam", "no_eyes", "no_copies", "warp", "attention"]
 guess = [name for name in (my_guess or [*written, "no_light"]) if name in names]
 print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
 

@@ -109,6 +109,30 @@ def test_identity_has_the_gradient_of_finite_differences():
     assert slope == pytest.approx((ends[0] - ends[1]) / 2e-3, rel=0.15) and abs(slope) > 0.01
 
 
+def test_back_translation_learns_the_way_back_and_leaves_the_way_there_alone():
+    keras.utils.set_random_seed(1)
+    weights = LossWeights(reconstruction=0.5, contrast=2.0, back_translation=1.0)
+    gan = small_gan(weights)
+    views = terms.in_float32(gan({person: np.arange(4) for person in ("A", "B")}))
+    _, painted = terms.swapped_faces(gan, {**views})
+    there = [ops.convert_to_numpy(some)[::2] for some in painted]  # as numbers: nothing can flow through them
+
+    def by_hand():
+        back = [gan.paint(gan.encode(ops.convert_to_tensor(there[1 - p]), p, 1 - p), p)[0] for p in (0, 1)]
+        half = {name: ops.concatenate([x[::2] for x in ops.split(views[name], 2)]) for name in ("straight", "masks")}
+        seen = {"colour": ops.concatenate(back), **half}
+        return 0.5 * terms.reconstruction(gan, seen) + 2.0 * terms.contrast(gan, seen)
+
+    kernels = [network.trainable_variables[0].value for network in (*gan.encoders, *gan.decoders)]
+    with tape() as watched:
+        found, wanted = terms.back_translation(gan, {**views}), by_hand()
+    assert float(found) == pytest.approx(float(wanted), rel=1e-5)
+    for kernel in kernels:
+        slope, same = watched.gradient(found, kernel), watched.gradient(wanted, kernel)
+        np.testing.assert_allclose(slope, same, rtol=1e-3, atol=1e-6)
+        assert float(ops.max(ops.abs(slope))) > 1e-5
+
+
 def test_every_term_has_the_gradient_of_finite_differences():
     """Colour and alpha moved along a direction; what passes through the decoders, by moving their last bias."""
     weights = LossWeights(
@@ -130,7 +154,10 @@ def test_every_term_has_the_gradient_of_finite_differences():
 
     step = 5e-4
     for name in gan.loss_weights.active():
-        if name == "identity":  # the recogniser has kinks everywhere: it has a test of its own
+        if name in (
+            "identity",
+            "back_translation",
+        ):  # kinks everywhere, a stopped gradient: they have tests of their own
             continue
         through_decoders = name in ("code", "cycle")
         with tape() as watched:
