@@ -59,9 +59,7 @@ def make(kind: str):
         config = faceswap_gan.GanConfig(
             **shape, attention=True, architecture="quick", critic_filters=(8, 8), adversarial=kind
         )
-        loss = dataclasses.replace(
-            faceswap_gan.QUICK_LOSS, adversarial=0.5, perceptual=(0, 0, 0, 0), gradient_penalty=0.1
-        )
+        loss = dataclasses.replace(faceswap_gan.QUICK_LOSS, adversarial=0.5, identity=0, gradient_penalty=0.1)
         model = faceswap_gan.FaceSwapGAN(config, loss, options)
         optimizer = faceswap_gan.TwoRateAdam(1e-3, epsilon=EPSILON)
     model.set_faces(*arrays())

@@ -38,7 +38,7 @@ def quick(kind: str):
         model = autoencoder.FaceAutoencoder(autoencoder.quick(64), autoencoder.QUICK_LOSS, still)
         optimizer = keras.optimizers.Adam(1e-3)
     else:
-        loss = faceswap_gan.QUICK_LOSS.without(["perceptual"])
+        loss = faceswap_gan.QUICK_LOSS.without(["identity"])
         model = faceswap_gan.FaceSwapGAN(faceswap_gan.quick(64), loss, still)
         optimizer = faceswap_gan.TwoRateAdam(1e-3)
     model.set_faces(*smooth_faces())

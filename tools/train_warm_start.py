@@ -3,8 +3,8 @@
     python tools/train_warm_start.py            (about 40 minutes on two idle cores)
 
 It sees the two actors' training clips, train_A and train_B, and nothing of the talking clips that the course converts or of
-the true swaps; neither actor is seen in the light that he or she talks in. Faces are extracted into runs/warm_start; training resumes from its checkpoints after a
-stop. The finished weights are stored in 16 bit.
+the true swaps; neither actor is seen in the light that he or she talks in. Faces are extracted into runs/warm_start;
+training resumes from its checkpoints after a stop. The finished weights are stored in 16 bit.
 """
 
 from __future__ import annotations

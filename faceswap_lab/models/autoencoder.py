@@ -247,7 +247,8 @@ class FaceAutoencoder(keras.Model):
         """Each person's mean descriptor, as a direction from the middle of both: all faces share most of theirs."""
         means = []
         for person in PEOPLE:
-            pictures = resize(faces[person], self.config.size).astype("float32") / 255.0
+            spread = faces[person][:: max(1, len(faces[person]) // 256)]  # a mean needs no more
+            pictures = resize(spread, self.config.size).astype("float32") / 255.0
             parts = [
                 self.descriptors_of(ops.clip(self.relight(ops.convert_to_tensor(pictures[i : i + 32]))[0], 0.0, 1.0))
                 for i in range(0, len(pictures), 32)

@@ -148,10 +148,8 @@ EXPRESSIVE_GAN = dataclasses.replace(
     **{name: 30.0 for region in ("mouth", "nose", "brows") for name in (region, f"{region}_gradients")},
 )
 # On two CPU cores there is time for a few hundred steps only, from an autoencoder that can paint: the terms that it was
-# trained with stay on, so that the critics add to what is there instead of starting a fight.
-QUICK_GAN = dataclasses.replace(
-    PUBLISHED_GAN, adversarial=0.02, contrast=0.3, contrast_coarse=0.3, mask=0.3, kernel_decay=0.0
-)
+# trained with stay on, so that the critics and the recogniser add to what is there instead of starting a fight.
+QUICK_GAN = dataclasses.replace(QUICK, adversarial=0.1, identity=0.3)
 PRESETS = {
     "plain": PLAIN,
     "original": ORIGINAL,
