@@ -94,7 +94,7 @@ print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
 
 # %% [markdown]
 # ## What was measured
-# `benchmarks/ablation.py` took the best part of an hour for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The diamond is their mean, the bar its 95 % interval. Green and red are sure enough to be called something; grey is not.
+# `benchmarks/ablation.py` took half an hour of one core for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The diamond is their mean, the bar its 95 % interval. Green and red are sure enough to be called something; grey is not.
 #
 # **structure gain** asks whether brows, lids and lips are where the true swap has them; **identity gain** asks a recognition network whose face it is. Both are 0 for the untouched target and 1 for the true swap.
 
@@ -107,9 +107,9 @@ columns = ["part", "seeds", "structure_gain", "identity_gain", "gaze_error", "sh
 worth.table(results)[columns].round(3)
 
 # %% [markdown]
-# **Look** at *the training itself*: 0.08 of structure, more than any part, and nothing for identity. Of the parts, **local contrast pays** (0.021 ± 0.003). The warp, everybody's favourite, is worth 0.000 ± 0.006 here, and light changes may even cost.
+# **Look**: the optimiser, which no paper's table of losses lists, is worth most (0.12 ± 0.03 of structure); **local contrast pays** in both measures; **back-translation** pays a little in identity. For likened faces and varied copies no difference is seen.
 #
-# **Whatever does not pay is said not to pay.** But mind what was asked: 100 steps, going on from a warm start that was itself made with all these parts. "No difference seen" is not "worth nothing", and "too few seeds" says that time ran out.
+# **Whatever does not pay is said not to pay.** But mind what was asked: 200 steps from nothing. A model that paints a blur has no use for varied copies yet; in a training of thousands of steps they are what keeps faces that it never saw sharp. "No difference seen" is not "worth nothing", and what is not in the table has not been measured.
 
 # %%
 order = {name: worth.worth(results, name, "structure_gain").mean for name in guess}
