@@ -160,7 +160,17 @@ def test_the_benchmark_reports_what_is_kept(tmp_path):
                 **numbers,
             }
             (tmp_path / "results" / benchmark.key(name, seed, 7, "warm")).write_text(json.dumps(row))
-    command = [sys.executable, "benchmarks/ablation.py", "--steps", "7", "--work", tmp_path, "--report"]
+    command = [
+        sys.executable,
+        "benchmarks/ablation.py",
+        "--steps",
+        "7",
+        "--start",
+        "warm",
+        "--work",
+        tmp_path,
+        "--report",
+    ]
     done = subprocess.run(
         [str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=True,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)},

@@ -132,7 +132,10 @@ def _slots(optimizer) -> int:
 
 def _per_face(model) -> int:
     """Activation bytes for one face of each person: what passes each network, and the pictures around them."""
-    terms = model.loss_weights.active() if hasattr(model, "loss_weights") else ()
+    from faceswap_lab.models.loss_weights import LossWeights
+
+    weights = getattr(model, "loss_weights", None)
+    terms = weights.active() if isinstance(weights, LossWeights) else ()
     more = [MORE_PASSES[term] for term in terms if term in MORE_PASSES]
     groups = [(getattr(model, n, []), passes + sum(m.get(n, 0) for m in more)) for n, passes in PASSES.items()]
     if not any(networks for networks, _ in groups):

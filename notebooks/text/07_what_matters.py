@@ -171,7 +171,7 @@ for name in chosen[1:]:
 files.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "warm", "results": mine})
 
 # %% [markdown]
-# Your number is **one dot**, of other faces and fewer steps than the measured ones. Inside the interval it agrees; outside, it does not contradict yet. To know more: run this notebook again with another `seed`.
+# Your number is **one dot**, of other faces, fewer steps and another start (the warm one) than the measured ones. Inside the interval it agrees; outside, it does not contradict yet. To know more: run this notebook again with another `seed`.
 #
 # ## Where the eyes look
 # Gaze makes or breaks a swap, so it has a measure of its own, in degrees. It needs two numbers to be read against: `still`, what eyes that never move would get, and what the measure says of the untouched target, which looks exactly where the true swap looks.

@@ -18,7 +18,8 @@ def network():
             keras.layers.Flatten(),
             keras.layers.Dense(24, name="latent"),
             keras.layers.Dense(4, name="paint"),
-        ]
+        ],
+        name="probe",
     )
 
 
@@ -32,14 +33,14 @@ def test_one_step_brings_all_singular_values_of_a_kernel_near_one():
     optimizer.apply(gradients, model.trainable_variables)
     moved = {v.path: ops.convert_to_numpy(v) - before[v.path] for v in model.trainable_variables}
     for name in ("up_0", "latent"):
-        step = moved[f"sequential/{name}/kernel"]
+        step = moved[f"probe/{name}/kernel"]
         flat = step.reshape(-1, step.shape[-1])
         values = np.linalg.svd(flat, compute_uv=False) / (0.2 * rate * np.sqrt(max(flat.shape)))
         assert values.min() > 0.6 and values.max() < 1.3, (
             name
         )  # Newton-Schulz's own spread, whatever the gradient's size
     for name in ("down_0/kernel", "paint/kernel", "up_0/bias"):  # Adam's first step is the rate, everywhere
-        np.testing.assert_allclose(np.abs(moved[f"sequential/{name}"]), rate, rtol=0.1)
+        np.testing.assert_allclose(np.abs(moved[f"probe/{name}"]), rate, rtol=0.1)
 
 
 def test_it_is_saved_whole():
