@@ -24,6 +24,7 @@ from faceswap_lab.models.autoencoder_shapes import (
 from faceswap_lab.models.lighting import BRIGHTEST, MIDDLE, face_oval, light_fields, light_window, measure_light
 from faceswap_lab.models.loss_weights import MASKS, PLAIN, LossWeights, mask_columns, needing_missing_masks
 from faceswap_lab.models.loss_weights import QUICK as QUICK_LOSS
+from faceswap_lab.models.losses import grey_faces
 
 __all__ = [
     "MIDDLE",
@@ -250,7 +251,7 @@ class FaceAutoencoder(keras.Model):
             spread = faces[person][:: max(1, len(faces[person]) // 256)]  # a mean needs no more
             pictures = resize(spread, self.config.size).astype("float32") / 255.0
             parts = [
-                self.descriptors_of(ops.clip(self.relight(ops.convert_to_tensor(pictures[i : i + 32]))[0], 0.0, 1.0))
+                self.descriptors_of(grey_faces(self.relight(ops.convert_to_tensor(pictures[i : i + 32]))[0]))
                 for i in range(0, len(pictures), 32)
             ]
             means.append(np.concatenate([ops.convert_to_numpy(ops.cast(p, "float32")) for p in parts]).mean(axis=0))

@@ -149,7 +149,7 @@ EXPRESSIVE_GAN = dataclasses.replace(
 )
 # On two CPU cores there is time for a few hundred steps only, from an autoencoder that can paint: the terms that it was
 # trained with stay on, so that the critics and the recogniser add to what is there instead of starting a fight.
-QUICK_GAN = dataclasses.replace(QUICK, adversarial=0.1, identity=0.3)
+QUICK_GAN = dataclasses.replace(QUICK, adversarial=0.1, identity=0.1)
 PRESETS = {
     "plain": PLAIN,
     "original": ORIGINAL,

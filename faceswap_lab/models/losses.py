@@ -82,6 +82,11 @@ def grey(x):
     return ops.sum(x * _GREY.reshape(1, 1, 1, 3), axis=-1, keepdims=True)
 
 
+def grey_faces(pictures):
+    """Pictures (N, S, S, 3) without their colours, still of three channels, clipped to [0, 1]."""
+    return ops.repeat(ops.clip(grey(pictures), 0.0, 1.0), 3, axis=-1)
+
+
 def local_contrast(x, sigma: float, floor: float = 0.01):
     """Grey, minus its gaussian mean, over its gaussian deviation: structure without light. (N, H, W, 3) to (N, H, W, 1).
 

@@ -95,7 +95,7 @@ def test_the_gradient_penalty_of_a_real_critic_is_what_a_tape_finds():
 
 
 def test_identity_has_the_gradient_of_finite_differences():
-    keras.utils.set_random_seed(1)
+    keras.utils.set_random_seed(3)  # where the slope is steep: the recogniser has kinks
     gan = small_gan(LossWeights(identity=1.0))
     views, bias = terms.in_float32(gan(INDEX)), gan.decoders[0].get_layer("paint").bias
     start = ops.convert_to_numpy(bias.value).copy()
@@ -106,7 +106,7 @@ def test_identity_has_the_gradient_of_finite_differences():
     for sign in (1, -1):
         bias.assign(start + sign * 1e-3 * turn)
         ends.append(float(terms.identity(gan, {**views})))
-    assert slope == pytest.approx((ends[0] - ends[1]) / 2e-3, rel=0.15) and abs(slope) > 0.01
+    assert slope == pytest.approx((ends[0] - ends[1]) / 2e-3, rel=0.15) and abs(slope) > 0.1
 
 
 def test_back_translation_learns_the_way_back_and_leaves_the_way_there_alone():
