@@ -49,8 +49,8 @@ def test_the_film_has_the_targets_sound_and_length(run):
 
 def test_the_swap_beats_its_bounds_and_every_baseline(scores):
     best = scores["models"][scores["best"]]
-    assert best["swap_gain"] >= 0.25
-    assert best["identity_gain"] >= 0.28
+    assert best["swap_gain"] >= 0.32
+    assert best["identity_gain"] >= 0.36
     assert best["nearer_to_source"] >= 0.8
     assert best["landmark_error"] <= 0.045 and best["landmarks_found"] >= 0.95
     for name in ("unchanged", "tint", "average_face"):
@@ -60,7 +60,7 @@ def test_the_swap_beats_its_bounds_and_every_baseline(scores):
 
 def test_the_warm_start_is_what_makes_the_difference(scores):
     warm, nothing = scores["models"]["autoencoder"], scores["models"]["autoencoder_from_nothing"]
-    assert warm["swap_gain"] > nothing["swap_gain"] + 0.1
+    assert warm["swap_gain"] > nothing["swap_gain"] + 0.05
     assert warm["landmark_error"] < nothing["landmark_error"]
 
 
