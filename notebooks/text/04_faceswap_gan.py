@@ -156,7 +156,7 @@ print(f"{'critics':16s} {float(critics):8.4f}   (their own loss)")
 # - **cycle**: to the other person and back again.
 
 # %% [markdown]
-# What trains below has other weights: the autoencoder's own terms, the critics, and **identity**. A frozen recogniser (not the one that judges in notebook 05) looks at the *swap* itself and says how far it is from the person it should show.
+# What trains below has other weights: the autoencoder's own terms, the critics, and **identity**. A frozen recogniser (not the one that judges in notebook 05) looks at the *swap* itself and says how far it is from the person it should show. It sees grey pictures: in colour it was soonest pleased by an orange nose between grey cheeks. The number rose, the picture did not.
 
 # %%
 real, fake = ops.split(views["straight"], 2)[1], ops.split(composite, 2)[1]
@@ -181,7 +181,7 @@ pd.DataFrame(
 # ## Train
 # Painter and critics learn **in one pass**: the painter's loss goes through critics whose weights are held still, the critics' loss through paintings that are held still. Each player gets only its own gradient, so this is an ordinary Keras model with an ordinary `fit()`.
 #
-# It begins where the autoencoder stopped. Two CPU cores have time for 160 steps: enough for the recogniser to pull the swap towards B (identity_gain 0.37 to 0.43, measured on the talking clip), not enough for the critics to make it sharper.
+# It begins where the autoencoder stopped. Two CPU cores have time for 160 steps: enough for the recogniser to pull the swap towards B (identity_gain 0.38 to 0.43, measured on the talking clip), not enough for the critics to make it sharper.
 
 # %%
 steps = gan_steps or run.preset.gan_steps
