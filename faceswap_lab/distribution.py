@@ -21,8 +21,8 @@ added: each face keeps its own random view (`models.replicas`), mixup has one sh
 and the relativistic critics' means are the whole batch's.
 
 Not equal on several GPUs: the perceptual and the identity term look at `frozen_faces` faces *a device*, so at more faces
-than one device looks at alone. On several hosts the autoencoder was
-seen to be equal; a GAN has not been run there to its end.
+than one device looks at alone. On several hosts the autoencoder was seen to be equal; a GAN has not been run there to
+its end.
 """
 
 from __future__ import annotations

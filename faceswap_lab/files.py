@@ -78,9 +78,7 @@ def make_folder(path: str | os.PathLike) -> Path:
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
-        raise LabError(
-            f"{path}: a file of this name stands where a folder is needed. Remove it or choose another name."
-        )
+        raise LabError(f"{path}: a file of this name stands where a folder is needed. Remove it or choose another name.")
     with clear_write_errors(path):
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -136,9 +134,7 @@ def read_json(path: str | os.PathLike):
     except FileNotFoundError as error:
         raise LabError(f"{path}: no such file. Run the stage that writes it first.") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise LabError(
-            f"{path}: this is not a JSON file ({error}). Delete it and run the stage that writes it."
-        ) from error
+        raise LabError(f"{path}: this is not a JSON file ({error}). Delete it and run the stage that writes it.") from error
 
 
 def sha256(path: str | os.PathLike) -> str:

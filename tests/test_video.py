@@ -146,15 +146,8 @@ def test_every_frame_and_its_time(counted):
 
 @pytest.mark.parametrize(
     ("every", "start", "end"),
-    [
-        (1, 1.0, 1.5),
-        (3, None, 2.0),
-        (3, 5.0, 7.0),
-        (7, 14.2, 21.9),
-        (1, 29.5, None),
-        (90, None, None),
-        (1, 25.0252, 25.1),
-    ],
+    [(1, 1.0, 1.5), (3, None, 2.0), (3, 5.0, 7.0), (7, 14.2, 21.9), (1, 29.5, None), (90, None, None),
+     (1, 25.0252, 25.1)],
 )
 def test_ranges_give_exactly_the_frames(counted, every, start, end):
     times = np.arange(900) * 1001 / 30000
@@ -233,7 +226,7 @@ def test_pixels_that_are_not_square(folder, target):
 
 
 @pytest.mark.parametrize(
-    "name", ["two words.mp4", "-i.mp4", "100%d %04d.mp4", "a:b.mp4", "ünï 顔.mp4", 'it\'s "x".mp4', "$HOME;&.mp4"]
+    "name", ["two words.mp4", "-i.mp4", "100%d %04d.mp4", "a:b.mp4", "ünï 顔.mp4", "it's \"x\".mp4", "$HOME;&.mp4"]
 )
 def test_awkward_names(folder, target, name, monkeypatch):
     shutil.copy(target.path, folder / name)

@@ -94,12 +94,7 @@ def main() -> None:
         made[f"{name}.tflite"] = files.sha256(out / f"{name}.tflite")
         print(name, (out / f"{name}.tflite").stat().st_size, made[f"{name}.tflite"])
     config = {"name": "MTCNN", "input": "RGB float32, 0 to 255", "sha256": made, "source": "mtcnn 1.0 (PyPI)"}
-    config |= {
-        "made_by": "python tools/convert_mtcnn.py",
-        "tensorflow": tf.__version__,
-        "licence": "MIT",
-        "notice": NOTICE,
-    }
+    config |= {"made_by": "python tools/convert_mtcnn.py", "tensorflow": tf.__version__, "licence": "MIT", "notice": NOTICE}
     files.write_json(out / "config.json", config)
 
 

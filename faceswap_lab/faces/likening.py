@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from scipy.spatial import cKDTree
 
 from faceswap_lab.faces.alignment import canonical_points, transform_points, umeyama
 from faceswap_lab.faces.landmarks import (
@@ -22,6 +23,8 @@ from faceswap_lab.faces.landmarks import (
     mesh_points,
 )
 
+_EYES = [list(LEFT_EYE + LEFT_BROW), list(RIGHT_EYE + RIGHT_BROW)]
+_MOUTH = [list(LIPS_OUTER)]
 _RIDGE = 1e-2  # keeps the regression sensible when a set covers few poses
 
 
@@ -156,22 +159,16 @@ def varied(
             yaw, pitch = draw.normal(0, turn, 2)
             turned = (shape - shape[:468].mean(axis=0)) @ _turn(yaw, 0.7 * pitch).T
             flat = transform_points(umeyama(mesh_points(turned[:468, :2]), target), turned[:, :2])
-            made, *parts = (
-                bend(images[k], landmarks[k, :, :2], flat - landmarks[k, :, :2]) for k in (index, eyes, mouth)
-            )
-            for part, donor, areas in zip(parts, (eyes, mouth), (_EYES, _MOUTH), strict=True):
-                if donor != index:
-                    for area in areas:
-                        made = _transplanted(made, part, flat[area])
+            bent = {k: bend(images[k], landmarks[k, :, :2], flat - landmarks[k, :, :2]) for k in {index, eyes, mouth}}
+            made = bent[index]
+            for donor, areas in ((eyes, _EYES), (mouth, _MOUTH)):
+                for area in areas if donor != index else ():
+                    made = _transplanted(made, bent[donor], flat[area])
             out[place] = made
             points[place, :, :2] = flat
             points[place, :, 2] = turned[:, 2]
             poses[place] = pose[index] + [yaw, 0.7 * pitch, 0]
     return out, points, poses
-
-
-_EYES = [list(LEFT_EYE + LEFT_BROW), list(RIGHT_EYE + RIGHT_BROW)]
-_MOUTH = [list(LIPS_OUTER)]
 
 
 def _parts(shape: np.ndarray) -> np.ndarray:
@@ -190,10 +187,10 @@ def _alike(images: np.ndarray, pose: np.ndarray, share: float = 1 / 12, least: i
     light = np.log(np.maximum(small.reshape(len(small), -1), 4.0))
     # 8 degrees and a light that differs by a quarter are equally far
     features = np.concatenate([np.nan_to_num(pose) / 8.0, light / (0.25 * np.sqrt(light.shape[1]))], axis=1)
-    distance = ((features[:, None] - features[None]) ** 2).sum(axis=-1)
-    np.fill_diagonal(distance, np.inf)
     count = min(len(images) - 1, max(least, round(share * len(images))))
-    return np.argsort(distance, axis=1, kind="stable")[:, :count]
+    _, nearest = cKDTree(features).query(features, k=count + 1)  # each face is among its own nearest
+    own_last = np.argsort(nearest == np.arange(len(images))[:, None], axis=1, kind="stable")
+    return np.take_along_axis(nearest, own_last, axis=1)[:, :count]
 
 
 def _transplanted(face: np.ndarray, donor: np.ndarray, outline: np.ndarray, margin: float = 1.3) -> np.ndarray:

@@ -69,7 +69,9 @@ def _tiles(run: Path, scores: dict) -> str:
     best = best_model(scores)
     values = scores["models"][best] if best else {}
     tiles = [
-        (number(key, values[key]), heading) for key, (heading, _, _) in MEASURES.items() if values.get(key) is not None
+        (number(key, values[key]), heading)
+        for key, (heading, _, _) in MEASURES.items()
+        if values.get(key) is not None
     ]
     minutes = sum(marker.get("minutes", 0.0) for _, marker in _markers(run))
     tiles += [(f"{minutes:.1f} min", "all notebooks together")] if minutes else []

@@ -5,7 +5,7 @@
 # # 03 The autoencoder: one face in, another face out
 # **Goal** Build the classic face-swapping network, train it in two forms, compare them.
 #
-# **Minutes** 25 to read, 5 on two CPU cores (quick), 20 on a T4 (class)
+# **Minutes** 25 to read, 8 on two CPU cores (quick), 20 on a T4 (class)
 #
 # **Needs** the face sets of notebook 02 (made now if they are missing)
 #

@@ -195,12 +195,17 @@ def test_bend_moves_what_it_is_told():
     np.testing.assert_allclose(centre - 48, [0.03 * 96, -0.02 * 96], atol=0.6)
 
 
-def test_varied_faces_turn_the_way_they_say(looked):
+def aligned_twice(looked, size):
+    """Aligned pictures, landmarks in shares of the square, and poses of the frames looked at, each twice."""
     _, frames, _, found = looked
-    matrices = [alignment.alignment_matrix(five_points(one), 96) for one in found]
-    pictures = np.stack([alignment.align(f, m, 96) for f, m in zip(frames, matrices, strict=True)] * 2)
-    landmarks = np.stack([one.transformed(m).as_array() for one, m in zip(found, matrices, strict=True)] * 2) / 96
-    pose = np.array([head_pose(one) for one in found] * 2)
+    matrices = [alignment.alignment_matrix(five_points(one), size) for one in found]
+    pictures = np.stack([alignment.align(f, m, size) for f, m in zip(frames, matrices, strict=True)] * 2)
+    landmarks = np.stack([one.transformed(m).as_array() for one, m in zip(found, matrices, strict=True)] * 2) / size
+    return pictures, landmarks, np.array([head_pose(one) for one in found] * 2)
+
+
+def test_varied_faces_turn_the_way_they_say(looked):
+    pictures, landmarks, pose = aligned_twice(looked, 96)
     out, points, poses = likening.varied(pictures, landmarks, pose, 2, mix=0.0)
     assert out.shape == (40, 96, 96, 3)
     from faceswap_lab.faces.landmarks import Landmarks
@@ -214,11 +219,8 @@ def test_varied_faces_turn_the_way_they_say(looked):
 
 
 def test_varied_faces_take_mouth_and_eyes_from_other_pictures(looked):
-    mesh, frames, _, found = looked
-    matrices = [alignment.alignment_matrix(five_points(one), 256) for one in found]
-    pictures = np.stack([alignment.align(f, m, 256) for f, m in zip(frames, matrices, strict=True)] * 2)
-    landmarks = np.stack([one.transformed(m).as_array() for one, m in zip(found, matrices, strict=True)] * 2) / 256
-    pose = np.array([head_pose(one) for one in found] * 2)
+    mesh = looked[0]
+    pictures, landmarks, pose = aligned_twice(looked, 256)
     out, points, _ = likening.varied(pictures, landmarks, pose, 2, turn=0.0, mix=0.0, exchange=1.0)
 
     def opening(marks):

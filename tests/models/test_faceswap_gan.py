@@ -154,10 +154,7 @@ def test_every_term_has_the_gradient_of_finite_differences():
 
     step = 5e-4
     for name in gan.loss_weights.active():
-        if name in (
-            "identity",
-            "back_translation",
-        ):  # kinks everywhere, a stopped gradient: they have tests of their own
+        if name in ("identity", "back_translation"):  # kinks, a stopped gradient: they have tests of their own
             continue
         through_decoders = name in ("code", "cycle")
         with tape() as watched:
