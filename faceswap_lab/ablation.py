@@ -93,18 +93,20 @@ VARIANTS = {
     "hinge": Variant("hinge critics instead of mixup", on=True, config={"adversarial": "hinge"}, gan=True),
     "no_critic_norm": Variant("norm in the critics", config={"norm": None}, gan=True),
 }
-_ANYWHERE = ("base", "untrained")
 
 
 def variants(start: str) -> list[str]:
     """The variants that can be compared from a start, "warm", "nothing" or "gan"."""
     if start not in STARTS:
         raise LabError(f"start: there is no {start!r}. Choose one of: {', '.join(STARTS)}.")
-    fits = {
-        name: variant.gan == (start == "gan") and not (variant.anew and start == "warm")
-        for name, variant in VARIANTS.items()
-    }
-    return [name for name in VARIANTS if name in _ANYWHERE or fits[name]]
+    return [name for name, variant in VARIANTS.items() if _fits(variant, start)]
+
+
+def _fits(variant: Variant, start: str) -> bool:
+    """Whether a variant can be compared from a start. What switches nothing (the base, the untrained) can from all."""
+    if start == "gan":
+        return variant.gan or dataclasses.replace(variant, part="", trained=True) == Variant("")
+    return not variant.gan and not (variant.anew and start == "warm")
 
 
 @dataclass(frozen=True)
@@ -216,8 +218,7 @@ def train(variant: Variant, material: Material, steps: int, seed: int, start: st
     from faceswap_lab.models import faceswap_gan
     from faceswap_lab.models.optimizers import ConvolutionMuon
 
-    name = next((known for known, some in VARIANTS.items() if some.part == variant.part), "base")
-    if name not in variants(start):
+    if start not in STARTS or not _fits(variant, start):
         raise LabError(f"start {start!r}: {variant.part} cannot be compared from there.")
     keras.utils.set_random_seed(seed)
     model = _model(variant, start, seed)
