@@ -2,6 +2,7 @@
 
     python benchmarks/ablation.py                    (two hours on two cores; stop it whenever you like, it goes on)
     python benchmarks/ablation.py --start warm       (what changes the network's shape is left out)
+    python benchmarks/ablation.py --start gan --steps 80     (FaceSwap-GAN's own parts, its painter the warm start)
     python benchmarks/ablation.py --only warp,attention --seeds 5
     python benchmarks/ablation.py --report           (the table of what is done so far)
 
@@ -48,6 +49,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np  # noqa: E402
 
 from faceswap_lab import ablation, actors, files, runtime, worth  # noqa: E402
+from faceswap_lab.models import faceswap_gan  # noqa: E402
 from faceswap_lab.models.autoencoder import QUICK_AUGMENTATION, QUICK_LOSS, quick  # noqa: E402
 
 EVERY = {"talk_A": 4, "train_A": 8, "train_B": 4}
@@ -94,6 +96,8 @@ def key(name: str, seed: int, steps: int, start: str) -> str:
         EVERY,
         SCORED,
     ]
+    if start == "gan":
+        parts += [_own(faceswap_gan.QUICK_LOSS), _own(faceswap_gan.quick(ablation.SIZE))]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
     return f"{name}_{start}_{steps}_{seed}_{digest}.json"
 
@@ -148,7 +152,7 @@ def report(results: list[dict], steps: int, start: str) -> dict:
     import pandas as pd
 
     found = worth.table(results)
-    begun = f"{steps} steps from {'the warm start' if start == 'warm' else 'nothing'}"
+    begun = f"{steps} steps from {worth.BEGUN[start]}"
     print(f"\n{begun}; worth: with the part, less without it, ± 95 % interval of the paired difference")
     with pd.option_context("display.width", 250, "display.max_columns", 30, "display.float_format", "{:.3f}".format):
         print(found.to_string(index=False))
@@ -188,9 +192,7 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=1e6, help="start no training after so many minutes")
     parser.add_argument("--report", action="store_true", help="train nothing: the table of what is done")
-    parser.add_argument(
-        "--write", action="store_true", help=f"keep the numbers for notebook 07 in {worth.MEASURED.name}"
-    )
+    parser.add_argument("--write", action="store_true", help="keep the numbers for notebook 07 in benchmarks/results")
     options = parser.parse_args()
     possible = ablation.variants(options.start)
     names = [name.strip() for name in options.only.split(",") if name.strip()] or possible
@@ -208,7 +210,9 @@ def main() -> None:
     figures = report(results, options.steps, options.start)
     if options.write:
         facts = {"steps": options.steps, "start": options.start, "batch_size": ablation.BATCH_SIZE}
-        files.write_json(worth.MEASURED, {**facts, "results": results})
+        files.write_json(
+            worth.MEASURED_GAN if options.start == "gan" else worth.MEASURED, {**facts, "results": results}
+        )
     print(json.dumps(figures))
 
 

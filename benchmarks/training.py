@@ -1,6 +1,6 @@
 """How fast the models train, against the plain way of doing it, and where the time of a step goes.
 
-    python benchmarks/training.py             (about six minutes on two idle cores; --rounds 3 for a look)
+    python benchmarks/training.py             (about twelve minutes on two cores; --rounds 3 for a look)
     python benchmarks/training.py --width 1   (the original's full width throughout: about half an hour)
 
 Everything is measured in interleaved rounds in one process; a figure is the median of the rounds' ratios, and the table
@@ -21,6 +21,13 @@ about 2000 views a second on one core, and a gather of float pixels is no faster
 plain step loses the loader's time only: 1.1 x where convolutions are heavy, 1.3 x where they are light (1.5 x). A GAN's
 plain step paints twice and runs the critics once more: 1.5 x (1.7 x). Views: 15 % of a quick step, 2 % of a full-width
 one (5 %). Full width: three quarters of the attainable rate (65 %), the rest being Adam over 82 M weights.
+
+Measured on two CPU cores (TensorFlow 2.21, one run; the first three on an idle machine): views 1.14 x the loader (820 and
+812 samples a second), the autoencoder 1.12 x, FaceSwap-GAN 1.40 x, so none of the three goals is reached on a CPU, and the
+first cannot be: the loader's remap runs on the same two cores. Of a quick step the losses take 22 %, views 13 %, the optimiser
+(Adam) 3 %, of a full-width step views 0.4 % and the backward pass 92 %: its widest kernels reach 11 to 14 GFLOP/s where the
+middle ones reach 57 to 78. The full-width step ran at 42.6 GFLOP/s, the median of its four largest convolutions alone, forwards
+and backwards, at 35.2 (121 %, with other work beside it).
 
 Last line: JSON.
 """

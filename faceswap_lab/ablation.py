@@ -6,7 +6,7 @@ several seeds, and the differences are averaged in pairs (see `worth`).
 
 Trainings begin with the shipped warm start, as the course's do ("warm"), or from nothing ("nothing"), which takes many times
 as many steps before there is anything to compare. What changes the network's shape or what it sees (`Variant.anew`) can only
-be compared from nothing.
+be compared from nothing. FaceSwap-GAN's own parts are compared on a FaceSwap-GAN whose painter is the warm start ("gan").
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 
 from faceswap_lab.errors import LabError
 
-STARTS = ("warm", "nothing")
-LEARNING_RATES = {"warm": 1e-3, "nothing": 2.5e-3}  # of either optimiser
+STARTS = ("warm", "nothing", "gan")
+LEARNING_RATES = {"warm": 1e-3, "nothing": 2.5e-3, "gan": 2e-4}  # of any optimiser
 BATCH_SIZE, SIZE, COPIES = 8, 64, 3
 BLEND = {"colour": "mean", "mask": "hull", "erode": 2.0, "feather": 6.0}  # as the course converts
 
@@ -32,11 +32,12 @@ class Variant:
     Args:
         part: what is switched, in words.
         on: False: the base has the part and this variant does not; True: the other way round.
-        loss, augmentation, config: fields of `LossWeights`, `Augmentation`, `AutoencoderConfig` that differ from the
-            quick model's.
+        loss, augmentation, config: fields of `LossWeights`, `Augmentation`, `AutoencoderConfig` (`GanConfig`) that differ
+            from the quick model's.
         optimizer: "muon" (`optimizers.ConvolutionMuon`, as the course trains) or "adam".
         copies: whether varied copies of the faces are trained on.
         anew: the warm start does not fit; the variant is compared from nothing.
+        gan: whether it is a part of FaceSwap-GAN, to be compared from there only.
         trained: False leaves the model as it begins.
     """
 
@@ -48,6 +49,7 @@ class Variant:
     optimizer: str = "muon"
     copies: bool = True
     anew: bool = False
+    gan: bool = False
     trained: bool = True
 
 
@@ -80,14 +82,31 @@ VARIANTS = {
     "no_relight": Variant("relighting", config={"relight": False}, anew=True),
     "no_centring": Variant("centring on the average face", config={"centred": False}, anew=True),
     "shared_decoder": Variant("shared decoder, two encoders", on=True, config={"sharing": "decoder"}, anew=True),
+    "instance_norm": Variant("instance norm", on=True, config={"block_norm": "instance"}, anew=True),
+    "group_norm": Variant("group norm", on=True, config={"block_norm": "group"}, anew=True),
+    "no_critics": Variant("critics", loss={"adversarial": 0.0}, gan=True),
+    "no_identity": Variant("identity term", loss={"identity": 0.0}, gan=True),
+    "no_attention": Variant("self-attention", config={"attention": False}, gan=True),
+    "relativistic": Variant(
+        "relativistic critics instead of mixup", on=True, config={"adversarial": "relativistic"}, gan=True
+    ),
+    "hinge": Variant("hinge critics instead of mixup", on=True, config={"adversarial": "hinge"}, gan=True),
+    "no_critic_norm": Variant("norm in the critics", config={"norm": None}, gan=True),
 }
 
 
 def variants(start: str) -> list[str]:
-    """The variants that can be compared from a start, "warm" or "nothing"."""
+    """The variants that can be compared from a start, "warm", "nothing" or "gan"."""
     if start not in STARTS:
         raise LabError(f"start: there is no {start!r}. Choose one of: {', '.join(STARTS)}.")
-    return [name for name, variant in VARIANTS.items() if (start == "nothing") or not variant.anew]
+    return [name for name, variant in VARIANTS.items() if _fits(variant, start)]
+
+
+def _fits(variant: Variant, start: str) -> bool:
+    """Whether a variant can be compared from a start. What switches nothing (the base, the untrained) can from all."""
+    if start == "gan":
+        return variant.gan or dataclasses.replace(variant, part="", trained=True) == Variant("")
+    return not variant.gan and not (variant.anew and start == "warm")
 
 
 @dataclass(frozen=True)
@@ -178,17 +197,17 @@ def _spread(faces, count: int):
 
 
 def train(variant: Variant, material: Material, steps: int, seed: int, start: str = "warm"):
-    """Trains the quick autoencoder with one part switched.
+    """Trains the quick autoencoder, or the quick FaceSwap-GAN, with one part switched.
 
     Args:
         variant: which; `VARIANTS` has them.
         material: from `prepare`.
         steps: of the optimiser, its rate falling along a cosine.
         seed: of new weights, the batches and every random draw; the same for all variants that are compared.
-        start: "warm" or "nothing".
+        start: "warm", "nothing" or "gan".
 
     Returns:
-        The trained `FaceAutoencoder`.
+        The trained `FaceAutoencoder` or `FaceSwapGAN`.
 
     Raises:
         LabError: for a start that there is none of, or that the variant cannot begin with.
@@ -196,31 +215,47 @@ def train(variant: Variant, material: Material, steps: int, seed: int, start: st
     import keras
 
     from faceswap_lab import training
-    from faceswap_lab.models import autoencoder
+    from faceswap_lab.models import faceswap_gan
     from faceswap_lab.models.optimizers import ConvolutionMuon
 
-    if start not in STARTS or (variant.anew and start == "warm"):
-        raise LabError(f"start {start!r}: {variant.part} cannot be compared from there. Choose 'nothing'.")
+    if start not in STARTS or not _fits(variant, start):
+        raise LabError(f"start {start!r}: {variant.part} cannot be compared from there.")
     keras.utils.set_random_seed(seed)
-    loss = dataclasses.replace(autoencoder.QUICK_LOSS, **variant.loss)
-    model = autoencoder.FaceAutoencoder(
-        dataclasses.replace(autoencoder.quick(SIZE), **variant.config),
-        loss,
-        dataclasses.replace(autoencoder.QUICK_AUGMENTATION, **variant.augmentation),
-        seed=seed,
-    )
-    if start == "warm":
-        _take_over(model)
+    model = _model(variant, start, seed)
     model.set_faces(*(_chosen(some, material, variant) for some in (material.faces, material.masks, material.likened)))
     if not variant.trained:
         return model
-    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATES[start], steps, alpha=0.03)
-    model.compile(optimizer=(ConvolutionMuon if variant.optimizer == "muon" else keras.optimizers.Adam)(rate))
     counts = {
         person: material.own[person] if not variant.copies else len(material.faces[person]) for person in material.own
     }
     batches = training.index_batches(counts, BATCH_SIZE, seed)
-    model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
+    callbacks = []
+    if start == "gan":
+        optimizer = faceswap_gan.TwoRateAdam(LEARNING_RATES[start])
+        callbacks = [faceswap_gan.ScheduleCallback(faceswap_gan.WARM_SCHEDULE, steps, LEARNING_RATES[start])]
+    else:
+        rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATES[start], steps, alpha=0.03)
+        optimizer = (ConvolutionMuon if variant.optimizer == "muon" else keras.optimizers.Adam)(rate)
+    model.compile(optimizer=optimizer)
+    model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0, callbacks=callbacks)
+    return model
+
+
+def _model(variant: Variant, start: str, seed: int):
+    """The model that a variant begins with."""
+    from faceswap_lab.models import autoencoder, faceswap_gan
+
+    augmentation = dataclasses.replace(autoencoder.QUICK_AUGMENTATION, **variant.augmentation)
+    if start == "gan":
+        config = dataclasses.replace(faceswap_gan.quick(SIZE), **variant.config)
+        loss = dataclasses.replace(faceswap_gan.QUICK_LOSS, **variant.loss)
+        model = faceswap_gan.FaceSwapGAN(config, loss, augmentation, seed=seed)
+    else:
+        config = dataclasses.replace(autoencoder.quick(SIZE), **variant.config)
+        loss = dataclasses.replace(autoencoder.QUICK_LOSS, **variant.loss)
+        model = autoencoder.FaceAutoencoder(config, loss, augmentation, seed=seed)
+    if start != "nothing":
+        _take_over(model)
     return model
 
 

@@ -19,6 +19,8 @@ MEASURES = ("structure_gain", "identity_gain", "swap_gain", "gaze_error", "sharp
 DECIDING = ("structure_gain", "identity_gain")  # what the verdict is about
 LEAST = 0.01  # a gain smaller than this is none that anyone would see
 MEASURED = ROOT / "benchmarks" / "results" / "ablation.json"  # by `benchmarks/ablation.py --write`
+MEASURED_GAN = MEASURED.with_name("ablation_gan.json")  # the same, with `--start gan`
+BEGUN = {"warm": "the warm start", "nothing": "nothing", "gan": "a FaceSwap-GAN that paints as the warm start"}
 
 
 @dataclass(frozen=True)

@@ -71,16 +71,22 @@ def test_missing_seeds_and_measures_are_left_out():
 
 
 def test_variants_change_what_they_say_and_nothing_else():
-    from faceswap_lab.models import autoencoder
+    from faceswap_lab.models import autoencoder, faceswap_gan
 
     for name, variant in VARIANTS.items():
         loss = dataclasses.replace(autoencoder.QUICK_LOSS, **variant.loss)
         augmentation = dataclasses.replace(autoencoder.QUICK_AUGMENTATION, **variant.augmentation)
-        config = dataclasses.replace(autoencoder.quick(64), **variant.config)
+        config = dataclasses.replace(autoencoder.quick(64), **variant.config) if not variant.gan else None
         differs = (loss, augmentation, config, variant.optimizer, variant.copies, variant.trained) != (
             autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, autoencoder.quick(64), "muon", True, True,
         )  # fmt: skip
+        if variant.gan:
+            shape = faceswap_gan.quick(64)
+            loss = dataclasses.replace(faceswap_gan.QUICK_LOSS, **variant.loss)
+            differs = (loss, dataclasses.replace(shape, **variant.config)) != (faceswap_gan.QUICK_LOSS, shape)
         assert differs == (name != "base"), name
+    assert "no_critics" in ablation.variants("gan") and "no_critics" not in ablation.variants("warm")
+    assert "no_contrast" not in ablation.variants("gan") and "base" in ablation.variants("gan")
     assert "shared_decoder" not in ablation.variants("warm") and "shared_decoder" in ablation.variants("nothing")
 
 
@@ -181,3 +187,29 @@ def test_the_benchmark_reports_what_is_kept(tmp_path):
     }  # fmt: skip
     assert figures["ablation_base_structure_gain"]["ours"] == 0.301
     assert "pays" in done.stdout and benchmark.key("base", 0, 7, "warm") != benchmark.key("base", 0, 8, "warm")
+
+
+def test_a_gan_without_critics_trains_only_the_painter_and_begins_at_the_warm_start(material):
+    """Three steps from the same start: the critics move in the base alone, and both painters stay near the warm start."""
+    start = ablation.train(dataclasses.replace(VARIANTS["base"], trained=False), material, 3, 0, "gan")
+    trained = {name: ablation.train(VARIANTS[name], material, 3, 0, "gan") for name in ("base", "no_critics")}
+
+    def moved(name, which):
+        pairs = zip(
+            getattr(trained[name], which)[0].trainable_weights, getattr(start, which)[0].trainable_weights, strict=True
+        )
+        return max(float(np.abs(np.asarray(one) - np.asarray(other)).max()) for one, other in pairs)
+
+    assert moved("base", "critics") > 1e-5 and moved("no_critics", "critics") == 0
+    assert all(1e-5 < moved(name, "decoders") < 0.05 for name in trained)
+
+
+def test_norms_stand_after_every_block_but_the_first():
+    from faceswap_lab.models import autoencoder_shapes
+
+    config = dataclasses.replace(autoencoder_shapes.quick(64), block_norm="group")
+    networks = autoencoder_shapes.build_encoder(config), autoencoder_shapes.build_decoder(config)
+    names = [[layer.name for layer in network.layers if layer.name.endswith("_norm")] for network in networks]
+    assert names == [["down_1_norm", "down_2_norm", "down_3_norm"], ["up_0_norm", "up_1_norm"]]
+    with pytest.raises(ValueError, match="block_norm"):
+        dataclasses.replace(config, block_norm="mystery")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import keras
 
 from faceswap_lab.models import layers
+from faceswap_lab.models.normalization import NORMS
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class AutoencoderConfig:
             another number the encoder may halve the size fewer times than the decoder doubles it.
         octave: share of the channels that are kept at half the size (octave convolution, see `models.octave`), 0 to below
             1. The code stays one tensor: the last convolution before the dense layers, and the bridge, give no pair.
+        block_norm: one of `normalization.NORMS` after each convolution but the first and the painting one, or None.
     """
 
     size: int = 64
@@ -56,6 +58,7 @@ class AutoencoderConfig:
     centred: bool = False
     unfold: int = 0
     octave: float = 0.0
+    block_norm: str | None = None
 
     def __post_init__(self):
         if self.sharing not in ("encoder", "decoder"):
@@ -70,6 +73,8 @@ class AutoencoderConfig:
             )
         if not 0 <= self.octave < 1:
             raise ValueError(f"octave {self.octave}: the share of low frequencies must be at least 0 and less than 1")
+        if self.block_norm is not None and self.block_norm not in NORMS:
+            raise ValueError(f"block_norm must be one of {', '.join(NORMS)} or None, got {self.block_norm!r}")
         object.__setattr__(self, "encoder_filters", tuple(self.encoder_filters))
         object.__setattr__(self, "decoder_filters", tuple(self.decoder_filters))
 
@@ -146,7 +151,8 @@ def build_encoder(config: AutoencoderConfig, name: str = "encoder") -> keras.Mod
     x = inputs
     for index, filters in enumerate(config.encoder_filters):
         octave = config.octave if index < len(config.encoder_filters) - 1 else 0.0
-        x = layers.downscale(x, filters, kernel=config.kernel, slope=config.slope, octave=octave, name=f"down_{index}")
+        options = {"slope": config.slope, "octave": octave, "norm": config.block_norm if index else None}
+        x = layers.downscale(x, filters, kernel=config.kernel, **options, name=f"down_{index}")
     side, channels = config.size // 2**config.doublings, config.unfold or config.encoder_filters[-1]
     x = keras.layers.Flatten()(x)
     x = keras.layers.Dense(config.latent, name="latent")(x)
@@ -162,7 +168,8 @@ def build_decoder(config: AutoencoderConfig, name: str = "decoder") -> keras.Mod
     inputs = keras.Input((side, side, config.bridge))
     x = inputs
     for index, filters in enumerate(config.decoder_filters):
-        x = layers.upscale(x, filters, slope=config.slope, octave=config.octave, name=f"up_{index}")
+        options = {"slope": config.slope, "octave": config.octave, "norm": config.block_norm}
+        x = layers.upscale(x, filters, **options, name=f"up_{index}")
         side *= 2
         if config.attention and side in (config.size // 4, config.size // 2):
             x = layers.attend(x, config.octave, name=f"attention_{index}")

@@ -99,7 +99,7 @@ print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
 # **structure gain** asks whether brows, lids and lips are where the true swap has them; **identity gain** asks a recognition network whose face it is. Both are 0 for the untouched target and 1 for the true swap.
 
 # %%
-print(measured["steps"], "steps from", "the warm start" if measured["start"] == "warm" else "nothing")
+print(measured["steps"], "steps from", worth.BEGUN[measured["start"]])
 comparisons.worth_plot(results)
 
 # %%

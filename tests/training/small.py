@@ -9,6 +9,7 @@ import numpy as np
 
 from faceswap_lab import training
 from faceswap_lab.models import autoencoder, faceswap_gan
+from faceswap_lab.models.optimizers import ConvolutionMuon
 
 SHAPE = dict(
     size=16, sharing="encoder", encoder_filters=(8, 8, 8, 8), kernel=3, latent=16, bridge=8, decoder_filters=(8, 8),
@@ -32,11 +33,11 @@ def faces(seed=0, counts=(12, 12)):
     return some, {p: np.full_like(pictures, 255) for p, pictures in some.items()}
 
 
-def model(seed=0, rate=1e-3, loss=autoencoder.QUICK_LOSS, given=None):
+def model(seed=0, rate=1e-3, loss=autoencoder.QUICK_LOSS, given=None, optimizer=keras.optimizers.Adam):
     keras.utils.set_random_seed(seed)
     made = autoencoder.FaceAutoencoder(SMALL, loss, autoencoder.QUICK_AUGMENTATION, seed=seed)
     made.set_faces(*(given or faces()))
-    made.compile(optimizer=keras.optimizers.Adam(rate))
+    made.compile(optimizer=optimizer(rate))
     return made
 
 
@@ -65,7 +66,8 @@ def train_kind(kind: str, folder: str, steps: int, **options):
         schedule = faceswap_gan.ScheduleCallback(PHASES, steps, 1e-3)
         return train(gan(), folder, steps, callbacks=(schedule,), **options)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
-    return train(model(rate=rate), folder, steps, pace=training.Pace(warmup_steps=10), **options)
+    made = model(rate=rate, optimizer=ConvolutionMuon)  # as the course trains; biases and the outer layers go by its Adam
+    return train(made, folder, steps, pace=training.Pace(warmup_steps=10), **options)
 
 
 def arrays(made) -> dict[str, np.ndarray]:
