@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.swap import blending
+from faceswap_lab.swap import blending, doctor
+from faceswap_lab.swap.options import SwapOptions
 from faceswap_lab.swap.pairing import FaceTrack
-from faceswap_lab.swap.swapping import Swap
-
-_LITTLE_ALPHA, _LITTLE_CHANGE = 0.05, 3.0  # below these a swap is hardly seen
+from faceswap_lab.swap.swapping import Swap, SwapFunction
 
 
 @dataclass
@@ -64,38 +63,33 @@ class Totals:
         return self.change / max(self.pixels, 1e-6), self.alpha / max(self.area, 1e-6)
 
 
-def findings(report: ConversionReport, track: FaceTrack, faceset: FaceSet, end: float | None) -> list[str]:
+def findings(
+    report: ConversionReport,
+    track: FaceTrack,
+    faceset: FaceSet,
+    end: float | None,
+    sample: doctor.Sample | None = None,
+    swap_function: SwapFunction | None = None,
+    options: SwapOptions | None = None,
+) -> list[str]:
     """What went wrong without being an error: sentences that say what to do.
 
     Args:
         report: with its numbers filled in.
         track, faceset: whose faces were swapped.
         end: seconds, where the conversion was told to stop, or None.
+        sample: some of its painted faces, see `doctor.examine`, which also takes the last two.
     """
-    found = []
     if not report.swapped:
         return [
             f"{report.output}: no frame was changed. The face set {faceset.folder} has no face in this part of the "
             "clip: choose another time range or person, or extract the faces again."
         ]
-    if report.without_face > report.frames / 2:
-        found.append(
-            f"{report.without_face} of {report.frames} frames have no face in the set and were passed on unchanged. "
-            "Look at the contact sheet: pictures may have been deleted, or the faces are too small for the detector."
-        )
+    sample = doctor.Sample() if sample is None else sample
+    found = [str(one) for one in doctor.examine(sample, swap_function, options, report.frames, report.swapped)]
     if track.without_outline:
         found.append(
             f"{track.without_outline} faces have no outline (the landmarks found none): the whole soft square was used."
-        )
-    if report.alpha_mean < _LITTLE_ALPHA:
-        found.append(
-            f"The model's alpha is near zero (mean {report.alpha_mean:.3f}), so the swap hardly shows. Train longer, "
-            'or ask for a larger alpha in training; mask="hull" shows what the model paints.'
-        )
-    elif report.mean_change < _LITTLE_CHANGE:
-        found.append(
-            f"The faces hardly changed ({report.mean_change:.1f} of 255 levels). Is the direction right (the source's "
-            "decoder on the target's clip), and is the model trained?"
         )
     beyond = len(track.rows) - report.swapped
     if beyond > 0 and end is None:

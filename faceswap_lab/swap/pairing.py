@@ -54,6 +54,10 @@ class FaceTrack:
         self.without_outline += not outline.any()
         return outline
 
+    def points(self, row: int) -> np.ndarray | None:
+        """The face's five points, (5, 2) in frame pixels, or None where it was not found but bridged."""
+        return None if self.bridged[row] else self.faces.points(int(self.pictures[row]))
+
 
 def face_track(
     video: Video,
