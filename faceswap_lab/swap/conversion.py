@@ -58,10 +58,10 @@ def convert(
     swap_function: SwapFunction,
     out: str | os.PathLike,
     blend: str = "mask",
-    colour: str = "mean_std",
-    mask: str = "hull*alpha",
-    feather: float = 8.0,
-    erode: float = -4.0,
+    colour: str = "mean",
+    mask: str = "hull",
+    feather: float = 6.0,
+    erode: float = 2.0,
     person: int = 0,
     smoothing: float = 1.5,
     bridge: int = 3,
@@ -105,7 +105,7 @@ def convert(
             size, or a place cannot be written to.
     """
     began = time.perf_counter()
-    options = SwapOptions(blend, colour, mask, feather, erode)
+    options = SwapOptions(blend, colour, mask, erode=erode, feather=feather)
     check_name("output", output, OUTPUTS)
     if batch_size < 1 or smoothing < 0 or bridge < 0:
         raise LabError(f"batch_size={batch_size}, smoothing={smoothing}, bridge={bridge}: give 1, 0 and 0 or more.")

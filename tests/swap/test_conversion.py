@@ -113,7 +113,9 @@ def test_the_whole_clip_through_an_identity(made_set, frames, tmp_path):
 
 def test_alpha_zero_keeps_every_frame_exactly_and_says_so(made_set, frames, tmp_path):
     painter = Painter(alpha=0.0, change=lambda faces: 1 - faces)
-    report = conversion.convert(TARGET, made_set, painter, tmp_path / "o.mp4", end=SHORT, frames_folder=tmp_path / "k")
+    report = conversion.convert(
+        TARGET, made_set, painter, tmp_path / "o.mp4", end=SHORT, mask="alpha+hull", frames_folder=tmp_path / "k"
+    )
     assert all(np.array_equal(picture, frames[n]) for n, picture in kept(tmp_path / "k").items())
     assert report.mean_change == 0 and any("alpha is near zero" in sentence for sentence in report.warnings)
 
