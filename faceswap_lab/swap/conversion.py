@@ -17,6 +17,7 @@ from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.pictures import write_picture
 from faceswap_lab.swap import blending, label, smoothing
 from faceswap_lab.swap.conversion_report import ConversionReport, Totals, findings
+from faceswap_lab.swap.evidence import Sample
 from faceswap_lab.swap.pairing import FaceTrack, check_same_clip, face_track, frame_range
 from faceswap_lab.swap.swapping import (
     Swap,
@@ -118,7 +119,7 @@ def convert(
     report = ConversionReport(str(out), warnings=list(track.warnings))
     keep = _frame_keeper(frames_folder)
     corner = _label_corner(video, track) if label else None
-    totals = Totals()
+    totals, sample = Totals(), Sample()
     expected = _expected_frames(video, start, end)
     sound = {"audio_from": video.path, "audio_start": start or 0.0, "audio_end": end} if video.has_audio else {}
     picture_size = video.size[0] * (1 + output.count("+")), video.size[1]
@@ -128,6 +129,7 @@ def convert(
             swapped = step.image if step.swap is None else finish(step.image, step.swap, options)
             if step.swap is not None:
                 totals.add(step.image, swapped, step.swap)
+                sample.add(step.swap, track.points(step.row))
             keep(step.index, swapped)
             writer.write(_arranged(step, swapped, output, options, corner))
             report.frames += 1
@@ -138,7 +140,7 @@ def convert(
     report.without_face = report.frames - report.swapped
     report.mean_change, report.alpha_mean = totals.means()
     report.seconds = time.perf_counter() - began
-    report.warnings += findings(report, track, faceset, end)
+    report.warnings += findings(report, track, faceset, end, sample, swap_function, options)
     return report
 
 
