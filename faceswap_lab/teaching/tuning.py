@@ -162,8 +162,10 @@ class TuningPanel:
 
     @property
     def settings(self) -> ConversionOptions:
-        """What is chosen now."""
-        return dataclasses.replace(self._begun, **{name: control.value for name, control in self.controls.items()})
+        """What is chosen now; a browser's 12.000000000000004 is 12."""
+        chosen = {name: control.value for name, control in self.controls.items()}
+        chosen |= {name: round(value, 4) for name, value in chosen.items() if isinstance(value, float)}
+        return dataclasses.replace(self._begun, **chosen)
 
     def save(self) -> None:
         """Writes the settings file."""

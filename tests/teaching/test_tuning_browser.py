@@ -15,6 +15,7 @@ from faceswap_lab.swap.options import ConversionOptions
 HERE = Path(__file__).resolve().parent
 MISSING = [name for name in ("jupyterlab", "websocket") if importlib.util.find_spec(name) is None]
 PANEL = ".faceswap-tuning"
+OPENED = "[...(window.jupyterapp?.shell.widgets('main') ?? [])][0]"
 # The picture's bytes as 64 numbers: what the browser shows, not what Python sent.
 SUMS = f"""(async () => {{
   const image = document.querySelector('{PANEL} img'); await image.decode();
@@ -39,6 +40,7 @@ def page(tmp_path):
         'tuning.TuningPanel(some_shots(2), Painter(), "conversion_settings.json")',
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, work / "panel.ipynb")
     with (
         jupyter_lab(work, private, [Path(faceswap_lab.__file__).parents[1], HERE]) as (url, token),
@@ -60,8 +62,8 @@ def button(text):
 
 
 def test_a_hand_tunes_in_jupyterlab(page, tmp_path):
-    ready = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
-    wait_for(lambda: page.value(ready), "a kernel of JupyterLab", 90)
+    wait_for(lambda: page.value(f"{OPENED}?.sessionContext?.session?.kernel?.status === 'idle'"), "a kernel", 90)
+    page.value(f"window.jupyterapp.shell.activateById({OPENED}.id)")
     page.value("window.jupyterapp.commands.execute('notebook:run-all-cells')")
     wait_for(lambda: page.value(f"(document.querySelector('{PANEL} img')?.naturalWidth ?? 0) > 0"), "the panel", 90)
     page.value("window.jupyterapp.commands.execute('application:toggle-left-area')")
