@@ -119,7 +119,7 @@ def mask_overlay(
     window = face_window(frame.shape, matrix, face.shape[0])
     if window is not None:
         weight = np.clip(put_back(alpha, matrix, window, 0.0), 0, 1)[..., None]
-        colour = np.clip(put_back(face, matrix, window, None), 0, 1) * 255
+        colour = np.clip(put_back(face, matrix, window, None, enlarge), 0, 1) * 255
         below = frame[window].astype(np.float32)
         result[window] = np.rint(below + weight * (colour - below)).astype(np.uint8)
     return result

@@ -11,6 +11,7 @@ import numpy as np
 from faceswap_lab.faces import alignment
 
 FINE = 256  # px; outlines are shaped at this size at least: 2 % of a 64-px square would be rounded to one whole pixel
+_LIDS, _BROWS = 0.03, 0.12  # of the side: from the eyes' middle to the upper lids, and from there to above the brows
 _RECT_INSET = 100 / 16  # per cent: what a model paints at the very border of its square is worth little
 
 
@@ -95,6 +96,21 @@ def shaped(mask: np.ndarray, grow: float, spread: float, edge: float) -> np.ndar
         (S, S) float32 [0, 1].
     """
     return feather(blur(erode(mask, grow), spread), edge)
+
+
+def above_brows(size: int, coverage: float = 1.0) -> np.ndarray:
+    """What of an aligned square is forehead, falling to 0 between the brows' height and the eyes'.
+
+    Args:
+        size: S, the square's side.
+        coverage: share of the trained square that it shows.
+
+    Returns:
+        (S, 1) float32 [0, 1]; the same for every column, since aligned faces stand upright.
+    """
+    heights = ((np.arange(size) + 0.5) / size - 0.5) * coverage + 0.5
+    eyes = alignment.canonical_points(1)[:2, 1].mean() + 0.5
+    return np.clip((eyes - _LIDS - heights) / _BROWS, 0, 1).astype(np.float32)[:, None]
 
 
 def resized(mask: np.ndarray, size: int) -> np.ndarray:

@@ -93,7 +93,7 @@ def prepare(
         matrix: (2, 3), frame pixels to pixels of the 256-px square, as in a face set.
         face_mask: (M, M) uint8 or float [0, 1] outline of the face in the aligned square, or None (no outline known).
         size: S, the model's.
-        options: mask, erode, blur, feather and coverage count here.
+        options: mask, erode, forehead, blur, feather and coverage count here.
         mask_matrix: the matrix with which the mask was made, where that is not `matrix` (which may be smoothed since).
 
     Returns:
@@ -125,7 +125,12 @@ def _covered(matrix: np.ndarray, size: int, coverage: float) -> np.ndarray:
 
 def _shaped(mask: np.ndarray, options: SwapOptions) -> np.ndarray:
     """A mask as the options want it; their per cents are of the trained square, whatever of it is shown."""
-    return masks.shaped(mask, *(value / options.coverage for value in (options.erode, options.blur, options.feather)))
+    edges = options.blur / options.coverage, options.feather / options.coverage
+    wide = masks.shaped(mask, options.erode / options.coverage, *edges)
+    if options.forehead == 0:
+        return wide
+    narrow = masks.shaped(mask, (options.erode + options.forehead) / options.coverage, *edges)
+    return wide + masks.above_brows(mask.shape[0], options.coverage) * (narrow - wide)
 
 
 def paint(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptions, batch_size: int = 0) -> None:
@@ -134,7 +139,7 @@ def paint(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptio
     Args:
         swaps: from `prepare`; their colour, alpha, mask, statistics and change are filled in.
         swap_function: faces (N, S, S, 3) float32 RGB [0, 1] -> (colour (N, S, S, 3), alpha (N, S, S, 1)), [0, 1].
-        options: mask, colour and blend count here; the outline's erode, blur and feather shape alpha, too, where it is the
+        options: mask, colour and blend count here; erode, forehead, blur and feather shape alpha, too, where it is the
             only mask.
         batch_size: the model is given this many at least (the last one repeated), since a batch of a new size makes
             TensorFlow trace anew, which takes longer than the faces.

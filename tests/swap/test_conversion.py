@@ -144,7 +144,7 @@ def test_the_true_faces_give_the_true_swap(made_set, frames, tmp_path):
         ])  # fmt: skip
 
     report = conversion.convert(
-        TARGET, faceset, Painter(128, true_faces), tmp_path / "o.mp4", colour="none", mask="alpha", smoothing=0,
+        TARGET, faceset, Painter(128, true_faces), tmp_path / "o.mp4", colour="none", mask="alpha", erode=0, smoothing=0,
         end=SHORT, batch_size=4, frames_folder=tmp_path / "k",
     )  # fmt: skip
     error = np.mean([np.abs(picture.astype(float) - truth[n]).mean() for n, picture in kept(tmp_path / "k").items()])
