@@ -11,51 +11,12 @@ import numpy as np
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.swap import blending, colour
+from faceswap_lab.swap.options import SwapOptions
 
 FACE_SIZE = 256  # px; the square that a face set's matrices lead to
-MASKS = ("alpha", "hull", "hull*alpha")
 _STATISTICS = {"mean": False, "mean_std": True}  # colour methods that are two sets of numbers, and if contrast counts
 
 SwapFunction = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-
-@dataclass(frozen=True)
-class SwapOptions:
-    """How a painted face comes into the frame.
-
-    Args:
-        blend: "direct" (the whole square), "mask" or "seamless".
-        colour: "none", "mean", "mean_std" or "histogram".
-        mask: "alpha" (the model's own, inside the square), "hull" (the face's outline) or "hull*alpha" (both).
-        feather: width of the soft edge, per cent of the square's side.
-        erode: how far the outline is drawn in before that, per cent of the side; negative lets it grow. By default half
-            of the soft edge lies outside the outline: with all of it inside, a perfect face keeps little more than half
-            of its structure (swap_gain 0.37 against 0.63 on the sample clip), since its rim stays the target's.
-
-    Raises:
-        LabError: for a name that there is none of, with those there are.
-    """
-
-    blend: str = "mask"
-    colour: str = "mean_std"
-    mask: str = "hull*alpha"
-    feather: float = 8.0
-    erode: float = -4.0
-
-    def __post_init__(self):
-        check_name("blend", self.blend, blending.BLENDS)
-        check_name("colour", self.colour, colour.COLOUR)
-        check_name("mask", self.mask, MASKS)
-        if not 0 <= self.feather <= 50:
-            raise LabError(f"feather: {self.feather} is no width. Give per cent of the face's side, 0 to 50.")
-        if not -25 <= self.erode <= 25:
-            raise LabError(f"erode: {self.erode} is too much. Give per cent of the face's side, -25 to 25.")
-
-
-def check_name(parameter: str, value: str, known) -> None:
-    """Refuses an unknown choice by a `LabError` that lists the known ones."""
-    if value not in known:
-        raise LabError(f"{parameter}: there is no {value!r}. Choose one of: {', '.join(known)}.")
 
 
 @dataclass
@@ -71,6 +32,7 @@ class Swap:
         alpha: (S, S) float32 [0, 1], how much of it the model wants to count.
         mask: (S, S) float32 [0, 1], how much of it counts.
         measured, wanted: (2, 3) colour statistics of the painted face and of the target, or None.
+        change: (S, S, 3) float32, what cloning adds to the painted face's colours, or None.
     """
 
     target: np.ndarray
@@ -82,6 +44,7 @@ class Swap:
     mask: np.ndarray | None = None
     measured: np.ndarray | None = None
     wanted: np.ndarray | None = None
+    change: np.ndarray | None = None
 
 
 def model_size(swap_function: SwapFunction) -> int:
