@@ -73,7 +73,9 @@ def sound_tracks(path: str | os.PathLike) -> int:
     """How many sound tracks a file has that can be read."""
     if not Path(path).is_file():
         return 0
-    told = ffmpeg.run("-loglevel", "info", "-i", ffmpeg.url(path), "-map", "0:a", "-t", "0.1", "-c", "copy", "-f", "null", "-")
+    told = ffmpeg.run(
+        "-loglevel", "info", "-i", ffmpeg.url(path), "-map", "0:a", "-t", "0.1", "-c", "copy", "-f", "null", "-"
+    )
     if told.returncode:
         return 0
     return len(re.findall(r"^ *Stream #0:\d+.*?: Audio: ", told.stderr.split("Stream mapping:")[0], re.M))

@@ -165,7 +165,12 @@ def convert(
         coding = Coding(video.rate, picture, options.crf if kind == "film" else None)
         key = {
             **{"format": _FORMAT, "version": __version__, "kind": kind, "options": dataclasses.asdict(options)},
-            **{"video": _fingerprint(video), "read": _listed(plan.read), "inside": _listed(plan.inside), "person": person},
+            **{
+                "video": _fingerprint(video),
+                "read": _listed(plan.read),
+                "inside": _listed(plan.inside),
+                "person": person,
+            },
             **{"faces": hashlib.sha256(faces.table.to_csv().encode()).hexdigest(), "label": corner, "size": size},
             **{"model": [model_name(swap_function), str(getattr(swap_function, "digest", ""))], "batch": batch_size},
             **{"part": part_frames, "kept": str(kept and kept.absolute())},
@@ -228,7 +233,9 @@ def _escaped(name: str) -> str:
 
 def _fingerprint(video: Video) -> list:
     """What tells one state of a video from another."""
-    states = [(path.name, (state := path.stat()).st_size, state.st_mtime_ns) for path in video.pictures or (video.path,)]
+    states = [
+        (path.name, (state := path.stat()).st_size, state.st_mtime_ns) for path in video.pictures or (video.path,)
+    ]
     digest = hashlib.sha256(repr(states).encode()).hexdigest()
     return [str(Path(video.path).absolute()), digest, str(video.rate), *video.size]
 
@@ -323,9 +330,7 @@ def _cut_out(step: _Step, film: _Film) -> _Step:
         if not track.checked and not track.bridged[step.row]:
             check_same_clip(track, step.row, step.image)
         outline = track.mask(step.row)
-        step.swap = prepare(
-            step.image, track.matrices[step.row], outline, film.size, film.options, track.raw[step.row]
-        )
+        step.swap = prepare(step.image, track.matrices[step.row], outline, film.size, film.options, track.raw[step.row])
     return step
 
 

@@ -56,7 +56,12 @@ class ConversionReport:
 
     def count(self, tally: Tally) -> None:
         """Takes over the numbers of a tally."""
-        self.frames, self.swapped, self.bridged, self.left = tally.frames, tally.swapped, tally.bridged, dict(tally.left)
+        self.frames, self.swapped, self.bridged, self.left = (
+            tally.frames,
+            tally.swapped,
+            tally.bridged,
+            dict(tally.left),
+        )
         self.mean_change = tally.change / max(tally.pixels, 1e-6)
         self.alpha_mean = tally.alpha / max(tally.area, 1e-6)
 
@@ -71,7 +76,9 @@ class ConversionReport:
             reasons = ", ".join(f"{why} {count}" for why, count in sorted(self.left.items()))
             lines.append(f"  passed through unchanged: {reasons}")
         if self.swapped:
-            lines.append(f"  inside the face: mean change {self.mean_change:.1f} of 255, mean alpha {self.alpha_mean:.2f}")
+            lines.append(
+                f"  inside the face: mean change {self.mean_change:.1f} of 255, mean alpha {self.alpha_mean:.2f}"
+            )
         return "\n".join(lines + [f"  note: {sentence}" for sentence in self.warnings])
 
     def write(self, path: Path) -> None:

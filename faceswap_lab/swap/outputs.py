@@ -26,7 +26,7 @@ _GIF_RATE = 50  # a GIF counts in hundredths of a second, and players show nothi
 
 
 def kind_of(out: Path) -> str:
-    """"film", "gif", "picture" or "pictures" (a folder), by the name's ending.
+    """ "film", "gif", "picture" or "pictures" (a folder), by the name's ending.
 
     Raises:
         LabError: for an ending that nothing is written as.
@@ -40,7 +40,9 @@ def kind_of(out: Path) -> str:
         return "picture"
     if suffix and re.fullmatch(r"\.[a-z0-9]{2,5}", suffix) and not out.is_dir():
         known = ", ".join((*SUFFIXES, ".gif"))
-        raise LabError(f"{out}: nothing is written as {suffix}. Give {known}, .png for one picture, or a folder's name.")
+        raise LabError(
+            f"{out}: nothing is written as {suffix}. Give {known}, .png for one picture, or a folder's name."
+        )
     return "pictures"
 
 
@@ -58,13 +60,17 @@ def check_place(out: Path, video: Video, overwrite: bool) -> str:
         raise LabError(f"{out}: this is the target clip itself. Choose another name for the swapped video.")
     kind = kind_of(out)
     if kind == "picture" and video.num_frames != 1:
-        raise LabError(f"{out}: {video.path} has {video.num_frames} frames, and a picture holds one. Name a folder or a film.")
+        raise LabError(
+            f"{out}: {video.path} has {video.num_frames} frames, and a picture holds one. Name a folder or a film."
+        )
     if kind == "pictures" and out.is_file() or kind != "pictures" and out.is_dir():
         raise LabError(f"{out}: a {'file' if out.is_file() else 'folder'} has this name. Choose another one.")
     if out.is_dir() and any(out.iterdir()):
         own = {MARKER, *(path.name for path in out.glob("[0-9]" * 6 + ".png"))}
         if not (out / MARKER).exists() or any(entry.name not in own for entry in out.iterdir()):
-            raise LabError(f"{out}: this folder holds other pictures or files. Choose another one for the swapped frames.")
+            raise LabError(
+                f"{out}: this folder holds other pictures or files. Choose another one for the swapped frames."
+            )
     if not overwrite and (out.is_file() or (out / MARKER).exists()):
         raise LabError(
             f"{out}: this is there already, and is kept. Choose another name, or say overwrite=True (--overwrite) to replace it."

@@ -52,7 +52,9 @@ class FramePlan:
                 yield from video.frames(start=float(max(first, begin) / video.rate), end=float(stop / video.rate))
 
 
-def plan_frames(video: Video, ranges: Iterable[tuple[float | None, float | None]] = (), rest: str = "drop") -> FramePlan:
+def plan_frames(
+    video: Video, ranges: Iterable[tuple[float | None, float | None]] = (), rest: str = "drop"
+) -> FramePlan:
     """Turns time ranges into frames.
 
     Args:
@@ -69,7 +71,9 @@ def plan_frames(video: Video, ranges: Iterable[tuple[float | None, float | None]
             start, end = given
             found = video.indices(start=start, end=end)
         except (TypeError, ValueError) as error:
-            raise LabError(f"ranges: {given!r} is no time range. Give (start, end) in seconds, such as (2, 5.5).") from error
+            raise LabError(
+                f"ranges: {given!r} is no time range. Give (start, end) in seconds, such as (2, 5.5)."
+            ) from error
         spans.append((found.start, found.stop))
     whole = ((0, video.num_frames),)
     inside: list[Span] = []
