@@ -98,7 +98,7 @@ def swap_clip(run: Run, name: str, swap_function, blend: str = "mask", **options
     stage = f"swap_{name}_{blend}"
     if run.is_done(stage, **key) and path.exists() and (frames is None or frames.exists()):
         return Swapped(name, blend, path, frames, None)
-    report = convert(run.clip("target"), faces, swap_function, path, blend=blend, frames_folder=frames, **chosen)
+    report = convert(run.clip("target"), faces, swap_function, path, blend=blend, overwrite=True, frames_folder=frames, **chosen)
     run.mark_done(stage, **key)
     return Swapped(name, blend, path, frames, report)
 

@@ -16,10 +16,11 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
 from faceswap_lab.swap import swapping
-from faceswap_lab.swap.evidence import LIMIT, Sample, coverage, structure_distance, template
+from faceswap_lab.swap.evidence import Sample, coverage, structure_distance, template
 from faceswap_lab.swap.options import SwapOptions
 from faceswap_lab.swap.swapping import Swap, SwapFunction
 
+LIMIT = 16  # faces that are examined
 LITTLE_ALPHA = 0.05  # mean alpha inside the outline, below which a swap is hardly seen
 LITTLE_CHANGE = 3.0  # levels of 255
 FACELESS = 0.5  # share of a clip's frames without a face
@@ -84,33 +85,36 @@ def examine(
 
 
 def examine_set(
-    faces: FaceSet, swap_function: SwapFunction, options: SwapOptions | None = None, person: int = 0
+    faces: FaceSet,
+    swap_function: SwapFunction,
+    options: SwapOptions | None = None,
+    frames: int = 0,
+    with_face: int = 0,
+    batch_size: int = LIMIT,
 ) -> list[Finding]:
-    """`examine` for a face set alone, without its clip: before a conversion, or in place of one.
+    """`examine` for a face set: before a conversion, or after one. At most `LIMIT` faces, evenly spread, are painted.
 
     Args:
-        faces: of the target; at most `LIMIT` of them are read.
-        person: as in the set's column `person`.
+        faces: one person's, of the target.
+        swap_function, options, frames, with_face: see `examine`.
+        batch_size: faces that the model gets at once.
 
     Raises:
-        LabError: when the set has no face of that person, or the model answers in another shape.
+        LabError: when the set is empty, or the model answers in another shape.
     """
     options = options or SwapOptions()
-    rows = np.flatnonzero(faces.table["person"] == person)
-    if not len(rows):
-        raise LabError(f"{faces.folder}: there is no face of person {person} to examine. Choose another person.")
-    faces = faces.subset(rows[np.unique(np.linspace(0, len(rows) - 1, LIMIT).round().astype(int))])
-    same, size = np.eye(2, 3), swapping.model_size(swap_function)
-    outlines = faces.masks(FACE_SIZE, "face")
-    swaps = [
-        swapping.prepare(*each, size, options)
-        for each in zip(faces.images(), [same] * len(faces), outlines, strict=True)
-    ]
-    swapping.paint(swaps, swap_function, options)
-    sample = Sample()
-    for row, (swap, outline) in enumerate(zip(swaps, outlines, strict=True)):
-        sample.add(swap, alignment.transform_points(faces.matrix(row), faces.points(row)), outline)
-    return examine(sample, swap_function, options)
+    if not len(faces):
+        raise LabError(
+            f"{faces.folder}: there is no face to examine. Choose another person, or extract the faces again."
+        )
+    faces = faces.subset(np.unique(np.linspace(0, len(faces) - 1, LIMIT).round().astype(int)))
+    size, outlines = swapping.model_size(swap_function), faces.masks(FACE_SIZE, "face")
+    pairs = zip(faces.images(), outlines, strict=True)
+    swaps = [swapping.prepare(image, np.eye(2, 3), outline, size, options) for image, outline in pairs]
+    for first in range(0, len(swaps), batch_size):
+        swapping.paint(swaps[first : first + batch_size], swap_function, options, batch_size)
+    five = [alignment.transform_points(faces.matrix(row), faces.points(row)) for row in range(len(faces))]
+    return examine(Sample(swaps, five, list(outlines)), swap_function, options, frames, with_face)
 
 
 def _about_detection(frames: int, with_face: int) -> list[Finding]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import cv2
 import numpy as np
 
@@ -9,41 +11,29 @@ from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FACE_SIZE
 from faceswap_lab.swap.swapping import Swap
 
-LIMIT = 16  # faces that are examined
 _FINEST = 16  # parts of the side: the width of the blur against which local contrast is measured
 
 
+@dataclass
 class Sample:
-    """A few painted faces, evenly spread over all that are added: memory stays the same for a clip of any length.
+    """A few painted faces of one clip.
 
     Args:
-        limit: at most so many are kept.
+        swaps: painted, see `swapping.paint`.
+        five: of each its five points, (5, 2) in the pixels that its `matrix` begins from, or None where they are unknown.
+        outlines: of each the face's outline in the set's aligned square, (M, M) uint8 or float [0, 1], before erosion, or
+            None.
     """
 
-    def __init__(self, limit: int = LIMIT):
-        self.limit, self.stride, self.seen = limit, 1, 0
-        self.swaps: list[Swap] = []
-        self._points: list[np.ndarray | None] = []
-        self._outlines: list[np.ndarray | None] = []
+    swaps: list[Swap] = field(default_factory=list)
+    five: list[np.ndarray | None] = field(default_factory=list)
+    outlines: list[np.ndarray | None] = field(default_factory=list)
 
     def add(self, swap: Swap, points: np.ndarray | None = None, outline: np.ndarray | None = None) -> None:
-        """Keeps a face, or passes it by.
-
-        Args:
-            swap: painted, see `swapping.paint`; it must not be changed afterwards.
-            points: (5, 2) its five points in the pixels that `swap.matrix` begins from, or None where they are unknown.
-            outline: (M, M) uint8 or float [0, 1], the face's outline in the set's aligned square, before erosion.
-        """
-        if self.seen % self.stride == 0:
-            if len(self.swaps) == self.limit:
-                self.stride *= 2
-                for kept in (self.swaps, self._points, self._outlines):
-                    del kept[1::2]
-            if self.seen % self.stride == 0:
-                self.swaps.append(swap)
-                self._points.append(points)
-                self._outlines.append(outline)
-        self.seen += 1
+        """Takes one more face."""
+        self.swaps.append(swap)
+        self.five.append(points)
+        self.outlines.append(outline)
 
     def __len__(self) -> int:
         return len(self.swaps)
@@ -60,7 +50,7 @@ class Sample:
         """(n, 5, 2) the five points that are known, in shares of the square that the model was shown."""
         known = [
             (alignment.transform_points(swap.matrix, points) + 0.5) / swap.target.shape[0]
-            for swap, points in zip(self.swaps, self._points, strict=True)
+            for swap, points in zip(self.swaps, self.five, strict=True)
             if points is not None and np.isfinite(points).all()
         ]
         return np.array(known).reshape(-1, 5, 2)
@@ -71,7 +61,7 @@ class Sample:
 
     def outline_share(self) -> float:
         """Mean share of the square inside the faces' outlines; NaN when none is known."""
-        known = [outline for outline in self._outlines if outline is not None and outline.any()]
+        known = [outline for outline in self.outlines if outline is not None and outline.any()]
         return float(np.mean([outline.mean() / max(1, outline.max()) for outline in known])) if known else np.nan
 
 

@@ -208,18 +208,6 @@ def test_a_model_is_asked_rarely_and_one_without_decoders_not_for_itself(talk_a)
     assert "direction" not in names(talk_a, knows_one_way), "what it cannot translate says nothing"
 
 
-def test_a_sample_is_spread_over_any_length(talk_a):
-    swap = sampled(talk_a, Painter(another)).swaps[0]
-    for count in (5, 16, 17, 100, 1000):
-        sample = doctor.Sample(limit=16)
-        for number in range(count):
-            sample.add(swap, np.full((5, 2), float(number)))
-        places = [points[0, 0] for points in sample._points]
-        assert min(count, 8) <= len(sample) <= 16
-        assert places[0] == 0 and places[-1] >= count - 1 - max(1, count // 8)
-        assert len(set(np.diff(places))) <= 1
-
-
 def test_a_face_set_without_its_clip(tmp_path, talk_a, warm_start):
     rows = []
     for index, (frame, five, matrix) in enumerate(zip(*talk_a, strict=True)):
@@ -235,5 +223,5 @@ def test_a_face_set_without_its_clip(tmp_path, talk_a, warm_start):
     wrong = doctor.examine_set(faces, training.SwapFunction(warm_start, 0, 0))
     assert [finding.name for finding in wrong] == ["direction"]
     assert str(wrong[0]).startswith("The direction is wrong") and str(wrong[0]).endswith(wrong[0].remedy)
-    with pytest.raises(LabError, match="no face of person 3"):
-        doctor.examine_set(faces, training.SwapFunction(warm_start), person=3)
+    with pytest.raises(LabError, match="no face to examine"):
+        doctor.examine_set(faces.subset([]), training.SwapFunction(warm_start))
