@@ -18,6 +18,7 @@ ENLARGES = ("linear", "cubic", "lanczos")
 SMOOTHINGS = {"off": 0.0, "light": 1.5, "strong": 3.0}  # standard deviation in frames
 OUTPUTS = ("swap", "target+swap", "target+swap+mask", "difference")
 RESTS = ("keep", "drop")
+SETTINGS_FILE = "conversion_settings.json"  # in a run's folder: what was chosen by eye, see `teaching.tuning`
 
 
 def check_name(parameter: str, value: str, known) -> None:
