@@ -214,8 +214,8 @@ def _about_model(sample: Sample, swap_function: SwapFunction) -> list[Finding]:
             "direction",
             f"The direction is wrong: the target is painted as itself (the painting misses {np.median(there):.0%} of its "
             f"structure, in the other direction {np.median(back):.0%}).",
-            f"Let the other decoder paint: SwapFunction(model, source={other[0]}, target={other[1]}). Or exchange the clips: "
-            "the target is the one whose film is changed.",
+            f"Let the other decoder paint: SwapFunction(model, source={other[0]}, target={other[1]}), on the command line "
+            f'--direction "{"AB"[other[0]]}<-{"AB"[other[1]]}". Or exchange the clips: the target is the one that is changed.',
             {"closeness": closeness},
         )
     ]

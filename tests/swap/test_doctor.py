@@ -116,7 +116,7 @@ def test_the_right_direction_on_the_wrong_clip(warm_start):
     function = training.SwapFunction(warm_start)
     found = doctor.examine(sampled(some_of("talk_B"), function), function)
     assert [finding.name for finding in found] == ["direction"]
-    assert "SwapFunction(model, source=1, target=0)" in found[0].remedy
+    assert "SwapFunction(model, source=1, target=0)" in found[0].remedy and '"B<-A"' in found[0].remedy
 
 
 def test_alpha_near_zero(talk_a, warm_start):

@@ -78,7 +78,9 @@ def test_a_hand_tunes_in_jupyterlab(page, tmp_path):
     wiped = np.array(page.value(SUMS)).reshape(8, 8, 4)
     page.press(slider("erode"), "ArrowRight", 39, times=20)  # 2 + 20 * 0.5
     wait_for(changed(wiped), "another picture after erode was moved", 20)
-    page.click("[...document.querySelectorAll('.faceswap-tuning input[type=checkbox]')].at(-1)")
+    worn = np.array(page.value(SUMS)).reshape(8, 8, 4)
+    page.click(f"[...document.querySelectorAll('{PANEL} input[type=checkbox]')].at(-1)")
+    wait_for(changed(worn, 20), "the mask over the picture", 20)
     page.click(button("Save settings"))
     path = tmp_path / "work" / "conversion_settings.json"
     wait_for(path.exists, "the settings file", 20)
