@@ -1,4 +1,4 @@
-"""The command line: `python -m faceswap_lab run`, `faces`, `diagnose`, `doctor` and `report`."""
+"""The command line: `python -m faceswap_lab run`, `faces`, `diagnose`, `convert`, `doctor` and `report`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from faceswap_lab import __version__, course, face_commands, machine, notebooks, presets, runtime
+from faceswap_lab import (
+    __version__,
+    convert_command,
+    course,
+    face_commands,
+    machine,
+    notebooks,
+    presets,
+    runtime,
+)
 from faceswap_lab.errors import LabError
 
 
@@ -20,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Two clips in, a swapped clip out: runs the course's notebooks and writes a report.",
     )
     parser.add_argument("--version", action="version", version=f"faceswap_lab {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="run | faces | diagnose | doctor | report")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run | faces | diagnose | convert | doctor | report")
 
     run = commands.add_parser(
         "run",
@@ -42,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     place.add_argument("--out", default="", help="the run's folder, anywhere")
 
     face_commands.add_parsers(commands)
+    convert_command.add_parser(commands)
 
     commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
 
@@ -183,6 +193,8 @@ def main(arguments: list[str] | None = None) -> int:
             return face_commands.faces_command(options)
         if options.command == "diagnose":
             return face_commands.diagnose_command(options)
+        if options.command == "convert":
+            return convert_command.convert_command(options)
         return doctor_command() if options.command == "doctor" else report_command(options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)

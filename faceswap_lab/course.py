@@ -14,6 +14,7 @@ from pathlib import Path
 from faceswap_lab import files, notebooks, samples
 from faceswap_lab.errors import LabError
 from faceswap_lab.runtime import Run, read_marker
+from faceswap_lab.swap.options import SETTINGS_FILE
 
 SPACE_NEEDED = 500_000_000  # bytes free before a run starts: frames, face sets, checkpoints and clips of a few minutes
 
@@ -72,7 +73,8 @@ def clip_fingerprint(path: Path) -> str:
 def run_fingerprint(run: Run, notebook: Path, parameters: dict[str, object]) -> str:
     """What a notebook's products depend on: its text, parameters and clips, the notebooks before it, the face sets.
 
-    A face set counts by the names of its pictures, so that cleaning it makes the later notebooks run again.
+    A face set counts by the names of its pictures, so that cleaning it makes the later notebooks run again; so do other
+    conversion settings, from the notebook on that reads them.
     """
     clips = [path for path in (run.clips.source, run.clips.target, run.clips.target_training, run.clips.truth) if path]
     number = notebook.name[:2]
@@ -85,6 +87,9 @@ def run_fingerprint(run: Run, notebook: Path, parameters: dict[str, object]) -> 
     pictures = sorted(path.relative_to(run.out).as_posix() for path in cleaned)
     settings = {name: value for name, value in parameters.items() if name not in ("out", "source", "target")}
     contents = [clip_fingerprint(path) for path in clips]
+    tuned = run.out / SETTINGS_FILE
+    if number >= "05" and tuned.exists():
+        settings["conversion"] = tuned.read_text(encoding="utf-8", errors="replace")
     return notebooks.fingerprint(notebooks.text_fingerprint(notebook), settings, contents, earlier, pictures)
 
 

@@ -17,6 +17,8 @@ from faceswap_lab.errors import LabError
 SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # colours to within rounding, at a little time
 # What a file of variable rate without a sensible rate of its own (screen recordings claim 1000) is brought to.
 STANDARD_RATES = (Fraction(24000, 1001), *map(Fraction, (24, 25)), Fraction(30000, 1001), *map(Fraction, (30, 50, 60)))
+# Ctrl-C goes to all programs of the terminal's group; these end when their reader or writer closes the pipe.
+APART = {"process_group": 0} if os.name == "posix" else {}
 SQUARE_PIXELS = "scale=w=round(iw*sar):h=ih,setsar=1"
 
 

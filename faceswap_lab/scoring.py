@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from faceswap_lab.models.identity import FaceRecognition
 from faceswap_lab.pictures import read_picture
 from faceswap_lab.runtime import Run
 from faceswap_lab.swap.conversion import ConversionReport, convert
+from faceswap_lab.swap.options import SETTINGS_FILE, ConversionOptions
 
 MODELS = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder")
 COMPARISONS = ("autoencoder_from_nothing", "autoencoder_shared_decoder")  # trained to be compared with, not to be used
@@ -26,6 +28,7 @@ WARM_START = "warm_start"  # stands in where nothing was trained
 # shows where the source's skin meets the target's; with the mean moved to the target's 0.30, 0.35, 0.07; mean and deviation
 # 0.29, 0.35, 0.06. A wider mask (erode -4, feather 8) gives 0.33, 0.36, 0.10, and a band of the source's hair on the brow.
 COLOUR, MASK, ERODE, FEATHER = "mean", "hull", 2.0, 6.0
+DEFAULTS = ConversionOptions(colour=COLOUR, mask=MASK, erode=ERODE, feather=FEATHER)
 _GALLERY = 40  # pictures of each person that the judge compares with
 
 
@@ -73,14 +76,39 @@ def _warm_start() -> Path:
     return weights.data_folder() / "weights" / "quick_autoencoder"
 
 
-def swap_clip(run: Run, name: str, swap_function, blend: str = "mask", **options) -> Swapped:
+def settings_path(run: Run) -> Path:
+    """Where a run keeps the conversion options that were chosen by eye, see `teaching.tuning`; there may be no file yet."""
+    return run.out / SETTINGS_FILE
+
+
+def settings(run: Run) -> ConversionOptions:
+    """The options of a run's conversions: its settings file's where there is one, else the lab's defaults.
+
+    Raises:
+        LabError: when the file holds no settings, or some that there are none of.
+    """
+    path = settings_path(run)
+    return ConversionOptions.read(path) if path.exists() else DEFAULTS
+
+
+def told_settings(run: Run) -> str:
+    """A line that says where the options come from, and how they differ from the lab's defaults."""
+    chosen, path = settings(run), settings_path(run)
+    if not path.exists():
+        return f"the lab's defaults ({SETTINGS_FILE} is not there yet)"
+    usual = dataclasses.asdict(DEFAULTS)
+    other = [f"{name}={value}" for name, value in dataclasses.asdict(chosen).items() if value != usual[name]]
+    return f"{path}: {', '.join(other) or 'the same as the defaults'}"
+
+
+def swap_clip(run: Run, name: str, swap_function, blend: str = "", **options) -> Swapped:
     """Converts the target clip with one model; not again when model, faces and options are the same.
 
     Args:
         name: the model's.
         swap_function: see `swap_functions`.
-        blend: "direct", "mask" or "seamless".
-        options: of `conversion.convert`, on top of this module's defaults.
+        blend: "direct", "mask", "seamless" or "laplacian"; "" takes that of the run's settings.
+        options: of `conversion.convert`, which count more than the run's `settings`.
 
     Where a true swap is known, the unlabelled frames are kept as pictures, since the scores want them before lossy
     coding. Without one nothing needs them, and a long clip would fill the disk.
@@ -89,16 +117,18 @@ def swap_clip(run: Run, name: str, swap_function, blend: str = "mask", **options
         `Swapped`.
     """
     faces = stages.ensure_faces(run, "target")
-    chosen = {"colour": COLOUR, "mask": MASK, "erode": ERODE, "feather": FEATHER, **options}
+    chosen = settings(run)
+    blend = blend or chosen.blend
     path, frames = run.swap(name, blend), run.out / "swap" / f"{name}_{blend}_frames"
     frames = frames if run.clips.truth else None
     config = (_warm_start() if name == WARM_START else run.out / "models" / name) / training.CONFIG
     model = files.read_json(config).get("sha256") if config.exists() else name
-    key = {"model": model, "faces": list(faces.table["face"]), **chosen}
+    key = {"model": model, "faces": list(faces.table["face"]), **dataclasses.asdict(chosen), "blend": blend, **options}
     stage = f"swap_{name}_{blend}"
     if run.is_done(stage, **key) and path.exists() and (frames is None or frames.exists()):
         return Swapped(name, blend, path, frames, None)
-    report = convert(run.clip("target"), faces, swap_function, path, blend=blend, frames_folder=frames, **chosen)
+    options |= {"blend": blend, "overwrite": True, "frames_folder": frames}
+    report = convert(run.clip("target"), faces, swap_function, path, chosen, **options)
     run.mark_done(stage, **key)
     return Swapped(name, blend, path, frames, report)
 

@@ -145,7 +145,9 @@ class Video:
         read = 0
         with (
             tempfile.TemporaryFile() as messages,
-            subprocess.Popen(self._command(wanted), stdout=subprocess.PIPE, stderr=messages) as process,
+            subprocess.Popen(
+                self._command(wanted), stdout=subprocess.PIPE, stderr=messages, **ffmpeg.APART
+            ) as process,
         ):
             try:
                 while True:

@@ -36,6 +36,18 @@ def exact_rate(fps: float | Fraction) -> Fraction:
     return film if round(float(film), 2) == round(float(fps), 2) and near.denominator != 1 else near
 
 
+def refuse(path: Path, messages: str, cause: Exception | None = None) -> None:
+    """Raises what ffmpeg's messages mean, as a `LabError` about the file that was to be written."""
+    with files.clear_write_errors(path):
+        for text, code in (("No space left", errno.ENOSPC), ("File too large", errno.ENOSPC),
+                           ("Disk quota", errno.EDQUOT), ("Permission denied", errno.EACCES),
+                           ("Read-only", errno.EROFS)):  # fmt: skip
+            if text in messages:
+                raise OSError(code, text) from cause
+    reason = ffmpeg.complaint(messages) or "ffmpeg was stopped from outside"
+    raise LabError(f"{path}: the video could not be written ({reason}). Run the command again.") from cause
+
+
 class VideoWriter:
     """Writes frames to a video file, as a context manager; the file appears at its name only when all went well.
 
@@ -130,7 +142,11 @@ class VideoWriter:
                 leftover.unlink(missing_ok=True)
         with files.atomic_path(self.path) as temporary, tempfile.TemporaryFile() as self._stderr:
             self._process = subprocess.Popen(
-                self._command(temporary), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._stderr
+                self._command(temporary),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=self._stderr,
+                **ffmpeg.APART,
             )
             try:
                 yield
@@ -158,15 +174,7 @@ class VideoWriter:
         return self._stderr.read(100_000).decode("utf-8", "replace")
 
     def _refuse(self, messages: str, cause: Exception | None = None) -> None:
-        """Raises what ffmpeg's messages mean."""
-        with files.clear_write_errors(self.path):
-            for text, code in (("No space left", errno.ENOSPC), ("File too large", errno.ENOSPC),
-                               ("Disk quota", errno.EDQUOT), ("Permission denied", errno.EACCES),
-                               ("Read-only", errno.EROFS)):  # fmt: skip
-                if text in messages:
-                    raise OSError(code, text) from cause
-        reason = ffmpeg.complaint(messages) or "ffmpeg was stopped from outside"
-        raise LabError(f"{self.path}: the video could not be written ({reason}). Run the command again.") from cause
+        refuse(self.path, messages, cause)
 
     def _finish(self, temporary: Path) -> None:
         if not self.num_frames:

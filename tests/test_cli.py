@@ -172,6 +172,17 @@ def test_cleaning_a_face_set_counts(lab):
     assert course.run_fingerprint(one, later, {}) != before
 
 
+def test_other_conversion_settings_count_from_notebook_05_on(lab):
+    one = runtime.prepare(out=lab / "run", source=lab / "b.mp4", target=lab / "a.mp4")
+    places = {name: lab / f"{name}_later.ipynb" for name in ("04", "05")}
+    for path in places.values():
+        write_notebook(path, PARAMETERS, "1")
+    before = {name: course.run_fingerprint(one, path, {}) for name, path in places.items()}
+    files.write_text(one.out / "conversion_settings.json", '{"erode": 4}')
+    after = {name: course.run_fingerprint(one, path, {}) for name, path in places.items()}
+    assert after["04"] == before["04"] and after["05"] != before["05"]
+
+
 def test_report_command(lab, capsys):
     assert __main__.main(["report", "no such"]) == 1
     assert "no such run" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import pytest
 
 from faceswap_lab import runtime, scoring, stages
 from faceswap_lab.errors import LabError
+from faceswap_lab.swap.options import ConversionOptions
 
 
 class Brighter:
@@ -62,6 +63,26 @@ def test_a_conversion_is_not_made_twice_but_again_for_other_options(run, swaps):
     assert swaps[1].report is not None
     assert scoring.swap_clip(run, "brighter", Brighter()).report is None
     assert scoring.swap_clip(run, "brighter", Brighter(), feather=3.0).report is not None
+
+
+def test_a_settings_file_counts_for_the_run(run, swaps):
+    path = scoring.settings_path(run)
+    assert path.parent == run.out and scoring.settings(run) == scoring.DEFAULTS
+    assert "the lab's defaults" in scoring.told_settings(run)
+    try:
+        ConversionOptions(erode=7.0, blend="laplacian").write(path)
+        assert scoring.settings(run) == ConversionOptions(erode=7.0, blend="laplacian")
+        assert scoring.told_settings(run) == f"{path}: blend=laplacian, erode=7.0"
+        made = scoring.swap_clip(run, "brighter", Brighter())
+        assert made.blend == "laplacian" and made.path.name == "brighter_laplacian.mp4" and made.report is not None
+        assert scoring.swap_clip(run, "brighter", Brighter(), erode=7.0).report is None, (
+            "the same options by another way"
+        )
+        path.write_text('{"erode": 99}')
+        with pytest.raises(LabError, match="conversion_settings.json.*erode"):
+            scoring.swap_clip(run, "brighter", Brighter())
+    finally:
+        path.unlink()
 
 
 def test_without_a_truth(run, swaps):

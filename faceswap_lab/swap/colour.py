@@ -1,19 +1,25 @@
 """Colour: the swapped face takes on the light and the tone of the face it replaces.
 
 Every method measures inside the mask only. Hair and background next to the face say nothing about its skin, and they
-change when the head turns: statistics that include them make the face flicker.
+change when the head turns: statistics that include them make the face flicker. A soft mask counts as a weight.
+
+Every method first measures, then applies what was measured (`Method`). What is measured are plain arrays: means,
+deviations, covariances, quantile functions, so that a video can average them over neighbouring frames in between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 
-_LEAST_WEIGHT = 1e-3  # of the square; a mask smaller than that gives no statistics worth following
+from faceswap_lab.swap import distributions
+
 _GAIN_LIMITS = (0.4, 2.5)  # contrast is never changed more than this: a flat face would turn to noise
-_BINS = 256
+_LEAST_VARIANCE = 1e-7  # of colours in [0, 1]: far below one level of 255
 
 
 def to_space(image: np.ndarray, space: str = "lab") -> np.ndarray:
@@ -47,10 +53,10 @@ def statistics(image: np.ndarray, mask: np.ndarray, space: str = "lab") -> np.nd
     Returns:
         (2, 3) float64, means then deviations; None when the mask is (nearly) empty.
     """
+    if not distributions.enough(mask):
+        return None
     weights = np.asarray(mask, np.float64)
     total = weights.sum()
-    if total <= _LEAST_WEIGHT * weights.size:
-        return None
     values = to_space(image, space)
     mean = np.einsum("yx,yxc->c", weights, values) / total
     variance = np.einsum("yx,yxc->c", weights, (values - mean) ** 2) / total
@@ -74,11 +80,6 @@ def transfer(
     """
     gain = np.clip(wanted[1] / np.maximum(measured[1], 1e-6), *_GAIN_LIMITS) if contrast else np.ones(3)
     return from_space((to_space(face, space) - measured[0]) * gain + wanted[0], space)
-
-
-def none(face: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Leaves the face's colours as the model painted them."""
-    return np.asarray(face, np.float32)
 
 
 def match_mean_std(face: np.ndarray, target: np.ndarray, mask: np.ndarray, space: str = "lab") -> np.ndarray:
@@ -110,44 +111,95 @@ def _matched(face, target, mask, space, contrast):
     return transfer(face, measured, wanted, space, contrast)
 
 
-def match_histogram(face: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Gives each RGB channel of the face the target's distribution of values inside the mask.
-
-    Values travel through the face's cumulative distribution and back through the target's. The distributions are
-    joined linearly between 256 bins, so that smooth skin does not break into steps.
+def covariance(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+    """Mean and covariance of the three colours inside a soft mask.
 
     Args:
-        face, target: (S, S, 3) float32 RGB [0, 1], aligned alike.
+        image: (S, S, 3) float32 RGB [0, 1].
         mask: (S, S) float32 [0, 1]; each pixel counts as much as its mask.
 
     Returns:
-        (S, S, 3) float32 RGB [0, 1]; the face unchanged when the mask is empty.
+        (4, 3) float64, the mean and below it the covariance matrix, in RGB; None when the mask is (nearly) empty.
     """
-    face, weights = np.asarray(face, np.float32), np.asarray(mask, np.float64)
-    if weights.sum() <= _LEAST_WEIGHT * weights.size:
-        return face
-    edges = np.linspace(0, 1, _BINS + 1)
-    matched = [
-        np.interp(
-            face[..., channel],
-            edges,
-            np.interp(_cumulative(face[..., channel], weights), _cumulative(target[..., channel], weights), edges),
-        )
-        for channel in range(3)
-    ]
-    return np.stack(matched, axis=-1).astype(np.float32)
+    if not distributions.enough(mask):
+        return None
+    weights = np.asarray(mask, np.float64).ravel() / np.sum(mask, dtype=np.float64)
+    values = np.asarray(image, np.float64).reshape(-1, 3)
+    mean = weights @ values
+    apart = values - mean
+    return np.vstack([mean, (apart * weights[:, None]).T @ apart])
 
 
-def _cumulative(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Share of the weight below each of the 257 bin edges, rising everywhere so that it can be read backwards."""
-    counts, _ = np.histogram(values, bins=_BINS, range=(0, 1), weights=weights)
-    counts = counts / counts.sum() + 1e-7  # an empty bin would leave a stretch without slope
-    return np.concatenate([[0], np.cumsum(counts) / counts.sum()])
+def linear_transfer(face: np.ndarray, measured: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The linear map that gives a face another mean and covariance and moves its colours least (Monge-Kantorovich).
+
+    F. Pitie, A. Kokaram, "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", CVMP
+    2007: T = U^-1/2 (U^1/2 V U^1/2)^1/2 U^-1/2 for covariances U and V. Unlike means and deviations of single channels
+    it also carries over how the channels go together: a warm light side and a cool shaded one.
+
+    Args:
+        face: (S, S, 3) float32 RGB [0, 1].
+        measured, wanted: (4, 3), from `covariance` or averages of such.
+
+    Returns:
+        (S, S, 3) float32 RGB [0, 1].
+    """
+    noise = _LEAST_VARIANCE * np.eye(3)
+    root = _power(measured[1:] + noise, 0.5)
+    back = _power(measured[1:] + noise, -0.5)
+    stretch = back @ _power(root @ (wanted[1:] + noise) @ root, 0.5) @ back
+    stretch = _power(stretch, 1.0, _GAIN_LIMITS)
+    return np.clip((face - measured[0]) @ stretch + wanted[0], 0, 1).astype(np.float32)
 
 
-COLOUR: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
-    "none": none,
-    "mean": match_mean,
-    "mean_std": match_mean_std,
-    "histogram": match_histogram,
+def _power(matrix: np.ndarray, exponent: float, limits: tuple[float, float] = (1e-12, np.inf)) -> np.ndarray:
+    """A power of a symmetric positive matrix, its eigenvalues first brought within limits."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return (vectors * np.clip(values, *limits) ** exponent) @ vectors.T
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to match colours, in two steps, so that a video can smooth what was measured before it is applied.
+
+    Args:
+        measure: (face (S, S, 3), target (S, S, 3), mask (S, S)) -> what was measured on the face and what is wanted, two
+            arrays of one shape that may be averaged over neighbouring frames; None when the mask is (nearly) empty.
+        apply: (face, measured, wanted) -> (S, S, 3) float32 RGB [0, 1].
+    """
+
+    measure: Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]
+    apply: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+    def __call__(self, face: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Both at once: the face with the target's colours; unchanged when the mask is (nearly) empty.
+
+        Args:
+            face, target: (S, S, 3) float32 RGB [0, 1], the swapped face and the frame's own, aligned alike.
+            mask: (S, S) float32 [0, 1], where to measure; each pixel counts as much as its mask.
+
+        Returns:
+            (S, S, 3) float32 RGB [0, 1].
+        """
+        found = self.measure(face, target, mask)
+        return np.asarray(face, np.float32) if found is None else self.apply(face, *found)
+
+
+def _both(measure: Callable[[np.ndarray, np.ndarray], np.ndarray | None]):
+    """Measures face and target each by itself."""
+
+    def pair(face, target, mask):
+        found = measure(face, mask), measure(target, mask)
+        return None if any(values is None for values in found) else found
+
+    return pair
+
+
+COLOUR: dict[str, Method] = {
+    "none": Method(lambda face, target, mask: None, lambda face, measured, wanted: face),
+    "mean": Method(_both(statistics), partial(transfer, contrast=False)),
+    "mean_std": Method(_both(statistics), transfer),
+    "histogram": Method(_both(distributions.histograms), distributions.through_histograms),
+    "linear": Method(_both(covariance), linear_transfer),
+    "sot": Method(distributions.sliced, distributions.through_slices),
 }

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from faceswap_lab import files
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.swap import blending
+from faceswap_lab.swap import blending, doctor
+from faceswap_lab.swap.options import SwapOptions
 from faceswap_lab.swap.pairing import FaceTrack
-from faceswap_lab.swap.swapping import Swap
-
-_LITTLE_ALPHA, _LITTLE_CHANGE = 0.05, 3.0  # below these a swap is hardly seen
+from faceswap_lab.swap.parts import Tally
+from faceswap_lab.swap.swapping import Swap, SwapFunction
 
 
 @dataclass
@@ -19,15 +22,17 @@ class ConversionReport:
     """What a conversion did.
 
     Args:
-        output: the video that was written.
+        output: what was written.
         frames: frames read and written.
         swapped: of these, with a face put in.
         bridged: of the swapped ones, those where the detector had missed the face: its place was reckoned from the
             frames before and after.
-        without_face: frames passed on unchanged since the face set has no face for them.
+        left: why frames were passed through unchanged -> how many: "no face", "too small", "deleted", "outside the range".
         mean_change: mean absolute difference from the target inside the face's outline, in levels of 255.
         alpha_mean: the model's mean alpha inside the outline, 0 to 1.
-        seconds: wall time.
+        seconds: wall time; of the last run, where one was stopped.
+        resumed: frames that an earlier, stopped run had finished.
+        options: what was asked for.
         warnings: what a person should know, in plain sentences.
     """
 
@@ -35,72 +40,110 @@ class ConversionReport:
     frames: int = 0
     swapped: int = 0
     bridged: int = 0
-    without_face: int = 0
+    left: dict[str, int] = field(default_factory=dict)
     mean_change: float = 0.0
     alpha_mean: float = 0.0
     seconds: float = 0.0
+    resumed: int = 0
+    options: dict = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def without_face(self) -> int:
+        """Frames that were passed through unchanged, for whatever reason."""
+        return self.frames - self.swapped
 
-class Totals:
-    """Sums for the report, over the faces' outlines."""
+    def count(self, tally: Tally) -> None:
+        """Takes over the numbers of a tally."""
+        self.frames, self.swapped, self.bridged, self.left = (
+            tally.frames,
+            tally.swapped,
+            tally.bridged,
+            dict(tally.left),
+        )
+        self.mean_change = tally.change / max(tally.pixels, 1e-6)
+        self.alpha_mean = tally.alpha / max(tally.area, 1e-6)
 
-    def __init__(self):
-        self.change = self.pixels = self.alpha = self.area = 0.0
+    def summary(self) -> str:
+        """What was done, for people: a few lines."""
+        lines = [f"{self.output}: {self.swapped} of {self.frames} frames swapped in {self.seconds:.1f} s"]
+        if self.resumed:
+            lines.append(f"  {self.resumed} frames had been finished by an earlier run")
+        if self.bridged:
+            lines.append(f"  {self.bridged} of the faces had been missed by the detector, and were bridged")
+        if self.left:
+            reasons = ", ".join(f"{why} {count}" for why, count in sorted(self.left.items()))
+            lines.append(f"  passed through unchanged: {reasons}")
+        if self.swapped:
+            lines.append(
+                f"  inside the face: mean change {self.mean_change:.1f} of 255, mean alpha {self.alpha_mean:.2f}"
+            )
+        return "\n".join(lines + [f"  note: {sentence}" for sentence in self.warnings])
 
-    def add(self, before: np.ndarray, after: np.ndarray, swap: Swap) -> None:
-        """Counts one frame: (H, W, 3) uint8 RGB before and after its swap."""
-        window = blending.face_window(before.shape, swap.matrix, swap.region.shape[0])
-        if window is not None:
-            outline = blending.put_back(swap.region, swap.matrix, window, 0.0)
-            change = np.abs(after[window].astype(np.float32) - before[window]).mean(axis=2)
-            self.change += float((outline * change).sum())
-            self.pixels += float(outline.sum())
-        self.alpha += float((swap.region * swap.alpha).sum())
-        self.area += float(swap.region.sum())
-
-    def means(self) -> tuple[float, float]:
-        """Mean change in levels of 255, and mean alpha, both inside the outlines."""
-        return self.change / max(self.pixels, 1e-6), self.alpha / max(self.area, 1e-6)
+    def write(self, path: Path) -> None:
+        """Writes all of it as JSON."""
+        files.write_json(path, dataclasses.asdict(self) | {"without_face": self.without_face})
 
 
-def findings(report: ConversionReport, track: FaceTrack, faceset: FaceSet, end: float | None) -> list[str]:
+def report_path(out: Path) -> Path:
+    """Where the report of an output lies: swap.mp4 has swap.conversion.json beside it."""
+    return out.with_name(f"{out.stem}.conversion.json")
+
+
+def measured(before: np.ndarray, after: np.ndarray, swap: Swap) -> Tally:
+    """One swapped frame's numbers, over its face's outline: (H, W, 3) uint8 RGB before and after."""
+    tally = Tally(frames=1, swapped=1)
+    window = blending.face_window(before.shape, swap.matrix, swap.region.shape[0])
+    if window is not None:
+        outline = blending.put_back(swap.region, swap.matrix, window, 0.0)
+        change = np.abs(after[window].astype(np.int16) - before[window]).sum(axis=2, dtype=np.int16)
+        tally.change = float((outline * change).sum() / 3)
+        tally.pixels = float(outline.sum())
+    tally.alpha = float((swap.region * swap.alpha).sum())
+    tally.area = float(swap.region.sum())
+    return tally
+
+
+def findings(
+    report: ConversionReport,
+    track: FaceTrack,
+    faceset: FaceSet,
+    expected: int,
+    swap_function: SwapFunction,
+    options: SwapOptions,
+    batch_size: int,
+) -> list[str]:
     """What went wrong without being an error: sentences that say what to do.
 
     Args:
         report: with its numbers filled in.
         track, faceset: whose faces were swapped.
-        end: seconds, where the conversion was told to stop, or None.
+        expected: frames that the video was thought to have.
+        swap_function, options, batch_size: that made it; a few faces are painted again for `doctor.examine_set`, so that a
+            conversion that was stopped in between is told the same.
     """
-    found = []
     if not report.swapped:
-        return [
-            f"{report.output}: no frame was changed. The face set {faceset.folder} has no face in this part of the "
-            "clip: choose another time range or person, or extract the faces again."
-        ]
-    if report.without_face > report.frames / 2:
-        found.append(
-            f"{report.without_face} of {report.frames} frames have no face in the set and were passed on unchanged. "
-            "Look at the contact sheet: pictures may have been deleted, or the faces are too small for the detector."
+        why = (
+            "All its faces there are smaller than the least size: lower smallest."
+            if set(report.left) == {"too small"}
+            else "Choose another time range or person, or extract the faces again."
         )
+        return [
+            f"{report.output}: no frame was changed. The face set {faceset.folder} has no face to swap in this part of the "
+            f"clip. {why}"
+        ]
+    missing = sum(count for why, count in report.left.items() if why in ("no face", "deleted"))
+    rows = [row for row in track.rows.values() if not track.bridged[row]]
+    faces = track.faces.subset(track.pictures[rows])
+    causes = doctor.examine_set(faces, swap_function, options, report.frames, report.frames - missing, batch_size)
+    found = [str(cause) for cause in causes]
     if track.without_outline:
         found.append(
             f"{track.without_outline} faces have no outline (the landmarks found none): the whole soft square was used."
         )
-    if report.alpha_mean < _LITTLE_ALPHA:
+    if report.frames < expected - 1:
         found.append(
-            f"The model's alpha is near zero (mean {report.alpha_mean:.3f}), so the swap hardly shows. Train longer, "
-            'or ask for a larger alpha in training; mask="hull" shows what the model paints.'
-        )
-    elif report.mean_change < _LITTLE_CHANGE:
-        found.append(
-            f"The faces hardly changed ({report.mean_change:.1f} of 255 levels). Is the direction right (the source's "
-            "decoder on the target's clip), and is the model trained?"
-        )
-    beyond = len(track.rows) - report.swapped
-    if beyond > 0 and end is None:
-        found.append(
-            f"{beyond} faces of the set lie beyond the last frame that could be read: the clip may be cut off, "
-            "or the set was made from a longer one."
+            f"Only {report.frames} of {expected} frames could be read: the clip is damaged or cut off. What is there was "
+            "converted, with its part of the sound."
         )
     return found

@@ -18,6 +18,7 @@ ENLARGES = ("linear", "cubic", "lanczos")
 SMOOTHINGS = {"off": 0.0, "light": 1.5, "strong": 3.0}  # standard deviation in frames
 OUTPUTS = ("swap", "target+swap", "target+swap+mask", "difference")
 RESTS = ("keep", "drop")
+SETTINGS_FILE = "conversion_settings.json"  # in a run's folder: what was chosen by eye, see `teaching.tuning`
 
 
 def check_name(parameter: str, value: str, known) -> None:
@@ -45,6 +46,8 @@ class SwapOptions:
         mask: "rect" (the square, drawn in), "hull" (the face's outline), "alpha" (the model's own), or two of them
             multiplied: "hull+rect", "alpha+hull".
         erode: how far the mask is drawn in, per cent of the square's side; negative lets it grow.
+        forehead: how much further it is drawn in above the brows, per cent of the side: a mask that earns its width at
+            cheeks and chin would put the source's hair on the target's forehead.
         blur: standard deviation of a gaussian over the mask, per cent of the side; spreads to both sides.
         feather: width of the soft edge, per cent of the side; spreads inwards only.
         sharpen: "none", "box" or "gaussian": unsharp masking of the painted face by that filter.
@@ -60,6 +63,7 @@ class SwapOptions:
     colour: str = "mean"
     mask: str = "hull"
     erode: float = 2.0
+    forehead: float = 0.0
     blur: float = 0.0
     feather: float = 6.0
     sharpen: str = "none"
@@ -74,6 +78,7 @@ class SwapOptions:
         check_name("sharpen", self.sharpen, SHARPENS)
         check_name("enlarge", self.enlarge, ENLARGES)
         check_number("erode", self.erode, -25, 25, "per cent of the face's side")
+        check_number("forehead", self.forehead, 0, 25, "per cent of the face's side")
         check_number("blur", self.blur, 0, 25, "per cent of the face's side")
         check_number("feather", self.feather, 0, 50, "per cent of the face's side")
         check_number("amount", self.amount, 0, 4, "a share")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class FaceTrack:
         bridged: (T,) bool, reckoned from its neighbours rather than found.
         numbers: (T,) stretches that smoothing may not cross.
         step: usual distance between frames.
+        left: frame index -> why a face that is there is left as it is: "deleted" or "too small".
         warnings: what was noticed.
         without_outline: how many masks turned out to be empty.
         checked: whether a stored face was compared with its frame.
@@ -44,6 +46,7 @@ class FaceTrack:
     bridged: np.ndarray
     numbers: np.ndarray
     step: int = 1
+    left: dict[int, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     without_outline: int = 0
     checked: bool = False
@@ -61,8 +64,9 @@ def face_track(
     person: int,
     strength: float,
     bridge: int = 0,
-    start: float | None = None,
-    end: float | None = None,
+    inside: Callable[[int], bool] = lambda frame: True,
+    smallest: float = 0.0,
+    live: bool = False,
 ) -> FaceTrack:
     """Picks one person's faces for a video and smooths their transforms over time.
 
@@ -72,8 +76,10 @@ def face_track(
         person: as in the set's column `person`.
         strength: of the smoothing, in frames; 0 leaves the transforms as they are.
         bridge: longest gap in frames to be filled, see `bridged`.
-        start, end: seconds; faces outside this part are left out after smoothing, so that a part comes out as
+        inside: which frames are to be swapped; the others' faces are left out after smoothing, so that a part comes out as
             in the whole.
+        smallest: px; faces whose box, its height smoothed over time, is lower are left out.
+        live: no face knows of a later one. Gaps are then bridged by the last face before them.
 
     Raises:
         LabError: when the set is empty, has no such person, or was made from another clip.
@@ -98,20 +104,35 @@ def face_track(
             f"The face set holds every {step}th frame only, and the frames between stay unchanged: the swap will "
             "flicker. Extract the target's faces with every=1."
         )
-    places = bridged(frames, raw, _deleted(faces, person), bridge if step == 1 else 0)
-    pictures = np.abs(places[:, None] - frames).argmin(axis=1)
+    deleted = _deleted(faces, person)
+    places = bridged(frames, raw, deleted, bridge if step == 1 else 0, live)
+    pictures = _nearest(frames, places, live)
     found = np.isin(places, frames)
-    raw, frames = fill(frames, raw, places), places
-    matrices = smoothing.smooth_matrices(raw, strength, frames)
-    first, last = frame_range(video.fps, start, end)
-    rows = {int(frame): row for row, frame in enumerate(frames) if first <= frame < last}
-    return FaceTrack(faces, rows, raw, matrices, pictures, ~found, smoothing.tracks(raw, frames), step, warnings)
+    raw, frames = (raw[pictures] if live else fill(frames, raw, places)), places
+    matrices = smoothing.smooth_matrices(raw, strength, frames, live=live)
+    numbers = smoothing.tracks(raw, frames)
+    heights = (faces.table["y1"] - faces.table["y0"]).to_numpy(float)[pictures]
+    small = _steady(heights, numbers, strength, live) < smallest
+    rows = {int(frame): row for row, frame in enumerate(frames) if not small[row] and inside(int(frame))}
+    left = {int(frame): "deleted" for frame in deleted} | {int(frame): "too small" for frame in frames[small]}
+    return FaceTrack(faces, rows, raw, matrices, pictures, ~found, numbers, step, left, warnings)
 
 
-def frame_range(fps: float, start: float | None, end: float | None) -> tuple[int, float]:
-    """The frames of a part of a video, [first, last), as `Video.frames` counts them; in seconds, None: the whole."""
-    first = 0 if not start else int(np.ceil(start * fps - 1e-6))
-    return first, np.inf if end is None else int(np.ceil(end * fps - 1e-6))
+def _nearest(frames: np.ndarray, places: np.ndarray, live: bool) -> np.ndarray:
+    """For each place, which of the frames (T,) lies nearest to it; live: the last one that is not later."""
+    after = np.searchsorted(frames, places, side="right")
+    before = np.maximum(after - 1, 0)
+    after = np.minimum(after, len(frames) - 1)
+    return before if live else np.where(places - frames[before] <= frames[after] - places, before, after)
+
+
+def _steady(values: np.ndarray, numbers: np.ndarray, strength: float, live: bool) -> np.ndarray:
+    """A series averaged over time within each stretch, so that a face near a threshold does not come and go."""
+    steady = values.copy()
+    for number in np.unique(numbers):
+        here = numbers == number
+        steady[here] = smoothing.smooth_series(values[here], strength, degree=0, live=live)
+    return steady
 
 
 def _deleted(faces: FaceSet, person: int) -> np.ndarray:
@@ -121,7 +142,9 @@ def _deleted(faces: FaceSet, person: int) -> np.ndarray:
     return np.setdiff1d(written.loc[here, "frame"].to_numpy(int), faces.table["frame"].to_numpy(int))
 
 
-def bridged(frames: np.ndarray, matrices: np.ndarray, deleted: np.ndarray, longest: int) -> np.ndarray:
+def bridged(
+    frames: np.ndarray, matrices: np.ndarray, deleted: np.ndarray, longest: int, live: bool = False
+) -> np.ndarray:
     """Frame indices with short gaps closed.
 
     A detector that misses a face for a frame or two lets the old face flash up. Between two neighbours that agree, its
@@ -132,10 +155,15 @@ def bridged(frames: np.ndarray, matrices: np.ndarray, deleted: np.ndarray, longe
         matrices: (T, 2, 3) their transforms.
         deleted: frames that must stay without.
         longest: gap in frames; longer ones, and those across a jump, stay open.
+        live: what comes after a gap is not known, so each one is filled for `longest` frames.
 
     Returns:
         (T + closed,) ascending.
     """
+    if live:
+        held = (frames[:, None] + np.arange(longest + 1)).ravel()
+        held = held[held <= frames[-1]]
+        return np.union1d(frames, np.setdiff1d(held, deleted)).astype(int)
     numbers = smoothing.tracks(matrices)
     closed = [
         frame

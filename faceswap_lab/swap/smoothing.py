@@ -1,7 +1,7 @@
 """Smoothing over time: a face that trembles by half a pixel gives a swap away more surely than any seam.
 
 The whole clip is known before it is converted, so the filter looks backwards and forwards alike and lags by nothing.
-It never looks across a gap in the track or across a cut.
+A stream has no later frames: with `live` only earlier ones count. No filter looks across a gap in the track or across a cut.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import numpy as np
 from scipy.ndimage import correlate1d
 
 _REACH = 4  # the Gaussian window ends after so many standard deviations
+_LIVE = 2.0  # times as wide where only one side is seen, which holds half as many frames
 _JUMP_SHIFT = 0.2  # of the square's side, between neighbouring frames
 _JUMP_SCALE = 1.25  # times larger or smaller
 _JUMP_ANGLE = np.radians(20)
@@ -81,7 +82,7 @@ def usual_step(frames: np.ndarray) -> int:
     return int(steps[counts.argmax()]) if len(steps) else 1
 
 
-def smooth_series(values: np.ndarray, strength: float, degree: int = 2) -> np.ndarray:
+def smooth_series(values: np.ndarray, strength: float, degree: int = 2, live: bool = False) -> np.ndarray:
     """Smooths a series by a local polynomial under a Gaussian window: no lag, and no pull towards the ends.
 
     A plain moving average flattens the turning points of a movement and lags at both ends of the clip. Fitting a
@@ -92,17 +93,22 @@ def smooth_series(values: np.ndarray, strength: float, degree: int = 2) -> np.nd
         values: (T, ...) float.
         strength: standard deviation of the window in frames; 0 leaves the values as they are.
         degree: of the polynomial; 0 is the plain weighted average.
+        live: look at earlier frames only, through a line rather than a parabola (whose end, seen from one side, trembles
+            more than the series itself): exact on a steady movement, and late where it turns.
 
     Returns:
         (T, ...) float64.
     """
     values = np.asarray(values, np.float64)
-    degree = min(degree, len(values) - 1)
-    if strength <= 0 or degree < 0 or len(values) < 2:
+    if strength <= 0 or len(values) < 2:
         return values.copy()
+    if live:
+        degree, strength = min(degree, 1), _LIVE * strength
+    else:
+        degree = min(degree, len(values) - 1)
     reach = max(1, int(np.ceil(_REACH * strength)))
     offsets = np.arange(-reach, reach + 1) / strength
-    window = np.exp(-0.5 * offsets**2)
+    window = np.exp(-0.5 * offsets**2) * (offsets <= 0 if live else 1)
     flat = values.reshape(len(values), -1)
 
     def moment(series, power):  # beyond the ends there is nothing, rather than a repeated value
@@ -118,7 +124,7 @@ def smooth_series(values: np.ndarray, strength: float, degree: int = 2) -> np.nd
 
 
 def smooth_matrices(
-    matrices: np.ndarray, strength: float, frames: np.ndarray | None = None, size: int = 256
+    matrices: np.ndarray, strength: float, frames: np.ndarray | None = None, size: int = 256, live: bool = False
 ) -> np.ndarray:
     """Smooths a track of alignment transforms, sub-pixel and without lag, never across a gap or a cut.
 
@@ -127,6 +133,7 @@ def smooth_matrices(
         strength: standard deviation of the window in frames; 1.5 takes about half of the tremble away, 0 nothing.
         frames: (T,) frame indices; None for one after another.
         size: side of the aligned square.
+        live: look at earlier frames only.
 
     Returns:
         (T, 2, 3) float64, similarities.
@@ -139,7 +146,7 @@ def smooth_matrices(
         here = number == track
         part = values[here]
         part[:, 3] = np.unwrap(part[:, 3])
-        values[here] = smooth_series(part, strength)
+        values[here] = smooth_series(part, strength, live=live)
     return matrices_from(values, size)
 
 

@@ -5,72 +5,53 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import alignment
-from faceswap_lab.swap import blending, colour
+from faceswap_lab.swap import blending, cloning, colour, masks, sharpening
+from faceswap_lab.swap.options import MASKS, SwapOptions, check_name
+
+__all__ = [
+    "FACE_SIZE",
+    "MASKS",
+    "Swap",
+    "SwapFunction",
+    "SwapOptions",
+    "check_name",
+    "finish",
+    "model_name",
+    "model_size",
+    "paint",
+    "prepare",
+    "swap_frame",
+    "swap_frames",
+]
 
 FACE_SIZE = 256  # px; the square that a face set's matrices lead to
-MASKS = ("alpha", "hull", "hull*alpha")
-_STATISTICS = {"mean": False, "mean_std": True}  # colour methods that are two sets of numbers, and if contrast counts
 
 SwapFunction = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-
-@dataclass(frozen=True)
-class SwapOptions:
-    """How a painted face comes into the frame.
-
-    Args:
-        blend: "direct" (the whole square), "mask" or "seamless".
-        colour: "none", "mean", "mean_std" or "histogram".
-        mask: "alpha" (the model's own, inside the square), "hull" (the face's outline) or "hull*alpha" (both).
-        feather: width of the soft edge, per cent of the square's side.
-        erode: how far the outline is drawn in before that, per cent of the side; negative lets it grow. By default half
-            of the soft edge lies outside the outline: with all of it inside, a perfect face keeps little more than half
-            of its structure (swap_gain 0.37 against 0.63 on the sample clip), since its rim stays the target's.
-
-    Raises:
-        LabError: for a name that there is none of, with those there are.
-    """
-
-    blend: str = "mask"
-    colour: str = "mean_std"
-    mask: str = "hull*alpha"
-    feather: float = 8.0
-    erode: float = -4.0
-
-    def __post_init__(self):
-        check_name("blend", self.blend, blending.BLENDS)
-        check_name("colour", self.colour, colour.COLOUR)
-        check_name("mask", self.mask, MASKS)
-        if not 0 <= self.feather <= 50:
-            raise LabError(f"feather: {self.feather} is no width. Give per cent of the face's side, 0 to 50.")
-        if not -25 <= self.erode <= 25:
-            raise LabError(f"erode: {self.erode} is too much. Give per cent of the face's side, -25 to 25.")
-
-
-def check_name(parameter: str, value: str, known) -> None:
-    """Refuses an unknown choice by a `LabError` that lists the known ones."""
-    if value not in known:
-        raise LabError(f"{parameter}: there is no {value!r}. Choose one of: {', '.join(known)}.")
 
 
 @dataclass
 class Swap:
     """One face on its way through the steps; S is the model's size.
 
+    What trembles from frame to frame is plain arrays here (matrix, mask, measured and wanted, change): a video averages
+    them over neighbouring frames between `paint` and `finish`.
+
     Args:
         target: (S, S, 3) float32 RGB [0, 1], what the model sees.
         matrix: (2, 3), frame pixels to pixels of this square.
-        region: (S, S) float32 [0, 1], where a face is to be put at all.
+        region: (S, S) float32 [0, 1], where a face is to be put at all, with its soft edge.
         inside: (S, S) float32 [0, 1], what of the square lies in the frame.
         colour: (S, S, 3) float32 RGB [0, 1], what the model painted.
         alpha: (S, S) float32 [0, 1], how much of it the model wants to count.
         mask: (S, S) float32 [0, 1], how much of it counts.
-        measured, wanted: (2, 3) colour statistics of the painted face and of the target, or None.
+        measured, wanted: colour statistics of the painted face and of the target, of one shape that depends on the method
+            (`colour.COLOUR`), or None where there are none: the colours then stay as they were painted.
+        change: (32, 32, 3) float32, the colour change that lets the face meet the frame along the mask's rim
+            (`cloning.colour_change`), for the blend "seamless" only; else None.
     """
 
     target: np.ndarray
@@ -82,6 +63,7 @@ class Swap:
     mask: np.ndarray | None = None
     measured: np.ndarray | None = None
     wanted: np.ndarray | None = None
+    change: np.ndarray | None = None
 
 
 def model_size(swap_function: SwapFunction) -> int:
@@ -111,35 +93,54 @@ def prepare(
         matrix: (2, 3), frame pixels to pixels of the 256-px square, as in a face set.
         face_mask: (M, M) uint8 or float [0, 1] outline of the face in the aligned square, or None (no outline known).
         size: S, the model's.
-        options: mask, feather and erode count here.
+        options: mask, erode, forehead, blur, feather and coverage count here.
         mask_matrix: the matrix with which the mask was made, where that is not `matrix` (which may be smoothed since).
 
     Returns:
         A `Swap` without colours yet.
     """
-    small = alignment.scale_matrix(matrix, size / FACE_SIZE)
+    small = _covered(alignment.scale_matrix(matrix, size / FACE_SIZE), size, options.coverage)
     target = alignment.align(frame, small, size).astype(np.float32) / 255
-    inside = np.ones((size, size), np.float32)
-    corners = alignment.transform_points(alignment.invert(small), [[0, 0], [size, 0], [0, size], [size, size]])
-    if (corners < 0).any() or (corners > [frame.shape[1] - 1, frame.shape[0] - 1]).any():
-        inside = cv2.warpAffine(np.ones(frame.shape[:2], np.float32), small, (size, size))
-    if options.mask == "alpha" or face_mask is None or not face_mask.any():
-        region = np.ones((size, size), np.float32)
-    else:
+    fine = max(masks.FINE, size)
+    region = np.ones((fine, fine), np.float32)
+    if "hull" in options.mask and face_mask is not None and face_mask.any():
         outline = face_mask.astype(np.float32) / (255 if face_mask.dtype == np.uint8 else 1)
         made = alignment.scale_matrix(matrix if mask_matrix is None else mask_matrix, outline.shape[0] / FACE_SIZE)
-        step = np.vstack([small, [0, 0, 1]]) @ np.vstack([alignment.invert(made), [0, 0, 1]])
-        region = blending.erode(np.clip(alignment.align(outline, step[:2], size), 0, 1), options.erode)
-    return Swap(target, small, blending.feather(region, options.feather), inside)
+        shown = alignment.scale_matrix(small, fine / size)
+        step = np.vstack([shown, [0, 0, 1]]) @ np.vstack([alignment.invert(made), [0, 0, 1]])
+        region = np.clip(alignment.align(outline, step[:2], fine), 0, 1)
+    if "rect" in options.mask:
+        region = region * masks.rect(fine)
+    if options.mask != "alpha":
+        region = _shaped(region, options)
+    return Swap(target, small, masks.resized(region, size), masks.inside_frame(frame.shape, small, size))
+
+
+def _covered(matrix: np.ndarray, size: int, coverage: float) -> np.ndarray:
+    """The matrix of a square that shows `coverage` of the same face, about the same centre."""
+    shown = matrix / coverage
+    shown[:, 2] += (1 - 1 / coverage) * (size - 1) / 2
+    return shown
+
+
+def _shaped(mask: np.ndarray, options: SwapOptions) -> np.ndarray:
+    """A mask as the options want it; their per cents are of the trained square, whatever of it is shown."""
+    edges = options.blur / options.coverage, options.feather / options.coverage
+    wide = masks.shaped(mask, options.erode / options.coverage, *edges)
+    if options.forehead == 0:
+        return wide
+    narrow = masks.shaped(mask, (options.erode + options.forehead) / options.coverage, *edges)
+    return wide + masks.above_brows(mask.shape[0], options.coverage) * (narrow - wide)
 
 
 def paint(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptions, batch_size: int = 0) -> None:
     """Lets the model paint a batch of faces, and measures their colours.
 
     Args:
-        swaps: from `prepare`; their colour, alpha, mask and statistics are filled in.
+        swaps: from `prepare`; their colour, alpha, mask, statistics and change are filled in.
         swap_function: faces (N, S, S, 3) float32 RGB [0, 1] -> (colour (N, S, S, 3), alpha (N, S, S, 1)), [0, 1].
-        options: mask and colour count here.
+        options: mask, colour and blend count here; erode, forehead, blur and feather shape alpha, too, where it is the
+            only mask.
         batch_size: the model is given this many at least (the last one repeated), since a batch of a new size makes
             TensorFlow trace anew, which takes longer than the faces.
 
@@ -165,10 +166,22 @@ def paint(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptio
         )
     for swap, face, alpha in zip(swaps, np.clip(painted, 0, 1), np.clip(alphas[..., 0], 0, 1), strict=False):
         swap.colour, swap.alpha = face, alpha
-        swap.mask = swap.region if options.mask == "hull" else swap.region * alpha
-        if options.colour in _STATISTICS:
-            swap.measured = colour.statistics(face, swap.mask * swap.inside)
-            swap.wanted = colour.statistics(swap.target, swap.mask * swap.inside)
+        swap.mask = swap.region
+        if options.mask == "alpha":
+            swap.mask = _shaped(alpha, options)
+        elif "alpha" in options.mask:
+            swap.mask = swap.region * alpha
+        found = colour.COLOUR[options.colour].measure(face, swap.target, swap.mask * swap.inside)
+        swap.measured, swap.wanted = (None, None) if found is None else found
+        if options.blend == "seamless":
+            swap.change = cloning.colour_change(_coloured(swap, options), swap.target, swap.mask, swap.inside)
+
+
+def _coloured(swap: Swap, options: SwapOptions) -> np.ndarray:
+    """The painted face with its colours matched: (S, S, 3) float32 RGB [0, 1]."""
+    if swap.measured is None or swap.wanted is None:
+        return swap.colour
+    return colour.COLOUR[options.colour].apply(swap.colour, swap.measured, swap.wanted)
 
 
 def model_name(swap_function: SwapFunction) -> str:
@@ -177,13 +190,21 @@ def model_name(swap_function: SwapFunction) -> str:
 
 
 def finish(frame: np.ndarray, swap: Swap, options: SwapOptions) -> np.ndarray:
-    """Matches the painted face's colours and blends it into the frame: (H, W, 3) uint8 RGB, a new array."""
-    face = swap.colour
-    if options.colour not in _STATISTICS:
-        face = colour.COLOUR[options.colour](face, swap.target, swap.mask * swap.inside)
-    elif swap.measured is not None and swap.wanted is not None:
-        face = colour.transfer(face, swap.measured, swap.wanted, contrast=_STATISTICS[options.colour])
-    return blending.BLENDS[options.blend](frame, face, swap.mask, swap.matrix)
+    """Matches the painted face's colours, sharpens it and blends it into the frame.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB, the one that `prepare` was given.
+        swap: from `paint`; its mask, statistics and change may be averages over neighbouring frames by now.
+        options: colour, sharpen, amount, blend and enlarge count here.
+
+    Returns:
+        (H, W, 3) uint8 RGB, a new array.
+    """
+    face = sharpening.sharpen(_coloured(swap, options), options.sharpen, options.amount)
+    if options.blend == "seamless":
+        face = cloning.changed(face, swap.change)
+        return blending.mask_overlay(frame, face, swap.mask, swap.matrix, options.enlarge)
+    return blending.BLENDS[options.blend](frame, face, swap.mask, swap.matrix, options.enlarge)
 
 
 def swap_frames(

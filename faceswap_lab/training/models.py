@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 from pathlib import Path
 
 import keras
@@ -137,6 +139,14 @@ class SwapFunction:
         self.name = name
         self.model, self.source, self.target, self.batch_size = model, source, target, batch_size
         self.size = model.config.size
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Tells this model, with these weights and in this direction, from any other."""
+        found = hashlib.sha256(f"{self.source}{self.target}".encode())
+        for weight in self.model.weights:
+            found.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
+        return found.hexdigest()
 
     def __call__(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Args: faces (N, size, size, 3) float32 RGB in [0, 1]. Returns: colour, same shape, and alpha (N, size, size, 1)."""

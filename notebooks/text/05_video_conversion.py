@@ -44,7 +44,7 @@ from faceswap_lab import scoring, video
 from faceswap_lab.faces import alignment
 from faceswap_lab.pictures import write_picture
 from faceswap_lab.swap import blending, colour, pairing, smoothing, swapping
-from faceswap_lab.teaching import figures
+from faceswap_lab.teaching import figures, tuning
 
 functions = scoring.swap_functions(run)
 paint = next(iter(functions.values()))
@@ -134,6 +134,22 @@ tremble = {name: np.abs(np.diff(values, 2)).mean() / values.mean() for name, val
 print({name: f"{value:.3%} of the face's size a frame" for name, value in tremble.items()})
 
 # %% [markdown]
+# ## Tuning by eye
+# With a known truth numbers choose; for your own clip your eye does. Slide below the picture to **wipe** between swap and target, then move one control at a time: more *erode* leaves A's jaw and brow, less brings B's hair. *All blends* sets them side by side, and the mask can be laid over. The model painted each frame once; a control only composes anew. What moves in time (smoothing) is not seen here.
+#
+# **Save settings** writes `conversion_settings.json` into the run's folder: every conversion of this run then uses it, here, through papermill, and with `convert --settings`.
+
+# %%
+tuning.TuningPanel(tuning.shots(clip, faces, 5), paint, scoring.settings_path(run), scoring.DEFAULTS)
+
+# %% [markdown]
+# **Look** at the frame where the head is turned farthest: what hides the rim there may bare it on another. Saved? Run on from here.
+
+# %%
+chosen = scoring.settings(run)
+print("conversions use", scoring.told_settings(run))
+
+# %% [markdown]
 # ## The whole film
 # Frames stream through, so memory stays the same for an hour of video. The sound is *copied*, not encoded again. A **label** in the corner farthest from the face and a note in the file's metadata say what this is; the scores use frames without it, from before the lossy coding.
 
@@ -164,12 +180,12 @@ print(*found["notes"], sep="\n")
 # **Look** at the baselines. *tint* recolours A and changes no feature: the highest pixel_gain of all that is not made of the truth, and nothing else. The truth *blurred* by 4 px keeps its colours and loses its identity. *average_face* is B's mean face, worn like a paper mask: B to the judge, but it neither looks nor speaks. A model has to beat each at once.
 #
 # ## The best model, three blends
-# Written to `swap/`; the mask overlay becomes `swap.mp4`.
+# Written to `swap/`; the one with the blend of your settings becomes `swap.mp4`.
 
 # %%
 films = {b: scoring.swap_clip(run, best.model, functions[best.model], b) for b in blends}
 partial = run.out / ".swap.partial.mp4"  # a reader never meets half a file
-shutil.copyfile(films["mask"].path, partial)
+shutil.copyfile(films[chosen.blend].path, partial)
 print("the best, copied:", partial.replace(run.out / "swap.mp4").name)
 
 # %%

@@ -56,7 +56,7 @@ def test_nothing_is_shifted(scene, name):
     assert np.abs(shift).max() < 0.05
 
 
-@pytest.mark.parametrize("name", ["mask", "seamless"])
+@pytest.mark.parametrize("name", ["mask", "seamless", "laplacian"])
 def test_alpha_zero_keeps_the_frame_exactly(scene, name):
     frame, truth, matrix = scene
     face = face_of(truth, matrix)
@@ -84,6 +84,44 @@ def test_seamless_takes_a_planted_colour_away(scene):
     laid_over = change(frame, blending.mask_overlay(frame, tinted, alpha, matrix), inside)
     cloned = change(frame, blending.seamless(frame, tinted, alpha, matrix), inside)
     assert laid_over > 10 and cloned < 2
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (65, 47), (150, 201)])
+def test_pyramids_of_equal_pictures_give_the_frame_back(shape):
+    frame = np.random.default_rng(5).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    size = max(shape)
+    face = np.pad(frame, [(0, size - shape[0]), (0, size - shape[1]), (0, 0)]).astype(np.float32) / 255
+    alpha = np.random.default_rng(6).random((size, size)).astype(np.float32)
+    assert np.array_equal(blending.laplacian(frame, face, alpha, np.eye(2, 3)), frame)
+
+
+def test_pyramids_hide_a_step_of_light_better_than_the_mask(scene):
+    """A face that is lighter by one level everywhere: the same change inside, a gentler slope across the rim."""
+    frame, _, matrix = scene
+    alpha = blending.feather(oval(), 4)
+    face = np.clip(face_of(frame, matrix) + 0.1, 0, 1)
+    placed = blending.place_mask(frame.shape, alpha, matrix)
+    lifts = {}
+    for name in ("mask", "laplacian"):
+        lift = (blending.BLENDS[name](frame, face, alpha, matrix).astype(float) - frame).mean(axis=2)
+        assert lift[placed == 0].max() == 0
+        lifts[name] = np.hypot(*np.gradient(lift))[(placed > 0.02) & (placed < 0.98)], lift[90:130, 110:150].mean()
+    assert np.percentile(lifts["laplacian"][0], 90) < 0.85 * np.percentile(lifts["mask"][0], 90)
+    assert lifts["laplacian"][1] > 0.9 * lifts["mask"][1] > 15
+
+
+def test_filters_enlarge_with_rising_sharpness(scene):
+    """A model of 64 px brought to 150: lanczos keeps most of the edges, linear least."""
+    frame, _, matrix = scene
+    small = alignment.scale_matrix(matrix, 64 / SIZE)
+    window = blending.face_window(frame.shape, small, 64)
+    energies, errors = {}, {}
+    for enlarge in ("linear", "cubic", "lanczos"):
+        placed = blending.put_back(face_of(frame, small, 64), small, window, None, enlarge)
+        energies[enlarge] = np.square(np.diff(placed, axis=0)).sum()
+        errors[enlarge] = np.abs(placed * 255 - frame[window])[20:-20, 20:-20].mean()
+    assert energies["linear"] < 0.98 * energies["cubic"] < 0.98 * energies["lanczos"]
+    assert errors["lanczos"] < errors["cubic"] < errors["linear"]
 
 
 @pytest.mark.parametrize("name", blending.BLENDS)

@@ -1,0 +1,177 @@
+"""Which settings of a swap come nearest to the truth: a search over `SwapOptions`, one field after another.
+
+    python benchmarks/conversion_options.py [--models FOLDER ...] [--every 6] [--rounds 2] [--faces FOLDER]
+
+Both directions count (talk_A <- B and talk_B <- A). The model paints each face once; everything after that is tried anew
+for each setting. Beside the gains of `scores` stands the visibility of the mask's edge (`seams`). What is maximised:
+
+    mean of swap_gain, structure_gain and identity_gain  -  seam / 10  -  distance of sharpness from 0.8 to 1.2, over 4
+
+Without `--models` the shipped warm start is taken. `--faces` keeps the face sets of the two clips, or has them already.
+Prints a line for each setting that was tried, a table, and one line of JSON for whoever keeps records.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from faceswap_lab import actors, scores, training, weights  # noqa: E402
+from faceswap_lab.clips import face_width  # noqa: E402
+from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
+from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
+from faceswap_lab.models.identity import FaceRecognition  # noqa: E402
+from faceswap_lab.swap import blending, seams, swapping  # noqa: E402
+from faceswap_lab.swap.options import BLENDS, COLOURS, ENLARGES, MASKS, SwapOptions  # noqa: E402
+
+DIRECTIONS = {"talk_A": (0, 1), "talk_B": (1, 0)}
+MEASURES = ("swap_gain", "structure_gain", "identity_gain", "pixel_gain", "sharpness", "seam")
+SHARP = (0.8, 1.2)
+STEPS = (  # sharpening first: a model's softness would else speak for a mask that lets the target's skin through
+    [{"sharpen": "none"}]
+    + [{"sharpen": kind, "amount": amount} for kind in ("gaussian", "box") for amount in (0.5, 1.0, 1.5)],
+    [{"erode": value} for value in (-8, -6, -4, -2, 0, 2)],
+    [{"forehead": value} for value in (0, 3, 6, 9, 12)],
+    [{"feather": value} for value in (3, 6, 8, 10, 14)],
+    [{"colour": value} for value in COLOURS],
+    [{"blend": value} for value in BLENDS],
+    [{"mask": value} for value in MASKS],
+    [{"enlarge": value} for value in ENLARGES],
+    [{"blur": value} for value in (0, 1, 2)],
+    [{"coverage": value} for value in (0.9, 1.0, 1.1)],
+)
+
+
+class Remembering:
+    """A swap function that paints the same faces only once."""
+
+    def __init__(self, function: training.SwapFunction):
+        self.function, self.size, self.known = function, function.size, {}
+
+    def __call__(self, faces: np.ndarray):
+        key = hash(faces.tobytes())
+        if key not in self.known:
+            self.known[key] = self.function(faces)
+        return self.known[key]
+
+
+class Clip:
+    """One direction's frames, truth and faces, and how good an option's swaps of them are."""
+
+    def __init__(self, name: str, function: training.SwapFunction, faces: FaceSet, every: int, judge: FaceRecognition):
+        clip = actors.clip(name)
+        rows = np.flatnonzero(faces.table["person"] == 0)[::every]
+        indices = faces.table["frame"].to_numpy()[rows]
+        self.frames, self.truth = clip.frames()[indices], clip.truth().frames()[indices]
+        self.matrices = [faces.matrix(row) for row in rows]
+        self.outlines = list(faces.subset(rows).masks(256, "face"))
+        self.points = np.array([faces.points(row) for row in rows])
+        self.function, self.judge = Remembering(function), judge
+
+    def swapped(self, options: SwapOptions) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """The swapped frames, and the masks as they lie in them."""
+        each = zip(self.frames, self.matrices, self.outlines, strict=True)
+        swaps = [swapping.prepare(*given, self.function.size, options) for given in each]
+        swapping.paint(swaps, self.function, options)
+        pairs = list(zip(self.frames, swaps, strict=True))
+        placed = [blending.place_mask(frame.shape, swap.mask, swap.matrix) for frame, swap in pairs]
+        return [swapping.finish(frame, swap, options) for frame, swap in pairs], placed
+
+    def measured(self, options: SwapOptions) -> dict[str, float]:
+        """Gains, sharpness and seam of one setting."""
+        outputs, placed = self.swapped(options)
+        named = (({"swap": one}, *rest) for one, *rest in zip(outputs, self.truth, self.frames, strict=True))
+        found = scores.score_frames(named, self.points, self.judge)["swap"].as_json()
+        width = face_width(self.points)
+        return {**found, "seam": seams.seam_visibility(zip(outputs, self.truth, placed, strict=True), width)}
+
+
+def worth(found: dict[str, float]) -> float:
+    """What the search maximises, see the top of this file."""
+    gains = np.mean([found[name] for name in ("swap_gain", "structure_gain", "identity_gain")])
+    apart = max(SHARP[0] - found["sharpness"], found["sharpness"] - SHARP[1], 0)
+    return float(gains - found["seam"] / 10 - apart / 4)
+
+
+def tried(clips: dict[str, Clip], options: SwapOptions, known: dict) -> dict[str, float]:
+    """The mean of both directions, each setting measured once."""
+    if options not in known:
+        each = {name: clip.measured(options) for name, clip in clips.items()}
+        mean = {name: float(np.mean([found[name] for found in each.values()])) for name in MEASURES}
+        known[options] = {**mean, "worth": worth(mean), "clips": each}
+        changes = {
+            field.name: getattr(options, field.name)
+            for field in dataclasses.fields(options)
+            if getattr(options, field.name) != field.default
+        }
+        print(line(json.dumps(changes), known[options]), flush=True)
+    return known[options]
+
+
+def line(name: str, found: dict[str, float]) -> str:
+    return " ".join(f"{found[measure]:7.3f}" for measure in (*MEASURES, "worth")) + f"  {name}"
+
+
+def search(clips: dict[str, Clip], rounds: int, start: SwapOptions, known: dict) -> SwapOptions:
+    """Coordinate-wise: each step's best choice is kept, until a round changes nothing."""
+    best = start
+    for _ in range(rounds):
+        before = best
+        for choices in STEPS:
+            several = [best, *(dataclasses.replace(best, **choice) for choice in choices)]
+            best = max(several, key=lambda options: tried(clips, options, known)["worth"])
+        if best == before:
+            break
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    shipped = str(weights.data_folder() / "weights" / "quick_autoencoder")
+    parser.add_argument("--models", nargs="+", default=[shipped], help="folders of trained models")
+    parser.add_argument("--every", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--faces", help="folder of the face sets talk_A and talk_B; made there where they are missing")
+    arguments = parser.parse_args()
+    began, judge, result = time.perf_counter(), FaceRecognition(), {}
+    with tempfile.TemporaryDirectory() as temporary:
+        sets = {}
+        for name in DIRECTIONS:
+            folder = Path(arguments.faces or temporary) / name
+            there = (folder / "faces.csv").exists()
+            sets[name] = FaceSet(folder) if there else extract_faces(actors.clip(name).path, folder)
+        for folder in arguments.models:
+            model = training.load_model(folder)
+            clips = {
+                name: Clip(name, training.SwapFunction(model, *people), sets[name], arguments.every, judge)
+                for name, people in DIRECTIONS.items()
+            }
+            print(f"{Path(folder).name}: {len(clips['talk_A'].frames)} frames of each clip")
+            print(" ".join(f"{name.removesuffix('_gain')[:7]:>7}" for name in (*MEASURES, "worth")))
+            known: dict = {}
+            best = search(clips, arguments.rounds, SwapOptions(), known)
+            result[Path(folder).name] = {
+                "best": dataclasses.asdict(best),
+                "scores": known[best],
+                "defaults": known[SwapOptions()],
+                "tried": len(known),
+            }
+    for name, found in result.items():
+        print(name)
+        print(line("defaults", found["defaults"]))
+        print(line("best: " + json.dumps(found["best"]), found["scores"]))
+    seconds = round(time.perf_counter() - began, 1)
+    print(json.dumps({"benchmark": "conversion_options", "models": result, "every": arguments.every, "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main()

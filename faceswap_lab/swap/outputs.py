@@ -1,0 +1,178 @@
+"""What a conversion can write: a film, a moving GIF, a folder of pictures or one picture; and what a frame shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from faceswap_lab import ffmpeg, files
+from faceswap_lab.errors import LabError
+from faceswap_lab.pictures import IMAGE_SUFFIXES, list_pictures, read_picture, write_picture
+from faceswap_lab.swap import blending, label
+from faceswap_lab.swap.swapping import Swap
+from faceswap_lab.video import Video
+from faceswap_lab.video_writer import SUFFIXES, refuse
+
+DIFFERENCE_GAIN = 4
+MARKER = "swapped_frames.txt"  # stands in a folder whose pictures a conversion may replace
+_GIF_RATE = 50  # a GIF counts in hundredths of a second, and players show nothing faster
+
+
+def kind_of(out: Path) -> str:
+    """ "film", "gif", "picture" or "pictures" (a folder), by the name's ending.
+
+    Raises:
+        LabError: for an ending that nothing is written as.
+    """
+    suffix = out.suffix.lower()
+    if suffix in SUFFIXES:
+        return "film"
+    if suffix == ".gif":
+        return "gif"
+    if suffix in IMAGE_SUFFIXES:
+        return "picture"
+    if suffix and re.fullmatch(r"\.[a-z0-9]{2,5}", suffix) and not out.is_dir():
+        known = ", ".join((*SUFFIXES, ".gif"))
+        raise LabError(
+            f"{out}: nothing is written as {suffix}. Give {known}, .png for one picture, or a folder's name."
+        )
+    return "pictures"
+
+
+def check_place(out: Path, video: Video, overwrite: bool) -> str:
+    """Looks whether an output may be written, before any work is done.
+
+    Returns:
+        Its kind, see `kind_of`.
+
+    Raises:
+        LabError: when it is the target itself (by whatever name), is there already, or is something else.
+    """
+    inputs = {video.path, *(picture.parent for picture in video.pictures), *video.pictures}
+    if any(_same(out, given) for given in inputs if given.is_dir() == out.is_dir() or not out.exists()):
+        raise LabError(f"{out}: this is the target clip itself. Choose another name for the swapped video.")
+    kind = kind_of(out)
+    if kind == "picture" and video.num_frames != 1:
+        raise LabError(
+            f"{out}: {video.path} has {video.num_frames} frames, and a picture holds one. Name a folder or a film."
+        )
+    if kind == "pictures" and out.is_file() or kind != "pictures" and out.is_dir():
+        raise LabError(f"{out}: a {'file' if out.is_file() else 'folder'} has this name. Choose another one.")
+    if out.is_dir() and any(out.iterdir()):
+        own = {MARKER, *(path.name for path in out.glob("[0-9]" * 6 + ".png"))}
+        if not (out / MARKER).exists() or any(entry.name not in own for entry in out.iterdir()):
+            raise LabError(
+                f"{out}: this folder holds other pictures or files. Choose another one for the swapped frames."
+            )
+    if not overwrite and (out.is_file() or (out / MARKER).exists()):
+        raise LabError(
+            f"{out}: this is there already, and is kept. Choose another name, or say overwrite=True (--overwrite) to replace it."
+        )
+    return kind
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def arranged(
+    image: np.ndarray, swapped: np.ndarray, swap: Swap | None, output: str, blend: str, corner: str | None
+) -> np.ndarray:
+    """The picture that is written.
+
+    Args:
+        image, swapped: (H, W, 3) uint8 RGB, the target's frame before and after.
+        swap: the face in it, or None.
+        output: "swap", "target+swap" and "target+swap+mask" (side by side), or "difference": `DIFFERENCE_GAIN` times the
+            change of each channel, on mid-grey. 128 is no change, 132 one level lighter, and 32 levels reach the end.
+        blend: "direct" shows a mask of the whole square.
+        corner: where the label is drawn, or None.
+
+    Returns:
+        (H, W or 2 W or 3 W, 3) uint8 RGB.
+    """
+    if output == "difference":
+        change = (swapped.astype(np.int16) - image) * DIFFERENCE_GAIN + 128
+        swapped = np.clip(change, 0, 255).astype(np.uint8)
+    pictures = [swapped if corner is None else label.draw_label(swapped, corner)]
+    if output.startswith("target"):
+        pictures.insert(0, image)
+    if output.endswith("mask"):
+        counts = np.zeros(image.shape[:2], np.float32)
+        if swap is not None:
+            used = np.ones_like(swap.mask) if blend == "direct" else swap.mask
+            counts = blending.place_mask(image.shape, used, swap.matrix)
+        pictures.append(np.repeat(np.rint(counts * 255).astype(np.uint8)[..., None], 3, axis=2))
+    return pictures[0] if len(pictures) == 1 else np.concatenate(pictures, axis=1)
+
+
+def place_pictures(folder: Path, out: Path) -> None:
+    """Puts finished pictures at an output's name: the whole folder, in place of an earlier one."""
+    files.write_text(folder / MARKER, "The swapped frames here are replaced by each conversion.\n")
+    with files.clear_write_errors(out):
+        old = out.with_name(f".{out.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if out.exists():
+            os.replace(out, old)
+        os.replace(folder, out)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def place_picture(folder: Path, out: Path) -> None:
+    """Writes the only picture of a folder at an output's name, in the format of its ending."""
+    found = list_pictures(folder)
+    if not found:
+        raise LabError(f"{out}: no frame was written, so there is no picture. Check the target.")
+    write_picture(out, read_picture(found[0]))
+
+
+def write_gif(folder: Path, out: Path, rate: Fraction) -> None:
+    """Makes a moving GIF of a folder's pictures, with one palette of 256 colours that fits them all.
+
+    Args:
+        folder: its pictures, in order.
+        out: the file; it appears when it is complete.
+        rate: frames a second; over 50, frames are left out.
+
+    Raises:
+        LabError: when there is no picture, or the place cannot be written to.
+    """
+    pictures = list_pictures(folder)
+    if not pictures:
+        raise LabError(f"{out}: no frame was written, so there is no GIF. Check the time range.")
+    slower = f"fps={_GIF_RATE}," if rate > _GIF_RATE else ""
+    palette = folder.with_name("palette.png")
+    feed = ("-f", "image2pipe", "-c:v", "png", "-framerate", str(rate), "-i", "pipe:0")
+    with files.atomic_path(out) as temporary:
+        _fed(out, pictures, *feed, "-vf", f"{slower}palettegen=stats_mode=full", ffmpeg.url(palette))
+        graph = f"[0:v]{slower}format=rgb24[v];[v][1:v]paletteuse=dither=sierra2_4a:diff_mode=rectangle"
+        _fed(out, pictures, *feed, "-i", ffmpeg.url(palette), "-lavfi", graph, "-loop", "0", ffmpeg.url(temporary))
+        palette.unlink(missing_ok=True)
+
+
+def _fed(out: Path, pictures: list[Path], *arguments: str) -> None:
+    """Runs ffmpeg and gives it pictures, one file after another."""
+    command = [ffmpeg.program(), "-hide_banner", "-loglevel", "error", "-y", *arguments]
+    with tempfile.TemporaryFile() as messages:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages, **ffmpeg.APART) as process:
+            try:
+                for picture in pictures:
+                    process.stdin.write(picture.read_bytes())
+                process.stdin.close()
+            except OSError:
+                pass  # ffmpeg's messages say why it stopped
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            messages.seek(0)
+            refuse(out, messages.read(100_000).decode("utf-8", "replace"))

@@ -1,0 +1,195 @@
+"""Stops: a conversion that was killed at whatever moment goes on to the same frames, and Ctrl-C leaves a film that plays."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_conversion import ROOT, TARGET, Painter, kept, loudness, make_set, sound_hash
+
+from faceswap_lab import ffmpeg
+from faceswap_lab.errors import LabError
+from faceswap_lab.swap import conversion, parts
+from faceswap_lab.video import open_video
+
+OPTIONS = {"part_frames": 9, "batch_size": 4, "smoothing": "light", "colour": "mean_std"}
+SCRIPT = f"""
+import sys, time
+sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
+from test_restart import OPTIONS, TARGET, painter, conversion
+def told(done, total):
+    print(done, flush=True)
+    time.sleep(0.02)
+conversion.convert(TARGET, sys.argv[1], painter(), sys.argv[2], progress=told, **OPTIONS)
+"""
+
+
+def painter():
+    return Painter(change=lambda faces: 0.8 - 0.6 * faces)
+
+
+@pytest.fixture(scope="module")
+def made_set(tmp_path_factory, actor_frames):
+    frames = [frame.image for frame in open_video(TARGET).frames()]
+    return make_set(tmp_path_factory.mktemp("set"), frames, actor_frames("target")[1])
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(made_set, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole") / "o.mp4"
+    assert conversion.convert(TARGET, made_set, painter(), out, **OPTIONS).frames == 60
+    return out
+
+
+def checksums(path):
+    """Of every decoded frame, with its time."""
+    return ffmpeg.run("-loglevel", "error", "-i", ffmpeg.url(path), "-map", "0:v", "-f", "framemd5", "-").stdout
+
+
+def begun(made_set, out):
+    command = [sys.executable, "-c", SCRIPT, str(made_set), str(out)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+
+
+def stopped(made_set, out, after, how):
+    """Runs a conversion until it has written so many frames, and stops it."""
+    process = begun(made_set, out)
+    for line in process.stdout:
+        if int(line) >= after:
+            break
+    how(process)
+    process.wait()
+    process.stdout.close()
+    return process.returncode
+
+
+def children(path):
+    """Programs that still work at something in this folder."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = place.read_bytes()
+        except OSError:
+            continue
+        if str(path).encode() in line and b"ffmpeg" in line:
+            found.append(line)
+    return found
+
+
+def test_parts_join_to_evenly_spaced_frames(uninterrupted):
+    times = [int(line.split(",")[2]) for line in checksums(uninterrupted).splitlines() if line.startswith("0,")]
+    assert len(times) == 60 and set(np.diff(times)) == {times[1] - times[0]} and times[0] == 0
+    assert sound_hash(uninterrupted) == sound_hash(TARGET)
+    assert sorted(path.name for path in uninterrupted.parent.iterdir()) == ["o.conversion.json", "o.mp4"]
+
+
+@pytest.mark.parametrize("moments", [(1,), (9, 30), (58,)])
+def test_killed_and_gone_on_gives_the_same_film(made_set, uninterrupted, tmp_path, moments):
+    out = tmp_path / "it's 100 % {é}" / "o.mp4"
+    for moment in moments:
+        assert stopped(made_set, out, moment, lambda process: process.send_signal(signal.SIGKILL)) == -signal.SIGKILL
+        assert not out.exists()
+    for _ in range(100):
+        if not (left := children(tmp_path)):
+            break
+        time.sleep(0.05)
+    assert not left, "an encoder goes on though its conversion is gone"
+    calls = []
+    report = conversion.convert(TARGET, made_set, painter(), out, progress=lambda *done: calls.append(done), **OPTIONS)
+    assert checksums(out) == checksums(uninterrupted) and sound_hash(out) == sound_hash(uninterrupted)
+    before = max(moments) // OPTIONS["part_frames"] * OPTIONS["part_frames"]
+    assert report.resumed >= before - OPTIONS["part_frames"] and calls[0][0] == report.resumed + 1
+    assert max(moments) < 20 or report.resumed > 0
+    assert (report.frames, report.swapped) == (60, 60)
+    assert sorted(path.name for path in out.parent.iterdir()) == ["o.conversion.json", "o.mp4"]
+
+
+def test_numbers_of_a_resumed_conversion_are_those_of_a_whole_one(made_set, tmp_path):
+    whole = conversion.convert(TARGET, made_set, painter(), tmp_path / "whole.mp4", **OPTIONS)
+
+    def stop(done, total):
+        if done == 33:
+            raise RuntimeError("out of the blue")
+
+    with pytest.raises(RuntimeError, match="out of the blue"):
+        conversion.convert(TARGET, made_set, painter(), tmp_path / "o.mp4", progress=stop, **OPTIONS)
+    resumed = conversion.convert(TARGET, made_set, painter(), tmp_path / "o.mp4", **OPTIONS)
+    assert resumed.resumed == 27
+    assert resumed.mean_change == pytest.approx(whole.mean_change, rel=1e-9)
+    assert (resumed.left, resumed.alpha_mean, resumed.warnings) == (whole.left, whole.alpha_mean, whole.warnings)
+
+
+@pytest.mark.parametrize("change", ["options", "faces", "video", "model"])
+def test_what_was_made_otherwise_is_not_used(made_set, tmp_path, change):
+    def stop(done, total):
+        if done == 20:
+            raise RuntimeError
+
+    faces, clip = shutil.copytree(made_set, tmp_path / "set"), Path(shutil.copy(TARGET, tmp_path / "target.mp4"))
+    given = {"video": clip, "faceset": faces, "swap_function": painter(), "out": tmp_path / "o.mp4", **OPTIONS}
+    with pytest.raises(RuntimeError):
+        conversion.convert(**given, progress=stop)
+    assert parts.parts_folder(tmp_path / "o.mp4").exists()
+    if change == "options":
+        given["erode"] = 5.0
+    elif change == "faces":
+        (faces / "faces" / "000003_0.png").unlink()
+    elif change == "video":
+        os.utime(clip)
+    else:
+        given["swap_function"].digest = "trained further"
+    assert conversion.convert(**given).resumed == 0
+
+
+@pytest.mark.parametrize("out", ["folder", "moving.gif"])
+def test_pictures_go_on_too(made_set, tmp_path, out):
+    def stop(done, total):
+        if done == 40:
+            raise RuntimeError
+
+    shared = {**OPTIONS, "frames_folder": tmp_path / "k"}
+    with pytest.raises(RuntimeError):
+        conversion.convert(TARGET, made_set, painter(), tmp_path / out, progress=stop, **shared)
+    first = kept(tmp_path / "k")
+    (tmp_path / "k" / "000020.png").unlink()  # of the third part, which is made again
+    report = conversion.convert(TARGET, made_set, painter(), tmp_path / out, **shared)
+    assert report.resumed == 18 and report.frames == 60
+    second = kept(tmp_path / "k")
+    assert list(second) == list(range(60)) and all(np.array_equal(first[n], second[n]) for n in first)
+    assert open_video(tmp_path / out).num_frames == 60
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([out, f"{Path(out).stem}.conversion.json", "k"])
+
+
+def test_ctrl_c_leaves_a_film_that_plays(made_set, uninterrupted, tmp_path):
+    """The whole group gets the signal, as in a terminal: also the decoder and the encoder."""
+    out = tmp_path / "o.mp4"
+    code = stopped(made_set, out, 31, lambda process: os.killpg(process.pid, signal.SIGINT))
+    assert code in (-signal.SIGINT, 1, 130) and not out.exists()
+    film = open_video(tmp_path / "o.part.mp4")
+    frames = [frame.image for frame in film.frames()]
+    assert 27 <= len(frames) == film.num_frames < 50
+    complete = [frame.image for frame in open_video(uninterrupted).frames()]
+    assert max(np.abs(one.astype(int) - two).mean() for one, two in zip(frames, complete, strict=False)) < 3
+    assert abs(loudness(tmp_path / "o.part.mp4")[1] - len(frames) / 20) < 0.06
+    report = conversion.convert(TARGET, made_set, painter(), out, **OPTIONS)
+    assert report.resumed >= 27 and checksums(out) == checksums(uninterrupted)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["o.conversion.json", "o.mp4"]
+
+
+def test_an_error_in_the_middle_keeps_what_is_finished_and_at_the_start_nothing(made_set, tmp_path):
+    class Failing(Painter):
+        def __call__(self, faces):
+            colour, alpha = super().__call__(faces)
+            return colour * (np.nan if len(self.batches) > self.good else 1), alpha
+
+    for good, there in ((0, False), (12, True)):
+        failing = Failing()
+        failing.good = good
+        with pytest.raises(LabError, match="no numbers"):
+            conversion.convert(TARGET, made_set, failing, tmp_path / "o.mp4", **OPTIONS)
+        assert parts.parts_folder(tmp_path / "o.mp4").exists() == there and not (tmp_path / "o.mp4").exists()
