@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from faceswap_lab.swap import masks, seams
+from faceswap_lab import seams
+from faceswap_lab.swap import masks
 
 WIDTH = 80.0
 
