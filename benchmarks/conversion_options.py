@@ -114,7 +114,9 @@ def hands_kept(clip: Clip, hands: np.ndarray) -> dict[str, float]:
     found = {}
     for mask in MASKS:
         outputs, _ = clip.swapped(SwapOptions(mask=mask))
-        changes = [np.abs(one.astype(int) - frame).mean(axis=2) for one, frame in zip(outputs, clip.frames, strict=True)]
+        changes = [
+            np.abs(one.astype(int) - frame).mean(axis=2) for one, frame in zip(outputs, clip.frames, strict=True)
+        ]
         same = sum(int((change < scores.DIFFERENT)[where].sum()) for change, where in zip(changes, over, strict=True))
         found[mask] = round(same / max(1, sum(int(where.sum()) for where in over)), 4)
     return found
@@ -201,7 +203,9 @@ def main() -> None:
         print(line("defaults", found["defaults"]))
         print(line("best: " + json.dumps(found["best"]), found["scores"]))
     seconds = round(time.perf_counter() - began, 1)
-    print(json.dumps({"benchmark": "conversion_options", "models": result, "every": arguments.every, "seconds": seconds}))
+    print(
+        json.dumps({"benchmark": "conversion_options", "models": result, "every": arguments.every, "seconds": seconds})
+    )
 
 
 if __name__ == "__main__":

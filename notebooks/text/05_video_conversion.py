@@ -98,7 +98,8 @@ scoring.compare(run, index, worn, faces.points(row))
 
 # %% [markdown]
 # **Why the numbers disagree.** With the warm start and A's clip, *none* earned pixel_gain 0.41 but swap_gain 0.21; *mean* 0.07 and 0.30. Plain colours are nearest to the truth when B's skin stays as it was painted. But the rim is an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean*, knowing what it costs: the skin tone is A's.
-#
+
+# %% [markdown]
 # ## Four blends
 # - **direct** pastes the square: all its edges show.
 # - **mask** overlay mixes by the soft outline.

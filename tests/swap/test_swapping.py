@@ -52,7 +52,9 @@ def painted(scene, function, **choices):
     return swap, swapping.finish(frame, swap, options)
 
 
-@pytest.mark.parametrize("field, names", [("mask", MASKS), ("colour", COLOURS), ("blend", BLENDS), ("enlarge", ENLARGES)])
+@pytest.mark.parametrize(
+    "field, names", [("mask", MASKS), ("colour", COLOURS), ("blend", BLENDS), ("enlarge", ENLARGES)]
+)
 def test_the_target_s_own_face_changes_little_whatever_is_chosen(scene, field, names):
     for name in names:
         swap, result = painted(scene, Painter(), **{field: name})
