@@ -1,13 +1,15 @@
 """Which settings of a swap come nearest to the truth: a search over `SwapOptions`, one field after another.
 
-    python benchmarks/conversion_options.py [--models FOLDER ...] [--every 6] [--rounds 2] [--faces FOLDER]
+    python benchmarks/conversion_options.py [--models FOLDER ...] [--every 6] [--rounds 2] [--start JSON] [--faces FOLDER]
 
 Both directions count (talk_A <- B and talk_B <- A). The model paints each face once; everything after that is tried anew
-for each setting. Beside the gains of `scores` stands the visibility of the mask's edge (`seams`). What is maximised:
+for each setting. Beside the gains of `scores` stand the visibility of the mask's edge, and what was changed where nothing
+should be (`seams`). What is maximised:
 
-    mean of swap_gain, structure_gain and identity_gain  -  seam / 10  -  distance of sharpness from 0.8 to 1.2, over 4
+    mean of swap_gain, structure_gain, identity_gain - seam / 10 - spill / 2 - distance of sharpness from 0.8 to 1.2, over 4
 
-Without `--models` the shipped warm start is taken. `--faces` keeps the face sets of the two clips, or has them already.
+Beside that stands how much of the hand before the face stays in front on the hard clip. Without `--models` the shipped
+warm start is taken. `--faces` keeps the face sets of the three clips, or has them already.
 Prints a line for each setting that was tried, a table, and one line of JSON for whoever keeps records.
 """
 
@@ -25,23 +27,23 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from faceswap_lab import actors, scores, training, weights  # noqa: E402
+from faceswap_lab import actors, scores, seams, training, weights  # noqa: E402
 from faceswap_lab.clips import face_width  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
 from faceswap_lab.models.identity import FaceRecognition  # noqa: E402
-from faceswap_lab.swap import blending, seams, swapping  # noqa: E402
+from faceswap_lab.swap import blending, swapping  # noqa: E402
 from faceswap_lab.swap.options import BLENDS, COLOURS, ENLARGES, MASKS, SwapOptions  # noqa: E402
 
 DIRECTIONS = {"talk_A": (0, 1), "talk_B": (1, 0)}
-MEASURES = ("swap_gain", "structure_gain", "identity_gain", "pixel_gain", "sharpness", "seam")
+MEASURES = ("swap_gain", "structure_gain", "identity_gain", "pixel_gain", "sharpness", "seam", "spill")
 SHARP = (0.8, 1.2)
 STEPS = (  # sharpening first: a model's softness would else speak for a mask that lets the target's skin through
     [{"sharpen": "none"}]
     + [{"sharpen": kind, "amount": amount} for kind in ("gaussian", "box") for amount in (0.5, 1.0, 1.5)],
-    [{"erode": value} for value in (-8, -6, -4, -2, 0, 2)],
-    [{"forehead": value} for value in (0, 3, 6, 9, 12)],
-    [{"feather": value} for value in (3, 6, 8, 10, 14)],
+    [{"erode": value} for value in (-6, -4, -2, 0, 2)],
+    [{"forehead": value} for value in (0, 3, 6, 9)],
+    [{"feather": value} for value in (3, 6, 8, 10)],
     [{"colour": value} for value in COLOURS],
     [{"blend": value} for value in BLENDS],
     [{"mask": value} for value in MASKS],
@@ -70,8 +72,8 @@ class Clip:
     def __init__(self, name: str, function: training.SwapFunction, faces: FaceSet, every: int, judge: FaceRecognition):
         clip = actors.clip(name)
         rows = np.flatnonzero(faces.table["person"] == 0)[::every]
-        indices = faces.table["frame"].to_numpy()[rows]
-        self.frames, self.truth = clip.frames()[indices], clip.truth().frames()[indices]
+        self.indices = faces.table["frame"].to_numpy()[rows]
+        self.frames, self.truth = clip.frames()[self.indices], clip.truth().frames()[self.indices]
         self.matrices = [faces.matrix(row) for row in rows]
         self.outlines = list(faces.subset(rows).masks(256, "face"))
         self.points = np.array([faces.points(row) for row in rows])
@@ -87,19 +89,44 @@ class Clip:
         return [swapping.finish(frame, swap, options) for frame, swap in pairs], placed
 
     def measured(self, options: SwapOptions) -> dict[str, float]:
-        """Gains, sharpness and seam of one setting."""
+        """Gains, sharpness, seam and spill of one setting."""
         outputs, placed = self.swapped(options)
         named = (({"swap": one}, *rest) for one, *rest in zip(outputs, self.truth, self.frames, strict=True))
         found = scores.score_frames(named, self.points, self.judge)["swap"].as_json()
         width = face_width(self.points)
-        return {**found, "seam": seams.seam_visibility(zip(outputs, self.truth, placed, strict=True), width)}
+        seam = seams.seam_visibility(zip(outputs, self.truth, placed, strict=True), width)
+        return {**found, "seam": seam, "spill": seams.spill(zip(outputs, self.truth, self.frames, strict=True))}
+
+
+def hands_kept(clip: Clip, hands: np.ndarray) -> dict[str, float]:
+    """How much of a hand before the face stays in front, by the kind of mask.
+
+    Args:
+        clip: of the hard clip.
+        hands: (n, H, W) float32 [0, 1], the hand in the same frames.
+
+    Returns:
+        Of the hand's pixels within the face's outline, the share that changes by less than 12 of 255.
+    """
+    plain = SwapOptions(erode=0, feather=0)
+    outlines = clip.swapped(plain)[1]
+    over = [(hand > 0.5) & (outline > 0.5) for hand, outline in zip(hands, outlines, strict=True)]
+    found = {}
+    for mask in MASKS:
+        outputs, _ = clip.swapped(SwapOptions(mask=mask))
+        changes = [
+            np.abs(one.astype(int) - frame).mean(axis=2) for one, frame in zip(outputs, clip.frames, strict=True)
+        ]
+        same = sum(int((change < scores.DIFFERENT)[where].sum()) for change, where in zip(changes, over, strict=True))
+        found[mask] = round(same / max(1, sum(int(where.sum()) for where in over)), 4)
+    return found
 
 
 def worth(found: dict[str, float]) -> float:
     """What the search maximises, see the top of this file."""
     gains = np.mean([found[name] for name in ("swap_gain", "structure_gain", "identity_gain")])
     apart = max(SHARP[0] - found["sharpness"], found["sharpness"] - SHARP[1], 0)
-    return float(gains - found["seam"] / 10 - apart / 4)
+    return float(gains - found["seam"] / 10 - found["spill"] / 2 - apart / 4)
 
 
 def tried(clips: dict[str, Clip], options: SwapOptions, known: dict) -> dict[str, float]:
@@ -140,12 +167,13 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=[shipped], help="folders of trained models")
     parser.add_argument("--every", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--faces", help="folder of the face sets talk_A and talk_B; made there where they are missing")
+    parser.add_argument("--faces", help="folder of the clips' face sets; made there where they are missing")
+    parser.add_argument("--start", type=json.loads, default={}, help="fields to begin with, as JSON")
     arguments = parser.parse_args()
     began, judge, result = time.perf_counter(), FaceRecognition(), {}
     with tempfile.TemporaryDirectory() as temporary:
         sets = {}
-        for name in DIRECTIONS:
+        for name in (*DIRECTIONS, "hard_A"):
             folder = Path(arguments.faces or temporary) / name
             there = (folder / "faces.csv").exists()
             sets[name] = FaceSet(folder) if there else extract_faces(actors.clip(name).path, folder)
@@ -157,12 +185,17 @@ def main() -> None:
             }
             print(f"{Path(folder).name}: {len(clips['talk_A'].frames)} frames of each clip")
             print(" ".join(f"{name.removesuffix('_gain')[:7]:>7}" for name in (*MEASURES, "worth")))
+            hard = Clip("hard_A", training.SwapFunction(model), sets["hard_A"], 1, judge)
+            hands = hands_kept(hard, actors.clip("hard_A").masks()["hand"][hard.indices])
+            print("of the hand before the face stays in front: " + ", ".join(f"{k} {v:.2f}" for k, v in hands.items()))
             known: dict = {}
-            best = search(clips, arguments.rounds, SwapOptions(), known)
+            tried(clips, SwapOptions(), known)
+            best = search(clips, arguments.rounds, SwapOptions(**arguments.start), known)
             result[Path(folder).name] = {
                 "best": dataclasses.asdict(best),
                 "scores": known[best],
                 "defaults": known[SwapOptions()],
+                "hand_kept": hands,
                 "tried": len(known),
             }
     for name, found in result.items():
@@ -170,7 +203,9 @@ def main() -> None:
         print(line("defaults", found["defaults"]))
         print(line("best: " + json.dumps(found["best"]), found["scores"]))
     seconds = round(time.perf_counter() - began, 1)
-    print(json.dumps({"benchmark": "conversion_options", "models": result, "every": arguments.every, "seconds": seconds}))
+    print(
+        json.dumps({"benchmark": "conversion_options", "models": result, "every": arguments.every, "seconds": seconds})
+    )
 
 
 if __name__ == "__main__":

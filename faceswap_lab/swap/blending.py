@@ -1,8 +1,8 @@
 """Blending: the aligned face goes back to its place in the frame.
 
 Four ways: the whole square pasted (`direct`), the face laid over with a soft mask (`mask_overlay`), cloning of its
-gradients (`seamless`), and mixing level by level (`laplacian`). Each places the face by the exact inverse of the alignment, sub-pixel, mixes in float and rounds
-once. Only the part of the frame that the square reaches is touched.
+gradients (`seamless`), and mixing level by level (`laplacian`). Each places the face by the exact inverse of the
+alignment, sub-pixel, mixes in float and rounds once. Only the part of the frame that the square reaches is touched.
 """
 
 from __future__ import annotations

@@ -55,9 +55,10 @@ def colour_change(
         return None
     differences = _coarse(difference * rim[..., None]) / np.maximum(weights, 1e-6)[..., None]
     weights = weights * _typical(differences, weights)
-    system = _laplacian() + sparse.diags(_STIFFNESS * weights.ravel() + 1e-9)
-    pull = _STIFFNESS * weights[..., None] * differences + 1e-9 * differences
-    field = splu(system.tocsc()).solve(pull.reshape(-1, 3).astype(np.float64))
+    system = _smoothness() + sparse.diags(_STIFFNESS * weights.ravel() + 1e-9)
+    pull = (_STIFFNESS * weights[..., None] + 1e-9) * differences
+    solver = splu(system.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0, options={"SymmetricMode": True})
+    field = solver.solve(pull.reshape(-1, 3))
     return field.reshape(GRID, GRID, 3).astype(np.float32)
 
 
@@ -90,9 +91,8 @@ def _typical(differences: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _laplacian() -> sparse.csr_matrix:
-    """Sum of squared differences between neighbouring cells, as a matrix over the grid; nothing is held at its border."""
+def _smoothness() -> sparse.csc_matrix:
+    """The sum of squared differences between neighbouring cells, as a matrix over the grid; nothing is held at its border."""
     line = sparse.diags([-np.ones(GRID - 1), np.ones(GRID - 1)], [0, 1], shape=(GRID - 1, GRID))
-    line = line.T @ line
-    whole = sparse.identity(GRID)
-    return (sparse.kron(whole, line) + sparse.kron(line, whole)).tocsr()
+    line, whole = line.T @ line, sparse.identity(GRID)
+    return (sparse.kron(whole, line) + sparse.kron(line, whole)).tocsc()

@@ -19,6 +19,7 @@ import numpy as np
 from faceswap_lab.swap import distributions
 
 _GAIN_LIMITS = (0.4, 2.5)  # contrast is never changed more than this: a flat face would turn to noise
+_WHITE = (0.75, 0.95)  # of the darkest channel: from where a colour counts as light rather than skin, and altogether so
 _LEAST_VARIANCE = 1e-7  # of colours in [0, 1]: far below one level of 255
 
 
@@ -156,6 +157,23 @@ def _power(matrix: np.ndarray, exponent: float, limits: tuple[float, float] = (1
     """A power of a symmetric positive matrix, its eigenvalues first brought within limits."""
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     return (vectors * np.clip(values, *limits) ** exponent) @ vectors.T
+
+
+def keep_highlights(face: np.ndarray, matched: np.ndarray) -> np.ndarray:
+    """Takes the change of colours back where a face is white: clipped light has no colour that could be changed.
+
+    A change that makes pink skin brown makes white cyan, which shows at an overexposed cheek and wherever a wide mask
+    reaches a bright wall.
+
+    Args:
+        face, matched: (S, S, 3) float32 RGB [0, 1], before and after.
+
+    Returns:
+        (S, S, 3) float32 RGB [0, 1]: `matched` up to 0.75 in the darkest of the three channels, `face` from 0.95 on.
+    """
+    low, high = _WHITE
+    counts = np.clip((high - face.min(axis=-1, keepdims=True)) / (high - low), 0, 1)
+    return (face + counts * (matched - face)).astype(np.float32)
 
 
 @dataclass(frozen=True)

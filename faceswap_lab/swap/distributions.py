@@ -12,7 +12,7 @@ import numpy as np
 LEVELS = 129  # shares at which a quantile function is kept
 _RAMP = 1e-6  # over a whole quantile function, so that it rises even where all values are the same
 _SLICED_LEVELS = 65
-_ROTATIONS = 12
+_ROTATIONS = 8
 _MOST_PIXELS = 4096  # that sliced transport looks at; more say nothing new about three colours
 _LEAST_WEIGHT = 1e-3  # of the square; a mask smaller than that gives no statistics worth following
 

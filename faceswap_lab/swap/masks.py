@@ -10,7 +10,7 @@ import numpy as np
 
 from faceswap_lab.faces import alignment
 
-FINE = 256  # px; outlines are shaped at this size at least: 2 % of a 64-px square would be rounded to one whole pixel
+FINE = 128  # px; outlines are shaped at this size at least: 2 % of a 64-px square would be rounded to one whole pixel
 _LIDS, _BROWS = 0.03, 0.12  # of the side: from the eyes' middle to the upper lids, and from there to above the brows
 _RECT_INSET = 100 / 16  # per cent: what a model paints at the very border of its square is worth little
 

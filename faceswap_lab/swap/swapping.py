@@ -181,7 +181,8 @@ def _coloured(swap: Swap, options: SwapOptions) -> np.ndarray:
     """The painted face with its colours matched: (S, S, 3) float32 RGB [0, 1]."""
     if swap.measured is None or swap.wanted is None:
         return swap.colour
-    return colour.COLOUR[options.colour].apply(swap.colour, swap.measured, swap.wanted)
+    matched = colour.COLOUR[options.colour].apply(swap.colour, swap.measured, swap.wanted)
+    return colour.keep_highlights(swap.colour, matched)
 
 
 def model_name(swap_function: SwapFunction) -> str:

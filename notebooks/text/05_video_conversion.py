@@ -84,7 +84,7 @@ print(f"{outside.mean():.0%} of the frame is exactly as it was")
 
 # %% [markdown]
 # ## Colour
-# B's skin meets A's neck: left alone, a rim shows all round. Four choices: **none**; **mean** shifts the face to the target's mean colour; **mean_std** matches its contrast too; **histogram** its whole distribution. All measure *inside the face only*: the wall behind would make the colour change whenever the head turns.
+# B's skin meets A's neck: left alone, a rim shows all round. Six choices: **none**; **mean** shifts the face to the target's mean colour; **mean_std** matches its contrast too; **histogram** each channel's distribution; **linear** how the channels go together; **sot** the whole cloud of colours, by sliced optimal transport. All measure *inside the face only*: the wall behind would make the colour change whenever the head turns.
 #
 # **Predict** before you run: the true swap has B's skin *and* no rim. Which choice will pixel_gain like best, and which swap_gain?
 
@@ -98,11 +98,13 @@ scoring.compare(run, index, worn, faces.points(row))
 
 # %% [markdown]
 # **Why the numbers disagree.** With the warm start and A's clip, *none* earned pixel_gain 0.41 but swap_gain 0.21; *mean* 0.07 and 0.30. Plain colours are nearest to the truth when B's skin stays as it was painted. But the rim is an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean*, knowing what it costs: the skin tone is A's.
-#
-# ## Three blends
+
+# %% [markdown]
+# ## Four blends
 # - **direct** pastes the square: all its edges show.
 # - **mask** overlay mixes by the soft outline.
 # - **seamless** cloning keeps the painting's *gradients* and solves for colours that meet the frame's at the rim (Pérez et al., 2003).
+# - **laplacian** pyramids mix each size of detail over an edge of its own width (Burt and Adelson, 1983).
 
 # %%
 options = {"colour": scoring.COLOUR, "mask": scoring.MASK, "erode": scoring.ERODE, "feather": scoring.FEATHER}

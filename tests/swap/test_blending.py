@@ -96,7 +96,7 @@ def test_pyramids_of_equal_pictures_give_the_frame_back(shape):
 
 
 def test_pyramids_hide_a_step_of_light_better_than_the_mask(scene):
-    """A face that is lighter by one level everywhere: the same change inside, a gentler slope across the rim."""
+    """A face that is lighter by the same everywhere: the same change inside, a gentler slope across the rim."""
     frame, _, matrix = scene
     alpha = blending.feather(oval(), 4)
     face = np.clip(face_of(frame, matrix) + 0.1, 0, 1)
@@ -107,7 +107,7 @@ def test_pyramids_hide_a_step_of_light_better_than_the_mask(scene):
         assert lift[placed == 0].max() == 0
         lifts[name] = np.hypot(*np.gradient(lift))[(placed > 0.02) & (placed < 0.98)], lift[90:130, 110:150].mean()
     assert np.percentile(lifts["laplacian"][0], 90) < 0.85 * np.percentile(lifts["mask"][0], 90)
-    assert lifts["laplacian"][1] > 0.9 * lifts["mask"][1] > 15
+    assert lifts["laplacian"][1] > 0.8 * lifts["mask"][1] > 15
 
 
 def test_filters_enlarge_with_rising_sharpness(scene):

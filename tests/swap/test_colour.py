@@ -141,3 +141,11 @@ def test_quantiles_weigh_their_values():
     many = np.random.default_rng(0).normal(size=20000)
     found = distributions.quantiles(many, np.ones(20000), 5)
     assert np.abs(found[1:4] - [-0.674, 0, 0.674]).max() < 0.03
+
+
+def test_white_stays_white_and_skin_is_changed():
+    skin, white = np.array([0.85, 0.65, 0.55]), np.array([0.99, 0.98, 0.97])
+    face = np.stack([np.stack([skin, white])]).astype(np.float32)
+    matched = np.clip(face - [0.2, 0.1, 0.1], 0, 1).astype(np.float32)
+    kept = colour.keep_highlights(face, matched)
+    assert np.array_equal(kept[0, 0], matched[0, 0]) and np.array_equal(kept[0, 1], face[0, 1])

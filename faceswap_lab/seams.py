@@ -1,6 +1,8 @@
-"""How much the edge of a mask shows: a seam is an edge across the mask's rim that the true swap does not have.
+"""What a mask does wrong: its edge shows, or it reaches over what a swap should leave alone.
 
-The measure knows nothing of faces and looks along the rim only, so it is to be read beside the gains: the unchanged target
+A seam is an edge across the mask's rim that the true swap does not have; spill is what was changed where truth and target
+are the same. The gains of `scores` see neither by design: they look where truth and target differ. The measure of the seam
+knows nothing of faces and looks along the rim only, so it is to be read beside the gains: the unchanged target
 has no seam of its making, and a face that is blurred has fewer edges everywhere.
 """
 
@@ -10,6 +12,8 @@ from collections.abc import Iterable
 
 import cv2
 import numpy as np
+
+from faceswap_lab import scores
 
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _SIGMA = 0.01  # of the face's width: pores and noise are no seam
@@ -57,3 +61,23 @@ def seam_visibility(frames: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
     """
     sums = np.array([seam(*each, width) for each in frames], np.float64).reshape(-1, 2).sum(axis=0)
     return float(sums[0] / sums[1]) if sums[1] > 0 else float("nan")
+
+
+def spill(frames: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+    """How much was changed that should have been left alone: hair, neck and background.
+
+    Args:
+        frames: (output, truth, target) of each frame, (H, W, 3) uint8 RGB.
+
+    Returns:
+        The output's absolute difference from the truth, over the pixels where truth and target are the same
+        (`scores.different_pixels`), over the target's over the other pixels; what the codec alone does to the target is
+        not counted. 0 for the truth and for the unchanged target. NaN where truth and target do not differ.
+    """
+    beyond = wanted = 0.0
+    for output, truth, target in frames:
+        different = scores.different_pixels(truth, target)
+        apart, given = (cv2.absdiff(picture, truth).mean(axis=2) for picture in (output, target))
+        beyond += float(np.maximum(apart - given, 0)[~different].sum())
+        wanted += float(given[different].sum())
+    return beyond / wanted if wanted > 0 else float("nan")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from faceswap_lab.swap import masks, seams
+from faceswap_lab import seams
+from faceswap_lab.swap import masks
 
 WIDTH = 80.0
 
@@ -52,3 +53,14 @@ def test_no_mask_no_answer(scene):
     truth, mask = scene
     assert np.isnan(seams.seam_visibility([(truth, truth, np.zeros_like(mask))], WIDTH))
     assert seams.seam(truth, truth, np.ones_like(mask), WIDTH) == (0.0, 0.0)
+
+
+def test_spill_counts_only_what_should_have_been_left_alone(scene):
+    target, mask = scene
+    truth = shifted(target, mask, 60)
+    assert seams.spill([(target, truth, target)]) == seams.spill([(truth, truth, target)]) == 0
+    assert seams.spill([(shifted(target, mask, 30), truth, target)]) < 0.01
+    elsewhere = target.copy()
+    elsewhere[:40] = target[:40] ^ 64
+    assert seams.spill([(elsewhere, truth, target)]) > 0.3
+    assert np.isnan(seams.spill([(elsewhere, target, target)]))
