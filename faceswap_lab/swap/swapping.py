@@ -129,9 +129,14 @@ def paint(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptio
     for swap, face, alpha in zip(swaps, np.clip(painted, 0, 1), np.clip(alphas[..., 0], 0, 1), strict=False):
         swap.colour, swap.alpha = face, alpha
         swap.mask = swap.region if options.mask == "hull" else swap.region * alpha
-        if options.colour in _STATISTICS:
-            swap.measured = colour.statistics(face, swap.mask * swap.inside)
-            swap.wanted = colour.statistics(swap.target, swap.mask * swap.inside)
+        measure(swap, options)
+
+
+def measure(swap: Swap, options: SwapOptions) -> None:
+    """Fills in what the colours need to know of a painted swap under its mask; again, when the mask was made steady."""
+    if options.colour in _STATISTICS:
+        swap.measured = colour.statistics(swap.colour, swap.mask * swap.inside)
+        swap.wanted = colour.statistics(swap.target, swap.mask * swap.inside)
 
 
 def model_name(swap_function: SwapFunction) -> str:
