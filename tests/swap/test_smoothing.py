@@ -81,3 +81,27 @@ def test_weights_sum_to_one():
     weights = smoothing.weights(np.arange(-3, 4), 2)
     assert np.isclose(weights.sum(), 1) and weights.argmax() == 3
     assert list(smoothing.weights(np.array([-1, 0, 1]), 0)) == [0, 1, 0]
+
+
+@pytest.mark.parametrize("strength", [1.5, 3])
+def test_live_smoothing_knows_nothing_of_later_frames(strength):
+    _, matrices = moving(count=60, tremble=0.5)
+    changed = matrices.copy()
+    changed[30:] = moving(count=60, tremble=5, seed=7, period=20)[1][30:]
+    one, other = (smoothing.smooth_matrices(some, strength, live=True) for some in (matrices, changed))
+    assert np.array_equal(one[:30], other[:30]) and not np.allclose(one[30:], other[30:])
+    for stop in (1, 2, 3, 17):  # as a stream comes in: no frame changes what was said before
+        assert np.allclose(smoothing.smooth_matrices(matrices[:stop], strength, live=True), one[:stop], atol=1e-9)
+
+
+@pytest.mark.parametrize(("strength", "left"), [(1.5, 0.8), (3, 0.55)])
+def test_live_smoothing_takes_tremble_away_and_has_no_lag_on_a_steady_way(strength, left):
+    path, matrices = moving(count=400, tremble=0.5)
+    error = smoothing.parameters(smoothing.smooth_matrices(matrices, strength, live=True)) - path
+    before = smoothing.parameters(matrices) - path
+    steps = np.diff(error, axis=0).std(axis=0) / np.diff(before, axis=0).std(axis=0)
+    assert (steps < left).all() and (error.std(axis=0) < before.std(axis=0)).all()
+    path[:] = path[:1]
+    path[:, 0] += 4 * np.arange(400)
+    smooth = smoothing.parameters(smoothing.smooth_matrices(smoothing.matrices_from(path), strength, live=True))
+    assert np.abs(smooth - path).max() < 1e-3
