@@ -78,7 +78,7 @@ def examine(
     if not len(sample):
         return found
     found += (misaligned := _about_alignment(sample))
-    found += _about_region(sample, options) + _about_alpha(sample, swap_function)
+    found += _about_region(sample, options) + _about_alpha(sample, options)
     if not misaligned and swap_function is not None:
         found += _about_model(sample, swap_function)
     return found or _about_change(sample, options)
@@ -153,6 +153,8 @@ def _about_alignment(sample: Sample) -> list[Finding]:
 
 
 def _about_region(sample: Sample, options: SwapOptions) -> list[Finding]:
+    if options.blend == "direct":  # the whole square, whatever the mask
+        return []
     share, outline = float(sample.regions().mean()), sample.outline_share() / options.coverage**2
     worn = share < WORN_REGION * outline  # False where the outline is not known
     if share >= SMALL_REGION and not worn:
@@ -170,7 +172,9 @@ def _about_region(sample: Sample, options: SwapOptions) -> list[Finding]:
     return [Finding("region", sentence, remedy, numbers)]
 
 
-def _about_alpha(sample: Sample, swap_function: SwapFunction | None) -> list[Finding]:
+def _about_alpha(sample: Sample, options: SwapOptions) -> list[Finding]:
+    if options.blend == "direct" or "alpha" not in options.mask:  # there the model's alpha does not count
+        return []
     regions = sample.regions()
     alpha = float((regions * [swap.alpha for swap in sample.swaps]).sum() / max(regions.sum(), 1e-6))
     if alpha >= LITTLE_ALPHA or regions.sum() < 1e-3:

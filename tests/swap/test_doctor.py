@@ -120,12 +120,14 @@ def test_the_right_direction_on_the_wrong_clip(warm_start):
 
 
 def test_alpha_near_zero(talk_a, warm_start):
-    assert names(talk_a, Painter(another, alpha=0.01)) == ["alpha"]
-    assert names(talk_a, Painter(another, alpha=0.2)) == []
+    by_alpha = SwapOptions(mask="alpha+hull")
+    assert names(talk_a, Painter(another, alpha=0.01), by_alpha) == ["alpha"]
+    assert names(talk_a, Painter(another, alpha=0.2), by_alpha) == []
+    assert names(talk_a, Painter(another, alpha=0.01)) == [], "the outline alone does not ask for alpha"
     function = training.SwapFunction(warm_start)
     faint = Painter(lambda faces: function(faces)[0], alpha=0.0)
     faint.model, faint.source, faint.target = warm_start, 0, 1
-    assert names(talk_a, faint) == ["alpha"]
+    assert names(talk_a, faint, SwapOptions(mask="alpha")) == ["alpha"]
 
 
 def test_faces_cut_out_by_their_boxes(warm_start):
@@ -177,6 +179,7 @@ def test_a_region_worn_away_or_small_from_the_start(talk_a, size):
     assert names(talk_a, painter, SwapOptions(erode=16)) == ["region"]
     assert names(talk_a, painter, SwapOptions(erode=5, feather=10)) == []
     assert names(talk_a, painter, SwapOptions(erode=16, mask="alpha")) == [], "the outline does not count there"
+    assert names(talk_a, painter, SwapOptions(erode=16, blend="direct")) == [], "nor where the whole square is pasted"
     tiny = np.zeros((256, 256), np.uint8)
     tiny[100:150, 100:150] = 255
     found = doctor.examine(sampled(talk_a, painter, SwapOptions(erode=0, feather=0), tiny), painter)
