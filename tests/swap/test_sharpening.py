@@ -35,6 +35,15 @@ def test_amount_is_a_multiple_of_what_the_filter_takes_away(kind):
     assert gain == pytest.approx({"gaussian": 0.40, "box": 0.52}[kind], abs=0.02)
 
 
+@pytest.mark.parametrize("kind", ["box", "gaussian"])
+def test_blotches_of_colour_are_not_sharpened(kind):
+    wave = 0.1 * np.sin(2 * np.pi * np.arange(64) / 8).astype(np.float32)
+    blotches = np.full((64, 64, 3), 0.5, np.float32)  # red rises where green falls: the grey stays the same
+    blotches[..., 0] += wave
+    blotches[..., 1] -= wave * 0.299 / 0.587
+    assert np.abs(sharpening.sharpen(blotches, kind, 2) - blotches).max() < 1e-5
+
+
 @pytest.mark.parametrize("kind", ["none", "box", "gaussian"])
 def test_flat_skin_and_amount_zero_change_nothing(face, kind):
     flat = np.full((64, 64, 3), 0.4, np.float32)
