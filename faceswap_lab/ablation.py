@@ -22,7 +22,8 @@ from faceswap_lab.errors import LabError
 STARTS = ("warm", "nothing", "gan")
 LEARNING_RATES = {"warm": 1e-3, "nothing": 2.5e-3, "gan": 2e-4}  # of any optimiser
 BATCH_SIZE, SIZE, COPIES = 8, 64, 3
-BLEND = {"colour": "mean", "mask": "hull", "erode": 2.0, "feather": 6.0}  # as the course converts
+BLEND = {"colour": "mean", "mask": "hull", "erode": 2.0, "feather": 6.0}
+_PLAIN = {"blend": "mask", "forehead": 0.0, "sharpen": "none"}  # a narrow overlay: the painting's own merits, not the blend's
 
 
 @dataclass(frozen=True)
@@ -284,7 +285,7 @@ def swap(model, material: Material) -> list[np.ndarray]:
     from faceswap_lab.swap.swapping import swap_frames
 
     function = training.SwapFunction(model)
-    return swap_frames(list(material.target), material.matrices, material.outlines, function, **BLEND)
+    return swap_frames(list(material.target), material.matrices, material.outlines, function, **BLEND, **_PLAIN)
 
 
 def score(outputs: Sequence[np.ndarray], material: Material, recognition=None, mesh=None) -> dict[str, float | None]:

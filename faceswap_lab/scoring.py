@@ -24,11 +24,7 @@ from faceswap_lab.swap.options import SETTINGS_FILE, ConversionOptions
 MODELS = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder")
 COMPARISONS = ("autoencoder_from_nothing", "autoencoder_shared_decoder")  # trained to be compared with, not to be used
 WARM_START = "warm_start"  # stands in where nothing was trained
-# Measured on talk_A with the warm start (swap, identity, pixel gain): the model's own colours 0.21, 0.34, 0.41, since a rim
-# shows where the source's skin meets the target's; with the mean moved to the target's 0.30, 0.35, 0.07; mean and deviation
-# 0.29, 0.35, 0.06. A wider mask (erode -4, feather 8) gives 0.33, 0.36, 0.10, and a band of the source's hair on the brow.
-COLOUR, MASK, ERODE, FEATHER = "mean", "hull", 2.0, 6.0
-DEFAULTS = ConversionOptions(colour=COLOUR, mask=MASK, erode=ERODE, feather=FEATHER)
+DEFAULTS = ConversionOptions()
 _GALLERY = 40  # pictures of each person that the judge compares with
 
 

@@ -21,7 +21,12 @@ LABEL = (
     "The face in the swapped clips was put there by a neural network; the person shown never did what they show. "
     "Say so wherever you pass them on."
 )
-BLENDS = {"direct": "direct overlay", "mask": "mask overlay", "seamless": "seamless cloning"}
+BLENDS = {
+    "direct": "direct overlay",
+    "mask": "mask overlay",
+    "seamless": "seamless cloning",
+    "laplacian": "Laplacian pyramid",
+}
 COMMON = ("preset", "seed", "out", "source", "target")  # parameters that the page shows once, not for each notebook
 
 
@@ -178,7 +183,10 @@ def _blends(run: Path) -> str:
         clips.setdefault(model, []).append(player(run, path, BLENDS.get(blend, title(model)), ""))
     for model, shown in clips.items():
         body += f"<h3>{text(title(model))}</h3>{players(shown)}"
-    words = "Direct overlay pastes the square; the mask follows the face; seamless cloning carries the light over, too."
+    words = (
+        "Direct overlay pastes the square; the mask follows the face; seamless cloning carries the light over, too; a pyramid "
+        "mixes each size of detail over an edge of its own width."
+    )
     return section("Ways of blending", words, body or missing("The comparison of blends", "05"))
 
 

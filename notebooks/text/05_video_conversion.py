@@ -35,15 +35,17 @@ run = runtime.setup(preset, seed, out, source, target)
 # The face is cut out of the frame with the transform that notebook 02 found, and the model paints the other person. It answers with **colour** and **alpha** (how much of its painting it wants to count). We take the first model that this run has.
 
 # %%
+import dataclasses
 import shutil
 
+import cv2
 import numpy as np
 import pandas as pd
 
 from faceswap_lab import scoring, video
 from faceswap_lab.faces import alignment
 from faceswap_lab.pictures import write_picture
-from faceswap_lab.swap import blending, colour, pairing, smoothing, swapping
+from faceswap_lab.swap import blending, colour, options, pairing, smoothing, swapping
 from faceswap_lab.teaching import figures, tuning
 
 functions = scoring.swap_functions(run)
@@ -66,12 +68,15 @@ painted, alpha = (result[0] for result in paint(aligned[None]))
 print("in", aligned.shape, "-> colour", painted.shape, "and alpha", alpha.shape)
 
 # %% [markdown]
-# The painting is a *square*; a face is not. The landmarks' outline, drawn in by 2 % of the square and softened over 6 %, says how much of each pixel counts.
+# The painting is a *square*; a face is not. The landmarks' outline says how much of each pixel counts: grown by 3 % of the square at cheeks and chin, drawn in by 4 % above the brows (or B's hair would come along), softened over 6 %.
 
 # %%
-outline = faces.subset([row]).masks(paint.size, "face")[0] / 255
-soft = blending.feather(blending.erode(outline.astype("float32"), scoring.ERODE), scoring.FEATHER)
-figures.row([aligned, painted, alpha, soft], ["cut out", "painted", "the model's alpha", "soft outline"])
+whole = faces.subset([row]).masks(256, "face")[0]
+soft = swapping.prepare(frame, matrix, whole, paint.size, scoring.DEFAULTS).region
+outline = cv2.resize(whole, (paint.size, paint.size), interpolation=cv2.INTER_AREA) / 255
+figures.row(
+    [aligned, painted, alpha, outline, soft], ["cut out", "painted", "the model's alpha", "outline", "soft mask"]
+)
 
 # %% [markdown]
 # **Look**: eyes, mouth and direction of the head are A's, the features B's. **Check**: where the mask is 0 the frame must come back untouched, to the last bit.
@@ -97,7 +102,7 @@ figures.row([frame, *worn.values()], ["target", *worn], height=2.6)
 scoring.compare(run, index, worn, faces.points(row))
 
 # %% [markdown]
-# **Why the numbers disagree.** With the warm start and A's clip, *none* earned pixel_gain 0.41 but swap_gain 0.21; *mean* 0.07 and 0.30. Plain colours are nearest to the truth when B's skin stays as it was painted. But the rim is an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean*, knowing what it costs: the skin tone is A's.
+# **Why the numbers disagree.** On A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was painted. But then a rim shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*, knowing what it costs: the skin tone is A's.
 
 # %% [markdown]
 # ## Four blends
@@ -107,9 +112,8 @@ scoring.compare(run, index, worn, faces.points(row))
 # - **laplacian** pyramids mix each size of detail over an edge of its own width (Burt and Adelson, 1983).
 
 # %%
-options = {"colour": scoring.COLOUR, "mask": scoring.MASK, "erode": scoring.ERODE, "feather": scoring.FEATHER}
-whole = faces.subset([row]).masks(256, "face")[0]
-blends = {blend: swapping.swap_frame(frame, matrix, whole, paint, blend=blend, **options) for blend in blending.BLENDS}
+ways = {blend: dataclasses.replace(scoring.DEFAULTS, blend=blend) for blend in options.BLENDS}
+blends = {blend: swapping.swap_frame(frame, matrix, whole, paint, way) for blend, way in ways.items()}
 figures.row([frame, *blends.values()], ["target", *blends], height=2.8)
 
 # %%
@@ -137,7 +141,7 @@ print({name: f"{value:.3%} of the face's size a frame" for name, value in trembl
 
 # %% [markdown]
 # ## Tuning by eye
-# With a known truth numbers choose; for your own clip your eye does. Slide below the picture to **wipe** between swap and target, then move one control at a time: more *erode* leaves A's jaw and brow, less brings B's hair. *All blends* sets them side by side, and the mask can be laid over. The model painted each frame once; a control only composes anew. What moves in time (smoothing) is not seen here.
+# With a known truth numbers choose; for your own clip your eye does. Slide below the picture to **wipe** between swap and target, then move one control at a time: more *erode* leaves A's jaw and brow, less *forehead* brings B's hair. *All blends* sets them side by side, and the mask can be laid over. The model painted each frame once; a control only composes anew. What moves in time (smoothing) is not seen here.
 #
 # **Save settings** writes `conversion_settings.json` into the run's folder: every conversion of this run then uses it, here, through papermill, and with `convert --settings`.
 
@@ -181,7 +185,7 @@ print(*found["notes"], sep="\n")
 # %% [markdown]
 # **Look** at the baselines. *tint* recolours A and changes no feature: the highest pixel_gain of all that is not made of the truth, and nothing else. The truth *blurred* by 4 px keeps its colours and loses its identity. *average_face* is B's mean face, worn like a paper mask: B to the judge, but it neither looks nor speaks. A model has to beat each at once.
 #
-# ## The best model, three blends
+# ## The best model, four blends
 # Written to `swap/`; the one with the blend of your settings becomes `swap.mp4`.
 
 # %%
@@ -209,7 +213,7 @@ figures.rows(shown, height=1.9)
 
 # %%
 for number, time in enumerate(times):
-    strip = [shown[name][number] for name in ("target", "mask", "truth") if name in shown]
+    strip = [shown[name][number] for name in ("target", chosen.blend, "truth") if name in shown]
     write_picture(run.pictures() / f"strip_{time:04d}.png", np.hstack(strip))
 
 # %% [markdown]
@@ -236,7 +240,7 @@ unaligned = colour.match_mean(paint(crop[None])[0][0], crop, region)
 as_itself = paint.model.translate(aligned[None], 0, 0)[0][0]
 
 # %%
-right, hard = choices[scoring.COLOUR], (outline > 0.5).astype("float32")
+right, hard = choices[scoring.DEFAULTS.colour], (outline > 0.5).astype("float32")
 askew = small + np.array([[0, 0, 0.06], [0, 0, -0.04]]) * paint.size
 wrong = {
     "unaligned crop": blending.mask_overlay(frame, unaligned, region, boxed),
@@ -276,7 +280,7 @@ print(verdict)
 
 # %% [markdown]
 # ## Recap
-# You put painted faces back into a film, matched their colour, compared three blends, wrote the film with its sound and its label, and scored every model beside baselines that learnt nothing.
+# You put painted faces back into a film, matched their colour, compared four blends, tuned them by eye, wrote the film with its sound and its label, and scored every model beside baselines that learnt nothing.
 #
 # 1. Why are colour statistics taken inside the face only?
 # 2. Why does *none* win on pixel_gain and lose on swap_gain?
