@@ -49,7 +49,7 @@ from faceswap_lab import actors, ffmpeg, training, weights  # noqa: E402
 from faceswap_lab.faces import alignment  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import BOX_COLUMNS, MATRIX_COLUMNS, POINT_COLUMNS, FaceSet  # noqa: E402
-from faceswap_lab.swap import conversion, swapping  # noqa: E402
+from faceswap_lab.swap import conversion, conversion_report, label, outputs, pairing, swapping  # noqa: E402
 from faceswap_lab.swap.options import ConversionOptions  # noqa: E402
 from faceswap_lab.video import VideoWriter, open_video  # noqa: E402
 from faceswap_lab.video_writer import PRESET  # noqa: E402
@@ -111,7 +111,7 @@ def sequential(clip: Path, faces: FaceSet, function, out: Path, preset: str = "m
             mask = cv2.warpAffine(swap.mask, back, size)[..., None]
             mixed = mask * np.clip(picture, 0, 1) + (1 - mask) * (frame.astype(np.float32) / 255)
             frame = np.rint(mixed * 255).astype(np.uint8)
-            frame = conversion.outputs.label.draw_label(frame)
+            frame = label.draw_label(frame)
         writer.write_frame(frame)
         count += 1
     writer.close()
@@ -143,7 +143,7 @@ def rates_alone(clip: Path, faces: FaceSet, function, folder: Path) -> dict[str,
     count = min(video.num_frames, 96)  # as many as fit into memory at ease
     frames = [frame.image for frame, _ in zip(video.frames(), range(count), strict=False)]
     timed("decode", lambda: sum(1 for _ in video.frames()), video.num_frames)
-    track = conversion.face_track(video, faces, 0, OPTIONS.strength)
+    track = pairing.face_track(video, faces, 0, OPTIONS.strength)
     swaps = timed(
         "cut out",
         lambda: [
@@ -162,8 +162,8 @@ def rates_alone(clip: Path, faces: FaceSet, function, folder: Path) -> dict[str,
         made = []
         for frame, swap in zip(frames, swaps, strict=True):
             swapped = swapping.finish(frame, swap, OPTIONS)
-            conversion.measured(frame, swapped, swap)
-            made.append(conversion.outputs.arranged(frame, swapped, swap, "swap", "mask", "bottom right"))
+            conversion_report.measured(frame, swapped, swap)
+            made.append(outputs.arranged(frame, swapped, swap, "swap", "mask", "bottom right"))
         return made
 
     made = timed("compose", compose, count)

@@ -1,97 +1,42 @@
 """Conversion: a whole video through a model, with the target's sound, in constant memory; stopped, it goes on.
 
-    frames -> cut out -> paint in batches -> steady over time -> colour, blend, label -> code
-
-Each arrow is a short queue and each step a thread (decoder and encoder are programs of their own), so that the slowest sets
-the pace. A picture or a few seconds take the same path.
+The frames are made by the steps of `film`, which work at the same time, and coded in `parts`. A picture or a few seconds take
+the same path.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import glob
 import hashlib
 import os
 import shutil
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from faceswap_lab import __version__, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.pictures import write_picture
-from faceswap_lab.swap import label, outputs, pipeline, smoothing
-from faceswap_lab.swap.conversion_report import ConversionReport, findings, measured, report_path
+from faceswap_lab.swap import label, outputs, smoothing
+from faceswap_lab.swap.conversion_report import ConversionReport, findings, report_path
+from faceswap_lab.swap.film import Film, batches, finished_steps
 from faceswap_lab.swap.options import OUTPUTS, ConversionOptions, SwapOptions
-from faceswap_lab.swap.pairing import FaceTrack, check_same_clip, face_track
-from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts, Tally, whole
+from faceswap_lab.swap.pairing import FaceTrack, face_track
+from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts, whole
 from faceswap_lab.swap.ranges import FramePlan, plan_frames
-from faceswap_lab.swap.swapping import (
-    Swap,
-    SwapFunction,
-    finish,
-    measure,
-    model_name,
-    model_size,
-    paint,
-    prepare,
-    swap_frame,
-    swap_frames,
-)
+from faceswap_lab.swap.swapping import SwapFunction, model_name, model_size, swap_frame, swap_frames
 from faceswap_lab.video import Video, open_video
 
 __all__ = [
     "OUTPUTS", "ConversionOptions", "ConversionReport", "SwapOptions", "convert", "swap_frame", "swap_frames",
 ]  # fmt: skip
 
-# Times the strength for movements. A mouth that opens must not be averaged away, and light must still move with the head.
-_ALPHA_STRENGTH, _COLOUR_STRENGTH, _CHANGE_STRENGTH = 2 / 3, 2 / 3, 2.0
-_REACH = 2.5  # standard deviations that colour and alpha are averaged over
-_QUEUE_BYTES = 48_000_000  # of frames between two steps: ten of 1080p, two of 4K
-_LONGEST_QUEUE = 16
 _FORMAT = 1  # of what is kept of a stopped conversion
-
-
-@dataclass
-class _Step:
-    """One frame on its way: the picture, and its swap where it has a face (row: its place in the track)."""
-
-    position: int
-    index: int
-    image: np.ndarray | None
-    row: int | None = None
-    swap: Swap | None = None
-    swapped: np.ndarray | None = None
-    shown: np.ndarray | None = None
-    tally: Tally = field(default_factory=lambda: Tally(frames=1))
-
-
-@dataclass(frozen=True)
-class _Film:
-    """What all steps need to know."""
-
-    video: Video
-    plan: FramePlan
-    track: FaceTrack
-    options: ConversionOptions
-    swap_function: SwapFunction
-    size: int
-    batch_size: int
-    corner: str | None
-    batches: dict[int, int]  # row of the track -> number of its batch
-
-    @property
-    def depth(self) -> int:
-        """Items that may wait between two steps."""
-        width, height = self.video.size
-        return int(np.clip(_QUEUE_BYTES // (width * height * 3), 2, _LONGEST_QUEUE))
 
 
 def convert(
@@ -156,9 +101,10 @@ def convert(
         track = face_track(
             video, faces, person, options.strength, options.bridge, plan.swaps, options.smallest, options.live
         )
-        batches = _batches(track, plan, batch_size)
         corner = _label_corner(video, track, options.live) if label else None
-        film = _Film(video, plan, track, options, swap_function, size, batch_size, corner, batches)
+        film = Film(
+            video, plan, track, options, swap_function, size, batch_size, corner, batches(track, plan, batch_size)
+        )
         kept = Path(frames_folder) if frames_folder is not None else None
         if kept:
             _check_frames_folder(kept)
@@ -218,7 +164,7 @@ def _faces(video: Video, given, folder, out: Path, plan: FramePlan) -> Iterator[
     mark = hashlib.sha256(repr((_fingerprint(video), plan)).encode()).hexdigest()[:8]
     place = Path(folder) if folder is not None else out.with_name(f".{out.name}.faces-{mark}")
     if folder is None:
-        for other in out.parent.glob(f".{_escaped(out.name)}.faces-*"):
+        for other in out.parent.glob(f".{glob.escape(out.name)}.faces-*"):
             if other != place:
                 shutil.rmtree(other, ignore_errors=True)
     swapped = float(plan.inside[0][0] / video.rate), float(plan.inside[-1][1] / video.rate)
@@ -226,10 +172,6 @@ def _faces(video: Video, given, folder, out: Path, plan: FramePlan) -> Iterator[
     yield extract_faces(video, place, start=start, end=end)
     if folder is None:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
 def _fingerprint(video: Video) -> list:
@@ -266,25 +208,15 @@ def _clear_frames_folder(folder: Path, parts: Parts) -> None:
             path.unlink()
 
 
-def _write(film: _Film, parts: Parts, kept: Path | None, progress: Callable[[int, int], None] | None) -> None:
+def _write(film: Film, parts: Parts, kept: Path | None, progress: Callable[[int, int], None] | None) -> None:
     """Makes and codes all frames that are not there yet."""
     total = len(film.plan)
     if parts.position >= total:
         return
-    first = parts.position
-    stages = [
-        pipeline.each(lambda step: _cut_out(step, film)),
-        lambda steps: _painted(steps, film),
-        lambda steps: _steadied(steps, film.track, film.options),
-        lambda steps: (step for step in steps if step.position >= first),
-        pipeline.each(lambda step: _composed(step, film)),
-    ]
-    if kept:
-        stages.append(pipeline.each(lambda step: _keep(step, kept)))
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the steps share the cores among them already
     try:
-        with contextlib.closing(pipeline.overlapped(_read(film, first), *stages, depth=film.depth)) as steps:
+        with contextlib.closing(finished_steps(film, parts.position, kept)) as steps:
             for step in steps:
                 parts.write(step.position, step.index, step.shown, step.tally)
                 if progress:
@@ -293,165 +225,14 @@ def _write(film: _Film, parts: Parts, kept: Path | None, progress: Callable[[int
         cv2.setNumThreads(threads)
 
 
-def _read(film: _Film, first: int) -> Iterator[_Step]:
-    """Frames from a position on, and as many before it as its own averages and batches need."""
-    for frame in film.plan.frames(film.video, _context(film, first)):
-        row = film.track.rows.get(frame.index)
-        yield _Step(film.plan.position(frame.index), frame.index, frame.image, row)
-
-
-def _context(film: _Film, first: int) -> int:
-    """The position from which frames must be read so that those from `first` on come out as in one go."""
-    begin = max(0, first - _reach(film.options.strength) - 1)
-    index = film.plan.index(begin)
-    later = [frame for frame in film.track.rows if frame >= index and film.track.rows[frame] in film.batches]
-    if later:
-        batch = film.batches[film.track.rows[min(later)]]
-        same = [frame for frame, row in film.track.rows.items() if film.batches.get(row) == batch]
-        begin = min(begin, film.plan.position(min(same)))
-    return begin
-
-
-def _batches(track: FaceTrack, plan: FramePlan, batch_size: int) -> dict[int, int]:
-    """Which faces are painted together, settled beforehand: so a conversion that goes on has the same batches."""
-    batches, count, first, number = {}, 0, 0, -1
-    for frame, row in sorted(track.rows.items()):
-        position = plan.position(frame)
-        if number < 0 or count == batch_size or position - first >= 2 * batch_size:
-            number, count, first = number + 1, 0, position
-        batches[row] = number
-        count += 1
-    return batches
-
-
-def _cut_out(step: _Step, film: _Film) -> _Step:
-    """The same step with its face cut out of the frame."""
-    track = film.track
-    if step.row is not None:
-        if not track.checked and not track.bridged[step.row]:
-            check_same_clip(track, step.row, step.image)
-        outline = track.mask(step.row)
-        step.swap = prepare(step.image, track.matrices[step.row], outline, film.size, film.options, track.raw[step.row])
-    return step
-
-
-def _painted(steps: Iterable[_Step], film: _Film) -> Iterator[_Step]:
-    """The same steps with the model's colours: faces are gathered to batches, frames stay in order."""
-    waiting: list[_Step] = []
-
-    def flush():
-        swaps = [step.swap for step in waiting if step.swap is not None]
-        paint(swaps, film.swap_function, film.options, film.batch_size)
-        yield from waiting
-        waiting.clear()
-
-    last = {batch: row for row, batch in film.batches.items()}
-    batch = None
-    for step in steps:
-        if step.swap is not None:
-            if batch is not None and film.batches[step.row] != batch:  # the last face of that batch could not be read
-                yield from flush()
-            batch = film.batches[step.row]
-        waiting.append(step)
-        if batch is None or step.row == last[batch] or len(waiting) > 3 * film.batch_size:
-            yield from flush()
-            batch = None
-    yield from flush()
-
-
-def _reach(strength: float) -> int:
-    """Frames to either side that colour and alpha are averaged over."""
-    widest = max(_ALPHA_STRENGTH, _COLOUR_STRENGTH, _CHANGE_STRENGTH)
-    return int(np.ceil(_REACH * widest * strength)) if strength > 0 else 0
-
-
-def _steadied(steps: Iterable[_Step], track: FaceTrack, options: ConversionOptions) -> Iterator[_Step]:
-    """The same steps, each with colour statistics and mask averaged over its neighbours in time."""
-    before = _reach(options.strength)
-    after = 0 if options.live else before
-    window: deque[_Step] = deque()
-    centre = 0
-
-    def settle():
-        nonlocal centre
-        step = window[centre]
-        own = step.swap and _averaged(step, window, track, options)
-        yield dataclasses.replace(step, swap=own)
-        step.image = None
-        centre += 1
-        if centre > before:
-            window.popleft()
-            centre -= 1
-
-    for step in steps:
-        window.append(step)
-        if len(window) > centre + after:
-            yield from settle()
-    while centre < len(window):
-        yield from settle()
-
-
-def _averaged(step: _Step, window: Iterable[_Step], track: FaceTrack, options: ConversionOptions) -> Swap:
-    """A copy of a step's swap made steady; the neighbours' own stay as they were measured.
-
-    What the model paints changes its colour a little from frame to frame. Only the statistics of that very painting take the
-    change out again: averaged over time they would let it through (measured on talk_A: more flicker than without smoothing).
-    So they are measured anew, under the steady mask, and what they are brought to is averaged: the target's.
-    """
-    near = [other for other in window if other.swap and track.numbers[other.row] == track.numbers[step.row]]
-    far = np.array([other.index - step.index for other in near]) / track.step
-    own = dataclasses.replace(step.swap)
-    if options.strength <= 0:
-        return own
-    own.mask = _mean(near, far, "mask", options.strength * _ALPHA_STRENGTH).clip(0, 1)
-    measure(own, options)
-    for name, strength in (("wanted", _COLOUR_STRENGTH), ("change", _CHANGE_STRENGTH)):
-        if getattr(own, name) is not None and getattr(step.swap, name) is not None:
-            setattr(own, name, _mean(near, far, name, options.strength * strength))
-    return own
-
-
-def _mean(near: Sequence[_Step], far: np.ndarray, name: str, strength: float) -> np.ndarray:
-    """One array of the neighbours' swaps, averaged with weights that fall with their distance in time."""
-    values = [getattr(other.swap, name) for other in near]
-    known = np.array([value is not None for value in values])
-    counts = smoothing.weights(far[known], strength)
-    there = (value for value in values if value is not None)
-    total = sum(weight * value for weight, value in zip(counts, there, strict=True) if weight > 1e-3)
-    return (total / counts[counts > 1e-3].sum()).astype(values[int(known.argmax())].dtype)
-
-
-def _composed(step: _Step, film: _Film) -> _Step:
-    """The same step with its finished pictures, and its numbers."""
-    if step.swap is None:
-        step.swapped = step.image
-        why = film.track.left.get(step.index, "no face") if film.plan.swaps(step.index) else "outside the range"
-        step.tally.left = {why: 1}
-    else:
-        step.swapped = finish(step.image, step.swap, film.options)
-        step.tally = measured(step.image, step.swapped, step.swap)
-        step.tally.bridged = int(film.track.bridged[step.row])
-    step.tally.stretches = [[step.index, step.index + 1]]
-    step.shown = outputs.arranged(
-        step.image, step.swapped, step.swap, film.options.output, film.options.blend, film.corner
-    )
-    step.image = step.swap = None
-    return step
-
-
-def _keep(step: _Step, folder: Path) -> _Step:
-    write_picture(folder / f"{step.index:06d}.png", step.swapped)
-    return step
-
-
-def _sound(film: _Film, shown: Sequence[tuple[Fraction, Fraction]]) -> dict:
+def _sound(film: Film, shown: Sequence[tuple[Fraction, Fraction]]) -> dict:
     """The sound that belongs to what is shown, as `video_joining.join` takes it."""
     pieces = None if whole(shown, film.video.rate, film.video.num_frames) else shown
     sound = film.video.path if film.video.has_audio else None
     return {"sound": sound, "pieces": pieces, "comment": label.comment(model_name(film.swap_function))}
 
 
-def _place(parts: Parts, out: Path, kind: str, film: _Film, overwrite: bool) -> None:
+def _place(parts: Parts, out: Path, kind: str, film: Film, overwrite: bool) -> None:
     """Makes the output of the finished parts."""
     if not parts.tally.frames:
         raise LabError(f"{out}: no frame was written, so there is no video. Check the time range.")
@@ -470,7 +251,7 @@ def _part_path(out: Path) -> Path:
     return out.with_name(f"{out.stem}.part{out.suffix}")
 
 
-def _leave_what_plays(parts: Parts, out: Path, kind: str, film: _Film) -> None:
+def _leave_what_plays(parts: Parts, out: Path, kind: str, film: Film) -> None:
     """After Ctrl-C: what is written so far becomes a film that plays, and a sentence says so."""
     cut = parts.cut_short()
     if kind == "film":
