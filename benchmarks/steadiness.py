@@ -30,7 +30,6 @@ import os
 import sys
 import tempfile
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -44,69 +43,12 @@ from faceswap_lab.faces import alignment  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
 from faceswap_lab.faces.landmarks import FaceMesh  # noqa: E402
-from faceswap_lab.pictures import read_picture  # noqa: E402
-from faceswap_lab.swap import blending, conversion, swapping  # noqa: E402
+from faceswap_lab.steadiness import SIDE, Scene, Unrest, frames_and_masks, measure  # noqa: E402
+from faceswap_lab.swap import blending, swapping  # noqa: E402
 from faceswap_lab.swap.options import SMOOTHINGS, ConversionOptions  # noqa: E402
 
 GOALS = {"jitter": 1.2, "flicker": 1.2, "seamless": 0.5}
-SIDE = 128  # px of the labelled face, in which masks are compared
 PLAIN = "seamless, plain cv2"
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What the outputs are compared with: labelled points (T, 5, 2), true frames and face regions (T, H, W) [0, 1]."""
-
-    points: np.ndarray
-    truth: list[np.ndarray]
-    regions: np.ndarray
-
-
-@dataclass(frozen=True)
-class Unrest:
-    """Of one output; see the module's text for the units. `beyond`: the colour's change that the truth does not have."""
-
-    jitter: float
-    colour: float
-    beyond: float
-    alpha: float
-
-
-def mesh_track(frames, points: np.ndarray, mesh: FaceMesh) -> np.ndarray:
-    """(T, 468, 2) landmarks in frame pixels; NaN where no face was found."""
-    found = [mesh(frame, five) for frame, five in zip(frames, points, strict=True)]
-    return np.array([np.full((468, 2), np.nan) if one is None else one.mesh for one in found])
-
-
-def measure(frames, masks: np.ndarray, scene: Scene, mesh: FaceMesh) -> Unrest:
-    """The unrest of an output: its frames, and its masks (T, H, W) [0, 1]."""
-    eyes = np.linalg.norm(scene.points[:, 1] - scene.points[:, 0], axis=1).mean()
-    second = np.linalg.norm(np.diff(mesh_track(frames, scene.points, mesh), 2, axis=0), axis=2)
-    inside = scene.regions > 0.9
-    means = np.array([frame[here].mean(axis=0) for frame, here in zip(frames, inside, strict=True)])
-    true = np.array([frame[here].mean(axis=0) for frame, here in zip(scene.truth, inside, strict=True)])
-    seen = np.array([
-        alignment.align(mask.astype(np.float32), alignment.alignment_matrix(five, SIDE), SIDE)
-        for mask, five in zip(masks, scene.points, strict=True)
-    ])  # fmt: skip
-    return Unrest(
-        jitter=float(100 * np.nanmean(second) / eyes),
-        colour=float(np.abs(np.diff(means, axis=0)).mean()),
-        beyond=float(np.abs(np.diff(means - true, axis=0)).mean()),
-        alpha=100 * float(np.abs(np.diff(seen, axis=0)).sum() / seen[1:].sum()),
-    )
-
-
-def converted(faces: FaceSet, function, blend: str, smoothing: str, frames: int, folder: Path):
-    """The unlabelled frames of a conversion, and the masks that it used."""
-    clip = actors.clip("talk_A").path
-    report = conversion.convert(
-        clip, faces, function, folder / "shown", blend=blend, smoothing=smoothing, output="target+swap+mask", label=False,
-        overwrite=True, ranges=[(0, frames / 20)],
-    )  # fmt: skip
-    assert report.frames == report.swapped == frames
-    pictures = [np.split(read_picture(path), 3, axis=1) for path in sorted((folder / "shown").glob("*.png"))]
-    return [swapped for _, swapped, _ in pictures], np.array([mask[..., 0] / 255 for *_, mask in pictures], np.float32)
 
 
 def plain_seamless(faces: FaceSet, function, frames: int):
@@ -196,7 +138,8 @@ def main() -> None:
         slices[PLAIN] = cheeks(made, scene.points)
         for blend in blends:
             for smoothing in SMOOTHINGS:
-                made, masks = converted(faces, function, blend, smoothing, count, folder)
+                chosen = ConversionOptions(blend=blend, smoothing=smoothing)
+                made, masks = frames_and_masks(target.path, faces, function, chosen, count, folder)
                 found[f"{blend} {smoothing}"] = measure(made, masks, scene, mesh)
                 if f"{blend} {smoothing}" in ("seamless light", "mask off", "mask light"):
                     slices[f"{blend} {smoothing}"] = cheeks(made, scene.points)

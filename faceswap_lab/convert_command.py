@@ -29,6 +29,7 @@ _HELP = {
     "colour": ", ".join(COLOURS),
     "mask": ", ".join(MASKS),
     "erode": "how far the mask is drawn in, per cent of the face's side; negative lets it grow",
+    "forehead": "how much further the mask is drawn in above the brows, per cent",
     "blur": "blur of the mask, per cent",
     "feather": "width of the soft edge, per cent",
     "sharpen": ", ".join(SHARPENS),
@@ -66,6 +67,12 @@ def add_parser(commands) -> None:
         "--direction", default="A<-B", help='whose video gets whose face, in quotes: "A<-B" (default) or "B<-A"'
     )
     convert.add_argument("--person", type=int, default=0, help="whose face, as numbered in the face set (0)")
+    convert.add_argument(
+        "--like",
+        default="",
+        metavar="FILE",
+        help="whose face, by a picture or a face set that shows it; instead of --person",
+    )
     convert.add_argument(
         "--range", dest="ranges", nargs="+", action="extend", default=[], metavar="FROM-TO",
         help="seconds that are swapped, such as 2-5.5 or 8- for all from 8 on; may be several",
@@ -134,7 +141,8 @@ def convert_command(options: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         report = conversion.convert(
-            video, faces, function, out, chosen, person=options.person, ranges=ranges, label=options.label,
+            video, faces, function, out, chosen, person=options.person, like=options.like or None, ranges=ranges,
+            label=options.label,
             batch_size=options.batch_size, overwrite=options.overwrite, frames_folder=options.frames or None,
             progress=progress,
         )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,19 +181,6 @@ def compare(run: Run, index: int, outputs: Mapping[str, np.ndarray], points: np.
     )
     gains = scores.score_frames([(dict(outputs), truth, target)], points[None])
     return pd.DataFrame({name: found.as_json() for name, found in gains.items()}).T
-
-
-def unrest(frames: Iterable[np.ndarray], base: Iterable[np.ndarray]) -> float:
-    """Flicker: how much a clip changes from frame to frame beyond what the clip under it does.
-
-    Args:
-        frames, base: (H, W, 3) uint8 RGB each, of one length; read once, in step.
-
-    Returns:
-        Mean absolute difference between the two clips' changes, in levels of 255.
-    """
-    pairs = itertools.pairwise(above.astype(np.int16) - below for above, below in together(frames=frames, base=base))
-    return float(np.mean([np.abs(after - before).mean() for before, after in pairs] or [0.0]))
 
 
 def score_run(run: Run, swaps: list[Swapped], write: bool = True) -> dict:

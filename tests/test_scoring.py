@@ -99,11 +99,3 @@ def test_without_a_truth(run, swaps):
 def test_nothing_to_score(run):
     with pytest.raises(LabError, match="nothing was converted"):
         scoring.score_run(run, [])
-
-
-def test_unrest():
-    still = [np.full((4, 4, 3), 100, np.uint8)] * 3
-    blinking = [still[0], still[0] + np.uint8(6), still[0]]
-    assert scoring.unrest(still, still) == 0
-    assert scoring.unrest(blinking, still) == pytest.approx(6)
-    assert scoring.unrest(still[:1], still[:1]) == 0

@@ -18,10 +18,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from faceswap_lab import __version__, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.faces.people import person_like
 from faceswap_lab.swap import label, outputs, smoothing
 from faceswap_lab.swap.conversion_report import ConversionReport, findings, report_path
 from faceswap_lab.swap.film import Film, batches, finished_steps
@@ -47,6 +49,7 @@ def convert(
     options: ConversionOptions | None = None,
     *,
     person: int = 0,
+    like: str | os.PathLike | FaceSet | np.ndarray | None = None,
     ranges: Sequence[tuple[float | None, float | None]] = (),
     label: bool = True,
     batch_size: int = 16,
@@ -71,6 +74,7 @@ def convert(
             picture. It appears when it is complete, and beside it NAME.conversion.json with the report.
         options: how; its fields may also be given by name (blend="seamless", smoothing="strong", ...), which count more.
         person: whose face, as in the set's column `person`.
+        like: whose face, by what it looks like; counts more than `person`. See `people.person_like`.
         ranges: (start, end) in seconds, end exclusive, None for the clip's own; only these are swapped. What becomes of the
             rest is `options.rest`; dropped frames are cut out of the sound, too.
         label: write "AI face swap" in the corner farthest from the face.
@@ -85,8 +89,8 @@ def convert(
         A `ConversionReport`.
 
     Raises:
-        LabError: when an option is unknown, the set is empty or belongs to another clip, the model answers in another
-            size, the output is there already or is the target, or a place cannot be written to.
+        LabError: when an option is unknown, the set is empty or belongs to another clip, nobody is like `like`, the model
+            answers in another size, the output is there already or is the target, or a place cannot be written to.
     """
     began = time.perf_counter()
     options, out = _chosen(options, choices), Path(out)
@@ -98,6 +102,7 @@ def convert(
     plan = plan_frames(video, ranges, options.rest)
     files.make_folder(out.parent)
     with _faces(video, faceset, faces_folder, out, plan) as faces:
+        person = person if like is None else person_like(faces, like)
         track = face_track(
             video, faces, person, options.strength, options.bridge, plan.swaps, options.smallest, options.live
         )
@@ -138,7 +143,10 @@ def convert(
             parts.abandon()
             raise
         report.count(parts.tally)
-        report.warnings = [*track.warnings, *findings(report, track, faces, len(plan), swap_function, options, batch_size)]
+        report.warnings = [
+            *track.warnings,
+            *findings(report, track, faces, len(plan), swap_function, options, batch_size),
+        ]
     parts.remove()
     _part_path(out).unlink(missing_ok=True)
     report.seconds = time.perf_counter() - began
