@@ -70,11 +70,11 @@ def test_a_settings_file_counts_for_the_run(run, swaps):
     assert path.parent == run.out and scoring.settings(run) == scoring.DEFAULTS
     assert "the lab's defaults" in scoring.told_settings(run)
     try:
-        ConversionOptions(erode=7.0, blend="laplacian").write(path)
-        assert scoring.settings(run) == ConversionOptions(erode=7.0, blend="laplacian")
-        assert scoring.told_settings(run) == f"{path}: blend=laplacian, erode=7.0"
+        ConversionOptions(erode=7.0, blend="seamless").write(path)
+        assert scoring.settings(run) == ConversionOptions(erode=7.0, blend="seamless")
+        assert scoring.told_settings(run) == f"{path}: blend=seamless, erode=7.0"
         made = scoring.swap_clip(run, "brighter", Brighter())
-        assert made.blend == "laplacian" and made.path.name == "brighter_laplacian.mp4" and made.report is not None
+        assert made.blend == "seamless" and made.path.name == "brighter_seamless.mp4" and made.report is not None
         assert scoring.swap_clip(run, "brighter", Brighter(), erode=7.0).report is None, (
             "the same options by another way"
         )

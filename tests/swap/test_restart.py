@@ -19,7 +19,8 @@ from faceswap_lab.video import open_video
 
 OPTIONS = {"part_frames": 9, "batch_size": 4, "smoothing": "light", "colour": "mean_std"}
 SCRIPT = f"""
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started with Ctrl-C ignored
 sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
 from test_restart import OPTIONS, TARGET, painter, conversion
 def told(done, total):

@@ -11,6 +11,8 @@ from faceswap_lab.swap import blending, swapping
 from faceswap_lab.swap.options import BLENDS, COLOURS, ENLARGES, MASKS, SwapOptions
 
 SIZE = 64
+# nothing sharpened, a narrow mask: a face that is given back should come back as it was
+PLAIN = {"blend": "mask", "colour": "mean", "erode": 2.0, "forehead": 0.0, "sharpen": "none"}
 
 
 class Painter:
@@ -46,7 +48,7 @@ def scene(actor_frames):
 
 def painted(scene, function, **choices):
     frame, matrix = scene
-    options = SwapOptions(**choices)
+    options = SwapOptions(**{**PLAIN, **choices})
     swap = swapping.prepare(frame, matrix, outline(), SIZE, options)
     swapping.paint([swap], function, options)
     return swap, swapping.finish(frame, swap, options)
@@ -102,7 +104,7 @@ def test_coverage_shows_a_crop_about_the_same_centre(scene, coverage):
     frame, matrix = scene
     painter = Painter(lambda faces: 1 - faces)
     swap, result = painted(scene, painter, coverage=coverage, colour="none")
-    whole = swapping.prepare(frame, matrix, None, SIZE, SwapOptions())
+    whole = swapping.prepare(frame, matrix, None, SIZE, SwapOptions(**PLAIN))
     middle = np.full((1, 2), (SIZE - 1) / 2)
     back = [alignment.transform_points(alignment.invert(one.matrix), middle) for one in (swap, whole)]
     assert np.abs(back[0] - back[1]).max() < 1e-6
@@ -133,7 +135,7 @@ def test_sharpening_touches_the_face_and_not_its_mask(scene):
 @pytest.mark.parametrize("colour", [name for name in COLOURS if name != "none"])
 def test_colours_are_measured_and_may_be_replaced_before_finish(scene, colour):
     frame, matrix = scene
-    options = SwapOptions(colour=colour)
+    options = SwapOptions(**{**PLAIN, "colour": colour})
     swap = swapping.prepare(frame, matrix, outline(), SIZE, options)
     swapping.paint([swap], Painter(lambda faces: faces * 0.7), options)
     assert swap.measured.shape == swap.wanted.shape and swap.change is None
@@ -146,7 +148,7 @@ def test_colours_are_measured_and_may_be_replaced_before_finish(scene, colour):
 
 def test_the_clone_s_change_is_an_array_that_finish_uses(scene):
     frame, matrix = scene
-    options = SwapOptions(blend="seamless", colour="none")
+    options = SwapOptions(**{**PLAIN, "blend": "seamless", "colour": "none"})
     swap = swapping.prepare(frame, matrix, outline(), SIZE, options)
     swapping.paint([swap], Painter(lambda faces: np.clip(faces - 0.1, 0, 1)), options)
     inside = blending.place_mask(frame.shape, swap.mask, swap.matrix) > 0.95
