@@ -56,7 +56,7 @@ from faceswap_lab.video_writer import PRESET  # noqa: E402
 
 GOALS = {"ratio": 3.0, "share": 0.8, "memory": 3.0}
 SIZES = {720: (1280, 720), 1080: (1920, 1080)}
-OPTIONS = ConversionOptions(colour="mean_std", smoothing="off")
+OPTIONS = ConversionOptions(blend="mask", colour="mean_std", sharpen="none", smoothing="off")
 BATCH = 16
 
 
