@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import subprocess
+import warnings
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,8 @@ SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # colours to w
 STANDARD_RATES = (Fraction(24000, 1001), *map(Fraction, (24, 25)), Fraction(30000, 1001), *map(Fraction, (30, 50, 60)))
 # Ctrl-C goes to all programs of the terminal's group; these end when their reader or writer closes the pipe.
 APART = {"process_group": 0} if os.name == "posix" else {}
+_HDR = ("smpte2084", "arib-std-b67")
+_WHITE = 203  # cd/m2 of an ordinary picture's white in a film of high dynamic range: ITU-R BT.2408
 SQUARE_PIXELS = "scale=w=round(iw*sar):h=ih,setsar=1"
 
 
@@ -35,6 +38,7 @@ class Facts:
         rotation: degrees clockwise that the stored frames are turned by for showing.
         indexed: whether the file lists all its frames (mp4, mov), so that a jump into it lands where it should.
         damage: ffmpeg's complaint about a file cut off in the middle, or "".
+        transfer: "smpte2084" (PQ) or "arib-std-b67" (HLG) for a film of high dynamic range, else "".
     """
 
     rate: Fraction
@@ -45,6 +49,7 @@ class Facts:
     rotation: int
     indexed: bool
     damage: str
+    transfer: str
 
 
 def program() -> str:
@@ -76,6 +81,36 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
     """Runs ffmpeg to its end and keeps its output as text; a non-zero exit status is the caller's to judge."""
     command = [program(), "-hide_banner", "-nostdin", *arguments]
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
+
+
+def tone_mapping(transfer: str) -> str:
+    """Filters that bring a film of high dynamic range to ordinary colours (BT.709); "" where there is nothing to do.
+
+    What an ordinary picture can show keeps its colours (a PQ or HLG copy of the actors comes back within 2 levels of 255, as it
+    lies it is 12 to 17 levels off); what is brighter is compressed. Without these filters such a film looks grey, and a face
+    from it is no face that a model has seen.
+
+    Args:
+        transfer: see `Facts`.
+    """
+    if not transfer:
+        return ""
+    if not _has_filter("zscale"):
+        warnings.warn(
+            "this ffmpeg has no zscale filter, and the film's high dynamic range cannot be brought to ordinary colours: it will "
+            "look grey. Use the ffmpeg of imageio-ffmpeg.",
+            stacklevel=2,
+        )
+        return ""
+    return (
+        f"zscale=t=linear:npl={_WHITE},format=gbrpf32le,zscale=p=bt709,tonemap=mobius:param=0.8:desat=0,"
+        "zscale=t=bt709:m=bt709:r=tv,format=yuv444p,"
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _has_filter(name: str) -> bool:
+    return re.search(rf"^ *[.TSC]+ {name} ", run("-filters").stdout, re.M) is not None
 
 
 def check_readable(path: Path) -> None:
@@ -138,6 +173,7 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         rotation=round(-float(turned[1])) % 360 if turned else 0,
         indexed=re.match(r"Input #0, mov,mp4", text) is not None,
         damage=damage,
+        transfer=next((name for name in _HDR if name in (stream.group() if stream else "")), ""),
     )
 
 

@@ -64,6 +64,7 @@ class Video:
         pictures: a folder's pictures in order; numbers in their names count as numbers (2 before 10).
         indexed: whether a file can be entered in the middle; if not, frames before `start` are decoded and dropped.
         damage: what is wrong with a file that is cut off, or "".
+        transfer: of a film of high dynamic range, see `ffmpeg.Facts`; its frames come in ordinary colours.
     """
 
     path: Path
@@ -77,6 +78,7 @@ class Video:
     pictures: tuple[Path, ...] = ()
     indexed: bool = False
     damage: str = ""
+    transfer: str = ""
 
     @property
     def fps(self) -> float:
@@ -145,9 +147,7 @@ class Video:
         read = 0
         with (
             tempfile.TemporaryFile() as messages,
-            subprocess.Popen(
-                self._command(wanted), stdout=subprocess.PIPE, stderr=messages, **ffmpeg.APART
-            ) as process,
+            subprocess.Popen(self._command(wanted), stdout=subprocess.PIPE, stderr=messages, **ffmpeg.APART) as process,
         ):
             try:
                 while True:
@@ -179,7 +179,7 @@ class Video:
         chosen = f"select=not(mod(n\\,{wanted.step}))," if wanted.step > 1 else ""
         width, height = self.size
         filters = (
-            f"fps=fps={self.rate}:start_time={float(begin):.9f},{chosen}"
+            f"fps=fps={self.rate}:start_time={float(begin):.9f},{chosen}{ffmpeg.tone_mapping(self.transfer)}"
             f"scale={width}:{height}:flags={ffmpeg.SCALING},format=rgb24"
         )
         return [
@@ -220,6 +220,7 @@ def open_video(path: str | os.PathLike, fps: float | None = None) -> Video:
         rotation=facts.rotation,
         indexed=facts.indexed,
         damage=damage,
+        transfer=facts.transfer,
     )
 
 

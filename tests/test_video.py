@@ -1,5 +1,6 @@
 """Video in and out: exact frames, exact times, exact sound, and clear words about everything that is wrong."""
 
+import dataclasses
 import errno
 import os
 import shutil
@@ -146,8 +147,15 @@ def test_every_frame_and_its_time(counted):
 
 @pytest.mark.parametrize(
     ("every", "start", "end"),
-    [(1, 1.0, 1.5), (3, None, 2.0), (3, 5.0, 7.0), (7, 14.2, 21.9), (1, 29.5, None), (90, None, None),
-     (1, 25.0252, 25.1)],
+    [
+        (1, 1.0, 1.5),
+        (3, None, 2.0),
+        (3, 5.0, 7.0),
+        (7, 14.2, 21.9),
+        (1, 29.5, None),
+        (90, None, None),
+        (1, 25.0252, 25.1),
+    ],
 )
 def test_ranges_give_exactly_the_frames(counted, every, start, end):
     times = np.arange(900) * 1001 / 30000
@@ -226,7 +234,7 @@ def test_pixels_that_are_not_square(folder, target):
 
 
 @pytest.mark.parametrize(
-    "name", ["two words.mp4", "-i.mp4", "100%d %04d.mp4", "a:b.mp4", "ünï 顔.mp4", "it's \"x\".mp4", "$HOME;&.mp4"]
+    "name", ["two words.mp4", "-i.mp4", "100%d %04d.mp4", "a:b.mp4", "ünï 顔.mp4", 'it\'s "x".mp4', "$HOME;&.mp4"]
 )
 def test_awkward_names(folder, target, name, monkeypatch):
     shutil.copy(target.path, folder / name)
@@ -594,3 +602,23 @@ def test_extracted_png_is_lossless_at_any_quality(tmp_path, target):
         write_picture(tmp_path / f"{quality}.png", frame.image, quality)
         assert np.array_equal(read_picture(tmp_path / f"{quality}.png"), frame.image)
     assert (tmp_path / "0.png").stat().st_size < (tmp_path / "100.png").stat().st_size
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_a_film_of_high_dynamic_range_has_the_colours_of_its_ordinary_twin(tmp_path, transfer):
+    """The talking actor as a phone films: 10 bit, BT.2020, PQ or HLG, ordinary white at 203 cd/m2 (BT.2408)."""
+    ordinary = ROOT / "data" / "actors" / "talk_A.mp4"
+    light = f"zscale=tin=bt709:t=linear:npl=203,format=gbrpf32le,zscale=p=2020:t={transfer}:m=2020_ncl:r=tv:npl=203"
+    colours = f"log-level=error:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"
+    run_ffmpeg(
+        *("-i", ordinary, "-t", "0.3", "-an", "-vf", f"{light},format=yuv420p10le"),
+        *("-c:v", "libx265", "-crf", "10", "-x265-params", colours, tmp_path / "hdr.mp4"),
+    )
+    video, twin = open_video(tmp_path / "hdr.mp4"), open_video(ordinary)
+    assert video.transfer == transfer and twin.transfer == ""
+    found = list(video.frames())
+    assert len(found) == 6
+    for frame, wanted in zip(found, twin.frames(), strict=False):
+        assert np.abs(frame.image.astype(int) - wanted.image).mean() < 3
+    plain = next(dataclasses.replace(video, transfer="").frames()).image.astype(int)
+    assert np.abs(plain - found[0].image).mean() > 8  # what it looked like without

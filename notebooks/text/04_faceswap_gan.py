@@ -181,7 +181,7 @@ pd.DataFrame(
 # ## Train
 # Painter and critics learn **in one pass**: the painter's loss goes through critics whose weights are held still, the critics' loss through paintings that are held still. Each player gets only its own gradient, so this is an ordinary Keras model with an ordinary `fit()`.
 #
-# It begins where the autoencoder stopped. Two CPU cores have time for 160 steps: enough for the recogniser to pull the swap towards B (identity_gain 0.38 to 0.43, measured on the talking clip), not enough for the critics to make it sharper.
+# It begins where the autoencoder stopped. Two CPU cores have time for 160 steps: enough for the recogniser to pull the swap towards B (identity_gain 0.41 to 0.45, measured on the talking clip), not enough for critics that begin untrained: without them the swap is as sharp (notebook 07).
 
 # %%
 steps = gan_steps or run.preset.gan_steps

@@ -49,8 +49,9 @@ def test_the_film_has_the_targets_sound_and_length(run):
 
 def test_the_swap_beats_its_bounds_and_every_baseline(scores):
     best = scores["models"][scores["best"]]
-    assert best["swap_gain"] >= 0.32
-    assert best["identity_gain"] >= 0.36
+    assert best["swap_gain"] >= 0.40
+    assert best["identity_gain"] >= 0.41
+    assert 0.75 <= best["sharpness"] <= 1.2 and best["gaze_error"] < 6
     assert best["nearer_to_source"] >= 0.8
     assert best["landmark_error"] <= 0.045 and best["landmarks_found"] >= 0.95
     for name in ("unchanged", "tint", "average_face"):
