@@ -59,7 +59,7 @@ PRESETS = {
         Preset(
             name="quick",
             summary="the whole course in minutes on two CPU cores, from warm starts",
-            minutes=15,
+            minutes=16,
             every=2,
             face_size=64,
             batch_size=16,
