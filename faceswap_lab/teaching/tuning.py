@@ -39,7 +39,7 @@ RANGES = {  # least, most, step: what is sensible to try; a file's value beyond 
     "forehead": (0.0, 20.0, 0.5),
     "blur": (0.0, 15.0, 0.5),
     "feather": (0.0, 30.0, 0.5),
-    "amount": (0.0, 3.0, 0.1),
+    "amount": (0.0, 3.0, 0.05),
     "coverage": (0.7, 1.3, 0.02),
 }
 TOLD = {  # what a control's tooltip says

@@ -217,3 +217,11 @@ def test_shots_of_a_clip(shots, tmp_path):
         tuning.shots(clip.path, faces, [4])
     with pytest.raises(LabError, match="no face of person 2"):
         tuning.shots(clip.path, faces, 3, person=2)
+
+
+def test_a_slider_can_stand_on_the_lab_s_default():
+    """A browser rounds a value to the slider's step: a default between two steps would be saved as another number."""
+    for name, (low, high, step) in tuning.RANGES.items():
+        default = getattr(ConversionOptions(), name)
+        steps = (default - low) / step
+        assert low <= default <= high and abs(steps - round(steps)) < 1e-6, name
