@@ -466,7 +466,9 @@ def test_pictures_a_gif_and_one_picture(made_set, frames, tmp_path):
     report = convert(tmp_path / "target.mp4.png", alone, painter, tmp_path / "one.png", label=False, smoothing="off")
     assert report.frames == report.swapped == 1
     one = read_picture(tmp_path / "one.png")
-    assert np.array_equal(one, conversion.swap_frame(frames[0], alone.matrix(0), alone.masks(256, "face")[0], painter))
+    assert np.array_equal(
+        one, conversion.swap_frame(frames[0], alone.matrix(0), alone.masks(256, "face")[0], painter, **PLAIN)
+    )
     with pytest.raises(LabError, match="holds one"):
         convert(TARGET, made_set, painter, tmp_path / "two.png")
 
