@@ -70,12 +70,12 @@ figures.rows({name: seen(name) for name in ("base", "warp", "no_light", "no_turn
 # **Look**: these are inputs, as the network sees them in one step. In *no_light* the faces keep the light of their clip. *no_likened* shows B's own face every time; in the base every other one is bent into A's shape.
 #
 # ## All that can be switched
-# `no_...` takes away what the base has; the others add what it has not.
+# `no_...` takes away what the base has; the others add what it has not. Each line ends with where it can be compared from: the *warm* start (your own run below), *nothing*, or a FaceSwap-GAN on the warm start (*gan*).
 
 # %%
 for name, variant in ablation.VARIANTS.items():
-    start = "" if name in ablation.variants("warm") else "   (from nothing only: the warm start does not fit)"
-    print(f"{name:20s} {variant.part}{start}")
+    starts = [start for start in ablation.STARTS if name in ablation.variants(start)]
+    print(f"{name:20s} {variant.part:40s} from {', '.join(starts)}")
 
 # %% [markdown]
 # ## Your guess
