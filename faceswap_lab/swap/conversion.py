@@ -116,16 +116,20 @@ def convert(
         picture = video.size[0] * (1 + options.output.count("+")), video.size[1]
         coding = Coding(video.rate, picture, options.crf if kind == "film" else None)
         key = {
-            **{"format": _FORMAT, "version": __version__, "kind": kind, "options": dataclasses.asdict(options)},
-            **{
-                "video": _fingerprint(video),
-                "read": _listed(plan.read),
-                "inside": _listed(plan.inside),
-                "person": person,
-            },
-            **{"faces": hashlib.sha256(faces.table.to_csv().encode()).hexdigest(), "label": corner, "size": size},
-            **{"model": [model_name(swap_function), str(getattr(swap_function, "digest", ""))], "batch": batch_size},
-            **{"part": part_frames, "kept": str(kept and kept.absolute())},
+            "format": _FORMAT,
+            "version": __version__,
+            "kind": kind,
+            "options": dataclasses.asdict(options),
+            "video": _fingerprint(video),
+            "read": _listed(plan.read),
+            "inside": _listed(plan.inside),
+            "person": person,
+            "faces": hashlib.sha256(faces.table.to_csv().encode()).hexdigest(),
+            "label": corner,
+            "model": [model_name(swap_function), str(getattr(swap_function, "digest", "")), size],
+            "batch": batch_size,
+            "part": part_frames,
+            "kept": str(kept and kept.absolute()),
         }
         parts = Parts(out, key, plan, coding, part_frames, kept)
         report = ConversionReport(str(out), resumed=parts.tally.frames, options=key["options"])

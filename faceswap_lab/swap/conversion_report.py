@@ -55,12 +55,8 @@ class ConversionReport:
 
     def count(self, tally: Tally) -> None:
         """Takes over the numbers of a tally."""
-        self.frames, self.swapped, self.bridged, self.left = (
-            tally.frames,
-            tally.swapped,
-            tally.bridged,
-            dict(tally.left),
-        )
+        self.frames, self.swapped, self.bridged = tally.frames, tally.swapped, tally.bridged
+        self.left = dict(tally.left)
         self.mean_change = tally.change / max(tally.pixels, 1e-6)
         self.alpha_mean = tally.alpha / max(tally.area, 1e-6)
 
@@ -135,8 +131,10 @@ def findings(
     missing = sum(count for why, count in report.left.items() if why in ("no face", "deleted"))
     rows = [row for row in track.rows.values() if not track.bridged[row]]
     faces = track.faces.subset(track.pictures[rows])
-    causes = doctor.examine_set(faces, swap_function, options, report.frames, report.frames - missing, batch_size)
-    found = [str(cause) for cause in causes]
+    found = []
+    if len(faces):  # a range may hold bridged frames only
+        seen = report.frames, report.frames - missing
+        found += map(str, doctor.examine_set(faces, swap_function, options, *seen, batch_size))
     if track.without_outline:
         found.append(
             f"{track.without_outline} faces have no outline (the landmarks found none): the whole soft square was used."

@@ -232,7 +232,7 @@ if shake is not None:
     shares.plot.barh(subplots=True, layout=(1, 3), figsize=(10, 2.4), legend=False, sharey=True, color="#4c72b0")
 
 # %% [markdown]
-# **Look**: a share of 1 is as restless as the truth. Seamless cloning takes its light from the rim, where hair and wall go by: unsmoothed it changes colour most. Its colour change is a small array here, averaged over time, so the wandering goes while the blend stays. Done plainly, frame by frame with OpenCV, its flicker beyond the truth is two and a half times as large (`benchmarks/steadiness.py`).
+# **Look**: a share of 1 is as restless as the truth. Seamless cloning takes its light from the rim, where hair and wall go by: unsmoothed it changes colour most. Its colour change is a small array here, averaged over time, so the wandering goes while the blend stays. Done plainly, frame by frame with OpenCV and the same mask, its flicker beyond the truth is six times as large (`benchmarks/steadiness.py`).
 
 # %% [markdown]
 # ## What went wrong?

@@ -177,6 +177,27 @@ def test_deleted_faces_stay_out_and_missed_ones_are_bridged(faces, frames, tmp_p
     assert (report.swapped, report.bridged, report.without_face) == (6, 0, 4)
 
 
+def test_the_person_may_be_chosen_by_a_picture(faces, frames, tmp_path):
+    """Two numbers for one clip's faces: the picture is like the second half's person, and nobody is like an empty one."""
+    table = pd.read_csv(faces / "faces.csv")
+    table["person"] = np.where(table["frame"] < 30, 7, 3)
+    table[table["frame"] >= 30].to_csv(faces / "faces.csv", index=False)
+    write_picture(tmp_path / "a.png", frames[0])
+    report = convert(TARGET, faces, Painter(), tmp_path / "o.mp4", like=tmp_path / "a.png", bridge=0)
+    assert (report.frames, report.swapped) == (60, 30)
+    write_picture(tmp_path / "empty.png", np.full((256, 256, 3), 90, np.uint8))
+    with pytest.raises(LabError, match="empty.png"):
+        convert(TARGET, faces, Painter(), tmp_path / "o.mp4", like=tmp_path / "empty.png")
+
+
+def test_a_range_of_bridged_frames_alone_is_converted(faces, tmp_path):
+    table = pd.read_csv(faces / "faces.csv")
+    table[table["frame"] != 20].to_csv(faces / "faces.csv", index=False)
+    report = convert(TARGET, faces, Painter(), tmp_path / "o.mp4", start=1.0, end=1.05)
+    assert (report.frames, report.swapped, report.bridged) == (1, 1, 1) and not report.warnings
+    assert sorted(path.name for path in tmp_path.glob("*o.*")) == ["o.conversion.json", "o.mp4"]
+
+
 def test_a_bridged_face_lies_where_it_would_have_been_found(faces):
     whole = FaceSet(faces)
     table = pd.read_csv(faces / "faces.csv")
