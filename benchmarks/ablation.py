@@ -131,9 +131,9 @@ def measure(names: list[str], options) -> None:
         return
     import keras
 
-    from faceswap_lab.likeness import Remembered
     from faceswap_lab.models.identity import FaceRecognition
     from faceswap_lab.pictures import write_picture
+    from faceswap_lab.scores.likeness import Remembered
 
     shared, judge, mesh = material(face_sets(work, options.faces)), FaceRecognition(), Remembered()
     print({person: len(faces) for person, faces in shared.faces.items()}, "faces;", len(shared.target), "frames scored")

@@ -27,11 +27,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from faceswap_lab import actors, scores, seams, training, weights  # noqa: E402
-from faceswap_lab.clips import face_width  # noqa: E402
+from faceswap_lab import actors, scores, training, weights  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
 from faceswap_lab.models.identity import FaceRecognition  # noqa: E402
+from faceswap_lab.scores import face_width, seams  # noqa: E402
 from faceswap_lab.swap import blending, swapping  # noqa: E402
 from faceswap_lab.swap.options import BLENDS, COLOURS, ENLARGES, MASKS, SwapOptions  # noqa: E402
 

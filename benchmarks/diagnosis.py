@@ -7,7 +7,7 @@
 Nine face sets of B, good ones and the failure sets of data/actors, each train a `quick` autoencoder with the same faces of A
 from the same warm start, for the same number of steps. Each model then swaps frames of talk_A, which are scored against the
 true swap: by the three gains and by `structure_gain`, the correlation of local contrast with the truth's (1 the truth, 0 the
-unchanged target; see `faceswap_lab/scores.py`). It is there because swap_gain is a squared error, for which a face without
+unchanged target; see `faceswap_lab/scores/gains.py`). It is there because swap_gain is a squared error, for which a face without
 any features is better than the wrong features. The diagnosis sees the face sets only. Prints, for every set, what the
 diagnosis names, the predicted difficulty of A<-B and the gains, and as the last line JSON: Spearman's rank correlation of
 difficulty and gains (-1 is perfect), beside that of the plainest predictor, the number of faces.

@@ -43,7 +43,8 @@ from faceswap_lab.faces import alignment  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
 from faceswap_lab.faces.landmarks import FaceMesh  # noqa: E402
-from faceswap_lab.steadiness import SIDE, Scene, Unrest, frames_and_masks, measure  # noqa: E402
+from faceswap_lab.scores.temporal import SIDE, Scene, Unrest, measure  # noqa: E402
+from faceswap_lab.steadiness import frames_and_masks  # noqa: E402
 from faceswap_lab.swap import blending, swapping  # noqa: E402
 from faceswap_lab.swap.options import SMOOTHINGS, ConversionOptions  # noqa: E402
 

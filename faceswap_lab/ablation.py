@@ -295,7 +295,8 @@ def score(outputs: Sequence[np.ndarray], material: Material, recognition=None, m
         outputs: from `swap`.
         recognition, mesh: the judge and the landmark finder, to be made once for many scores.
     """
-    from faceswap_lab import gaze, scores
+    from faceswap_lab import scores
+    from faceswap_lab.scores import gaze
 
     gains = scores.score_clip(outputs, material.truth, material.target, material.points, recognition).as_json()
     looks = gaze.gaze_error(outputs, material.truth, material.points, mesh)

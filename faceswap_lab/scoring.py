@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import baselines, files, gaze, likeness, scores, stages, training, video, weights
-from faceswap_lab.clips import together
+from faceswap_lab import files, scores, stages, training, video, weights
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.models.identity import FaceRecognition
 from faceswap_lab.pictures import read_picture
 from faceswap_lab.runtime import Run
+from faceswap_lab.scores import baselines, gaze, likeness
+from faceswap_lab.scores.clips import together
 from faceswap_lab.swap.conversion import ConversionReport, convert
 from faceswap_lab.swap.options import SETTINGS_FILE, ConversionOptions
 

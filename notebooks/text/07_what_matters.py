@@ -189,7 +189,7 @@ files.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "
 # Gaze makes or breaks a swap, so it has a measure of its own, in degrees. It needs two numbers to be read against: `still`, what eyes that never move would get, and what the measure says of the untouched target, which looks exactly where the true swap looks.
 
 # %%
-from faceswap_lab import gaze
+from faceswap_lab.scores import gaze
 
 target_gaze = gaze.gaze_error(material.target, material.truth, material.points)
 print(f"eyes that never move {target_gaze.still:5.1f} degrees")

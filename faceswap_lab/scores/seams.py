@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from faceswap_lab import scores
+from faceswap_lab.scores.gains import different_pixels
 
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _SIGMA = 0.01  # of the face's width: pores and noise are no seam
@@ -76,7 +76,7 @@ def spill(frames: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
     """
     beyond = wanted = 0.0
     for output, truth, target in frames:
-        different = scores.different_pixels(truth, target)
+        different = different_pixels(truth, target)
         apart, given = (cv2.absdiff(picture, truth).mean(axis=2) for picture in (output, target))
         beyond += float(np.maximum(apart - given, 0)[~different].sum())
         wanted += float(given[different].sum())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceswap_lab import seams
+from faceswap_lab.scores import seams
 from faceswap_lab.swap import masks
 
 WIDTH = 80.0

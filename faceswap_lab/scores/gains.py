@@ -25,24 +25,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from faceswap_lab.clips import check_frame, check_points, face_width, together
 from faceswap_lab.errors import LabError
-from faceswap_lab.likeness import CHIPS_AT_ONCE, LandmarkError, embed_faces, landmark_error, nearer_to_source
 from faceswap_lab.models.identity import FaceRecognition, chip
-
-__all__ = [
-    "Gains",
-    "LandmarkError",
-    "different_pixels",
-    "edge_energy",
-    "embed_faces",
-    "face_width",
-    "landmark_error",
-    "local_contrast",
-    "nearer_to_source",
-    "score_clip",
-    "score_frames",
-]
+from faceswap_lab.scores.clips import check_frame, check_points, face_width, together
+from faceswap_lab.scores.likeness import CHIPS_AT_ONCE
 
 DIFFERENT = 12  # of 255: mean difference over the three colours from which two pixels count as different
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601

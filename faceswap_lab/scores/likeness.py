@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceswap_lab.clips import check_frame, check_points, together
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.models.identity import FaceRecognition, chip
+from faceswap_lab.scores.clips import check_frame, check_points, together
 
 CHIPS_AT_ONCE = 24
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from faceswap_lab.clips import check_frame, check_points, together
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.landmarks import CONTOUR_LIDS, FaceMesh, Landmarks, head_pose
+from faceswap_lab.scores.clips import check_frame, check_points, together
 
 CLOSED = 0.25  # height of the gap between the lids over the eye's width; open eyes of the actors have 0.28 or more
 # Degrees right and up (columns) of 1, iris right and down, darkness right (shares of the distance between the eyes), and the

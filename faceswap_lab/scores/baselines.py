@@ -13,11 +13,11 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from faceswap_lab.clips import together
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.alignment import align, alignment_matrix, canonical_points
 from faceswap_lab.models.identity import FaceRecognition
-from faceswap_lab.scores import Gains, different_pixels, score_frames
+from faceswap_lab.scores.clips import together
+from faceswap_lab.scores.gains import Gains, different_pixels, score_frames
 
 BLUR_SIGMA = 4.0  # pixels of the frame
 SHIFT = 2  # pixels of the frame

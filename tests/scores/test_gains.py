@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab.baselines import average_face, blurred_truth, face_oval, score_baselines, shifted_truth, tint, wear
 from faceswap_lab.errors import LabError
 from faceswap_lab.scores import (
     SIGMA,
@@ -16,6 +15,15 @@ from faceswap_lab.scores import (
     local_contrast,
     nearer_to_source,
     score_clip,
+)
+from faceswap_lab.scores.baselines import (
+    average_face,
+    blurred_truth,
+    face_oval,
+    score_baselines,
+    shifted_truth,
+    tint,
+    wear,
 )
 
 

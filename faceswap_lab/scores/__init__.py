@@ -1,0 +1,32 @@
+"""How good is a swap? Every score as a function of arrays: frames in, numbers out.
+
+With the true swap: `gains`, `gaze`, `seams`, `likeness.landmark_error`. Without it: `likeness`, `temporal`. What every
+model must beat: `baselines`.
+"""
+
+from faceswap_lab.scores.clips import face_width
+from faceswap_lab.scores.gains import (
+    SIGMA,
+    Gains,
+    different_pixels,
+    edge_energy,
+    local_contrast,
+    score_clip,
+    score_frames,
+)
+from faceswap_lab.scores.likeness import LandmarkError, embed_faces, landmark_error, nearer_to_source
+
+__all__ = [
+    "SIGMA",
+    "Gains",
+    "LandmarkError",
+    "different_pixels",
+    "edge_energy",
+    "embed_faces",
+    "face_width",
+    "landmark_error",
+    "local_contrast",
+    "nearer_to_source",
+    "score_clip",
+    "score_frames",
+]
