@@ -209,7 +209,7 @@ Video(str(folder / training.TIMELAPSE), embed=True, width=420)
 figures.curves({"FaceSwap-GAN": history}, ("adversarial", "critics", "reconstruction"), logarithmic=False)
 
 # %% [markdown]
-# **Look**: when the critics' loss falls, the painter's rises. A GAN's curves do not tell when to stop; the previews do.
+# **Look**: both losses fall while the two find their balance; after that one's gain is the other's loss. So a GAN's curves do not tell when to stop; the previews do.
 #
 # ## Masks and raw output on the target
 # These faces come from the clip that notebook 05 converts.
