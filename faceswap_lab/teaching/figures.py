@@ -68,7 +68,8 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
     for axis, column in zip(axes[0], columns, strict=True):
         for name, table in histories.items():
             if column in table:
-                axis.plot(table["step"], table[column], label=name)
+                marker = "o" if len(table) == 1 else None  # a line of one point shows nothing
+                axis.plot(table["step"], table[column], marker=marker, label=name)
         axis.set_xlabel("step")
         axis.set_title(column, fontsize=10)
         if logarithmic:
