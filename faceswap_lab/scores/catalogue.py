@@ -111,7 +111,7 @@ def weighted_values(scores: tuple[Score, ...], table: pd.DataFrame, weights: np.
             found[score.name] = np.asarray(score.of.weighted(table, weights), np.float64)
     if slow:
         rows = np.arange(len(table))
-        choices = (table.iloc[np.repeat(rows, each)] for each in weights)
+        choices = (table.iloc[np.repeat(rows, each)] for each in weights.astype(int))
         numbers = np.array([[score.of(choice) for score in slow] for choice in choices], np.float64)
         found |= dict(zip((score.name for score in slow), numbers.T, strict=True))
     return {score.name: found[score.name] for score in scores}
