@@ -11,6 +11,7 @@ All is written file by file in one step each, scores.json last: whoever is stopp
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ from faceswap_lab.scores import bootstrap, face_width
 from faceswap_lab.scores.card import ScoreCard, rounded
 from faceswap_lab.scores.catalogue import Score
 from faceswap_lab.scores.clips import together
+from faceswap_lab.swap import label
 
 FOLDER = "scores"
 UNITS = {"": "", "share": "share", "deg": "degrees", "dB": "dB", "levels": "levels of 255"}
@@ -97,6 +99,34 @@ def clip_facts(target, count: int, size: tuple[int, int], truth: bool) -> dict:
 
 
 Clip = Callable[[], Iterator[np.ndarray]]
+
+
+def label_corner(output: Clip, target: Clip) -> str | None:
+    """Where the output carries the lab's visible label, seen in its first frame; None where it does not, or the sizes differ."""
+    images = [next(iter(clip()), None) for clip in (output, target)]
+    if any(image is None for image in images) or images[0].shape != images[1].shape:
+        return None
+    return label.find_label(*images)
+
+
+def told_label(corner: str) -> str:
+    """The sentence about a label."""
+    return (
+        f"The output carries the visible label ({corner}): its place is scored as the target's own pixels. Better give the frames "
+        "without it (convert --frames FOLDER, or --no-label)."
+    )
+
+
+def uncovered(output: Iterator[np.ndarray], target: Iterator[np.ndarray], corner: str) -> Iterator[np.ndarray]:
+    """The output's frames with the target's pixels where the label was; lengths that differ stay different."""
+    for image, given in itertools.zip_longest(output, target):
+        if image is None:
+            return
+        if given is not None:
+            box = label.label_box(image, corner)
+            image = image.copy()
+            image[box] = given[box]
+        yield image
 
 
 def write_cards(
