@@ -46,7 +46,8 @@ def card_numbers(cards: Mapping[str, ScoreCard], best: str | None, notes: list[s
     Returns:
         {"models": {name: {score: number}}, "baselines": likewise, "best", "notes", "intervals": {name: {score: [low, high]}},
         "differences": {name: {score: [how much better the best one is, low, high]}}, "scores": {score: what it means},
-        "frames": {name: {"best": [...], "worst": [...], "even": [...]}}, "clip"}. None where there is no number.
+        "frames": {name: {"best": [...], "worst": [...], "even": [...]}}, "shown": {name: {frame:
+        {score: number}}}, "clip"}. None where there is no number.
     """
     result: dict = {"models": {}, "baselines": {}}
     for name, card in cards.items():
@@ -58,10 +59,15 @@ def card_numbers(cards: Mapping[str, ScoreCard], best: str | None, notes: list[s
     result["intervals"] = {name: card.ranges() for name, card in cards.items()}
     result["differences"] = _differences(cards, best)
     result["scores"] = {name: _described(score) for name, score in every.items()}
-    result["frames"] = {}
+    result["frames"], result["shown"] = {}, {}
     for name, card in cards.items():
         good, bad = card.extremes()
         result["frames"][name] = {"best": good, "worst": bad, "even": drawing.spread_rows(len(card.table))}
+        own = card.frames()
+        result["shown"][name] = {
+            str(row): {key: rounded(value) for key, value in own.iloc[row].items()}
+            for row in shown_rows(result["frames"][name])
+        }
     return result | {"clip": clip, "blocks": {name: card.block for name, card in cards.items()}}
 
 
@@ -144,13 +150,15 @@ def write_cards(
     place = files.make_folder(folder / FOLDER)
     files.remove_partial(place)
     for name, card in cards.items():
-        with files.atomic_path(place / f"{file_name(name)}.csv") as temporary:
+        with files.atomic_path(place / f"{drawing.file_name(name)}.csv") as temporary:
             card.table.to_csv(temporary, index=False, float_format="%.10g")
     shown = [name for name in cards if name in clips]
     _write_frames(place, shown, numbers["frames"], clips, points)
     _write_curves(place, {name: cards[name] for name in cards if cards[name].kind == "model"} or cards)
     files.write_json(folder / "scores.json", numbers)
-    wanted = {_picture(place, row, name).name for name in shown for row in shown_rows(numbers["frames"][name])}
+    wanted = {
+        drawing.picture_path(place, row, name).name for name in shown for row in shown_rows(numbers["frames"][name])
+    }
     for old in place.glob("frame_*.jpg"):  # of an earlier scoring
         if re.sub(r"_(heat)$", "", old.stem) + ".jpg" not in wanted and not re.search(r"_(target|truth)$", old.stem):
             old.unlink()
@@ -159,15 +167,6 @@ def write_cards(
 def shown_rows(frames: Mapping[str, list[int]]) -> list[int]:
     """The rows of an output that pictures are kept of."""
     return drawing.wanted_rows(list(frames.values()))
-
-
-def file_name(name: str) -> str:
-    """An output's name as a part of a file's name."""
-    return re.sub(r"[^\w.-]+", "_", name)
-
-
-def _picture(place: Path, row: int, what: str) -> Path:
-    return place / f"frame_{row:06d}_{file_name(what)}.jpg"
 
 
 def _write_frames(place: Path, shown: list[str], rows: dict, clips: Mapping[str, Clip], points: np.ndarray) -> None:
@@ -180,7 +179,7 @@ def _write_frames(place: Path, shown: list[str], rows: dict, clips: Mapping[str,
         images = dict(zip(names, frames, strict=True))
 
         def write(what, image, row=row):
-            write_picture(_picture(place, row, what), drawing.cut_out(image, points[row], width), _JPEG)
+            write_picture(drawing.picture_path(place, row, what), drawing.cut_out(image, points[row], width), _JPEG)
 
         for name in ("target", "truth"):
             if name in images:
@@ -209,7 +208,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     Raises:
         LabError: when it is missing or damaged.
     """
-    path = folder / FOLDER / f"{file_name(name)}.csv"
+    path = folder / FOLDER / f"{drawing.file_name(name)}.csv"
     try:
         return pd.read_csv(path)
     except (OSError, ValueError) as error:

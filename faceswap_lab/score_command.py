@@ -15,14 +15,25 @@ def add_parsers(commands) -> None:
         help="a score card for a conversion: numbers with intervals, best and worst frames, heat maps, curves",
         description="Scores a video, a folder of pictures or a face set beside the target that it was made from, and writes a page.",
     )
-    score.add_argument("output", help="the swap: a video, a folder of pictures, or a face set; best without the visible label")
+    score.add_argument(
+        "output", help="the swap: a video, a folder of pictures, or a face set; best without the visible label"
+    )
     score.add_argument("--target", required=True, metavar="CLIP", help="what it was made from: the same frames")
     score.add_argument("--truth", default="", metavar="CLIP", help="the true swap, where it is known: the same frames")
-    score.add_argument("--source", default="", metavar="CLIP", help="whose face was put in: a clip, pictures, or a face set")
     score.add_argument(
-        "--gallery", nargs="+", action="extend", default=[], metavar="NAME=CLIP", help="other people, to tell the face from"
+        "--source", default="", metavar="CLIP", help="whose face was put in: a clip, pictures, or a face set"
     )
-    score.add_argument("--out", default="", metavar="FOLDER", help="the card's folder (default: OUTPUT.scores beside it)")
+    score.add_argument(
+        "--gallery",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=CLIP",
+        help="other people, to tell the face from",
+    )
+    score.add_argument(
+        "--out", default="", metavar="FOLDER", help="the card's folder (default: OUTPUT.scores beside it)"
+    )
     score.add_argument("--seed", type=int, default=0, help="of the intervals' resamples")
 
     compare = commands.add_parser(
@@ -30,7 +41,9 @@ def add_parsers(commands) -> None:
         help="a page that sets runs side by side: scores, clear differences, settings, frames, films",
         description="Sets runs, or folders that `score` wrote, side by side.",
     )
-    compare.add_argument("runs", nargs="+", metavar="RUN", help="two or more: a run's folder or its name under runs/, or a score folder")
+    compare.add_argument(
+        "runs", nargs="+", metavar="RUN", help="two or more: a run's folder or its name under runs/, or a score folder"
+    )
     compare.add_argument("--out", default="comparison", metavar="FOLDER", help="the page's folder (comparison)")
 
 

@@ -11,6 +11,7 @@ from faceswap_lab import cards, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.alignment import transform_points
 from faceswap_lab.faces.faceset import TABLE, FaceSet
+from faceswap_lab.report.frames import file_name
 from faceswap_lab.scores import baselines, likeness
 from faceswap_lab.scores.card import ScoreCard, make_cards
 from faceswap_lab.scores.judge import Judge
@@ -63,7 +64,7 @@ def score_files(
             "Whose face it is is judged beside the target's faces in this very clip, which share its light and hair with the swap."
         )
     if gallery:
-        given["gallery"] = {n: _faces_of(c, out / "faces" / cards.file_name(n), judge) for n, c in gallery.items()}
+        given["gallery"] = {n: _faces_of(c, out / "faces" / file_name(n), judge) for n, c in gallery.items()}
     wanted = clips.get("truth")
     simple = {} if sets else baselines.baseline_frames(clips["target"](), wanted and wanted(), points)
     name = output.stem if output.suffix and not output.is_dir() else output.name
@@ -106,7 +107,9 @@ def _clips(output: Path, target: Path, truth, out: Path) -> tuple[dict[str, card
     faces = extract_faces(target, out / "faces" / "target")
     points = _clip_points(faces, first.num_frames)
     if not np.isfinite(points).all(axis=(1, 2)).any():
-        raise LabError(f"{target}: no face was found in any frame, so there is nothing to score. Give a clip that shows a face.")
+        raise LabError(
+            f"{target}: no face was found in any frame, so there is nothing to score. Give a clip that shows a face."
+        )
     clips: dict[str, cards.Clip] = {name: lambda video=video: _frames(video) for name, video in videos.items()}
     corner, notes = cards.label_corner(clips["output"], clips["target"]), []
     if corner is not None:
@@ -152,7 +155,9 @@ def _paired_sets(output: Path, target: Path, truth) -> tuple[dict[str, cards.Cli
         "Face sets: each face is cut out by its own points, so that a face put back in a wrong place is not seen to be wrong."
     ]
     if (left := len(main["output"]) - len(shared)) > 0:
-        notes.append(f"{left} of the output's {len(main['output'])} faces have no partner in the other set and are left out.")
+        notes.append(
+            f"{left} of the output's {len(main['output'])} faces have no partner in the other set and are left out."
+        )
     return clips, points, notes
 
 
@@ -167,7 +172,9 @@ def _faces_of(source: str | Path, folder: Path, judge: Judge) -> np.ndarray:
         faces = extract_faces(source, folder, every=max(1, open_video(source).num_frames // MOST_FACES))
     faces = faces.subset(faces.table["person"] == 0)
     if not len(faces):
-        raise LabError(f"{source}: no face was found in it, so there is nobody to compare with. Give a clip that shows the person.")
+        raise LabError(
+            f"{source}: no face was found in it, so there is nobody to compare with. Give a clip that shows the person."
+        )
     faces = faces.subset(np.unique(np.linspace(0, len(faces) - 1, MOST_FACES).round().astype(int)))
     points = np.stack([transform_points(faces.matrix(row), faces.points(row)) for row in range(len(faces))])
     return likeness.embed_faces(faces.images(), points, judge.recognition)

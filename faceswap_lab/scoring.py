@@ -263,7 +263,9 @@ def _people(run: Run, recognition, notes: list[str]) -> dict[str, np.ndarray]:
     for name, role in (("source_faces", "B"), ("target_faces", other)):
         found[name] = likeness.embed_faces(*_person_frames(run, role, _GALLERY), recognition)
         if not np.isfinite(found[name]).all(axis=1).any():
-            notes.append(f"Whose face it is cannot be said: {run.clip(role).name} shows no face. Look at its contact sheet.")
+            notes.append(
+                f"Whose face it is cannot be said: {run.clip(role).name} shows no face. Look at its contact sheet."
+            )
             return {}
     return found
 

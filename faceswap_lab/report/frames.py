@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -94,7 +95,9 @@ def curves_picture(
     drawn = [
         name
         for name in titles
-        if any(name in table and table[name].notna().sum() > 1 and table[name].nunique() > 1 for table in frames.values())
+        if any(
+            name in table and table[name].notna().sum() > 1 and table[name].nunique() > 1 for table in frames.values()
+        )
     ][:MOST_CURVES]
     if not drawn:
         return False
@@ -135,3 +138,13 @@ def spread_rows(count: int, most: int = 4) -> list[int]:
 def wanted_rows(chosen: Sequence[Sequence[int]]) -> list[int]:
     """All rows of several lists, each once, in order."""
     return sorted({row for some in chosen for row in some})
+
+
+def file_name(name: str) -> str:
+    """An output's name as a part of a file's name."""
+    return re.sub(r"[^\w.-]+", "_", name)
+
+
+def picture_path(place: Path, row: int, what: str) -> Path:
+    """Where the picture of a frame lies: of the target, the truth, an output, or (with _heat) its heat map."""
+    return place / f"frame_{row:06d}_{file_name(what)}.jpg"

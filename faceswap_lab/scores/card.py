@@ -153,7 +153,9 @@ def _notes(table: pd.DataFrame, length: int, points: np.ndarray) -> list[str]:
         if f"from_{name}" in table and not table[f"from_{name}"].any():
             notes.append(f"The output is the {name}, pixel for pixel: {means}.")
     if "different" in table and (empty := int((table["different"] == 0).sum())):
-        notes.append(f"In {empty} of {count} frames truth and target are the same, so that there is nothing to gain there.")
+        notes.append(
+            f"In {empty} of {count} frames truth and target are the same, so that there is nothing to gain there."
+        )
     if "landmarks_there" in table:
         lost = int((table["landmarks_there"] - table["landmarks_here"]).sum())
         if lost:

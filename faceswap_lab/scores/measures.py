@@ -62,7 +62,9 @@ def make(known: Known, measures: tuple[type, ...] | None = None) -> list[Measure
     for each in fitting(known, measures):
         wanted = [one for one in _parameters(each) if one.name in known.given]
         many = [item for one in wanted if one.kind is one.VAR_POSITIONAL for item in known.given[one.name]]
-        made.append(each(*many, **{one.name: known.given[one.name] for one in wanted if one.kind is not one.VAR_POSITIONAL}))
+        made.append(
+            each(*many, **{one.name: known.given[one.name] for one in wanted if one.kind is not one.VAR_POSITIONAL})
+        )
     return made
 
 

@@ -52,7 +52,9 @@ class NearerMeasure:
             faces = np.stack([self.verdicts[row].numbers for row in seen])
             to_source, to_target = (mean_distance(faces, person) for person in self.people)
             margin[seen] = to_target - to_source
-        return pd.DataFrame({"nearer_to_source": np.where(np.isnan(margin), np.nan, margin > 0), "nearer_margin": margin})
+        return pd.DataFrame(
+            {"nearer_to_source": np.where(np.isnan(margin), np.nan, margin > 0), "nearer_margin": margin}
+        )
 
 
 class LandmarkMeasure:
