@@ -69,7 +69,9 @@ def fitting_sizes(points: np.ndarray, scale: float = 1.0) -> list[int]:
     return [size for size in SIZES if scale * matrix_scale(alignment_matrix(points, size)) <= _ENLARGED] or [SIZES[-1]]
 
 
-def source_detail(frames: Iterable[np.ndarray], points: np.ndarray, scales: np.ndarray | None = None) -> dict[int, float]:
+def source_detail(
+    frames: Iterable[np.ndarray], points: np.ndarray, scales: np.ndarray | None = None
+) -> dict[int, float]:
     """The usual `detail` of a person's pictures.
 
     Args:
@@ -93,7 +95,9 @@ def source_detail(frames: Iterable[np.ndarray], points: np.ndarray, scales: np.n
     usual = {size: float(np.nanmedian(some)) for size, some in found.items() if 2 * np.isfinite(some).sum() >= count}
     usual = {size: value for size, value in usual.items() if value > 0}
     if not usual:
-        raise LabError("source: none of its pictures shows a face to compare sharpness with. Look at its contact sheet.")
+        raise LabError(
+            "source: none of its pictures shows a face to compare sharpness with. Look at its contact sheet."
+        )
     return usual
 
 

@@ -57,7 +57,9 @@ class SetDistance:
         """What to keep in mind, for a reader of the number; "" where nothing."""
         if self.frechet_trusted:
             return ""
-        floor = "" if np.isnan(self.frechet_floor) else f" (two halves of the source's own have {self.frechet_floor:.3g})"
+        floor = (
+            "" if np.isnan(self.frechet_floor) else f" (two halves of the source's own have {self.frechet_floor:.3g})"
+        )
         return (
             f"FID of {self.faces[0]} and {self.faces[1]} faces is biased upwards{floor}: compare it only with sets of the same "
             "size, and read KID beside it."
@@ -67,7 +69,9 @@ class SetDistance:
 def _faces(name: str, features: np.ndarray, least: int = 2) -> np.ndarray:
     features = np.asarray(features, np.float64)
     if features.ndim != 2:
-        raise LabError(f"{name}: the shape is {features.shape}. Give one row of features a face, shape (faces, numbers).")
+        raise LabError(
+            f"{name}: the shape is {features.shape}. Give one row of features a face, shape (faces, numbers)."
+        )
     features = features[np.isfinite(features).all(axis=1)]
     if len(features) < least:
         raise LabError(f"{name}: {len(features)} faces are too few for a distance between sets. Give {least} or more.")
@@ -77,7 +81,9 @@ def _faces(name: str, features: np.ndarray, least: int = 2) -> np.ndarray:
 def _two_sets(some: np.ndarray, reference: np.ndarray, least: int = 2) -> tuple[np.ndarray, np.ndarray]:
     some, reference = _faces("faces", some, least), _faces("reference", reference, least)
     if some.shape[1] != reference.shape[1]:
-        raise LabError(f"faces: {some.shape[1]} numbers a face, the reference has {reference.shape[1]}. Use one network.")
+        raise LabError(
+            f"faces: {some.shape[1]} numbers a face, the reference has {reference.shape[1]}. Use one network."
+        )
     return some, reference
 
 

@@ -119,7 +119,9 @@ class Gallery:
         if self.network.name == "dlib":
             each = [np.linalg.norm(numbers[:, None] - own[None], axis=2) for own in self.people.values()]
         else:
-            each = [1 - _direction(numbers - self.centre) @ _direction(own - self.centre).T for own in self.people.values()]
+            each = [
+                1 - _direction(numbers - self.centre) @ _direction(own - self.centre).T for own in self.people.values()
+            ]
         return np.stack([np.median(one, axis=1) for one in each], axis=1).astype(np.float64)
 
     def cosines(self, numbers: np.ndarray) -> np.ndarray:
@@ -259,7 +261,9 @@ def _scores(name: str, title: str, who: str) -> tuple[Score, ...]:
 
     def score(key: str, heading: str, meaning: str, better: str, limits: tuple[float, float], unit: str = "") -> Score:
         of: Callable = mean_of(f"{key}_{name}")
-        return Score(f"{key}_{name}", f"{heading} ({title})", f"{meaning} {who}", better, limits, of, unit, needs, paper)
+        return Score(
+            f"{key}_{name}", f"{heading} ({title})", f"{meaning} {who}", better, limits, of, unit, needs, paper
+        )
 
     infinite = (-np.inf, np.inf)
     found = (
@@ -274,7 +278,8 @@ def _scores(name: str, title: str, who: str) -> tuple[Score, ...]:
               "target is left. 0.7 to 0.8 for the unchanged target, below 0 for the truth.", "lower", (-1, 1)),
         score("identity_move", "way to the source", "How far the face went along the line from the target person's mean face "
               "to the source's, from where the untouched frame was: 0 for the unchanged target, about 1 for the truth (1.0 to "
-              "1.1 on the actors); far beyond 1 is a caricature, or a model that learnt to please this network.",
+              "1.1 on the actors with forty varied pictures of each, 0.7 with six in odd light); far beyond 1 is a "
+              "caricature, or a model that learnt to please this network.",
               "one", infinite),
     )  # fmt: skip
     if name == "dlib":

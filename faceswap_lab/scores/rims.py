@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from scipy import ndimage
+from scipy.special import erf
 
 from faceswap_lab.scores.catalogue import Score, mean_of
 from faceswap_lab.scores.shots import Shot
@@ -76,6 +77,8 @@ def rim_edges(output: np.ndarray, target: np.ndarray, region: np.ndarray, width:
         (2, stretches) float64: the step across the rim in levels of 255, for output and target, in each stretch of the rim that
         lies in the frame. (2, 0) where the region has no rim.
     """
+    if not region.any() or region.all():
+        return np.zeros((2, 0))
     inside, outside = (cv2.distanceTransform(one.astype(np.uint8), cv2.DIST_L2, 5) for one in (region, ~region))
     depth = cv2.GaussianBlur(inside - outside, (0, 0), max(1.0, 0.01 * width))
     across = np.stack(np.gradient(depth))
@@ -84,7 +87,7 @@ def rim_edges(output: np.ndarray, target: np.ndarray, region: np.ndarray, width:
     band = np.abs(depth) <= reach
     for edge in (np.s_[:reach], np.s_[-reach:], np.s_[:, :reach], np.s_[:, -reach:]):
         band[edge] = False
-    if not region.any() or region.all() or not band.any():
+    if not band.any():
         return np.zeros((2, 0))
     rows, columns = np.nonzero(band)
     middle = np.argwhere(region).mean(axis=0)
@@ -94,12 +97,13 @@ def rim_edges(output: np.ndarray, target: np.ndarray, region: np.ndarray, width:
     place = stretch * layers + (np.rint(depth[band]).astype(int) + reach).clip(0, layers - 1)
     count = np.bincount(place, minlength=_STRETCHES * layers)
     sigma = max(0.5, _SMOOTH * width)
+    step = 2 / erf(1 / (np.sqrt(2) * sigma))  # height of a smoothed step over its slope, as neighbours' difference
     steps = []
     for picture in (output, target):
         grey = cv2.GaussianBlur(picture.astype(np.float32) @ _GREY, (0, 0), sigma)
         slope = (np.stack(np.gradient(grey)) * across).sum(axis=0)[band]
         mean = np.bincount(place, slope, _STRETCHES * layers) / np.maximum(count, 1)
-        steps.append(np.abs(mean).reshape(_STRETCHES, layers).max(axis=1) * sigma * np.sqrt(2 * np.pi))  # slope of a step
+        steps.append(np.abs(mean).reshape(_STRETCHES, layers).max(axis=1) * step)
     return np.array(steps)[:, np.unique(stretch)]
 
 
