@@ -73,7 +73,8 @@ class LandmarkErrors(_Rows):
         ),
         Score(
             "landmarks_found", "faces found", "Share of the truth's faces in which the output shows a face too. A frame "
-            "without one is in no other error.", "higher", (0, 1), ratio_of("landmarks_found", "landmarks_known"), "share", ("truth",),
+            "without one is in no other error.", "higher", (0, 1),
+            ratio_of("landmarks_found", "landmarks_known"), "share", ("truth",),
         ),
     )  # fmt: skip
     COLUMNS = ("landmark_error", "landmarks_found", "landmarks_known")
@@ -94,7 +95,8 @@ class GazeErrors(_Rows):
     SCORES = (
         Score(
             "gaze_error", "gaze error", "Mean angle between where the output and where the truth looks, in degrees: 0 is "
-            "the same. Up and down it sees a fifth of a movement only.", "lower", (0, 180), mean_of("gaze_error"), "deg", ("truth",),
+            "the same. Up and down it sees a fifth of a movement only.", "lower", (0, 180),
+            mean_of("gaze_error"), "deg", ("truth",),
         ),
         Score(
             "gaze_still", "gaze of still eyes", "The gaze error of eyes that never move: what a swap has to beat. It "
