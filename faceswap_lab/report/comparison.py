@@ -81,7 +81,7 @@ def read_entries(folders: Sequence[str | Path]) -> list[Entry]:
         path = folder / "scores.json"
         if not path.exists():
             raise LabError(
-                f"{path}: no such file, so there is nothing to compare. Finish the run (notebook 05), or: python -m faceswap_lab score"
+                f"{path}: no such file, so there is nothing to compare. Finish the run (notebook 05), or use the command score."
             )
         scores = files.read_json(path)
         best = best_model(scores) if isinstance(scores, dict) else None
@@ -271,7 +271,8 @@ def _frames(entries: Sequence[Entry], out: Path, paired: bool) -> str:
         shutil.copyfile(entries[0].folder / "scores" / "heat.png", out / "heat.png")
         body = "<img class='legend' src='heat.png' alt='colours of the heat maps'>" + body
     if not body:
-        body = "<p class='missing'>No frames were kept that all of them have: the clips differ, or were scored by an older version.</p>"
+        words = "No frames were kept that all of them have: the clips differ, or were scored by an older version."
+        body = f"<p class='missing'>{words}</p>"
     return section("The same frames", "Cut out around the face.", body)
 
 
