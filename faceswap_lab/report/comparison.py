@@ -18,7 +18,6 @@ from faceswap_lab.report.frames import file_name, picture_path
 from faceswap_lab.report.markup import figure, player, players, section, text, title
 from faceswap_lab.report.pictures import read_json_or_empty
 from faceswap_lab.report.scores import MEASURES, best_model, between, in_unit, score_rows
-from faceswap_lab.scores import bootstrap, measures
 
 _HIDDEN = ("time", "sha256", "fingerprint", "minutes", "made", "done", "out", "parameters.out", "target", "source")
 
@@ -131,6 +130,8 @@ def clear_differences(first: Entry, other: Entry, paired: bool) -> dict[str, str
     Returns:
         Score -> "better", "worse" or "no clear difference", of the other beside the first; "" where it cannot be said.
     """
+    from faceswap_lab.scores import bootstrap, measures  # brings the networks' library with it, which takes seconds to load
+
     known, keys = measures.all_scores(), [key for key in first.values if key in other.values]
     tables = (other.table(), first.table()) if paired else (None, None)
     if all(table is not None for table in tables) and len(tables[0]) == len(tables[1]):
