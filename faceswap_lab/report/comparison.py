@@ -130,7 +130,10 @@ def clear_differences(first: Entry, other: Entry, paired: bool) -> dict[str, str
     Returns:
         Score -> "better", "worse" or "no clear difference", of the other beside the first; "" where it cannot be said.
     """
-    from faceswap_lab.scores import bootstrap, measures  # brings the networks' library with it, which takes seconds to load
+    from faceswap_lab.scores import (
+        bootstrap,
+        measures,
+    )  # brings the networks' library with it, which takes seconds to load
 
     known, keys = measures.all_scores(), [key for key in first.values if key in other.values]
     tables = (other.table(), first.table()) if paired else (None, None)
