@@ -54,7 +54,12 @@ def card_numbers(cards: Mapping[str, ScoreCard], best: str | None, notes: list[s
         result["models" if card.kind == "model" else "baselines"][name] = card.numbers()
     every = {score.name: score for card in cards.values() for score in card.scores}
     common = [note for note in next(iter(cards.values())).notes if all(note in card.notes for card in cards.values())]
-    own = [f"{name}: {note}" for name, card in cards.items() for note in card.notes if note not in common]
+    own = [
+        f"{name}: {note}"
+        for name, card in cards.items()
+        for note in card.notes
+        if note not in common and card.kind == "model"
+    ]
     result |= {"best": best, "notes": [*notes, *common, *own]}
     result["intervals"] = {name: card.ranges() for name, card in cards.items()}
     result["differences"] = _differences(cards, best)

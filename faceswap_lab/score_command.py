@@ -12,12 +12,10 @@ def add_parsers(commands) -> None:
     """Adds both commands to the command line."""
     score = commands.add_parser(
         "score",
-        help="a score card for a conversion: numbers with intervals, best and worst frames, heat maps, curves",
-        description="Scores a video, a folder of pictures or a face set beside the target that it was made from, and writes a page.",
+        help="a score card for a conversion: intervals, best and worst frames, heat maps, curves",
+        description="Scores a video, a folder of pictures or a face set beside its target, and writes a page.",
     )
-    score.add_argument(
-        "output", help="the swap: a video, a folder of pictures, or a face set; best without the visible label"
-    )
+    score.add_argument("output", help="the swap: a video, a folder of pictures, or a face set; best without the label")
     score.add_argument("--target", required=True, metavar="CLIP", help="what it was made from: the same frames")
     score.add_argument("--truth", default="", metavar="CLIP", help="the true swap, where it is known: the same frames")
     score.add_argument(
@@ -42,7 +40,7 @@ def add_parsers(commands) -> None:
         description="Sets runs, or folders that `score` wrote, side by side.",
     )
     compare.add_argument(
-        "runs", nargs="+", metavar="RUN", help="two or more: a run's folder or its name under runs/, or a score folder"
+        "runs", nargs="+", metavar="RUN", help="two or more: a run (folder, or name under runs/) or a score folder"
     )
     compare.add_argument("--out", default="comparison", metavar="FOLDER", help="the page's folder (comparison)")
 

@@ -97,7 +97,8 @@ def _clips(output: Path, target: Path, truth, out: Path) -> tuple[dict[str, card
         if video.size != first.size:
             sizes = ["x".join(map(str, one.size)) for one in (video, first)]
             raise LabError(
-                f"{paths[name]}: its pictures have {sizes[0]} pixels, those of {target} {sizes[1]}. Make the swap at the target's size."
+                f"{paths[name]}: its pictures have {sizes[0]} pixels, those of {target} {sizes[1]}. Make the swap at the "
+                "target's size."
             )
         if video.num_frames != first.num_frames:
             raise LabError(
@@ -138,8 +139,8 @@ def _paired_sets(output: Path, target: Path, truth) -> tuple[dict[str, cards.Cli
     shared = sorted(set.intersection(*(set(faces.table["frame"]) for faces in main.values())))
     if not shared:
         raise LabError(
-            f"{output}: none of its frames is in the other set ({', '.join(str(s.folder) for s in sets.values())}). Give the face set "
-            "of the swapped video beside that of its target."
+            f"{output}: none of its frames is in all of {', '.join(str(s.folder) for s in sets.values())}. Give the face set of "
+            "the swapped video beside that of its target."
         )
     paired = {}
     for name, faces in main.items():

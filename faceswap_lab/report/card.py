@@ -59,7 +59,7 @@ def card_lines(scores: dict) -> str:
     name = best_model(scores)
     values, ends, about = scores["models"][name], scores["intervals"].get(name, {}), scores["scores"]
     rows = [
-        (key, in_unit(values[key], one["unit"]), between(ends.get(key), one["unit"]), BETTER[one["better"]])
+        (one["title"], in_unit(values[key], one["unit"]), between(ends.get(key), one["unit"]), BETTER[one["better"]])
         for key, one in about.items()
         if values.get(key) is not None
     ]

@@ -18,7 +18,6 @@ from faceswap_lab.report.frames import file_name, picture_path
 from faceswap_lab.report.markup import figure, player, players, section, text, title
 from faceswap_lab.report.pictures import read_json_or_empty
 from faceswap_lab.report.scores import MEASURES, best_model, between, in_unit, score_rows
-from faceswap_lab.scores import bootstrap, measures
 
 _HIDDEN = ("time", "sha256", "fingerprint", "minutes", "made", "done", "out", "parameters.out", "target", "source")
 
@@ -81,7 +80,7 @@ def read_entries(folders: Sequence[str | Path]) -> list[Entry]:
         path = folder / "scores.json"
         if not path.exists():
             raise LabError(
-                f"{path}: no such file, so there is nothing to compare. Finish the run (notebook 05), or: python -m faceswap_lab score"
+                f"{path}: no such file, so there is nothing to compare. Finish the run (notebook 05), or use the command score."
             )
         scores = files.read_json(path)
         best = best_model(scores) if isinstance(scores, dict) else None
@@ -131,6 +130,11 @@ def clear_differences(first: Entry, other: Entry, paired: bool) -> dict[str, str
     Returns:
         Score -> "better", "worse" or "no clear difference", of the other beside the first; "" where it cannot be said.
     """
+    from faceswap_lab.scores import (
+        bootstrap,
+        measures,
+    )  # brings the networks' library with it, which takes seconds to load
+
     known, keys = measures.all_scores(), [key for key in first.values if key in other.values]
     tables = (other.table(), first.table()) if paired else (None, None)
     if all(table is not None for table in tables) and len(tables[0]) == len(tables[1]):
@@ -271,7 +275,8 @@ def _frames(entries: Sequence[Entry], out: Path, paired: bool) -> str:
         shutil.copyfile(entries[0].folder / "scores" / "heat.png", out / "heat.png")
         body = "<img class='legend' src='heat.png' alt='colours of the heat maps'>" + body
     if not body:
-        body = "<p class='missing'>No frames were kept that all of them have: the clips differ, or were scored by an older version.</p>"
+        words = "No frames were kept that all of them have: the clips differ, or were scored by an older version."
+        body = f"<p class='missing'>{words}</p>"
     return section("The same frames", "Cut out around the face.", body)
 
 

@@ -106,7 +106,9 @@ def in_unit(value: float | None, unit: str) -> str:
         return "–"
     if unit == "share":
         return f"{100 * value:.1f} %"
-    return {"deg": f"{value:.1f}°", "dB": f"{value:.1f} dB", "levels": f"{value:.1f}"}.get(unit, f"{value:.2f}")
+    return {"deg": f"{value:.1f}°", "dB": f"{value:.1f} dB", "levels": f"{value:.1f}"}.get(
+        unit, f"{round(value, 2) + 0:.2f}"
+    )
 
 
 def between(ends: list[float] | None, unit: str) -> str:

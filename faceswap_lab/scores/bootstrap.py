@@ -1,7 +1,8 @@
 """How sure is a score? 95 % intervals by a bootstrap over blocks of frames, and the difference of two outputs, frame by frame.
 
 Neighbouring frames are alike: 120 frames of a clip are far fewer than 120 independent looks. A bootstrap that draws single frames
-does not know this and gives intervals that are too narrow; one that draws runs of neighbouring frames keeps what ties them together.
+does not know this and gives intervals that are too narrow; one that draws runs of neighbouring frames keeps what ties them
+together.
 
 - H. Künsch, "The jackknife and the bootstrap for general stationary observations", Annals of Statistics 17, 1989: blocks.
 - D. Politis and J. Romano, "A circular block-resampling procedure for stationary data", 1992: the clip is closed to a ring, so
