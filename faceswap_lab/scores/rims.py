@@ -3,17 +3,17 @@
 What was changed is found by comparing output and target; its rim is followed all round, and the edge across it is compared with
 the edges that the target has near there, in stretches of the rim: a seam runs along the rim, texture does not.
 
-On talk_A, in levels of 255 (seam, and the share of the rim that shows):
+On talk_A: seam in levels of 255, and the share of the rim that shows:
 
-    unchanged, or coded anew at JPEG 30   0       no rim
-    true swap                             0.6     0.04
-    blends of one GAN                     seamless 0.3 / 0.03, mask 0.5 / 0.07, laplacian 1.1 / 0.10, direct 10.5 / 0.50
-    a square, brighter by 10, 20, 40      1.9 / 0.30, 5.8 / 0.46, 17 / 0.63
-    that of 20, edge blurred by 5, 20 px  0.7 / 0.19, 0.05 / 0
-    the true swap's middle as a square    9.2 / 0.40
+    unchanged, or coded anew at JPEG 30   0 (no rim)
+    true swap                             0.7 / 0.04
+    blends of one GAN                     seamless 0.3 / 0.04, mask 0.6 / 0.07, laplacian 1.3 / 0.10, direct 11.5 / 0.51
+    a square, brighter by 10, 20, 40      2.1 / 0.30, 6.4 / 0.46, 18.6 / 0.63
+    that of 20, edge blurred by 5, 20 px  0.8 / 0.20, 0.1 / 0
+    the true swap's middle as a square    10.1 / 0.40
 
 **What it cannot know**: a swapped head of another shape has real edges where the target has none. On talk_B the true swap
-has 5.9 levels and a share of 0.17. Blur hides seams and scores 0. So it finds hard edges, and does not rank good blends.
+has 6.3 levels and a share of 0.17. Blur hides seams and scores 0. So it finds hard edges, and does not rank good blends.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Seam:
 
     scores = SCORES = (
         Score("seam", "seam", "Mean step across the rim of what was changed, beyond one and a half times the target's own edges "
-              "there. 0 for the unchanged target; 0.6 for the actors' truth, but 5.9 where the swapped head has another shape; 10 "
+              "there. 0 for the unchanged target; 0.7 for the actors' truth, but 6.3 where the swapped head has another shape; 11 "
               "for a square pasted hard. Blur lowers it. It finds hard edges and does not rank good blends.", "lower", (0, np.inf),
               mean_of("seam"), "levels"),
         Score("seam_share", "rim that shows", "Share of the rim with a step of five levels and twice the target's own. 0 for the "

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from faceswap_lab.scores.catalogue import value_of
-from faceswap_lab.scores.motion import Flicker, Jitter, TargetFlow, WarpError, second_difference, warp, warped_difference
+from faceswap_lab.scores.motion import (
+    Flicker,
+    Jitter,
+    TargetFlow,
+    WarpError,
+    second_difference,
+    warp,
+    warped_difference,
+)
 from faceswap_lab.scores.shots import measure_clips
 
 COUNT, SIDE = 6, 160
@@ -97,6 +105,7 @@ def test_blur_lowers_plain_warp_error_but_not_that_over_edges(scene):
 def test_the_order_of_frames_matters(scene):
     target, other = scene
     shuffled = [3, 0, 5, 1, 4, 2]
+    other = [np.clip(frame.astype(int) + 8 * (i % 2), 0, 255).astype(np.uint8) for i, frame in enumerate(other)]
     values, _ = measured({"other": other}, target)
     mixed, _ = measured({"other": [other[i] for i in shuffled]}, [target[i] for i in shuffled])
     assert all(values["other"][name] != mixed["other"][name] for name in ("flicker_beyond", "warp_error"))
