@@ -56,7 +56,7 @@ def test_with_a_truth(run, swaps):
     assert abs(brighter["structure_gain"]) < 0.1
     assert abs(brighter["swap_gain"]) < 0.1 and abs(brighter["identity_gain"]) < 0.1
     assert brighter["nearer_to_source"] == found["baselines"]["unchanged"]["nearer_to_source"] == 0
-    assert set(found["baselines"]) == {"unchanged", "tint", "average_face", "blurred_truth", "shifted_truth"}
+    assert set(found["baselines"]) == {"unchanged", "tint", "average_face", "blurred_truth", "shifted_truth", "truth"}
 
 
 def test_a_conversion_is_not_made_twice_but_again_for_other_options(run, swaps):

@@ -23,8 +23,8 @@ from faceswap_lab.faces.landmarks import (
     mesh_points,
 )
 
-EYES = [list(LEFT_EYE + LEFT_BROW), list(RIGHT_EYE + RIGHT_BROW)]
-MOUTH = [list(LIPS_OUTER)]
+_EYES = [list(LEFT_EYE + LEFT_BROW), list(RIGHT_EYE + RIGHT_BROW)]
+_MOUTH = [list(LIPS_OUTER)]
 _RIDGE = 1e-2  # keeps the regression sensible when a set covers few poses
 
 
@@ -161,9 +161,9 @@ def varied(
             flat = transform_points(umeyama(mesh_points(turned[:468, :2]), target), turned[:, :2])
             bent = {k: bend(images[k], landmarks[k, :, :2], flat - landmarks[k, :, :2]) for k in {index, eyes, mouth}}
             made = bent[index]
-            for donor, areas in ((eyes, EYES), (mouth, MOUTH)):
+            for donor, areas in ((eyes, _EYES), (mouth, _MOUTH)):
                 for area in areas if donor != index else ():
-                    made = transplanted(made, bent[donor], flat[area])
+                    made = _transplanted(made, bent[donor], flat[area])
             out[place] = made
             points[place, :, :2] = flat
             points[place, :, 2] = turned[:, 2]
@@ -193,7 +193,7 @@ def _alike(images: np.ndarray, pose: np.ndarray, share: float = 1 / 12, least: i
     return np.take_along_axis(nearest, own_last, axis=1)[:, :count]
 
 
-def transplanted(face: np.ndarray, donor: np.ndarray, outline: np.ndarray, margin: float = 1.3) -> np.ndarray:
+def _transplanted(face: np.ndarray, donor: np.ndarray, outline: np.ndarray, margin: float = 1.3) -> np.ndarray:
     """A part of `donor` put into `face`, its colours carried over to the face's along the rim, both (S, S, C) uint8.
 
     Args:

@@ -1,8 +1,11 @@
 """What needs no learning: outputs that every model must beat, scored like a model's.
 
 - `unchanged`: the target as it is; 0 by definition.
-- `tint`: the target with the truth's mean and deviation, colour by colour, inside the pixels that differ.
+- `colour_transfer`: the target with the source's mean and deviation, colour by colour, over the face. It changes no feature.
+- `classical_swap`: the source's pictures bent onto the target's landmarks and cloned in, see `scores.classical`.
+- `tint`: the target with the truth's own mean and deviation, colour by colour, inside the pixels that differ.
 - `average_face`: the source's mean face, put over the target's face with its colours.
+- `truth`: the true swap; 1 by definition.
 - `blurred_truth`, `shifted_truth`: rulers rather than baselines: what softness and what inexactness cost.
 """
 
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 import cv2
 import numpy as np
@@ -17,11 +21,23 @@ import numpy as np
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.alignment import align, alignment_matrix, canonical_points
 from faceswap_lab.models.identity import FaceRecognition
-from faceswap_lab.scores.clips import together
+from faceswap_lab.scores.classical import ClassicalSwap, Finder, SourceFaces
+from faceswap_lab.scores.clips import check_points, together
 from faceswap_lab.scores.gains import Gains, different_pixels, score_frames
+from faceswap_lab.swap import blending, colour
 
 BLUR_SIGMA = 4.0  # pixels of the frame
 SHIFT = 2  # pixels of the frame
+BASELINES = {  # name -> what it is; those that are made of the truth come last
+    "unchanged": "the target as it was",
+    "colour_transfer": "the target's face with the source's mean and deviation of each colour",
+    "average_face": "the source's average face",
+    "classical_swap": "the source's nearest pictures, bent onto the target's landmarks and cloned in",
+    "tint": "the target, tinted with the truth's mean and deviation",
+    "blurred_truth": "the truth, blurred by 4 px",
+    "shifted_truth": "the truth, moved by 2 px",
+    "truth": "the true swap",
+}
 
 
 def tint(target: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -112,35 +128,109 @@ def wear(target: np.ndarray, points: np.ndarray, face: np.ndarray) -> np.ndarray
     return np.rint(alpha * colour * 255 + (1 - alpha) * target).astype(np.uint8)
 
 
-def baseline_frames(
-    target: Iterable[np.ndarray],
-    truth: Iterable[np.ndarray] | None,
-    points: np.ndarray,
-    average: np.ndarray | None = None,
-) -> dict[str, Iterator[np.ndarray]]:
-    """Everything above as clips, for one pass with the models' outputs; the clips are to be read in step.
+def source_colours(source: SourceFaces) -> np.ndarray:
+    """The source's usual mean and deviation of each colour over the face: medians over the pictures, (2, 3) in CIE L*a*b*."""
+    oval = face_oval(source.images.shape[1])
+    return np.median([colour.statistics(image.astype(np.float32) / 255, oval) for image in source.images], axis=0)
+
+
+def colour_transfer(target: np.ndarray, points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The target's face with other colours: E. Reinhard et al., "Color transfer between images", 2001, see `colour.match_mean_std`.
 
     Args:
-        target, truth: the frames, (H, W, 3) uint8 RGB; without a truth only what does not need it is made.
-        points: (T, 5, 2) five points of the face, in frame pixels; NaN where there is none.
-        average: the source's `average_face`; None leaves that baseline out.
+        target: (H, W, 3) uint8 RGB.
+        points: (5, 2) the target's five points; the frame comes back as it is where one is NaN.
+        wanted: (2, 3) mean and deviation in CIE L*a*b*, from `source_colours`.
 
     Returns:
-        Name -> frames: unchanged, tint, average_face, blurred_truth, shifted_truth.
+        (H, W, 3) uint8 RGB.
     """
-    # A copy that nobody reads would keep the whole clip, so that there are as many as are read.
-    targets = iter(itertools.tee(target, 1 + (truth is not None) + (average is not None)))
-    found: dict[str, Iterator[np.ndarray]] = {"unchanged": next(targets)}
-    if truth is not None:
-        one, two, three = itertools.tee(truth, 3)
-        found["tint"] = (tint(*both) for both in zip(next(targets), one, strict=False))
-    if average is not None:
-        nowhere = itertools.repeat(np.full((5, 2), np.nan))
-        worn = zip(next(targets), itertools.chain(np.asarray(points), nowhere), strict=False)
-        found["average_face"] = (wear(frame, five, average) for frame, five in worn)
-    if truth is not None:
-        found |= {"blurred_truth": map(blurred_truth, two), "shifted_truth": map(shifted_truth, three)}
-    return found
+    if not np.isfinite(points).all():
+        return target
+    size = 128
+    matrix, oval = alignment_matrix(points, size), face_oval(size)
+    measured = colour.statistics(align(target, matrix, size).astype(np.float32) / 255, oval)
+    plain = target.astype(np.float32) / 255
+    alpha = blending.place_mask(target.shape, oval, matrix)[..., np.newaxis]
+    return np.rint(255 * (plain + alpha * (colour.transfer(plain, measured, wanted) - plain))).astype(np.uint8)
+
+
+class Baselines:
+    """Makes the baselines of a clip, one moment at a time and in order.
+
+    Args:
+        source: pictures of the person put in; without them average_face, colour_transfer and classical_swap are left out.
+        target: pictures of the person replaced, for the classical swap, see `ClassicalSwap`; None does without.
+        average: the source's `average_face`; None takes the mean of `source`.
+        finder: of landmarks; None takes `FaceMesh`.
+    """
+
+    def __init__(
+        self,
+        source: SourceFaces | None = None,
+        target: SourceFaces | None = None,
+        average: np.ndarray | None = None,
+        finder: Finder | None = None,
+    ):
+        self.average = source.mean_image() if average is None and source is not None else average
+        self.colours = None if source is None else source_colours(source)
+        self.classical = None if source is None else ClassicalSwap(source, target, finder)
+
+    def names(self, truth: bool) -> tuple[str, ...]:
+        """The baselines that there are, in the order of `BASELINES`; with or without a true swap at hand."""
+        made = {"unchanged"} | ({"tint", "blurred_truth", "shifted_truth", "truth"} if truth else set())
+        made |= set() if self.average is None else {"average_face"}
+        made |= set() if self.classical is None else {"colour_transfer", "classical_swap"}
+        return tuple(name for name in BASELINES if name in made)
+
+    def __call__(
+        self, target: np.ndarray, points: np.ndarray, truth: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """All of them for one frame.
+
+        Args:
+            target, truth: (H, W, 3) uint8 RGB; truth None where none is known.
+            points: (5, 2) five points of the target's face, in frame pixels; NaN where there is none.
+
+        Returns:
+            name -> (H, W, 3) uint8 RGB, in the order of `names`.
+        """
+        make = {
+            "unchanged": lambda: target,
+            "colour_transfer": lambda: colour_transfer(target, points, self.colours),
+            "average_face": lambda: wear(target, points, self.average),
+            "classical_swap": lambda: self.classical(target, points),
+            "tint": lambda: tint(target, truth),
+            "blurred_truth": lambda: blurred_truth(truth),
+            "shifted_truth": lambda: shifted_truth(truth),
+            "truth": lambda: truth,
+        }
+        return {name: make[name]() for name in self.names(truth is not None)}
+
+
+def baseline_clips(
+    target: Iterable[np.ndarray], points: np.ndarray, baselines: Baselines, truth: Iterable[np.ndarray] | None = None
+) -> dict[str, Iterator[np.ndarray]]:
+    """The baselines as clips, for `shots.measure_clips`. They must be read in step, which it does: each frame is made once.
+
+    Args:
+        target, truth: the frames, (H, W, 3) uint8 RGB, any iterable; truth None where none is known.
+        points: (T, 5, 2) five points of the target's face; frames beyond the last row are passed on without points.
+        baselines: to be made.
+
+    Returns:
+        name -> frames.
+    """
+    points, nothing = check_points(points), np.full((5, 2), np.nan)
+
+    def moments():
+        clips = {"target": target} | ({} if truth is None else {"truth": truth})
+        for index, (given, *wanted) in enumerate(together(**clips)):
+            yield baselines(given, points[index] if index < len(points) else nothing, *wanted)
+
+    names = baselines.names(truth is not None)
+    copies = itertools.tee(moments(), len(names))
+    return {name: map(itemgetter(name), copy) for name, copy in zip(names, copies, strict=True)}
 
 
 def score_baselines(
@@ -149,28 +239,30 @@ def score_baselines(
     points: np.ndarray,
     average: np.ndarray | None = None,
     recognition: FaceRecognition | None = None,
+    source: SourceFaces | None = None,
+    target_faces: SourceFaces | None = None,
 ) -> dict[str, Gains]:
     """The gains of everything above, in one pass.
 
     Args:
         truth, target: the frames, (H, W, 3) uint8 RGB, any iterable.
         points: (T, 5, 2) five points of the truth's face, in frame pixels; NaN where there is none.
-        average: the source's `average_face`; None leaves that baseline out.
+        average: the source's `average_face`; None takes the mean of `source`, or leaves that baseline out.
         recognition: the judge; None makes one.
+        source, target_faces: pictures of the two people, see `Baselines`; without the first, colour_transfer and classical_swap
+            are left out.
 
     Returns:
-        `Gains` by name: unchanged, tint, average_face, blurred_truth, shifted_truth.
+        `Gains` by name, in the order of `BASELINES`.
 
     Raises:
         LabError: as `scores.score_clip`.
     """
-
-    truth, wanted = itertools.tee(truth)
-    target, given = itertools.tee(target)
-    clips = baseline_frames(given, wanted, np.asarray(points), average)
+    baselines, nothing = Baselines(source, target_faces, average), np.full((5, 2), np.nan)
+    where = np.asarray(points, np.float64)
 
     def frames():
-        for wanted, given, *outputs in together(truth=truth, target=target, **clips):
-            yield dict(zip(clips, outputs, strict=True)), wanted, given
+        for index, (wanted, given) in enumerate(together(truth=truth, target=target)):
+            yield baselines(given, where[index] if index < len(where) else nothing, wanted), wanted, given
 
     return score_frames(frames(), points, recognition)

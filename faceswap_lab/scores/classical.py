@@ -1,9 +1,9 @@
-"""The classical swap: pictures of the source, bent onto the target's landmarks and cloned in. It learns nothing.
+"""The classical swap: a picture of the source, bent onto the target's landmarks and cloned in. It learns nothing.
 
-For each frame the source's pictures nearest in pose, light and expression are looked up: one for the face, one for the mouth,
-one for the eyes. They are carried over triangle by triangle from their landmarks to the target's (Delaunay's triangles, affine in
-each), put together, brought to the target's colours, and what is left of a seam goes by Poisson's equation (P. Perez, M. Gangnet,
-A. Blake, "Poisson image editing", SIGGRAPH 2003). So it has the source's skin and features on the target's shape.
+For each frame the source's picture nearest in pose, expression and light is looked up. Its face is carried over triangle by
+triangle from its landmarks to the target's (Delaunay's triangles, affine in each) and brought to the target's colours; what is left
+of a seam goes by Poisson's equation (P. Perez, M. Gangnet, A. Blake, "Poisson image editing", SIGGRAPH 2003). So it has
+the source's skin and features on the target's shape, and opens mouth and eyes as far as its pictures do.
 
 A picture is worn until another is clearly nearer, and then faded over: nearest pictures, taken anew for each frame, flicker.
 """
@@ -22,7 +22,6 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.faces.alignment import align, alignment_matrix
 from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
 from faceswap_lab.faces.landmarks import LIPS_INNER, FaceMesh, Landmarks
-from faceswap_lab.faces.likening import EYES, MOUTH, transplanted
 from faceswap_lab.faces.masks import face_outline, hull_mask
 from faceswap_lab.scores.expression import read_expression
 from faceswap_lab.scores.gaze import read_eyes
@@ -31,36 +30,18 @@ from faceswap_lab.swap import blending, cloning, colour, masks
 Finder = Callable[[np.ndarray, np.ndarray], Landmarks | None]
 
 # Readings and what counts as one step apart: degrees of yaw and pitch, mouth's opening and width, eyes' opening, gaze in degrees.
-STEPS = np.array([6.0, 5.0, 0.04, 0.06, 0.04, 8.0])
-_EXPRESSION = slice(2, 5)  # of them, those that are a person's own
-_LIGHT_STEP = 0.25  # of the logarithm: a quarter brighter
+STEPS = np.array([6.0, 5.0, 0.04, 0.06, 0.04, 16.0])
+_OWN = {
+    2: 5,
+    3: 50,
+    4: 50,
+}  # of them, those that people differ in -> the percentile that stands for closed lips, for open eyes
+_LIGHT_STEP = 0.18  # of each colour's logarithm: a fifth brighter
 _LIGHT_GRID = 4
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of the face that has a picture of its own.
-
-    Args:
-        care: how much each of the readings counts for it, and after them the light.
-        stay: by how many squared steps another picture must be nearer than the one that is worn.
-        fade: share of the way from the picture worn before to the new one that each frame goes.
-        areas: the landmarks around what is taken of it; none: the whole face.
-    """
-
-    care: tuple[float, ...]
-    stay: float
-    fade: float
-    areas: tuple[tuple[int, ...], ...] = ()
-
-
-PARTS = {
-    "face": Part((1, 1, 0.1, 0.1, 0, 0, 1), 3.0, 0.3),
-    "mouth": Part((0.5, 0.5, 1, 1, 0, 0, 0.5), 0.5, 0.7, tuple(map(tuple, MOUTH))),
-    "eyes": Part((0.5, 0.5, 0, 0, 1, 0.5, 0.5), 0.5, 0.7, tuple(map(tuple, EYES))),
-}
+STAY = 1.0  # by how many squared steps another picture must be nearer than the one that is worn
+FADE = 0.6  # share of the way from the picture worn before to the new one that each frame goes
 _FAINT = 0.08  # a picture that has faded to this weight goes
-# The mesh inside the lips' outer edge: the mouth keeps its own opening, since one person's closed lips read as another's parted ones.
+# The mesh inside the lips' outer edge is left out: one person's closed lips read as another's parted ones.
 _INNER_LIPS = (
     *LIPS_INNER, 184, 74, 73, 72, 11, 302, 303, 304, 408, 76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306,
     183, 42, 41, 38, 12, 268, 271, 272, 407, 62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292,
@@ -183,21 +164,12 @@ def describe(image: np.ndarray, aligned: Landmarks) -> np.ndarray:
     return np.concatenate([read, ((light - light.mean(axis=0)) / (_LIGHT_STEP * np.sqrt(light.size))).ravel()])
 
 
-def as_source(features: np.ndarray, target: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """A target's readings as the source would have them: their mouths and eyes are compared by where they stand in their own range.
-
-    Args:
-        features: (F,) of one frame, see `describe`.
-        target, source: (M, F), (N, F) of faces of both people that show what they do.
-
-    Returns:
-        (F,).
-    """
-    moved = features.copy()
-    low, high = (np.percentile(people[:, _EXPRESSION], (10, 90), axis=0) for people in (target, source))
-    stretch = np.clip((high[1] - high[0]) / np.maximum(low[1] - low[0], 1e-6), 0.5, 2)
-    moved[_EXPRESSION] = (features[_EXPRESSION] - low[0]) * stretch + high[0]
-    return moved
+def own_constants(features: np.ndarray) -> np.ndarray:
+    """What of the readings is a person's own: (F,) from (N, F) of faces that show what they do; lips never quite read as closed."""
+    constants = np.zeros(features.shape[1])
+    for column, percentile in _OWN.items():
+        constants[column] = np.percentile(features[:, column], percentile)
+    return constants
 
 
 def carried_over(
@@ -233,26 +205,18 @@ def carried_over(
     return result
 
 
-class _Worn:
-    """Which pictures a part wears, and how much of each."""
+def in_colours_of(face: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The face with the target's mean colour inside a mask, and no more contrast than the target has in any channel.
 
-    def __init__(self, part: Part, features: np.ndarray):
-        lights = features.shape[1] - len(STEPS)
-        self.part, self.care = part, np.array([*part.care[:-1], *[part.care[-1]] * lights])
-        self.features, self.row, self.weights = features, None, {}
+    A picture from a coloured light loses its cast; one from an even light gains none, as it would if contrasts were matched.
 
-    def choose(self, features: np.ndarray) -> tuple[list[int], np.ndarray]:
-        costs = np.square(self.features - features) @ self.care
-        nearest = int(costs.argmin())
-        if self.row is None:
-            self.weights = {nearest: 1.0}
-        if self.row is None or costs[nearest] + self.part.stay < costs[self.row]:
-            self.row = nearest
-        faded = {row: weight * (1 - self.part.fade) for row, weight in self.weights.items()}
-        faded[self.row] = faded.get(self.row, 0.0) + self.part.fade
-        faded = {row: weight for row, weight in faded.items() if weight > _FAINT or row == self.row}
-        self.weights = {row: weight / sum(faded.values()) for row, weight in faded.items()}
-        return list(self.weights), np.array(list(self.weights.values()))
+    Args:
+        face, target: (S, S, 3) float32 RGB [0, 1]. mask: (S, S) float32 [0, 1].
+    """
+    measured, wanted = colour.statistics(face, mask), colour.statistics(target, mask)
+    if measured is None or wanted is None:
+        return face
+    return colour.transfer(face, measured, np.stack([wanted[0], np.minimum(wanted[1], measured[1])]))
 
 
 class ClassicalSwap:
@@ -260,20 +224,17 @@ class ClassicalSwap:
 
     Args:
         source: pictures of the person put in.
-        target: pictures of the person who is replaced, to know the range of mouth and eyes; None takes the source's range.
+        target: pictures of the person who is replaced, to know their closed lips and open eyes; None takes the source's.
         finder: of landmarks; None takes `FaceMesh`.
-        match: of colours, a key of `swap.colour.COLOUR`.
     """
 
-    def __init__(
-        self,
-        source: SourceFaces,
-        target: SourceFaces | None = None,
-        finder: Finder | None = None,
-        match: str = "mean_std",
-    ):
-        self.source, self.target, self.finder, self.match = source, target, finder or FaceMesh(), match
-        self.worn = {name: _Worn(part, source.features) for name, part in PARTS.items()}
+    def __init__(self, source: SourceFaces, target: SourceFaces | None = None, finder: Finder | None = None):
+        self.source, self.finder = source, finder or FaceMesh()
+        self.features = source.features
+        if target is not None:
+            self.features = self.features - own_constants(source.features) + own_constants(target.features)
+        self.worn: int | None = None
+        self.weights: dict[int, float] = {}
         self.change: np.ndarray | None = None
 
     def __call__(self, frame: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -294,30 +255,32 @@ class ClassicalSwap:
         below, aligned = align(frame, matrix, size), landmarks.transformed(matrix)
         shape = shape_points(aligned)
         outline = hull_mask(shape, size)
-        face = self.painted(below, aligned, shape, outline > 0).astype(np.float32) / 255
+        weights = self.choose(describe(below, aligned))
+        rows = list(weights)
+        shares = np.array([weights[row] for row in rows])
+        face = carried_over(self.source.images[rows], self.source.shapes[rows], shares, shape, outline > 0)
         below = below.astype(np.float32) / 255
         alpha = masks.feather(masks.erode(outline, _INSET), _FEATHER)
-        face = colour.COLOUR[self.match](face, below, alpha)
+        face = in_colours_of(face, below, alpha)
         change = cloning.colour_change(face, below, alpha, masks.inside_frame(frame.shape, matrix, size))
         if change is not None and self.change is not None:
             change = _SMOOTH * self.change + (1 - _SMOOTH) * change
         self.change = change
         return blending.mask_overlay(frame, cloning.changed(face, change), alpha, matrix)
 
-    def painted(self, below: np.ndarray, aligned: Landmarks, shape: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """The source's face in the target's shape, in its own colours: (S, S, 3) uint8 RGB."""
-        features = describe(below, aligned)
-        if self.target is not None:
-            features = as_source(features, self.target.features, self.source.features)
-        whole = None
-        for worn in self.worn.values():
-            rows, weights = worn.choose(features)
-            made = carried_over(self.source.images[rows], self.source.shapes[rows], weights, shape, inside)
-            made = np.clip(np.rint(made * 255), 0, 255).astype(np.uint8)
-            whole = made if whole is None else whole
-            for area in worn.part.areas:
-                whole = transplanted(whole, made, (aligned.mesh[list(area)] + 0.5) / len(inside))
-        return whole
+    def choose(self, features: np.ndarray) -> dict[int, float]:
+        """The pictures to wear and how much of each, from what the target's face shows (`describe`)."""
+        costs = np.square(self.features - features).sum(axis=1)
+        nearest = int(costs.argmin())
+        if self.worn is None:
+            self.weights = {nearest: 1.0}
+        if self.worn is None or costs[nearest] + STAY < costs[self.worn]:
+            self.worn = nearest
+        faded = {row: weight * (1 - FADE) for row, weight in self.weights.items()}
+        faded[self.worn] = faded.get(self.worn, 0.0) + FADE
+        faded = {row: weight for row, weight in faded.items() if weight > _FAINT or row == self.worn}
+        self.weights = {row: weight / sum(faded.values()) for row, weight in faded.items()}
+        return self.weights
 
 
 def classical_swap(

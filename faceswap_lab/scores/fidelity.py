@@ -41,7 +41,7 @@ def psnr(squared: float, count: float) -> float:
     Returns:
         dB, at most `PSNR_LIMIT`, which stands for "the same"; NaN for no numbers.
     """
-    if not count > 0:
+    if not count > 0 or np.isnan(squared):
         return float("nan")
     return float(min(PSNR_LIMIT, -10 * np.log10(max(squared / count, 1e-30))))
 
