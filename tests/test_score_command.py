@@ -143,7 +143,7 @@ def test_what_cannot_be_scored_is_refused_by_name(clips, tmp_path, capsys, case)
     elif case in ("no face", "black target"):
         level = 0 if case == "black target" else 120
         target = put(tmp_path / "empty", [np.full_like(f, level) for f in frames])
-        says = "empty: no face was found in any frame"
+        says = "empty: no face was found in any of 8 frames"
     elif case == "no video":
         output, says = tmp_path / "notes.mp4", "notes.mp4"
         output.write_text("no film at all")

@@ -175,6 +175,8 @@ def frame_sections(folder: Path, scores: dict) -> str:
         if any(picture_path(place, row, name).exists() for row in chosen.get(key, []))
     )
     known = scores.get("clip", {}).get("truth")
+    if not body:  # no score tells the frames apart
+        body = "".join(frame_row(folder, scores, name, row) for row in chosen.get("even", []))
     if body and (place / "heat.png").exists():
         body = f"<img class='legend' src='{link(folder, place / 'heat.png')}' alt='colours of the heat maps'>" + body
     words = "ordered by the gains" if known else "ordered by all scores that need no truth"

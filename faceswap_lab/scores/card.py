@@ -61,6 +61,8 @@ class ScoreCard:
         """
         own = self.frames()
         good = {score.name: score.goodness(own[score.name]) for score in self.scores if own[score.name].nunique() > 1}
+        if "nearer_margin" in self.table and self.table["nearer_margin"].nunique() > 1:
+            good["nearer_to_source"] = self.table["nearer_margin"]  # by how much tells frames apart, yes or no does not
         chosen = [name for name in _RANKED if name in good] or list(good)
         if not chosen:
             return np.full(len(own), np.nan)
