@@ -13,7 +13,8 @@ On talk_A: seam in levels of 255, and the share of the rim that shows:
     the true swap's middle as a square    10.1 / 0.40
 
 **What it cannot know**: a swapped head of another shape has real edges where the target has none. On talk_B the true swap
-has 6.3 levels and a share of 0.17. Blur hides seams and scores 0. So it finds hard edges, and does not rank good blends.
+has 6.3 levels and a share of 0.17. Blur hides seams and scores 0, and so does a frame that was changed from
+border to border (a black one). So it finds hard edges, and does not rank good blends.
 """
 
 from __future__ import annotations
