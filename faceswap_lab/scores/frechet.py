@@ -153,7 +153,7 @@ def kernel_distance(
     Returns:
         The estimate over all faces, 0 on average for two sets of one kind (so that it may fall below 0), and its standard
         error: the spread over the subsets, its square scaled by 1 / size to the smaller set. Repeated draws of train_A and
-        train_B agree with it within a third; for two sets that are alike it is up to three times too large.
+        train_B agree with it within two fifths; for two sets that are alike it is up to three times too large.
 
     Raises:
         LabError: for fewer than four faces, or features of unequal length.

@@ -19,7 +19,8 @@ Measured on the first 60 frames of talk_A:
 
 All find what blinks, trembles or stands still. **Only the last column puts these swaps in order**, as much by their blur as by
 their unrest. The true swap is another face, whose points and colours move otherwise, and the flow, taken from the target, fits
-the target best. Of jitter's 3 per cent most is the landmark network's. Plain warp error rewards blur.
+the target best. A picture held still
+keeps 0.2 of the target's jitter: so much at least is the landmark network's. Plain warp error rewards blur.
 
 W.-S. Lai et al., "Learning blind video temporal consistency", ECCV 2018, for the warp error; its mask of what came into sight is
 that of M. Ruder et al., "Artistic style transfer for videos", GCPR 2016. The optical flow is T. Kroeger et al., "Fast optical
