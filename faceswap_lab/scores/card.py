@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from faceswap_lab.scores import bootstrap, measures
 from faceswap_lab.scores.bootstrap import Interval
@@ -105,18 +106,27 @@ def make_cards(
         LabError: as `shots.measure_clips`.
     """
     known = measures.shared(Known(truth is not None, known.order, known.given))
-    steps = {name: _Step() for name in outputs}
-    found = measure_clips(
-        outputs, target, points, lambda name: [steps[name], *measures.make(known, chosen)], truth, finder
-    )
+    made = {name: [_Step(), *measures.make(known, chosen)] for name in outputs}
+    found = measure_clips(outputs, target, points, made.__getitem__, truth, finder)
     cards = {}
     for name, (scores, table) in found.items():
         scores = tuple(score for score in scores if known.allows(score))
         length = bootstrap.block_length(bootstrap.frame_values(scores, table)) if len(table) >= bootstrap.LEAST else 0
         values = bootstrap.intervals(scores, table, length or None, seed=seed)
+        notes = _notes(table, length, points)
+        for measure in made[name]:
+            if hasattr(measure, "whole"):  # a number of all faces together, which no choice of rows gives
+                numbers, note = measure.whole()
+                values |= {key: _with_error(*number) for key, number in numbers.items() if key in values}
+                notes += [note] if note else []
         kind = "baseline" if name in set(baselines) else "model"
-        cards[name] = ScoreCard(name, kind, scores, values, table, length, tuple(_notes(table, length, points)))
+        cards[name] = ScoreCard(name, kind, scores, values, table, length, tuple(notes))
     return cards
+
+
+def _with_error(value: float, error: float) -> Interval:
+    reach = stats.norm.ppf((1 + bootstrap.LEVEL) / 2) * error
+    return Interval(value, value - reach, value + reach)
 
 
 class _Step:
@@ -158,8 +168,8 @@ def _notes(table: pd.DataFrame, length: int, points: np.ndarray) -> list[str]:
         notes.append(
             f"In {empty} of {count} frames truth and target are the same, so that there is nothing to gain there."
         )
-    if "landmarks_there" in table:
-        lost = int((table["landmarks_there"] - table["landmarks_here"]).sum())
+    if "landmarks_known" in table:
+        lost = int((table["landmarks_known"] - table["landmarks_found"]).sum())
         if lost:
             notes.append(f"In {lost} of {count} frames no face is seen where the true swap has one.")
     return notes

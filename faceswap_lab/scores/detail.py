@@ -36,6 +36,7 @@ from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
 from faceswap_lab.scores.baselines import face_oval
 from faceswap_lab.scores.catalogue import Score
 from faceswap_lab.scores.shots import Shot
+from faceswap_lab.scores.weighting import Weighted, median
 
 SIZES = (128, 96, 64, 48)  # px of the aligned square
 FINE, MIDDLE, COARSE = 1.0, 2.0, 4.0  # px of the gaussians
@@ -116,15 +117,14 @@ def set_detail(faces: FaceSet) -> dict[int, float]:
     return source_detail(pictures, points, [matrix_scale(matrix) for matrix in matrices])
 
 
-def _median_share(table: pd.DataFrame) -> float:
-    return float(table["sharpness_source"].median()) if "sharpness_source" in table else float("nan")
+_median_share = Weighted(lambda shares, weights: median(shares[:, 0], weights), ["sharpness_source"])
 
 
 class SourceSharpness:
     """How much of the source's fine detail an output's faces have: a `shots.Measure`.
 
     Args:
-        source: from `source_detail` or `set_detail`.
+        source_detail: from `source_detail` or `set_detail`.
     """
 
     scores = SCORES = (
@@ -134,10 +134,10 @@ class SourceSharpness:
               "is sharp too: it says nothing of whose face it is).", "one", (0, np.inf), _median_share, needs=("source",)),
     )  # fmt: skip
 
-    def __init__(self, source: Mapping[int, float]):
-        if not source:
+    def __init__(self, source_detail: Mapping[int, float]):
+        if not source_detail:
             raise LabError("source: no detail is known of its pictures. Make it by source_detail.")
-        self.source = dict(source)
+        self.source = dict(source_detail)
         self._rows: list[float] = []
 
     def add(self, shot: Shot) -> None:

@@ -23,6 +23,7 @@ from scipy.spatial.transform import Rotation
 
 from faceswap_lab.faces.landmarks import LEFT_BROW, MOUTH_LEFT, MOUTH_RIGHT, RIGHT_BROW, Landmarks, head_pose
 from faceswap_lab.scores.gaze import EyeReading
+from faceswap_lab.scores.weighting import correlation, mean_apart
 
 READINGS = ("mouth", "mouth_width", "eyes", "brows")  # what `expression_kept` is the mean over
 POSE = ("yaw", "pitch", "roll")
@@ -107,14 +108,7 @@ def together_share(output: np.ndarray, target: np.ndarray) -> float:
         -1 to 1: 1 moves as the target does, 0 has nothing to do with it, as a face that never moves. NaN for fewer than 3
         frames, or when the target does not move.
     """
-    known = np.isfinite(output).all(axis=1) & np.isfinite(target).all(axis=1)
-    if known.sum() < LEAST_FRAMES:
-        return float("nan")
-    here, there = without_constant(output[known]), without_constant(target[known])
-    moved, wanted = np.sqrt(np.square(here).sum()), np.sqrt(np.square(there).sum())
-    if wanted < 1e-6:
-        return float("nan")
-    return float((here * there).sum() / (moved * wanted)) if moved >= 1e-6 else 0.0
+    return float(correlation(output, target, np.ones((1, len(output))), LEAST_FRAMES)[0])
 
 
 def apart_degrees(output: np.ndarray, target: np.ndarray) -> float:
@@ -126,8 +120,4 @@ def apart_degrees(output: np.ndarray, target: np.ndarray) -> float:
     Returns:
         Mean length of the difference in degrees; NaN for fewer than 3 frames.
     """
-    difference = output - target
-    difference = difference[np.isfinite(difference).all(axis=1)]
-    if len(difference) < LEAST_FRAMES:
-        return float("nan")
-    return float(np.linalg.norm(without_constant(difference), axis=1).mean())
+    return float(mean_apart(output - target, np.ones((1, len(output))), LEAST_FRAMES)[0])

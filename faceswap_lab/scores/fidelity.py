@@ -18,6 +18,7 @@ from scipy import ndimage
 from faceswap_lab.scores.catalogue import Score, mean_of, ratio_of
 from faceswap_lab.scores.gains import different_pixels
 from faceswap_lab.scores.shots import Picture, Shot
+from faceswap_lab.scores.weighting import Weighted
 
 PSNR_LIMIT = 100.0  # dB: what identical pictures get, whose PSNR is infinite
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of MS-SSIM, from the finest scale to the coarsest
@@ -212,7 +213,12 @@ def _compared(picture: Picture, truth: Picture, target: Picture, width: float) -
 
 def _psnr_of(squared: str, numbers: str):
     error = ratio_of(squared, numbers)
-    return lambda table: psnr(error(table), 1)
+
+    def of(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        table = pd.DataFrame(columns, columns=[squared, numbers])
+        return np.array([psnr(value, 1) for value in error.weighted(table, weights)])
+
+    return Weighted(of, [squared, numbers])
 
 
 _SSIM_PAPER = (

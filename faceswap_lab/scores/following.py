@@ -13,17 +13,17 @@ import pandas as pd
 
 from faceswap_lab.scores.catalogue import Score, mean_of, ratio_of
 from faceswap_lab.scores.expression import (
+    LEAST_FRAMES,
     POSE,
     READINGS,
     Expression,
-    apart_degrees,
     pose_angle,
     read_expression,
-    together_share,
 )
-from faceswap_lab.scores.gaze import CLOSED, angle_between
+from faceswap_lab.scores.gaze import CLOSED, angle_between, still_error
 from faceswap_lab.scores.likeness import mesh_error
 from faceswap_lab.scores.shots import Picture, Shot
+from faceswap_lab.scores.weighting import Weighted, correlation, mean_apart, without_interval
 
 _INFINITE = float("inf")
 _AXES = ("right", "up")
@@ -101,7 +101,7 @@ class GazeErrors(_Rows):
         Score(
             "gaze_still", "gaze of still eyes", "The gaze error of eyes that never move: what a swap has to beat. It "
             "belongs to the clip, not to the swap.", "higher", (0, 180),
-            lambda table: _still(table), "deg", ("truth",),
+            without_interval(lambda table: _still(table)), "deg", ("truth",),
         ),
         Score(
             "gaze_found", "open eyes found", "Share of the truth's open-eyed frames in which the output's eyes can be read too.",
@@ -123,10 +123,7 @@ class GazeErrors(_Rows):
 
 
 def _still(table: pd.DataFrame) -> float:
-    there = table[["gaze_truth_right", "gaze_truth_up"]].dropna().to_numpy()
-    if not len(there):
-        return float("nan")
-    return float(angle_between(np.broadcast_to(np.median(there, axis=0), there.shape), there).mean())
+    return still_error(table[["gaze_truth_right", "gaze_truth_up"]].dropna().to_numpy())
 
 
 class ExpressionErrors(_Rows):
@@ -176,24 +173,31 @@ class ExpressionErrors(_Rows):
         }
 
 
-def _track(table: pd.DataFrame, kind: str, names: tuple[str, ...]) -> np.ndarray:
-    return table[[f"kept_{name}_{kind}" for name in names]].to_numpy(np.float64)
+def _columns(names: tuple[str, ...]) -> list[str]:
+    return [f"kept_{name}_{kind}" for kind in ("output", "target") for name in names]
 
 
 def _kept(*groups: tuple[str, ...]) -> Callable[[pd.DataFrame], float]:
-    """The mean over groups of readings of `together_share`; NaN where none can be given."""
+    """The mean over groups of readings of `expression.together_share`; NaN where none can be given."""
+    sizes = [len(names) for names in groups]
 
-    def kept(table: pd.DataFrame) -> float:
-        found = np.array(
-            [together_share(_track(table, "output", names), _track(table, "target", names)) for names in groups]
-        )
-        return float(found[np.isfinite(found)].mean()) if np.isfinite(found).any() else float("nan")
+    def kept(tracks: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        parts = np.split(tracks, np.cumsum([2 * size for size in sizes])[:-1], axis=1)
+        found = np.stack([
+            correlation(*np.split(part, 2, axis=1), weights, LEAST_FRAMES) for part in parts
+        ])  # fmt: skip
+        given = np.isfinite(found)
+        return np.where(given.any(axis=0), np.nansum(found, axis=0) / np.maximum(given.sum(axis=0), 1), np.nan)
 
-    return kept
+    return Weighted(kept, [column for names in groups for column in _columns(names)])
 
 
 def _apart(names: tuple[str, ...]) -> Callable[[pd.DataFrame], float]:
-    return lambda table: apart_degrees(_track(table, "output", names), _track(table, "target", names))
+    def apart(tracks: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        output, target = np.split(tracks, 2, axis=1)
+        return mean_apart(output - target, weights, LEAST_FRAMES)
+
+    return Weighted(apart, _columns(names))
 
 
 _TOGETHER = (

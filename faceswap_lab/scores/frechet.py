@@ -24,9 +24,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import scipy.linalg
 
 from faceswap_lab.errors import LabError
+from faceswap_lab.scores.catalogue import Score
+from faceswap_lab.scores.judge import Judge
+from faceswap_lab.scores.shots import Shot
+from faceswap_lab.scores.weighting import without_interval
 
 ENOUGH = 2  # faces for each number of the feature, in either set, from which a covariance is worth comparing
 SUBSETS, SUBSET_SIZE = 50, 50  # of the kernel distance's standard error
@@ -188,3 +193,52 @@ def set_distance(faces: np.ndarray, reference: np.ndarray, seed: int = 0) -> Set
     return SetDistance(
         frechet_distance(faces, reference), floor, trusted, kernel, error, (len(faces), len(reference))
     )  # fmt: skip
+
+
+def _not_of_rows(table: pd.DataFrame) -> float:
+    return float("nan")  # two sets are compared, no rows: see `SetDistances.whole`
+
+
+class SetDistances:
+    """FID and KID of an output's faces to the source's real ones, by the judge's 128 numbers: a `shots.Measure` of the whole set.
+
+    Args:
+        reference: (M, 128) the judge's numbers of the source's faces, many and varied.
+        judge: shared by the measures of a pass; None makes one.
+    """
+
+    SCORES = (
+        Score("frechet_dlib", "Frechet distance (FID)", "Between the swapped faces and the source's own, as two clouds of what "
+              "dlib sees: 0 is the same cloud. Biased upwards for few faces: compare only sets of one size. 0.06 for the actors' truth "
+              "(other light than the source's pictures), 0.33 for the unchanged target.", "lower", (0, np.inf),
+              without_interval(_not_of_rows), needs=("source",),
+              paper="Heusel et al., GANs trained by a two time-scale update rule, NeurIPS 2017"),
+        Score("kernel_dlib", "kernel distance (KID), x 1000", "The same by a kernel, without that bias and noisier: 0 is the same "
+              "cloud, and chance may put it below. 0.5 for the actors' truth, 6 for the unchanged target. Its interval takes frames as "
+              "independent, which a film's are not: it is too narrow.", "lower", (-np.inf, np.inf), without_interval(_not_of_rows),
+              needs=("source",), paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018"),
+    )  # fmt: skip
+
+    def __init__(self, reference: np.ndarray, judge: Judge | None = None):
+        self.scores, self.judge, self.reference, self._verdicts = self.SCORES, judge or Judge(), reference, []
+
+    def add(self, shot: Shot) -> None:
+        """Looks at a shot."""
+        self._verdicts.append(self.judge.ask(shot.output))
+
+    def table(self) -> pd.DataFrame:
+        """One row a shot, and no column."""
+        return pd.DataFrame(index=range(len(self._verdicts)))
+
+    def whole(self) -> tuple[dict[str, tuple[float, float]], str]:
+        """What the set as one gives: each score with its standard error (NaN where none is known), and what to keep in mind."""
+        faces = [one.numbers for one in self._verdicts if one is not None]
+        reference = self.reference[np.isfinite(self.reference).all(axis=1)]
+        if min(len(faces), len(reference)) < 4:
+            return {}, ""
+        found = set_distance(np.stack(faces), reference)
+        numbers = {
+            "frechet_dlib": (found.frechet, np.nan),
+            "kernel_dlib": (1000 * found.kernel, 1000 * found.kernel_error),
+        }
+        return numbers, found.note

@@ -21,7 +21,7 @@ never met the network (one has 0.03).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from faceswap_lab.scores.catalogue import Score, mean_of
 from faceswap_lab.scores.features import Network, set_features
 from faceswap_lab.scores.likeness import CHIPS_AT_ONCE
 from faceswap_lab.scores.shots import Picture, Shot
+from faceswap_lab.scores.weighting import Weighted, correlation
 
 PICTURES = 40  # of each person in a gallery: as many of each, spread over the clip
 
@@ -234,6 +235,19 @@ class Identity:
         return pd.DataFrame(columns)
 
 
+class IdentityByGalleries(Identity):
+    """`Identity` for a list of galleries, as the score card makes it.
+
+    Args:
+        galleries: the judge's (dlib) first, then HSE-FaceRes'.
+    """
+
+    SCORES: tuple[Score, ...] = ()  # set below, where the scores are
+
+    def __init__(self, galleries: Sequence[Gallery]):
+        super().__init__(*galleries)
+
+
 def margins(table: pd.DataFrame, name: str) -> np.ndarray:
     """How much nearer each frame's face is to the source than to the target, by a network's distances: (T,)."""
     return (table[f"distance_target_{name}"] - table[f"distance_source_{name}"]).to_numpy(np.float64)
@@ -241,13 +255,18 @@ def margins(table: pd.DataFrame, name: str) -> np.ndarray:
 
 def margin_correlation(table: pd.DataFrame) -> float:
     """Pearson's r between both networks' margins over the frames; NaN for fewer than three, or where one never changes."""
-    if "distance_source_dlib" not in table or "distance_source_face_res" not in table:
-        return float("nan")
-    both = np.stack([margins(table, name) for name in ("dlib", "face_res")])
-    both = both[:, np.isfinite(both).all(axis=0)]
-    if both.shape[1] < 3 or (both.std(axis=1) < 1e-9).any():
-        return float("nan")
-    return float(np.corrcoef(both)[0, 1])
+    return _MARGINS(table)
+
+
+def _margins_together(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    judge, trainer = columns[:, :1] - columns[:, 1:2], columns[:, 2:3] - columns[:, 3:]
+    found = correlation(judge, trainer, weights)
+    return np.where(np.isfinite(correlation(trainer, judge, weights)), found, np.nan)  # either that never changes: none
+
+
+_MARGINS = Weighted(
+    _margins_together, [f"distance_{whom}_{name}" for name in ("dlib", "face_res") for whom in ("target", "source")]
+)
 
 
 def _scores(name: str, title: str, who: str) -> tuple[Score, ...]:
@@ -300,9 +319,10 @@ JUDGES = (
           ("source", "gallery")),
     Score("judges_correlation", "judges' correlation", "Correlation, over the frames, of both networks' margins (distance to the "
           "target less distance to the source). 1: what one finds hard the other does too. With a swap that is even it is "
-          "mostly noise: read it over swaps of all qualities.", "higher", (-1, 1), margin_correlation, "", ("source", "gallery")),
+          "mostly noise: read it over swaps of all qualities.", "higher", (-1, 1), _MARGINS, "", ("source", "gallery")),
     Score("judges_gap", "judges' gap", "HSE-FaceRes' way to the source less dlib's. Near 0.1 for the actors' truth. 0.3 for a GAN "
         "trained with HSE-FaceRes, but 0.15 for a model that was not: a hint that the network was pleased, no proof.",
         "lower",
           (-np.inf, np.inf), mean_of("judges_gap"), "", ("source", "gallery")),
 )  # fmt: skip
+IdentityByGalleries.SCORES = (*SCORES["dlib"], *SCORES["face_res"], *JUDGES)

@@ -12,13 +12,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from faceswap_lab.scores.catalogue import Score
+from faceswap_lab.scores.detail import SourceSharpness
+from faceswap_lab.scores.fidelity import Fidelity
+from faceswap_lab.scores.following import ExpressionErrors, GazeErrors, Kept, LandmarkErrors
+from faceswap_lab.scores.frechet import SetDistances
 from faceswap_lab.scores.gains import GainMeasure
-from faceswap_lab.scores.gaze import GazeMeasure
+from faceswap_lab.scores.identity import IdentityByGalleries
 from faceswap_lab.scores.judge import Judge
+from faceswap_lab.scores.motion import Flicker, Jitter, TargetFlow, WarpError
+from faceswap_lab.scores.rims import Seam
 from faceswap_lab.scores.shots import Measure
-from faceswap_lab.scores.whose import LandmarkMeasure, NearerMeasure
+from faceswap_lab.scores.temporal_error import TemporalError
+from faceswap_lab.scores.whose import NearerMeasure
 
-MEASURES: tuple[type, ...] = (GainMeasure, NearerMeasure, LandmarkMeasure, GazeMeasure)
+# What a first look asks for; the rest takes longer.
+FIRST: tuple[type, ...] = (GainMeasure, NearerMeasure, LandmarkErrors, GazeErrors)
+MEASURES: tuple[type, ...] = (
+    *FIRST, ExpressionErrors, Fidelity, TemporalError, IdentityByGalleries, Kept, Seam, SourceSharpness, Jitter, Flicker, WarpError,
+    SetDistances,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,7 @@ class Known:
     Args:
         truth: whether the true swap is.
         order: whether the frames are in the order of time.
-        given: by the names of constructors' arguments: judge, source_faces, target_faces, gallery, ...
+        given: by the names of constructors' arguments: judge, source_faces, galleries, ..., see `people.known_people`
     """
 
     truth: bool = False
@@ -39,8 +51,8 @@ class Known:
     def needs(self) -> set[str]:
         """Which of `Score.needs` are met."""
         met = {name for name, there in (("truth", self.truth), ("order", self.order)) if there}
-        met |= {"source"} if "source_faces" in self.given else set()
-        return met | ({"gallery"} if self.given.get("gallery") else set())
+        met |= {"source"} if "source_detail" in self.given or "source_faces" in self.given else set()
+        return met | ({"gallery"} if self.given.get("galleries") else set())
 
     def allows(self, score: Score) -> bool:
         """Whether all that a score needs is known."""
@@ -69,8 +81,9 @@ def make(known: Known, measures: tuple[type, ...] | None = None) -> list[Measure
 
 
 def shared(known: Known) -> Known:
-    """The same, with one judge for all measures and outputs of a pass."""
-    return known if "judge" in known.given else Known(known.truth, known.order, {**known.given, "judge": Judge()})
+    """The same, with one judge and one optical flow for all measures and outputs of a pass."""
+    own = {name: make() for name, make in (("judge", Judge), ("flow", TargetFlow)) if name not in known.given}
+    return Known(known.truth, known.order, {**known.given, **own})
 
 
 def all_scores(measures: tuple[type, ...] | None = None) -> dict[str, Score]:

@@ -40,6 +40,7 @@ from faceswap_lab.faces.masks import face_outline
 from faceswap_lab.scores.catalogue import Score, mean_of, ratio_of
 from faceswap_lab.scores.gains import edge_energy
 from faceswap_lab.scores.shots import Picture, Shot
+from faceswap_lab.scores.weighting import Weighted
 
 _ORDER = ("order",)
 
@@ -180,12 +181,14 @@ def warp(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
     return cv2.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _error_over_edges(table: pd.DataFrame) -> float:
-    columns = [f"warp_{what}_{whose}" for whose in ("output", "target") for what in ("error", "edges")]
-    if not set(columns) <= set(table):
-        return float("nan")
-    mine, edges, own, own_edges = table[columns].dropna().sum()
-    return float(mine / edges / (own / own_edges)) if edges > 0 and own > 0 and own_edges > 0 else float("nan")
+def _error_over_edges(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    mine, edges, own, own_edges = (weights @ np.where(np.isfinite(columns).all(axis=1)[:, None], columns, 0)).T
+    known = (edges > 0) & (own > 0) & (own_edges > 0)
+    mine, edges, own, own_edges = (np.where(known, each, 1) for each in (mine, edges, own, own_edges))
+    return np.where(known, mine / edges / (own / own_edges), np.nan)
+
+
+_EDGE_COLUMNS = [f"warp_{what}_{whose}" for whose in ("output", "target") for what in ("error", "edges")]
 
 
 class WarpError:
@@ -203,7 +206,7 @@ class WarpError:
               paper="Lai et al., Learning blind video temporal consistency, ECCV 2018"),
         Score("warp_error_edges", "warp error over edges", "The same, each divided by the energy of the edges where it was "
               "measured, so that blur gains nothing. 1 for the unchanged target, 1.8 for the actors' truth; 3 and more shakes "
-              "or is blurred.", "lower", (0, np.inf), _error_over_edges, needs=_ORDER),
+              "or is blurred.", "lower", (0, np.inf), Weighted(_error_over_edges, _EDGE_COLUMNS), needs=_ORDER),
     )  # fmt: skip
 
     def __init__(self, flow: TargetFlow | None = None):

@@ -142,6 +142,10 @@ def _shots(outputs, target, truth, points, finder, width) -> Iterator[dict[str, 
         for name, image in images.items():
             check_frame(name, image, images["target"] if truth is None else images["truth"], index)
         known = {name: Picture(image, points[index], finder) for name, image in images.items()}
+        for name in outputs:  # what is seen in the target is not looked for again in an output that is the target
+            for other in ("target", "truth"):
+                if other in known and np.array_equal(images[keys[name]], images[other]):
+                    known[keys[name]] = known[other]
         yield {
             name: Shot(index, known[keys[name]], known["target"], known.get("truth"), width) for name in outputs
         }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Whose face, and where its features lie: `nearer_to_source` and `landmark_error` as measures of shots."""
+"""Whose face it is, by the plainest question: `nearer_to_source` as a measure of shots. More: `identity`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from faceswap_lab.errors import LabError
-from faceswap_lab.scores.catalogue import Score, mean_of, ratio_of
+from faceswap_lab.scores.catalogue import Score, mean_of
 from faceswap_lab.scores.judge import Judge
 from faceswap_lab.scores.likeness import mean_distance
 from faceswap_lab.scores.shots import Shot
@@ -55,39 +55,3 @@ class NearerMeasure:
         return pd.DataFrame(
             {"nearer_to_source": np.where(np.isnan(margin), np.nan, margin > 0), "nearer_margin": margin}
         )
-
-
-class LandmarkMeasure:
-    """`landmark_error` and `landmarks_found`, frame by frame."""
-
-    SCORES = (
-        Score(
-            "landmark_error", "landmark error",
-            "How far eyes, nose and mouth lie from where the true swap has them, as a share of the distance between the eyes.",
-            "lower", (0, np.inf), mean_of("landmark_error"), unit="share", needs=("truth",),
-        ),
-        Score(
-            "landmarks_found", "faces found",
-            "Share of the true swap's faces that are seen in the output, too; a face that is none is not in the landmark error.",
-            "higher", (0, 1), ratio_of("landmarks_here", "landmarks_there"), unit="share", needs=("truth",),
-        ),
-    )  # fmt: skip
-
-    def __init__(self):
-        self.scores, self.rows = self.SCORES, []
-
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot whose truth is known."""
-        there = shot.truth.landmarks
-        here = None if there is None else shot.output.landmarks
-        error = np.nan
-        if here is not None:
-            eyes = np.linalg.norm(shot.truth.points[1] - shot.truth.points[0])
-            apart = np.asarray(here.mesh, np.float64) - np.asarray(there.mesh, np.float64)
-            error = np.linalg.norm(apart, axis=1).mean() / eyes
-        found = {"landmarks_here": float(here is not None), "landmarks_there": float(there is not None)}
-        self.rows.append({"landmark_error": error, **found})
-
-    def table(self) -> pd.DataFrame:
-        """One row a shot: `landmark_error`, and whether a face was found here and there (0 or 1)."""
-        return pd.DataFrame(self.rows)

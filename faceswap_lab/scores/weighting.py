@@ -1,0 +1,109 @@
+"""Numbers of many choices of a table's rows at once, for scores that are no ratio of sums: what makes a bootstrap quick.
+
+A choice is a row of weights: how often it takes each row of the table, see `catalogue.weighted_values`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+_AT_ONCE = 2_000_000  # numbers that are held at a time
+
+
+class Weighted:
+    """A score's `of`: one number of a table, or one number for each of many choices of its rows.
+
+    Args:
+        number: from the columns (T, k) float64 and the weights (R, T) to (R,); NaN where it cannot be given.
+        columns: of the table; a table that lacks one gives NaN.
+    """
+
+    def __init__(self, number: Callable[[np.ndarray, np.ndarray], np.ndarray], columns: Sequence[str]):
+        self.number, self.columns = number, list(columns)
+
+    def __call__(self, table: pd.DataFrame) -> float:
+        return float(self.weighted(table, np.ones((1, len(table))))[0])
+
+    def weighted(self, table: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
+        """(R,) float64, see `catalogue.weighted_values`."""
+        if not set(self.columns) <= set(table):
+            return np.full(len(weights), np.nan)
+        return self.number(table[self.columns].to_numpy(np.float64), np.asarray(weights, np.float64))
+
+
+def without_interval(of: Callable[[pd.DataFrame], float]) -> Callable[[pd.DataFrame], float]:
+    """For a number that belongs to the whole clip: it is given, and no interval around it."""
+
+    class Whole:
+        def __call__(self, table):
+            return of(table)
+
+        def weighted(self, table, weights):
+            return np.full(len(weights), np.nan)
+
+    return Whole()
+
+
+def correlation(first: np.ndarray, second: np.ndarray, weights: np.ndarray, least: int = 3) -> np.ndarray:
+    """Pearson's r of two tracks of k readings each, less their own means, pooled over the readings.
+
+    Args:
+        first, second: (T, k); rows with a NaN are left out.
+        weights: (R, T).
+        least: rows that a choice must have.
+
+    Returns:
+        (R,): 0 where the first does not move; NaN where the second does not, or there are too few rows.
+    """
+    known = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+    weights, first, second = weights[:, known], first[known], second[known]
+    count = weights.sum(axis=1, keepdims=True)
+    there = np.maximum(count, 1)
+    # Far from 0 the sums of squares would swallow the digits that count: a common shift changes no correlation.
+    first, second = (x - x.mean(axis=0) if len(x) else x for x in (first, second))
+    means = [(weights @ x) / there for x in (first, second)]
+
+    def product(i, x, j, y):
+        return (weights @ (x * y)).sum(axis=1) - (count * means[i] * means[j]).sum(axis=1)
+
+    moved, wanted = (np.sqrt(np.maximum(product(i, x, i, x), 0)) for i, x in enumerate((first, second)))
+    both = product(0, first, 1, second)
+    found = np.where(moved >= 1e-6, both / np.maximum(moved * wanted, 1e-300), 0.0)
+    return np.where((wanted >= 1e-6) & (count[:, 0] >= least), np.clip(found, -1, 1), np.nan)
+
+
+def mean_apart(difference: np.ndarray, weights: np.ndarray, least: int = 3) -> np.ndarray:
+    """Mean length of a difference once its own mean is out.
+
+    Args:
+        difference: (T, k); rows with a NaN are left out.
+        weights: (R, T). least: rows that a choice must have.
+
+    Returns:
+        (R,); NaN where there are too few rows.
+    """
+    known = np.isfinite(difference).all(axis=1)
+    difference, weights = difference[known], weights[:, known]
+    count, found = weights.sum(axis=1), np.full(len(weights), np.nan)
+    step = max(1, _AT_ONCE // max(1, difference.size))
+    for start in range(0, len(weights), step):
+        some = slice(start, start + step)
+        means = (weights[some] @ difference) / np.maximum(count[some, None], 1)
+        lengths = np.linalg.norm(difference[None] - means[:, None], axis=2)
+        found[some] = (weights[some] * lengths).sum(axis=1) / np.maximum(count[some], 1)
+    return np.where(count >= least, found, np.nan)
+
+
+def median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The median of whole-number choices: (R,) from (T,), NaN left out, and weights (R, T); NaN where nothing is chosen."""
+    known = np.isfinite(values)
+    order = np.argsort(values[known], kind="stable")
+    values, reached = values[known][order], np.cumsum(weights[:, known][:, order], axis=1)
+    if not len(values):
+        return np.full(len(weights), np.nan)
+    count = reached[:, -1:]
+    middle = [values[np.minimum((reached <= place).sum(axis=1), len(values) - 1)] for place in ((count - 1) // 2, count // 2)]
+    return np.where(count[:, 0] > 0, (middle[0] + middle[1]) / 2, np.nan)
