@@ -252,7 +252,7 @@ def test_runs_side_by_side(run, tmp_path):
     scored(run)
     other = shutil.copytree(run, tmp_path / "other")
     made = files.read_json(other / "scores.json")
-    made["intervals"]["autoencoder"]["swap_gain"] = [0.4, 0.5]
+    made["intervals"]["autoencoder"]["swap_gain"], made["models"]["autoencoder"]["swap_gain"] = [0.4, 0.5], 0.45
     files.write_json(other / "scores.json", made)
     files.write_json(other / "run.json", {"preset": "class", "seed": 3})
     content, links = read_page(report.write_comparison([run, other], tmp_path / "page"))
