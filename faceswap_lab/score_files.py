@@ -12,13 +12,12 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.faces.alignment import transform_points
 from faceswap_lab.faces.faceset import TABLE, FaceSet
 from faceswap_lab.report.frames import file_name
-from faceswap_lab.scores import baselines, likeness
+from faceswap_lab.scores import baselines, people
 from faceswap_lab.scores.card import ScoreCard, make_cards
-from faceswap_lab.scores.judge import Judge
 from faceswap_lab.scores.measures import Known
 from faceswap_lab.video import Video, open_video
 
-MOST_FACES = 40  # of each person, that the judge compares with
+MOST_FACES = 250  # of each person, that are looked for in a clip
 
 
 def score_files(
@@ -54,19 +53,20 @@ def score_files(
         other = target if sets[0] == output else output
         raise LabError(f"{other}: {sets[0]} is a face set, and this is none. Give two face sets, or two clips.")
     clips, points, notes = _paired_sets(output, target, truth) if sets else _clips(output, target, truth, out)
-    judge, given = Judge(), {}
-    given["judge"] = judge
-    if str(source):
-        given["source_faces"] = _faces_of(source, out / "faces" / "source", judge)
-        shown = _subset(points, MOST_FACES)
-        given["target_faces"] = likeness.embed_faces(clips["target"](), shown, judge.recognition)
+    person = None if not str(source) else _faces_of(source, out / "faces" / "source")
+    own = FaceSet(target if sets else out / "faces" / "target")
+    own = own.subset(own.table["person"] == 0)
+    others = {name: _faces_of(clip, out / "faces" / file_name(name)) for name, clip in (gallery or {}).items()}
+    given = people.known_people(person, own, others)
+    if person is None:
+        notes.append("Whose face it is was not asked: give pictures of the person put in with --source.")
+    else:
         notes.append(
             "Whose face it is is judged beside the target's faces in this very clip, which share its light and hair with the swap."
         )
-    if gallery:
-        given["gallery"] = {n: _faces_of(c, out / "faces" / file_name(n), judge) for n, c in gallery.items()}
     wanted = clips.get("truth")
-    simple = {} if sets else baselines.baseline_frames(clips["target"](), wanted and wanted(), points)
+    bases = people.known_baselines(person, own)
+    simple = {} if sets else baselines.baseline_clips(clips["target"](), points, bases, wanted and wanted())
     name = output.stem if output.suffix and not output.is_dir() else output.name
     name = f"{name} (output)" if name in (*simple, "target", "truth") else name
     try:
@@ -162,8 +162,8 @@ def _paired_sets(output: Path, target: Path, truth) -> tuple[dict[str, cards.Cli
     return clips, points, notes
 
 
-def _faces_of(source: str | Path, folder: Path, judge: Judge) -> np.ndarray:
-    """What the judge sees in a person's pictures, (N, 128)."""
+def _faces_of(source: str | Path, folder: Path) -> FaceSet:
+    """The faces of a person: of a set, or found in a clip or pictures and kept in the folder."""
     from faceswap_lab.faces.extraction import extract_faces
 
     source = Path(source)
@@ -176,18 +176,7 @@ def _faces_of(source: str | Path, folder: Path, judge: Judge) -> np.ndarray:
         raise LabError(
             f"{source}: no face was found in it, so there is nobody to compare with. Give a clip that shows the person."
         )
-    faces = faces.subset(np.unique(np.linspace(0, len(faces) - 1, MOST_FACES).round().astype(int)))
-    points = np.stack([transform_points(faces.matrix(row), faces.points(row)) for row in range(len(faces))])
-    return likeness.embed_faces(faces.images(), points, judge.recognition)
-
-
-def _subset(points: np.ndarray, most: int) -> np.ndarray:
-    """The points of `most` frames, evenly spread; NaN in all others."""
-    seen = np.flatnonzero(np.isfinite(points).all(axis=(1, 2)))
-    kept = seen[np.unique(np.linspace(0, len(seen) - 1, most).round().astype(int))]
-    some = np.full_like(points, np.nan)
-    some[kept] = points[kept]
-    return some
+    return faces
 
 
 def _refuse_the_same(truth, target: Path, card: ScoreCard) -> None:

@@ -17,11 +17,9 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.pictures import read_picture
 from faceswap_lab.runtime import Run
-from faceswap_lab.scores import baselines, gaze, likeness
+from faceswap_lab.scores import baselines, people
 from faceswap_lab.scores.card import ScoreCard, make_cards
-from faceswap_lab.scores.card import rounded as _rounded
-from faceswap_lab.scores.judge import Judge
-from faceswap_lab.scores.measures import Known
+from faceswap_lab.scores.measures import FIRST, Known
 from faceswap_lab.swap.conversion import ConversionReport, convert
 from faceswap_lab.swap.options import SETTINGS_FILE, ConversionOptions
 
@@ -29,7 +27,6 @@ MODELS = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencode
 COMPARISONS = ("autoencoder_from_nothing", "autoencoder_shared_decoder")  # trained to be compared with, not to be used
 WARM_START = "warm_start"  # stands in where nothing was trained
 DEFAULTS = ConversionOptions()
-_GALLERY = 40  # pictures of each person that the judge compares with
 
 
 @dataclass(frozen=True)
@@ -154,18 +151,6 @@ def clip_points(faces: FaceSet, count: int, person: int = 0) -> np.ndarray:
     return points
 
 
-def _person_frames(run: Run, role: str, limit: int | None = None) -> tuple[Iterator[np.ndarray], np.ndarray]:
-    """Frames of a clip that show its main person, one at a time, and the five points in them, (n, 5, 2)."""
-    faces = stages.ensure_faces(run, role)
-    rows = np.flatnonzero(faces.table["person"] == 0)
-    if limit and len(rows) > limit:
-        rows = rows[np.linspace(0, len(rows) - 1, limit).round().astype(int)]
-    points = {int(faces.table.loc[row, "frame"]): faces.points(row) for row in rows}
-    frames = (frame.image for frame in video.open_video(run.clip(role)).frames() if frame.index in points)
-    ordered = [points[index] for index in sorted(points)]
-    return itertools.islice(frames, len(ordered)), np.array(ordered).reshape(-1, 5, 2)
-
-
 def compare(run: Run, index: int, outputs: Mapping[str, np.ndarray], points: np.ndarray) -> pd.DataFrame | None:
     """The gains of several versions of one frame, for a quick look.
 
@@ -187,16 +172,18 @@ def compare(run: Run, index: int, outputs: Mapping[str, np.ndarray], points: np.
     return pd.DataFrame({name: found.as_json() for name, found in gains.items()}).T
 
 
-def score_run(run: Run, swaps: list[Swapped], write: bool = True) -> dict:
+def score_run(run: Run, swaps: list[Swapped], write: bool = True, full: bool = True) -> dict:
     """Scores the conversions, and the baselines beside them, and writes scores.json.
 
     Args:
         swaps: from `swap_clip`; one for each model (the first of a model counts).
+        write: False writes nothing.
+        full: False: a first look, with the gains, landmarks and gaze only and without the classical swap: a third of the time.
 
     Returns:
         What is written: {"models": {name: scores}, "baselines": {name: scores}, "best": name, "notes": [...]}, and what
         `cards.card_numbers` adds: intervals, differences from the best, what each score means. A score that cannot be given
-        is None. Without a truth there are no gains, only what the judge says by itself, and a note says so.
+        is None. Without a truth there are no gains, and a note says so.
 
     Raises:
         LabError: when there is no conversion, or it does not have the truth's frames.
@@ -208,25 +195,32 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True) -> dict:
     chosen: dict[str, Swapped] = {}
     for swap in swaps:
         chosen.setdefault(swap.model, swap)
-    judge = Judge()
     count = sum(1 for _ in swaps[0].pictures())
     points = clip_points(stages.ensure_faces(run, "target"), count)
     notes = list(_NOTES[run.clips.truth is not None])
-    given = {"judge": judge, **_people(run, judge.recognition, notes)}
+    source, person = _people(run, notes)
+    others = stages.gallery(run) if full else {}
+    given = people.known_people(source, person, others, [run.clip("target").name], full)
     clips: dict[str, Clip] = {name: _unlabelled(run, swap, count, notes) for name, swap in chosen.items()}
     clips["target"] = lambda: itertools.islice(clip_frames(run.clip("target")), count)
     if run.clips.truth is not None:
-        clips["truth"] = lambda: _truth(run)
+        clips["truth"] = lambda: clip_frames(run.clip("truth"))
     wanted = clips["truth"]() if "truth" in clips else None
-    simple = baselines.baseline_frames(clips["target"](), wanted, points, _average(run))
+    bases = people.known_baselines(source, person, full)
+    simple = baselines.baseline_clips(clips["target"](), points, bases, wanted)
     made = make_cards(
         {**{name: clips[name]() for name in chosen}, **simple}, clips["target"](), points, Known(given=given),
-        clips["truth"]() if "truth" in clips else None, simple, seed=run.seed,
+        clips["truth"]() if "truth" in clips else None, simple, None if full else FIRST, seed=run.seed,
     )  # fmt: skip
+    still = next(iter(made.values())).values.get("gaze_still")
+    if still is not None and np.isfinite(still.value):
+        notes.append(
+            f"gaze_error: eyes that never move would get {still.value:.1f} degrees on this clip (gaze_still). Up and down the "
+            "measure sees a fifth of a movement only."
+        )
     best = _best(run, made)
     facts = cards.clip_facts(run.clip("target"), count, _size(clips["target"]), "truth" in clips)
     result = cards.card_numbers(made, best, notes, facts)
-    _add_still(made, result)
     if write:
         cards.write_cards(run.out, made, result, clips, points)
     return result
@@ -251,30 +245,22 @@ def _best(run: Run, made: Mapping[str, ScoreCard]) -> str:
     return max(candidates, key=lambda name: sum(models[name].get(measure) or 0 for measure in measures))
 
 
-def _people(run: Run, recognition, notes: list[str]) -> dict[str, np.ndarray]:
-    """What the judge sees in B's and A's own pictures, for the measures that ask whose face it is."""
+def _people(run: Run, notes: list[str]) -> tuple[FaceSet, FaceSet]:
+    """Faces of B and of A, who is compared with; of A from the target clip where there is no other."""
     other = "A" if run.clips.target_training else "target"
     if other == "target":
         notes.append(
-            "nearer_to_source compares with A's faces in this very clip, which share its light and hair with the swap. "
-            "A second clip of A (--target-training) makes it fairer."
+            "Whose face it is is judged beside A's faces in this very clip, which share its light and hair with the swap. A "
+            "second clip of A (--target-training) makes it fairer."
         )
-    found = {}
-    for name, role in (("source_faces", "B"), ("target_faces", other)):
-        found[name] = likeness.embed_faces(*_person_frames(run, role, _GALLERY), recognition)
-        if not np.isfinite(found[name]).all(axis=1).any():
+    found = []
+    for role in ("B", other):
+        found.append(stages.main_person(stages.ensure_faces(run, role)))
+        if not len(found[-1]):
             notes.append(
                 f"Whose face it is cannot be said: {run.clip(role).name} shows no face. Look at its contact sheet."
             )
-            return {}
-    return found
-
-
-def _average(run: Run) -> np.ndarray | None:
-    try:
-        return baselines.average_face(*_person_frames(run, "B"))
-    except LabError:  # no face of B: a note says so
-        return None
+    return tuple(found)
 
 
 def _unlabelled(run: Run, swap: Swapped, count: int, notes: list[str]) -> Clip:
@@ -289,20 +275,3 @@ def _unlabelled(run: Run, swap: Swapped, count: int, notes: list[str]) -> Clip:
 def _size(clip: Clip) -> tuple[int, int]:
     height, width = next(iter(clip())).shape[:2]
     return width, height
-
-
-def _add_still(made: Mapping[str, ScoreCard], result: dict) -> None:
-    """Says what eyes that never move would get, which is a fact of the clip and no score."""
-    still = next(gaze.still_error(card.table) for card in made.values())
-    for name, card in made.items():
-        if "gaze_truth_right" in card.table:
-            result["models" if card.kind == "model" else "baselines"][name]["gaze_still"] = _rounded(still)
-    if np.isfinite(still):
-        result["notes"].append(
-            f"gaze_error: eyes that never move would get {still:.1f} degrees on this clip (gaze_still). Up and down the "
-            "measure sees a fifth of a movement only."
-        )
-
-
-def _truth(run: Run) -> Iterator[np.ndarray]:
-    return clip_frames(run.clip("truth"))

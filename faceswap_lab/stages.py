@@ -254,6 +254,22 @@ def model_folder(run: Run, name: str, **key):
     return run.models(name)
 
 
+def gallery(run: Run) -> dict:
+    """Faces of people who are in none of the run's clips, so that a swap can be told from more than two: the rendered stranger.
+
+    Returns:
+        Name -> `FaceSet`, kept in the run's folder gallery/.
+
+    Raises:
+        LabError: when the clip is missing.
+    """
+    from faceswap_lab import actors
+    from faceswap_lab.faces import extraction
+
+    clip, folder = actors.clip("stranger").path, run.out / "gallery" / "stranger"
+    return {"stranger": main_person(extraction.extract_faces(clip, folder, every=2))}
+
+
 def contact_sheet(run: Run, role: str):
     """Writes faces/<role>/contact_sheet.png, for the report.
 

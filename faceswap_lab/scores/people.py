@@ -17,6 +17,7 @@ from faceswap_lab.scores.judge import Judge
 from faceswap_lab.scores.motion import TargetFlow
 
 WORN = 300  # pictures of the source that the classical swap chooses from
+REFERENCE = 504  # of the source's faces, at most, that are compared with as a set (`frechet`)
 
 
 def known_people(
@@ -24,7 +25,7 @@ def known_people(
     target: FaceSet | None,
     others: Mapping[str, FaceSet] | None = None,
     avoid: Collection[str] = (),
-    reference: int = 504,
+    full: bool = True,
 ) -> dict[str, object]:
     """What the measures' constructors ask for, by their arguments' names (see `measures.Known.given`).
 
@@ -33,47 +34,50 @@ def known_people(
         target: of the person replaced, best from another clip than the scored one; None where there are none.
         others: name -> of other people, whom the face must not be taken for.
         avoid: files of clips that are scored, see `identity.Gallery.of_sets`.
-        reference: at most so many of the source's faces are compared with as a set (`frechet`).
+        full: False: only what `measures.FIRST` asks for.
 
     Returns:
-        judge and flow, which outputs share; with a source its detail and its faces' numbers; with both people the galleries of
-        both networks and both people's numbers.
+        judge and flow, which outputs share; with both people `source_faces` and `target_faces` for the judge. With `full`, also
+        the galleries of both networks, and what the source's pictures are like: `source_detail`, and `reference`.
 
     Raises:
-        LabError: when a set is empty or a picture cannot be read.
+        LabError: when a picture cannot be read, or somebody has a name that is taken.
     """
     network = Dlib()
     given: dict[str, object] = {"judge": Judge(network), "flow": TargetFlow()}
     if source is None or not len(source):
         return given
-    given["source_detail"] = set_detail(source.subset(spread(np.arange(len(source)), PICTURES)))
-    given["reference"] = set_features(source.subset(spread(np.arange(len(source)), reference)), network)
+    if full:
+        given["source_detail"] = set_detail(_some(source, PICTURES))
+        given["reference"] = set_features(_some(source, REFERENCE), network)
     if target is None or not len(target):
         return given
-    sets = {"source": source, "target": target, **{name: one for name, one in (others or {}).items() if len(one)}}
-    if len(sets) != 2 + sum(bool(len(one)) for one in (others or {}).values()):
-        raise LabError("gallery: nobody in it may be called source or target. Give another name.")
-    galleries = [Gallery.of_sets(each, sets, "source", "target", avoid) for each in (network, FaceRes())]
+    others = {name: one for name, one in (others or {}).items() if len(one)}
+    if taken := {"source", "target"} & set(others):
+        raise LabError(f"gallery: nobody in it may be called {taken.pop()}. Give another name.")
+    sets = {"source": source, "target": target, **others}
+    galleries = [Gallery.of_sets(network, sets, "source", "target", avoid)]
+    if full:
+        given["galleries"] = [*galleries, Gallery.of_sets(FaceRes(), sets, "source", "target", avoid)]
     people = galleries[0].people
-    return {
-        **given,
-        "galleries": galleries,
-        "source_faces": people["source"],
-        "target_faces": people["target"],
-        "others": tuple(others or {}),
-    }
+    return {**given, "source_faces": people["source"], "target_faces": people["target"]}
 
 
-def known_baselines(source: FaceSet | None, target: FaceSet | None = None) -> Baselines:
-    """The baselines that can be made with such pictures; `Baselines()` alone, and nothing raised, where a set shows no face.
+def _some(faces: FaceSet, count: int) -> FaceSet:
+    return faces.subset(spread(np.arange(len(faces)), count))
+
+
+def known_baselines(source: FaceSet | None, target: FaceSet | None = None, full: bool = True) -> Baselines:
+    """The baselines that can be made with such pictures; those that need none where a set shows no face.
 
     Args:
         source, target: as in `known_people`.
+        full: False leaves the classical swap out, and with it the colour transfer: of the source its average face only.
     """
     found = []
-    for faces in (source, target):
+    for faces in (source, target if full else None):
         try:
             found.append(None if faces is None else SourceFaces.from_set(faces, WORN))
-        except LabError:
+        except LabError:  # no face in it, or no landmarks
             found.append(None)
-    return Baselines(*found)
+    return Baselines(*found) if full or found[0] is None else Baselines(average=found[0].mean_image())

@@ -6,7 +6,7 @@ import pytest
 
 from faceswap_lab.errors import LabError
 from faceswap_lab.scores import measures, score_clip
-from faceswap_lab.scores.baselines import baseline_frames, blurred_truth
+from faceswap_lab.scores.baselines import Baselines, baseline_clips, blurred_truth
 from faceswap_lab.scores.card import make_cards
 from faceswap_lab.scores.catalogue import Score, mean_of
 from faceswap_lab.scores.gains import GainMeasure
@@ -43,7 +43,7 @@ def no_face(*_):
 def test_gains_on_a_card_are_those_of_score_clip(clip):
     truth, target, points = clip
     outputs = {"soft": [blurred_truth(frame) for frame in truth]}
-    simple = baseline_frames(iter(target), iter(truth), points)
+    simple = baseline_clips(iter(target), points, Baselines(), iter(truth))
     judge = PlainJudge()
     made = make_cards(
         {**outputs, **simple},
@@ -57,10 +57,10 @@ def test_gains_on_a_card_are_those_of_score_clip(clip):
     )
     alone = score_clip(outputs["soft"], truth, target, points, PlainJudge())
     assert made["soft"].numbers() == alone.as_json()
-    assert list(made) == ["soft", "unchanged", "tint", "blurred_truth", "shifted_truth"]
+    assert list(made) == ["soft", "unchanged", "tint", "blurred_truth", "shifted_truth", "truth"]
     assert made["blurred_truth"].kind == "baseline" and made["blurred_truth"].numbers() == made["soft"].numbers()
     assert made["unchanged"].numbers()["swap_gain"] == 0 and made["soft"].kind == "model"
-    assert judge.asked == len(truth) * (2 + 5), "target and truth are looked at once, however many outputs there are"
+    assert judge.asked == len(truth) * (2 + 4), "target and truth are looked at once, also where an output is one of them"
     for name, (low, high) in made["soft"].ranges().items():
         assert low <= made["soft"].numbers()[name] <= high, name
     own = made["soft"].frames()
