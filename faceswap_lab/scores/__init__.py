@@ -1,7 +1,7 @@
 """How good is a swap? Every score as a function of arrays: frames in, numbers out.
 
-With the true swap: `gains`, `gaze`, `seams`, `likeness.landmark_error`. Without it: `likeness`, `temporal`. What every
-model must beat: `baselines`.
+With the true swap: `gains`, `fidelity`, `temporal_error`, `following`, `gaze`, `seams`. Without it: `likeness`, `temporal`, and
+`following.Kept`. What every model must beat: `baselines`, among them the `classical` swap.
 """
 
 from faceswap_lab.scores.clips import face_width

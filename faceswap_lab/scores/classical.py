@@ -10,8 +10,8 @@ A picture is worn until another is clearly nearer, and then faded over: nearest 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -124,12 +124,6 @@ class SourceFaces:
             np.stack([image for image, _ in found]),
             np.stack([shape_points(landmarks) for _, landmarks in found]),
             np.stack([describe(*pair) for pair in found]),
-        )
-
-    def every(self, step: int):
-        """Each `step`-th picture."""
-        return replace(
-            self, **{name: getattr(self, name)[::step] for name in ("images", "shapes", "features", "outlines")}
         )
 
     def mean_image(self) -> np.ndarray:
@@ -289,7 +283,7 @@ def classical_swap(
     source: SourceFaces,
     target: SourceFaces | None = None,
     finder: Finder | None = None,
-) -> Iterable[np.ndarray]:
+) -> Iterator[np.ndarray]:
     """The classical swap of a clip, one frame at a time.
 
     Args:
