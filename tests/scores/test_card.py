@@ -88,8 +88,8 @@ class Brightness:
         Score("grows", "grows", "mean", "higher", (0, 255), mean_of("bright"), needs=("order",)),
     )
 
-    def __init__(self, gallery, judge=None):
-        self.scores, self.gallery, self.judge, self.rows = self.SCORES, gallery, judge, []
+    def __init__(self, galleries, judge=None):
+        self.scores, self.galleries, self.judge, self.rows = self.SCORES, galleries, judge, []
 
     def add(self, shot):
         self.rows.append({"bright": float(shot.output.image.mean())})
@@ -103,9 +103,9 @@ def test_a_measure_is_added_by_its_class_and_left_out_when_something_is_missing(
     chosen = (GainMeasure, Brightness)
     assert measures.fitting(known(), chosen) == ()
     assert measures.fitting(Known(True), chosen) == (GainMeasure,)
-    some = known(gallery={"x": 1})
+    some = known(galleries=[1], source_faces=2)
     (made,) = measures.make(some, (Brightness,))
-    assert made.gallery == {"x": 1} and made.judge is some.given["judge"]
+    assert made.galleries == [1] and made.judge is some.given["judge"]
     card = make_cards({"o": target}, target, points, some, None, (), chosen, no_face)["o"]
     assert list(card.numbers()) == ["bright", "grows"] and card.numbers()["bright"] == pytest.approx(
         target.mean(), abs=1e-3
