@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ from faceswap_lab.scores import baselines
 from faceswap_lab.scores.clips import check_frame, check_points, face_width, together
 from faceswap_lab.scores.gains import different_pixels
 
-WIDTH = 160.0  # px; strengths in pixels are those of a face of this width
+WIDTH = 290.0  # px; strengths in pixels are those of a face this wide (`clips.face_width`), as in the actors' clips
 _SQUARE = 64  # px of the aligned square that is pasted
 
 
@@ -46,9 +47,21 @@ class Known:
         for count, (given, wanted) in enumerate(together(target=self.target, truth=self.truth), 1):
             check_frame("target", given, wanted, count - 1)
         if count != len(points) or not count:
-            raise LabError(f"points: {len(points)} rows for a clip of {count} frames. Give one row of five points a frame.")
+            raise LabError(
+                f"points: {len(points)} rows for a clip of {count} frames. Give one row of five points a frame."
+            )
         if not np.isfinite(points).all():
             raise LabError("points: some frames have no face. A ladder needs a stretch that has one in every frame.")
+
+    @cached_property
+    def width(self) -> float:
+        """Of the clip's faces in pixels."""
+        return face_width(self.points)
+
+    @cached_property
+    def regions(self) -> list[np.ndarray]:
+        """`face_region` of every frame."""
+        return [face_region(wanted, given, self.width) for given, wanted in zip(self.target, self.truth, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -119,11 +132,9 @@ def _each(change: Callable[[np.ndarray, int, float], np.ndarray]) -> Callable[[K
     """A rung that changes the truth's face frame by frame; `change` takes truth, index, and pixels a unit of strength."""
 
     def make(known: Known) -> list[np.ndarray]:
-        width = face_width(known.points)
-        return [
-            within(change(wanted, index, width / WIDTH), given, face_region(wanted, given, width))
-            for index, (given, wanted) in enumerate(zip(known.target, known.truth, strict=True))
-        ]
+        frames = enumerate(zip(known.target, known.truth, known.regions, strict=True))
+        unit = known.width / WIDTH
+        return [within(change(wanted, index, unit), given, region) for index, (given, wanted, region) in frames]
 
     return make
 
@@ -192,7 +203,7 @@ def other_moment(known: Known, frames: int) -> list[np.ndarray]:
 
     The person, the colours and the place are right; pose and expression are not.
     """
-    width, count, made = face_width(known.points), len(known.truth), []
+    count, made = len(known.truth), []
     for index, (given, wanted) in enumerate(zip(known.target, known.truth, strict=True)):
         other = index - frames if index >= frames else min(index + frames, count - 1)
         there, here = (alignment_matrix(known.points[i], 256) for i in (other, index))
@@ -200,7 +211,7 @@ def other_moment(known: Known, frames: int) -> list[np.ndarray]:
         late = cv2.warpAffine(
             known.truth[other], step[:2], wanted.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
-        made.append(within(late, given, face_region(wanted, given, width)))
+        made.append(within(late, given, known.regions[index]))
     return made
 
 
@@ -230,12 +241,12 @@ UNCHANGED = Rung("unchanged", "too little", 1.0, lambda known: list(known.target
 RUNGS = (
     *_family("too little", "blend", blend, (0.25, 0.5, 0.75)),
     UNCHANGED,
-    *_family("blur", "blur", blurred, (1, 2, 4)),
+    *_family("blur", "blur", blurred, (1.5, 3, 6)),
     *_family("shift", "shift", shifted, (1, 2, 4)),
     *_family("noise", "noise", noisy, (4, 8, 16)),
     *_family("cast", "cast", cast, (5, 10, 20)),
     *_family("square", "square", pasted, (5, 10, 20)),
-    *_family("moment", "moment", lambda known, s: other_moment(known, int(s)), (4, 12, 36)),
+    *_family("moment", "moment", lambda known, s: other_moment(known, int(s)), (1, 3, 9)),
     *_family("identity", "stranger", lambda known, s: worn(known, "stranger", s), (0.25, 0.5, 1)),
     *_family("tremble", "tremble", trembling, (0.5, 1, 2)),
     *_family("flicker", "flicker", flickering, (2, 5, 10)),
