@@ -29,6 +29,7 @@ turns further and its light is not in train_B.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -137,6 +138,12 @@ def difficulties(name: str, sets: dict, targets: dict) -> dict:
     return rounded | {"reasons": reasons, "faces": {person: len(some) for person, some in pair.items()}}
 
 
+@functools.cache
+def scored_frames(clip: str) -> np.ndarray:
+    """Every n-th frame of a clip, (n, H, W, 3) uint8 RGB."""
+    return actors.clip(clip).frames(every=SCORED)
+
+
 def materials(pair: dict, targets: dict) -> dict[str, ablation.Material]:
     """What a training and its scores need, for both directions; the trained faces are the same."""
     found = {}
@@ -144,7 +151,7 @@ def materials(pair: dict, targets: dict) -> dict[str, ablation.Material]:
         clip, truth = TRUTHS[way]
         rows = targets[way[0]]
         numbers = rows.table["frame"].to_numpy()
-        frames = [actors.clip(each).frames()[numbers] for each in (clip, truth)]
+        frames = [scored_frames(each)[numbers // SCORED] for each in (clip, truth)]
         points = actors.clip(clip).points()[numbers]
         if not found:
             found[way] = ablation.prepare({person: [some] for person, some in pair.items()}, rows, *frames, points)
