@@ -6,11 +6,12 @@
 
 Seven pairs of face sets (`faceswap_lab.asymmetry.SETS`), each of which trains the quick 64-px autoencoder from nothing, since
 the shipped warm start has seen all of the actors' faces: same steps, same batches, same recipe as notebook 03 (Muon, 8 faces of
-each person a step, three varied copies a face), but for the back-translation, which takes as long as all the rest and is
-worth nothing that one can see in so short a training (`benchmarks/ablation.py`: -0.003 ± 0.024 of structure). The faces come from train_A and train_B only. **Neither target clip's faces are
-trained on**: talk_A and talk_B are new to the model alike. The blurred sets have the same faces, landmarks and masks, and only
-their pictures are spoilt; the frontal sets have as many faces as the balanced one. So each pair differs from the balanced one
-in one thing. Every fifth frame of talk_A and talk_B is then swapped and scored against the true swap.
+each person a step, three varied copies a face), but for the back-translation, which takes half of the time and is worth nothing
+that one can see in so short a training (`benchmarks/ablation.py`: -0.003 ± 0.024 of structure). The faces come from train_A and
+train_B only. **Neither target clip's faces are trained on**: talk_A and talk_B are new to the model alike. The blurred sets have
+the same faces, landmarks and masks, and only their pictures are spoilt; the frontal sets have as many faces as the balanced one.
+So each pair differs from the balanced one in one thing. Every fifth frame of talk_A and talk_B is then swapped and scored
+against the true swap.
 
 The diagnosis is asked twice: with the two training sets, as notebook 02 asks it ("sets"), and, for each direction, with the
 target clip that is really converted in place of the target's training set ("clips"). It was not changed for this.

@@ -27,7 +27,7 @@ _SQUARE = 64  # px of the aligned square that is pasted
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class KnownClip:
     """A clip whose true swap is known.
 
     Args:
@@ -72,13 +72,13 @@ class Rung:
         name: such as blur_2.
         family: what kind of fault it is, a key of `FAMILIES`.
         strength: how much of it; 0 is none. Only rungs of one family can be compared by it.
-        make: from a `Known` to T frames, (H, W, 3) uint8 RGB.
+        make: from a `KnownClip` to T frames, (H, W, 3) uint8 RGB.
     """
 
     name: str
     family: str
     strength: float
-    make: Callable[[Known], list[np.ndarray]] = field(repr=False, compare=False)
+    make: Callable[[KnownClip], list[np.ndarray]] = field(repr=False, compare=False)
 
 
 FAMILIES = {  # what it is, and the unit of its strength
@@ -128,10 +128,10 @@ def moved(frame: np.ndarray, x: float, y: float) -> np.ndarray:
     return cv2.warpAffine(frame, matrix, frame.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _each(change: Callable[[np.ndarray, int, float], np.ndarray]) -> Callable[[Known], list[np.ndarray]]:
+def _each(change: Callable[[np.ndarray, int, float], np.ndarray]) -> Callable[[KnownClip], list[np.ndarray]]:
     """A rung that changes the truth's face frame by frame; `change` takes truth, index, and pixels a unit of strength."""
 
-    def make(known: Known) -> list[np.ndarray]:
+    def make(known: KnownClip) -> list[np.ndarray]:
         frames = enumerate(zip(known.target, known.truth, known.regions, strict=True))
         unit = known.width / WIDTH
         return [within(change(wanted, index, unit), given, region) for index, (given, wanted, region) in frames]
@@ -139,23 +139,23 @@ def _each(change: Callable[[np.ndarray, int, float], np.ndarray]) -> Callable[[K
     return make
 
 
-def blend(known: Known, share: float) -> list[np.ndarray]:
+def blend(known: KnownClip, share: float) -> list[np.ndarray]:
     """Target and truth mixed in every pixel; `share` is the target's."""
     pairs = zip(known.target, known.truth, strict=True)
     return [cv2.addWeighted(given, share, wanted, 1 - share, 0) for given, wanted in pairs]
 
 
-def blurred(known: Known, pixels: float) -> list[np.ndarray]:
+def blurred(known: KnownClip, pixels: float) -> list[np.ndarray]:
     """The truth with a blurred face."""
     return _each(lambda wanted, index, unit: cv2.GaussianBlur(wanted, (0, 0), pixels * unit))(known)
 
 
-def shifted(known: Known, pixels: float) -> list[np.ndarray]:
+def shifted(known: KnownClip, pixels: float) -> list[np.ndarray]:
     """The truth with the face moved to the right."""
     return _each(lambda wanted, index, unit: moved(wanted, pixels * unit, 0))(known)
 
 
-def noisy(known: Known, levels: float) -> list[np.ndarray]:
+def noisy(known: KnownClip, levels: float) -> list[np.ndarray]:
     """The truth with grain in the face, new in every frame."""
 
     def change(wanted, index, unit):
@@ -164,13 +164,13 @@ def noisy(known: Known, levels: float) -> list[np.ndarray]:
     return _each(change)(known)
 
 
-def cast(known: Known, levels: float) -> list[np.ndarray]:
+def cast(known: KnownClip, levels: float) -> list[np.ndarray]:
     """The truth with a face that is too red and too little blue, softly rimmed."""
     offset = np.array([levels, 0, -levels], np.float32)
     return _each(lambda wanted, index, unit: wanted + offset)(known)
 
 
-def pasted(known: Known, levels: float) -> list[np.ndarray]:
+def pasted(known: KnownClip, levels: float) -> list[np.ndarray]:
     """The truth's face as a square with a hard edge, brighter than what is around it."""
     made, region = [], np.ones((_SQUARE, _SQUARE), np.float32)
     for given, wanted, points in zip(known.target, known.truth, known.points, strict=True):
@@ -180,7 +180,7 @@ def pasted(known: Known, levels: float) -> list[np.ndarray]:
     return made
 
 
-def trembling(known: Known, pixels: float) -> list[np.ndarray]:
+def trembling(known: KnownClip, pixels: float) -> list[np.ndarray]:
     """The truth with a face that is moved anew in every frame, by so many pixels (standard deviation, each way)."""
 
     def change(wanted, index, unit):
@@ -189,7 +189,7 @@ def trembling(known: Known, pixels: float) -> list[np.ndarray]:
     return _each(change)(known)
 
 
-def flickering(known: Known, per_cent: float) -> list[np.ndarray]:
+def flickering(known: KnownClip, per_cent: float) -> list[np.ndarray]:
     """The truth with a face that is lighter and darker from frame to frame (standard deviation)."""
 
     def change(wanted, index, unit):
@@ -198,7 +198,7 @@ def flickering(known: Known, per_cent: float) -> list[np.ndarray]:
     return _each(change)(known)
 
 
-def other_moment(known: Known, frames: int) -> list[np.ndarray]:
+def other_moment(known: KnownClip, frames: int) -> list[np.ndarray]:
     """The true face of so many frames before (at the clip's start: after), set into the place of the present one.
 
     The person, the colours and the place are right; pose and expression are not.
@@ -215,11 +215,11 @@ def other_moment(known: Known, frames: int) -> list[np.ndarray]:
     return made
 
 
-def worn(known: Known, who: str, share: float = 1.0) -> list[np.ndarray]:
+def worn(known: KnownClip, who: str, share: float = 1.0) -> list[np.ndarray]:
     """The truth under somebody's mean face, `share` of it; see `baselines.wear`.
 
     Raises:
-        LabError: when that person's mean face is not in `Known.worn`.
+        LabError: when that person's mean face is not in `KnownClip.worn`.
     """
     if who not in known.worn:
         raise LabError(f"worn: there is no mean face of {who!r}. Give one from baselines.average_face.")
@@ -229,7 +229,7 @@ def worn(known: Known, who: str, share: float = 1.0) -> list[np.ndarray]:
     return made
 
 
-def _family(family: str, name: str, make: Callable[[Known, float], list[np.ndarray]], strengths) -> list[Rung]:
+def _family(family: str, name: str, make: Callable[[KnownClip, float], list[np.ndarray]], strengths) -> list[Rung]:
     return [
         Rung(f"{name}_{strength:g}".replace(".", "_"), family, strength, lambda known, s=strength: make(known, s))
         for strength in strengths
@@ -258,8 +258,8 @@ RUNGS = (
 )  # fmt: skip
 
 
-def rungs(known: Known) -> tuple[Rung, ...]:
-    """The rungs that can be made: those that wear a face only where `Known.worn` has it, those of another moment only where the
+def rungs(known: KnownClip) -> tuple[Rung, ...]:
+    """The rungs that can be made: those that wear a face only where `KnownClip.worn` has it, those of another moment only where the
     clip is long enough."""
 
     def possible(rung: Rung) -> bool:

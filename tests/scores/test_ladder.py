@@ -17,7 +17,7 @@ def known():
     rows = slice(20, 20 + COUNT)
     target, truth = (list(actors.clip(name).frames()[rows]) for name in ("talk_A", "truth_A_from_B"))
     grey = np.full((64, 64, 3), 0.5, np.float32) + np.linspace(-0.2, 0.2, 64, dtype=np.float32)[:, None, None]
-    return ladder.Known(target, truth, actors.clip("talk_A").points()[rows], {"source": grey, "stranger": grey[::-1]})
+    return ladder.KnownClip(target, truth, actors.clip("talk_A").points()[rows], {"source": grey, "stranger": grey[::-1]})
 
 
 @functools.cache
@@ -77,18 +77,18 @@ def test_trembling_and_flickering_differ_from_frame_to_frame_and_repeat_exactly(
 
 
 def test_what_is_missing_is_named():
-    bare = ladder.Known(known().target, known().truth, known().points)
+    bare = ladder.KnownClip(known().target, known().truth, known().points)
     assert not {"stranger_1", "average_face"} & {rung.name for rung in ladder.rungs(bare)}
     with pytest.raises(LabError, match="no mean face of 'stranger'"):
         ladder.worn(bare, "stranger")
     with pytest.raises(LabError, match="points: 3 rows"):
-        ladder.Known(known().target, known().truth, known().points[:3])
+        ladder.KnownClip(known().target, known().truth, known().points[:3])
     with pytest.raises(LabError, match="ends after 2"):
-        ladder.Known(known().target, known().truth[:2], known().points)
+        ladder.KnownClip(known().target, known().truth[:2], known().points)
     holes = known().points.copy()
     holes[1] = np.nan
     with pytest.raises(LabError, match="no face"):
-        ladder.Known(known().target, known().truth, holes)
+        ladder.KnownClip(known().target, known().truth, holes)
 
 
 def test_families():
