@@ -107,6 +107,17 @@ class LandmarkError:
     per_frame: np.ndarray
 
 
+def mesh_error(here: np.ndarray, there: np.ndarray, points: np.ndarray) -> float:
+    """How far landmarks lie from others: the mean over the points, as a share of the distance between the eyes.
+
+    Args:
+        here, there: (n, 2) pixels.
+        points: (5, 2) five points of the face, whose first two are the eyes.
+    """
+    eyes = np.linalg.norm(points[1] - points[0])
+    return float(np.linalg.norm(np.asarray(here, np.float64) - np.asarray(there, np.float64), axis=1).mean() / eyes)
+
+
 def landmark_error(
     output: Iterable[np.ndarray],
     truth: Iterable[np.ndarray],
@@ -138,9 +149,7 @@ def landmark_error(
             continue
         faces += 1
         if (here := landmarks(swapped, points[index])) is not None:
-            here, there = (np.asarray(getattr(found, "mesh", found), np.float64) for found in (here, there))
-            eyes = np.linalg.norm(points[index, 1] - points[index, 0])
-            errors[index] = np.linalg.norm(here - there, axis=1).mean() / eyes
+            errors[index] = mesh_error(getattr(here, "mesh", here), getattr(there, "mesh", there), points[index])
     if count != len(points):
         raise LabError(f"points: {len(points)} rows do not fit the clip's frames. Give one row of five points a frame.")
     if not faces:

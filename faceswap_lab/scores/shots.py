@@ -130,9 +130,11 @@ def measure_clips(
 
 
 def _shots(outputs, target, truth, points, finder, width) -> Iterator[dict[str, Shot]]:
-    clips = {**outputs, "target": target} | ({} if truth is None else {"truth": truth})
-    if len(clips) != len(outputs) + 1 + (truth is not None):
-        raise LabError("outputs: none may be called target or truth. Give it another name.")
+    if "target" in outputs:
+        raise LabError('outputs: none may be called target. Call the untouched frames "unchanged".')
+    keys = {name: "truth as an output" if name == "truth" else name for name in outputs}  # the truth may be scored too
+    clips = {keys[name]: frames for name, frames in outputs.items()} | {"target": target}
+    clips |= {} if truth is None else {"truth": truth}
     for index, frames in enumerate(together(**clips)):
         if index >= len(points):
             raise LabError(f"points: {len(points)} rows, but the clip goes on. Give one row of five points a frame.")
@@ -141,5 +143,5 @@ def _shots(outputs, target, truth, points, finder, width) -> Iterator[dict[str, 
             check_frame(name, image, images["target"] if truth is None else images["truth"], index)
         known = {name: Picture(image, points[index], finder) for name, image in images.items()}
         yield {
-            name: Shot(index, known[name], known["target"], known.get("truth"), width) for name in outputs
+            name: Shot(index, known[keys[name]], known["target"], known.get("truth"), width) for name in outputs
         }  # fmt: skip

@@ -11,6 +11,10 @@ from faceswap_lab.scores.shots import measure_clips
 POINTS = np.tile([[30.0, 30], [60, 30], [45, 45], [33, 60], [57, 60]], (3, 1, 1))
 
 
+def find_nothing(image, points):
+    return None
+
+
 class Difference:
     """Mean difference to truth (or target), and how often landmarks were asked for."""
 
@@ -43,11 +47,20 @@ def test_outputs_share_what_is_seen_in_the_truth():
     assert list(found["two"][1]["frame"]) == list(found["two"][1]["index"]) == [0, 1, 2]
 
 
+def test_the_truth_may_be_an_output_too():
+    found = measure_clips(
+        {"truth": clip(10), "one": clip(11)}, clip(0), POINTS, lambda name: [Difference()], clip(10), find_nothing
+    )
+    assert {name: value_of(*pair)["apart"] for name, pair in found.items()} == {"truth": 0, "one": 1}
+
+
 def test_without_points_nothing_is_looked_for():
     holes = POINTS.copy()
     holes[1] = np.nan
     asked = []
-    measure_clips({"one": clip(11)}, clip(0), holes, lambda name: [Difference()], finder=lambda *both: asked.append(both))
+    measure_clips(
+        {"one": clip(11)}, clip(0), holes, lambda name: [Difference()], finder=lambda *both: asked.append(both)
+    )
     assert len(asked) == 4  # output and target of two frames
 
 
@@ -59,7 +72,7 @@ def test_bad_input_is_named():
         ({"one": clip(1, 2)}, {}, "one: ends after 2 frames"),
         ({"one": clip(1, 4)}, {}, "target: ends after 3 frames"),
         ({"one": clip(1, side=80)}, {}, "one: frame 0 is 80x80"),
-        ({"target": clip(1)}, {}, "called target or truth"),
+        ({"target": clip(1)}, {}, "none may be called target"),
         ({"one": clip(1)}, {"points": POINTS[:2]}, "points: 2 rows"),
         ({"one": clip(1)}, {"points": POINTS * np.nan}, "no frame has five points"),
         ({"one": clip(1)}, {"truth": clip(1, 2)}, "truth: ends after 2"),
@@ -70,7 +83,9 @@ def test_bad_input_is_named():
 
 def test_numbers_from_tables():
     table = pd.DataFrame({"error": [1.0, 2, np.nan], "start": [4.0, 2, 9]})
-    assert ratio_of("error", "start")(table) == pytest.approx(0.5) and gain_of("error", "start")(table) == pytest.approx(0.5)
+    assert ratio_of("error", "start")(table) == pytest.approx(0.5) and gain_of("error", "start")(
+        table
+    ) == pytest.approx(0.5)
     assert mean_of("error")(table) == pytest.approx(1.5)
     assert np.isnan(ratio_of("error", "none")(table)) and np.isnan(ratio_of("error", "start")(table * 0))
     assert np.isnan(mean_of("none")(table)) and np.isnan(mean_of("error")(table[2:]))
