@@ -185,7 +185,16 @@ def swap(model, material: ablation.Material, direction: str) -> list[np.ndarray]
 
 def key(name: str, seed: int, steps: int) -> str:
     """What a training depends on, as a file name."""
-    parts = [RECIPE, FACES, FEW, STRAIGHT, SCORED, ablation.COPIES, ablation.BATCH_SIZE, ablation.LEARNING_RATES["nothing"]]
+    parts = [
+        RECIPE,
+        FACES,
+        FEW,
+        STRAIGHT,
+        SCORED,
+        ablation.COPIES,
+        ablation.BATCH_SIZE,
+        ablation.LEARNING_RATES["nothing"],
+    ]
     return f"{name}_{steps}_{seed}_{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]}.json"
 
 

@@ -9,7 +9,7 @@ The rungs of `faceswap_lab.scores.ladder`, the baselines, the warm start and a r
 true swap truth_A_from_B, and talk_B with truth_B_from_A. Scores of single frames look at every fourth frame, scores in time at 40
 frames in a row. Prints for each score Spearman's rho by what the true swap says (both directions together, rungs compared
 within their clip only), the verdict, and from which strength it sees each fault. As the last line JSON: each score's rho with
-quality ("ours") and nearer_to_source's, the only reference-free score that the lab had before ("baseline").
+quality ("ours") and that of retrieval, the plainest question ("baseline").
 
 Expected before measuring: cosines and retrieval rank identity (rho 0.7) and see neither blur nor shift, trembling, cast or
 square; dlib and HSE-FaceRes agree; sharpness and seams rank nothing, since the unchanged target is as sharp and as seamless as
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import itertools
+import inspect
 import json
 import os
 import pickle
@@ -36,14 +36,18 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from faceswap_lab import actors, files, runtime, scores, training, video, weights  # noqa: E402
+from faceswap_lab.models.identity import FaceRecognition  # noqa: E402
 from faceswap_lab.scores import baselines, ladder, trust  # noqa: E402
 from faceswap_lab.scores.likeness import Remembered  # noqa: E402
 from faceswap_lab.scores.shots import measure_clips  # noqa: E402
 
-DIRECTIONS = {"A<-B": ("talk_A", "truth_A_from_B", "train_A", "train_B"), "B<-A": ("talk_B", "truth_B_from_A", "train_B", "train_A")}
+DIRECTIONS = {
+    "A<-B": ("talk_A", "truth_A_from_B", "train_A", "train_B"),
+    "B<-A": ("talk_B", "truth_B_from_A", "train_B", "train_A"),
+}
 EVERY, STRETCH = 4, slice(40, 80)
 BLENDS = {"autoencoder": ("laplacian",), "faceswap_gan": ("laplacian", "mask", "seamless")}
-BASELINE = "nearer_to_source"
+BASELINE, STEADY = "retrieval_dlib", "temporal error"
 
 
 def average(clip: str, every: int) -> np.ndarray:
@@ -93,7 +97,9 @@ def further_rungs(direction: str, known: ladder.KnownClip, options) -> dict:
     """Makers of the outputs that are no planted faults: models and, where they are there, more baselines."""
     models = {"warm start": weights.data_folder() / "weights" / "quick_autoencoder"}
     if options.run:
-        models |= {path.name: path for path in sorted((options.run / "models").iterdir()) if (path / training.CONFIG).exists()}
+        models |= {
+            path.name: path for path in sorted((options.run / "models").iterdir()) if (path / training.CONFIG).exists()
+        }
     made = {}
     for name, folder in models.items():
         for blend in BLENDS.get(name, ("laplacian",)):
@@ -103,61 +109,221 @@ def further_rungs(direction: str, known: ladder.KnownClip, options) -> dict:
     return made
 
 
-def measures(direction: str, options) -> tuple:
-    """Makers of the measures: those of single frames, and those in time."""
-    return (lambda name: []), (lambda name: [])
+def measures(direction: str) -> dict[str, tuple[str, object]]:
+    """Name -> ("single" or "in time", maker) of every measure that is tried."""
+    from faceswap_lab.scores import detail, features, fidelity, following, identity, motion, rims, temporal_error
 
-
-def look(direction: str, options) -> dict[str, dict]:
-    """Every rung of a direction: its gains, and the tables of all measures; kept rung by rung."""
-    folder = options.work / direction.replace("<-", "_from_")
-    known, found, recognition, finder = None, {}, None, Remembered()
-    single = in_time = None
-    until = time.time() + 60 * options.minutes
-    names = options.work / f"{folder.name}.json"
-    if options.report:
-        kept = files.read_json(names) if names.exists() else []
-        return {name: _kept(folder, name) for name in kept if _path(folder, name).exists()}
-    known = known_clip(direction)
-    makers = {rung.name: lambda rung=rung: rung.make(known) for rung in ladder.rungs(known)}
-    makers |= further_rungs(direction, known, options)
-    files.write_json(names, list(makers))
-    for name, make in sorted(makers.items(), key=lambda item: item[0] not in ("truth", "unchanged")):
-        if _path(folder, name).exists() and not options.again:
-            found[name] = _kept(folder, name)
-            continue
-        if time.time() > until:
-            print("time is up; run it again to go on")
-            break
-        if single is None:
-            from faceswap_lab.models.identity import FaceRecognition
-
-            recognition = FaceRecognition()
-            single, in_time = measures(direction, options)
-        started, frames = time.monotonic(), list(make())
-        some, run = slice(None, None, EVERY), STRETCH
-        gains = scores.score_clip(frames[some], known.truth[some], known.target[some], known.points[some], recognition)
-        row = {"gains": gains.as_json()}
-        for kind, part, makes in (("single", some, single), ("in_time", run, in_time)):
-            if not makes(name):
-                row[kind] = ((), pd.DataFrame())
-                continue
-            outputs = {"output": frames[part]}
-            truth = known.truth[part]
-            row[kind] = measure_clips(outputs, known.target[part], known.points[part], lambda _: makes(name), truth, finder)["output"]
-        # scores themselves hold functions that cannot be kept: they are made anew, by name
-        row = {"gains": row["gains"], "single": row["single"][1], "in_time": row["in_time"][1]}
-        files.make_folder(folder)
-        with files.atomic_path(_path(folder, name)) as temporary:
-            temporary.write_bytes(pickle.dumps(row))
-        found[name] = row
-        print(f"{direction} {name:32s} {time.monotonic() - started:5.1f} s  {json.dumps(row['gains'])}", flush=True)
+    *_, target, source = DIRECTIONS[direction]
+    people = {name: (f"train_{name}", 12) for name in "AB"} | {"stranger": ("stranger", 2)}
+    galleries = []
+    for network in (features.Dlib(), features.FaceRes()):
+        seen = {name: features.features(*_pictures(*one), network) for name, one in people.items()}
+        galleries.append(identity.Gallery(network, seen, source[-1], target[-1]))
+    usual = detail.source_detail(*_pictures(source, 12))
+    found = {
+        "identity": ("single", lambda: identity.Identity(*galleries)),
+        "seam": ("single", rims.Seam),
+        "sharpness": ("single", lambda: detail.SourceSharpness(usual)),
+        "kept": ("single", following.Kept),
+        "jitter": ("in time", motion.Jitter),
+        "flicker": ("in time", motion.Flicker),
+        "warp": ("in time", motion.WarpError),
+        "fidelity": ("single", fidelity.Fidelity),
+        "landmarks": ("single", following.LandmarkErrors),
+        "expression": ("single", following.ExpressionErrors),
+        STEADY: ("in time", temporal_error.TemporalError),
+    }
     return found
 
 
-def _path(folder: Path, name: str) -> Path:
-    return folder / f"{hashlib.sha256(name.encode()).hexdigest()[:12]}.pickle"
+def _pictures(clip: str, every: int):
+    """Some frames of an actor's clip, one at a time, and the five points in them."""
+    frames = (frame.image for frame in video.open_video(actors.clip(clip).path).frames(every=every))
+    return frames, actors.clip(clip).points()[::every]
 
 
-def _kept(folder: Path, name: str) -> dict:
-    return pickle.loads(_path(folder, name).read_bytes())
+def version(measure) -> str:
+    """Changes when the code of a measure does."""
+    return hashlib.sha256(inspect.getsource(inspect.getmodule(type(measure))).encode()).hexdigest()[:8]
+
+
+def look(direction: str, options) -> tuple[dict, dict[str, dict]]:
+    """Every rung of a direction: its gains, and the tables of all measures; kept rung by rung, measure by measure.
+
+    Returns:
+        The scores by name, and for each rung {"gains": ..., measure: table}.
+    """
+    folder = options.work / direction.replace("<-", "_from_")
+    tried = measures(direction)
+    samples = {name: make() for name, (_, make) in tried.items()}
+    scores_of = {score.name: score for one in samples.values() for score in one.scores}
+    marks = {name: f"{name}_{version(one)}" for name, one in samples.items()}
+    until = time.time() + 60 * options.minutes
+    known = known_clip(direction)
+    makers = {rung.name: lambda rung=rung: rung.make(known) for rung in ladder.rungs(known)}
+    makers |= further_rungs(direction, known, options)
+    order = sorted(
+        makers, key=lambda name: (name not in ("truth", "unchanged"), _hash(name))
+    )  # a mixture, if it is stopped early
+    found, recognition, finder = {}, None, Remembered()
+    for name in order:
+        path = folder / f"{_hash(name)}.pickle"
+        kept = pickle.loads(path.read_bytes()) if path.exists() else {}
+        missing = [one for one, mark in marks.items() if mark not in kept]
+        if (missing or "gains" not in kept) and not options.report and time.time() < until:
+            started, frames = time.monotonic(), list(makers[name]())
+            some = slice(None, None, EVERY)
+            if "gains" not in kept:
+                recognition = recognition or FaceRecognition()
+                parts = (frames, known.truth, known.target, known.points)
+                kept["gains"] = scores.score_clip(*(part[some] for part in parts), recognition).as_json()
+            for kind, part in (("single", some), ("in time", STRETCH)):
+                working = {one: tried[one][1]() for one in missing if tried[one][0] == kind}
+                if working:
+                    measure_clips(
+                        {"output": frames[part]}, known.target[part], known.points[part],
+                        lambda _, working=working: list(working.values()), known.truth[part], finder,
+                    )  # fmt: skip
+                kept |= {marks[one]: measure.table() for one, measure in working.items()}
+            files.make_folder(folder)
+            with files.atomic_path(path) as temporary:
+                temporary.write_bytes(pickle.dumps(kept))
+            print(
+                f"{direction} {name:32s} {time.monotonic() - started:5.1f} s  {json.dumps(kept['gains'])}", flush=True
+            )
+        if "gains" in kept and all(mark in kept for mark in marks.values()):
+            found[name] = {"gains": kept["gains"], **{one: kept[mark] for one, mark in marks.items()}}
+    return scores_of, found
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def weigh(
+    looked: dict[str, tuple[dict, dict[str, dict]]], groups: dict[str, str]
+) -> tuple[list[trust.Trust], pd.DataFrame]:
+    """From all tables to a `Trust` of each score, and the numbers themselves, a row a direction and rung."""
+    all_scores = next(iter(looked.values()))[0]
+    numbers, references, fallen = {}, {}, {name: {} for name in all_scores}
+    for direction, (scores_of, rungs) in looked.items():
+        joined = {
+            rung: {
+                kind: pd.concat([one[m] for m, k in groups.items() if k == kind], axis=1)
+                for kind in ("single", "in time")
+            }
+            for rung, one in rungs.items()
+        }
+        of_kind = {"single": [], "in time": []}
+        for score in scores_of.values():
+            of_kind["in time" if "order" in score.needs else "single"].append(score)
+        for rung, tables in joined.items():
+            row = {score.name: score.of(tables[kind]) for kind, some in of_kind.items() for score in some}
+            numbers[direction, rung] = row
+            gains = rungs[rung]["gains"]
+            references[direction, rung] = {name: _value(gains[name]) for name in (*trust.GAINS, "pixel_gain")}
+            references[direction, rung][trust.STEADINESS] = -row["temporal_error"]
+        for kind, some in of_kind.items():
+            truth = joined["truth"][kind]
+            tables = {rung: joined[rung][kind] for rung in joined if ladder.family_of(rung) in ladder.FAMILIES}
+            for name, fall in trust.falls(some, truth, tables).items():
+                fallen[name][direction] = fall
+    numbers = pd.DataFrame.from_dict(numbers, orient="index")
+    numbers.index = pd.MultiIndex.from_tuples(numbers.index)
+    known = pd.DataFrame.from_dict(references, orient="index")
+    known.index = numbers.index
+    known.insert(0, trust.QUALITY, trust.quality(known))
+    ranked = known[[trust.QUALITY, *trust.GAINS, trust.STEADINESS]]
+    found = []
+    for name, score in all_scores.items():
+        good = numbers[name].map(score.goodness)
+        spread = [
+            float(np.ptp(good[direction].dropna())) if good[direction].notna().any() else 0.0 for direction in looked
+        ]
+        seen = trust.sights([fallen[name][direction] for direction in looked], spread)
+        found.append(trust.judge(score, numbers, ranked, seen))
+    return found, pd.concat([known, numbers], axis=1)
+
+
+def _value(number: float | None) -> float:
+    return float("nan") if number is None else number
+
+
+def report(trusted: list[trust.Trust], all_scores: dict, numbers: pd.DataFrame) -> dict:
+    """Prints the tables; returns the figures."""
+    shown = (
+        "display.width",
+        320,
+        "display.max_columns",
+        60,
+        "display.max_rows",
+        200,
+        "display.float_format",
+        "{:.2f}".format,
+    )
+    found = trust.table(trusted)
+    needs_truth = found["score"].map(lambda name: "truth" in all_scores[name].needs)
+    faults = [family for family in ladder.FAMILIES if family in found]
+    with pd.option_context(*shown):
+        print(numbers.round(3).to_string())
+        for title, some in (("without a truth", found[~needs_truth]), ("against the truth", found[needs_truth])):
+            print(f"\n{title}: Spearman's rho, 95 % interval of that by quality, verdict")
+            print(some.drop(columns=faults).to_string(index=False))
+            print(f"\n{title}: from which strength each fault is seen")
+            print(some[["score", *faults]].to_string(index=False))
+    print(
+        f"\nthresholds: a score ranks where rho >= {trust.RANKS} and the interval lies above 0; a fault is seen where the fall is "
+        f"at least {trust.LEAST_FALL:.0%} of the score's spread, its 95 % interval above 0, in both directions"
+    )
+    base = next(one for one in trusted if one.name == BASELINE).rankings[trust.QUALITY].rho
+    figures = {}
+    for one in trusted:
+        rho = one.rankings[trust.QUALITY].rho
+        if np.isfinite(rho) and "truth" not in all_scores[one.name].needs:
+            figures[f"trust_{one.name}"] = {
+                "ours": round(rho, 3), "baseline": round(base, 3), "ratio": round(rho / base, 2) if base else None,
+                "unit": f"Spearman's rho with quality: {one.verdict}",
+            }  # fmt: skip
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=runtime.ROOT / "runs" / "benchmark_score_trust")
+    parser.add_argument("--run", type=Path, help="a run whose models are further rungs")
+    parser.add_argument("--faces", type=Path, help="a folder with face sets talk_A and talk_B that are there already")
+    parser.add_argument(
+        "--minutes", type=float, default=1e6, help="begin no rung after so many minutes, in each direction"
+    )
+    parser.add_argument("--report", action="store_true", help="measure nothing: the table of what is done")
+    parser.add_argument("--write", action="store_true", help="keep the numbers in benchmarks/results")
+    options = parser.parse_args()
+    files.make_folder(options.work)
+    looked = {direction: look(direction, options) for direction in DIRECTIONS}
+    done = [set(rungs) for _, rungs in looked.values()]
+    if not all({"truth", "unchanged"} <= some for some in done):
+        parser.error("the truth and the unchanged target are not measured yet in both directions: leave out --report")
+    groups = {name: kind for name, (kind, _) in measures("A<-B").items()}
+    trusted, numbers = weigh(looked, groups)
+    all_scores = looked["A<-B"][0]
+    figures = report(trusted, all_scores, numbers)
+    if options.write:
+        rungs = {
+            direction: {
+                rung: {k: _rounded(v) for k, v in row.items()}
+                for rung, row in numbers.loc[direction].to_dict("index").items()
+            }
+            for direction in DIRECTIONS
+        }
+        thresholds = {"ranks": trust.RANKS, "least_fall": trust.LEAST_FALL, "least_rungs": trust.LEAST_RUNGS}
+        kept = {one.name: {"needs": list(all_scores[one.name].needs), **one.as_json()} for one in trusted}
+        files.write_json(trust.MEASURED, {"thresholds": thresholds, "trust": kept, "rungs": rungs})
+    print(json.dumps(figures))
+
+
+def _rounded(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None
+
+
+if __name__ == "__main__":
+    main()

@@ -29,6 +29,7 @@ from faceswap_lab.scores.catalogue import Score
 
 QUALITY = "quality"
 STRUCTURE, IDENTITY, STEADINESS = "structure_gain", "identity_gain", "steadiness"
+GAINS = (STRUCTURE, IDENTITY, "swap_gain")
 DECIDING = {STRUCTURE: "structure", IDENTITY: "identity", STEADINESS: "steadiness"}
 RANKS = 0.6  # a score ranks where rho is at least this, and its 95 % interval lies above 0
 LEAST_RUNGS = 8
