@@ -6,10 +6,10 @@
     python benchmarks/score_trust.py --write            (keeps it for the score card and notebook 06)
 
 The rungs of `faceswap_lab.scores.ladder`, the baselines, the warm start and a run's models, in both directions: talk_A with its
-true swap truth_A_from_B, and talk_B with truth_B_from_A. Scores of single frames look at every fourth frame, scores in time at 40
-frames in a row. Prints for each score Spearman's rho by what the true swap says (both directions together, rungs compared
-within their clip only), the verdict, and from which strength it sees each fault. As the last line JSON: each score's rho with
-quality ("ours") and that of retrieval, the plainest question ("baseline").
+true swap truth_A_from_B, and talk_B with truth_B_from_A. Scores of single frames look at every fourth frame, scores in time at
+40 frames in a row (--first, --frames, --every, --stretch). Prints for each score Spearman's rho by what the true swap says (both
+directions together, rungs compared within their clip only), the verdict, and from which strength it sees each fault. As the last
+line JSON: each score's rho with quality ("ours") and that of retrieval, the plainest question ("baseline").
 
 Expected before measuring: cosines and retrieval rank identity (rho 0.7) and see neither blur nor shift, trembling, cast or
 square; dlib and HSE-FaceRes agree; sharpness and seams rank nothing, since the unchanged target is as sharp and as seamless as
@@ -45,7 +45,6 @@ DIRECTIONS = {
     "A<-B": ("talk_A", "truth_A_from_B", "train_A", "train_B"),
     "B<-A": ("talk_B", "truth_B_from_A", "train_B", "train_A"),
 }
-EVERY, STRETCH = 4, slice(40, 80)
 BLENDS = {"autoencoder": ("laplacian",), "faceswap_gan": ("laplacian", "mask", "seamless")}
 BASELINE, STEADY = "retrieval_dlib", "temporal error"
 
@@ -56,12 +55,13 @@ def average(clip: str, every: int) -> np.ndarray:
     return baselines.average_face(frames, actors.clip(clip).points()[::every])
 
 
-def known_clip(direction: str) -> ladder.KnownClip:
-    """The clip of a direction, all of its frames."""
+def known_clip(direction: str, options) -> ladder.KnownClip:
+    """The clip of a direction, as many of its frames as are asked for."""
     target, truth, _, source = DIRECTIONS[direction]
-    frames = [list(actors.clip(name).frames()) for name in (target, truth)]
+    part = slice(options.first, options.first + options.frames)
+    frames = [list(actors.clip(name).frames()[part]) for name in (target, truth)]
     worn = {"source": average(source, 8), "stranger": average("stranger", 2)}
-    return ladder.KnownClip(*frames, actors.clip(target).points(), worn)
+    return ladder.KnownClip(*frames, actors.clip(target).points()[part], worn)
 
 
 def face_set(clip: str, work: Path, ready: Path | None):
@@ -76,13 +76,13 @@ def face_set(clip: str, work: Path, ready: Path | None):
         return extract_faces(actors.clip(clip).path, work / "faces" / clip)
 
 
-def swapped_by(folder: Path, blend: str, direction: str, known: ladder.KnownClip, faces) -> list[np.ndarray]:
+def swapped_by(folder: Path, blend: str, direction: str, known: ladder.KnownClip, faces, first: int) -> list:
     """A model's swap of every frame, each for itself: unlabelled, T times (H, W, 3) uint8 RGB."""
     from faceswap_lab.swap.swapping import swap_frames
 
     ways = (0, 1) if direction == "A<-B" else (1, 0)
     function = training.SwapFunction(training.load_model(folder), *ways)
-    rows = {int(frame): row for row, frame in enumerate(faces.table["frame"])}
+    rows = {int(frame) - first: row for row, frame in enumerate(faces.table["frame"])}
     matrices, outlines = [faces.matrix(row) for row in range(len(faces))], faces.masks(256, "face")
     seen = [index for index in range(len(known.target)) if index in rows]
     made = swap_frames(
@@ -104,7 +104,12 @@ def further_rungs(direction: str, known: ladder.KnownClip, options) -> dict:
     for name, folder in models.items():
         for blend in BLENDS.get(name, ("laplacian",)):
             made[f"{name}, {blend}"] = lambda folder=folder, blend=blend: swapped_by(
-                folder, blend, direction, known, face_set(DIRECTIONS[direction][0], options.work, options.faces)
+                folder,
+                blend,
+                direction,
+                known,
+                face_set(DIRECTIONS[direction][0], options.work, options.faces),
+                options.first,
             )
     return made
 
@@ -153,13 +158,14 @@ def look(direction: str, options) -> tuple[dict, dict[str, dict]]:
     Returns:
         The scores by name, and for each rung {"gains": ..., measure: table}.
     """
-    folder = options.work / direction.replace("<-", "_from_")
+    part = f"{options.first}_{options.frames}_{options.every}_{options.stretch}"
+    folder = options.work / f"{direction.replace('<-', '_from_')}_{part}"
     tried = measures(direction)
     samples = {name: make() for name, (_, make) in tried.items()}
     scores_of = {score.name: score for one in samples.values() for score in one.scores}
     marks = {name: f"{name}_{version(one)}" for name, one in samples.items()}
     until = time.time() + 60 * options.minutes
-    known = known_clip(direction)
+    known = known_clip(direction, options)
     makers = {rung.name: lambda rung=rung: rung.make(known) for rung in ladder.rungs(known)}
     makers |= further_rungs(direction, known, options)
     order = sorted(
@@ -172,12 +178,12 @@ def look(direction: str, options) -> tuple[dict, dict[str, dict]]:
         missing = [one for one, mark in marks.items() if mark not in kept]
         if (missing or "gains" not in kept) and not options.report and time.time() < until:
             started, frames = time.monotonic(), list(makers[name]())
-            some = slice(None, None, EVERY)
+            some, run = slice(None, None, options.every), slice(0, options.stretch)
             if "gains" not in kept:
                 recognition = recognition or FaceRecognition()
                 parts = (frames, known.truth, known.target, known.points)
                 kept["gains"] = scores.score_clip(*(part[some] for part in parts), recognition).as_json()
-            for kind, part in (("single", some), ("in time", STRETCH)):
+            for kind, part in (("single", some), ("in time", run)):
                 working = {one: tried[one][1]() for one in missing if tried[one][0] == kind}
                 if working:
                     measure_clips(
@@ -295,6 +301,10 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=1e6, help="begin no rung after so many minutes, in each direction"
     )
+    parser.add_argument("--first", type=int, default=0, help="the first frame of the clips that is looked at")
+    parser.add_argument("--frames", type=int, default=120, help="how many frames")
+    parser.add_argument("--every", type=int, default=4, help="scores of single frames look at every n-th of them")
+    parser.add_argument("--stretch", type=int, default=40, help="scores in time look at the first so many of them")
     parser.add_argument("--report", action="store_true", help="measure nothing: the table of what is done")
     parser.add_argument("--write", action="store_true", help="keep the numbers in benchmarks/results")
     options = parser.parse_args()
@@ -317,7 +327,15 @@ def main() -> None:
         }
         thresholds = {"ranks": trust.RANKS, "least_fall": trust.LEAST_FALL, "least_rungs": trust.LEAST_RUNGS}
         kept = {one.name: {"needs": list(all_scores[one.name].needs), **one.as_json()} for one in trusted}
-        files.write_json(trust.MEASURED, {"thresholds": thresholds, "trust": kept, "rungs": rungs})
+        files.write_json(
+            trust.MEASURED,
+            {
+                "frames": [options.first, options.frames, options.every, options.stretch],
+                "thresholds": thresholds,
+                "trust": kept,
+                "rungs": rungs,
+            },
+        )
     print(json.dumps(figures))
 
 
