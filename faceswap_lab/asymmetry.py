@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from faceswap_lab import files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.diagnosis import DIRECTIONS
 from faceswap_lab.samples import ROOT
@@ -219,6 +220,20 @@ def rank_agreement(measured: Sequence[float], foretold: Sequence[float], draws: 
     random = np.random.default_rng(0)
     by_chance = np.array([(x * random.permutation(y)).mean() for _ in range(draws)])
     return rho, float((1 + (by_chance >= rho - 1e-9).sum()) / (1 + draws))
+
+
+def measured(kind: str = "clips") -> tuple[list[dict], dict[str, dict[str, float]]]:
+    """What the benchmark found, for `table` and `effects`.
+
+    Args:
+        kind: which diagnosis foretells: "clips", of the clips that are converted and the source's training set, or "sets", of
+            both training sets, as notebook 02 shows it.
+
+    Returns:
+        results, and set -> direction -> difficulty; both empty where the file is missing.
+    """
+    kept = files.read_json(MEASURED) if MEASURED.exists() else {"results": [], "diagnosis": {}}
+    return kept["results"], {name: one[kind] for name, one in kept["diagnosis"].items()}
 
 
 def _by_set(results: Iterable[dict]) -> dict[str, list[dict]]:

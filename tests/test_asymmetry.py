@@ -66,7 +66,10 @@ def test_what_is_not_trained_yet_is_left_out():
 
 
 def test_a_gain_that_is_missing_is_no_number():
-    row = {"A<-B": {"structure_gain": 0.2, "identity_gain": None}, "B<-A": {"structure_gain": 0.1, "identity_gain": 0.3}}
+    row = {
+        "A<-B": {"structure_gain": 0.2, "identity_gain": None},
+        "B<-A": {"structure_gain": 0.1, "identity_gain": 0.3},
+    }
     assert np.isnan(asymmetry.gain(row, "A<-B")) and asymmetry.gain(row, "B<-A") == pytest.approx(0.2)
     assert asymmetry.difference(row, "structure_gain") == pytest.approx(0.1)
 
@@ -80,13 +83,15 @@ def test_rank_agreement_is_spearmans_with_the_chance_of_all_orders():
     )
     assert chance == pytest.approx(expected.pvalue, abs=0.005)
     assert asymmetry.rank_agreement(y, y)[1] == pytest.approx(1 / 720)
-    assert all(np.isnan(asymmetry.rank_agreement([1, 2], [1, 2]))) and all(np.isnan(asymmetry.rank_agreement([1, 1, 1], x[:3])))
+    assert all(np.isnan(asymmetry.rank_agreement([1, 2], [1, 2]))) and all(
+        np.isnan(asymmetry.rank_agreement([1, 1, 1], x[:3]))
+    )
 
 
-def test_what_was_measured_can_be_read_as_it_is_written():
-    if not asymmetry.MEASURED.exists():
-        pytest.skip("the benchmark's numbers are not there")
-    kept = json.loads(asymmetry.MEASURED.read_text())
-    for kind in ("clips", "sets"):
-        difficulty = {name: one[kind] for name, one in kept["diagnosis"].items()}
-        assert "balanced" in set(asymmetry.table(kept["results"], difficulty)["set"])
+def test_what_was_measured_is_read_with_either_diagnosis(tmp_path, monkeypatch):
+    kept = {"results": results({"size": 0.2}), "diagnosis": {n: {"clips": d, "sets": d} for n, d in DIFFICULTY.items()}}
+    (tmp_path / "kept.json").write_text(json.dumps(kept))
+    monkeypatch.setattr(asymmetry, "MEASURED", tmp_path / "kept.json")
+    assert asymmetry.effects(*asymmetry.measured("sets"))[0].verdict == "holds"
+    monkeypatch.setattr(asymmetry, "MEASURED", tmp_path / "none.json")
+    assert asymmetry.measured() == ([], {})

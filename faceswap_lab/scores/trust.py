@@ -34,7 +34,7 @@ DECIDING = {STRUCTURE: "structure", IDENTITY: "identity", STEADINESS: "steadines
 RANKS = 0.6  # a score ranks where rho is at least this, and its 95 % interval lies above 0
 LEAST_RUNGS = 8
 LEAST_FALL = 0.02  # of the score's spread over the ladder: less is no fall that one would notice
-DRAWS, FRAME_DRAWS, BLOCK = 1000, 200, 4
+DRAWS, FRAME_DRAWS, BLOCK = 1000, 100, 4
 MEASURED = ROOT / "benchmarks" / "results" / "score_trust.json"  # by `benchmarks/score_trust.py --write`
 
 
@@ -309,6 +309,26 @@ def table(trusted: Sequence[Trust]) -> pd.DataFrame:
 def measured() -> dict:
     """What the benchmark found, {} where its file is missing: {"trust": {score: `Trust.as_json`}, ...}."""
     return files.read_json(MEASURED) if MEASURED.exists() else {}
+
+
+def read(found: dict) -> list[Trust]:
+    """What `measured` gives, as `Trust`s, for `table`."""
+
+    def number(value):
+        return float("nan") if value is None else float(value)
+
+    trusted = []
+    for name, one in found.get("trust", {}).items():
+        rankings = {
+            reference: Ranking(number(each["rho"]), number(each["low"]), number(each["high"]), each["rungs"])
+            for reference, each in one["rankings"].items()
+        }
+        sights = {
+            family: Sight(family, each["word"], number(each["least"]), number(each["fall"]))
+            for family, each in one["sees"].items()
+        }
+        trusted.append(Trust(name, one["verdict"], rankings, sights))
+    return trusted
 
 
 def marks() -> dict[str, str]:

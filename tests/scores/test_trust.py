@@ -116,3 +116,5 @@ def test_table_and_file():
     assert row["blur"] == "1.5" and row["shift"] == "blind" and row["verdict"] == "ranks"
     written = one.as_json()
     assert written["sees"]["shift"]["least"] is None and written["rankings"]["quality"]["rho"] == 1
+    again = trust.read({"trust": {"s": written}})
+    assert trust.table(again).iloc[0].to_dict() == pytest.approx(row.to_dict(), nan_ok=True)
