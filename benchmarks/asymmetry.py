@@ -285,13 +285,14 @@ def report(results: list[dict], said: dict[str, dict], ruler: dict) -> dict:
                 "ours": None if np.isnan(rho) else round(rho, 3), "baseline": 0, "ratio": None,
                 "unit": f"Spearman's rho over {len(lopsided)} lopsided sets, p {chance:.3f}; signs agree in {agree}",
             }  # fmt: skip
-    print()
-    for effect in asymmetry.effects(results, difficulty[DIAGNOSES[0]]):
-        print(effect.sentence())
-        figures[f"asymmetry_shift_{effect.explanation}"] = {
-            "ours": round(effect.shift, 4), "baseline": 0, "ratio": None,
-            "unit": f"± {effect.half_width:.3f} of quality: {effect.verdict}",
-        }  # fmt: skip
+    for gain in (asymmetry.QUALITY, *asymmetry.GAINS):
+        print(f"\nby {gain}, beside the diagnosis of the {DIAGNOSES[0]}:")
+        for effect in asymmetry.effects(results, difficulty[DIAGNOSES[0]], gain):
+            print(effect.sentence())
+            figures[f"asymmetry_shift_{effect.explanation}_{gain}"] = {
+                "ours": round(effect.shift, 4), "baseline": 0, "ratio": None,
+                "unit": f"± {effect.half_width:.3f}: {effect.verdict}",
+            }  # fmt: skip
     for name in ("blurred_truth", "shifted_truth", "tint"):
         both = {
             way: round(float(np.mean([ruler[way][name][one] for one in asymmetry.GAINS[:2]])), 3) for way in DIRECTIONS

@@ -31,6 +31,7 @@ QUALITY = "quality"
 STRUCTURE, IDENTITY, STEADINESS = "structure_gain", "identity_gain", "steadiness"
 GAINS = (STRUCTURE, IDENTITY, "swap_gain")
 DECIDING = {STRUCTURE: "structure", IDENTITY: "identity", STEADINESS: "steadiness"}
+REAL = "quality, real outputs"  # by quality, among what is no planted fault: models, baselines, blends, target, truth
 RANKS = 0.6  # a score ranks where rho is at least this, and its 95 % interval lies above 0
 LEAST_RUNGS = 8
 LEAST_FALL = 0.02  # of the score's spread over the ladder: less is no fall that one would notice
@@ -289,7 +290,14 @@ def judge(
     rankings = {
         name: rank(numbers, references.loc[values.index, name].to_numpy(), rungs, clips, draws) for name in references
     }
-    return Trust(score.name, verdict(rankings), rankings, seen or {})
+    found = verdict(rankings)
+    real = np.array(
+        [ladder.family_of(rung) not in ladder.FAMILIES or ladder.family_of(rung) == "too little" for rung in rungs]
+    )
+    if real.any():
+        reference = references.loc[values.index, QUALITY].to_numpy()
+        rankings[REAL] = rank(np.array(numbers)[real], reference[real], rungs[real], clips[real], draws)
+    return Trust(score.name, found, rankings, seen or {})
 
 
 def table(trusted: Sequence[Trust]) -> pd.DataFrame:
