@@ -114,10 +114,8 @@ def within_ranks(values: np.ndarray, group: np.ndarray) -> np.ndarray:
 
 
 def _rho(x: np.ndarray, y: np.ndarray, group: np.ndarray) -> float:
-    both = np.isfinite(x) & np.isfinite(y)
-    x, y = (within_ranks(np.where(both, some, np.nan), group) for some in (x, y))
-    both = np.isfinite(x) & np.isfinite(y)
-    x, y = x[both], y[both]
+    """Spearman's rho of numbers without NaN, ranked within their groups; NaN where one does not vary."""
+    x, y = (np.nan_to_num(within_ranks(some, group)) for some in (x, y))  # 0 is the middle: who is alone in a group
     spread = np.sqrt(np.square(x).sum() * np.square(y).sum())  # the ranks of each group have mean 0
     return float((x * y).sum() / spread) if spread > 1e-12 else float("nan")
 

@@ -21,7 +21,7 @@ def judged(values, better="higher", **references):
     index = pd.MultiIndex.from_product([["clip"], [f"r{i}" for i in range(len(values))]])
     known = pd.DataFrame({"structure_gain": TRUE, "identity_gain": TRUE, **references}, index=index)
     known[trust.QUALITY] = trust.quality(known)
-    return trust.judge(score("s", better), pd.DataFrame({"s": values}, index=index), known, draws=200)
+    return trust.judge(score("s", better), pd.DataFrame({"s": values}, index=index), known, draws=100)
 
 
 def test_perfect_reversed_and_noisy_scores_are_told_apart():
@@ -50,7 +50,7 @@ def test_rho_is_spearmans_with_ties_and_missing_numbers_left_out():
     values[[3, 9]] = np.nan
     kept = np.isfinite(values)
     assert len(np.unique(values[kept])) < kept.sum()
-    found = trust.rank(values, TRUE)
+    found = trust.rank(values, TRUE, draws=200)
     assert found.rho == pytest.approx(stats.spearmanr(values[kept], TRUE[kept]).statistic) and found.rungs == 22
     assert found.low < found.rho < found.high
 
@@ -64,8 +64,8 @@ def test_what_gives_no_number_or_has_too_few_rungs_is_not_judged():
 def test_clips_are_compared_within_themselves():
     """Two clips, one with higher numbers and lower quality throughout: pooled they would look reversed."""
     values, quality = np.r_[TRUE, TRUE + 10], np.r_[TRUE + 10, TRUE]
-    assert trust.rank(values, quality).rho < 0
-    assert trust.rank(values, quality, clips=np.repeat(["a", "b"], 24)).rho == pytest.approx(1)
+    assert trust.rank(values, quality, draws=20).rho < 0
+    assert trust.rank(values, quality, clips=np.repeat(["a", "b"], 24), draws=20).rho == pytest.approx(1)
 
 
 def tables(shift=0.0, wobble=0.1, count=40):
@@ -82,7 +82,7 @@ def tables(shift=0.0, wobble=0.1, count=40):
 
 def test_who_sees_a_fault_who_is_blind_and_who_rewards_it():
     for shift, word in ((0.5, "sees"), (0.0, "blind"), (-0.5, "rewards")):
-        fallen = trust.falls([score("s")], *tables(shift), draws=100)["s"]
+        fallen = trust.falls([score("s")], *tables(shift), draws=50)["s"]
         seen = trust.sights([fallen], [10.0])["blur"]
         assert seen.word == word
         assert (seen.least == 1.5) if shift else np.isnan(seen.least)
