@@ -120,6 +120,14 @@ def _rho(x: np.ndarray, y: np.ndarray, group: np.ndarray) -> float:
     return float((x * y).sum() / spread) if spread > 1e-12 else float("nan")
 
 
+def _ranks_of_draws(values: np.ndarray) -> np.ndarray:
+    """`within_ranks` of each row of (draws, n); 0, the middle, for what is missing."""
+    known = np.isfinite(values)
+    count = known.sum(axis=1, keepdims=True)
+    ranks = stats.rankdata(np.where(known, values, np.inf), axis=1)  # what is missing comes last
+    return np.where(known & (count > 1), (ranks - 1) / np.maximum(count - 1, 1) - 0.5, 0)
+
+
 def rank(
     values: Sequence[float], reference: Sequence[float], rungs: Sequence[str] | None = None,
     clips: Sequence[str] | None = None, draws: int = DRAWS, seed: int = 0,
@@ -144,12 +152,17 @@ def rank(
     rho = _rho(x, y, clips) if len(x) > 2 else float("nan")
     if not np.isfinite(rho) or len(names) < 3:
         return Ranking(rho if len(names) > 2 else float("nan"), float("nan"), float("nan"), len(names))
-    places, random = {name: np.flatnonzero(rungs == name) for name in names}, np.random.default_rng(seed)
-    found = []
-    for _ in range(draws):
-        drawn = np.concatenate([places[name] for name in random.choice(names, len(names))])
-        found.append(_rho(x[drawn], y[drawn], clips[drawn]))
-    found = np.array(found)[np.isfinite(found)]
+    drawn = np.random.default_rng(seed).integers(0, len(names), (draws, len(names)))
+    products = np.zeros((3, draws))
+    for clip in np.unique(clips):
+        pair = np.full((2, len(names)), np.nan)
+        here = clips == clip
+        pair[:, np.searchsorted(names, rungs[here])] = x[here], y[here]
+        a, b = (_ranks_of_draws(some[drawn]) for some in pair)
+        products += (a * b).sum(axis=1), np.square(a).sum(axis=1), np.square(b).sum(axis=1)
+    spread = np.sqrt(products[1] * products[2])
+    found = np.where(spread > 1e-12, products[0] / np.maximum(spread, 1e-12), np.nan)
+    found = found[np.isfinite(found)]
     low, high = np.percentile(found, [2.5, 97.5]) if len(found) > draws / 2 else (float("nan"),) * 2
     return Ranking(rho, float(low), float(high), len(names))
 
