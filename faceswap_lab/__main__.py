@@ -1,4 +1,4 @@
-"""The command line: `python -m faceswap_lab run`, `faces`, `diagnose`, `convert`, `doctor` and `report`."""
+"""The command line: `python -m faceswap_lab run`, `faces`, `diagnose`, `convert`, `score`, `compare`, `doctor` and `report`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from faceswap_lab import (
     notebooks,
     presets,
     runtime,
+    score_command,
 )
 from faceswap_lab.errors import LabError
 
@@ -29,7 +30,8 @@ def build_parser() -> argparse.ArgumentParser:
         description="Two clips in, a swapped clip out: runs the course's notebooks and writes a report.",
     )
     parser.add_argument("--version", action="version", version=f"faceswap_lab {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="run | faces | diagnose | convert | doctor | report")
+    names = "run | faces | diagnose | convert | score | compare | doctor | report"
+    commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     run = commands.add_parser(
         "run",
@@ -52,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     face_commands.add_parsers(commands)
     convert_command.add_parser(commands)
+    score_command.add_parsers(commands)
 
     commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
 
@@ -195,6 +198,10 @@ def main(arguments: list[str] | None = None) -> int:
             return face_commands.diagnose_command(options)
         if options.command == "convert":
             return convert_command.convert_command(options)
+        if options.command == "score":
+            return score_command.score_command(options)
+        if options.command == "compare":
+            return score_command.compare_command(options)
         return doctor_command() if options.command == "doctor" else report_command(options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)

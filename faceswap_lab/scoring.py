@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import files, scores, stages, training, video, weights
+from faceswap_lab import cards, files, scores, stages, training, video, weights
+from faceswap_lab.cards import Clip
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.models.identity import FaceRecognition
 from faceswap_lab.pictures import read_picture
 from faceswap_lab.runtime import Run
 from faceswap_lab.scores import baselines, gaze, likeness
-from faceswap_lab.scores.clips import together
+from faceswap_lab.scores.card import ScoreCard, make_cards
+from faceswap_lab.scores.card import rounded as _rounded
+from faceswap_lab.scores.judge import Judge
+from faceswap_lab.scores.measures import Known
 from faceswap_lab.swap.conversion import ConversionReport, convert
 from faceswap_lab.swap.options import SETTINGS_FILE, ConversionOptions
 
@@ -191,9 +194,9 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True) -> dict:
         swaps: from `swap_clip`; one for each model (the first of a model counts).
 
     Returns:
-        What is written: {"models": {name: scores}, "baselines": {name: scores}, "best": name, "notes": [...]}. A score
-        that cannot be given is None. Without a truth there are no gains, only what the judge says by itself, and a note
-        says so.
+        What is written: {"models": {name: scores}, "baselines": {name: scores}, "best": name, "notes": [...]}, and what
+        `cards.card_numbers` adds: intervals, differences from the best, what each score means. A score that cannot be given
+        is None. Without a truth there are no gains, only what the judge says by itself, and a note says so.
 
     Raises:
         LabError: when there is no conversion, or it does not have the truth's frames.
@@ -205,86 +208,101 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True) -> dict:
     chosen: dict[str, Swapped] = {}
     for swap in swaps:
         chosen.setdefault(swap.model, swap)
-    recognition = FaceRecognition()
+    judge = Judge()
     count = sum(1 for _ in swaps[0].pictures())
     points = clip_points(stages.ensure_faces(run, "target"), count)
-    result = {"models": {name: {} for name in chosen}, "baselines": {"unchanged": {}}, "notes": []}
-    _score_likeness(run, chosen, points, recognition, result)
-    if run.clips.truth is None:
-        result["notes"].append(
-            "No true swap is known for this clip, so there are no gains, only the judge's opinion whose face it is."
-        )
-        measures = ("nearer_to_source",)
-    else:
-        _score_against_truth(run, chosen, points, recognition, result)
-        measures = ("swap_gain", "identity_gain")
-    models = result["models"]
-    # Without a truth a model that paints nonsense can look less like the target than a good one does, so the models that
-    # only show what training from nothing gives are no candidates then.
-    candidates = [name for name in models if name not in COMPARISONS or run.clips.truth] or list(models)
-    result["best"] = max(candidates, key=lambda name: sum(models[name].get(measure) or 0 for measure in measures))
+    notes = list(_NOTES[run.clips.truth is not None])
+    given = {"judge": judge, **_people(run, judge.recognition, notes)}
+    clips: dict[str, Clip] = {name: _unlabelled(run, swap, count, notes) for name, swap in chosen.items()}
+    clips["target"] = lambda: itertools.islice(clip_frames(run.clip("target")), count)
+    if run.clips.truth is not None:
+        clips["truth"] = lambda: _truth(run)
+    wanted = clips["truth"]() if "truth" in clips else None
+    simple = baselines.baseline_frames(clips["target"](), wanted, points, _average(run))
+    made = make_cards(
+        {**{name: clips[name]() for name in chosen}, **simple}, clips["target"](), points, Known(given=given),
+        clips["truth"]() if "truth" in clips else None, simple, seed=run.seed,
+    )  # fmt: skip
+    best = _best(run, made)
+    facts = cards.clip_facts(run.clip("target"), count, _size(clips["target"]), "truth" in clips)
+    result = cards.card_numbers(made, best, notes, facts)
+    _add_still(made, result)
     if write:
-        files.write_json(run.out / "scores.json", result)
+        cards.write_cards(run.out, made, result, clips, points)
     return result
 
 
-def _score_likeness(run: Run, swaps: dict[str, Swapped], points, recognition, result: dict) -> None:
-    """Adds nearer_to_source to the models and to the untouched target."""
+_NOTES = {
+    False: ("No true swap is known for this clip, so there are no gains, only the judge's opinion whose face it is.",),
+    True: (
+        "0 is the unchanged target, 1 the true swap. Never read pixel_gain alone: a tint earns most of it. "
+        "blurred_truth and shifted_truth are not reachable baselines but a ruler: the truth itself, blurred by 4 px or "
+        "moved by 2 px.",
+    ),
+}
+
+
+def _best(run: Run, made: Mapping[str, ScoreCard]) -> str:
+    models = {name: card.numbers() for name, card in made.items() if card.kind == "model"}
+    measures = ("nearer_to_source",) if run.clips.truth is None else ("swap_gain", "identity_gain")
+    # Without a truth a model that paints nonsense can look less like the target than a good one does, so the models that
+    # only show what training from nothing gives are no candidates then.
+    candidates = [name for name in models if name not in COMPARISONS or run.clips.truth] or list(models)
+    return max(candidates, key=lambda name: sum(models[name].get(measure) or 0 for measure in measures))
+
+
+def _people(run: Run, recognition, notes: list[str]) -> dict[str, np.ndarray]:
+    """What the judge sees in B's and A's own pictures, for the measures that ask whose face it is."""
     other = "A" if run.clips.target_training else "target"
     if other == "target":
-        result["notes"].append(
+        notes.append(
             "nearer_to_source compares with A's faces in this very clip, which share its light and hair with the swap. "
             "A second clip of A (--target-training) makes it fairer."
         )
-    people = {role: likeness.embed_faces(*_person_frames(run, role, _GALLERY), recognition) for role in ("B", other)}
-    rows = {name: (result["models"][name], swap.pictures()) for name, swap in swaps.items()}
-    rows["unchanged"] = result["baselines"]["unchanged"], itertools.islice(clip_frames(run.clip("target")), len(points))
-    for name, (row, frames) in rows.items():
-        try:
-            embedded = likeness.embed_faces(frames, points, recognition)
-            row["nearer_to_source"] = _rounded(likeness.nearer_to_source(embedded, people["B"], people[other]))
-        except LabError as error:
-            row["nearer_to_source"] = None
-            result["notes"].append(f"{name}: whose face it is cannot be said ({error})")
+    found = {}
+    for name, role in (("source_faces", "B"), ("target_faces", other)):
+        found[name] = likeness.embed_faces(*_person_frames(run, role, _GALLERY), recognition)
+        if not np.isfinite(found[name]).all(axis=1).any():
+            notes.append(
+                f"Whose face it is cannot be said: {run.clip(role).name} shows no face. Look at its contact sheet."
+            )
+            return {}
+    return found
 
 
-def _score_against_truth(run: Run, swaps: dict[str, Swapped], points, recognition, result: dict) -> None:
-    """Adds gains, landmark error and gaze error to the models, gains to the baselines, gaze error to the unchanged target."""
+def _average(run: Run) -> np.ndarray | None:
+    try:
+        return baselines.average_face(*_person_frames(run, "B"))
+    except LabError:  # no face of B: a note says so
+        return None
 
-    def frames():
-        clips = {f"swap by {name}": swap.pictures() for name, swap in swaps.items()}
-        for *outputs, truth, target in together(**clips, truth=_truth(run), target=clip_frames(run.clip("target"))):
-            yield dict(zip(swaps, outputs, strict=True)), truth, target
 
-    mesh = likeness.Remembered()
-    for name, gains in scores.score_frames(frames(), points, recognition).items():
-        moved = likeness.landmark_error(swaps[name].pictures(), _truth(run), points, mesh)
-        seen = {"landmark_error": _rounded(moved.error), "landmarks_found": _rounded(moved.found)}
-        looks = gaze.gaze_error(swaps[name].pictures(), _truth(run), points, mesh)
-        seen |= {"gaze_error": _rounded(looks.error), "gaze_still": _rounded(looks.still)}
-        result["models"][name] = {**gains.as_json(), **result["models"][name], **seen}
-    average = baselines.average_face(*_person_frames(run, "B"))
-    found = baselines.score_baselines(_truth(run), clip_frames(run.clip("target")), points, average, recognition)
-    for name, gains in found.items():
-        result["baselines"][name] = {**gains.as_json(), **result["baselines"].get(name, {})}
-    looks = gaze.gaze_error(itertools.islice(clip_frames(run.clip("target")), len(points)), _truth(run), points, mesh)
-    result["baselines"]["unchanged"] |= {"gaze_error": _rounded(looks.error), "gaze_still": _rounded(looks.still)}
-    if np.isfinite(looks.still):
+def _unlabelled(run: Run, swap: Swapped, count: int, notes: list[str]) -> Clip:
+    """A swap's frames; where they carry the visible label, the target's own pixels lie over it."""
+    corner = cards.label_corner(swap.pictures, lambda: clip_frames(run.clip("target")))
+    if corner is None:
+        return swap.pictures
+    notes.append(f"{swap.model}: scored from the coded film. {cards.told_label(corner)}")
+    return lambda: cards.uncovered(swap.pictures(), itertools.islice(clip_frames(run.clip("target")), count), corner)
+
+
+def _size(clip: Clip) -> tuple[int, int]:
+    height, width = next(iter(clip())).shape[:2]
+    return width, height
+
+
+def _add_still(made: Mapping[str, ScoreCard], result: dict) -> None:
+    """Says what eyes that never move would get, which is a fact of the clip and no score."""
+    still = next(gaze.still_error(card.table) for card in made.values())
+    for name, card in made.items():
+        if "gaze_truth_right" in card.table:
+            result["models" if card.kind == "model" else "baselines"][name]["gaze_still"] = _rounded(still)
+    if np.isfinite(still):
         result["notes"].append(
-            f"gaze_error: eyes that never move would get {looks.still:.1f} degrees on this clip (gaze_still). Up and down the "
+            f"gaze_error: eyes that never move would get {still:.1f} degrees on this clip (gaze_still). Up and down the "
             "measure sees a fifth of a movement only."
         )
-    result["notes"].append(
-        "0 is the unchanged target, 1 the true swap. Never read pixel_gain alone: a tint earns most of it. "
-        "blurred_truth and shifted_truth are not reachable baselines but a ruler: the truth itself, blurred by 4 px or "
-        "moved by 2 px."
-    )
 
 
 def _truth(run: Run) -> Iterator[np.ndarray]:
     return clip_frames(run.clip("truth"))
-
-
-def _rounded(value: float) -> float | None:
-    """A number for JSON, which knows no NaN."""
-    return None if np.isnan(value) else round(float(value), 4)

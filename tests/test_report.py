@@ -9,11 +9,12 @@ from urllib.parse import unquote
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from faceswap_lab import files, report, samples
 from faceswap_lab.errors import LabError
-from faceswap_lab.report import pictures, scores
+from faceswap_lab.report import frames, pictures, scores
 
 SCORES = {
     "models": {
@@ -182,3 +183,102 @@ def test_sample_clip_is_found_from_a_relative_path(run):
     files.write_json(run / "run.json", {"clips": {"target": "data/sample/target.mp4"}})
     report.write_report(run)
     assert (run / "report" / "target.mp4").exists() == (samples.ROOT / "data/sample/target.mp4").exists()
+
+
+def scored(folder: Path, **clip) -> None:
+    """Gives a run's folder what `cards` writes: intervals, meanings, a table of frames, pictures."""
+    about = {
+        "swap_gain": {"title": "swap gain", "meaning": "how far", "better": "higher", "unit": "", "limits": [None, 1]},
+        "gaze_error": {
+            "title": "gaze error",
+            "meaning": "how much",
+            "better": "lower",
+            "unit": "deg",
+            "limits": [0, 180],
+        },
+    }
+    rows = {"best": [3], "worst": [7], "even": [5]}
+    more = {
+        "best": "autoencoder",
+        "scores": about,
+        "intervals": {"autoencoder": {"swap_gain": [0.27, 0.36]}},
+        "differences": {"tint": {"swap_gain": [0.34, 0.3, 0.4]}, "faceswap_gan": {"swap_gain": [0.36, -0.1, 0.7]}},
+        "frames": {"autoencoder": rows},
+        "shown": {"autoencoder": {"3": {"swap_gain": 0.5}, "7": {"swap_gain": -0.2}}},
+        "untrusted": {"gaze_error": "ranks a blur above a swap"},
+        "clip": {"target": "t.mp4", "frames": 9, "size": [64, 48], "truth": True, "digest": "d", **clip},
+        "notes": ["One <thing> to know"],
+    }
+    files.write_json(folder / "scores.json", {**SCORES, **more})
+    for row in (3, 5, 7):
+        for what in ("target", "truth", "autoencoder", "autoencoder_heat"):
+            write_picture(frames.picture_path(folder / "scores", row, what), row)
+    frames.legend_picture(folder / "scores" / "heat.png", "levels")
+    table = pd.DataFrame({"swap_gain": np.linspace(0, 1, 9)})
+    assert frames.curves_picture(
+        {"autoencoder": table},
+        {"autoencoder": {"swap_gain": 0.3}},
+        {"swap_gain": "swap gain"},
+        folder / "scores" / "curves.png",
+    )
+
+
+def test_a_run_shows_its_card(run):
+    scored(run)
+    content, links = read_page(report.write_report(run))
+    for words in (
+        "0.27 to 0.36", "Swap gain: clearly better than tint.", "Swap gain: no clear difference from FaceSwap-GAN.",
+        "The best frames", "The worst frames", "Frame 7: swap gain -0.20", "ranks a blur above a swap", "One &lt;thing&gt; to know",
+        "colours of the heat maps", "Over time",
+    ):  # fmt: skip
+        assert words in content, words
+    for link in links:
+        assert (run / unquote(link)).is_file()
+    assert "scores/frame_000003_autoencoder_heat.jpg" in links and "†" in content
+
+
+def test_a_card_has_a_page_of_its_own(run):
+    scored(run, truth=False, output=str(run / "swap.mp4"))
+    content, links = read_page(report.write_card_page(run))
+    assert (
+        "the true swap is not known" in content and "not where it is wrong" in content and "report/output.mp4" in links
+    )
+    assert "swap gain" in report.card_lines(files.read_json(run / "scores.json"))
+    with pytest.raises(LabError, match="no such file"):
+        report.write_card_page(run / "nowhere")
+
+
+def test_runs_side_by_side(run, tmp_path):
+    scored(run)
+    other = shutil.copytree(run, tmp_path / "other")
+    made = files.read_json(other / "scores.json")
+    made["intervals"]["autoencoder"]["swap_gain"], made["models"]["autoencoder"]["swap_gain"] = [0.4, 0.5], 0.45
+    files.write_json(other / "scores.json", made)
+    files.write_json(other / "run.json", {"preset": "class", "seed": 3})
+    content, links = read_page(report.write_comparison([run, other], tmp_path / "page"))
+    assert "clearly better" in content and "<td>preset</td><td>quick</td><td>class</td>" in content
+    assert "<td>seed</td>" not in content, "what is the same is left out"
+    assert content.count("<video") == 2 and "Play all in step" in content and "frame 5, target" in content
+    for link in links:
+        assert (tmp_path / "page" / unquote(link)).is_file()
+    made["clip"]["digest"] = "another"
+    files.write_json(other / "scores.json", made)
+    content, _ = read_page(report.write_comparison([run, other], tmp_path / "page"))
+    assert "These are different clips" in content and "No frames were kept" in content
+    files.write_json(other / "scores.json", SCORES)
+    assert "older version" in report.comparison_lines([run, other])
+
+
+def test_heat_and_cut_out():
+    grey = np.full((80, 100, 3), 100, np.uint8)
+    other = grey.copy()
+    other[20:40, 30:50] += 32
+    other[50:60] += 100
+    found = frames.heat(other, grey)
+    assert found[0, 0].max() < 10 and found[55, 5].sum() > found[30, 40].sum() > 100, "black, then hotter, then hottest"
+    points = np.array([[40, 30], [60, 30], [50, 40], [43, 50], [57, 50.0]])
+    part = frames.cut_out(other, points, width=50, side=62)
+    assert part.shape == (62, 62, 3) and (part == 132).any() and (part == 200).any()
+    assert frames.cut_out(grey, points * np.nan, 50, 32).shape == (32, 32, 3)
+    assert frames.cut_out(grey, points + 60, 500, 32).shape == (32, 32, 3), "a face that reaches beyond the picture"
+    assert frames.spread_rows(120) == frames.spread_rows(120) and len(frames.spread_rows(1)) == 1

@@ -10,11 +10,13 @@ from pathlib import Path
 from faceswap_lab import __version__, files, samples
 from faceswap_lab.errors import LabError
 from faceswap_lab.report import pictures
+from faceswap_lab.report.card import card_lines, card_section, frame_sections, write_card_page
+from faceswap_lab.report.comparison import comparison_lines, write_comparison
 from faceswap_lab.report.markup import figure, link, missing, player, players, section, text, title
 from faceswap_lab.report.pictures import read_json_or_empty
 from faceswap_lab.report.scores import MEASURES, best_model, number, score_section, summary
 
-__all__ = ["summary", "write_report"]
+__all__ = ["card_lines", "comparison_lines", "summary", "write_card_page", "write_comparison", "write_report"]
 
 TEMPLATE = Path(__file__).with_name("page.html")
 LABEL = (
@@ -47,7 +49,14 @@ def write_report(run_folder: str | Path) -> Path:
         raise LabError(f"{run_folder}: no such run. Make one: python -m faceswap_lab run --out {run_folder}")
     facts = read_json_or_empty(run / "run.json")
     scores = read_json_or_empty(run / "scores.json")
-    sections = [_clips(run, facts), _stills(run), score_section(scores), _faces(run), _models(run), _blends(run)]
+    sections = [
+        _clips(run, facts),
+        _stills(run),
+        score_section(scores),
+        card_section(scores),
+        frame_sections(run, scores),
+    ]
+    sections += [_faces(run), _models(run), _blends(run)]
     sections += [_gallery(run), _timing(run), _settings(run, facts)]
     page = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         title="A’s video with B’s face",
@@ -74,9 +83,7 @@ def _tiles(run: Path, scores: dict) -> str:
     best = best_model(scores)
     values = scores["models"][best] if best else {}
     tiles = [
-        (number(key, values[key]), heading)
-        for key, (heading, _, _) in MEASURES.items()
-        if values.get(key) is not None
+        (number(key, values[key]), heading) for key, (heading, _, _) in MEASURES.items() if values.get(key) is not None
     ]
     minutes = sum(marker.get("minutes", 0.0) for _, marker in _markers(run))
     tiles += [(f"{minutes:.1f} min", "all notebooks together")] if minutes else []

@@ -49,17 +49,22 @@ def loss_picture(history: Path, picture: Path) -> bool:
         values = values[np.isfinite(values)]
         if len(values) and values.min() > 0 and values.max() > 20 * values.min():
             axes.set_yscale("log")
-        axes.tick_params(colors=GREY, which="both")
-        axes.grid(color=GREY, alpha=0.25)
-        axes.patch.set_alpha(0)
-        for side, spine in axes.spines.items():
-            spine.set_visible(side in ("left", "bottom"))
-            spine.set_color(GREY)
+        style_axes(axes)
         axes.legend(frameon=False, labelcolor=GREY, fontsize=8, ncols=1 + (len(group) > 6))
     figure.axes[-1].set_xlabel("step", color=GREY)
     with files.atomic_path(picture) as temporary:
         figure.savefig(temporary, transparent=True)
     return True
+
+
+def style_axes(axes) -> None:
+    """Makes matplotlib's axes readable on white and on black."""
+    axes.tick_params(colors=GREY, which="both")
+    axes.grid(color=GREY, alpha=0.25)
+    axes.patch.set_alpha(0)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(GREY)
 
 
 def contact_sheet(folder: Path, picture: Path, columns: int = 12, cell: int = 96, limit: int = 48) -> bool:

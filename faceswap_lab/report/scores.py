@@ -100,6 +100,22 @@ def number(key: str, value: float) -> str:
     return f"{100 * value:.1f} %" if key == "landmark_error" else f"{value:.2f}"
 
 
+def in_unit(value: float | None, unit: str) -> str:
+    """A score as people read it, by its unit, see `scores.catalogue.Score`."""
+    if value is None:
+        return "–"
+    if unit == "share":
+        return f"{100 * value:.1f} %"
+    return {"deg": f"{value:.1f}°", "dB": f"{value:.1f} dB", "levels": f"{value:.1f}"}.get(
+        unit, f"{round(value, 2) + 0:.2f}"
+    )
+
+
+def between(ends: list[float] | None, unit: str) -> str:
+    """An interval as people read it; "" where there is none."""
+    return f"{in_unit(ends[0], unit)} to {in_unit(ends[1], unit)}" if ends else ""
+
+
 def score_section(scores: dict) -> str:
     """The table: models, then baselines, the best model marked; a sentence a measure below it."""
     rows = score_rows(scores)
@@ -111,19 +127,22 @@ def score_section(scores: dict) -> str:
     for name, values, kind in rows:
         mark = "best" if kind == "model" and name == best_model(scores) else kind
         label = BASELINES.get(name, title(name)) if kind == "baseline" else title(name)
-        cells = "".join(_cell(key, values.get(key)) for key in keys)
+        ends = scores.get("intervals", {}).get(name, {})
+        cells = "".join(_cell(key, values.get(key), ends.get(key)) for key in keys)
         lines.append(f"<tr class='{mark}'><td>{text(label)}</td>{cells}</tr>")
     table = f"<div class='scroll'><table><tr><th></th>{heads}</tr>{''.join(lines)}</table></div>"
     words = "".join(f"<dt>{text(MEASURES[key][0])}</dt><dd>{text(MEASURES[key][1])}</dd>" for key in keys)
     notes = "".join(f"<p class='soft'>{text(note)}</p>" for note in scores.get("notes", []))
     above = "Models first; below them, in grey, the baselines, which need no model. A gain of 1 is the true swap."
+    above += " Small: the 95 % interval over blocks of frames." if scores.get("intervals") else ""
     return section("Scores", above, f"{table}{notes}<dl>{words}</dl>")
 
 
-def _cell(key: str, value: float | None) -> str:
+def _cell(key: str, value: float | None, ends: list[float] | None = None) -> str:
     if value is None:
         return "<td class='number soft'>–</td>"
     higher_is_better = MEASURES[key][2]
     width = 100 * min(value, 1) if higher_is_better else 0
     bar = f"<div class='meter'><div class='bar' style='width:{width:.0f}%'></div></div>" if width > 0 else ""
-    return f"<td class='number{' negative' if value < 0 else ''}'>{number(key, value)}{bar}</td>"
+    small = f"<br><small>{number(key, ends[0])} to {number(key, ends[1])}</small>" if ends else ""
+    return f"<td class='number{' negative' if value < 0 else ''}'>{number(key, value)}{small}{bar}</td>"

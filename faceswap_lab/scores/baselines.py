@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -111,6 +112,37 @@ def wear(target: np.ndarray, points: np.ndarray, face: np.ndarray) -> np.ndarray
     return np.rint(alpha * colour * 255 + (1 - alpha) * target).astype(np.uint8)
 
 
+def baseline_frames(
+    target: Iterable[np.ndarray],
+    truth: Iterable[np.ndarray] | None,
+    points: np.ndarray,
+    average: np.ndarray | None = None,
+) -> dict[str, Iterator[np.ndarray]]:
+    """Everything above as clips, for one pass with the models' outputs; the clips are to be read in step.
+
+    Args:
+        target, truth: the frames, (H, W, 3) uint8 RGB; without a truth only what does not need it is made.
+        points: (T, 5, 2) five points of the face, in frame pixels; NaN where there is none.
+        average: the source's `average_face`; None leaves that baseline out.
+
+    Returns:
+        Name -> frames: unchanged, tint, average_face, blurred_truth, shifted_truth.
+    """
+    # A copy that nobody reads would keep the whole clip, so that there are as many as are read.
+    targets = iter(itertools.tee(target, 1 + (truth is not None) + (average is not None)))
+    found: dict[str, Iterator[np.ndarray]] = {"unchanged": next(targets)}
+    if truth is not None:
+        one, two, three = itertools.tee(truth, 3)
+        found["tint"] = (tint(*both) for both in zip(next(targets), one, strict=False))
+    if average is not None:
+        nowhere = itertools.repeat(np.full((5, 2), np.nan))
+        worn = zip(next(targets), itertools.chain(np.asarray(points), nowhere), strict=False)
+        found["average_face"] = (wear(frame, five, average) for frame, five in worn)
+    if truth is not None:
+        found |= {"blurred_truth": map(blurred_truth, two), "shifted_truth": map(shifted_truth, three)}
+    return found
+
+
 def score_baselines(
     truth: Iterable[np.ndarray],
     target: Iterable[np.ndarray],
@@ -133,12 +165,12 @@ def score_baselines(
         LabError: as `scores.score_clip`.
     """
 
+    truth, wanted = itertools.tee(truth)
+    target, given = itertools.tee(target)
+    clips = baseline_frames(given, wanted, np.asarray(points), average)
+
     def frames():
-        for index, (wanted, given) in enumerate(together(truth=truth, target=target)):
-            outputs = {"unchanged": given, "tint": tint(given, wanted)}
-            if average is not None and index < len(points):
-                outputs["average_face"] = wear(given, np.asarray(points[index]), average)
-            outputs |= {"blurred_truth": blurred_truth(wanted), "shifted_truth": shifted_truth(wanted)}
-            yield outputs, wanted, given
+        for wanted, given, *outputs in together(truth=truth, target=target, **clips):
+            yield dict(zip(clips, outputs, strict=True)), wanted, given
 
     return score_frames(frames(), points, recognition)

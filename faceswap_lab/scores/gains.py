@@ -18,20 +18,34 @@ Beside the three gains stand two looks at the same pixels, which no squared erro
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from faceswap_lab.errors import LabError
-from faceswap_lab.models.identity import FaceRecognition, chip
+from faceswap_lab.models.identity import FaceRecognition
+from faceswap_lab.scores.catalogue import Score, gain_of, ratio_of, value_of
 from faceswap_lab.scores.clips import check_frame, check_points, face_width, together
-from faceswap_lab.scores.likeness import CHIPS_AT_ONCE
+from faceswap_lab.scores.contrast import DIFFERENT, different_pixels, edge_energy, local_contrast
+from faceswap_lab.scores.judge import Judge, distance
+from faceswap_lab.scores.shots import Picture, Shot
 
-DIFFERENT = 12  # of 255: mean difference over the three colours from which two pixels count as different
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+__all__ = [
+    "DIFFERENT",
+    "SIGMA",
+    "GainMeasure",
+    "Gains",
+    "different_pixels",
+    "edge_energy",
+    "local_contrast",
+    "score_clip",
+    "score_frames",
+]
+
 SIGMA = 6 / 160  # of the gaussian in local contrast, per pixel of the face's width
 _MEASURES = ("swap", "identity", "pixel")
 _NUMBERS = (*(f"{name}_gain" for name in _MEASURES), "structure_gain", "sharpness")
@@ -65,46 +79,148 @@ class Gains:
         return {name: None if np.isnan(value) else round(value, 4) + 0.0 for name, value in numbers.items()}
 
 
-def local_contrast(image: np.ndarray, sigma: float, mask: np.ndarray | None = None, floor: float = 0.01) -> np.ndarray:
-    """Structure without light: grey, minus its gaussian mean, over its gaussian deviation.
+_SUMS = ("count", "x", "y", "xx", "yy", "xy")  # of Pearson's r, see `_correlation`
+
+
+class _Reference:
+    """What truth and target of a moment say, found once for all outputs that are compared with them."""
+
+    def __init__(self, shot: Shot):
+        truth, target = shot.truth.image, shot.target.image
+        mask = different_pixels(truth, target)
+        self.share, self.sigma, self.target = float(mask.mean()), SIGMA * shot.width, target
+        self.window = None
+        if not mask.any():
+            return
+        margin = int(np.ceil(4 * self.sigma)) + 1  # as far as the gaussian looks
+        self.window = tuple(
+            slice(max(int(found[0]) - margin, 0), int(found[-1]) + margin + 1)
+            for found in (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0)))
+        )
+        self.inside = mask[self.window]
+        self.mask = self.inside.astype(np.float32)
+        self.wanted = truth[self.window].astype(np.float32) / 255
+        self.structure = local_contrast(self.wanted, self.sigma, self.mask)
+        self.edges = edge_energy(self.wanted, self.mask)
+
+    @cached_property
+    def start(self) -> dict[str, float]:
+        """The errors of the unchanged target."""
+        return self.errors(self.target)
+
+    def errors(self, image: np.ndarray) -> dict[str, float]:
+        """A frame against the truth, over the pixels that differ: errors, edges, and sums for `_correlation`."""
+        if self.window is None:
+            return dict.fromkeys(("swap_error", "pixel_error", "edges", *_SUMS), 0.0)
+        picture = image[self.window].astype(np.float32) / 255
+        contrast = local_contrast(picture, self.sigma, self.mask)
+        x, y = contrast[self.inside].astype(np.float64), self.structure[self.inside].astype(np.float64)
+        return {
+            "swap_error": float((np.square(contrast - self.structure) * self.mask).sum()),
+            "pixel_error": float((np.abs(picture - self.wanted).mean(axis=2) * self.mask).sum()),
+            "edges": edge_energy(picture, self.mask),
+            **dict(zip(_SUMS, (len(x), x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum()), strict=True)),
+        }
+
+
+_references: weakref.WeakKeyDictionary[Picture, _Reference] = weakref.WeakKeyDictionary()
+
+
+def _reference(shot: Shot) -> _Reference:
+    known = _references.get(shot.truth)
+    if known is None or known.target is not shot.target.image:
+        known = _references[shot.truth] = _Reference(shot)
+    return known
+
+
+def _correlation(sums: np.ndarray) -> np.ndarray:
+    """Pearson's r from count, sums of x and y, of their squares and of their product, (6, ...); 0 where one does not vary."""
+    count, x, y, xx, yy, xy = sums
+    spread = (count * xx - x * x) * (count * yy - y * y)
+    varies = spread > 1e-9 * np.maximum(count, 1) ** 2
+    return np.where(varies, (count * xy - x * y) / np.sqrt(np.where(varies, spread, 1)), 0.0)
+
+
+class _StructureGain:
+    """The gain in correlation, over all pixels of the chosen frames."""
+
+    def __call__(self, table: pd.DataFrame) -> float:
+        return float(self.weighted(table, np.ones((1, len(table))))[0])
+
+    def weighted(self, table: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
+        """Of many choices of rows at once, see `catalogue.weighted_values`."""
+        reached, start = (
+            _correlation((weights @ table[[f"structure_{name}{end}" for name in _SUMS]].to_numpy(np.float64)).T)
+            for end in ("", "_target")
+        )
+        room = 1 - start
+        return np.where(room > 1e-9, (reached - start) / np.where(room > 1e-9, room, 1), np.nan)
+
+
+def _gain_score(name: str, title: str, meaning: str, of=None) -> Score:
+    of = of or gain_of(f"{name}_error", f"{name}_error_target")
+    return Score(f"{name}_gain", title, meaning, "higher", (-np.inf, 1), of, needs=("truth",))
+
+
+class GainMeasure:
+    """The three gains, structure gain and sharpness of an output; see the top of this module.
 
     Args:
-        image: (H, W, 3) RGB float32 in [0, 1].
-        sigma: of the gaussian in pixels.
-        mask: (H, W) float32 in [0, 1], which pixels mean and deviation are taken from; None is all. With it a face's
-            edge against the background, which target and truth share, does not drown what lies inside.
-        floor: added to the deviation, so that flat skin is not blown up into noise.
-
-    Returns:
-        (H, W) float32, about -3 to 3; meaningless where the mask has nothing near.
+        judge: shared by the measures of a pass; None makes one.
     """
-    grey = np.asarray(image, np.float32) @ _GREY
-    mask = np.ones(grey.shape, np.float32) if mask is None else mask.astype(np.float32)
-    weight = cv2.GaussianBlur(mask, (0, 0), sigma) + 1e-6
-    mean = cv2.GaussianBlur(grey * mask, (0, 0), sigma) / weight
-    variance = cv2.GaussianBlur(grey * grey * mask, (0, 0), sigma) / weight - mean * mean
-    return (grey - mean) / (np.sqrt(np.maximum(variance, 0)) + floor)
 
+    SCORES = (
+        _gain_score(
+            "swap", "swap gain",
+            "How much of the way from the untouched target (0) to the true swap (1), judged by local contrast: "
+            "a tint earns nothing; a face without features up to 0.3, so look, too.",
+        ),
+        _gain_score(
+            "identity", "identity gain",
+            "The same way, judged by the features of a face recognition network that took no part in training.",
+        ),
+        _gain_score(
+            "pixel", "pixel gain",
+            "The same way in plain colours. A tint alone earns much of it, so it is never read alone.",
+        ),
+        _gain_score(
+            "structure", "structure gain",
+            "The same way, judged by how local contrast goes along with the truth's: a face without features earns nothing.",
+            _StructureGain(),
+        ),
+        Score(
+            "sharpness", "sharpness",
+            "Energy of the edges relative to the truth's: 1 is as sharp, less is blurred, more is noise or a rim.",
+            "one", (0, np.inf), ratio_of("sharpness_edges", "sharpness_edges_truth"), needs=("truth",),
+        ),
+    )  # fmt: skip
 
-def different_pixels(truth: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Where the true swap changes something: (H, W) bool from two (H, W, 3) uint8 frames."""
-    return cv2.absdiff(truth, target).astype(np.uint16).sum(axis=2) > 3 * DIFFERENT
+    def __init__(self, judge: Judge | None = None):
+        self.scores, self.judge = self.SCORES, judge or Judge()
+        self.rows: list[dict[str, float]] = []
+        self.verdicts: list[tuple] = []
 
+    def add(self, shot: Shot) -> None:
+        """Looks at a shot whose truth is known."""
+        reference = _reference(shot)
+        found, start = reference.errors(shot.output.image), reference.start
+        row = {"different": reference.share}
+        for name in ("swap_error", "pixel_error"):
+            row |= {name: found[name], f"{name}_target": start[name]}
+        row |= {f"structure_{name}": found[name] for name in _SUMS}
+        row |= {f"structure_{name}_target": start[name] for name in _SUMS}
+        row |= {"sharpness_edges": found["edges"]}
+        row |= {"sharpness_edges_truth": 0.0 if reference.window is None else reference.edges}
+        self.rows.append(row)
+        self.verdicts.append(tuple(self.judge.ask(picture) for picture in (shot.output, shot.target, shot.truth)))
 
-def edge_energy(image: np.ndarray, mask: np.ndarray) -> float:
-    """How much edge there is: the squared first differences of grey, down and across, summed inside a mask.
-
-    Args:
-        image: (H, W, 3) RGB float32 in [0, 1].
-        mask: (H, W) bool or float32 in [0, 1]; a difference counts where both its pixels do.
-
-    Returns:
-        The sum, 0 or more. It grows with the square of contrast, not with light that is added.
-    """
-    grey, mask = np.asarray(image, np.float32) @ _GREY, np.asarray(mask, np.float32)
-    down = np.square(np.diff(grey, axis=0)) * mask[1:] * mask[:-1]
-    across = np.square(np.diff(grey, axis=1)) * mask[:, 1:] * mask[:, :-1]
-    return float(down.sum(dtype=np.float64) + across.sum(dtype=np.float64))
+    def table(self) -> pd.DataFrame:
+        """One row a shot: the errors of output and target, what correlation and sharpness are made of, and `different`, the
+        share of the pixels that differ."""
+        table = pd.DataFrame(self.rows)
+        table["identity_error"] = [distance(output, truth) for output, _, truth in self.verdicts]
+        table["identity_error_target"] = [distance(target, truth) for _, target, truth in self.verdicts]
+        return table
 
 
 def score_clip(
@@ -152,118 +268,40 @@ def score_frames(
         LabError: as `score_clip`.
     """
     points = check_points(points)
-    sigma = SIGMA * face_width(points)
-    rows: dict[str, list[dict]] = {}
-    structure: dict[str, np.ndarray] = {}
-    judge = _Judge(recognition)
+    width, judge = face_width(points), Judge(recognition)
+    measures: dict[str, GainMeasure] = {}
     count = 0
     for index, (outputs, truth, target) in enumerate(frames):
         count = index + 1
         if count > len(points):
             raise LabError(f"points: {len(points)} rows, but the clip goes on. Give one row of five points a frame.")
-        given = {"target": target, **outputs}
-        for name, frame in (("truth", truth), *given.items()):
+        for name, frame in {"truth": truth, "target": target, **outputs}.items():
             check_frame(name, frame, truth, index)
-        for name, (errors, sums) in _frame_errors(given, truth, target, sigma).items():
-            rows.setdefault(name, []).append(errors)
-            structure[name] = structure.get(name, 0) + sums
-        if np.isfinite(points[index]).all():
-            judge.add(index, {"truth": truth, **given}, points[index])
+        wanted, given = (Picture(image, points[index], _no_finder) for image in (truth, target))
+        for name, image in outputs.items():
+            shot = Shot(index, Picture(image, points[index], _no_finder), given, wanted, width)
+            measures.setdefault(name, GainMeasure(judge)).add(shot)
     if not count or count != len(points):
         raise LabError(f"points: {len(points)} rows for a clip of {count} frames. Give one row of five points a frame.")
-    for (index, name), distance in judge.finish().items():
-        rows[name][index]["identity_error"] = distance
-    correlation = {name: _correlation(sums) for name, sums in structure.items()}
-    return {
-        name: _gains(rows[name], rows["target"], correlation[name], correlation["target"])
-        for name in rows
-        if name != "target"
-    }
+    return {name: _gains(measure.table()) for name, measure in measures.items()}
 
 
-class _Judge:
-    """Collects chips until there are enough for a batch, and keeps only the distances to the truth."""
-
-    def __init__(self, recognition: FaceRecognition | None):
-        self.recognition = recognition or FaceRecognition()
-        self.waiting: dict[tuple[int, str], np.ndarray] = {}
-        self.distances: dict[tuple[int, str], float] = {}
-
-    def add(self, index: int, frames: Mapping[str, np.ndarray], points: np.ndarray) -> None:
-        self.waiting |= {(index, name): chip(frame, points) for name, frame in frames.items()}
-        if len(self.waiting) >= CHIPS_AT_ONCE:
-            self.finish()
-
-    def finish(self) -> dict[tuple[int, str], float]:
-        if self.waiting:
-            numbers = self.recognition.embed(np.stack(list(self.waiting.values())))
-            found = dict(zip(self.waiting, numbers, strict=True))
-            for (index, name), embedding in found.items():
-                if name != "truth":
-                    self.distances[index, name] = float(np.linalg.norm(embedding - found[index, "truth"]))
-            self.waiting = {}
-        return self.distances
+def _no_finder(*_):
+    """The gains need no landmarks."""
 
 
-def _frame_errors(
-    given: Mapping[str, np.ndarray], truth: np.ndarray, target: np.ndarray, sigma: float
-) -> dict[str, tuple[dict[str, float], np.ndarray]]:
-    """Of each given frame against the truth, over the pixels that differ: errors and edges, and sums for `_correlation`."""
-    mask = different_pixels(truth, target)
-    empty = {"different": float(mask.mean()), "identity_error": np.nan}
-    if not mask.any():
-        nothing = {"swap_error": 0.0, "pixel_error": 0.0, "edges": 0.0, "edges_truth": 0.0}
-        return {name: ({**empty, **nothing}, np.zeros(6)) for name in given}
-    margin = int(np.ceil(4 * sigma)) + 1  # as far as the gaussian looks
-    window = tuple(
-        slice(max(int(found[0]) - margin, 0), int(found[-1]) + margin + 1)
-        for found in (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0)))
-    )
-    inside = mask[window]
-    mask = inside.astype(np.float32)
-    wanted = truth[window].astype(np.float32) / 255
-    structure, edges = local_contrast(wanted, sigma, mask), edge_energy(wanted, mask)
-    found = {}
-    for name, frame in given.items():
-        picture = frame[window].astype(np.float32) / 255
-        contrast = local_contrast(picture, sigma, mask)
-        errors = {
-            "swap_error": float((np.square(contrast - structure) * mask).sum()),
-            "pixel_error": float((np.abs(picture - wanted).mean(axis=2) * mask).sum()),
-            "edges": edge_energy(picture, mask),
-            "edges_truth": edges,
-        }
-        x, y = contrast[inside].astype(np.float64), structure[inside].astype(np.float64)
-        sums = np.array([len(x), x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum()])
-        found[name] = {**empty, **errors}, sums
-    return found
-
-
-def _correlation(sums: np.ndarray) -> float:
-    """Pearson's r from count, sums of x and y, of their squares and of their product; 0 where one does not vary."""
-    count, x, y, xx, yy, xy = sums
-    spread = (count * xx - x * x) * (count * yy - y * y)
-    return float((count * xy - x * y) / np.sqrt(spread)) if spread > 1e-9 * max(count, 1) ** 2 else 0.0
-
-
-def _gains(rows: list[dict], unchanged: list[dict], correlation: float, start_correlation: float) -> Gains:
-    """The clip's gains and the table of its frames, from errors and correlations of an output and of the target."""
-    table, reference = pd.DataFrame(rows), pd.DataFrame(unchanged)
-    if not reference["pixel_error"].sum():
+def _gains(table: pd.DataFrame) -> Gains:
+    """The clip's numbers, and the table with each frame's own."""
+    if not table["pixel_error_target"].sum():
         raise LabError(
             "truth: it does not differ from the target in any frame, so there is nothing to gain. Check that the right "
             "two clips were given."
         )
-    gains = {}
+    numbers = value_of(GainMeasure.SCORES, table)
     for name in _MEASURES:
-        error, start = table[f"{name}_error"], reference[f"{name}_error"]
-        table[f"{name}_error_target"] = start
-        table[f"{name}_gain"] = 1 - error / start.where(start > 0)
-        gains[f"{name}_gain"] = float(1 - error.sum() / start.sum()) if start.sum() > 0 else float("nan")
-    edges, wanted = table.pop("edges"), table.pop("edges_truth")
-    table["sharpness"] = edges / wanted.where(wanted > 0)
-    gains["sharpness"] = float(edges.sum() / wanted.sum()) if wanted.sum() > 0 else float("nan")
-    room = 1 - start_correlation
-    gains["structure_gain"] = (correlation - start_correlation) / room if room > 1e-9 else float("nan")
+        start = table[f"{name}_error_target"]
+        table[f"{name}_gain"] = 1 - table[f"{name}_error"] / start.where(start > 0)
+    edges = table["sharpness_edges_truth"]
+    table["sharpness"] = table["sharpness_edges"] / edges.where(edges > 0)
     table.insert(0, "frame", np.arange(len(table)))
-    return Gains(**gains, table=table)
+    return Gains(**numbers, table=table)

@@ -17,13 +17,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.landmarks import CONTOUR_LIDS, FaceMesh, Landmarks, head_pose
+from faceswap_lab.scores.catalogue import Score, mean_of
 from faceswap_lab.scores.clips import check_frame, check_points, together
+
+if TYPE_CHECKING:
+    from faceswap_lab.scores.shots import Shot
 
 CLOSED = 0.25  # height of the gap between the lids over the eye's width; open eyes of the actors have 0.28 or more
 # Degrees right and up (columns) of 1, iris right and down, darkness right (shares of the distance between the eyes), and the
@@ -188,10 +194,54 @@ def _compare(here: np.ndarray, there: np.ndarray) -> GazeError:
     readable, both = np.isfinite(there).all(axis=1), np.isfinite(per_frame)
     if not readable.any():
         return GazeError(np.nan, np.nan, np.nan, per_frame)
-    usual = np.median(there[readable], axis=0)
-    still = float(angle_between(np.broadcast_to(usual, there.shape), there)[readable].mean())
+    still = _still(there[readable])
     error = float(per_frame[both].mean()) if both.any() else np.nan
     return GazeError(error, still, float(both.sum() / readable.sum()), per_frame)
+
+
+def _still(there: np.ndarray) -> float:
+    """Mean angle between directions (n, 2) and their median."""
+    return float(angle_between(np.broadcast_to(np.median(there, axis=0), there.shape), there).mean())
+
+
+class GazeMeasure:
+    """`gaze_error`, frame by frame, where the truth's eyes are open."""
+
+    SCORES = (
+        Score(
+            "gaze_error", "gaze error",
+            "How far past the true swap's gaze the eyes look, in degrees; blinks are left out.",
+            "lower", (0, 180), mean_of("gaze_error"), unit="deg", needs=("truth",),
+        ),
+    )  # fmt: skip
+
+    def __init__(self):
+        self.scores, self.here, self.there = self.SCORES, [], []
+
+    def add(self, shot: Shot) -> None:
+        """Looks at a shot whose truth is known."""
+        here = there = np.full(2, np.nan)
+        known, seen = shot.truth.eyes, None
+        if known is not None and known.is_open:
+            there, seen = known.direction(), shot.output.eyes
+        if seen is not None and seen.is_open:
+            here = seen.direction(known.yaw)  # one head, one yaw: its error cancels
+        self.here.append(here)
+        self.there.append(there)
+
+    def table(self) -> pd.DataFrame:
+        """One row a shot: `gaze_error`, and the truth's direction behind it."""
+        here, there = (np.array(found).reshape(-1, 2) for found in (self.here, self.there))
+        right, up = there.T
+        return pd.DataFrame({"gaze_error": angle_between(here, there), "gaze_truth_right": right, "gaze_truth_up": up})
+
+
+def still_error(table: pd.DataFrame) -> float:
+    """`GazeError.still` from a table of `GazeMeasure`; NaN where the truth's eyes were never read."""
+    if "gaze_truth_right" not in table:
+        return float("nan")
+    there = table[["gaze_truth_right", "gaze_truth_up"]].dropna().to_numpy()
+    return _still(there) if len(there) else float("nan")
 
 
 def angle_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -85,11 +85,13 @@ def nearer_to_source(output: np.ndarray, source: np.ndarray, target: np.ndarray)
         found[name] = embeddings[np.isfinite(embeddings).all(axis=1)]
         if not len(found[name]):
             raise LabError(f"{name}: no face in any of its pictures. Look at the face set's contact sheet.")
-    to_source, to_target = (
-        np.linalg.norm(found["output"][:, np.newaxis] - found[person], axis=2).mean(axis=1)
-        for person in ("source", "target")
-    )
+    to_source, to_target = (mean_distance(found["output"], found[person]) for person in ("source", "target"))
     return float((to_source < to_target).mean())
+
+
+def mean_distance(faces: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """Mean L2 distance of each face to a person's faces: (T, 128) and (N, 128) to (T,)."""
+    return np.linalg.norm(faces[:, np.newaxis] - person, axis=2).mean(axis=1)
 
 
 @dataclass(frozen=True)

@@ -79,3 +79,32 @@ def draw_label(image: np.ndarray, corner: str = CORNERS[0], text: str = LABEL) -
     cv2.putText(image, text, (x + 1, y + 1), _FONT, scale, (0, 0, 0), thickness + 2, cv2.LINE_AA)
     cv2.putText(image, text, (x, y), _FONT, scale, (255, 255, 255), thickness, cv2.LINE_AA)
     return image
+
+
+def find_label(image: np.ndarray, target: np.ndarray, text: str = LABEL) -> str | None:
+    """In which corner a picture carries the label that the target does not.
+
+    Args:
+        image, target: (H, W, 3) uint8 RGB of one size.
+        text: the label.
+
+    Returns:
+        One of `CORNERS`, or None.
+    """
+    for corner in CORNERS:
+        on_black, on_white = (draw_label(np.full_like(image, level), corner, text)[..., 1] for level in (0, 255))
+        letters, shadow = on_black > 200, (on_white < 60) & (on_black < 60)
+        if not letters.any() or not shadow.any():
+            continue
+        contrast, before = (float(one[letters].mean()) - float(one[shadow].mean()) for one in (image, target))
+        if contrast > 80 and contrast > before + 45:
+            return corner
+    return None
+
+
+def label_box(image: np.ndarray, corner: str, text: str = LABEL) -> tuple[slice, slice]:
+    """The rows and columns that the label covers in a picture, with its shadow and a little room for what coding smears."""
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = _place((width, height), corner, text)
+    room = 4 + (y1 - y0) // 3
+    return slice(max(0, y0 - room), y1 + room), slice(max(0, x0 - room), x1 + room)
