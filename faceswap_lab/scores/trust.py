@@ -25,7 +25,7 @@ from scipy import stats
 from faceswap_lab import files
 from faceswap_lab.samples import ROOT
 from faceswap_lab.scores import ladder
-from faceswap_lab.scores.catalogue import Score
+from faceswap_lab.scores.catalogue import Score, weighted_values
 
 QUALITY = "quality"
 STRUCTURE, IDENTITY, STEADINESS = "structure_gain", "identity_gain", "steadiness"
@@ -35,7 +35,7 @@ REAL = "quality, real outputs"  # by quality, among what is no planted fault: mo
 RANKS = 0.6  # a score ranks where rho is at least this, and its 95 % interval lies above 0
 LEAST_RUNGS = 8
 LEAST_FALL = 0.02  # of the score's spread over the ladder: less is no fall that one would notice
-DRAWS, FRAME_DRAWS, BLOCK = 1000, 100, 4
+DRAWS, FRAME_DRAWS, BLOCK = 1000, 200, 4
 MEASURED = ROOT / "benchmarks" / "results" / "score_trust.json"  # by `benchmarks/score_trust.py --write`
 
 
@@ -219,19 +219,22 @@ def falls(
         score -> rung -> (fall, low, high) in the score's own unit, above 0: worse than the truth; NaN where it gives no number.
     """
 
-    def goodness(table: pd.DataFrame) -> np.ndarray:
-        return np.array([score.goodness(float(score.of(table))) for score in scores])
-
     rows = block_rows(len(truth), draws)
-    best, drawn = goodness(truth), np.array([goodness(truth.iloc[some]) for some in rows])
+    weights = np.stack([np.bincount(some, minlength=len(truth)) for some in rows])
+
+    def goodness(table: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
+        found = weighted_values(tuple(scores), table, weights)
+        return np.array([[score.goodness(float(value)) for value in found[score.name]] for score in scores])
+
+    whole = np.ones((1, len(truth)), int)
+    best, drawn = goodness(truth, whole), goodness(truth, weights)
     found: dict[str, dict[str, tuple[float, float, float]]] = {score.name: {} for score in scores}
     for name, table in tables.items():
-        apart = best - goodness(table)
-        spread = drawn - np.array([goodness(table.iloc[some]) for some in rows])
+        apart, spread = best - goodness(table, whole), drawn - goodness(table, weights)
         for index, score in enumerate(scores):
-            column = spread[:, index][np.isfinite(spread[:, index])]
+            column = spread[index][np.isfinite(spread[index])]
             ends = np.percentile(column, [2.5, 97.5]) if len(column) > draws / 2 else (np.nan, np.nan)
-            found[score.name][name] = float(apart[index]), float(ends[0]), float(ends[1])
+            found[score.name][name] = float(apart[index, 0]), float(ends[0]), float(ends[1])
     return found
 
 
