@@ -157,7 +157,7 @@ def write_cards(
     for name, card in cards.items():
         with files.atomic_path(place / f"{drawing.file_name(name)}.csv") as temporary:
             card.table.to_csv(temporary, index=False, float_format="%.10g")
-    shown = [name for name in cards if name in clips]
+    shown = [name for name in cards if name in clips and name not in ("target", "truth")]
     _write_frames(place, shown, numbers["frames"], clips, points)
     _write_curves(place, {name: cards[name] for name in cards if cards[name].kind == "model"} or cards)
     files.write_json(folder / "scores.json", numbers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -140,7 +141,7 @@ class _Step:
     def add(self, shot) -> None:
         output = shot.output.image
         apart = {
-            f"from_{name}": float(np.abs(output.astype(np.int16) - picture.image).max(axis=2).mean())
+            f"from_{name}": float(cv2.absdiff(output, picture.image).mean())
             for name, picture in (("target", shot.target), ("truth", shot.truth))
             if picture is not None
         }
