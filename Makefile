@@ -17,7 +17,7 @@ READY := $(VENV)/.ready
 
 help:
 	@echo "make setup      make $(VENV) and install the lab in it"
-	@echo "make lab        set up, then run notebooks 01 to 05 on the bundled clips into runs/$(NAME)"
+	@echo "make lab        set up, then run notebooks 01 to 06 on the bundled clips into runs/$(NAME)"
 	@echo "                (NAME=mine PRESET=class ARGS='--source b.mp4 --target a.mp4')"
 	@echo "make test       set up, then lint and test, notebooks included"
 	@echo "make notebooks  bring notebooks/*.ipynb and notebooks/text/*.py in step, rewrite the badges"

@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--truth", default="", help="the true swap of the target clip, to score against")
     run.add_argument("--preset", default="quick", help=f"how much of everything: {', '.join(presets.PRESETS)}")
     run.add_argument("--seed", type=int, default=0, help="of every random draw")
-    run.add_argument("--only", default="", metavar="03,04", help="these notebooks only (default: 01 to 05)")
+    run.add_argument("--only", default="", metavar="03,04", help="these notebooks only (default: 01 to 06)")
     run.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of a notebook; may be repeated"
     )

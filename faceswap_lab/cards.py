@@ -23,7 +23,7 @@ from faceswap_lab import files
 from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import write_picture
 from faceswap_lab.report import frames as drawing
-from faceswap_lab.scores import bootstrap, face_width
+from faceswap_lab.scores import bootstrap, face_width, trust
 from faceswap_lab.scores.card import ScoreCard, rounded
 from faceswap_lab.scores.catalogue import Score
 from faceswap_lab.scores.clips import together
@@ -73,7 +73,21 @@ def card_numbers(cards: Mapping[str, ScoreCard], best: str | None, notes: list[s
             str(row): {key: rounded(value) for key, value in own.iloc[row].items()}
             for row in shown_rows(result["frames"][name])
         }
+    result["untrusted"] = _untrusted(every)
     return result | {"clip": clip, "blocks": {name: card.block for name, card in cards.items()}}
+
+
+def _untrusted(scores: Mapping[str, Score]) -> dict[str, str]:
+    """What was measured of the scores that need no truth and do not rank swaps, see `scores.trust`: name -> a sentence."""
+    found = {}
+    for name, known in trust.measured().get("trust", {}).items():
+        if name not in scores or "truth" in scores[name].needs or known["verdict"].startswith("ranks"):
+            continue
+        rho = known["rankings"][trust.QUALITY]["rho"]
+        faults = [fault for fault, sight in known["sees"].items() if sight["word"] == "sees"]
+        ranks = "gives no number" if rho is None else f"{known['verdict']} swaps of known quality (rho {rho:+.2f})"
+        found[name] = f"{ranks}; it sees {', '.join(faults)}." if faults else f"{ranks}, and sees none of the faults tried."
+    return found
 
 
 def _described(score: Score) -> dict:

@@ -14,7 +14,7 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.samples import ROOT
 
 FOLDER = ROOT / "notebooks"
-COURSE = ("01", "02", "03", "04", "05")  # what `run` executes when nothing else is asked for
+COURSE = ("01", "02", "03", "04", "05", "06")  # what `run` executes when nothing else is asked for
 OPTIONS = {  # parameters that every notebook has, and the option of the command line that sets each
     "preset": "--preset",
     "seed": "--seed",
@@ -48,7 +48,7 @@ def choose(only: str | Iterable[str] = "", folder: Path = FOLDER) -> list[Path]:
     """The notebooks to run, in order.
 
     Args:
-        only: numbers, "03,04" or a list; empty: the course, 01 to 05.
+        only: numbers, "03,04" or a list; empty: the course, 01 to 06.
         folder: where the notebooks lie.
 
     Raises:

@@ -14,7 +14,7 @@ class Preset:
     Args:
         name: what `setup(preset=...)` is given.
         summary: what it is for, in one line.
-        minutes: how long notebooks 01 to 05 take together on the machine that it is made for.
+        minutes: how long notebooks 01 to 06 take together on the machine that it is made for.
         every: extraction for training takes every n-th frame.
         face_size: side of the autoencoders' faces in pixels.
         batch_size: faces of each person in one training step.

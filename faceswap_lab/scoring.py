@@ -18,7 +18,8 @@ from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.pictures import read_picture
 from faceswap_lab.runtime import Run
 from faceswap_lab.scores import baselines, people
-from faceswap_lab.scores.card import ScoreCard, make_cards
+from faceswap_lab.scores.card import ScoreCard, make_cards, rounded
+from faceswap_lab.scores.following import gaze_still
 from faceswap_lab.scores.measures import FIRST, Known
 from faceswap_lab.swap.conversion import ConversionReport, convert
 from faceswap_lab.swap.options import SETTINGS_FILE, ConversionOptions
@@ -212,15 +213,18 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True, full: bool = T
         {**{name: clips[name]() for name in chosen}, **simple}, clips["target"](), points, Known(given=given),
         clips["truth"]() if "truth" in clips else None, simple, None if full else FIRST, seed=run.seed,
     )  # fmt: skip
-    still = next(iter(made.values())).values.get("gaze_still")
-    if still is not None and np.isfinite(still.value):
+    still = gaze_still(next(iter(made.values())).table)
+    if np.isfinite(still):
         notes.append(
-            f"gaze_error: eyes that never move would get {still.value:.1f} degrees on this clip (gaze_still). Up and down the "
+            f"gaze_error: eyes that never move would get {still:.1f} degrees on this clip (gaze_still). Up and down the "
             "measure sees a fifth of a movement only."
         )
     best = _best(run, made)
     facts = cards.clip_facts(run.clip("target"), count, _size(clips["target"]), "truth" in clips)
     result = cards.card_numbers(made, best, notes, facts)
+    if run.clips.truth is not None:
+        for row in (*result["models"].values(), *result["baselines"].values()):
+            row["gaze_still"] = rounded(still)
     if write:
         cards.write_cards(run.out, made, result, clips, points)
     return result

@@ -23,7 +23,7 @@ from faceswap_lab.scores.expression import (
 from faceswap_lab.scores.gaze import CLOSED, angle_between, still_error
 from faceswap_lab.scores.likeness import mesh_error
 from faceswap_lab.scores.shots import Picture, Shot
-from faceswap_lab.scores.weighting import Weighted, correlation, mean_apart, without_interval
+from faceswap_lab.scores.weighting import Weighted, correlation, mean_apart
 
 _INFINITE = float("inf")
 _AXES = ("right", "up")
@@ -99,11 +99,6 @@ class GazeErrors(_Rows):
             mean_of("gaze_error"), "deg", ("truth",),
         ),
         Score(
-            "gaze_still", "gaze of still eyes", "The gaze error of eyes that never move: what a swap has to beat. It "
-            "belongs to the clip, not to the swap.", "higher", (0, 180),
-            without_interval(lambda table: _still(table)), "deg", ("truth",),
-        ),
-        Score(
             "gaze_found", "open eyes found", "Share of the truth's open-eyed frames in which the output's eyes can be read too.",
             "higher", (0, 1), ratio_of("gaze_read", "gaze_known"), "share", ("truth",),
         ),
@@ -122,7 +117,14 @@ class GazeErrors(_Rows):
         return row
 
 
-def _still(table: pd.DataFrame) -> float:
+def gaze_still(table: pd.DataFrame) -> float:
+    """The gaze error of eyes that never move, in degrees: what a swap has to beat. It belongs to the clip, so it is no score.
+
+    Args:
+        table: of `GazeErrors`; NaN comes back for any other, and where the truth's eyes were never read.
+    """
+    if "gaze_truth_right" not in table:
+        return float("nan")
     return still_error(table[["gaze_truth_right", "gaze_truth_up"]].dropna().to_numpy())
 
 

@@ -100,8 +100,11 @@ print(
 # | 02 | find, align and mask faces | face sets |
 # | 03 | train autoencoders | the first swap |
 # | 04 | train FaceSwap-GAN | masks and a critic |
-# | 05 | put faces back | a swapped video, with scores |
+# | 05 | put faces back | a swapped video |
+# | 06 | score it | numbers with intervals, and which to trust |
 # | 07 | switch parts of the training off | what each is worth |
+# | 08 | halve some of the channels | octave convolution, measured |
+# | 10 | do without pairs | CycleGAN, and what it cannot do |
 #
 # Each opens cold: what an earlier one would have made is made on the spot.
 
@@ -124,7 +127,7 @@ command_line.main(["doctor"])
 
 # %% [markdown]
 # ## Presets
-# | preset | for | time for 01 to 05 |
+# | preset | for | time for 01 to 06 |
 # |---|---|---|
 # | `quick` | two CPU cores; small models from a warm start | minutes |
 # | `class` | one lesson on a T4 | about an hour |

@@ -171,8 +171,9 @@ for swap in swaps:
 # The gains are 0 for the unchanged target and 1 for the true swap. **swap_gain** looks at structure (local contrast), **identity_gain** asks a recognition network that took no part in training, **pixel_gain** compares plain colours. **nearer_to_source**: on how many frames that network finds the face nearer to B than to A. **landmark_error**: how far the features lie from the true swap's, as a share of the distance between the eyes.
 
 # %%
-found = scoring.score_run(run, swaps)
-pd.DataFrame({**found["models"], **found["baselines"]}).T.astype(float).round(3).astype(object).fillna("")
+found = scoring.score_run(run, swaps, full=False)  # a first look; notebook 06 has the whole
+measures = [name for name in found["scores"] if not name.endswith(("_found", "_still"))]
+pd.DataFrame({**found["models"], **found["baselines"]}).T[measures].astype(float).round(3).astype(object).fillna("")
 
 # %% [markdown]
 # Which model is best? The one with the highest swap_gain and identity_gain together: structure alone could be a stranger's, identity alone a mask.
@@ -295,7 +296,7 @@ print(verdict)
 # 4. Why must the judge be another network than those in training?
 # 5. Why are the transforms smoothed looking both ways?
 #
-# **Next**: the report page, `index.html`, shows the run in one place. Then your own clips, with the consent of those in them.
+# **Next**: notebook 06 asks how sure these numbers are, and which to trust.
 
 # %%
 score = found["models"][best.model]
