@@ -48,7 +48,7 @@ import pandas as pd  # noqa: E402
 
 from faceswap_lab import actors, files, runtime, scores, training, video, weights  # noqa: E402
 from faceswap_lab.models.identity import FaceRecognition  # noqa: E402
-from faceswap_lab.scores import baselines, ladder, trust  # noqa: E402
+from faceswap_lab.scores import baselines, ladder, sight, trust  # noqa: E402
 from faceswap_lab.scores.likeness import Remembered  # noqa: E402
 from faceswap_lab.scores.shots import measure_clips  # noqa: E402
 
@@ -251,7 +251,7 @@ def weigh(
         for kind, some in of_kind.items():
             truth = joined["truth"][kind]
             tables = {rung: joined[rung][kind] for rung in joined if ladder.family_of(rung) in ladder.FAMILIES}
-            for name, fall in trust.falls(some, truth, tables).items():
+            for name, fall in sight.falls(some, truth, tables).items():
                 fallen[name][direction] = fall
     numbers = pd.DataFrame.from_dict(numbers, orient="index")
     numbers.index = pd.MultiIndex.from_tuples(numbers.index)
@@ -265,7 +265,7 @@ def weigh(
         spread = [
             float(np.ptp(good[direction].dropna())) if good[direction].notna().any() else 0.0 for direction in looked
         ]
-        seen = trust.sights([fallen[name][direction] for direction in looked], spread)
+        seen = sight.sights([fallen[name][direction] for direction in looked], spread)
         found.append(trust.judge(score, numbers, ranked, seen))
     return found, pd.concat([known, numbers], axis=1)
 
@@ -298,7 +298,7 @@ def report(trusted: list[trust.Trust], all_scores: dict, numbers: pd.DataFrame) 
             print(some[["score", *faults]].to_string(index=False))
     print(
         f"\nthresholds: a score ranks where rho >= {trust.RANKS} and the interval lies above 0; a fault is seen where the fall is "
-        f"at least {trust.LEAST_FALL:.0%} of the score's spread, its 95 % interval above 0, in both directions"
+        f"at least {sight.LEAST_FALL:.0%} of the score's spread, its 95 % interval above 0, in both directions"
     )
     base = next(one for one in trusted if one.name == BASELINE).rankings[trust.QUALITY].rho
     figures = {}
@@ -344,7 +344,7 @@ def main() -> None:
             }
             for direction in DIRECTIONS
         }
-        thresholds = {"ranks": trust.RANKS, "least_fall": trust.LEAST_FALL, "least_rungs": trust.LEAST_RUNGS}
+        thresholds = {"ranks": trust.RANKS, "least_fall": sight.LEAST_FALL, "least_rungs": trust.LEAST_RUNGS}
         kept = {one.name: {"needs": list(all_scores[one.name].needs), **one.as_json()} for one in trusted}
         files.write_json(
             trust.MEASURED,

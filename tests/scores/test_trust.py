@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from faceswap_lab.scores import ladder, trust
+from faceswap_lab.scores import ladder, sight, trust
 from faceswap_lab.scores.catalogue import Score, mean_of
 
 TRUE = np.linspace(0, 1, 24)
@@ -82,34 +82,34 @@ def tables(shift=0.0, wobble=0.1, count=40):
 
 def test_who_sees_a_fault_who_is_blind_and_who_rewards_it():
     for shift, word in ((0.5, "sees"), (0.0, "blind"), (-0.5, "rewards")):
-        fallen = trust.falls([score("s")], *tables(shift), draws=50)["s"]
-        seen = trust.sights([fallen], [10.0])["blur"]
+        fallen = sight.falls([score("s")], *tables(shift), draws=50)["s"]
+        seen = sight.sights([fallen], [10.0])["blur"]
         assert seen.word == word
         assert (seen.least == 1.5) if shift else np.isnan(seen.least)
         assert seen.fall == pytest.approx(shift * 6 / 10, abs=0.01)
-    assert trust.sights([fallen], [10.0])["shift"].word == "-"  # not tried
+    assert sight.sights([fallen], [10.0])["shift"].word == "-"  # not tried
 
 
 def test_a_fault_counts_as_seen_only_from_where_all_stronger_ones_are():
     fallen = {"blur_1_5": (1, 0.5, 1.5), "blur_3": (0.1, -0.5, 0.7), "blur_6": (2, 1, 3)}
-    assert trust.sights([fallen], [10.0])["blur"].least == 6
+    assert sight.sights([fallen], [10.0])["blur"].least == 6
     assert (
-        trust.sights([fallen, fallen | {"blur_6": (0.0, -1, 1)}], [10.0, 10.0])["blur"].word == "blind"
+        sight.sights([fallen, fallen | {"blur_6": (0.0, -1, 1)}], [10.0, 10.0])["blur"].word == "blind"
     )  # not in both clips
 
 
 def test_the_bootstrap_of_frames_is_paired_and_keeps_neighbours_together():
-    rows = trust.block_rows(10, draws=50, block=5)
+    rows = sight.block_rows(10, draws=50, block=5)
     assert rows.shape == (50, 10) and rows.min() == 0 and rows.max() == 9
     assert ((np.diff(rows[:, :5], axis=1) % 10) == 1).all()
-    fall, low, high = trust.falls([score("s")], *tables(0.5, wobble=0), draws=50)["s"]["blur_6"]
+    fall, low, high = sight.falls([score("s")], *tables(0.5, wobble=0), draws=50)["s"]["blur_6"]
     assert fall == low == high or np.allclose(
         [low, high], fall
     )  # the same frames on both sides: nothing is left to chance
 
 
 def test_table_and_file():
-    seen = {"blur": trust.Sight("blur", "sees", 1.5, 0.3), "shift": trust.Sight("shift", "blind", np.nan, 0.0)}
+    seen = {"blur": sight.Sight("blur", "sees", 1.5, 0.3), "shift": sight.Sight("shift", "blind", np.nan, 0.0)}
     one = judged(TRUE)
     one = trust.Trust(one.name, one.verdict, one.rankings, seen)
     row = trust.table([one]).iloc[0]
