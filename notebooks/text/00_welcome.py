@@ -101,10 +101,10 @@ print(
 # | 03 | train autoencoders | the first swap |
 # | 04 | train FaceSwap-GAN | masks and a critic |
 # | 05 | put faces back | a swapped video |
-# | 06 | score it | numbers with intervals, and which to trust |
-# | 07 | switch parts of the training off | what each is worth |
-# | 08 | halve some of the channels | octave convolution, measured |
-# | 10 | do without pairs | CycleGAN, and what it cannot do |
+# | 06 | score it | numbers, and which to trust |
+# | 07 | switch parts off | what each is worth |
+# | 08 | halve channels | octave convolution |
+# | 10 | do without pairs | CycleGAN |
 #
 # Each opens cold: what an earlier one would have made is made on the spot.
 
