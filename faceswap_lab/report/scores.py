@@ -55,7 +55,12 @@ GAINS = ("swap_gain", "identity_gain", "pixel_gain")
 BASELINES = {
     "unchanged": "the target as it was",
     "tint": "the target, tinted with the truth's mean and deviation",
+    "colour_transfer": "the target in the source's colours",
     "average_face": "the source's average face",
+    "classical_swap": "the source's pictures, bent and cloned in",
+    "blurred_truth": "ruler: the true swap, blurred by 4 px",
+    "shifted_truth": "ruler: the true swap, moved by 2 px",
+    "truth": "the true swap",
 }
 
 
@@ -97,7 +102,7 @@ def number(key: str, value: float) -> str:
         return f"{100 * value:.0f} %"
     if key == "gaze_error":
         return f"{value:.1f}°"
-    return f"{100 * value:.1f} %" if key == "landmark_error" else f"{value:.2f}"
+    return f"{100 * value:.1f} %" if key == "landmark_error" else f"{round(value, 2) + 0:.2f}"
 
 
 def in_unit(value: float | None, unit: str) -> str:

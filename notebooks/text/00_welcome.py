@@ -106,7 +106,7 @@ print(
 # | 08 | halve channels | octave convolution |
 # | 10 | do without pairs | CycleGAN |
 #
-# Each opens cold: what an earlier one would have made is made on the spot.
+# Each opens cold: what is missing is made on the spot.
 
 # %% [markdown]
 # ## The rules

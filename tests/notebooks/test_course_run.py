@@ -35,7 +35,7 @@ def scores(run):
 def test_everything_promised_is_there(run):
     for name in ("swap.mp4", "scores.json", "index.html", "faces/A/contact_sheet.png", "pictures/blends.png"):
         assert (run / name).stat().st_size > 0, name
-    assert len(list((run / "notebooks").glob("*.ipynb"))) == 5
+    assert len(list((run / "notebooks").glob("*.ipynb"))) == 6
     for model in ("autoencoder", "autoencoder_from_nothing", "autoencoder_shared_decoder", "faceswap_gan"):
         assert (run / "models" / model / "model.weights.h5").exists()
         assert len(list((run / "models" / model / "previews").glob("step_*.png"))) >= 3
@@ -57,6 +57,28 @@ def test_the_swap_beats_its_bounds_and_every_baseline(scores):
     for name in ("unchanged", "tint", "average_face"):
         assert best["swap_gain"] > scores["baselines"][name]["swap_gain"] + 0.1, name
         assert best["identity_gain"] > scores["baselines"][name]["identity_gain"] + 0.04, name
+
+
+def test_the_card_has_the_truth_on_top_and_doing_nothing_at_zero(scores):
+    """Notebook 06: whatever is measured against the true swap, nothing is better than the true swap itself."""
+    everything = {**scores["models"], **scores["baselines"]}
+    sign = {"higher": lambda value: -value, "lower": lambda value: value, "one": lambda value: abs(value - 1)}
+    against = [name for name, about in scores["scores"].items() if "truth" in about["needs"]]
+    assert len(against) >= 18 and len(scores["scores"]) >= 45
+    for name in against:
+        bad = sign[scores["scores"][name]["better"]]
+        known = {output: bad(row[name]) for output, row in everything.items() if row[name] is not None}
+        assert known["truth"] == min(known.values()), name
+    unchanged = scores["baselines"]["unchanged"]
+    assert all(unchanged[name] == 0 for name in ("swap_gain", "identity_gain", "pixel_gain", "structure_gain", "seam"))
+    assert unchanged["temporal_error"] == 1 and unchanged["retrieval_dlib"] == 0
+    best = scores["models"][scores["best"]]
+    for name in ("swap_gain", "identity_gain", "structure_gain"):
+        low, high = scores["intervals"][scores["best"]][name]
+        assert low < best[name] < high and high - low < 0.25
+        assert best[name] > scores["baselines"]["classical_swap"][name] + 0.1, name
+    assert best["judges_disagree"] < 0.1 and best["identity_move_dlib"] > 0.7
+    assert "seam" in scores["untrusted"] and "cosine_source_dlib" not in scores["untrusted"]
 
 
 def test_the_warm_start_is_what_makes_the_difference(scores):
@@ -91,3 +113,17 @@ def test_the_conversion_opens_cold(tmp_path):
     found = json.loads((tmp_path / "cold" / "scores.json").read_text())
     assert list(found["models"]) == ["warm_start"]
     assert found["models"]["warm_start"]["nearer_to_source"] > 0.5
+
+
+def test_the_evaluation_opens_cold_and_without_a_truth(tmp_path):
+    """Notebook 06 alone on two clips of one's own: nothing trained, no true swap known."""
+    clips = ROOT / "data" / "sample"
+    out = tmp_path / "cold"
+    result = lab("run", "--only", "06", "--out", out, "--source", clips / "train_B.mp4", "--target", clips / "target.mp4")
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    found = json.loads((out / "scores.json").read_text())
+    best, unchanged = found["models"]["warm_start"], found["baselines"]["unchanged"]
+    assert "swap_gain" not in best and "truth" not in found["baselines"]
+    assert best["identity_move_dlib"] > 0.5 and unchanged["identity_move_dlib"] == 0
+    assert best["pose_kept"] > 0.8 and unchanged["pose_kept"] == 1
+    assert (out / "scores" / "curves.png").stat().st_size > 0
