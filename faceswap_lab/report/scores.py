@@ -52,6 +52,7 @@ MEASURES = {  # key in scores.json: heading, sentence, is higher better
     ),
 }
 GAINS = ("swap_gain", "identity_gain", "pixel_gain")
+WITHOUT_TRUTH = ("nearer_to_source", "cosine_source_dlib", "identity_move_dlib")  # shown where no true swap is known
 BASELINES = {
     "unchanged": "the target as it was",
     "tint": "the target, tinted with the truth's mean and deviation",
@@ -84,16 +85,18 @@ def score_rows(scores: dict) -> list[tuple[str, dict, str]]:
 
 
 def summary(run_folder: str | Path) -> str:
-    """The gains as lines of text, models first, the best one marked with a star; "" when there are none."""
+    """The gains (without a truth: whose face it is) as lines of text, models first, the best with a star; "" for none."""
     scores = read_json_or_empty(Path(run_folder) / "scores.json")
-    rows = [("", *GAINS)]
-    for name, values, kind in score_rows(scores):
+    found = score_rows(scores)
+    shown = GAINS if any(values.get(key) is not None for _, values, _ in found for key in GAINS) else WITHOUT_TRUTH
+    rows = [("", *shown)]
+    for name, values, kind in found:
         star = "* " if name == best_model(scores) and kind == "model" else "  "
-        rows.append((star + name, *("-" if values.get(key) is None else f"{values[key]:.2f}" for key in GAINS)))
+        rows.append((star + name, *("-" if values.get(key) is None else f"{values[key]:.2f}" for key in shown)))
     if len(rows) == 1:
         return ""
-    first = max(len(row[0]) for row in rows)
-    return "\n".join(f"{name:<{first}}" + "".join(f"  {cell:>13}" for cell in cells) for name, *cells in rows)
+    first, wide = max(len(row[0]) for row in rows), max(13, *map(len, shown))
+    return "\n".join(f"{name:<{first}}" + "".join(f"  {cell:>{wide}}" for cell in cells) for name, *cells in rows)
 
 
 def number(key: str, value: float) -> str:

@@ -1,7 +1,10 @@
 """How good is a swap? Every score as a function of arrays: frames in, numbers out.
 
-With the true swap: `gains`, `fidelity`, `temporal_error`, `following`, `gaze`, `seams`. Without it: `likeness`, `temporal`, and
-`following.Kept`. What every model must beat: `baselines`, among them the `classical` swap.
+- With the true swap: `gains`, `fidelity`, `following`, `gaze`, `seams`, `temporal`, `temporal_error`.
+- Without it: `identity`, `following.Kept`, `rims`, `detail`, `motion`, `frechet`.
+- What every model must beat: `baselines`, among them the `classical` swap.
+- One pass for all (`shots`, `measures`), and how sure the numbers are (`bootstrap`): a `card`.
+- Which score to trust: `ladder`, `sight`, `trust`.
 """
 
 from faceswap_lab.scores.clips import face_width

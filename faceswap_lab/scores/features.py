@@ -20,9 +20,9 @@ from faceswap_lab.faces.alignment import align, alignment_matrix, transform_poin
 from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
 from faceswap_lab.models import face_res, identity
 from faceswap_lab.scores.clips import check_points
-from faceswap_lab.scores.likeness import CHIPS_AT_ONCE
 
 ALIGNED = 160  # px: the tight crop of an aligned face then has 115, about what HSE-FaceRes is shown (112)
+CHIPS_AT_ONCE = 24  # faces that a network is shown at a time
 REMEMBERED = 4096  # faces: measures that go through a clip in step ask for the same ones soon after each other
 
 

@@ -31,8 +31,7 @@ import pandas as pd
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.scores.catalogue import Score, mean_of
-from faceswap_lab.scores.features import Network, set_features
-from faceswap_lab.scores.likeness import CHIPS_AT_ONCE
+from faceswap_lab.scores.features import CHIPS_AT_ONCE, Network, set_features
 from faceswap_lab.scores.shots import Picture, Shot
 from faceswap_lab.scores.weighting import Weighted, correlation
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from faceswap_lab.models.identity import FaceRecognition, chip
-from faceswap_lab.scores.likeness import CHIPS_AT_ONCE
+from faceswap_lab.scores.features import CHIPS_AT_ONCE
 
 if TYPE_CHECKING:
     from faceswap_lab.scores.shots import Picture

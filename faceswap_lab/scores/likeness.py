@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -11,10 +10,9 @@ import numpy as np
 
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.landmarks import FaceMesh
-from faceswap_lab.models.identity import FaceRecognition, chip
+from faceswap_lab.models.identity import FaceRecognition
 from faceswap_lab.scores.clips import check_frame, check_points, together
-
-CHIPS_AT_ONCE = 24
+from faceswap_lab.scores.features import Dlib, features
 
 
 class Remembered:
@@ -50,20 +48,7 @@ def embed_faces(
     Raises:
         LabError: when frames and points differ in number.
     """
-    points, recognition = check_points(points), recognition or FaceRecognition()
-    embeddings, frames, count = np.full((len(points), 128), np.nan, np.float32), iter(frames), 0
-    while batch := list(itertools.islice(frames, CHIPS_AT_ONCE)):
-        rows = np.arange(count, count + len(batch))
-        count += len(batch)
-        if count > len(points):
-            break
-        with_face = [i for i, row in enumerate(rows) if np.isfinite(points[row]).all()]
-        if with_face:
-            chips = np.stack([chip(batch[i], points[rows[i]]) for i in with_face])
-            embeddings[rows[with_face]] = recognition.embed(chips)
-    if count != len(points):
-        raise LabError(f"points: {len(points)} rows do not fit the clip's frames. Give one row of five points a frame.")
-    return embeddings
+    return features(frames, points, Dlib(recognition))
 
 
 def nearer_to_source(output: np.ndarray, source: np.ndarray, target: np.ndarray) -> float:
