@@ -12,8 +12,8 @@ from faceswap_lab import __main__, score_command, score_files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.pictures import list_pictures, read_picture, write_picture
+from faceswap_lab.scores import features, people
 from faceswap_lab.scores.baselines import blurred_truth
-from faceswap_lab.scores.judge import Judge
 from faceswap_lab.swap import label
 from faceswap_lab.video_writer import VideoWriter
 
@@ -30,7 +30,7 @@ class PlainJudge:
 
 @pytest.fixture(autouse=True)
 def plain_judge(monkeypatch):
-    monkeypatch.setattr(score_files, "Judge", lambda: Judge(PlainJudge()))
+    monkeypatch.setattr(people, "Dlib", lambda: features.Dlib(PlainJudge()))
 
 
 def put(folder, frames):
@@ -57,7 +57,7 @@ def card(clips, tmp_path_factory):
     """The card of `soft`, made once."""
     out = tmp_path_factory.mktemp("cards") / "soft"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(score_files, "Judge", lambda: Judge(PlainJudge()))
+        patch.setattr(people, "Dlib", lambda: features.Dlib(PlainJudge()))
         score_files.score_files(clips / "soft", clips / "target", out, clips / "truth")
     return out
 
