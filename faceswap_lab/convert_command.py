@@ -116,6 +116,8 @@ def convert_command(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from faceswap_lab.faces.faceset import FaceSet
+    from faceswap_lab.provenance.checks import may_convert
+    from faceswap_lab.provenance.sources import read_sources
     from faceswap_lab.swap import conversion, outputs
     from faceswap_lab.video import open_video
 
@@ -131,6 +133,8 @@ def convert_command(options: argparse.Namespace) -> int:
 
     from faceswap_lab import training
 
+    training.read_config(options.model)
+    may_convert(video.path, read_sources(options.model), options.model)
     source, target = DIRECTIONS[options.direction]
     model = training.load_model(options.model)
     function = training.SwapFunction(model, source, target, options.batch_size, name=Path(options.model).resolve().name)

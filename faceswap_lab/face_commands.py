@@ -74,6 +74,8 @@ def faces_command(options: argparse.Namespace) -> int:
 
     from faceswap_lab.faces.extraction import extract_faces
     from faceswap_lab.faces.options import Extraction
+    from faceswap_lab.provenance.checks import may_prepare
+    from faceswap_lab.provenance.sources import write_sources
 
     given = {
         one.name: getattr(options, one.name)
@@ -93,7 +95,9 @@ def faces_command(options: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
+        agreed = may_prepare(options.source)
         faces = extract_faces(options.source, options.folder, workers=workers, progress=progress, **given)
+        write_sources(options.folder, agreed)
     print(f"{options.folder}: {len(faces)} faces of {faces.table['person'].nunique()} people")
     return 0
 

@@ -5,6 +5,7 @@
     landmarks/000123_0.npy   (620, 3) float32: mesh, eye contours and irises in frame pixels, with depth
     faces.csv            one row a face
     extraction.json      what was asked for, and how far it got
+    sources.json         the clips it was cut from, by content: whose consent it needs
     blurry/, others/, duplicates/, rejected/, debug/   what was put aside, and drawings, where asked for
 
 A row counts as long as its picture exists. Extraction never makes a deleted picture again.

@@ -24,6 +24,9 @@ from faceswap_lab import __version__, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.people import person_like
+from faceswap_lab.provenance.checks import may_convert
+from faceswap_lab.provenance.consent import Ledger
+from faceswap_lab.provenance.register import enter
 from faceswap_lab.swap import label, outputs, smoothing
 from faceswap_lab.swap.conversion_report import ConversionReport, findings, report_path
 from faceswap_lab.swap.film import Film, batches, finished_steps
@@ -58,9 +61,10 @@ def convert(
     faces_folder: str | os.PathLike | None = None,
     part_frames: int = PART_FRAMES,
     progress: Callable[[int, int], None] | None = None,
+    ledger: Ledger | None = None,
     **choices,
 ) -> ConversionReport:
-    """Swaps one person's face throughout a video.
+    """Swaps one person's face throughout a video, when the ledger has the consent of all whose faces go in.
 
     A conversion that was stopped, however it was, goes on when it is called again with the same options, and the film has
     the same frames as if it had not been stopped. Ctrl-C leaves what is finished so far as NAME.part.mp4.
@@ -69,7 +73,8 @@ def convert(
         video: the target, a file, a picture, a folder of pictures or an opened `Video`.
         faceset: the faces found in it (made of every frame), or the set's folder. None: they are found now.
         swap_function: faces (N, S, S, 3) float32 RGB [0, 1] -> (colour (N, S, S, 3), alpha (N, S, S, 1)), both float32
-            [0, 1]; with the attribute `size` = S, a `name` for the file's metadata, and a `digest` that tells it from others.
+            [0, 1]; with the attribute `size` = S, a `name` for the file's metadata, a `digest` that tells it from others, and
+            the `sources` that it learnt from, if any: see `training.SwapFunction`.
         out: what is written: a video (.mp4, .m4v, .mov), a .gif, a folder of pictures (no ending), or, of one frame, a
             picture. It appears when it is complete, and beside it NAME.conversion.json with the report.
         options: how; its fields may also be given by name (blend="seamless", smoothing="strong", ...), which count more.
@@ -84,13 +89,16 @@ def convert(
         faces_folder: where the faces go that are found now; None: a folder beside `out`, which is removed in the end.
         part_frames: frames that a stop may cost, see `parts`.
         progress: called with (frames done, frames expected).
+        ledger: where the consents are written; None: the user's. The target's is always asked for, and that of every clip
+            behind the model. What is made is entered in its register.
 
     Returns:
         A `ConversionReport`.
 
     Raises:
-        LabError: when an option is unknown, the set is empty or belongs to another clip, nobody is like `like`, the model
-            answers in another size, the output is there already or is the target, or a place cannot be written to.
+        LabError: when a consent is missing, revoked or ended, an option is unknown, the set is empty or belongs to another
+            clip, nobody is like `like`, the model answers in another size, the output is there already or is the target, or a
+            place cannot be written to.
     """
     began = time.perf_counter()
     options, out = _chosen(options, choices), Path(out)
@@ -99,6 +107,8 @@ def convert(
     video = video if isinstance(video, Video) else open_video(video)
     kind = outputs.check_place(out, video, overwrite)
     size = model_size(swap_function)
+    ledger = ledger or Ledger.load()
+    agreed = may_convert(video.path, getattr(swap_function, "sources", ()), model_name(swap_function), ledger)
     plan = plan_frames(video, ranges, options.rest)
     files.make_folder(out.parent)
     with _faces(video, faceset, faces_folder, out, plan) as faces:
@@ -151,6 +161,7 @@ def convert(
             *track.warnings,
             *findings(report, track, faces, len(plan), swap_function, options, batch_size),
         ]
+    report.warnings += enter(agreed, out, model_name(swap_function), report.options, ledger.folder)
     parts.remove()
     _part_path(out).unlink(missing_ok=True)
     report.seconds = time.perf_counter() - began

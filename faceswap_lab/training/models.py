@@ -17,6 +17,8 @@ from faceswap_lab.models.cyclegan import CycleGanConfig
 from faceswap_lab.models.faceswap_gan import FaceSwapGAN, GanConfig
 from faceswap_lab.models.pix2pix import Pix2PixConfig
 from faceswap_lab.models.translation import FaceTranslator
+from faceswap_lab.provenance.checks import gather_sources
+from faceswap_lab.provenance.sources import Source, has_sources, read_sources
 
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
 KINDS = {  # a finished model's kind: the class of its options, and what makes a painter of them
@@ -34,8 +36,14 @@ def save_model(model, folder: str | Path, kind: str, about: dict | None = None) 
         model: has `config` (a dataclass) and `painter_copy()`, an uncompiled model with the same weights.
         kind: one of `KINDS`.
         about: further facts for config.json (steps, data, minutes).
+
+    Where the model began with another one's weights (`stages.warm_start`), the clips behind those are added to what the
+    folder's sources.json names.
     """
     folder = files.make_folder(folder)
+    if begun_from := getattr(model, "begun_from", None):
+        if has_sources(folder):
+            gather_sources([begun_from], folder)
     with files.atomic_path(folder / WEIGHTS) as temporary:
         model.painter_copy().save_weights(temporary)
     config = {
@@ -107,6 +115,7 @@ def load_model(folder: str | Path, kind: str | None = None, size: int | None = N
         ) from error
     model = build(shape)
     load_weights(model, folder / WEIGHTS)
+    model.loaded_from = str(folder)
     return model
 
 
@@ -147,6 +156,16 @@ class SwapFunction:
         for weight in self.model.weights:
             found.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
         return found.hexdigest()
+
+    @functools.cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The clips that the model learnt from, as its folder says; () for one that was just trained, in no folder yet.
+
+        Raises:
+            LabError: when the folder does not say it, with the command that states it.
+        """
+        folder = getattr(self.model, "loaded_from", None)
+        return () if folder is None else read_sources(folder)
 
     def __call__(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Args: faces (N, size, size, 3) float32 RGB in [0, 1]. Returns: colour, same shape, and alpha (N, size, size, 1)."""

@@ -1,0 +1,92 @@
+"""What is asked of the ledger before a face set is made and before a clip is converted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceswap_lab.provenance.consent import Ledger
+from faceswap_lab.provenance.sources import Source, has_sources, merged, read_sources, write_sources
+
+_TABLE = "faces.csv"  # what makes a folder a face set
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """Those who agreed to a conversion.
+
+    Args:
+        target: the clip that is changed.
+        sources: the clips that the model learnt from; () for a function that learnt from none, or does not say.
+    """
+
+    target: Source
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Everybody's short names, once each."""
+        return tuple(sorted({name for one in (self.target, *self.sources) for name in one.identities}))
+
+
+def may_prepare(path: str | os.PathLike, role: str = "clip", ledger: Ledger | None = None) -> tuple[Source, ...]:
+    """Stops unless a clip, or all that a face set was cut from, may be prepared: cut into faces, learnt from, measured.
+
+    Args:
+        path: a clip, a picture, a folder of pictures or a face set.
+        role: what it is here, for the message.
+        ledger: None: the user's.
+
+    Returns:
+        The clip's source, or the set's, with those whom they show.
+
+    Raises:
+        LabError: as `Ledger.require`, or when a face set does not say what it was cut from.
+    """
+    ledger = ledger or Ledger.load()
+    if (Path(path) / _TABLE).exists():
+        return tuple(ledger.require_source(one, "prepare", str(path)) for one in read_sources(path))
+    return (ledger.require(path, "prepare", role),)
+
+
+def may_convert(
+    target: str | os.PathLike, sources: Sequence[Source], name: str, ledger: Ledger | None = None
+) -> Agreed:
+    """Stops unless a clip may be changed and those whom the model learnt from may be shown.
+
+    Args:
+        target: a clip, a picture or a folder of pictures.
+        sources: what the model learnt from, as its folder says.
+        name: the model's, for the message.
+        ledger: None: the user's.
+
+    Raises:
+        LabError: as `Ledger.require`.
+    """
+    ledger = ledger or Ledger.load()
+    agreed = ledger.require(target, "convert", "target")
+    return Agreed(agreed, tuple(ledger.require_source(one, "convert", f"model {name}") for one in sources))
+
+
+def gather_sources(folders: Sequence[str | os.PathLike], into: str | os.PathLike) -> tuple[Source, ...]:
+    """Adds what some face sets or models were made from to what another one was.
+
+    Args:
+        folders: of the sets or models; where one of them does not say it, nothing is written, since half of the truth would
+            look like the whole.
+        into: the folder of what is made from them.
+
+    Returns:
+        All sources of `into`, or () where nothing was written.
+
+    Raises:
+        LabError: when a sources.json is damaged.
+    """
+    if not folders or not all(map(has_sources, folders)):
+        return ()
+    own = read_sources(into) if has_sources(into) else ()
+    found = merged(own, *map(read_sources, folders))
+    write_sources(into, found)
+    return found
