@@ -1,4 +1,4 @@
-"""The command line: `python -m faceswap_lab run`, `faces`, `diagnose`, `convert`, `score`, `compare`, `doctor` and `report`."""
+"""The command line, `python -m faceswap_lab`: run, faces, diagnose, convert, score, compare, consent, doctor, report."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from faceswap_lab import (
     score_command,
 )
 from faceswap_lab.errors import LabError
+from faceswap_lab.provenance import commands as consent_commands
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -30,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Two clips in, a swapped clip out: runs the course's notebooks and writes a report.",
     )
     parser.add_argument("--version", action="version", version=f"faceswap_lab {__version__}")
-    names = "run | faces | diagnose | convert | score | compare | doctor | report"
+    names = "run | faces | diagnose | convert | score | compare | consent | doctor | report"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     run = commands.add_parser(
@@ -55,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     face_commands.add_parsers(commands)
     convert_command.add_parser(commands)
     score_command.add_parsers(commands)
+    consent_commands.add_parser(commands)
 
     commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
 
@@ -109,6 +111,7 @@ def doctor_command() -> int:
     for label, folder in (("runs folder", runtime.ROOT / "runs"), ("lab folder", runtime.ROOT)):
         rows.append((label, _folder(folder, problems)))
     rows += _weights(problems)
+    rows += consent_commands.doctor_rows(problems)
     try:
         rows.append(("bundled clips", f"{len(_bundled())} found"))
     except LabError as error:
@@ -202,6 +205,8 @@ def main(arguments: list[str] | None = None) -> int:
             return score_command.score_command(options)
         if options.command == "compare":
             return score_command.compare_command(options)
+        if options.command == "consent":
+            return consent_commands.consent_command(options)
         return doctor_command() if options.command == "doctor" else report_command(options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)

@@ -84,7 +84,7 @@ def faces_command(options: argparse.Namespace) -> int:
     }
     if len(given.get("rotations", ())) == 1:
         given["rotations"] = given["rotations"][0]
-    workers = options.workers
+    agreed, workers = may_prepare(options.source), options.workers
     with contextlib.ExitStack() as stack:
         if options.scheduler:
             stack.enter_context(_cluster(options.scheduler))
@@ -95,7 +95,6 @@ def faces_command(options: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        agreed = may_prepare(options.source)
         faces = extract_faces(options.source, options.folder, workers=workers, progress=progress, **given)
         write_sources(options.folder, agreed)
     print(f"{options.folder}: {len(faces)} faces of {faces.table['person'].nunique()} people")

@@ -1,6 +1,7 @@
-"""Sample frames for all tests."""
+"""Sample frames for all tests, and a consent ledger of their own."""
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,18 @@ import pytest
 
 ACTORS = Path(__file__).resolve().parents[1] / "data" / "sample"
 POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def consent_folder(tmp_path_factory):
+    """The tests' own ledger, for their subprocesses, too; the bundled actors' records count as ever. See `consents`."""
+    before, folder = os.environ.get("FACESWAP_LAB_CONSENT"), tmp_path_factory.mktemp("consent")
+    os.environ["FACESWAP_LAB_CONSENT"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["FACESWAP_LAB_CONSENT"]
+    else:
+        os.environ["FACESWAP_LAB_CONSENT"] = before
 
 
 @pytest.fixture(scope="session")

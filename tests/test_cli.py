@@ -194,7 +194,8 @@ def test_report_command(lab, capsys):
 def test_doctor(capsys):
     code = __main__.main(["doctor"])
     printed = capsys.readouterr().out
-    for word in ("Python", "tensorflow", "device", "ffmpeg version", "GB free", "weights", "bundled clips"):
+    words = ("Python", "tensorflow", "device", "ffmpeg version", "GB free", "weights", "consent ledger", "bundled clips")
+    for word in words:
         assert word in printed
     assert code == ("Problem" in printed)
 
@@ -202,4 +203,4 @@ def test_doctor(capsys):
 def test_help_as_a_module():
     command = [sys.executable, "-m", "faceswap_lab", "--help"]
     asked = subprocess.run(command, capture_output=True, text=True, cwd=runtime.ROOT, check=True)
-    assert "run | faces | diagnose | convert | score | compare | doctor | report" in asked.stdout
+    assert "run | faces | diagnose | convert | score | compare | consent | doctor | report" in asked.stdout

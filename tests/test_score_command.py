@@ -1,5 +1,6 @@
 """The commands `score` and `compare`, through `main`: folders and films, face sets, and everything that can be wrong with them."""
 
+import itertools
 import json
 import re
 import shutil
@@ -7,6 +8,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from consents import consented
 
 from faceswap_lab import __main__, score_command, score_files
 from faceswap_lab.errors import LabError
@@ -63,6 +65,9 @@ def card(clips, tmp_path_factory):
 
 
 def run(*arguments):
+    for flag, path in itertools.pairwise(arguments):
+        if flag in ("--target", "--truth", "--source") and list_pictures(path):
+            consented(path)
     return __main__.main([*map(str, arguments)])
 
 

@@ -12,6 +12,7 @@ import imageio_ffmpeg
 import numpy as np
 import pandas as pd
 import pytest
+from consents import consented
 
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import alignment
@@ -30,6 +31,7 @@ PLAIN = {"blend": "mask", "colour": "mean", "erode": 2.0, "forehead": 0.0, "shar
 
 def convert(video, faceset, swap_function, out, *, start=None, end=None, **options):
     """`conversion.convert` of one time range, which replaces what an earlier call of the same test wrote."""
+    consented(getattr(video, "path", video))
     ranges = () if start is None and end is None else [(start, end)]
     return conversion.convert(
         video, faceset, swap_function, out, **{"overwrite": True, "ranges": ranges, **PLAIN, **options}
@@ -447,7 +449,7 @@ def test_dropped_frames_take_their_sound_with_them(made_set, tmp_path):
          "1:a", "-map", "1:a", "-c:v", "copy", str(tmp_path / "target.mp4")], check=True,
     )  # fmt: skip
     report = conversion.convert(
-        tmp_path / "target.mp4",
+        consented(tmp_path / "target.mp4"),
         made_set,
         Painter(),
         tmp_path / "o.mp4",
@@ -526,7 +528,7 @@ def test_later_frames_have_no_say_in_live_mode(made_set, frames, tmp_path):
 def test_a_killed_conversion_leaves_no_half_video_and_can_be_run_again(made_set, tmp_path):
     script = f"""
 import sys, time
-sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}, {str(Path(__file__).parent)!r}]
 from test_conversion import Painter, convert
 def slowly(faces):
     print("painting", flush=True)
