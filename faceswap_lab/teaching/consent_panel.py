@@ -145,9 +145,8 @@ class ConsentPanel:
 
     def _list(self, identity: str) -> None:
         """The choice of records as they are now, and one of them shown."""
-        with self.choice.hold_trait_notifications():
-            self.choice.options = [NEW, *self.ledger.records]
-            self.choice.value = identity
+        self.choice.options = [NEW, *self.ledger.records]
+        self.choice.value = identity
         self._show()
 
     def _show(self) -> None:
@@ -158,6 +157,9 @@ class ConsentPanel:
             self.record.value = (
                 f"{len(self.ledger.records)} records; yours lie in {html.escape(str(self.ledger.folder))}"
             )
+            for field in (self.identity, self.person, self.granted_by, self.scope):
+                field.value = ""
+            self.until.value = None
             return
         lines = [*describe(known), *(f"    {one.name}" for one in known.sources)]
         made = register.outputs_of(known.identity, self.ledger.folder)

@@ -101,7 +101,7 @@ def test_the_command_that_a_refusal_shows_mends_it(film, own, capsys):
         ({"granted_on": "2024-01-01", "until": "2025-01-01"}, "Anna ended on 2025-01-01", True),
         ({"revoked_on": "2026-01-01", "reason": "no"}, "Anna was revoked on 2026-01-01 .no.", True),
         ({"purposes": ["prepare"]}, "Anna is for prepare .face sets and training., not for convert", True),
-        ({"granted_on": "2999-01-01"}, "granted on 2999-01-01.*check the clock", False),
+        ({"granted_on": "2999-01-01"}, "Anna was granted on 2999-01-01.*check the clock", False),
     ],
 )
 def test_each_refusal_by_name_and_its_remedy(film, own, changes, says, mended):
