@@ -97,7 +97,7 @@ def describe(record: ConsentRecord) -> list[str]:
 def doctor_rows(problems: list[str]) -> list[tuple[str, str]]:
     """What `doctor` says of the ledger; what is wrong is added to `problems`."""
     folder = user_folder()
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # False where one may not look
     writable = existing.is_dir() and os.access(existing, os.W_OK)
     if not writable:
         problems.append(f"{folder} cannot be written to; set {VARIABLE} to a folder of your own to write consents")

@@ -149,6 +149,7 @@ def convert(
             _write(film, parts, kept, progress)
             parts.finish()
             _place(parts, out, kind, film, overwrite)
+            entered = enter(agreed, out, model_name(swap_function), report.options, ledger.folder)
         except KeyboardInterrupt:
             with contextlib.suppress(LabError):  # what is finished is kept all the same
                 _leave_what_plays(parts, out, kind, film)
@@ -158,10 +159,10 @@ def convert(
             raise
         report.count(parts.tally)
         report.warnings = [
+            *entered,
             *track.warnings,
             *findings(report, track, faces, len(plan), swap_function, options, batch_size),
         ]
-    report.warnings += enter(agreed, out, model_name(swap_function), report.options, ledger.folder)
     parts.remove()
     _part_path(out).unlink(missing_ok=True)
     report.seconds = time.perf_counter() - began
