@@ -18,7 +18,7 @@ LEAST_FACES = 8  # fewer, and a model only learns its few pictures by heart
 def ensure_frames(
     run: Run, role: str = "target", every: int | None = None, start: float | None = None, end: float | None = None
 ) -> pd.DataFrame:
-    """The frames of a clip as pictures in frames/<role>.
+    """The frames of a clip as pictures in frames/<role>; it needs the same consent as `ensure_faces`.
 
     Args:
         run: the run.
@@ -32,6 +32,7 @@ def ensure_frames(
     """
     from faceswap_lab import video
 
+    may_prepare(run.clip(role), f"clip {role}")
     folder = run.frames(role)
     key = {"every": every or run.preset.every, "start": start, "end": end}
     if not (run.is_done(f"frames_{role}", **key) and (folder / "frames.csv").exists()):

@@ -129,6 +129,17 @@ def write_sources(folder: str | os.PathLike, sources: Iterable[Source]) -> None:
         files.write_json(path, value)
 
 
+def note_source(folder: str | os.PathLike, path: str | os.PathLike) -> None:
+    """Writes the one clip that a face set is cut from, unless its sources.json names that content already.
+
+    Raises:
+        LabError: when the clip cannot be read, the sources.json is damaged, or the folder cannot be written to.
+    """
+    found = source_of(path)
+    if not has_sources(folder) or [one.sha256 for one in read_sources(folder)] != [found.sha256]:
+        write_sources(folder, [found])
+
+
 def has_sources(folder: str | os.PathLike) -> bool:
     """Whether a folder says what it was made from."""
     return (Path(folder) / SOURCES).exists()

@@ -218,6 +218,9 @@ def test_a_face_set_remembers_its_clip(picture, tmp_path, capsys):
     assert f"--sha256 {source.sha256}" in shown(error)
     assert run(shown(error, "me", "I", "I")) == 0
     assert checks.may_prepare(back)[0].identities == ("me",)
+    files.write_json(back / "sources.json", {"sources": [source_of(CLIPS["truth"]).as_json()]})
+    extract_faces(picture / "one.png", back)
+    assert read_sources(back) == (source,), "the set was not cut from what stood there"
     (back / "sources.json").unlink()
     half = curation.merge([back, picture / "set"], tmp_path / "half").folder
     assert not has_sources(half), "half of the truth would look like the whole"
@@ -274,6 +277,8 @@ def test_a_run_asks_again_and_its_models_remember(tmp_path, own, monkeypatch):
     Ledger.load().revoke("actor_B")
     with pytest.raises(LabError, match="clip B"):
         stages.ensure_faces(one, "B")  # though the set is there
+    with pytest.raises(LabError, match="clip B"):
+        stages.ensure_frames(one, "B")
     with pytest.raises(LabError, match="model autoencoder: it was made from train_B.mp4"):
         scoring.swap_clip(one, "autoencoder", function)
     Ledger.load().grant("actor_B", renew=True)
