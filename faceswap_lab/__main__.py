@@ -1,4 +1,4 @@
-"""The command line: `python -m faceswap_lab run`, `faces`, `diagnose`, `convert`, `score`, `compare`, `doctor` and `report`."""
+"""The command line: `python -m faceswap_lab run`, `faces`, `diagnose`, `convert`, `score`, `compare`, `verify` and others."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from faceswap_lab import (
     presets,
     runtime,
     score_command,
+    verify_command,
 )
 from faceswap_lab.errors import LabError
 
@@ -30,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Two clips in, a swapped clip out: runs the course's notebooks and writes a report.",
     )
     parser.add_argument("--version", action="version", version=f"faceswap_lab {__version__}")
-    names = "run | faces | diagnose | convert | score | compare | doctor | report"
+    names = "run | faces | diagnose | convert | score | compare | verify | doctor | report"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     run = commands.add_parser(
@@ -55,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     face_commands.add_parsers(commands)
     convert_command.add_parser(commands)
     score_command.add_parsers(commands)
+    verify_command.add_parser(commands)
 
     commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
 
@@ -202,6 +204,8 @@ def main(arguments: list[str] | None = None) -> int:
             return score_command.score_command(options)
         if options.command == "compare":
             return score_command.compare_command(options)
+        if options.command == "verify":
+            return verify_command.verify_command(options)
         return doctor_command() if options.command == "doctor" else report_command(options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)
