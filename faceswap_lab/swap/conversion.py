@@ -24,7 +24,9 @@ from faceswap_lab import __version__, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.people import person_like
-from faceswap_lab.swap import label, outputs, smoothing
+from faceswap_lab.provenance import credentials
+from faceswap_lab.provenance.placing import sealed
+from faceswap_lab.swap import label, outputs, sealing, smoothing
 from faceswap_lab.swap.conversion_report import ConversionReport, findings, report_path
 from faceswap_lab.swap.film import Film, batches, finished_steps
 from faceswap_lab.swap.options import OUTPUTS, ConversionOptions, SwapOptions
@@ -71,7 +73,8 @@ def convert(
         swap_function: faces (N, S, S, 3) float32 RGB [0, 1] -> (colour (N, S, S, 3), alpha (N, S, S, 1)), both float32
             [0, 1]; with the attribute `size` = S, a `name` for the file's metadata, and a `digest` that tells it from others.
         out: what is written: a video (.mp4, .m4v, .mov), a .gif, a folder of pictures (no ending), or, of one frame, a
-            picture. It appears when it is complete, and beside it NAME.conversion.json with the report.
+            picture. It appears when it is complete and signed (see `provenance.credentials`), and beside it
+            NAME.conversion.json with the report.
         options: how; its fields may also be given by name (blend="seamless", smoothing="strong", ...), which count more.
         person: whose face, as in the set's column `person`.
         like: whose face, by what it looks like; counts more than `person`. See `people.person_like`.
@@ -90,7 +93,8 @@ def convert(
 
     Raises:
         LabError: when an option is unknown, the set is empty or belongs to another clip, nobody is like `like`, the model
-            answers in another size, the output is there already or is the target, or a place cannot be written to.
+            answers in another size, the output is there already or is the target, a place cannot be written to, or the
+            certificate that outputs are signed with cannot be used.
     """
     began = time.perf_counter()
     options, out = _chosen(options, choices), Path(out)
@@ -98,6 +102,7 @@ def convert(
         raise LabError(f"batch_size={batch_size}, part_frames={part_frames}: give 1 or more.")
     video = video if isinstance(video, Video) else open_video(video)
     kind = outputs.check_place(out, video, overwrite)
+    sealing.check()
     size = model_size(swap_function)
     plan = plan_frames(video, ranges, options.rest)
     files.make_folder(out.parent)
@@ -138,7 +143,7 @@ def convert(
         try:
             _write(film, parts, kept, progress)
             parts.finish()
-            _place(parts, out, kind, film, overwrite)
+            _place(parts, out, kind, film, overwrite, kept)
         except KeyboardInterrupt:
             with contextlib.suppress(LabError):  # what is finished is kept all the same
                 _leave_what_plays(parts, out, kind, film)
@@ -244,19 +249,25 @@ def _sound(film: Film, shown: Sequence[tuple[Fraction, Fraction]]) -> dict:
     return {"sound": sound, "pieces": pieces, "comment": label.comment(model_name(film.swap_function))}
 
 
-def _place(parts: Parts, out: Path, kind: str, film: Film, overwrite: bool) -> None:
-    """Makes the output of the finished parts."""
+def _place(parts: Parts, out: Path, kind: str, film: Film, overwrite: bool, kept: Path | None) -> None:
+    """Makes the output of the finished parts, signed."""
     if not parts.tally.frames:
         raise LabError(f"{out}: no frame was written, so there is no video. Check the time range.")
     outputs.check_place(out, film.video, overwrite)  # it may have come meanwhile
-    if kind == "film":
-        parts.join(out, **_sound(film, parts.shown()))
-    elif kind == "gif":
-        outputs.write_gif(parts.pictures, out, film.video.rate)
-    elif kind == "picture":
-        outputs.place_picture(parts.pictures, out)
-    else:
+    facts = sealing.facts_of(film)
+    if kept:
+        credentials.sign_pictures(kept, facts)
+    if kind == "pictures":
+        credentials.sign_pictures(parts.pictures, facts)
         outputs.place_pictures(parts.pictures, out)
+        return
+    with sealed(out, parts.folder / "unsigned", facts) as unsigned:
+        if kind == "film":
+            parts.join(unsigned, **_sound(film, parts.shown()))
+        elif kind == "gif":
+            outputs.write_gif(parts.pictures, unsigned, film.video.rate)
+        else:
+            outputs.place_picture(parts.pictures, unsigned)
 
 
 def _part_path(out: Path) -> Path:
@@ -271,7 +282,8 @@ def _leave_what_plays(parts: Parts, out: Path, kind: str, film: Film) -> None:
         if not sum(parts.done) + cut:
             parts.remove()
             return
-        parts.join(place, cut, **_sound(film, parts.shown(cut)))
+        with sealed(place, parts.folder / "unsigned", sealing.facts_of(film)) as unsigned:
+            parts.join(unsigned, cut, **_sound(film, parts.shown(cut)))
         said = f"{sum(parts.done) + cut} of {len(film.plan)} frames play in {place}"
     else:
         said = f"what is finished lies in {parts.pictures}"
