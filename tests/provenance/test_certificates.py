@@ -44,7 +44,9 @@ def test_the_course_certificate_is_made_once_and_its_key_is_private(folder):
     assert (first.kind, first.algorithm, first.name) == ("course", "es256", "faceswap_lab course certificate")
     assert timedelta(days=364) < first.ends - NOW <= timedelta(days=366)
     leaf, top = x509.load_pem_x509_certificates(first.chain.encode())
-    assert top.not_valid_after_utc - NOW > timedelta(days=3640) and "proves that a file is unchanged" in str(leaf.subject)
+    assert top.not_valid_after_utc - NOW > timedelta(days=3640) and "proves that a file is unchanged" in str(
+        leaf.subject
+    )
     leaf.verify_directly_issued_by(top)
     names = {"authority.pem": 0o644, "authority.key.pem": 0o600, "signing.pem": 0o600}
     assert {path.name for path in (folder / "course").iterdir()} == set(names)
@@ -112,7 +114,9 @@ def test_what_is_wrong_with_ones_own_is_named(folder):
     own(folder)
     (folder / "key.pem").write_bytes(
         ec.generate_private_key(ec.SECP256R1()).private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
         )
     )
     with pytest.raises(LabError, match=r"key\.pem: this key has a password"):
@@ -140,7 +144,9 @@ def test_a_certificate_signed_by_itself_or_out_of_order_is_refused(folder):
         certificates.signing()
     own(folder)
     other = (folder / "chain.pem").read_text().split("-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n"
-    (folder / "chain.pem").write_text(other + chain.split("-----END CERTIFICATE-----\n")[1] + "-----END CERTIFICATE-----\n")
+    (folder / "chain.pem").write_text(
+        other + chain.split("-----END CERTIFICATE-----\n")[1] + "-----END CERTIFICATE-----\n"
+    )
     with pytest.raises(LabError, match="do not follow one another"):
         certificates.signing()
 
