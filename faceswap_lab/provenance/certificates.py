@@ -97,20 +97,19 @@ def anchors() -> dict[str, str]:
 
     Returns:
         words for the signer -> PEM of the authority's certificate.
+
+    Raises:
+        LabError: when one of the files holds no certificate.
     """
     folder, found = signing_folder(), {}
-    authority = folder / "course" / "authority.pem"
-    if authority.is_file():
-        found["the course certificate of this machine"] = authority.read_text(encoding="ascii", errors="replace")
+    if (authority := folder / "course" / "authority.pem").is_file():
+        found["the course certificate of this machine"] = pem(_certificates(authority)[0])
     if (chain := folder / "chain.pem").is_file():
-        with contextlib.suppress(LabError):
-            found["the certificate configured here"] = pem(_certificates(chain)[-1])
+        found["the certificate configured here"] = pem(_certificates(chain)[-1])
     if _of_this_process.cache_info().currsize:
-        found["a certificate of this process"] = pem(
-            x509.load_pem_x509_certificates(_of_this_process().chain.encode())[-1]
-        )
+        found["a certificate of this process"] = _of_this_process().chain.partition("-----END CERTIFICATE-----\n")[2]
     for path in sorted((folder / "known").glob("*.pem")):
-        found[f"known here as {path.stem}"] = path.read_text(encoding="ascii", errors="replace")
+        found[f"known here as {path.stem}"] = "".join(map(pem, _certificates(path)))
     return found
 
 

@@ -151,6 +151,13 @@ def test_a_certificate_signed_by_itself_or_out_of_order_is_refused(folder):
         certificates.signing()
 
 
+def test_a_known_file_that_holds_no_certificate_is_named(folder):
+    (folder / "known").mkdir(parents=True)
+    (folder / "known" / "Ada.pem").write_text("a letter")
+    with pytest.raises(LabError, match=r"Ada\.pem: this holds no certificates"):
+        certificates.anchors()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="file modes")
 def test_a_key_that_others_can_read_is_warned_of(folder):
     own(folder)
