@@ -205,7 +205,7 @@ def _write_frames(
         def write(what, image, row=row):
             path, cut = drawing.picture_path(place, row, what), drawing.cut_out(image, points[row], width)
             if what in painted:
-                write_swapped(path, cut, what, quality=_JPEG)
+                write_swapped(path, cut, what, "A cut-out of a film that was scored as a face swap.", _JPEG)
             else:
                 write_picture(path, cut, _JPEG)
 
