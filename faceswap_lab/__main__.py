@@ -111,6 +111,7 @@ def doctor_command() -> int:
     for label, folder in (("runs folder", runtime.ROOT / "runs"), ("lab folder", runtime.ROOT)):
         rows.append((label, _folder(folder, problems)))
     rows += _weights(problems)
+    rows.append(("signs with", _certificate(problems)))
     try:
         rows.append(("bundled clips", f"{len(_bundled())} found"))
     except LabError as error:
@@ -164,6 +165,17 @@ def _weights(problems: list[str]) -> list[tuple[str, str]]:
         if not good:
             problems.append(entry["state"])
     return rows
+
+
+def _certificate(problems: list[str]) -> str:
+    from faceswap_lab.provenance import certificates
+
+    try:
+        found = certificates.signing()
+        return f"{found.name}, until {found.ends:%Y-%m-%d}, {certificates.signing_folder()}"
+    except LabError as error:
+        problems.append(str(error))
+        return "cannot be used"
 
 
 def report_command(options: argparse.Namespace) -> int:

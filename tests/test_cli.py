@@ -194,7 +194,16 @@ def test_report_command(lab, capsys):
 def test_doctor(capsys):
     code = __main__.main(["doctor"])
     printed = capsys.readouterr().out
-    for word in ("Python", "tensorflow", "device", "ffmpeg version", "GB free", "weights", "bundled clips"):
+    for word in (
+        "Python",
+        "tensorflow",
+        "device",
+        "ffmpeg version",
+        "GB free",
+        "weights",
+        "bundled clips",
+        "signs with",
+    ):
         assert word in printed
     assert code == ("Problem" in printed)
 

@@ -131,6 +131,8 @@ def sign(path: str | os.PathLike, facts: Facts, sidecar: str | os.PathLike | Non
 def sign_pictures(folder: str | os.PathLike, facts: Facts) -> int:
     """Signs every picture of a folder by itself, so that each may be passed on alone.
 
+    A target's own credentials, which a film brings along, are left out here: each picture would check the whole target anew.
+
     Args:
         folder: of pictures; `facts.title` is not used, each has its own name.
         facts: what the manifests say.
@@ -139,8 +141,9 @@ def sign_pictures(folder: str | os.PathLike, facts: Facts) -> int:
         How many there are.
     """
     signing, found = certificates.signing(), list_pictures(folder)
+    named = tuple(replace(one, path=None) for one in facts.ingredients)
     for path in found:
-        _sign(path, replace(facts, title=path.name), signing)
+        _sign(path, replace(facts, title=path.name, ingredients=named), signing)
     return len(found)
 
 

@@ -199,7 +199,9 @@ def _integrity(path: Path, active: dict) -> list[tuple[str, str]]:
             continue
         if code.startswith(_CONTENT):
             found.append(_changed(path, active, own))
-        elif code.startswith(("claim", "assertion", "signingCredential")):
+        elif code.startswith("signingCredential"):
+            found.append((UNKNOWN, f"Its certificate is not one that C2PA accepts for signing ({code})."))
+        elif code.startswith(("claim", "assertion")):
             part = failure.get("url", "").rsplit("/", 1)[-1] or "the manifest"
             found.append((CHANGED, f"The manifest itself was changed after it was signed: {part} ({code})."))
         else:
