@@ -20,7 +20,6 @@ import io
 import json
 import mimetypes
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,17 +87,12 @@ class Facts:
     description: str = "A neural network painted another person's face into the target."
 
 
-def sha256_of(path: str | os.PathLike, pictures: Sequence[Path] = ()) -> str:
-    """The SHA-256 of a file, or of a folder of pictures: then of lines "SHA-256, two spaces, name", as sha256sum writes them.
-
-    Args:
-        path: the file or folder.
-        pictures: those of the folder that count; none: all of them.
-    """
+def sha256_of(path: str | os.PathLike) -> str:
+    """The SHA-256 of a file, or of a folder of pictures: then of the lines "NAME SHA-256", in the order of their names."""
     path = Path(path)
     if not path.is_dir():
         return files.sha256(path)
-    lines = [f"{files.sha256(one)}  {one.name}\n" for one in pictures or list_pictures(path)]
+    lines = [f"{one.name} {files.sha256(one)}\n" for one in sorted(list_pictures(path), key=lambda one: one.name)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -14,7 +14,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -24,14 +23,12 @@ from faceswap_lab import __version__, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.people import person_like
-from faceswap_lab.provenance import credentials
-from faceswap_lab.provenance.placing import sealed
 from faceswap_lab.swap import label, outputs, sealing, smoothing
 from faceswap_lab.swap.conversion_report import ConversionReport, findings, report_path
 from faceswap_lab.swap.film import Film, batches, finished_steps
 from faceswap_lab.swap.options import OUTPUTS, ConversionOptions, SwapOptions
 from faceswap_lab.swap.pairing import FaceTrack, face_track
-from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts, whole
+from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts
 from faceswap_lab.swap.ranges import FramePlan, plan_frames
 from faceswap_lab.swap.swapping import SwapFunction, model_name, model_size, swap_frame, swap_frames
 from faceswap_lab.video import Video, open_video
@@ -143,10 +140,10 @@ def convert(
         try:
             _write(film, parts, kept, progress)
             parts.finish()
-            _place(parts, out, kind, film, overwrite, kept)
+            sealing.place(parts, out, kind, film, overwrite, kept)
         except KeyboardInterrupt:
             with contextlib.suppress(LabError):  # what is finished is kept all the same
-                _leave_what_plays(parts, out, kind, film)
+                sealing.leave_what_plays(parts, out, kind, film)
             raise
         except BaseException:
             parts.abandon()
@@ -157,7 +154,7 @@ def convert(
             *findings(report, track, faces, len(plan), swap_function, options, batch_size),
         ]
     parts.remove()
-    _part_path(out).unlink(missing_ok=True)
+    sealing.part_path(out).unlink(missing_ok=True)
     report.seconds = time.perf_counter() - began
     report.write(report_path(out))
     return report
@@ -240,51 +237,3 @@ def _write(film: Film, parts: Parts, kept: Path | None, progress: Callable[[int,
                     progress(step.position + 1, total)
     finally:
         cv2.setNumThreads(threads)
-
-
-def _sound(film: Film, shown: Sequence[tuple[Fraction, Fraction]]) -> dict:
-    """The sound that belongs to what is shown, as `video_joining.join` takes it."""
-    pieces = None if whole(shown, film.video.rate, film.video.num_frames) else shown
-    sound = film.video.path if film.video.has_audio else None
-    return {"sound": sound, "pieces": pieces, "comment": label.comment(model_name(film.swap_function))}
-
-
-def _place(parts: Parts, out: Path, kind: str, film: Film, overwrite: bool, kept: Path | None) -> None:
-    """Makes the output of the finished parts, signed."""
-    if not parts.tally.frames:
-        raise LabError(f"{out}: no frame was written, so there is no video. Check the time range.")
-    outputs.check_place(out, film.video, overwrite)  # it may have come meanwhile
-    facts = sealing.facts_of(film)
-    if kept:
-        credentials.sign_pictures(kept, facts)
-    if kind == "pictures":
-        credentials.sign_pictures(parts.pictures, facts)
-        outputs.place_pictures(parts.pictures, out)
-        return
-    with sealed(out, parts.folder / "unsigned", facts) as unsigned:
-        if kind == "film":
-            parts.join(unsigned, **_sound(film, parts.shown()))
-        elif kind == "gif":
-            outputs.write_gif(parts.pictures, unsigned, film.video.rate)
-        else:
-            outputs.place_picture(parts.pictures, unsigned)
-
-
-def _part_path(out: Path) -> Path:
-    return out.with_name(f"{out.stem}.part{out.suffix}")
-
-
-def _leave_what_plays(parts: Parts, out: Path, kind: str, film: Film) -> None:
-    """After Ctrl-C: what is written so far becomes a film that plays, and a sentence says so."""
-    cut = parts.cut_short()
-    if kind == "film":
-        place = _part_path(out)
-        if not sum(parts.done) + cut:
-            parts.remove()
-            return
-        with sealed(place, parts.folder / "unsigned", sealing.facts_of(film)) as unsigned:
-            parts.join(unsigned, cut, **_sound(film, parts.shown(cut)))
-        said = f"{sum(parts.done) + cut} of {len(film.plan)} frames play in {place}"
-    else:
-        said = f"what is finished lies in {parts.pictures}"
-    print(f"\nStopped: {said}. Convert again in the same way to go on.")
