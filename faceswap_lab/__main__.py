@@ -1,4 +1,4 @@
-"""The command line, `python -m faceswap_lab`: run, faces, diagnose, convert, score, compare, consent, doctor, report."""
+"""The command line, `python -m faceswap_lab`: run, faces, diagnose, convert, score, compare, consent, verify and others."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from faceswap_lab import (
     presets,
     runtime,
     score_command,
+    verify_command,
 )
 from faceswap_lab.errors import LabError
 from faceswap_lab.provenance import commands as consent_commands
@@ -31,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Two clips in, a swapped clip out: runs the course's notebooks and writes a report.",
     )
     parser.add_argument("--version", action="version", version=f"faceswap_lab {__version__}")
-    names = "run | faces | diagnose | convert | score | compare | consent | doctor | report"
+    names = "run | faces | diagnose | convert | score | compare | consent | verify | doctor | report"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     run = commands.add_parser(
@@ -57,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     convert_command.add_parser(commands)
     score_command.add_parsers(commands)
     consent_commands.add_parser(commands)
+    verify_command.add_parser(commands)
 
     commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
 
@@ -112,6 +114,7 @@ def doctor_command() -> int:
         rows.append((label, _folder(folder, problems)))
     rows += _weights(problems)
     rows += consent_commands.doctor_rows(problems)
+    rows.append(("signs with", _certificate(problems)))
     try:
         rows.append(("bundled clips", f"{len(_bundled())} found"))
     except LabError as error:
@@ -167,6 +170,17 @@ def _weights(problems: list[str]) -> list[tuple[str, str]]:
     return rows
 
 
+def _certificate(problems: list[str]) -> str:
+    from faceswap_lab.provenance import certificates
+
+    try:
+        found = certificates.signing()
+        return f"{found.name}, until {found.ends:%Y-%m-%d}, {certificates.signing_folder()}"
+    except LabError as error:
+        problems.append(str(error))
+        return "cannot be used"
+
+
 def report_command(options: argparse.Namespace) -> int:
     """`report`: writes index.html again from what lies in the run's folder."""
     from faceswap_lab import report
@@ -207,6 +221,8 @@ def main(arguments: list[str] | None = None) -> int:
             return score_command.compare_command(options)
         if options.command == "consent":
             return consent_commands.consent_command(options)
+        if options.command == "verify":
+            return verify_command.verify_command(options)
         return doctor_command() if options.command == "doctor" else report_command(options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
+import shlex
 from pathlib import Path
 
 from faceswap_lab.errors import LabError
@@ -152,4 +153,5 @@ def convert_command(options: argparse.Namespace) -> int:
         )  # fmt: skip
     print(report.summary())
     print(f"Written: {out}, {conversion.report_path(out)}")
+    print(f"Signed: python -m faceswap_lab verify {shlex.quote(str(out))} shows and checks its content credentials")
     return 0

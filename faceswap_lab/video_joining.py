@@ -56,7 +56,7 @@ def join(
         else:
             refuse(out, done.stderr or "not all frames arrived on the disk")
         if count and not choice:
-            warnings.warn(f"{sound}: its sound cannot be used ({said}); {out} is silent.", stacklevel=2)
+            warnings.warn(f"{sound}: its sound cannot be used ({said}); {out.name} is silent.", stacklevel=2)
     listing.unlink(missing_ok=True)
 
 

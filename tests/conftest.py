@@ -24,6 +24,15 @@ def consent_folder(tmp_path_factory):
         os.environ["FACESWAP_LAB_CONSENT"] = before
 
 
+@pytest.fixture(scope="session", autouse=True)
+def signing_folder(tmp_path_factory):
+    """The tests' own course certificate; processes that they start find it too."""
+    folder = tmp_path_factory.mktemp("signing")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACESWAP_LAB_SIGNING", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def actor_frames():
     """`actor_frames(clip, every, count)`: frames (n, H, W, 3) uint8 RGB of a sample clip and their points (n, 5, 2)."""

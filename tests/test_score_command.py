@@ -14,6 +14,7 @@ from faceswap_lab import __main__, score_command, score_files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.pictures import list_pictures, read_picture, write_picture
+from faceswap_lab.provenance.verification import verify
 from faceswap_lab.scores import features, people
 from faceswap_lab.scores.baselines import blurred_truth
 from faceswap_lab.swap import label
@@ -84,6 +85,8 @@ def test_a_card_is_a_folder_that_stands_alone(card):
     row = found["frames"]["soft"]["worst"][0]
     for what in ("target", "truth", "soft", "soft_heat"):
         assert read_picture(card / "scores" / f"frame_{row:06d}_{what}.jpg").shape == (256, 256, 3)
+    assert verify(card / "scores" / f"frame_{row:06d}_soft.jpg").good
+    assert verify(card / "scores" / f"frame_{row:06d}_truth.jpg").state == "no credentials"
     assert not list(card.rglob(".partial-*"))
 
 

@@ -14,7 +14,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -27,12 +26,12 @@ from faceswap_lab.faces.people import person_like
 from faceswap_lab.provenance.checks import may_convert
 from faceswap_lab.provenance.consent import Ledger
 from faceswap_lab.provenance.register import enter
-from faceswap_lab.swap import label, outputs, smoothing
+from faceswap_lab.swap import label, outputs, sealing, smoothing
 from faceswap_lab.swap.conversion_report import ConversionReport, findings, report_path
 from faceswap_lab.swap.film import Film, batches, finished_steps
 from faceswap_lab.swap.options import OUTPUTS, ConversionOptions, SwapOptions
 from faceswap_lab.swap.pairing import FaceTrack, face_track
-from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts, whole
+from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts
 from faceswap_lab.swap.ranges import FramePlan, plan_frames
 from faceswap_lab.swap.swapping import SwapFunction, model_name, model_size, swap_frame, swap_frames
 from faceswap_lab.video import Video, open_video
@@ -76,7 +75,8 @@ def convert(
             [0, 1]; with the attribute `size` = S, a `name` for the file's metadata, a `digest` that tells it from others, and
             the `sources` that it learnt from, if any: see `training.SwapFunction`.
         out: what is written: a video (.mp4, .m4v, .mov), a .gif, a folder of pictures (no ending), or, of one frame, a
-            picture. It appears when it is complete, and beside it NAME.conversion.json with the report.
+            picture. It appears when it is complete and signed (see `provenance.credentials`), and beside it
+            NAME.conversion.json with the report.
         options: how; its fields may also be given by name (blend="seamless", smoothing="strong", ...), which count more.
         person: whose face, as in the set's column `person`.
         like: whose face, by what it looks like; counts more than `person`. See `people.person_like`.
@@ -97,8 +97,8 @@ def convert(
 
     Raises:
         LabError: when a consent is missing, revoked or ended, an option is unknown, the set is empty or belongs to another
-            clip, nobody is like `like`, the model answers in another size, the output is there already or is the target, or a
-            place cannot be written to.
+            clip, nobody is like `like`, the model answers in another size, the output is there already or is the target, a
+            place cannot be written to, or the certificate that outputs are signed with cannot be used.
     """
     began = time.perf_counter()
     options, out = _chosen(options, choices), Path(out)
@@ -106,6 +106,7 @@ def convert(
         raise LabError(f"batch_size={batch_size}, part_frames={part_frames}: give 1 or more.")
     video = video if isinstance(video, Video) else open_video(video)
     kind = outputs.check_place(out, video, overwrite)
+    sealing.check()
     size = model_size(swap_function)
     ledger = ledger or Ledger.load()
     agreed = may_convert(video.path, getattr(swap_function, "sources", ()), model_name(swap_function), ledger)
@@ -148,11 +149,11 @@ def convert(
         try:
             _write(film, parts, kept, progress)
             parts.finish()
-            _place(parts, out, kind, film, overwrite)
+            sealing.place(parts, out, kind, film, overwrite, kept)
             entered = enter(agreed, out, model_name(swap_function), report.options, ledger.folder)
         except KeyboardInterrupt:
             with contextlib.suppress(LabError):  # what is finished is kept all the same
-                _leave_what_plays(parts, out, kind, film)
+                sealing.leave_what_plays(parts, out, kind, film)
             raise
         except BaseException:
             parts.abandon()
@@ -164,7 +165,7 @@ def convert(
             *findings(report, track, faces, len(plan), swap_function, options, batch_size),
         ]
     parts.remove()
-    _part_path(out).unlink(missing_ok=True)
+    sealing.part_path(out).unlink(missing_ok=True)
     report.seconds = time.perf_counter() - began
     report.write(report_path(out))
     return report
@@ -247,44 +248,3 @@ def _write(film: Film, parts: Parts, kept: Path | None, progress: Callable[[int,
                     progress(step.position + 1, total)
     finally:
         cv2.setNumThreads(threads)
-
-
-def _sound(film: Film, shown: Sequence[tuple[Fraction, Fraction]]) -> dict:
-    """The sound that belongs to what is shown, as `video_joining.join` takes it."""
-    pieces = None if whole(shown, film.video.rate, film.video.num_frames) else shown
-    sound = film.video.path if film.video.has_audio else None
-    return {"sound": sound, "pieces": pieces, "comment": label.comment(model_name(film.swap_function))}
-
-
-def _place(parts: Parts, out: Path, kind: str, film: Film, overwrite: bool) -> None:
-    """Makes the output of the finished parts."""
-    if not parts.tally.frames:
-        raise LabError(f"{out}: no frame was written, so there is no video. Check the time range.")
-    outputs.check_place(out, film.video, overwrite)  # it may have come meanwhile
-    if kind == "film":
-        parts.join(out, **_sound(film, parts.shown()))
-    elif kind == "gif":
-        outputs.write_gif(parts.pictures, out, film.video.rate)
-    elif kind == "picture":
-        outputs.place_picture(parts.pictures, out)
-    else:
-        outputs.place_pictures(parts.pictures, out)
-
-
-def _part_path(out: Path) -> Path:
-    return out.with_name(f"{out.stem}.part{out.suffix}")
-
-
-def _leave_what_plays(parts: Parts, out: Path, kind: str, film: Film) -> None:
-    """After Ctrl-C: what is written so far becomes a film that plays, and a sentence says so."""
-    cut = parts.cut_short()
-    if kind == "film":
-        place = _part_path(out)
-        if not sum(parts.done) + cut:
-            parts.remove()
-            return
-        parts.join(place, cut, **_sound(film, parts.shown(cut)))
-        said = f"{sum(parts.done) + cut} of {len(film.plan)} frames play in {place}"
-    else:
-        said = f"what is finished lies in {parts.pictures}"
-    print(f"\nStopped: {said}. Convert again in the same way to go on.")
