@@ -7,8 +7,8 @@ import pandas as pd
 
 from faceswap_lab import files
 from faceswap_lab.errors import LabError
-from faceswap_lab.provenance.checks import gather_sources, may_prepare
-from faceswap_lab.provenance.sources import write_sources
+from faceswap_lab.provenance.checks import may_prepare
+from faceswap_lab.provenance.sources import gather_sources, write_sources
 from faceswap_lab.runtime import Run
 
 COPIES = 4  # varied copies of each training face
@@ -57,7 +57,7 @@ def ensure_faces(run: Run, role: str, every: int | None = None):
     """
     from faceswap_lab.faces import extraction, faceset
 
-    folder, agreed = run.faces(role), may_prepare(run.clip(role), f"clip {role}")
+    agreed, folder = may_prepare(run.clip(role), f"clip {role}"), run.faces(role)
     key = {"every": every or (1 if role == "target" else run.preset.every)}
     if not (run.is_done(f"faces_{role}", **key) and (folder / "faces.csv").exists()):
         extraction.extract_faces(run.clip(role), folder, **key)
@@ -262,8 +262,8 @@ def model_folder(run: Run, name: str, **key):
         shutil.rmtree(folder)
     if not made_with.exists():
         files.write_json(made_with, key)
-    sets = [place for role in ("target", "A", "B") if (place := run.out / "faces" / role / "faces.csv").exists()]
-    gather_sources([place.parent for place in sets], folder)
+    sets = [run.out / "faces" / role for role in ("target", "A", "B")]
+    gather_sources([place for place in sets if (place / "faces.csv").exists()], folder)
     return run.models(name)
 
 

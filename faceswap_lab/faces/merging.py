@@ -16,7 +16,7 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.faces.archive import check_free, files_of, present, rows_as_text, whole_folder
 from faceswap_lab.faces.faceset import SETTINGS, TABLE, FaceSet
 from faceswap_lab.pictures import picture_size
-from faceswap_lab.provenance.checks import gather_sources
+from faceswap_lab.provenance.sources import gather_sources
 
 MERGE = "merge.json"
 

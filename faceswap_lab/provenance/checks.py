@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from faceswap_lab.faces.faceset import TABLE
 from faceswap_lab.provenance.consent import Ledger
-from faceswap_lab.provenance.sources import Source, has_sources, merged, read_sources, write_sources
-
-_TABLE = "faces.csv"  # what makes a folder a face set
+from faceswap_lab.provenance.sources import Source, read_sources
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def may_prepare(path: str | os.PathLike, role: str = "clip", ledger: Ledger | No
         LabError: as `Ledger.require`, or when a face set does not say what it was cut from.
     """
     ledger = ledger or Ledger.load()
-    if (Path(path) / _TABLE).exists():
+    if (Path(path) / TABLE).exists():
         return tuple(ledger.require_source(one, "prepare", str(path)) for one in read_sources(path))
     return (ledger.require(path, "prepare", role),)
 
@@ -68,25 +67,3 @@ def may_convert(
     ledger = ledger or Ledger.load()
     agreed = ledger.require(target, "convert", "target")
     return Agreed(agreed, tuple(ledger.require_source(one, "convert", f"model {name}") for one in sources))
-
-
-def gather_sources(folders: Sequence[str | os.PathLike], into: str | os.PathLike) -> tuple[Source, ...]:
-    """Adds what some face sets or models were made from to what another one was.
-
-    Args:
-        folders: of the sets or models; where one of them does not say it, nothing is written, since half of the truth would
-            look like the whole.
-        into: the folder of what is made from them.
-
-    Returns:
-        All sources of `into`, or () where nothing was written.
-
-    Raises:
-        LabError: when a sources.json is damaged.
-    """
-    if not folders or not all(map(has_sources, folders)):
-        return ()
-    own = read_sources(into) if has_sources(into) else ()
-    found = merged(own, *map(read_sources, folders))
-    write_sources(into, found)
-    return found

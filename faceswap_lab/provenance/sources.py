@@ -166,3 +166,26 @@ def read_sources(folder: str | os.PathLike) -> tuple[Source, ...]:
     if not isinstance(listed, list) or not 0 < len(listed) <= _MOST:
         raise LabError(f"{path}: this file names no sources. Delete it and run the stage that writes it.")
     return tuple(Source.from_json(one, path) for one in listed)
+
+
+def gather_sources(folders: Iterable[str | os.PathLike], into: str | os.PathLike) -> tuple[Source, ...]:
+    """Adds what some face sets or models were made from to what another one was.
+
+    Args:
+        folders: of the sets or models; where one of them does not say it, nothing is written, since half of the truth would
+            look like the whole.
+        into: the folder of what is made from them.
+
+    Returns:
+        All sources of `into`, or () where nothing was written.
+
+    Raises:
+        LabError: when a sources.json is damaged.
+    """
+    folders = list(folders)
+    if not folders or not all(map(has_sources, folders)):
+        return ()
+    own = read_sources(into) if has_sources(into) else ()
+    found = merged(own, *map(read_sources, folders))
+    write_sources(into, found)
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import os
 from pathlib import Path
 
 import keras
@@ -17,8 +18,7 @@ from faceswap_lab.models.cyclegan import CycleGanConfig
 from faceswap_lab.models.faceswap_gan import FaceSwapGAN, GanConfig
 from faceswap_lab.models.pix2pix import Pix2PixConfig
 from faceswap_lab.models.translation import FaceTranslator
-from faceswap_lab.provenance.checks import gather_sources
-from faceswap_lab.provenance.sources import Source, has_sources, read_sources
+from faceswap_lab.provenance.sources import SOURCES, Source, gather_sources, has_sources, read_sources
 
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
 KINDS = {  # a finished model's kind: the class of its options, and what makes a painter of them
@@ -38,12 +38,12 @@ def save_model(model, folder: str | Path, kind: str, about: dict | None = None) 
         about: further facts for config.json (steps, data, minutes).
 
     Where the model began with another one's weights (`stages.warm_start`), the clips behind those are added to what the
-    folder's sources.json names.
+    folder's sources.json names; where those are not known, nothing is named, and the user is asked to state them.
     """
     folder = files.make_folder(folder)
-    if begun_from := getattr(model, "begun_from", None):
-        if has_sources(folder):
-            gather_sources([begun_from], folder)
+    begun_from = getattr(model, "begun_from", None)
+    if begun_from and has_sources(folder) and not gather_sources([begun_from], folder):
+        (folder / SOURCES).unlink()
     with files.atomic_path(folder / WEIGHTS) as temporary:
         model.painter_copy().save_weights(temporary)
     config = {
@@ -115,7 +115,7 @@ def load_model(folder: str | Path, kind: str | None = None, size: int | None = N
         ) from error
     model = build(shape)
     load_weights(model, folder / WEIGHTS)
-    model.loaded_from = str(folder)
+    model.loaded_from = os.path.abspath(folder)
     return model
 
 

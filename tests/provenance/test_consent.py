@@ -270,6 +270,14 @@ def test_a_run_asks_again_and_its_models_remember(tmp_path, own, monkeypatch):
     painter = stages.painter_to_begin_with(one, 64)
     training.save_model(painter, folder, "autoencoder")
     learnt = read_sources(folder)
+    (tmp_path / "old model").mkdir()
+    painter.begun_from, kept = str(tmp_path / "old model"), painter.begun_from
+    training.save_model(painter, folder, "autoencoder")
+    assert not has_sources(folder), "what its beginning learnt from is not known"
+    painter.begun_from = kept
+    stages.model_folder(one, "autoencoder", steps=1)
+    training.save_model(painter, folder, "autoencoder")
+    assert read_sources(folder) == learnt
     assert len(learnt) == 5 and learnt[3:] == read_sources(MODEL)
     function = training.SwapFunction(training.load_model(folder))
     assert function.sources == learnt and training.SwapFunction(painter).sources == ()
