@@ -11,15 +11,6 @@ ACTORS = Path(__file__).resolve().parents[1] / "data" / "sample"
 POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def signing_folder(tmp_path_factory):
-    """The tests' own course certificate; processes that they start find it too."""
-    folder = tmp_path_factory.mktemp("signing")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FACESWAP_LAB_SIGNING", str(folder))
-        yield folder
-
-
 @pytest.fixture(scope="session")
 def actor_frames():
     """`actor_frames(clip, every, count)`: frames (n, H, W, 3) uint8 RGB of a sample clip and their points (n, 5, 2)."""
@@ -50,3 +41,12 @@ def actor_chips(actor_frames):
         frames, points = actor_frames(clip, every, 8)
         chips[name] = np.stack([chip(frame, p) for frame, p in zip(frames, points, strict=True)])
     return chips
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signing_folder(tmp_path_factory):
+    """The tests' own course certificate; processes that they start find it too."""
+    folder = tmp_path_factory.mktemp("signing")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACESWAP_LAB_SIGNING", str(folder))
+        yield folder
