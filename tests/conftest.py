@@ -1,7 +1,6 @@
 """Sample frames for all tests, and a consent ledger of their own."""
 
 import json
-import os
 from pathlib import Path
 
 import cv2
@@ -13,24 +12,13 @@ POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def consent_folder(tmp_path_factory):
-    """The tests' own ledger, for their subprocesses, too; the bundled actors' records count as ever. See `consents`."""
-    before, folder = os.environ.get("FACESWAP_LAB_CONSENT"), tmp_path_factory.mktemp("consent")
-    os.environ["FACESWAP_LAB_CONSENT"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["FACESWAP_LAB_CONSENT"]
-    else:
-        os.environ["FACESWAP_LAB_CONSENT"] = before
-
-
-@pytest.fixture(scope="session", autouse=True)
-def signing_folder(tmp_path_factory):
-    """The tests' own course certificate; processes that they start find it too."""
-    folder = tmp_path_factory.mktemp("signing")
+def folders_of_the_tests(tmp_path_factory):
+    """The tests' own ledger and course certificate, for the processes that they start, too; the bundled actors' records count
+    as ever. See `consents`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FACESWAP_LAB_SIGNING", str(folder))
-        yield folder
+        for variable in ("FACESWAP_LAB_CONSENT", "FACESWAP_LAB_SIGNING"):
+            patch.setenv(variable, str(tmp_path_factory.mktemp(variable[13:].lower())))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import pytest
 
 from faceswap_lab import files, report, samples
 from faceswap_lab.errors import LabError
+from faceswap_lab.provenance.verification import verify
 from faceswap_lab.report import frames, pictures, scores
 
 SCORES = {
@@ -171,12 +172,14 @@ def test_playable_clip(tmp_path):
     make_clip(clip, "testsrc=size=63x47:rate=5:duration=1", "-c:v", "ffv1")
     assert pictures.playable_clip(clip, copy)
     facts = ffmpeg("-i", str(copy)).stderr
-    assert "h264" in facts and "yuv420p" in facts
+    assert "h264" in facts and "yuv420p" in facts and verify(copy).state == "no credentials"
+    assert pictures.playable_clip(clip, tmp_path / "swap.mp4", swapped=True)
+    assert verify(tmp_path / "swap.mp4", [clip]).good
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
     assert not pictures.playable_clip(bad, tmp_path / "bad_copy.mp4")
     assert not pictures.playable_clip(tmp_path, tmp_path / "folder.mp4")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([clip.name, "bad.mp4", "copy.mp4"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([clip.name, "bad.mp4", "copy.mp4", "swap.mp4"])
 
 
 def test_sample_clip_is_found_from_a_relative_path(run):

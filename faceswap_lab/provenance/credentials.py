@@ -38,6 +38,7 @@ _FORMATS = {  # what holds a manifest
     ".tiff": "image/tiff",
 }  # fmt: skip
 _REWRITTEN = (".avi", ".tif", ".tiff")  # laid out anew by signing, so that their length says nothing
+_LONGEST_MANIFEST = 1 << 16  # bytes: with settings and some ingredients it has 4 to 10 thousand
 _RELATIONS = {"target": "parentOf", "source": "inputTo"}
 
 
@@ -146,6 +147,7 @@ def _sign(path: Path, facts: Facts, signing: certificates.Signing, sidecar=None)
 
     if not path.is_file():
         raise LabError(f"{path}: no such file, so it cannot be signed. Make it first.")
+    files.check_free_space(path, path.stat().st_size + _LONGEST_MANIFEST)
     kind = _FORMATS.get(path.suffix.lower())
     definition = _definition(path, facts, _clock())
     try:

@@ -10,6 +10,7 @@ import numpy as np
 
 from faceswap_lab import files
 from faceswap_lab.errors import LabError
+from faceswap_lab.provenance import credentials
 
 NOT_LOSSES = ("step", "epoch", "seconds", "minutes", "learning_rate")
 GREY = "#8a8f96"  # readable on white and on black, since the page has both
@@ -104,12 +105,13 @@ def ffmpeg_program() -> str:
     return imageio_ffmpeg.get_ffmpeg_exe()
 
 
-def playable_clip(clip: Path, copy: Path) -> bool:
+def playable_clip(clip: Path, copy: Path, swapped: bool = False) -> bool:
     """Puts a clip beside the page in a form that a browser plays: a copy if it is one, else encoded again.
 
     Args:
         clip: a video file.
         copy: the .mp4 to write; left alone when it is newer than `clip`.
+        swapped: faces in it were swapped; coded again, it is signed anew, with `clip` as what it was made of.
 
     Returns:
         False when there is no such clip, it is a folder of pictures, or ffmpeg cannot read it.
@@ -131,6 +133,10 @@ def playable_clip(clip: Path, copy: Path) -> bool:
         command += ["-crf", "20", "-pix_fmt", "yuv420p", "-vf", "scale=-2:'2*trunc(min(720,ih)/2)'", "-c:a", "aac"]
         if subprocess.run([*command, str(temporary.absolute())], capture_output=True, check=False).returncode:
             temporary.touch()  # something to rename, removed below
+        elif swapped:
+            made_of = credentials.Ingredient(clip.name, credentials.sha256_of(clip), path=clip)
+            what = "A film with swapped faces was coded again, for a browser."
+            credentials.sign(temporary, credentials.Facts(title=copy.name, ingredients=(made_of,), description=what))
     if copy.stat().st_size == 0:
         copy.unlink()
         return False

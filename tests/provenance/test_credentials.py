@@ -8,6 +8,7 @@ import random
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import c2pa
 import numpy as np
@@ -346,6 +347,10 @@ def test_what_cannot_be_signed_is_refused_and_left_as_it_was(tmp_path, monkeypat
     with pytest.raises(LabError, match=r"gone\.png: no such file"):
         credentials.sign(tmp_path / "gone.png", FACTS)
     (tmp_path / "text.png").write_text("no picture")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=1000))
+        with pytest.raises(LabError, match=r"text\.png: 0 MB are needed here and 0 MB are free"):
+            credentials.sign(tmp_path / "text.png", FACTS)
     with pytest.raises(LabError, match=r"text\.png: it cannot be given content credentials"):
         credentials.sign(tmp_path / "text.png", FACTS)
     assert (tmp_path / "text.png").read_text() == "no picture" and len(list(tmp_path.iterdir())) == 1
