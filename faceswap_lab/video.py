@@ -184,7 +184,7 @@ class Video:
         )
         return [
             *(ffmpeg.program(), "-hide_banner", "-nostdin", "-loglevel", "error", *jump, "-copyts", "-start_at_zero"),
-            *("-i", ffmpeg.url(self.path), "-map", "0:V:0", "-vf", filters, "-fps_mode", "passthrough"),
+            *(*ffmpeg.opening(self.path), "-map", "0:V:0", "-vf", filters, "-fps_mode", "passthrough"),
             *("-frames:v", str(len(wanted)), "-f", "rawvideo", "pipe:1"),
         ]
 
@@ -207,6 +207,11 @@ def open_video(path: str | os.PathLike, fps: float | None = None) -> Video:
         return _open_pictures(path, exact_rate(FOLDER_FPS if fps is None else fps))
     facts = ffmpeg.probe(path)
     rate = facts.rate if fps is None else exact_rate(fps)
+    if facts.duration * rate > ffmpeg.MOST_FRAMES:
+        raise LabError(
+            f"{path}: it claims to last {facts.duration:.0f} s at {float(rate):.6g} frames a second, which is more than "
+            f"{ffmpeg.MOST_FRAMES} frames. Copy it again, or cut it."
+        )
     damage = facts.damage
     if not damage and facts.declared and facts.duration < facts.declared - 0.5 and not facts.has_audio:
         damage = f"{facts.duration:.2f} s of {facts.declared:.2f} s are there"

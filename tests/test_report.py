@@ -14,6 +14,7 @@ import pytest
 
 from faceswap_lab import files, report, samples
 from faceswap_lab.errors import LabError
+from faceswap_lab.ffmpeg import program
 from faceswap_lab.report import frames, pictures, scores
 
 SCORES = {
@@ -42,7 +43,7 @@ def write_picture(path: Path, seed: int = 0, size: int = 64) -> None:
 
 
 def ffmpeg(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([pictures.ffmpeg_program(), *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run([program(), *arguments], capture_output=True, text=True, check=False)
 
 
 def make_clip(clip: Path, pattern: str, *options: str) -> None:
