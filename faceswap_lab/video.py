@@ -22,7 +22,7 @@ import pandas as pd
 
 from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import IMAGE_SUFFIXES, list_pictures, picture_size, read_picture, write_picture
+from faceswap_lab.pictures import IMAGE_SUFFIXES, MOST_PIXELS, list_pictures, picture_size, read_picture, write_picture
 from faceswap_lab.video_writer import VideoWriter, exact_rate
 
 __all__ = ["IMAGE_SUFFIXES", "Frame", "Video", "VideoWriter", "extract_frames", "open_video", "read_picture"]
@@ -238,6 +238,10 @@ def _open_pictures(path: Path, rate: Fraction) -> Video:
     if not sizes:
         raise LabError(f"{path}: none of its {len(pictures)} pictures can be read. Copy them again.")
     size = (max(width for width, _ in sizes), max(height for _, height in sizes))
+    if size[0] * size[1] > MOST_PIXELS:
+        raise LabError(
+            f"{path}: its pictures together need frames of {size[0]}x{size[1]} pixels. Part the tall from the wide ones."
+        )
     count = len(pictures)
     return Video(path, rate, size, float(count / rate), count, kind="folder", pictures=tuple(pictures))
 

@@ -27,12 +27,11 @@ def loss_picture(history: Path, picture: Path) -> bool:
     Returns:
         False when there is nothing to draw.
     """
-    import pandas as pd
     from matplotlib.figure import Figure
 
     try:
-        table = pd.read_csv(history).select_dtypes("number").dropna(axis="columns", how="all")
-    except (OSError, ValueError):  # missing, empty or not a table
+        table = files.read_csv(history).select_dtypes("number").dropna(axis="columns", how="all")
+    except (OSError, ValueError, LabError):  # missing, empty, not a table or a monstrous one
         return False
     losses = [name for name in table.columns if name not in NOT_LOSSES]
     if "step" not in table or not losses:
