@@ -1,4 +1,4 @@
-"""The command line: `python -m faceswap_lab run`, `faces`, `diagnose`, `convert`, `score`, `compare`, `doctor` and `report`."""
+"""The command line: `python -m faceswap_lab run`, `faces`, `convert`, `score`, `clean`, `report` and others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from faceswap_lab import (
     __version__,
+    clean_command,
     convert_command,
     course,
     face_commands,
@@ -30,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Two clips in, a swapped clip out: runs the course's notebooks and writes a report.",
     )
     parser.add_argument("--version", action="version", version=f"faceswap_lab {__version__}")
-    names = "run | faces | diagnose | convert | score | compare | doctor | report"
+    names = "run | faces | diagnose | convert | score | compare | clean | doctor | report"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     run = commands.add_parser(
@@ -55,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     face_commands.add_parsers(commands)
     convert_command.add_parser(commands)
     score_command.add_parsers(commands)
+    clean_command.add_parser(commands)
 
     commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
 
@@ -202,6 +204,8 @@ def main(arguments: list[str] | None = None) -> int:
             return score_command.score_command(options)
         if options.command == "compare":
             return score_command.compare_command(options)
+        if options.command == "clean":
+            return clean_command.clean_command(options)
         return doctor_command() if options.command == "doctor" else report_command(options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)

@@ -202,4 +202,4 @@ def test_doctor(capsys):
 def test_help_as_a_module():
     command = [sys.executable, "-m", "faceswap_lab", "--help"]
     asked = subprocess.run(command, capture_output=True, text=True, cwd=runtime.ROOT, check=True)
-    assert "run | faces | diagnose | convert | score | compare | doctor | report" in asked.stdout
+    assert "run | faces | diagnose | convert | score | compare | clean | doctor | report" in asked.stdout

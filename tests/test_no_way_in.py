@@ -124,7 +124,8 @@ def test_weights_are_loaded_behind_the_check(own):
      "import pickle\npickle.load(f)", "from pickle import loads\nloads(b)", "import pickle as p\np.Unpickler(f).load()",
      "import numpy as np\nnp.load(f)", "import numpy as np\nnp.load(f, allow_pickle=True)", "np.load(f, allow_pickle=yes)",
      "import yaml\nyaml.load(f)", "import keras\nkeras.models.load_model(p)", "keras.saving.load_model(p, safe_mode=False)",
-     "import tarfile\ntarfile.open(p).extractall()", "import zipfile\nzipfile.ZipFile(p).extract(m)", "import shutil\nshutil.unpack_archive(p)",
+     "import tarfile\ntarfile.open(p).extractall()", "import zipfile\nzipfile.ZipFile(p).extract(m)",
+     "import shutil\nshutil.unpack_archive(p)",
     
      "from joblib import load\nload(p)", "import torch\ntorch.load(p)", "import pandas as pd\npd.read_pickle(p)",
      "import cv2\ncv2.VideoCapture(p)",
