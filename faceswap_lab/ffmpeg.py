@@ -144,10 +144,12 @@ def check_readable(path: Path) -> None:
     """Refuses what no reader could open.
 
     Raises:
-        LabError: when there is no such file, it is empty, or may not be read.
+        LabError: when there is no such file, it is empty or a device, or may not be read.
     """
     if not path.exists():
         raise LabError(f"{path}: no such file. Check the name and the folder.")
+    if not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+        raise LabError(f"{path}: this is no ordinary file. Give a file or a folder.")
     if path.is_file() and path.stat().st_size == 0:
         raise LabError(f"{path}: this file is empty. Copy or download it again.")
     if not os.access(path, os.R_OK):

@@ -36,6 +36,8 @@ def _natural_order(path: Path) -> list[tuple[int, str]]:
 
 def picture_size(path: str | os.PathLike) -> tuple[int, int] | None:
     """Width and height in pixels as shown, from the header alone; None when the file is no picture."""
+    if not Path(path).is_file():
+        return None
     try:
         with Image.open(path, formats=FORMATS) as picture:
             turned = picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)

@@ -1,5 +1,6 @@
 """Videos from strangers: ffmpeg opens the file that is named and no other, and nothing larger than any camera's."""
 
+import os
 import resource
 import shutil
 import struct
@@ -12,7 +13,7 @@ import pytest
 
 from faceswap_lab import ffmpeg, samples
 from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import write_picture
+from faceswap_lab.pictures import picture_size, write_picture
 from faceswap_lab.report import pictures
 from faceswap_lab.swap.outputs import write_gif
 from faceswap_lab.video import VideoWriter, open_video
@@ -153,6 +154,16 @@ def test_a_film_that_claims_to_last_for_years(folder, tmp_path):
     code = f"from faceswap_lab.video import open_video; v = open_video({str(tmp_path / 'years.mp4')!r}); print(v.num_frames)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert "years.mp4: it claims to last" in done.stderr, done.stdout + done.stderr
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    for name in ("film.mp4", "picture.png"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(LabError, match=f"{name}: this is no ordinary file"):
+            open_video(tmp_path / name)
+    assert picture_size(tmp_path / "picture.png") is None
+    with pytest.raises(LabError, match="none of its 1 pictures can be read"):
+        open_video(tmp_path)
 
 
 def test_the_bounds_cost_no_time(folder):
