@@ -78,7 +78,8 @@ def test_the_page_of_law_says_when_and_what_it_is():
     text = LAW.read_text(encoding="utf-8")
     assert "November 2026" in text and "not legal advice" in text and len(text.splitlines()) <= 120
     for words in ("Before the class", "During the class", "After the class", "withdraw at any time",
-                  "(EU) 2024/1689", "Article 3(60)", "Article 50(2)", "Article 50(4)", "GB 45438-2025", "10 January 2023", "1 September 2025",
+                  "(EU) 2024/1689", "Article 3(60)", "Article 50(2)", "Article 50(4)", "GB 45438-2025",
+                  "10 January 2023", "1 September 2025",
                   "creating deepfakes"):  # fmt: skip
         assert words in text, words
 

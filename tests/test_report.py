@@ -314,7 +314,8 @@ def hostile(value):
     """Every text of a JSON value, names too, replaced or followed by markup; numbers stay."""
     if isinstance(value, dict):
         kept = ("models", "baselines", "scores", "intervals", "frames", "shown", "clip", "notes", "untrusted", "best",
-                "worst", "even", "title", "meaning", "better", "unit", "limits", "truth", "digest", "output", "target", "differences", "swap_gain",
+                "worst", "even", "title", "meaning", "better", "unit", "limits", "truth", "digest", "output",
+                "target", "differences", "swap_gain",
                 "gaze_error", "identity_gain", "pixel_gain", "3", "7",
                 "done", "minutes", "made", "preset", "seed", "clips", "source",
                 "nearer_to_source", "landmark_error", "sharpness", "parameters", "versions", "device", "time")  # fmt: skip

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import stat
 import struct
 import subprocess
 import sys
@@ -340,4 +341,31 @@ def test_members_that_lead_elsewhere(tmp_path, name):
         packed.writestr("faces.csv", "face\n")
         packed.writestr(name, b"x")
     refused(tmp_path / "set.zip", "is no part of a face set", lambda path: import_set(path, tmp_path / "inner" / "set"))
+    assert [entry.name for entry in tmp_path.rglob("*") if entry.is_file()] == ["set.zip"]
+
+
+def test_members_that_are_encrypted_or_no_files(tmp_path):
+    def packed(entry, change=lambda data: data):
+        with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+            archive.writestr("faces.csv", "face\n")
+            archive.writestr(entry, b"x")
+        (tmp_path / "set.zip").write_bytes(change((tmp_path / "set.zip").read_bytes()))
+
+    def import_it(path):
+        import_set(path, tmp_path / "inner" / "set")
+
+    def encrypted(data):  # the flag of each member, where it lies itself and in the directory
+        data = bytearray(data)
+        for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            at = data.rfind(mark)
+            data[at + offset] |= 1
+        return bytes(data)
+
+    packed("faces/a.png", encrypted)
+    refused(tmp_path / "set.zip", "is encrypted", import_it)
+    for kind in (stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFDIR):
+        entry = zipfile.ZipInfo("faces/a.png")
+        entry.create_system, entry.external_attr = 3, (kind | 0o644) << 16
+        packed(entry)
+        refused(tmp_path / "set.zip", "is a link or a device", import_it)
     assert [entry.name for entry in tmp_path.rglob("*") if entry.is_file()] == ["set.zip"]
