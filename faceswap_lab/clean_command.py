@@ -45,6 +45,9 @@ def clean_command(options: argparse.Namespace) -> int:
         if options.remove:
             gone = cleaning.remove(leftovers, options.keep)
             print(f"  {gone} files were removed.")
+    if not options.folder:
+        for path in cleaning.notebooks_with_outputs(runtime.ROOT / "notebooks"):
+            print(f"{path}: its outputs hold what it showed. Clear them in Jupyter, or run: make notebooks")
     if not options.remove and total:
         print("Nothing was removed. The same command with --remove removes what is listed.")
     return 0

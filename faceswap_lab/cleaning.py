@@ -157,6 +157,16 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted([*names, *links]))
 
 
+def notebooks_with_outputs(folder: Path) -> list[Path]:
+    """Notebooks that were run where they lie, so that what they showed is stored in them; Jupyter's own copies count as well."""
+    found = []
+    for path in sorted([*folder.glob("*.ipynb"), *folder.glob(".ipynb_checkpoints/*.ipynb")]):
+        with contextlib.suppress(LabError, AttributeError, TypeError):  # damaged: it cannot be said
+            if any(cell.get("outputs") for cell in files.read_json(path).get("cells", [])):
+                found.append(path)
+    return found
+
+
 def remove(leftovers: Leftovers, keep: Collection[str] = ()) -> int:
     """Removes what `find` found; may be stopped at any moment and done again.
 

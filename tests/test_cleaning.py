@@ -169,8 +169,15 @@ def test_all_runs_by_default_and_one_by_its_name(run, monkeypatch, capsys):
     second = run.parent / "other"
     shutil.copytree(run, second)
     monkeypatch.setattr(runtime, "ROOT", run.parent.parent)
+    lab = run.parent.parent
+    for name, outputs in (("01_shown", [{"output_type": "display_data"}]), ("02_stripped", [])):
+        cells = [{"cell_type": "markdown"}, {"cell_type": "code", "outputs": outputs}]
+        files.write_json(lab / "notebooks" / f"{name}.ipynb", {"cells": cells})
+    touch(lab / "notebooks" / "03_damaged.ipynb")
     assert __main__.main(["clean"]) == 0
-    assert capsys.readouterr().out.count("files of faces") == 2
+    said = capsys.readouterr().out
+    assert said.count("files of faces") == 2
+    assert "01_shown.ipynb: its outputs hold what it showed" in said and "02_str" not in said and "03_dam" not in said
     assert __main__.main(["clean", "other", "--remove"]) == 0
     assert not (second / "faces").exists() and (run / "faces").exists()
 
