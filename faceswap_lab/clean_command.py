@@ -38,7 +38,8 @@ def clean_command(options: argparse.Namespace) -> int:
         named = folder / options.folder
         folder = named if not given.exists() and len(given.parts) == 1 and named.exists() else given
     total = 0
-    for run in cleaning.runs_in(folder):
+    there = bool(options.folder) or folder.is_dir()
+    for run in cleaning.runs_in(folder) if there else ():
         leftovers = cleaning.find(run)
         total += len(leftovers)
         print(describe(leftovers, options.keep))
@@ -48,6 +49,8 @@ def clean_command(options: argparse.Namespace) -> int:
     if not options.folder:
         for path in cleaning.notebooks_with_outputs(runtime.ROOT / "notebooks"):
             print(f"{path}: its outputs hold what it showed. Clear them in Jupyter, or run: make notebooks")
+    if not there:
+        print(f"{folder}: there are no runs yet.")
     if not options.remove and total:
         print("Nothing was removed. The same command with --remove removes what is listed.")
     return 0

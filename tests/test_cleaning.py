@@ -180,6 +180,9 @@ def test_all_runs_by_default_and_one_by_its_name(run, monkeypatch, capsys):
     assert "01_shown.ipynb: its outputs hold what it showed" in said and "02_str" not in said and "03_dam" not in said
     assert __main__.main(["clean", "other", "--remove"]) == 0
     assert not (second / "faces").exists() and (run / "faces").exists()
+    monkeypatch.setattr(runtime, "ROOT", run)
+    assert __main__.main(["clean"]) == 0
+    assert "there are no runs yet" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
