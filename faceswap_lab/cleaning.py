@@ -32,6 +32,7 @@ KINDS = {
     "report": r"index\.html|(report|pictures)/.*",
     "scores": r"scores/.*\.(png|jpg|jpeg|npz|mp4)",
     "swap": r"swap\.[^/]+|swap/.*|codec/.*\.mp4",
+    "detection": r"detection/.*",
     "stages": r"stages/[^/]*\.json",
 }
 WORDS = {
@@ -45,6 +46,7 @@ WORDS = {
     "report": "the report's page and pictures",
     "scores": "pictures of the scores",
     "swap": "swapped clips and frames",
+    "detection": "clips and faces of the lesson on detection",
     "stages": "marks of finished stages",
 }
 SHOWING = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".mp4", ".mov", ".mkv", ".avi", ".webm", ".npz",
@@ -142,6 +144,7 @@ def find(run: Path) -> Leftovers:
             continue
         leftovers.sizes[path] = path.lstat().st_size
         (leftovers.others if kind is None else leftovers.found.setdefault(kind, [])).append(path)
+    leftovers.found = {kind: leftovers.found[kind] for kind in KINDS if kind in leftovers.found}
     return leftovers
 
 

@@ -23,6 +23,7 @@ MADE = {
     "report": ["index.html", "report/target.mp4", "pictures/strip_a.png", "pictures/strip_a.txt"],
     "scores": ["scores/frame_000001_swap.jpg", "scores/curves.png"],
     "swap": ["swap.mp4", "swap/autoencoder_mask.mp4", "codec/crf_28.mp4"],
+    "detection": ["detection/cropped.mp4", "detection/faces_B/faces.csv", "detection/classical_frames/000000.png"],
     "stages": ["stages/03_autoencoder.json", "stages/faces_A.json"],
 }  # fmt: skip
 STAYS = [
