@@ -326,7 +326,7 @@ def test_what_is_refused_takes_no_memory(tmp_path):
     done = subprocess.run(code, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     lines = done.stdout.split("\n")
     assert lines[:6] == ["refused"] * 6, done.stdout + done.stderr
-    assert int(lines[6]) < 20_000  # KB
+    assert int(lines[6]) < 20_000, lines[6]  # KB
 
 
 # Archives: `tests/faces/test_curation.py` has the archives that hold a whole set beside what is wrong with them.
