@@ -11,6 +11,7 @@ from pathlib import Path
 
 from faceswap_lab import (
     __version__,
+    clean_command,
     convert_command,
     course,
     face_commands,
@@ -32,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Two clips in, a swapped clip out: runs the course's notebooks and writes a report.",
     )
     parser.add_argument("--version", action="version", version=f"faceswap_lab {__version__}")
-    names = "run | faces | diagnose | convert | score | compare | consent | verify | doctor | report"
+    names = "run | faces | diagnose | convert | score | compare | consent | verify | clean | doctor | report"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     run = commands.add_parser(
@@ -59,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     score_command.add_parsers(commands)
     consent_commands.add_parser(commands)
     verify_command.add_parser(commands)
+    clean_command.add_parser(commands)
 
     commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
 
@@ -223,6 +225,8 @@ def main(arguments: list[str] | None = None) -> int:
             return consent_commands.consent_command(options)
         if options.command == "verify":
             return verify_command.verify_command(options)
+        if options.command == "clean":
+            return clean_command.clean_command(options)
         return doctor_command() if options.command == "doctor" else report_command(options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)

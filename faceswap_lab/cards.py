@@ -87,7 +87,9 @@ def _untrusted(scores: Mapping[str, Score]) -> dict[str, str]:
         rho = known["rankings"][trust.QUALITY]["rho"]
         faults = [fault for fault, sight in known["sees"].items() if sight["word"] == "sees"]
         ranks = "gives no number" if rho is None else f"{known['verdict']} swaps of known quality (rho {rho:+.2f})"
-        found[name] = f"{ranks}; it sees {', '.join(faults)}." if faults else f"{ranks}, and sees none of the faults tried."
+        found[name] = (
+            f"{ranks}; it sees {', '.join(faults)}." if faults else f"{ranks}, and sees none of the faults tried."
+        )
     return found
 
 
@@ -238,6 +240,6 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     """
     path = folder / FOLDER / f"{drawing.file_name(name)}.csv"
     try:
-        return pd.read_csv(path)
+        return files.read_csv(path)
     except (OSError, ValueError) as error:
         raise LabError(f"{path}: this table cannot be read ({error}). Score the conversion again.") from error

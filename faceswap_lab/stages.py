@@ -38,7 +38,7 @@ def ensure_frames(
     if not (run.is_done(f"frames_{role}", **key) and (folder / "frames.csv").exists()):
         video.extract_frames(run.clip(role), folder, **key)
         run.mark_done(f"frames_{role}", **key)
-    return pd.read_csv(folder / "frames.csv")
+    return files.read_csv(folder / "frames.csv")
 
 
 def ensure_faces(run: Run, role: str, every: int | None = None):

@@ -212,5 +212,5 @@ def test_doctor(capsys):
 def test_help_as_a_module():
     command = [sys.executable, "-m", "faceswap_lab", "--help"]
     asked = subprocess.run(command, capture_output=True, text=True, cwd=runtime.ROOT, check=True)
-    names = "run | faces | diagnose | convert | score | compare | consent | verify | doctor | report"
+    names = "run | faces | diagnose | convert | score | compare | consent | verify | clean | doctor | report"
     assert names in " ".join(asked.stdout.split())

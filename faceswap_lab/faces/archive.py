@@ -108,7 +108,7 @@ def import_set(path: str | Path, folder: str | Path, most_bytes: int = MOST_IN_A
 
 def rows_as_text(faces: FaceSet) -> pd.DataFrame:
     """The set's rows with every number written as it was: reading and writing numbers would change some last digits."""
-    table = pd.read_csv(faces.folder / TABLE, dtype=str, keep_default_na=False)
+    table = files.read_csv(faces.folder / TABLE, dtype=str, keep_default_na=False)
     table = table[table["face"].isin(faces.table["face"])]
     read = faces.table.drop_duplicates("face").set_index("face")
     since = {column: table["face"].map(read[column]).astype(str) for column in read if column not in table}

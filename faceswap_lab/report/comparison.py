@@ -53,7 +53,7 @@ class Entry:
         """The table of its frames, or None where an older version wrote none."""
         path = self.folder / "scores" / f"{file_name(self.best)}.csv"
         try:
-            return pd.read_csv(path)
+            return files.read_csv(path)
         except (OSError, ValueError):
             return None
 

@@ -153,9 +153,11 @@ def write_gif(folder: Path, out: Path, rate: Fraction) -> None:
     palette = folder.with_name("palette.png")
     feed = ("-f", "image2pipe", "-c:v", "png", "-framerate", str(rate), "-i", "pipe:0")
     with files.atomic_path(out) as temporary:
-        _fed(out, pictures, *feed, "-vf", f"{slower}palettegen=stats_mode=full", ffmpeg.url(palette))
+        one = ("-f", "image2", "-update", "1")  # without it, a % in the folder's name would be taken for a number
+        _fed(out, pictures, *feed, "-vf", f"{slower}palettegen=stats_mode=full", *one, ffmpeg.url(palette))
         graph = f"[0:v]{slower}format=rgb24[v];[v][1:v]paletteuse=dither=sierra2_4a:diff_mode=rectangle"
-        _fed(out, pictures, *feed, "-i", ffmpeg.url(palette), "-lavfi", graph, "-loop", "0", ffmpeg.url(temporary))
+        given = (*feed, "-f", "png_pipe", "-i", ffmpeg.url(palette))
+        _fed(out, pictures, *given, "-lavfi", graph, "-loop", "0", ffmpeg.url(temporary))
         palette.unlink(missing_ok=True)
 
 
