@@ -15,7 +15,6 @@ The time is the signer's own clock: without a connection there is no time-stamp 
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import mimetypes
@@ -48,7 +47,7 @@ class Ingredient:
 
     Args:
         name: the file's name, without its folder.
-        sha256: of the file, 64 hexadecimal digits; of a folder, see `sha256_of`.
+        sha256: of the file, 64 hexadecimal digits; of a folder, see `hashes.content_hash`.
         role: "target", whose video was changed, or "source", whose face was put in.
         identity: who it shows, as the consent ledger names them; "" when not said.
         path: where it lies now; not written into the manifest.
@@ -86,15 +85,6 @@ class Facts:
     version: str = __version__
     generator: str = "faceswap_lab"
     description: str = "A neural network painted another person's face into the target."
-
-
-def sha256_of(path: str | os.PathLike) -> str:
-    """The SHA-256 of a file, or of a folder of pictures: then of the lines "NAME SHA-256", in the order of their names."""
-    path = Path(path)
-    if not path.is_dir():
-        return files.sha256(path)
-    lines = [f"{one.name} {files.sha256(one)}\n" for one in sorted(list_pictures(path), key=lambda one: one.name)]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def sidecar_of(path: str | os.PathLike) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 from faceswap_lab.errors import LabError
 from faceswap_lab.provenance import boxes, certificates, credentials, reading
 from faceswap_lab.provenance.authority import COURSE_NAME
+from faceswap_lab.provenance.hashes import content_hash
 
 VALID, UNKNOWN, CHANGED, OTHER = "valid", "unknown signer", "changed", "manifest of another file"
 EXPIRED, CLOCK, INGREDIENT, NONE, DAMAGED = "expired", "clock wrong", "other ingredient", "no credentials", "damaged"
@@ -285,7 +286,7 @@ def _against(ingredients: list[dict], against: Sequence[str | os.PathLike]) -> l
     for path in map(Path, against):
         if not path.exists():
             raise LabError(f"{path}: no such file. Give what the output was made of.")
-        digest = credentials.sha256_of(path)
+        digest = content_hash(path)
         same = [one for one in ingredients if one["sha256"] == digest]
         named = [one for one in ingredients if one["name"] == path.name]
         if same:

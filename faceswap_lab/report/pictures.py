@@ -12,6 +12,7 @@ from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import read_picture
 from faceswap_lab.provenance import credentials
+from faceswap_lab.provenance.hashes import content_hash
 
 NOT_LOSSES = ("step", "epoch", "seconds", "minutes", "learning_rate")
 GREY = "#8a8f96"  # readable on white and on black, since the page has both
@@ -125,7 +126,7 @@ def playable_clip(clip: Path, copy: Path, swapped: bool = False) -> bool:
         if ffmpeg.run(*command, ffmpeg.url(temporary)).returncode:
             temporary.touch()  # something to rename, removed below
         elif swapped:
-            made_of = credentials.Ingredient(clip.name, credentials.sha256_of(clip), path=clip)
+            made_of = credentials.Ingredient(clip.name, content_hash(clip), path=clip)
             what = "A film with swapped faces was coded again, for a browser."
             credentials.sign(temporary, credentials.Facts(title=copy.name, ingredients=(made_of,), description=what))
     if copy.stat().st_size == 0:

@@ -10,6 +10,7 @@ from pathlib import Path
 from faceswap_lab.errors import LabError
 from faceswap_lab.provenance import certificates, credentials
 from faceswap_lab.provenance.credentials import Facts, Ingredient
+from faceswap_lab.provenance.hashes import content_hash
 from faceswap_lab.provenance.placing import sealed
 from faceswap_lab.swap import label, outputs
 from faceswap_lab.swap.film import Film
@@ -35,7 +36,7 @@ def facts_of(film: Film) -> Facts:
     """
     video, function = film.video, film.swap_function
     path = Path(video.path)
-    target = Ingredient(path.name, credentials.sha256_of(path), "target", path=path)
+    target = Ingredient(path.name, content_hash(path), "target", path=path)
     sources = [Ingredient(one.name, one.sha256, "source", one.identity) for one in getattr(function, "sources", ())]
     return Facts(
         model=model_name(function),

@@ -20,6 +20,7 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import read_picture, write_picture
 from faceswap_lab.provenance import authority, boxes, certificates, credentials, placing, verification
 from faceswap_lab.provenance.credentials import Facts, Ingredient
+from faceswap_lab.provenance.hashes import content_hash
 from faceswap_lab.provenance.verification import verify
 from faceswap_lab.video import VideoWriter
 
@@ -29,7 +30,7 @@ FACTS = Facts(
     model="autoencoder",
     settings={"blend": "laplacian", "erode": 2.5, "live": False, "steps": [1, 2, 3]},
     ingredients=(
-        Ingredient("target.mp4", credentials.sha256_of(TARGET), "target", "actor A", TARGET),
+        Ingredient("target.mp4", content_hash(TARGET), "target", "actor A", TARGET),
         Ingredient("train_B.mp4", "5" * 64, "source", "actor B"),
     ),
     model_digest="abc",
@@ -159,7 +160,7 @@ def test_signed_again_it_does_not_grow_and_keeps_its_pixels(signed):
 
 def test_a_target_with_credentials_brings_them_along(signed, tmp_path):
     first = signed(".png", name="first")
-    target = Ingredient(first.name, credentials.sha256_of(first), path=first)
+    target = Ingredient(first.name, content_hash(first), path=first)
     second = signed(".png", Facts(model="m", ingredients=(target,)), name="second")
     with c2pa.Reader(str(second)) as reader:
         assert len(json.loads(reader.json())["manifests"]) == 2
@@ -327,12 +328,12 @@ def test_ingredients_are_compared_with_files_at_hand(signed, tmp_path):
 def test_a_folder_of_pictures_as_target_has_one_hash(tmp_path):
     for number in range(3):
         write_picture(tmp_path / "frames" / f"{number}.png", picture(number))
-    first = credentials.sha256_of(tmp_path / "frames")
+    first = content_hash(tmp_path / "frames")
     found = sorted((tmp_path / "frames").iterdir())
     lines = "".join(f"{one.name} {hashlib.sha256(one.read_bytes()).hexdigest()}\n" for one in found)
     assert first == hashlib.sha256(lines.encode()).hexdigest()
     write_picture(tmp_path / "frames" / "1.png", picture(9))
-    assert credentials.sha256_of(tmp_path / "frames") != first
+    assert content_hash(tmp_path / "frames") != first
 
 
 def test_pictures_of_a_folder_are_signed_one_by_one(tmp_path):
