@@ -119,7 +119,7 @@ def convert(
         )
         corner = _label_corner(video, track, options.live) if label else None
         film = Film(
-            video, plan, track, options, swap_function, size, batch_size, corner, batches(track, plan, batch_size)
+            video, plan, track, options, swap_function, size, batch_size, corner, batches(track, plan, batch_size), agreed
         )
         kept = Path(frames_folder) if frames_folder is not None else None
         if kept:

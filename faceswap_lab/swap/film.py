@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from faceswap_lab.pictures import write_picture
+from faceswap_lab.provenance.checks import Agreed
 from faceswap_lab.swap import outputs, pipeline, smoothing
 from faceswap_lab.swap.conversion_report import measured
 from faceswap_lab.swap.options import ConversionOptions
@@ -60,6 +61,7 @@ class Film:
     batch_size: int
     corner: str | None
     batches: dict[int, int]  # row of the track -> number of its batch
+    agreed: Agreed  # the target and what the model learnt from, with those whom they show
 
     @property
     def depth(self) -> int:

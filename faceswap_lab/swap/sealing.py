@@ -10,7 +10,6 @@ from pathlib import Path
 from faceswap_lab.errors import LabError
 from faceswap_lab.provenance import certificates, credentials
 from faceswap_lab.provenance.credentials import Facts, Ingredient
-from faceswap_lab.provenance.hashes import content_hash
 from faceswap_lab.provenance.placing import sealed
 from faceswap_lab.swap import label, outputs
 from faceswap_lab.swap.film import Film
@@ -31,18 +30,15 @@ def facts_of(film: Film) -> Facts:
     """What the manifest of a conversion's output says.
 
     Args:
-        film: its target, options and model. The model may have `sources`: what its second face was learned from, each with
-            `name`, `sha256` and `identity`.
+        film: its target, options and model, and those who agreed.
     """
-    video, function = film.video, film.swap_function
-    path = Path(video.path)
-    target = Ingredient(path.name, content_hash(path), "target", path=path)
-    sources = [Ingredient(one.name, one.sha256, "source", one.identity) for one in getattr(function, "sources", ())]
+    function, agreed = film.swap_function, film.agreed
+    parts = [(agreed.target, "target", Path(film.video.path)), *((one, "source", None) for one in agreed.sources)]
     return Facts(
         model=model_name(function),
         model_digest=str(getattr(function, "digest", "")),
         settings=dataclasses.asdict(film.options) | {"label": film.corner or "none"},
-        ingredients=(target, *sources),
+        ingredients=tuple(Ingredient(one.name, one.sha256, role, one.identity, path) for one, role, path in parts),
     )
 
 

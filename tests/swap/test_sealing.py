@@ -4,7 +4,6 @@ import hashlib
 import signal
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from test_conversion import PLAIN, ROOT, TARGET, Painter, convert, kept, make_set
@@ -12,6 +11,7 @@ from test_conversion import PLAIN, ROOT, TARGET, Painter, convert, kept, make_se
 from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import write_picture
 from faceswap_lab.provenance import certificates, credentials
+from faceswap_lab.provenance.sources import source_of
 from faceswap_lab.provenance.verification import verify
 from faceswap_lab.swap import conversion, parts
 from faceswap_lab.video import open_video
@@ -19,7 +19,7 @@ from faceswap_lab.video import open_video
 FRAMES = 6
 SCRIPT = f"""
 import os, signal, sys
-sys.path.insert(0, {str(ROOT / "tests" / "swap")!r})
+sys.path[:0] = [{str(ROOT / "tests" / "swap")!r}, {str(ROOT / "tests")!r}]
 from test_conversion import PLAIN, TARGET, Painter
 from faceswap_lab.provenance import credentials
 from faceswap_lab.swap import conversion
@@ -44,14 +44,14 @@ def short(made_set, out, painter=None, **options):
 def test_a_film_says_what_it_is_made_of(made_set, tmp_path):
     painter = Painter()
     painter.digest = "step 1200"
-    painter.sources = (SimpleNamespace(name="train_B.mp4", sha256="5" * 64, identity="actor B"),)
+    painter.sources = (source_of(TARGET.with_name("train_B.mp4")),)
     out = tmp_path / "o.mp4"
     short(made_set, out, painter, frames_folder=tmp_path / "kept")
     found = verify(out, [TARGET])
     assert found.good and found.model == "painter" and found.source_types == ["trainedAlgorithmicMedia"], found.text
     digest = hashlib.sha256(TARGET.read_bytes()).hexdigest()
-    assert found.ingredients[0] == {"name": "target.mp4", "sha256": digest, "role": "target", "identity": ""}
-    assert (found.ingredients[1]["name"], found.ingredients[1]["identity"]) == ("train_B.mp4", "actor B")
+    assert found.ingredients[0] == {"name": "target.mp4", "sha256": digest, "role": "target", "identity": "actor_A"}
+    assert (found.ingredients[1]["name"], found.ingredients[1]["identity"]) == ("train_B.mp4", "actor_B")
     assert found.settings["blend"] == "mask" and found.settings["erode"] == 2.0 and "label" in found.settings
     assert len(kept(tmp_path / "kept")) == FRAMES
     assert all(verify(path).good for path in (tmp_path / "kept").glob("*.png"))
