@@ -7,6 +7,7 @@ with the key after one shift, and the correlation over all shifts (one inverse F
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -48,7 +49,7 @@ def flattened(image: np.ndarray) -> np.ndarray:
         image: (H, W, 3) uint8 RGB.
 
     Returns:
-        (H', W') float32 of about -3 to 3, the shorter side `WORKING` px.
+        (H', W') float32 of about -2 to 2, the shorter side `WORKING` px.
     """
     height, width = image.shape[:2]
     factor = WORKING / min(height, width)
@@ -57,37 +58,43 @@ def flattened(image: np.ndarray) -> np.ndarray:
     if size != (width, height):
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
     grey = grey.astype(np.float32)
-    rest = grey - cv2.GaussianBlur(grey, (0, 0), 4.0)
-    spread = np.sqrt(cv2.GaussianBlur(rest * rest, (0, 0), 6.0))
-    return np.clip(rest / (spread + 1.0), -2.0, 2.0)
+    rest = grey - cv2.GaussianBlur(grey, (0, 0), 5.0)
+    spread = np.sqrt(cv2.GaussianBlur(rest * rest, (0, 0), 4.0))
+    return rest / (spread + 0.5) ** 1.5  # about as an optimal filter has it: busy places drown the mark
 
 
 def places(field: np.ndarray, shares: tuple[float, float]) -> list[Place]:
     """The likeliest places of the tiles in a flattened picture, the best first."""
     ladder = np.geomspace(*shares, 1 + round(np.log(shares[1] / shares[0]) / _STEP))
-    seen = [(_peak(_agreements(_strengths(field, share)))[0], share) for share in ladder]
-    best = sorted(seen, reverse=True)[:_CANDIDATES]
-    found = [_closer(field, share) for _, share in best]
-    return sorted(found, key=lambda place: -place.agreement)
+    seen = [_peak(_agreements(one))[0] for one in _strengths(field, ladder)]
+    best = ladder[np.argsort(seen)[: -_CANDIDATES - 1 : -1]]
+    found = [_closer(field, share) for share in best]
+    return sorted(found, key=lambda place: -_merit(place))
 
 
-def _strengths(field: np.ndarray, share: float) -> np.ndarray:
-    """(K,) complex128: how strongly each wave stands in the picture, for one size of the tiles; all of about magnitude 1."""
-    height, width = field.shape
-    tile = min(height, width) / (pattern.TILES * share)
-    half = field @ pattern.turning(_ACROSS, width, tile).conj().T
-    table = pattern.turning(_DOWN, height, tile).conj() @ half
+def _strengths(field: np.ndarray, shares: np.ndarray) -> Iterator[np.ndarray]:
+    """For each size of the tiles (K,) complex64: how strongly each wave stands in the picture, of about magnitude 1."""
     numbers = pattern.waves().numbers
-    found = table[numbers[:, 1] + _REACH, numbers[:, 0]]
-    size = np.abs(found)
-    # Waves of one length are about as strong in any picture: what is stronger than its like is the picture's own.
-    ring = np.maximum(_RINGS @ size, 1e-6)
-    return (found / np.maximum(size, ring) ).astype(np.complex128)
+    for some in np.array_split(shares, max(1, len(shares) // 30)):
+        across = np.stack([_turning(_ACROSS, field.shape[1], field.shape, share) for share in some]).conj()
+        sides = across.view(np.float32).reshape(len(some), len(_ACROSS), -1, 2)  # real numbers: a quarter of the work
+        sides = np.ascontiguousarray(sides.transpose(2, 0, 1, 3)).reshape(field.shape[1], -1)
+        halves = np.ascontiguousarray((field @ sides)).view(np.complex64).reshape(len(field), len(some), -1)
+        for place, share in enumerate(some):
+            table = _turning(_DOWN, len(field), field.shape, share).conj() @ halves[:, place]
+            found = table[numbers[:, 1] + _REACH, numbers[:, 0]]
+            size = np.abs(found)
+            # Waves of one length are about as strong in any picture: what is stronger than its like is the picture's own.
+            yield found / np.maximum(np.maximum(size, _RINGS @ size), 1e-6)
+
+
+def _turning(numbers: np.ndarray, length: int, shape: tuple[int, int], share: float) -> np.ndarray:
+    return pattern.turning(numbers, length, min(shape) / (pattern.TILES * share))
 
 
 def _ring_means() -> np.ndarray:
     length = np.hypot(*pattern.waves().numbers.T)
-    near = (np.abs(length[:, None] - length) < 0.8).astype(np.float64)
+    near = (np.abs(length[:, None] - length) < 0.8).astype(np.float32)
     return near / near.sum(axis=1, keepdims=True)
 
 
@@ -114,39 +121,46 @@ def _peak(agreements: np.ndarray) -> tuple[float, tuple[float, float]]:
 
 
 def _closer(field: np.ndarray, share: float) -> Place:
-    """The best place near a size, by the guides and by how decided the bits are."""
-    width = _STEP
+    """The place near a size where the guides agree best, and the bits are most decided."""
+    step = _STEP / 2
     best = None
-    for _ in range(3):
-        for factor in (-1, -0.5, 0, 0.5, 1):
-            some = share * (1 + factor * width)
-            strengths = _strengths(field, some)
-            place = _shifted(strengths, some)
-            if best is None or _merit(place) > _merit(best):
-                best = place
-        share, width = best.share, width / 2.5
+    for _ in range(2):
+        near = share * (1 + step * np.arange(-2, 3))
+        found = [_shifted(strengths, some) for strengths, some in zip(_strengths(field, near), near, strict=True)]
+        best = max([*found, *([best] if best else [])], key=_merit)
+        share, step = best.share, step / 3
     return best
 
 
 def _merit(place: Place) -> float:
-    return place.agreement * np.sqrt(69) + np.abs(place.bits).sum() * 0.5
+    return 6 * place.agreement + np.abs(place.bits).sum()
 
 
 def _shifted(strengths: np.ndarray, share: float) -> Place:
-    _, (x, y) = _peak(_agreements(strengths))
+    """The best place for one size: the shift is refined to a fraction of the grid."""
     some = pattern.waves()
-    turned = strengths * some.phases.conj()
-    chance = _chance(turned[some.guides])
-    fine = np.arange(-2, 3) / (4 * _GRID)
-    best = -np.inf
-    for dy in fine:
-        for dx in fine:
-            real = (turned * np.exp(2j * np.pi * (some.numbers @ [x + dx, y + dy]))).real
-            value = real[some.guides].sum()
-            if value > best:
-                best, kept, at = value, real, (x + dx, y + dy)
     guides = some.guides
-    unit = np.sqrt((np.abs(turned[~guides]) ** 2).mean() / 2) + 1e-9
-    sums = np.bincount(some.bits[~guides], kept[~guides], pattern.BITS)
-    counts = np.bincount(some.bits[~guides], minlength=pattern.BITS)
-    return Place(share, at, best / chance, sums / (np.sqrt(counts) * unit))
+    turned = strengths * some.phases.conj()
+    _, shift = _peak(_agreements(strengths))
+    fine = np.arange(-2, 3) / (4 * _GRID)
+    shifts = np.array([(shift[0] + dx, shift[1] + dy) for dy in fine for dx in fine])
+    real = (turned * np.exp(2j * np.pi * (shifts @ some.numbers.T))).real
+    best = int(real[:, guides].sum(axis=1).argmax())
+    chance = _chance(turned[guides])
+    # What was coded coarsely has lost its short waves: the guides tell how far those of each length can be believed.
+    weights = np.maximum(_NEAR @ real[best][guides], 0.02)
+    some_bits, count = some.bits[~guides], pattern.BITS
+    sums = np.bincount(some_bits, (weights * real[best])[~guides], count)
+    noise = np.bincount(some_bits, (weights**2 * np.abs(turned) ** 2)[~guides] / 2, count)
+    agreement = float(real[best][guides].sum()) / chance
+    return Place(share, tuple(shifts[best]), agreement, sums / (np.sqrt(noise) + 1e-9))
+
+
+def _nearness() -> np.ndarray:
+    """(K, guides) float64: each wave's average over the guides of about its length."""
+    length = np.hypot(*pattern.waves().numbers.T)
+    near = np.exp(-0.5 * ((length[:, None] - length[pattern.waves().guides]) / 1.2) ** 2)
+    return near / near.sum(axis=1, keepdims=True)
+
+
+_NEAR = _nearness()
