@@ -30,8 +30,9 @@ from faceswap_lab.video import Video, open_video
 
 LEAST = 128  # px of the shorter side: below, the shortest waves are finer than pixels
 AGREEMENT = 5.5  # standard deviations of chance; 72 clips without a mark reach 5.3
-_FLAT, _BUSY, _MOST = 1.35, 0.1, 4.0  # levels (root mean square) on flat ground, more by level of detail, and at most
+_FLAT, _BUSY, _MOST = 0.85, 0.45, 4.0  # levels (root mean square) on flat ground, more by level of detail, and at most
 _DARK = 60.0  # level under which a change of one level is seen more easily, and is made smaller
+_ROOM = np.ones((5, 5), np.uint8)
 _LOOKED = 192  # px: the shorter side of the picture that detail is measured in, whatever the frame's
 _DOUBTFUL = 6  # bits, the least sure ones, that the check sum may correct
 _LONGEST = 4  # times its shorter side is read of a picture, around its middle
@@ -82,7 +83,8 @@ class Marker:
             raise LabError(f"watermark: this is made for {width}x{height}, not {image.shape[1]}x{image.shape[0]}.")
         grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
         small = cv2.resize(grey, self._small, interpolation=cv2.INTER_AREA).astype(np.float32)
-        detail = cv2.GaussianBlur(np.abs(small - cv2.GaussianBlur(small, (0, 0), 2)), (0, 0), 2.5)
+        detail = cv2.GaussianBlur(np.abs(small - cv2.GaussianBlur(small, (0, 0), 2)), (0, 0), 1.5)
+        detail = cv2.GaussianBlur(cv2.erode(detail, _ROOM), (0, 0), 1.5)  # what lies beside a single edge is no busy place
         flat = _FLAT * (0.5 + 0.5 * np.minimum(small / _DARK, 1))
         strength = cv2.resize(np.minimum(flat + _BUSY * detail, _MOST), self.size, interpolation=cv2.INTER_LINEAR)
         change = cv2.multiply(self._pattern, strength, dtype=cv2.CV_16S)
