@@ -79,6 +79,7 @@ HARDER: dict[str, Callable[[Frames], Frames]] = {
     "crop to 80 %, then 50 %": lambda frames: scaled(cropped(frames, 0.8), 0.5),
     "crop to 80 %, then crf 28": lambda frames: compressed(cropped(frames, 0.8), 28),
     "crop to 60 %": lambda frames: cropped(frames, 0.6),
+    "mirrored": lambda frames: [np.ascontiguousarray(frame[:, ::-1]) for frame in frames],
     "H.264 crf 35": lambda frames: compressed(frames, 35),
     "JPEG 30": lambda frames: jpeg(frames, 30),
 }

@@ -153,7 +153,7 @@ def _shifted(strengths: np.ndarray, share: float) -> Place:
     sums = np.bincount(some_bits, (weights * real[best])[~guides], count)
     noise = np.bincount(some_bits, (weights**2 * np.abs(turned) ** 2)[~guides] / 2, count)
     agreement = float(real[best][guides].sum()) / chance
-    return Place(share, tuple(shifts[best]), agreement, sums / (np.sqrt(noise) + 1e-9))
+    return Place(float(share), tuple(map(float, shifts[best])), agreement, sums / (np.sqrt(noise) + 1e-9))
 
 
 def _nearness() -> np.ndarray:

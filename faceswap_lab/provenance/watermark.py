@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -55,14 +56,10 @@ class Marker:
                 f"watermark: a picture of {size[0]}x{size[1]} is too small for it. Give {LEAST} pixels or more to each side, or "
                 "convert with watermark=False."
             )
-        try:
-            number = int(ident, 16) if isinstance(ident, str) and len(ident) == pattern.IDENT_BITS // 4 else -1
-        except ValueError:
-            number = -1
-        if number < 0:
+        if not isinstance(ident, str) or not re.fullmatch(r"[0-9a-fA-F]{6}", ident):
             raise LabError(f"watermark: {ident!r} cannot be written. Give six hexadecimal digits.")
         self.size, self.ident = tuple(size), ident.lower()
-        self._pattern = np.clip(pattern.drawn(size, pattern.encoded(number)), -3, 3)
+        self._pattern = np.clip(pattern.drawn(size, pattern.encoded(int(ident, 16))), -3, 3)
         factor = min(1.0, _LOOKED / min(size))
         self._small = max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
