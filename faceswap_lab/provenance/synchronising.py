@@ -79,7 +79,7 @@ def _strengths(field: np.ndarray, shares: np.ndarray) -> Iterator[np.ndarray]:
         across = np.stack([_turning(_ACROSS, field.shape[1], field.shape, share) for share in some]).conj()
         sides = across.view(np.float32).reshape(len(some), len(_ACROSS), -1, 2)  # real numbers: a quarter of the work
         sides = np.ascontiguousarray(sides.transpose(2, 0, 1, 3)).reshape(field.shape[1], -1)
-        halves = np.ascontiguousarray((field @ sides)).view(np.complex64).reshape(len(field), len(some), -1)
+        halves = np.ascontiguousarray(field @ sides).view(np.complex64).reshape(len(field), len(some), -1)
         for place, share in enumerate(some):
             table = _turning(_DOWN, len(field), field.shape, share).conj() @ halves[:, place]
             found = table[numbers[:, 1] + _REACH, numbers[:, 0]]

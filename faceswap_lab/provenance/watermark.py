@@ -81,7 +81,9 @@ class Marker:
         grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
         small = cv2.resize(grey, self._small, interpolation=cv2.INTER_AREA).astype(np.float32)
         detail = cv2.GaussianBlur(np.abs(small - cv2.GaussianBlur(small, (0, 0), 2)), (0, 0), 1.5)
-        detail = cv2.GaussianBlur(cv2.erode(detail, _ROOM), (0, 0), 1.5)  # what lies beside a single edge is no busy place
+        detail = cv2.GaussianBlur(
+            cv2.erode(detail, _ROOM), (0, 0), 1.5
+        )  # what lies beside a single edge is no busy place
         flat = _FLAT * (0.5 + 0.5 * np.minimum(small / _DARK, 1))
         strength = cv2.resize(np.minimum(flat + _BUSY * detail, _MOST), self.size, interpolation=cv2.INTER_LINEAR)
         change = cv2.multiply(self._pattern, strength, dtype=cv2.CV_16S)
@@ -111,7 +113,9 @@ class Reading:
     def __str__(self) -> str:
         if not self.found:
             return f"no watermark of faceswap_lab in {self.frames} frames (agreement {self.agreement:.1f})"
-        return f"watermark of faceswap_lab, conversion {self.ident} (agreement {self.agreement:.1f}, {self.frames} frames)"
+        return (
+            f"watermark of faceswap_lab, conversion {self.ident} (agreement {self.agreement:.1f}, {self.frames} frames)"
+        )
 
 
 def read(frames: np.ndarray | Iterable[np.ndarray]) -> Reading:
