@@ -4,10 +4,12 @@ What it can do: what passes on a clip usually leaves it in. It is read out of on
 150 %, a crop to 80 %, JPEG 70, brighter and darker, each by itself, and mostly after two of them (`benchmarks/watermark.py`
 measures each); it says "made by faceswap_lab" and the conversion's number, which its report names too.
 
+In small pictures it holds less, as its waves are finer there: of 256 pixels it bears crf 23, not 28.
+
 What it cannot do: prove anything about a picture without it, or stand against someone who wants it gone. It is the same in
 every frame and its key is public, so that it can be reckoned out, put on another clip, or lost by a turn of a few degrees, a
-stretch in one direction, a heavy crop, a film of a screen, or very strong compression (crf 35). For proof there is the signed
-manifest, for people the visible label.
+stretch in one direction, a heavy crop, a film of a screen, very strong compression (crf 35), or halving and then crf 28. A
+perfectly even ground keeps it only until it is compressed. For proof there is the signed manifest, for people the visible label.
 
 Libraries were looked at first (November 2026): trustmark and the learned method of invisible-watermark need PyTorch beside
 TensorFlow; the plain methods of invisible-watermark and blind-watermark are lost by a crop or a change of size, unless the
@@ -30,7 +32,7 @@ from faceswap_lab.provenance import pattern, synchronising
 from faceswap_lab.video import Video, open_video
 
 LEAST = 128  # px of the shorter side: below, the shortest waves are finer than pixels
-AGREEMENT = 5.5  # standard deviations of chance; 72 clips without a mark reach 5.3
+AGREEMENT, DECIDED = 5.0, 1.25  # what a mark needs: see `Reading`; clips without one reach 6.0 and 1.05, never both
 _FLAT, _BUSY, _MOST = 0.85, 0.45, 4.0  # levels (root mean square) on flat ground, more by level of detail, and at most
 _DARK = 60.0  # level under which a change of one level is seen more easily, and is made smaller
 _ROOM = np.ones((5, 5), np.uint8)
@@ -97,8 +99,10 @@ class Reading:
     Args:
         found: whether the mark is there.
         ident: the number, six hexadecimal digits; "" when nothing was found.
-        agreement: of the guide waves with the key, in standard deviations of chance: about 4.5 by chance, see `AGREEMENT`.
-        bits: (40,) float64: their signs are the bits as they were read, before the check sum corrected any.
+        agreement: of the guide waves with the key, in standard deviations of chance at one place; the best of all places has
+            about 4.5 without a mark. 5 are needed.
+        bits: (40,) float64: their signs are the bits as they were read, before the check sum corrected any; how far they are
+            from 0 is in standard deviations of chance, too.
         frames: how many frames were looked at.
         share: of the marked picture's shorter side, how much this picture's shows: 0.8 after a crop to 80 %.
     """
@@ -109,6 +113,11 @@ class Reading:
     bits: np.ndarray
     frames: int
     share: float
+
+    @property
+    def decided(self) -> float:
+        """How far the bits are from 0 on average: about 0.8 without a mark. 1.25 are needed, and a check sum that fits."""
+        return float(np.abs(self.bits).mean())
 
     def __str__(self) -> str:
         if not self.found:
@@ -180,7 +189,8 @@ def _searched(field: np.ndarray | None, frames: int, wide: bool) -> Reading:
     for some, shares in searches:
         for place in synchronising.places(some, shares):
             best = place if best is None or place.agreement > best.agreement else best
-            if place.agreement >= AGREEMENT and (number := _number(place.bits)) is not None:
+            clear = place.agreement >= AGREEMENT and np.abs(place.bits).mean() >= DECIDED
+            if clear and (number := _number(place.bits)) is not None:
                 ident = f"{number:0{pattern.IDENT_BITS // 4}x}"
                 return Reading(True, ident, place.agreement, place.bits, frames, place.share)
     return Reading(False, "", best.agreement, best.bits, frames, best.share)
