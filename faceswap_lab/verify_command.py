@@ -25,8 +25,26 @@ def verify_command(options: argparse.Namespace) -> int:
     from faceswap_lab.provenance import verification
 
     verdicts = [verification.verify(path, options.against) for path in verification.pictures_and_films(options.files)]
+    marks = [_watermark(verdict) for verdict in verdicts]
     if options.json:
-        print(json.dumps([verdict.facts() for verdict in verdicts], indent=2, ensure_ascii=False))
+        facts = [verdict.facts() | {"watermark": ident} for verdict, (ident, _) in zip(verdicts, marks, strict=True)]
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
-        print("\n\n".join(verdict.text for verdict in verdicts))
+        told = [f"{verdict.text}\n  {'watermark':<12} {said}" for verdict, (_, said) in zip(verdicts, marks, strict=True)]
+        print("\n\n".join(told))
     return 0 if all(verdict.good for verdict in verdicts) else 1
+
+
+def _watermark(verdict) -> tuple[str, str]:
+    """What the pictures themselves carry, which outlives the manifest: the number that was read ("" for none), and a line."""
+    from faceswap_lab.errors import LabError
+    from faceswap_lab.provenance import watermark
+
+    try:
+        reading = watermark.look(verdict.path)
+    except LabError as error:
+        return "", f"not looked for: {error}"
+    said = next((one for one in verdict.actions if one.startswith("c2pa.watermarked")), "")
+    if reading.found and said and reading.ident not in said:
+        return reading.ident, f"{reading}: another one than the manifest names"
+    return reading.ident, str(reading)

@@ -26,7 +26,7 @@ from faceswap_lab.faces.people import person_like
 from faceswap_lab.provenance.checks import may_convert
 from faceswap_lab.provenance.consent import Ledger
 from faceswap_lab.provenance.register import enter
-from faceswap_lab.swap import label, outputs, sealing, smoothing
+from faceswap_lab.swap import label, outputs, sealing, smoothing, watermarking
 from faceswap_lab.swap.conversion_report import ConversionReport, findings, report_path
 from faceswap_lab.swap.film import Film, batches, finished_steps
 from faceswap_lab.swap.options import OUTPUTS, ConversionOptions, SwapOptions
@@ -54,6 +54,7 @@ def convert(
     like: str | os.PathLike | FaceSet | np.ndarray | None = None,
     ranges: Sequence[tuple[float | None, float | None]] = (),
     label: bool = True,
+    watermark: bool = True,
     batch_size: int = 16,
     overwrite: bool = False,
     frames_folder: str | os.PathLike | None = None,
@@ -83,9 +84,10 @@ def convert(
         ranges: (start, end) in seconds, end exclusive, None for the clip's own; only these are swapped. What becomes of the
             rest is `options.rest`; dropped frames are cut out of the sound, too.
         label: write "AI face swap" in the corner farthest from the face.
+        watermark: put the conversion's number into every frame with a swap, unseen; `provenance.watermark.look` reads it.
         batch_size: faces that the model gets at once.
         overwrite: replace an output that is there already.
-        frames_folder: also keep the swapped frames here as 000123.png, unlabelled and lossless, for the scores.
+        frames_folder: also keep the swapped frames here as 000123.png, lossless, without label and watermark, for the scores.
         faces_folder: where the faces go that are found now; None: a folder beside `out`, which is removed in the end.
         part_frames: frames that a stop may cost, see `parts`.
         progress: called with (frames done, frames expected).
@@ -118,9 +120,6 @@ def convert(
             video, faces, person, options.strength, options.bridge, plan.swaps, options.smallest, options.live
         )
         corner = _label_corner(video, track, options.live) if label else None
-        film = Film(
-            video, plan, track, options, swap_function, size, batch_size, corner, batches(track, plan, batch_size), agreed
-        )
         kept = Path(frames_folder) if frames_folder is not None else None
         if kept:
             _check_frames_folder(kept)
@@ -142,8 +141,15 @@ def convert(
             "part": part_frames,
             "kept": str(kept and kept.absolute()),
         }
+        marker = watermarking.marker_for(video.size, key) if watermark else None
+        key["watermark"] = marker and marker.ident
+        film = Film(
+            *(video, plan, track, options, swap_function, size, batch_size, corner, marker),
+            *(batches(track, plan, batch_size), agreed),
+        )
         parts = Parts(out, key, plan, coding, part_frames, kept)
         report = ConversionReport(str(out), resumed=parts.tally.frames, options=key["options"])
+        report.watermark = marker.ident if marker else ""
         if kept:
             _clear_frames_folder(kept, parts)
         try:
@@ -162,6 +168,7 @@ def convert(
         report.warnings = [
             *entered,
             *track.warnings,
+            *watermarking.findings(video.size, watermark),
             *findings(report, track, faces, len(plan), swap_function, options, batch_size),
         ]
     parts.remove()

@@ -39,6 +39,7 @@ def facts_of(film: Film) -> Facts:
         model_digest=str(getattr(function, "digest", "")),
         settings=dataclasses.asdict(film.options) | {"label": film.corner or "none"},
         ingredients=tuple(Ingredient(one.name, one.sha256, role, one.identity, path) for one, role, path in parts),
+        watermark=film.marker and film.marker.ident,
     )
 
 
@@ -67,7 +68,7 @@ def place(parts: Parts, out: Path, kind: str, film: Film, overwrite: bool, kept:
     outputs.check_place(out, film.video, overwrite)  # it may have come meanwhile
     facts = facts_of(film)
     if kept:
-        credentials.sign_pictures(kept, facts)
+        credentials.sign_pictures(kept, dataclasses.replace(facts, watermark=None))  # they are kept unmarked
     if kind == "pictures":
         credentials.sign_pictures(parts.pictures, facts)
         outputs.place_pictures(parts.pictures, out)

@@ -466,9 +466,8 @@ def test_dropped_frames_take_their_sound_with_them(made_set, tmp_path):
 def test_pictures_a_gif_and_one_picture(made_set, frames, tmp_path):
     painter = Painter(change=lambda faces: 1 - faces)
     for name in ("film.mp4", "moving.gif", "folder"):
-        report = convert(
-            TARGET, made_set, painter, tmp_path / name, start=0.5, end=1.0, frames_folder=tmp_path / "k", label=False
-        )
+        plain = {"frames_folder": tmp_path / "k", "label": False, "watermark": False}
+        report = convert(TARGET, made_set, painter, tmp_path / name, start=0.5, end=1.0, **plain)
         assert report.frames == 10
     wanted = kept(tmp_path / "k")
     found = kept(tmp_path / "folder")
@@ -486,7 +485,8 @@ def test_pictures_a_gif_and_one_picture(made_set, frames, tmp_path):
     write_picture(tmp_path / "target.mp4.png", frames[0])
     alone = FaceSet(made_set).subset([0])
     alone.table["source"] = "target.mp4.png"
-    report = convert(tmp_path / "target.mp4.png", alone, painter, tmp_path / "one.png", label=False, smoothing="off")
+    plain = {"label": False, "watermark": False, "smoothing": "off"}
+    report = convert(tmp_path / "target.mp4.png", alone, painter, tmp_path / "one.png", **plain)
     assert report.frames == report.swapped == 1
     one = read_picture(tmp_path / "one.png")
     assert np.array_equal(
@@ -517,6 +517,7 @@ def test_later_frames_have_no_say_in_live_mode(made_set, frames, tmp_path):
                 folder / "o",
                 live=live,
                 label=False,
+                watermark=False,
             )
             results.append(kept(folder / "o"))
     live, both, live_spoilt, both_spoilt = results
