@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,13 +160,16 @@ def read_csv(path: str | os.PathLike, **options):
 
 
 def check_size(path: str | os.PathLike, most: int) -> None:
-    """Refuses a file that is larger than `most` bytes before any of it is read.
+    """Refuses a file that is larger than `most` bytes before any of it is read, and what is no file at all.
 
     Raises:
         LabError: naming both sizes.
         FileNotFoundError: when it is missing.
     """
-    size = os.stat(path).st_size
+    facts = os.stat(path)
+    if not stat.S_ISREG(facts.st_mode):
+        raise LabError(f"{path}: this is no ordinary file, so it was not read. Give a file.")
+    size = facts.st_size
     if size > most:
         raise LabError(
             f"{path}: it has {size / 1e6:.0f} MB, more than the {most / 1e6:.0f} MB that such a file may have. It was not read."

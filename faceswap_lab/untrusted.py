@@ -46,6 +46,8 @@ def kind_of(path: str | os.PathLike) -> str:
     path = Path(path)
     if path.is_dir():
         return "folder"
+    if not path.is_file():  # a pipe would be waited for
+        return "unknown"
     with open(path, "rb") as file:
         first, last = file.read(4096), b""
         if file.seek(0, os.SEEK_END) and file.tell() > 0:

@@ -296,6 +296,13 @@ def sparse(path, size):
     return path
 
 
+def test_pipes_are_not_waited_for(tmp_path):
+    for name, load in (("a.weights.h5", untrusted.check_weights), ("a.npy", untrusted.array), ("a.npz", whole),
+                       ("a.json", files.read_json), ("a.csv", files.read_csv)):  # fmt: skip
+        os.mkfifo(tmp_path / name)
+        refused(tmp_path / name, "no HDF5 file|does not hold|no ordinary file", load)
+
+
 def test_notes_and_tables_of_gigabytes(tmp_path):
     refused(sparse(tmp_path / "config.json", 4 << 30), "has 4295 MB, more than the 268 MB", files.read_json)
     refused(sparse(tmp_path / "faces.csv", 4 << 30), "has 4295 MB, more than the 537 MB", files.read_csv)
