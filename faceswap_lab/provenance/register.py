@@ -125,13 +125,14 @@ def outputs_of(identity: str, folder: str | os.PathLike | None = None) -> list[O
 
 def told(found: list[Output]) -> list[str]:
     """Lines about outputs: those that are there, then those that are not where they were made."""
-    lines, replaced = [], 0
+    lines, states = [], [(one.state, one) for one in found]
     for state in (THERE, MISSING):
-        for one in found:
-            if one.state == state:
-                lines.append(f"{state:16s} {one.made_on}  {one.path}  ({one.made_with.get('model', 'unnamed')})")
-    replaced = sum(one.state == REPLACED for one in found)
-    if replaced:
+        newest = {one.path: one for known, one in states if known == state}
+        for path, one in newest.items():
+            count = sum(known == state and other.path == path for known, other in states)
+            more = f", {count} times" if count > 1 else ""
+            lines.append(f"{state:16s} {one.made_on}  {path}  ({one.made_with.get('model', 'unnamed')}{more})")
+    if replaced := sum(state == REPLACED for state, _ in states):
         lines.append(f"{REPLACED:16s} {replaced} earlier outputs, in whose places others lie now")
     return lines
 

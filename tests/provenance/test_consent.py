@@ -200,6 +200,16 @@ def test_converting_asks_for_the_target_and_for_all_behind_the_model(picture, tm
     assert run("python -m faceswap_lab consent show me") == 0
     assert register.MISSING in capsys.readouterr().out and len(before) > 1000
     assert register.outputs_of("stranger") == []
+    for content in (b"1", b"2"):
+        out.write_bytes(content)
+        assert register.record_output(out, ["stranger"], [], {"model": "m"}) == []
+    assert [line.split()[:2] for line in register.told(register.outputs())] == [
+        ["there", str(TODAY)],
+        ["replaced", "2"],
+    ]
+    out.unlink()
+    (line,) = register.told(register.outputs_of("stranger"))
+    assert line.startswith("moved or deleted") and line.endswith("(m, 2 times)")
     entry = next((own / "outputs").glob("*.json"))
     entry.write_text("{}")
     with pytest.raises(LabError, match=f"{entry.name}: this entry of the register is damaged"):
