@@ -4,7 +4,7 @@ What it can do: what passes on a clip usually leaves it in. It is read out of on
 150 %, a crop to 80 %, JPEG 70, brighter and darker, each by itself, and mostly after two of them (`benchmarks/watermark.py`
 measures each); it says "made by faceswap_lab" and the conversion's number, which its report names too.
 
-In small pictures it holds less, as its waves are finer there: of 256 pixels it bears crf 23, not 28.
+In small pictures it holds less, as its waves are finer there: of 256 pixels it bears crf 23, and crf 28 in one frame of three.
 
 What it cannot do: prove anything about a picture without it, or stand against someone who wants it gone. It is the same in
 every frame and its key is public, so that it can be reckoned out, put on another clip, or lost by a turn of a few degrees, a
