@@ -1,0 +1,130 @@
+"""Detectors tried where they were trained, and everywhere else: other models, other coders, another person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from faceswap_lab.errors import LabError
+from faceswap_lab.forensics import evidence
+from faceswap_lab.forensics.coding import FILMED, Coding
+from faceswap_lab.forensics.material import BLOCKS, GAP, REAL, TEST, TRAIN, Crops, Scene, split
+from faceswap_lab.scores.bootstrap import Interval
+
+Detector = Callable[[Crops], np.ndarray]
+COLUMNS = ("scene", "coding", "film", "frame", "detector", "number")
+
+
+def training_crops(
+    scene: Scene,
+    films: Sequence[str],
+    codings: Sequence[Coding] = (FILMED,),
+    blocks: int = BLOCKS,
+    gap: int = GAP,
+    sides: np.ndarray | None = None,
+) -> tuple[Crops, Crops]:
+    """What a detector learns from: the training moments, real and swapped, equally many.
+
+    Args:
+        films: the swaps to learn. With several, and with several codings, the moments take them in turn.
+        blocks, gap: see `material.split`.
+        sides: (T,) in place of that split.
+
+    Returns:
+        Real and swapped.
+
+    Raises:
+        LabError: when there is no such film, or too few moments.
+    """
+    if not films:
+        raise LabError("films: none is given, so that there is only one class to learn from. Name one or more swaps.")
+    rows = np.flatnonzero((split(scene.frames, blocks, gap) if sides is None else sides) == TRAIN)
+    pairs = [(film, coding) for coding in codings for film in films]
+    real, swapped = [], []
+    for place, (film, coding) in enumerate(pairs):
+        own = rows[place :: len(pairs)]
+        real.append(scene.crops(REAL, coding).some(own))
+        swapped.append(scene.crops(film, coding).some(own))
+    return _joined(real), _joined(swapped)
+
+
+def _joined(some: list[Crops]) -> Crops:
+    names = ("faces", "points", "skin", "eyes", "frames")
+    return Crops(*(np.concatenate([getattr(one, name) for one in some]) for name in names))
+
+
+def numbers(
+    scene: Scene,
+    detectors: dict[str, Detector],
+    codings: Iterable[Coding] = (FILMED,),
+    films: Sequence[str] | None = None,
+    blocks: int = BLOCKS,
+    gap: int = GAP,
+    sides: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """What detectors say of a scene's test moments; of all, where it shows no swap.
+
+    Args:
+        detectors: name -> a function from `Crops` to (T,) numbers.
+        codings: how the films are coded before they are looked at.
+        films: those that are looked at; None: all. The real one always is.
+        blocks, gap, sides: as in `training_crops`; the moments that training could not see are used.
+
+    Returns:
+        A table with the columns scene, coding, film, frame, detector, number.
+    """
+    chosen = list(dict.fromkeys([REAL, *(scene.films if films is None else films)]))
+    if sides is None:
+        sides = split(scene.frames, blocks, gap) if scene.swaps else np.full(len(scene.frames), TEST, object)
+    rows, parts = np.flatnonzero(sides == TEST), []
+    for coding in codings:
+        for film in chosen:
+            crops = scene.crops(film, coding).some(rows)
+            for name, detector in detectors.items():
+                found = np.asarray(detector(crops), np.float64)
+                facts = {"scene": scene.name, "coding": coding.name, "film": film, "detector": name}
+                parts.append(pd.DataFrame({**facts, "frame": crops.frames, "number": found}))
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+
+
+def areas(table: pd.DataFrame) -> pd.DataFrame:
+    """The AUC of every detector, for every swap, coding and scene of a table from `numbers`.
+
+    Returns:
+        A table with the columns scene, coding, film, detector, auc: an `Interval`.
+    """
+    rows = []
+    for (scene, coding, detector), some in table.groupby(["scene", "coding", "detector"], sort=False):
+        wide = some.pivot(index="frame", columns="film", values="number").sort_index()
+        for film in (name for name in some["film"].unique() if name != REAL):
+            found = evidence.auc(wide[REAL].to_numpy(), wide[film].to_numpy())
+            rows.append({"scene": scene, "coding": coding, "film": film, "detector": detector, "auc": found})
+    return pd.DataFrame(rows)
+
+
+def false_alarms(table: pd.DataFrame, known: pd.DataFrame, share: float = 0.05) -> pd.DataFrame:
+    """How many real faces raise an alarm where the threshold was not chosen.
+
+    Args:
+        table: from `numbers`: real films of any scenes and codings; the swaps in it are left out.
+        known: from `numbers`: the real film on which each detector's threshold is chosen, so that `share` of it raises one.
+
+    Returns:
+        Scenes and codings by detectors: shares of alarms.
+    """
+    rows = {}
+    for (scene, coding, detector), some in table[table["film"] == REAL].groupby(
+        ["scene", "coding", "detector"], sort=False
+    ):
+        own = known[(known["film"] == REAL) & (known["detector"] == detector)]["number"].to_numpy()
+        limit = evidence.threshold(own, share)
+        rows.setdefault((scene, coding), {})[detector] = evidence.share_above(some["number"].to_numpy(), limit)
+    return pd.DataFrame(rows).T
+
+
+def told(found: Interval) -> str:
+    """An AUC in words for a table: 0.93 (0.88 to 0.97)."""
+    ends = f" ({found.low:.2f} to {found.high:.2f})" if found.is_known else ""
+    return f"{found.value:.2f}{ends}".replace(" ", "\u00a0")  # stays on one line
