@@ -1,7 +1,7 @@
 """A check that needs no swap to learn from: does the film show the person whom it claims to show?
 
-S. Agarwal et al., "Protecting world leaders against deep fakes", CVPR workshops 2019, and D. Cozzolino et al., "ID-Reveal: identity-aware
-deepfake video detection", ICCV 2021, ask the same of how a person moves; here the judge asks it of the face alone.
+S. Agarwal et al., "Protecting world leaders against deep fakes", CVPR workshops 2019, and D. Cozzolino et al., "ID-Reveal:
+identity-aware deepfake video detection", ICCV 2021, ask the same of how a person moves; here the judge asks it of the face alone.
 """
 
 from __future__ import annotations

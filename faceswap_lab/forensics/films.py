@@ -1,4 +1,4 @@
-"""A run's films as scenes: its target clip and what its models made of it, the other direction, and a stranger who was never swapped.
+"""A run's films as scenes: its target clip and what its models made of it, the other direction, a stranger who was never swapped.
 
 What is missing is made now and kept in the run's folder detection/, so that a lesson opens cold.
 """

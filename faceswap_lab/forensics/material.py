@@ -2,8 +2,8 @@
 
 Three mistakes make a detector look good that has learnt nothing of swaps, and each is easily made:
 
-- **leakage**: neighbouring frames are nearly the same picture. Drawn by chance, training and test share them; here whole stretches of
-  time go to one side, with a gap between.
+- **leakage**: neighbouring frames are nearly the same picture. Drawn by chance, training and test share them; here whole
+  stretches of time go to one side, with a gap between.
 - **the coder**: when only one class went through H.264, its traces tell the classes apart. Here both go through the same.
 - **the scene**: when real and swapped faces come from different clips, light and pose tell. Here each moment is there in both.
 """
