@@ -12,6 +12,7 @@ from faceswap_lab.forensics import evidence
 from faceswap_lab.forensics.coding import FILMED, Coding
 from faceswap_lab.forensics.material import BLOCKS, GAP, REAL, TEST, TRAIN, Crops, Scene, split
 from faceswap_lab.scores.bootstrap import Interval
+from faceswap_lab.scores.identity import spread
 
 Detector = Callable[[Crops], np.ndarray]
 COLUMNS = ("scene", "coding", "film", "frame", "detector", "number")
@@ -89,18 +90,43 @@ def numbers(
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
+def area(table: pd.DataFrame, detector: str, swap: tuple[str, str, str], real: tuple[str, str, str]) -> Interval:
+    """How well a detector parts one swapped film from one real one, which may be of another scene or coded otherwise.
+
+    Args:
+        table: from `numbers`.
+        detector: its name.
+        swap, real: scene, coding and film of each.
+
+    Raises:
+        LabError: when the table lacks one of them.
+    """
+    found = []
+    for scene, coding, film in (real, swap):
+        mine = (
+            table["detector"].eq(detector)
+            & table["scene"].eq(scene)
+            & table["coding"].eq(coding)
+            & table["film"].eq(film)
+        )
+        if not mine.any():
+            raise LabError(f"{detector}: no numbers for {film} ({scene}, {coding}). Let `numbers` look at that film.")
+        found.append(table[mine].sort_values("frame")["number"].to_numpy())
+    count = min(map(len, found))  # films of two scenes may have differently many moments
+    return evidence.auc(*(numbers[spread(np.arange(len(numbers)), count)] for numbers in found))
+
+
 def areas(table: pd.DataFrame) -> pd.DataFrame:
-    """The AUC of every detector, for every swap, coding and scene of a table from `numbers`.
+    """The AUC of every detector, for every swap, coding and scene of a table from `numbers`: against the same moments, real.
 
     Returns:
         A table with the columns scene, coding, film, detector, auc: an `Interval`.
     """
     rows = []
-    for (scene, coding, detector), some in table.groupby(["scene", "coding", "detector"], sort=False):
-        wide = some.pivot(index="frame", columns="film", values="number").sort_index()
-        for film in (name for name in some["film"].unique() if name != REAL):
-            found = evidence.auc(wide[REAL].to_numpy(), wide[film].to_numpy())
-            rows.append({"scene": scene, "coding": coding, "film": film, "detector": detector, "auc": found})
+    kinds = table[["scene", "coding", "film", "detector"]].drop_duplicates()
+    for scene, coding, film, detector in kinds[kinds["film"] != REAL].itertuples(index=False):
+        found = area(table, detector, (scene, coding, film), (scene, coding, REAL))
+        rows.append({"scene": scene, "coding": coding, "film": film, "detector": detector, "auc": found})
     return pd.DataFrame(rows)
 
 
