@@ -5,6 +5,7 @@ What is missing is made now and kept in the run's folder detection/, so that a l
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,13 +24,15 @@ from faceswap_lab.scores import people
 from faceswap_lab.swap.conversion import convert
 from faceswap_lab.training.models import SwapFunction
 
+SCRATCH = "autoencoder_from_nothing"
 MODELS = (
     "autoencoder",
     "faceswap_gan",
-    "autoencoder_from_nothing",
+    SCRATCH,
     scoring.WARM_START,
 )  # those whose swaps are looked at
 CLASSICAL, PERFECT = "classical swap", "perfect swap"
+MOMENTS = 240  # that are looked at, at most: a long clip's first
 SECONDS = 6.0  # of the clip of the other direction
 
 Films = dict[str, Callable[[], Iterator[np.ndarray]]]
@@ -45,8 +48,9 @@ def _folder(run: Run) -> Path:
 
 
 def _one_face_a_frame(faces: FaceSet) -> FaceSet:
+    """The main person's first moments."""
     main = stages.main_person(faces)
-    return main.subset(~main.table["frame"].duplicated().to_numpy())
+    return main.subset(np.flatnonzero(~main.table["frame"].duplicated().to_numpy())[:MOMENTS])
 
 
 def _pictures(folder: Path) -> Callable[[], Iterator[np.ndarray]]:
@@ -77,16 +81,12 @@ def target_scene(run: Run, functions: Mapping[str, SwapFunction], classical: boo
         LabError: when the target clip shows no face.
     """
     clip = run.clip("target")
-    faces = _one_face_a_frame(stages.ensure_faces(run, "target"))
+    whole = stages.ensure_faces(run, "target")
+    faces = _one_face_a_frame(whole)
     films: Films = {REAL: lambda: scoring.clip_frames(clip)}
     for name, function in functions.items():
-        swapped = scoring.swap_clip(run, name, function) if run.clips.truth else None
-        folder = (
-            swapped.frames
-            if swapped
-            else _converted(run, clip, stages.ensure_faces(run, "target"), name, function, None)
-        )
-        films[name] = _pictures(folder)
+        kept = scoring.swap_clip(run, name, function).frames  # None where no true swap is known
+        films[name] = _pictures(kept or _converted(run, clip, whole, name, function, None))
     if classical:
         films[CLASSICAL] = _pictures(_classical(run, faces))
     rate = video.open_video(clip).fps
@@ -111,9 +111,9 @@ def _classical(run: Run, faces: FaceSet) -> Path:
         raise LabError(
             f"{run.clip('B')}: no landmarks were found in it, so that its face cannot be bent. Use another clip."
         )
-    frames = list(range(1 + int(faces.table["frame"].max())))
-    points = scoring.clip_points(faces, len(frames))
-    for number, frame in zip(frames, scoring.clip_frames(run.clip("target")), strict=False):
+    count = 1 + int(faces.table["frame"].max())
+    points = scoring.clip_points(faces, count)
+    for number, frame in enumerate(itertools.islice(scoring.clip_frames(run.clip("target")), count)):
         write_picture(folder / f"{number:06d}.png", swap(frame, points[number]), quality=100)
     run.mark_done("detection_classical", **key)
     return folder
@@ -145,7 +145,5 @@ def other_scene(run: Run, functions: Mapping[str, SwapFunction]) -> Scene:
 def real_scene(run: Run) -> Scene:
     """Somebody who is in none of the run's clips and was never swapped: for false alarms alone."""
     clip = actors.clip("stranger").path
-    rate = video.open_video(clip).fps
-    return Scene(
-        "stranger", rate, {REAL: lambda: scoring.clip_frames(clip)}, _one_face_a_frame(stages.gallery(run)["stranger"])
-    )
+    faces = _one_face_a_frame(extract_faces(clip, _folder(run) / "faces_stranger"))
+    return Scene("stranger", video.open_video(clip).fps, {REAL: lambda: scoring.clip_frames(clip)}, faces)

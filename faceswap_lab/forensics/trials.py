@@ -12,6 +12,7 @@ from faceswap_lab.forensics import evidence
 from faceswap_lab.forensics.coding import FILMED, Coding
 from faceswap_lab.forensics.material import BLOCKS, GAP, REAL, TEST, TRAIN, Crops, Scene, split
 from faceswap_lab.scores.bootstrap import Interval
+from faceswap_lab.scores.card import rounded
 from faceswap_lab.scores.identity import spread
 
 Detector = Callable[[Crops], np.ndarray]
@@ -51,7 +52,13 @@ def training_crops(
     return _joined(real), _joined(swapped)
 
 
-def _joined(some: list[Crops]) -> Crops:
+def pooled(*pairs: tuple[Crops, Crops]) -> tuple[Crops, Crops]:
+    """Several scenes' training crops as one: real and swapped."""
+    real, swapped = zip(*pairs, strict=True)
+    return _joined(real), _joined(swapped)
+
+
+def _joined(some: Sequence[Crops]) -> Crops:
     names = ("faces", "points", "skin", "eyes", "frames")
     return Crops(*(np.concatenate([getattr(one, name) for one in some]) for name in names))
 
@@ -154,3 +161,11 @@ def told(found: Interval) -> str:
     """An AUC in words for a table: 0.93 (0.88 to 0.97)."""
     ends = f" ({found.low:.2f} to {found.high:.2f})" if found.is_known else ""
     return f"{found.value:.2f}{ends}".replace(" ", "\u00a0")  # stays on one line
+
+
+def as_json(areas: pd.DataFrame) -> list[dict]:
+    """Rows with a column auc as JSON holds them: value, low and high end to four digits, None where there is none."""
+    parts = ("value", "low", "high")
+    return [
+        {**row, "auc": {part: rounded(getattr(row["auc"], part)) for part in parts}} for row in areas.to_dict("records")
+    ]
