@@ -2,14 +2,11 @@
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 
 from faceswap_lab.errors import LabError
-from faceswap_lab.faces.faceset import BOX_COLUMNS, COLUMNS, MATRIX_COLUMNS, POINT_COLUMNS, FaceSet
 from faceswap_lab.forensics import coding, material
 from faceswap_lab.forensics.material import REAL, TEST, TRAIN, Scene
-from faceswap_lab.pictures import write_picture
 
 
 def test_whole_stretches_of_time_go_to_one_side_with_a_gap_between():
@@ -89,26 +86,8 @@ def test_a_coding_of_nothing_or_to_no_size_is_refused():
 
 
 @pytest.fixture(scope="module")
-def faceset(tmp_path_factory):
-    """Faces in frames 0, 1, 2, 4 of a clip of 300 px, each a shift of the frame; masks: left half skin, upper half eyes."""
-    folder = tmp_path_factory.mktemp("faces")
-    mask = np.zeros((256, 256, 3), np.uint8)
-    mask[:, :128, 0] = mask[:128, :, 1] = 255
-    rows = []
-    for frame in (0, 1, 2, 4):
-        name = f"{frame:06d}_0.png"
-        write_picture(folder / "faces" / name, np.zeros((256, 256, 3), np.uint8))
-        write_picture(folder / "masks" / name, mask)
-        matrix = [1, 0, -10.0 - frame, 0, 1, -20]
-        points = np.array([[100, 100], [160, 100], [130, 140], [105, 170], [155, 170]], float)
-        facts = {"face": name, "source": "clip", "frame": frame, "points_from": "mesh"}
-        numbers = {
-            **dict(zip(MATRIX_COLUMNS, matrix, strict=True)),
-            **dict(zip(POINT_COLUMNS, points.ravel(), strict=True)),
-        }
-        rows.append({**dict.fromkeys(COLUMNS, 0), **dict.fromkeys(BOX_COLUMNS, 0), **facts, **numbers})
-    pd.DataFrame(rows)[COLUMNS].to_csv(folder / "faces.csv", index=False)
-    return FaceSet(folder)
+def faceset(shifted_faces):
+    return shifted_faces((0, 1, 2, 4))
 
 
 def film(level, count=5):
