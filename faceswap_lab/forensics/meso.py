@@ -92,7 +92,7 @@ class MesoDetector:
         self.model.compile(keras.optimizers.Adam(LEARNING_RATE), keras.losses.BinaryCrossentropy(from_logits=True))
         piece = min(PIECE, real.faces.shape[1])
         given = batches(real.faces, swapped.faces, BATCH, piece, self.seed)
-        self.history = self.model.fit(given, steps_per_epoch=self.steps, epochs=1, verbose=0).history
+        self.history = self.model.fit(given, steps_per_epoch=self.steps, epochs=1, shuffle=False, verbose=0).history
         return self
 
     def __call__(self, crops: Crops) -> np.ndarray:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 from faceswap_lab.errors import LabError
 from faceswap_lab.forensics import evidence
 from faceswap_lab.forensics.coding import FILMED, Coding
 from faceswap_lab.forensics.material import BLOCKS, GAP, REAL, TEST, TRAIN, Crops, Scene, split
+from faceswap_lab.forensics.spectrum import LEAST, SpectrumDetector
 from faceswap_lab.scores.bootstrap import Interval
 from faceswap_lab.scores.card import rounded
 from faceswap_lab.scores.identity import spread
@@ -155,6 +157,36 @@ def false_alarms(table: pd.DataFrame, known: pd.DataFrame, share: float = 0.05) 
         limit = evidence.threshold(own, share)
         rows.setdefault((scene, coding), {})[detector] = evidence.share_above(some["number"].to_numpy(), limit)
     return pd.DataFrame(rows).T
+
+
+def coin_areas(crops: Crops, sides: np.ndarray, throws: int = 12, together: int = 8, seed: int = 0) -> np.ndarray:
+    """What a detector reaches where there is nothing to learn: the classes are a coin's throws, one for every few moments.
+
+    An honest split gives 0.5 on the mean. A split that deals neighbours to both sides lets the detector look the throws up.
+
+    Args:
+        crops: of one film.
+        sides: (T,) as from `material.split` or `material.shuffled_split`.
+        throws: how often all coins are thrown anew.
+        together: moments that share a coin.
+
+    Returns:
+        At most `throws` AUCs of the spectrum detector; throws that leave a class empty are left out.
+
+    Raises:
+        LabError: when no throw gives both classes faces enough.
+    """
+    random, found = np.random.default_rng(seed), []
+    train, test = sides == TRAIN, sides == TEST
+    for _ in range(throws):
+        coin = np.repeat(random.integers(2, size=-(-len(crops) // together)), together)[: len(crops)] == 1
+        classes = [crops.some(train & side) for side in (~coin, coin)]
+        if min(map(len, classes)) >= LEAST and 0 < coin[test].sum() < test.sum():
+            said = SpectrumDetector(1.0).fit(*classes)(crops.some(test))
+            found.append(roc_auc_score(coin[test], said))
+    if not found:
+        raise LabError("crops: too few moments to throw coins for. Give a longer clip.")
+    return np.array(found)
 
 
 def told(found: Interval) -> str:

@@ -46,13 +46,15 @@ def area_table(areas: pd.DataFrame, rows: Sequence[str], columns: str):
         A `pandas` Styler.
     """
     order = list(areas[columns].unique())
-    values = areas.assign(auc=[one.value for one in areas["auc"]])
-    wide, words = (
-        some.pivot_table(index=list(rows), columns=columns, values="auc", aggfunc="first", sort=False)[order]
-        for some in (values, areas.assign(auc=areas["auc"].map(told)))
-    )
-    colours = wide.map(_colour)
-    return words.fillna("").style.apply(lambda _: colours, axis=None)
+    tables = [
+        areas.assign(auc=[show(one) for one in areas["auc"]])
+        .pivot_table(index=list(rows), columns=columns, values="auc", aggfunc="first", sort=False)[order]
+        .rename(columns=lambda name: name.replace("_", " "))  # so that a long name may take two lines
+        for show in (lambda one: one.value, lambda one: told(one).replace(" (", "\n(").replace("\u00a0(", "\n("))
+    ]
+    colours = tables[0].map(_colour)
+    shown = tables[1].fillna("").style.apply(lambda _: colours, axis=None)
+    return shown.set_properties(**{"white-space": "pre", "text-align": "center"})
 
 
 def _colour(value: float) -> str:
