@@ -96,8 +96,8 @@ def passed_on(film: Path, folder: Path) -> dict[str, Path]:
         folder: where the copies go.
 
     Returns:
-        Name -> file: as made, coded again (crf 28, as a messenger does it), and cropped to its middle 80 % and filmed off the
-        screen, which leaves pixels alone.
+        Name -> file: as made; coded again at crf 28, as a messenger does it; cropped to its middle 80 %, as from a screen that is
+        recorded: only pixels go along.
     """
     clip = video.open_video(film)
     width, height = clip.size

@@ -162,7 +162,9 @@ detection.area_table(network_areas, ["detector", "scene"], "film")
 trials.false_alarms(tried, tried[tried["scene"] == this.name]).style.format("{:.0%}")
 
 # %% [markdown]
-# **Look**: other people of the training are no longer accused, and the swaps are still found. But the *stranger*, who was in neither class, still is, or may be: two people are not mankind. Real collections need hundreds of people, cameras and rooms; a detector is worth what it was shown.
+# **Look**: with the bundled actors the first network finds the perfect swap here, and not in the other direction. Taught both, it accuses nobody of the training any more, and still finds the models' swaps. The perfect one is told apart more often than not: B's face on A's head was never among the real ones.
+#
+# The *stranger*, who was in neither class, is still accused. Two people are not mankind: collections need hundreds of people, cameras and rooms, and a detector is worth what it was shown.
 #
 # ## Passed on
 # A film that matters has been passed on: coded again, made smaller, filmed again. **Predict**: the real film went through more hands than the swap. What does the detector say?
@@ -223,7 +225,7 @@ detection.alarms_plot(cases)
 
 # %% [markdown]
 # ## What the film says of itself
-# The other way round: instead of guessing, let whoever makes a swap **say so**. The lab's films carry a signed manifest (who made this, of what, with what), a watermark in the pixels, a visible label and a comment. **Predict** what is left after the film was coded again, and after its middle was filmed off a screen.
+# The other way round: instead of guessing, let whoever makes a swap **say so**. The lab's films carry a signed manifest (who made this, of what, with what), a watermark in the pixels, a visible label and a comment. **Predict** what is left after the film was coded again, and after its middle was recorded from a screen.
 
 # %%
 film = scoring.swap_clip(run, first, functions[first]).path

@@ -83,3 +83,23 @@ def test_areas_become_json(scene):
     table = trials.areas(trials.numbers(scene, {"light": brightness}, [coding.UNCODED], ["bright"]))
     wanted = {"scene": "clip", "coding": "not coded", "film": "bright", "detector": "light"}
     assert trials.as_json(table) == [{**wanted, "auc": {"value": 1.0, "low": 1.0, "high": 1.0}}]
+
+
+def wandering(count):
+    """A film whose faces change a little from moment to moment, and forget in half a second."""
+    random, grain = np.random.default_rng(4), np.zeros((64, 64))
+    faces = []
+    for _ in range(count):
+        grain = 0.9 * grain + 0.44 * random.normal(size=grain.shape)
+        faces.append(np.repeat(np.clip(128 + 30 * grain, 0, 255).astype(np.uint8)[..., None], 3, axis=2))
+    masks = np.zeros((count, 64, 64), np.uint8)
+    return material.Crops(np.stack(faces), np.zeros((count, 5, 2)), masks, masks, np.arange(count))
+
+
+def test_coins_are_detected_only_where_neighbours_were_dealt_to_both_sides():
+    film = wandering(120)
+    honest = trials.coin_areas(film, material.split(film.frames))
+    leaking = trials.coin_areas(film, material.shuffled_split(film.frames))
+    assert abs(honest.mean() - 0.5) < 0.15 and leaking.mean() > 0.75
+    with pytest.raises(LabError, match="too few moments"):
+        trials.coin_areas(film.some(np.arange(6)), np.full(6, material.TRAIN, object))
