@@ -191,7 +191,9 @@ crossed = pd.DataFrame(rows)
 detection.area_table(crossed, ["detector", "swap at crf 18"], "the real film at")
 
 # %% [markdown]
-# **Look** at the first table: the threshold that promised 5 % accuses half or all of the honest films, once they were worn. In the second, soft swaps still *rank* above: an AUC chooses no threshold, and does not show this. Against a swap that is not soft even the rank turns round, and the honest film is the suspect. Nobody knows how a film will be passed on.
+# **Look** at the first table: the threshold that promised 5 % accuses up to all of the worn, honest faces. Who has seen crf 35 forgives it more; half size, which nobody was shown, all accuse.
+#
+# In the second, soft swaps still *rank* above: an AUC chooses no threshold, and hides this. Against a swap that is not soft even the rank turns round, and the honest film is the suspect. Nobody knows how a film will be passed on.
 #
 # ## Whose face is it?
 # Another question altogether: the film **claims** to show somebody. Is it that person? The judge of notebook 06 compares with reference pictures; no swap is needed to learn from. **Predict**: for "this is A" and for "this is B", what happens with the perfect swap?
