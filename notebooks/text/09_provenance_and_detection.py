@@ -162,7 +162,7 @@ detection.area_table(network_areas, ["detector", "scene"], "film")
 trials.false_alarms(tried, tried[tried["scene"] == this.name]).style.format("{:.0%}")
 
 # %% [markdown]
-# **Look**: with the bundled actors the first network finds the perfect swap here, and not in the other direction. Taught both, it accuses nobody of the training any more, and still finds the models' swaps. The perfect one is told apart more often than not: B's face on A's head was never among the real ones.
+# **Look**: with the bundled actors the first network finds the perfect swap here, and not in the other direction. Taught both, it accuses hardly anybody of the training any more, and still finds the models' swaps. The perfect one, too, it tells apart more often than not: B's face on A's head was never among the real ones.
 
 # %% [markdown]
 # The *stranger*, who was in neither class, is still accused. Two people are not mankind: collections need hundreds of people, cameras and rooms, and a detector is worth what it was shown.
@@ -191,10 +191,9 @@ crossed = pd.DataFrame(rows)
 detection.area_table(crossed, ["detector", "swap at crf 18"], "the real film at")
 
 # %% [markdown]
-# **Look** at the first table: the threshold that promised 5 % accuses up to all of the worn, honest faces. Who has seen crf 35 forgives it more; half size, which nobody was shown, all accuse.
-#
-# In the second, soft swaps still *rank* above: an AUC chooses no threshold, and hides this. Against a swap that is not soft even the rank turns round, and the honest film is the suspect. Nobody knows how a film will be passed on.
-#
+# **Look** at the first table: the threshold that promised 5 % accuses up to all of the worn, honest faces. Who has seen crf 35 forgives it more; half size, which nobody was shown, all accuse. In the second, soft swaps still *rank* above: an AUC chooses no threshold, and hides this. Against a swap that is not soft even the rank turns round, and the honest film is the suspect. Nobody knows how a film will be passed on.
+
+# %% [markdown]
 # ## Whose face is it?
 # Another question altogether: the film **claims** to show somebody. Is it that person? The judge of notebook 06 compares with reference pictures; no swap is needed to learn from. **Predict**: for "this is A" and for "this is B", what happens with the perfect swap?
 
