@@ -1,6 +1,7 @@
 """Every output of a conversion is signed before it appears; a kill between coding and signing leaves none unsigned."""
 
 import hashlib
+import json
 import signal
 import subprocess
 import sys
@@ -8,9 +9,10 @@ import sys
 import pytest
 from test_conversion import PLAIN, ROOT, TARGET, Painter, convert, kept, make_set
 
+from faceswap_lab import __main__
 from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import write_picture
-from faceswap_lab.provenance import certificates, credentials
+from faceswap_lab.provenance import certificates, credentials, watermark
 from faceswap_lab.provenance.sources import source_of
 from faceswap_lab.provenance.verification import verify
 from faceswap_lab.swap import conversion, parts
@@ -41,7 +43,7 @@ def short(made_set, out, painter=None, **options):
     return convert(TARGET, made_set, painter or Painter(), out, end=FRAMES / 20, rest="drop", **options)
 
 
-def test_a_film_says_what_it_is_made_of(made_set, tmp_path):
+def test_a_film_says_what_it_is_made_of(made_set, tmp_path, capsys):
     painter = Painter()
     painter.digest = "step 1200"
     painter.sources = (source_of(TARGET.with_name("train_B.mp4")),)
@@ -52,6 +54,10 @@ def test_a_film_says_what_it_is_made_of(made_set, tmp_path):
     digest = hashlib.sha256(TARGET.read_bytes()).hexdigest()
     assert found.ingredients[0] == {"name": "target.mp4", "sha256": digest, "role": "target", "identity": "actor_A"}
     assert (found.ingredients[1]["name"], found.ingredients[1]["identity"]) == ("train_B.mp4", "actor_B")
+    mark = watermark.look(out)
+    assert mark.found and f"An invisible watermark says: {mark.ident}" in "".join(found.actions)
+    assert __main__.main(["verify", str(out), str(tmp_path / "kept" / "000000.png"), "--json"]) == 0
+    assert [one["watermark"] for one in json.loads(capsys.readouterr().out)] == [mark.ident, ""]
     assert found.settings["blend"] == "mask" and found.settings["erode"] == 2.0 and "label" in found.settings
     assert len(kept(tmp_path / "kept")) == FRAMES
     assert all(verify(path).good for path in (tmp_path / "kept").glob("*.png"))
