@@ -8,8 +8,8 @@ any, and how often the whole number was read: from one frame, and from ten frame
 frames, milliseconds a frame to mark and to read, and how often something is found in clips that carry no mark.
 
 The baseline is the plain way: one coefficient of every 8x8 block's discrete cosine transform is quantised to say a bit, by
-steps that harm the picture about as little. With `pip install --no-deps invisible-watermark PyWavelets` that library's "dwtDct"
-is measured as well (its learned method needs PyTorch). Neither looks for a shift or a change of size.
+steps that harm the picture about as little. After `pip install --no-deps invisible-watermark PyWavelets` that
+library's "dwtDct" is measured as well (its learned method needs PyTorch). Neither looks for a shift or a change of size.
 
 Writes benchmarks/results/watermark.json; the last line is one JSON object.
 

@@ -6,7 +6,6 @@ found says nothing at all.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,31 +14,23 @@ import pandas as pd
 
 from faceswap_lab import ffmpeg, scoring, video
 from faceswap_lab.errors import LabError
+from faceswap_lab.provenance import verification, watermark
 from faceswap_lab.swap.label import find_label
 
-NOTHING, UNREAD = "none", "not read here"
+NOTHING = "none"
 FRAMES = 12  # that the label is looked for in, at most
 _COMMENT = "Synthetic media"  # how the comment begins, see `label.comment`
 
 
 def read_manifest(path: Path) -> str:
     """The state of a film's signed manifest in a word."""
-    verification = _room("verification")
-    return UNREAD if verification is None else str(verification.verify(path).state)
+    state = verification.verify(path).state
+    return NOTHING if state == verification.NONE else state
 
 
 def read_watermark(path: Path) -> str:
     """Whether the lab's watermark is found."""
-    watermark = _room("watermark")
-    return UNREAD if watermark is None else ("found" if watermark.look(path).found else NOTHING)
-
-
-def _room(name: str):
-    """A module of `faceswap_lab.provenance`; None where this installation lacks it."""
-    try:
-        return importlib.import_module(f"faceswap_lab.provenance.{name}")
-    except ModuleNotFoundError:
-        return None
+    return "found" if watermark.look(path).found else NOTHING
 
 
 def read_label(path: Path) -> str:
@@ -55,7 +46,7 @@ def read_comment(path: Path) -> str:
     """Whether the file's metadata call it synthetic."""
     if Path(path).is_dir():
         return NOTHING
-    listing = ffmpeg.run("-hide_banner", "-i", ffmpeg.url(path))
+    listing = ffmpeg.run(*ffmpeg.opening(path))
     return "found" if _COMMENT in listing.stderr else NOTHING
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from consents import consented
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "swap"))
 from test_conversion import Painter, kept, make_set
@@ -85,7 +86,7 @@ def test_only_the_picture_with_the_swap_is_marked(made_set, tmp_path):
         for _, frame in zip(range(4), open_video(TARGET).frames(), strict=False):
             writer.write(frame.image)
     faces = FaceSet(made_set).subset([0, 1])
-    report = conversion.convert(clip, faces, painter(), tmp_path / "shown", **options)
+    report = conversion.convert(consented(clip), faces, painter(), tmp_path / "shown", **options)
     assert report.swapped == 2 and report.frames == 4
     for number, frame in kept(tmp_path / "shown").items():
         target, swap, mask = np.split(frame, 3, axis=1)
@@ -105,7 +106,7 @@ def test_a_small_picture_goes_unmarked_and_the_report_says_so(made_set, tmp_path
     factor = small.shape[0] / frames.shape[1]
     faces = FaceSet(make_set(tmp_path / "made", [small], points * factor))
     faces.table["source"] = "target.mp4.png"
-    report = conversion.convert(tmp_path / "target.mp4.png", faces, painter(), tmp_path / "one.png", smoothing="off")
+    report = conversion.convert(consented(tmp_path / "target.mp4.png"), faces, painter(), tmp_path / "one.png", smoothing="off")
     assert report.watermark == "" and any("too small for the watermark" in one for one in report.warnings)
     assert not watermark.read(read_picture(tmp_path / "one.png")).found
     with pytest.raises(LabError, match="too small"):
