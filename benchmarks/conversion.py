@@ -53,6 +53,7 @@ from faceswap_lab import actors, ffmpeg, training, weights  # noqa: E402
 from faceswap_lab.faces import alignment  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import BOX_COLUMNS, MATRIX_COLUMNS, POINT_COLUMNS, FaceSet  # noqa: E402
+from faceswap_lab.provenance.consent import VARIABLE, Ledger  # noqa: E402
 from faceswap_lab.swap import conversion, conversion_report, label, outputs, pairing, swapping  # noqa: E402
 from faceswap_lab.swap.options import ConversionOptions  # noqa: E402
 from faceswap_lab.video import VideoWriter, open_video  # noqa: E402
@@ -73,6 +74,7 @@ def make_clip(folder: Path, height: int, repeats: int) -> Path:
         *("-filter_complex", graph, "-crf", "15", "-c:a", "aac", str(path)),
     )
     assert done.returncode == 0, done.stderr
+    Ledger.load().grant("actor_A", [path])
     return path
 
 
@@ -241,6 +243,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        os.environ[VARIABLE] = str(folder / "consent")  # the clips made here are nobody's business afterwards
         small = FaceSet(options.faces) if options.faces else extract_faces(actors.clip("talk_A").path, folder / "faces")
         clip, faces = make_clip(folder, 720, 2), enlarged(small, 720, 2)
         model = training.load_model(weights.data_folder() / "weights" / "quick_autoencoder")

@@ -1,4 +1,4 @@
-"""The command line: `python -m faceswap_lab run`, `faces`, `diagnose`, `convert`, `score`, `compare`, `doctor` and `report`."""
+"""The command line, `python -m faceswap_lab`: run, faces, diagnose, convert, score, compare, consent, verify and others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from faceswap_lab import (
     __version__,
+    clean_command,
     convert_command,
     course,
     face_commands,
@@ -19,8 +20,10 @@ from faceswap_lab import (
     presets,
     runtime,
     score_command,
+    verify_command,
 )
 from faceswap_lab.errors import LabError
+from faceswap_lab.provenance import commands as consent_commands
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -30,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Two clips in, a swapped clip out: runs the course's notebooks and writes a report.",
     )
     parser.add_argument("--version", action="version", version=f"faceswap_lab {__version__}")
-    names = "run | faces | diagnose | convert | score | compare | doctor | report"
+    names = "run | faces | diagnose | convert | score | compare | consent | verify | clean | doctor | report"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     run = commands.add_parser(
@@ -55,6 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     face_commands.add_parsers(commands)
     convert_command.add_parser(commands)
     score_command.add_parsers(commands)
+    consent_commands.add_parser(commands)
+    verify_command.add_parser(commands)
+    clean_command.add_parser(commands)
 
     commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
 
@@ -109,6 +115,8 @@ def doctor_command() -> int:
     for label, folder in (("runs folder", runtime.ROOT / "runs"), ("lab folder", runtime.ROOT)):
         rows.append((label, _folder(folder, problems)))
     rows += _weights(problems)
+    rows += consent_commands.doctor_rows(problems)
+    rows.append(("signs with", _certificate(problems)))
     try:
         rows.append(("bundled clips", f"{len(_bundled())} found"))
     except LabError as error:
@@ -164,6 +172,17 @@ def _weights(problems: list[str]) -> list[tuple[str, str]]:
     return rows
 
 
+def _certificate(problems: list[str]) -> str:
+    from faceswap_lab.provenance import certificates
+
+    try:
+        found = certificates.signing()
+        return f"{found.name}, until {found.ends:%Y-%m-%d}, {certificates.signing_folder()}"
+    except LabError as error:
+        problems.append(str(error))
+        return "cannot be used"
+
+
 def report_command(options: argparse.Namespace) -> int:
     """`report`: writes index.html again from what lies in the run's folder."""
     from faceswap_lab import report
@@ -202,6 +221,12 @@ def main(arguments: list[str] | None = None) -> int:
             return score_command.score_command(options)
         if options.command == "compare":
             return score_command.compare_command(options)
+        if options.command == "consent":
+            return consent_commands.consent_command(options)
+        if options.command == "verify":
+            return verify_command.verify_command(options)
+        if options.command == "clean":
+            return clean_command.clean_command(options)
         return doctor_command() if options.command == "doctor" else report_command(options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)

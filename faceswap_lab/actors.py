@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceswap_lab import files, video
+from faceswap_lab import files, untrusted, video
 from faceswap_lab.errors import LabError
 from faceswap_lab.weights import data_folder
 
@@ -73,7 +73,9 @@ class ActorClip:
     @cached_property
     def labels(self) -> list[dict]:
         """A dictionary a frame: five points, yaw, pitch, roll, gaze, blink, units, light, and what else is known."""
-        text = self._known("labels").read_text(encoding="utf-8")
+        path = self._known("labels")
+        files.check_size(path, files.MOST_JSON)
+        text = path.read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]
 
     def _known(self, kind: str) -> Path:
@@ -112,13 +114,13 @@ class ActorClip:
         face: the inner face, which a swap replaces; soft towards the ears and the hairline, 0 where hair or a hand lies
         before it. eyes: the visible eyeballs. mouth: lips and what is between them. hand: the hand before the face.
         """
-        with np.load(self._known("masks")) as stored:
+        with untrusted.arrays(self._known("masks")) as stored:
             return {name: mask.astype(np.float32) / 255 for name, mask in zip(REGIONS, stored["masks"], strict=True)}
 
     def landmarks(self) -> Landmarks:
         """Dense landmarks, irises and contours."""
         definition = files.read_json(self.folder / "landmarks.json")
-        with np.load(self._known("landmarks")) as stored:
+        with untrusted.arrays(self._known("landmarks")) as stored:
             count = int(stored["count"])
             visible = np.unpackbits(stored["visible"], axis=1, count=count).astype(bool)
             dense, irises = (stored[name].astype(np.float32) / STEPS for name in ("dense", "irises"))

@@ -22,6 +22,7 @@ import pandas as pd
 from faceswap_lab import files
 from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import write_picture
+from faceswap_lab.provenance.placing import write_swapped
 from faceswap_lab.report import frames as drawing
 from faceswap_lab.scores import bootstrap, face_width, trust
 from faceswap_lab.scores.card import ScoreCard, rounded
@@ -86,7 +87,9 @@ def _untrusted(scores: Mapping[str, Score]) -> dict[str, str]:
         rho = known["rankings"][trust.QUALITY]["rho"]
         faults = [fault for fault, sight in known["sees"].items() if sight["word"] == "sees"]
         ranks = "gives no number" if rho is None else f"{known['verdict']} swaps of known quality (rho {rho:+.2f})"
-        found[name] = f"{ranks}; it sees {', '.join(faults)}." if faults else f"{ranks}, and sees none of the faults tried."
+        found[name] = (
+            f"{ranks}; it sees {', '.join(faults)}." if faults else f"{ranks}, and sees none of the faults tried."
+        )
     return found
 
 
@@ -172,7 +175,8 @@ def write_cards(
         with files.atomic_path(place / f"{drawing.file_name(name)}.csv") as temporary:
             card.table.to_csv(temporary, index=False, float_format="%.10g")
     shown = [name for name in cards if name in clips and name not in ("target", "truth")]
-    _write_frames(place, shown, numbers["frames"], clips, points)
+    painted = {name for name in shown if cards[name].kind == "model"}
+    _write_frames(place, shown, numbers["frames"], clips, points, painted)
     _write_curves(place, {name: cards[name] for name in cards if cards[name].kind == "model"} or cards)
     files.write_json(folder / "scores.json", numbers)
     wanted = {
@@ -188,7 +192,10 @@ def shown_rows(frames: Mapping[str, list[int]]) -> list[int]:
     return drawing.wanted_rows(list(frames.values()))
 
 
-def _write_frames(place: Path, shown: list[str], rows: dict, clips: Mapping[str, Clip], points: np.ndarray) -> None:
+def _write_frames(
+    place: Path, shown: list[str], rows: dict, clips: Mapping[str, Clip], points: np.ndarray, painted: set[str]
+) -> None:
+    """Cut-outs of the frames that are shown; those of a model's outputs (`painted`) are signed."""
     names = [*shown, *(name for name in ("target", "truth") if name in clips)]
     wanted = {name: set(shown_rows(rows[name])) for name in shown}
     every, width = set().union(*wanted.values()), face_width(points)
@@ -198,7 +205,11 @@ def _write_frames(place: Path, shown: list[str], rows: dict, clips: Mapping[str,
         images = dict(zip(names, frames, strict=True))
 
         def write(what, image, row=row):
-            write_picture(drawing.picture_path(place, row, what), drawing.cut_out(image, points[row], width), _JPEG)
+            path, cut = drawing.picture_path(place, row, what), drawing.cut_out(image, points[row], width)
+            if what in painted:
+                write_swapped(path, cut, what, "A cut-out of a film that was scored as a face swap.", _JPEG)
+            else:
+                write_picture(path, cut, _JPEG)
 
         for name in ("target", "truth"):
             if name in images:
@@ -229,6 +240,6 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     """
     path = folder / FOLDER / f"{drawing.file_name(name)}.csv"
     try:
-        return pd.read_csv(path)
+        return files.read_csv(path)
     except (OSError, ValueError) as error:
         raise LabError(f"{path}: this table cannot be read ({error}). Score the conversion again.") from error

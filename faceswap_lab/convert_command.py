@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
+import shlex
 from pathlib import Path
 
 from faceswap_lab.errors import LabError
@@ -116,6 +117,8 @@ def convert_command(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from faceswap_lab.faces.faceset import FaceSet
+    from faceswap_lab.provenance.checks import may_convert
+    from faceswap_lab.provenance.sources import read_sources
     from faceswap_lab.swap import conversion, outputs
     from faceswap_lab.video import open_video
 
@@ -131,6 +134,8 @@ def convert_command(options: argparse.Namespace) -> int:
 
     from faceswap_lab import training
 
+    training.read_config(options.model)
+    may_convert(video.path, read_sources(options.model), options.model)
     source, target = DIRECTIONS[options.direction]
     model = training.load_model(options.model)
     function = training.SwapFunction(model, source, target, options.batch_size, name=Path(options.model).resolve().name)
@@ -148,4 +153,5 @@ def convert_command(options: argparse.Namespace) -> int:
         )  # fmt: skip
     print(report.summary())
     print(f"Written: {out}, {conversion.report_path(out)}")
+    print(f"Signed: python -m faceswap_lab verify {shlex.quote(str(out))} shows and checks its content credentials")
     return 0

@@ -37,7 +37,7 @@ class Result:
 
 
 def check_clips(clips: samples.Clips) -> list[str]:
-    """Opens every clip, so that a bad one is refused before anything slow starts.
+    """Opens every clip and looks for the consent to it, so that a bad one is refused before anything slow starts.
 
     Returns:
         A line about each.
@@ -46,8 +46,10 @@ def check_clips(clips: samples.Clips) -> list[str]:
         LabError: naming the file, what is wrong and what to do.
     """
     from faceswap_lab import video
+    from faceswap_lab.provenance.consent import Ledger
+    from faceswap_lab.provenance.records import PURPOSES
 
-    lines = []
+    lines, ledger = [], Ledger.load()
     for name in ("source", "target", "target_training", "truth"):
         path = getattr(clips, name)
         if path is not None:
@@ -55,6 +57,8 @@ def check_clips(clips: samples.Clips) -> list[str]:
             width, height = clip.size
             sound = "sound" if clip.has_audio else "no sound"
             label = name.replace("_", " ")
+            for purpose in ("prepare",) if name == "truth" else PURPOSES:
+                ledger.require(path, purpose, label)
             lines.append(f"{label}: {path.name}, {width}x{height}, {clip.fps:.4g}/s, {clip.duration:.1f} s, {sound}")
     return lines
 

@@ -74,6 +74,8 @@ def faces_command(options: argparse.Namespace) -> int:
 
     from faceswap_lab.faces.extraction import extract_faces
     from faceswap_lab.faces.options import Extraction
+    from faceswap_lab.provenance.checks import may_prepare
+    from faceswap_lab.provenance.sources import write_sources
 
     given = {
         one.name: getattr(options, one.name)
@@ -82,7 +84,7 @@ def faces_command(options: argparse.Namespace) -> int:
     }
     if len(given.get("rotations", ())) == 1:
         given["rotations"] = given["rotations"][0]
-    workers = options.workers
+    agreed, workers = may_prepare(options.source), options.workers
     with contextlib.ExitStack() as stack:
         if options.scheduler:
             stack.enter_context(_cluster(options.scheduler))
@@ -94,6 +96,7 @@ def faces_command(options: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         faces = extract_faces(options.source, options.folder, workers=workers, progress=progress, **given)
+        write_sources(options.folder, agreed)
     print(f"{options.folder}: {len(faces)} faces of {faces.table['person'].nunique()} people")
     return 0
 

@@ -22,7 +22,18 @@ STANDARD_RATES = (Fraction(24000, 1001), *map(Fraction, (24, 25)), Fraction(3000
 APART = {"process_group": 0} if os.name == "posix" else {}
 _HDR = ("smpte2084", "arib-std-b67")
 _WHITE = 203  # cd/m2 of an ordinary picture's white in a film of high dynamic range: ITU-R BT.2408
-SQUARE_PIXELS = "scale=w=round(iw*sar):h=ih,setsar=1"
+# What a stranger's file may be: containers that hold their pictures and their sound themselves. Left out is all that names other
+# files or addresses (playlists of ffconcat, HLS, DASH, IMF, SDP; numbered pictures; scripts and menus), whatever it is called.
+CONTAINERS = (
+    "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "gif", "apng", "mpegts", "mpegtsraw", "mpeg", "mpegvideo",
+    "flv", "live_flv", "asf", "ogg", "nut", "ivf", "mxf", "dv", "rm", "wtv", "vob", "m4v", "h263", "h264", "hevc", "vvc", "av1",
+    "obu", "mjpeg", "yuv4mpegpipe", "swf", "webp_pipe", "webp_anim", "png_pipe", "jpeg_pipe", "bmp_pipe", "tiff_pipe",
+    "wav", "w64", "aiff", "mp3", "aac", "ac3", "eac3", "flac", "caf", "amr", "au", "wv", "tta",
+)  # fmt: skip
+PROTOCOLS = "file,pipe"  # no address is opened, not even by a file that asks for it
+MOST_PIXELS = 1 << 26  # a frame: twice 8K (7680x4320); ffmpeg's own limit is four times as high
+MOST_FRAMES = 10_000_000  # 46 hours at 60 frames a second; more is a header that lies
+SQUARE_PIXELS = f"scale=w='min(round(iw*sar),ceil({MOST_PIXELS + 1}/ih))':h=ih,setsar=1"
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,22 @@ def program() -> str:
 def url(path: str | os.PathLike) -> str:
     """The path as ffmpeg takes it for a plain file, whatever it begins with or contains (-, :, %, blanks)."""
     return "file:" + os.path.abspath(path)
+
+
+def opening(path: str | os.PathLike) -> tuple[str, ...]:
+    """ffmpeg's options that open a file which may come from anywhere: as a plain file, in a known container, of bounded frames.
+
+    A playlist that is called film.mp4 would otherwise make ffmpeg read whatever files it names.
+    """
+    bounds = (
+        "-protocol_whitelist",
+        PROTOCOLS,
+        "-format_whitelist",
+        ",".join(CONTAINERS),
+        "-max_pixels",
+        str(MOST_PIXELS),
+    )
+    return (*bounds, "-i", url(path))
 
 
 def complaint(messages: str) -> str:
@@ -117,10 +144,12 @@ def check_readable(path: Path) -> None:
     """Refuses what no reader could open.
 
     Raises:
-        LabError: when there is no such file, it is empty, or may not be read.
+        LabError: when there is no such file, it is empty or a device, or may not be read.
     """
     if not path.exists():
         raise LabError(f"{path}: no such file. Check the name and the folder.")
+    if not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+        raise LabError(f"{path}: this is no ordinary file. Give a file or a folder.")
     if path.is_file() and path.stat().st_size == 0:
         raise LabError(f"{path}: this file is empty. Copy or download it again.")
     if not os.access(path, os.R_OK):
@@ -149,12 +178,14 @@ def probe(path: str | os.PathLike) -> Facts:
 def _probe(path: Path, size: int, changed: int) -> Facts:
     # framecrc is ffmpeg's own table of frames: its header gives the exact rate and the size after every filter, where
     # the text meant for people rounds 24000/1001 to 23.98 and tells the size before rotation.
-    first = run("-i", url(path), "-map", "0:V:0", "-frames:v", "1", "-vf", SQUARE_PIXELS, "-fps_mode", "cfr",
+    first = run(*opening(path), "-map", "0:V:0", "-frames:v", "1", "-vf", SQUARE_PIXELS, "-fps_mode", "cfr",
                 "-f", "framecrc", "-")  # fmt: skip
     base = re.search(r"^#tb 0: (\d+)/(\d+)", first.stdout, re.M)
     dimensions = re.search(r"^#dimensions 0: (\d+)x(\d+)", first.stdout, re.M)
     if not (base and dimensions and re.search(r"^0,", first.stdout, re.M)):
         raise _unreadable(path, first.stderr)
+    if int(dimensions[1]) * int(dimensions[2]) > MOST_PIXELS:
+        raise _too_large(path)
     text = first.stderr.split("Stream mapping:")[0]
     stream = re.search(r"^ *Stream #0:\d+.*?: Video: .*$", text, re.M)
     average = re.search(r" (\d+(?:\.\d+)?)(k?) fps", stream.group() if stream else "")
@@ -185,6 +216,15 @@ def _sensible_rate(rate: Fraction, average: re.Match | None) -> Fraction:
 
 
 def _unreadable(path: Path, messages: str) -> LabError:
+    if "Format not on whitelist" in messages:
+        return LabError(
+            f"{path}: this is no video but a playlist, or another kind of file that can name further ones; none of those was read. "
+            "Give the film itself."
+        )
+    if re.search(
+        r"Picture size \d+x\d+ (exceeds|is invalid)|Invalid (image|video) size|exceeds .*max_pixels", messages
+    ):
+        return _too_large(path)
     if "matches no streams" in messages and " Audio: " in messages:
         return LabError(f"{path}: there is sound in this file and no picture. Give a video.")
     if "moov atom not found" in messages:
@@ -197,15 +237,21 @@ def _unreadable(path: Path, messages: str) -> LabError:
     return LabError(f"{path}: this is no video that ffmpeg can read{reason}. Check that it plays, or copy it again.")
 
 
+def _too_large(path: Path) -> LabError:
+    return LabError(
+        f"{path}: its frames are larger than {MOST_PIXELS >> 20} megapixels, or its header says so. Give a smaller copy."
+    )
+
+
 def count_frames(path: str | os.PathLike) -> int:
     """The number of coded frames in a video file; nothing is decoded."""
-    listing = run("-loglevel", "error", "-i", url(path), "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "-")
+    listing = run("-loglevel", "error", *opening(path), "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "-")
     return sum(line.startswith("0,") for line in listing.stdout.splitlines())
 
 
 def _scan(path: Path, rate: Fraction) -> tuple[float, str]:
     """Seconds from the file's start to the end of its last frame, and ffmpeg's complaint about a broken file."""
-    command = [program(), "-hide_banner", "-nostdin", "-loglevel", "error", "-i", url(path), "-map", "0:V:0"]
+    command = [program(), "-hide_banner", "-nostdin", "-loglevel", "error", *opening(path), "-map", "0:V:0"]
     command += ["-c", "copy", "-f", "framecrc", "-"]
     base, end = Fraction(1), Fraction(0)
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}

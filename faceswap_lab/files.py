@@ -8,12 +8,17 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from faceswap_lab.errors import LabError
 
+MOST_TABLE, MOST_JSON = (
+    512 << 20,
+    256 << 20,
+)  # bytes of a file that is read whole; a table takes some times that in memory
 PARTIAL = ".partial-"  # marks a file still being written; a later run may remove it
 
 
@@ -78,7 +83,9 @@ def make_folder(path: str | os.PathLike) -> Path:
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
-        raise LabError(f"{path}: a file of this name stands where a folder is needed. Remove it or choose another name.")
+        raise LabError(
+            f"{path}: a file of this name stands where a folder is needed. Remove it or choose another name."
+        )
     with clear_write_errors(path):
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -127,14 +134,46 @@ def read_json(path: str | os.PathLike):
     """Reads a JSON file.
 
     Raises:
-        LabError: when the file is missing or is not JSON.
+        LabError: when the file is missing, is not JSON, or is larger or deeper than any that the lab writes.
     """
     try:
+        check_size(path, MOST_JSON)
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise LabError(f"{path}: no such file. Run the stage that writes it first.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise LabError(f"{path}: this is not a JSON file ({error}). Delete it and run the stage that writes it.") from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise LabError(
+            f"{path}: this is not a JSON file ({error}). Delete it and run the stage that writes it."
+        ) from error
+
+
+def read_csv(path: str | os.PathLike, **options):
+    """A table as a `pandas.DataFrame`; the options are `pandas.read_csv`'s, and so are its errors.
+
+    Raises:
+        LabError: when it is larger than `MOST_TABLE`.
+    """
+    import pandas as pd
+
+    check_size(path, MOST_TABLE)
+    return pd.read_csv(path, **options)
+
+
+def check_size(path: str | os.PathLike, most: int) -> None:
+    """Refuses a file that is larger than `most` bytes before any of it is read, and what is no file at all.
+
+    Raises:
+        LabError: naming both sizes.
+        FileNotFoundError: when it is missing.
+    """
+    facts = os.stat(path)
+    if not stat.S_ISREG(facts.st_mode):
+        raise LabError(f"{path}: this is no ordinary file, so it was not read. Give a file.")
+    size = facts.st_size
+    if size > most:
+        raise LabError(
+            f"{path}: it has {size / 1e6:.0f} MB, more than the {most / 1e6:.0f} MB that such a file may have. It was not read."
+        )
 
 
 def sha256(path: str | os.PathLike) -> str:

@@ -14,6 +14,11 @@ from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+# Pillow chooses a reader by a file's content, and some of its readers start other programs (Ghostscript for EPS): only these.
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM")
+MOST_PIXELS = (
+    2 * Image.MAX_IMAGE_PIXELS
+)  # 179 million, where Pillow refuses a picture by its header; it warns at half of that
 ORIENTATION = 0x0112  # EXIF: how the camera was held; 5 to 8 lie on their side
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
@@ -31,8 +36,10 @@ def _natural_order(path: Path) -> list[tuple[int, str]]:
 
 def picture_size(path: str | os.PathLike) -> tuple[int, int] | None:
     """Width and height in pixels as shown, from the header alone; None when the file is no picture."""
+    if not Path(path).is_file():
+        return None
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             turned = picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
             return picture.size[::-1] if turned else picture.size
     except UNREADABLE:
@@ -54,13 +61,17 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
     path = Path(path)
     ffmpeg.check_readable(path)
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             upright = ImageOps.exif_transpose(picture)
             if upright.mode.startswith(("I", "F")):  # 16 or 32 bits a pixel, grey, which Pillow would clip at 255
                 grey = np.asarray(upright, np.float64)
                 full = 65535 if upright.mode.startswith("I") else max(1.0, grey.max())
                 return np.repeat(np.clip(np.round(grey * (255 / full)), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
             return np.array(upright.convert("RGB"))
+    except Image.DecompressionBombError as error:
+        raise LabError(
+            f"{path}: this picture has more than {MOST_PIXELS // 10**6} megapixels, or its header says so. Give a smaller copy."
+        ) from error
     except UNREADABLE as error:
         raise LabError(f"{path}: this picture cannot be read. Copy it again, or remove it.") from error
 

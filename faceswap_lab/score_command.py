@@ -65,6 +65,7 @@ def read_gallery(given: list[str]) -> dict[str, str]:
 def score_command(options: argparse.Namespace) -> int:
     """`score`: writes the card and prints its numbers."""
     from faceswap_lab import report
+    from faceswap_lab.provenance.checks import may_prepare
     from faceswap_lab.score_files import score_files
 
     output = Path(options.output)
@@ -72,6 +73,10 @@ def score_command(options: argparse.Namespace) -> int:
     for path in filter(None, (options.output, options.target, options.truth, options.source, *gallery.values())):
         if not Path(path).exists():
             raise LabError(f"{path}: no such file or folder. Check the name; a path may be relative to {Path.cwd()}.")
+    given = {"target": options.target, "truth": options.truth, "source": options.source, **gallery}
+    for role, path in given.items():
+        if path:
+            may_prepare(path, role)
     out = Path(options.out) if options.out else output.absolute().with_name(f"{output.absolute().name}.scores")
     found = score_files(output, options.target, out, options.truth, options.source, gallery, options.seed)
     print(report.card_lines(found))

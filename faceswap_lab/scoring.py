@@ -16,6 +16,7 @@ from faceswap_lab.cards import Clip
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.pictures import read_picture
+from faceswap_lab.provenance.checks import may_convert
 from faceswap_lab.runtime import Run
 from faceswap_lab.scores import baselines, people
 from faceswap_lab.scores.card import ScoreCard, make_cards, rounded
@@ -113,8 +114,12 @@ def swap_clip(run: Run, name: str, swap_function, blend: str = "", **options) ->
 
     Returns:
         `Swapped`.
+
+    Raises:
+        LabError: as `conversion.convert`; a consent that was revoked since stops it, too.
     """
     faces = stages.ensure_faces(run, "target")
+    may_convert(run.clip("target"), getattr(swap_function, "sources", ()), name)  # also of what was made before
     chosen = settings(run)
     blend = blend or chosen.blend
     path, frames = run.swap(name, blend), run.out / "swap" / f"{name}_{blend}_frames"

@@ -7,6 +7,8 @@ import pandas as pd
 
 from faceswap_lab import files
 from faceswap_lab.errors import LabError
+from faceswap_lab.provenance.checks import may_prepare
+from faceswap_lab.provenance.sources import gather_sources, write_sources
 from faceswap_lab.runtime import Run
 
 COPIES = 4  # varied copies of each training face
@@ -16,7 +18,7 @@ LEAST_FACES = 8  # fewer, and a model only learns its few pictures by heart
 def ensure_frames(
     run: Run, role: str = "target", every: int | None = None, start: float | None = None, end: float | None = None
 ) -> pd.DataFrame:
-    """The frames of a clip as pictures in frames/<role>.
+    """The frames of a clip as pictures in frames/<role>; it needs the same consent as `ensure_faces`.
 
     Args:
         run: the run.
@@ -30,16 +32,17 @@ def ensure_frames(
     """
     from faceswap_lab import video
 
+    may_prepare(run.clip(role), f"clip {role}")
     folder = run.frames(role)
     key = {"every": every or run.preset.every, "start": start, "end": end}
     if not (run.is_done(f"frames_{role}", **key) and (folder / "frames.csv").exists()):
         video.extract_frames(run.clip(role), folder, **key)
         run.mark_done(f"frames_{role}", **key)
-    return pd.read_csv(folder / "frames.csv")
+    return files.read_csv(folder / "frames.csv")
 
 
 def ensure_faces(run: Run, role: str, every: int | None = None):
-    """The face set of a clip in faces/<role>.
+    """The face set of a clip in faces/<role>, when the ledger has the consent of whoever the clip shows.
 
     Args:
         run: the run.
@@ -48,14 +51,18 @@ def ensure_faces(run: Run, role: str, every: int | None = None):
 
     Returns:
         The `FaceSet`. Pictures that a student deleted stay deleted.
+
+    Raises:
+        LabError: when nobody's consent is written down, or it does not count any more.
     """
     from faceswap_lab.faces import extraction, faceset
 
-    folder = run.faces(role)
+    agreed, folder = may_prepare(run.clip(role), f"clip {role}"), run.faces(role)
     key = {"every": every or (1 if role == "target" else run.preset.every)}
     if not (run.is_done(f"faces_{role}", **key) and (folder / "faces.csv").exists()):
         extraction.extract_faces(run.clip(role), folder, **key)
         run.mark_done(f"faces_{role}", **key)
+    write_sources(folder, agreed)
     return faceset.FaceSet(folder)
 
 
@@ -181,6 +188,7 @@ def warm_start(model, name: str = "quick_autoencoder") -> bool:
         print(f"The warm start {name} has another shape than this model, which starts from nothing.")
         return False
     training.load_weights(model, folder / training.WEIGHTS)
+    model.begun_from = str(folder)  # whose faces are in these weights, see `training.save_model`
     return True
 
 
@@ -198,6 +206,7 @@ def painter_to_begin_with(run: Run, size: int):
     if (folder / training.CONFIG).exists():
         training.read_config(folder, "autoencoder", size)
         training.load_weights(model, folder / training.WEIGHTS)
+        model.begun_from = str(folder)
     else:
         warm_start(model)
     return model
@@ -236,6 +245,8 @@ def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: in
 def model_folder(run: Run, name: str, **key):
     """A model's folder; what another training (other faces, other settings) left there is removed first.
 
+    The clips behind the run's face sets are written into it: whoever they show is asked for when the model converts.
+
     Args:
         key: everything the training depends on, JSON values.
 
@@ -251,6 +262,8 @@ def model_folder(run: Run, name: str, **key):
         shutil.rmtree(folder)
     if not made_with.exists():
         files.write_json(made_with, key)
+    sets = [run.out / "faces" / role for role in ("target", "A", "B")]
+    gather_sources([place for place in sets if (place / "faces.csv").exists()], folder)
     return run.models(name)
 
 
@@ -261,12 +274,13 @@ def gallery(run: Run) -> dict:
         Name -> `FaceSet`, kept in the run's folder gallery/.
 
     Raises:
-        LabError: when the clip is missing.
+        LabError: when the clip is missing, or the consent to show it.
     """
     from faceswap_lab import actors
     from faceswap_lab.faces import extraction
 
     clip, folder = actors.clip("stranger").path, run.out / "gallery" / "stranger"
+    may_prepare(clip, "gallery")
     return {"stranger": main_person(extraction.extract_faces(clip, folder, every=2))}
 
 

@@ -42,7 +42,15 @@ def frames_and_masks(
     seen = dataclasses.replace(options, output="target+swap+mask")
     place = folder / "shown"
     report = convert(
-        clip, faces, swap_function, place, seen, label=False, overwrite=True, ranges=[(0, frames / clip.fps)]
+        clip,
+        faces,
+        swap_function,
+        place,
+        seen,
+        label=False,
+        watermark=False,
+        overwrite=True,
+        ranges=[(0, frames / clip.fps)],
     )
     if report.swapped != report.frames or report.frames != frames:
         raise LabError(f"{clip.path}: {report.swapped} of its first {frames} frames have a face; all are needed.")

@@ -22,7 +22,7 @@ import pandas as pd
 
 from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import IMAGE_SUFFIXES, list_pictures, picture_size, read_picture, write_picture
+from faceswap_lab.pictures import IMAGE_SUFFIXES, MOST_PIXELS, list_pictures, picture_size, read_picture, write_picture
 from faceswap_lab.video_writer import VideoWriter, exact_rate
 
 __all__ = ["IMAGE_SUFFIXES", "Frame", "Video", "VideoWriter", "extract_frames", "open_video", "read_picture"]
@@ -184,7 +184,7 @@ class Video:
         )
         return [
             *(ffmpeg.program(), "-hide_banner", "-nostdin", "-loglevel", "error", *jump, "-copyts", "-start_at_zero"),
-            *("-i", ffmpeg.url(self.path), "-map", "0:V:0", "-vf", filters, "-fps_mode", "passthrough"),
+            *(*ffmpeg.opening(self.path), "-map", "0:V:0", "-vf", filters, "-fps_mode", "passthrough"),
             *("-frames:v", str(len(wanted)), "-f", "rawvideo", "pipe:1"),
         ]
 
@@ -207,6 +207,11 @@ def open_video(path: str | os.PathLike, fps: float | None = None) -> Video:
         return _open_pictures(path, exact_rate(FOLDER_FPS if fps is None else fps))
     facts = ffmpeg.probe(path)
     rate = facts.rate if fps is None else exact_rate(fps)
+    if facts.duration * rate > ffmpeg.MOST_FRAMES:
+        raise LabError(
+            f"{path}: it claims to last {facts.duration:.0f} s at {float(rate):.6g} frames a second, which is more than "
+            f"{ffmpeg.MOST_FRAMES} frames. Copy it again, or cut it."
+        )
     damage = facts.damage
     if not damage and facts.declared and facts.duration < facts.declared - 0.5 and not facts.has_audio:
         damage = f"{facts.duration:.2f} s of {facts.declared:.2f} s are there"
@@ -233,6 +238,10 @@ def _open_pictures(path: Path, rate: Fraction) -> Video:
     if not sizes:
         raise LabError(f"{path}: none of its {len(pictures)} pictures can be read. Copy them again.")
     size = (max(width for width, _ in sizes), max(height for _, height in sizes))
+    if size[0] * size[1] > MOST_PIXELS:
+        raise LabError(
+            f"{path}: its pictures together need frames of {size[0]}x{size[1]} pixels. Part the tall from the wide ones."
+        )
     count = len(pictures)
     return Video(path, rate, size, float(count / rate), count, kind="folder", pictures=tuple(pictures))
 

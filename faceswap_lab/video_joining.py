@@ -43,12 +43,12 @@ def join(
     files.write_text(listing, "ffconcat version 1.0\n" + "".join(_entries(parts, rate)))
     metadata = ("-metadata", f"comment={comment}") if comment else ()
     with files.atomic_path(out) as temporary:
-        pictures = ("-loglevel", "error", "-y", "-safe", "0", "-f", "concat", "-i", ffmpeg.url(listing))
+        pictures = ("-loglevel", "error", "-y", "-f", "concat", "-i", ffmpeg.url(listing))
         ending = ("-movflags", "+faststart", *metadata, ffmpeg.url(temporary))
         count = 0 if sound is None else sound_tracks(sound)
         said = ""
         for choice in _sound_choices(count, pieces):
-            inputs = (*pictures, "-i", ffmpeg.url(sound)) if choice else pictures
+            inputs = (*pictures, *ffmpeg.opening(sound)) if choice else pictures
             done = ffmpeg.run(*inputs, "-map", "0:v", "-c:v", "copy", *choice, *ending)
             if done.returncode == 0 and ffmpeg.count_frames(temporary) == total:
                 break
@@ -56,7 +56,7 @@ def join(
         else:
             refuse(out, done.stderr or "not all frames arrived on the disk")
         if count and not choice:
-            warnings.warn(f"{sound}: its sound cannot be used ({said}); {out} is silent.", stacklevel=2)
+            warnings.warn(f"{sound}: its sound cannot be used ({said}); {out.name} is silent.", stacklevel=2)
     listing.unlink(missing_ok=True)
 
 
@@ -74,7 +74,7 @@ def sound_tracks(path: str | os.PathLike) -> int:
     if not Path(path).is_file():
         return 0
     told = ffmpeg.run(
-        "-loglevel", "info", "-i", ffmpeg.url(path), "-map", "0:a", "-t", "0.1", "-c", "copy", "-f", "null", "-"
+        "-loglevel", "info", *ffmpeg.opening(path), "-map", "0:a", "-t", "0.1", "-c", "copy", "-f", "null", "-"
     )
     if told.returncode:
         return 0

@@ -195,7 +195,7 @@ class VideoWriter:
             self._add_sound(temporary)
 
     def _has_sound(self) -> bool:
-        return ffmpeg.run("-loglevel", "error", "-i", ffmpeg.url(self.audio_from), "-map", "0:a", "-t", "0.1",
+        return ffmpeg.run("-loglevel", "error", *ffmpeg.opening(self.audio_from), "-map", "0:a", "-t", "0.1",
                           "-c", "copy", "-f", "null", "-").returncode == 0  # fmt: skip
 
     def _add_sound(self, temporary: Path) -> None:
@@ -208,7 +208,7 @@ class VideoWriter:
             attempts = [(*coded, "-af", trimmed)]
         else:
             attempts = [copied, coded]  # a few codecs (Windows Media) may not stand in an mp4: those are coded again
-        inputs = ("-loglevel", "error", "-y", "-i", ffmpeg.url(temporary), "-i", ffmpeg.url(self.audio_from))
+        inputs = ("-loglevel", "error", "-y", "-i", ffmpeg.url(temporary), *ffmpeg.opening(self.audio_from))
         muxed = temporary.with_name(f"{files.PARTIAL}sound-{temporary.name.removeprefix(files.PARTIAL)}")
         try:
             for options in attempts:

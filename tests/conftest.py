@@ -1,4 +1,4 @@
-"""Sample frames for all tests."""
+"""Sample frames for all tests, and a consent ledger of their own."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,16 @@ import pytest
 
 ACTORS = Path(__file__).resolve().parents[1] / "data" / "sample"
 POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def folders_of_the_tests(tmp_path_factory):
+    """The tests' own ledger and course certificate, for the processes that they start, too; the bundled actors' records count
+    as ever. See `consents`."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("FACESWAP_LAB_CONSENT", "FACESWAP_LAB_SIGNING"):
+            patch.setenv(variable, str(tmp_path_factory.mktemp(variable[13:].lower())))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -194,12 +194,23 @@ def test_report_command(lab, capsys):
 def test_doctor(capsys):
     code = __main__.main(["doctor"])
     printed = capsys.readouterr().out
-    for word in ("Python", "tensorflow", "device", "ffmpeg version", "GB free", "weights", "bundled clips"):
+    for word in (
+        "Python",
+        "tensorflow",
+        "device",
+        "ffmpeg version",
+        "GB free",
+        "weights",
+        "bundled clips",
+        "signs with",
+    ):
         assert word in printed
+    assert re.search(r"consent ledger.*own and 3 bundled records, can be written", printed)
     assert code == ("Problem" in printed)
 
 
 def test_help_as_a_module():
     command = [sys.executable, "-m", "faceswap_lab", "--help"]
     asked = subprocess.run(command, capture_output=True, text=True, cwd=runtime.ROOT, check=True)
-    assert "run | faces | diagnose | convert | score | compare | doctor | report" in asked.stdout
+    names = "run | faces | diagnose | convert | score | compare | consent | verify | clean | doctor | report"
+    assert names in " ".join(asked.stdout.split())

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from consents import consented
 
 from faceswap_lab import __main__, convert_command, samples, training, weights
 from faceswap_lab.errors import LabError
@@ -46,7 +47,7 @@ def test_a_clip_without_a_face_set_and_then_other_settings(tmp_path, capsys):
 def test_a_picture(tmp_path, capsys):
     frame = next(open_video(TARGET).frames(start=1.0)).image
     write_picture(tmp_path / "one.png", frame)
-    assert run(tmp_path / "one.png", "--model", MODEL, "--out", tmp_path / "two.png") == 0
+    assert run(consented(tmp_path / "one.png"), "--model", MODEL, "--out", tmp_path / "two.png") == 0
     assert "1 of 1 frames" in capsys.readouterr().out
     assert np.abs(read_picture(tmp_path / "two.png").astype(int) - frame).mean() > 1
 

@@ -89,6 +89,7 @@ def test_what_is_imported_is_named():
     core |= {"jax"}  # only when Keras runs on it
     core |= {"dlib-bin", "dlib", "distributed"}  # extras; what needs them names the command when they are missing
     core |= {"jupyter-client", "nbclient"}  # what papermill runs notebooks with
+    core |= {"h5py"}  # what Keras keeps weights with
     wrong = {}
     for path in (ROOT / "faceswap_lab").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -14,6 +14,8 @@ import pytest
 
 from faceswap_lab import files, report, samples
 from faceswap_lab.errors import LabError
+from faceswap_lab.ffmpeg import program
+from faceswap_lab.provenance.verification import verify
 from faceswap_lab.report import frames, pictures, scores
 
 SCORES = {
@@ -42,7 +44,7 @@ def write_picture(path: Path, seed: int = 0, size: int = 64) -> None:
 
 
 def ffmpeg(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([pictures.ffmpeg_program(), *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run([program(), *arguments], capture_output=True, text=True, check=False)
 
 
 def make_clip(clip: Path, pattern: str, *options: str) -> None:
@@ -171,12 +173,14 @@ def test_playable_clip(tmp_path):
     make_clip(clip, "testsrc=size=63x47:rate=5:duration=1", "-c:v", "ffv1")
     assert pictures.playable_clip(clip, copy)
     facts = ffmpeg("-i", str(copy)).stderr
-    assert "h264" in facts and "yuv420p" in facts
+    assert "h264" in facts and "yuv420p" in facts and verify(copy).state == "no credentials"
+    assert pictures.playable_clip(clip, tmp_path / "swap.mp4", swapped=True)
+    assert verify(tmp_path / "swap.mp4", [clip]).good
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
     assert not pictures.playable_clip(bad, tmp_path / "bad_copy.mp4")
     assert not pictures.playable_clip(tmp_path, tmp_path / "folder.mp4")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([clip.name, "bad.mp4", "copy.mp4"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([clip.name, "bad.mp4", "copy.mp4", "swap.mp4"])
 
 
 def test_sample_clip_is_found_from_a_relative_path(run):
@@ -282,3 +286,85 @@ def test_heat_and_cut_out():
     assert frames.cut_out(grey, points * np.nan, 50, 32).shape == (32, 32, 3)
     assert frames.cut_out(grey, points + 60, 500, 32).shape == (32, 32, 3), "a face that reaches beyond the picture"
     assert frames.spread_rows(120) == frames.spread_rows(120) and len(frames.spread_rows(1)) == 1
+
+
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><b>"
+
+
+class Strangers(HTMLParser):
+    """Collects what a page could run: scripts, event attributes, addresses that are no files; and elements of no page of ours."""
+
+    def __init__(self):
+        super().__init__()
+        self.scripts, self.harm = 0, []
+
+    def handle_starttag(self, tag, attributes):
+        self.scripts += tag == "script"
+        if tag in ("iframe", "object", "embed", "form", "base", "link"):
+            self.harm.append(tag)
+        for name, value in attributes:
+            if name.startswith("on") or (name in ("src", "href") and (value == "x" or ":" in value.split("/")[0])):
+                self.harm.append(f"{name}={value}")
+
+
+def assert_harmless(page: Path) -> None:
+    found = Strangers()
+    found.feed(page.read_text(encoding="utf-8"))
+    assert found.scripts == 1 and not found.harm, found.harm  # the page's own script, and nothing else
+
+
+def hostile(value):
+    """Every text of a JSON value, names too, replaced or followed by markup; numbers stay."""
+    if isinstance(value, dict):
+        kept = ("models", "baselines", "scores", "intervals", "frames", "shown", "clip", "notes", "untrusted", "best",
+                "worst", "even", "title", "meaning", "better", "unit", "limits", "truth", "digest", "output",
+                "target", "differences", "swap_gain",
+                "gaze_error", "identity_gain", "pixel_gain", "3", "7",
+                "done", "minutes", "made", "preset", "seed", "clips", "source",
+                "nearer_to_source", "landmark_error", "sharpness", "parameters", "versions", "device", "time")  # fmt: skip
+        return {
+            (key if key in kept else key + EVIL): (one if key in ("better", "unit") else hostile(one))
+            for key, one in value.items()
+        }
+    if isinstance(value, list):
+        return [hostile(one) for one in value]
+    return value + EVIL if isinstance(value, str) else value
+
+
+def test_names_and_notes_of_strangers_stay_text(run, tmp_path):
+    """Report, score card and comparison of a run whose every name, note and setting is markup."""
+    scored(run)
+    evil = EVIL.replace("/", "\u2044")  # no file's name holds a slash
+    facts = {**files.read_json(run / "run.json"), "device": "cpu", "time": "now", "versions": {"keras": "3"}}
+    clip = tmp_path / f"{evil}.mp4"
+    shutil.copy(run / "swap.mp4", clip)
+    files.write_json(
+        run / "run.json", {**hostile({**facts, "clips": {}}), "clips": {"target": str(clip), "source": str(clip)}}
+    )
+    scores = hostile(files.read_json(run / "scores.json"))
+    files.write_json(run / "scores.json", {**scores, "clip": {**scores["clip"], "output": str(clip)}})
+    marker = {"done": True, "minutes": 1.0, "made": EVIL, "parameters": {EVIL: EVIL}}
+    files.write_json(run / "stages" / f"03_{evil}.json", marker)
+    files.write_json(run / "models" / "autoencoder" / "config.json", {"options": {EVIL: EVIL}})
+    (run / "models" / "autoencoder").rename(run / "models" / evil)
+    for name in ("strip_", "blend_", ""):
+        write_picture(run / "pictures" / f"{name}{evil}.png")
+        files.write_text(run / "pictures" / f"{name}{evil}.txt", EVIL)
+    shutil.copy(clip, run / "swap" / f"{evil}.mp4")
+    other = shutil.copytree(run, tmp_path / f"other {evil}")
+    files.write_json(other / "run.json", {"preset": EVIL, "seed": EVIL})
+    for page in (
+        report.write_report(run),
+        report.write_card_page(run),
+        report.write_comparison([run, other], tmp_path / "page"),
+    ):
+        assert_harmless(page)
+        assert "&lt;script&gt;alert(1)" in page.read_text(encoding="utf-8")
+    assert_harmless(report.write_report(other))
+
+
+def test_the_search_for_harm_finds_it(tmp_path):
+    for harm in (f"<p>{EVIL}</p>", "<a href='javascript:alert(1)'>x</a>", "<img src='a.png' onload='x()'>", "<iframe>"):
+        files.write_text(tmp_path / "page.html", f"<script></script>{harm}")
+        with pytest.raises(AssertionError):
+            assert_harmless(tmp_path / "page.html")

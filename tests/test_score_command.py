@@ -1,5 +1,6 @@
 """The commands `score` and `compare`, through `main`: folders and films, face sets, and everything that can be wrong with them."""
 
+import itertools
 import json
 import re
 import shutil
@@ -7,11 +8,13 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from consents import consented
 
 from faceswap_lab import __main__, score_command, score_files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.pictures import list_pictures, read_picture, write_picture
+from faceswap_lab.provenance.verification import verify
 from faceswap_lab.scores import features, people
 from faceswap_lab.scores.baselines import blurred_truth
 from faceswap_lab.swap import label
@@ -63,6 +66,9 @@ def card(clips, tmp_path_factory):
 
 
 def run(*arguments):
+    for flag, path in itertools.pairwise(arguments):
+        if flag in ("--target", "--truth", "--source") and list_pictures(path):
+            consented(path)
     return __main__.main([*map(str, arguments)])
 
 
@@ -79,6 +85,8 @@ def test_a_card_is_a_folder_that_stands_alone(card):
     row = found["frames"]["soft"]["worst"][0]
     for what in ("target", "truth", "soft", "soft_heat"):
         assert read_picture(card / "scores" / f"frame_{row:06d}_{what}.jpg").shape == (256, 256, 3)
+    assert verify(card / "scores" / f"frame_{row:06d}_soft.jpg").good
+    assert verify(card / "scores" / f"frame_{row:06d}_truth.jpg").state == "no credentials"
     assert not list(card.rglob(".partial-*"))
 
 

@@ -70,6 +70,7 @@ def output_network() -> keras.Model:
 
 def converted(model: keras.Model, name: str) -> bytes:
     """The network with the package's numbers, as a TensorFlow Lite file's content."""
+    # A pickle: read only because `weights.find` has compared its SHA-256 with that of the file which was tried.
     numbers = joblib.load(weights.find(f"mtcnn_{name}"))
     numbers[1] = numbers[1] - numbers[0].sum((0, 1, 2)) * np.float32(127.5 / 128)
     numbers[0] = numbers[0] / np.float32(128)
@@ -94,7 +95,12 @@ def main() -> None:
         made[f"{name}.tflite"] = files.sha256(out / f"{name}.tflite")
         print(name, (out / f"{name}.tflite").stat().st_size, made[f"{name}.tflite"])
     config = {"name": "MTCNN", "input": "RGB float32, 0 to 255", "sha256": made, "source": "mtcnn 1.0 (PyPI)"}
-    config |= {"made_by": "python tools/convert_mtcnn.py", "tensorflow": tf.__version__, "licence": "MIT", "notice": NOTICE}
+    config |= {
+        "made_by": "python tools/convert_mtcnn.py",
+        "tensorflow": tf.__version__,
+        "licence": "MIT",
+        "notice": NOTICE,
+    }
     files.write_json(out / "config.json", config)
 
 

@@ -19,6 +19,8 @@ import numpy as np
 from faceswap_lab import actors, files, stages, training, weights
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.models import autoencoder, optimizers
+from faceswap_lab.provenance.checks import may_prepare
+from faceswap_lab.provenance.sources import write_sources
 
 
 def to_half(path: Path) -> None:
@@ -84,6 +86,7 @@ def main() -> None:
     config = files.read_json(options.out / training.CONFIG)
     config["sha256"] = files.sha256(options.out / training.WEIGHTS)
     files.write_json(options.out / training.CONFIG, config)
+    write_sources(options.out, [may_prepare(clip)[0] for clip in clips.values()])
 
 
 if __name__ == "__main__":

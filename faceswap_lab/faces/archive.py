@@ -1,7 +1,7 @@
 """Face sets packed into one file, and unpacked: the new folder appears whole or not at all.
 
-An archive is a ZIP file with faces/*.png, masks/*.png, landmarks/*.npy, faces.csv and extraction.json of the faces that a
-set still has. Rejected faces and the recognition network's numbers stay at home. What an archive brings is checked
+An archive is a ZIP file with faces/*.png, masks/*.png, landmarks/*.npy, faces.csv, extraction.json and sources.json of the
+faces that a set still has. Rejected faces and the recognition network's numbers stay at home. What an archive brings is checked
 before it is used, since it may come from anywhere.
 """
 
@@ -27,10 +27,11 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import MATRIX_COLUMNS, POINT_COLUMNS, SETTINGS, TABLE, FaceSet, read_table
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.pictures import UNREADABLE
+from faceswap_lab.provenance.sources import SOURCES, has_sources, read_sources
 
 FOLDERS = {"faces": ".png", "masks": ".png", "landmarks": ".npy"}
 MEMBER = re.compile(
-    r"(faces|masks)/[A-Za-z0-9_-]{1,100}\.png|landmarks/[A-Za-z0-9_-]{1,100}\.npy|faces\.csv|extraction\.json"
+    r"(faces|masks)/[A-Za-z0-9_-]{1,100}\.png|landmarks/[A-Za-z0-9_-]{1,100}\.npy|faces\.csv|(extraction|sources)\.json"
 )
 MOST_BYTES = {".png": 4 << 20, ".npy": 1 << 20, ".csv": 512 << 20, ".json": 16 << 20}  # of one member, unpacked
 MOST_MEMBERS, MOST_IN_ALL, MOST_RATIO = 300_000, 8 << 30, 100
@@ -57,8 +58,9 @@ def export(faces: FaceSet, path: str | Path) -> Path:
     table = rows_as_text(faces)
     with files.atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         _pack(archive, TABLE, table.to_csv(index=False).encode())
-        if (faces.folder / SETTINGS).exists():
-            _pack(archive, SETTINGS, (faces.folder / SETTINGS).read_bytes())
+        for settings in (SETTINGS, SOURCES):
+            if (faces.folder / settings).exists():
+                _pack(archive, settings, (faces.folder / settings).read_bytes())
         for name in table["face"].unique():
             for source in files_of(faces, name):
                 member = f"{source.parent.name}/{source.name}"
@@ -106,7 +108,7 @@ def import_set(path: str | Path, folder: str | Path, most_bytes: int = MOST_IN_A
 
 def rows_as_text(faces: FaceSet) -> pd.DataFrame:
     """The set's rows with every number written as it was: reading and writing numbers would change some last digits."""
-    table = pd.read_csv(faces.folder / TABLE, dtype=str, keep_default_na=False)
+    table = files.read_csv(faces.folder / TABLE, dtype=str, keep_default_na=False)
     table = table[table["face"].isin(faces.table["face"])]
     read = faces.table.drop_duplicates("face").set_index("face")
     since = {column: table["face"].map(read[column]).astype(str) for column in read if column not in table}
@@ -231,8 +233,10 @@ def _check_contents(building: Path, path: Path) -> None:
     try:
         table = read_table(building / TABLE)
         state = files.read_json(building / SETTINGS) if (building / SETTINGS).exists() else {"settings": {}}
+        if has_sources(building):
+            read_sources(building)
     except LabError as error:
-        raise LabError(f"{path}: {TABLE} or {SETTINGS} in it is damaged. Export the set again.") from error
+        raise LabError(f"{path}: {TABLE}, {SETTINGS} or {SOURCES} in it is damaged. Export the set again.") from error
     if not isinstance(state, dict) or not isinstance(state.get("settings"), dict):
         refuse(SETTINGS, "does not say how the faces were extracted")
     if not np.isfinite(table[MATRIX_COLUMNS + POINT_COLUMNS].to_numpy(np.float64)).all():

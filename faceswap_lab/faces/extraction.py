@@ -22,6 +22,7 @@ from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.faces.options import Extraction
 from faceswap_lab.faces.people import number_people
 from faceswap_lab.pictures import read_picture
+from faceswap_lab.provenance.sources import note_source
 
 ENDS = 1 << 20  # bytes at either end of a file that tell it from another
 RUN_BYTES = 150_000_000  # the most that a run's frames may take
@@ -76,6 +77,7 @@ def extract_faces(
     folder = files.make_folder(folder)
     name = Path(video.path).name
     state = _state(folder, {"source": name, "clip": _fingerprint(video), **_as_json(wanted)})
+    note_source(folder, video.path)
     table = _read_rows(folder, state["last"])
     if not state["finished"]:
         given = networks or tools(wanted.detector, wanted.min_face_size, wanted.thresholds, None)

@@ -5,6 +5,7 @@
     landmarks/000123_0.npy   (620, 3) float32: mesh, eye contours and irises in frame pixels, with depth
     faces.csv            one row a face
     extraction.json      what was asked for, and how far it got
+    sources.json         the clips it was cut from, by content: whose consent it needs
     blurry/, others/, duplicates/, rejected/, debug/   what was put aside, and drawings, where asked for
 
 A row counts as long as its picture exists. Extraction never makes a deleted picture again.
@@ -18,6 +19,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from faceswap_lab import files, untrusted
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.faces.masks import REGION_MASKS
@@ -34,6 +36,7 @@ COLUMNS = [
     "face", "source", "frame", "time", "person", "track", "shot", *BOX_COLUMNS, "score", *POINT_COLUMNS, "points_from",
     *MATRIX_COLUMNS, "yaw", "pitch", "roll", "sharpness", "rotation", "frame_width", "frame_height",
 ]  # fmt: skip
+MOST_LANDMARKS = 1 << 20  # bytes of a face's landmarks; they take some thousands
 SINCE_0_3 = {"track": 0, "shot": 0, "rotation": 0.0}  # columns that older sets do not have, and what they then hold
 
 
@@ -45,7 +48,7 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     again = "Delete it and extract the faces again (faces that you deleted come back then)."
     try:
-        table = pd.read_csv(path, dtype={"face": str, "source": str})
+        table = files.read_csv(path, dtype={"face": str, "source": str})
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
         raise LabError(f"{path}: this table is damaged ({error}). {again}") from error
     for column, value in SINCE_0_3.items():
@@ -182,8 +185,8 @@ class FaceSet:
         if not path.exists():
             return None
         try:
-            return Landmarks.from_array(np.load(path, allow_pickle=False))
-        except (ValueError, EOFError, OSError) as error:
+            return Landmarks.from_array(untrusted.array(path, MOST_LANDMARKS))
+        except (ValueError, EOFError, OSError, LabError) as error:
             raise LabError(
                 f"{path}: these landmarks cannot be read ({error}). Delete the file and its face, or extract again."
             ) from error

@@ -16,6 +16,7 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.faces.archive import check_free, files_of, present, rows_as_text, whole_folder
 from faceswap_lab.faces.faceset import SETTINGS, TABLE, FaceSet
 from faceswap_lab.pictures import picture_size
+from faceswap_lab.provenance.sources import gather_sources
 
 MERGE = "merge.json"
 
@@ -63,6 +64,7 @@ def merge(sets: Sequence[FaceSet | str | Path], folder: str | Path) -> FaceSet:
         with files.atomic_path(building / TABLE) as temporary:
             pd.concat(tables, ignore_index=True).to_csv(temporary, index=False)
         files.write_json(building / SETTINGS, settings)
+        gather_sources([one.folder for one in sets], building)
     return FaceSet(folder)
 
 

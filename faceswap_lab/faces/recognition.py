@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceswap_lab import files
+from faceswap_lab import files, untrusted
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FaceSet
@@ -20,6 +20,7 @@ from faceswap_lab.models.identity import SAME_PERSON, FaceRecognition, chip
 
 STORED = "identities.npz"  # face name -> 128 numbers, beside faces.csv
 SIZE = 128
+MOST_KEPT = 1 << 30  # bytes of all faces' numbers: a million faces
 
 
 def of_faces(images: np.ndarray, points: np.ndarray, recognition: FaceRecognition | None = None) -> np.ndarray:
@@ -67,10 +68,10 @@ def of_set(faces: FaceSet, recognition: FaceRecognition | None = None) -> np.nda
 def _stored(path: Path) -> dict[str, np.ndarray]:
     """What was kept; nothing, when the file is missing or damaged: it is then made again."""
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with untrusted.arrays(path, MOST_KEPT) as held:
             names, numbers = held["names"].tolist(), held["numbers"]
             return dict(zip(names, numbers, strict=True)) if numbers.shape == (len(names), SIZE) else {}
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, LabError):
         return {}
 
 

@@ -8,6 +8,7 @@ and sign, and then that many bytes.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ def read_layers(data: bytes) -> list[DlibLayer]:
         if kind == "fc":
             before, position = _integers(data, position, 2)
         (version, *shape), position = _integers(data, position, 5)
-        count = int(np.prod(shape))
+        count = math.prod(shape)
         if version != 2 or min(shape) < 1 or position + 4 * count > len(data):
             raise ValueError(f"a damaged {kind} layer {match.start()} bytes into the file")
         numbers = np.frombuffer(data, "<f4", count, position)

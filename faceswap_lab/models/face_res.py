@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from faceswap_lab import untrusted
 from faceswap_lab.errors import LabError
 from faceswap_lab.weights import data_folder
 
@@ -89,6 +90,7 @@ def face_res(weights: str | os.PathLike | None = None) -> keras.Model:
     if not path.is_file():
         raise LabError(f"{path}: no such weights file. Restore it from git, or run `python tools/convert_face_res.py`.")
     model = build_face_res()
+    untrusted.check_weights(path)
     try:
         model.load_weights(path)
     except (OSError, ValueError, KeyError) as error:

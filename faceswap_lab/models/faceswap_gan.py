@@ -110,7 +110,7 @@ class FaceSwapGAN(FaceAutoencoder):
         Raises:
             ValueError: when none fits.
         """
-        taken = 0
+        taken, self.begun_from = 0, getattr(autoencoder_model, "begun_from", None)
         mine, theirs = [*self.encoders, *self.decoders], [*autoencoder_model.encoders, *autoencoder_model.decoders]
         for network, other in zip(mine, theirs, strict=True):
             known = {layer.name: layer for layer in other.layers if layer.weights}

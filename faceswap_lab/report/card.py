@@ -36,7 +36,7 @@ def write_card_page(folder: str | Path) -> Path:
     words += "" if clip.get("truth") else ", the true swap is not known"
     film = ""
     output = Path(clip.get("output", ""))
-    if clip.get("output") and pictures.playable_clip(output, folder / "report" / "output.mp4"):
+    if clip.get("output") and pictures.playable_clip(output, folder / "report" / "output.mp4", swapped=True):
         film = section(
             "The film", "", players([player(folder, folder / "report" / "output.mp4", output.name, "", sound=True)])
         )

@@ -53,7 +53,7 @@ class Entry:
         """The table of its frames, or None where an older version wrote none."""
         path = self.folder / "scores" / f"{file_name(self.best)}.csv"
         try:
-            return pd.read_csv(path)
+            return files.read_csv(path)
         except (OSError, ValueError):
             return None
 
@@ -294,7 +294,7 @@ def _films(entries: Sequence[Entry], out: Path) -> str:
     shown, without = [], []
     for entry in entries:
         film, copy = entry.film(), out / "films" / f"{file_name(entry.name)}.mp4"
-        if film is not None and pictures.playable_clip(film, copy):
+        if film is not None and pictures.playable_clip(film, copy, swapped=True):
             shown.append(player(out, copy, entry.name, title(entry.best)))
         else:
             without.append(entry.name)

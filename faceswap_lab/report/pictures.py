@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 
-from faceswap_lab import files
+from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
+from faceswap_lab.pictures import read_picture
+from faceswap_lab.provenance import credentials
+from faceswap_lab.provenance.hashes import content_hash
 
 NOT_LOSSES = ("step", "epoch", "seconds", "minutes", "learning_rate")
 GREY = "#8a8f96"  # readable on white and on black, since the page has both
@@ -26,12 +29,11 @@ def loss_picture(history: Path, picture: Path) -> bool:
     Returns:
         False when there is nothing to draw.
     """
-    import pandas as pd
     from matplotlib.figure import Figure
 
     try:
-        table = pd.read_csv(history).select_dtypes("number").dropna(axis="columns", how="all")
-    except (OSError, ValueError):  # missing, empty or not a table
+        table = files.read_csv(history).select_dtypes("number").dropna(axis="columns", how="all")
+    except (OSError, ValueError, LabError):  # missing, empty, not a table or a monstrous one
         return False
     losses = [name for name in table.columns if name not in NOT_LOSSES]
     if "step" not in table or not losses:
@@ -84,8 +86,10 @@ def contact_sheet(folder: Path, picture: Path, columns: int = 12, cell: int = 96
 
     found = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
     chosen = [found[index] for index in np.unique(np.linspace(0, len(found) - 1, min(limit, len(found))).astype(int))]
-    cells = [cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) for path in chosen]
-    cells = [cv2.resize(image, (cell, cell), interpolation=cv2.INTER_AREA) for image in cells if image is not None]
+    cells = []
+    for path in chosen:
+        with contextlib.suppress(LabError):  # a damaged picture is left out
+            cells.append(cv2.resize(read_picture(path)[..., ::-1], (cell, cell), interpolation=cv2.INTER_AREA))
     if not cells:
         return False
     blank = np.zeros((cell, cell, 3), np.uint8)
@@ -97,19 +101,13 @@ def contact_sheet(folder: Path, picture: Path, columns: int = 12, cell: int = 96
     return True
 
 
-def ffmpeg_program() -> str:
-    """The path of the ffmpeg that imageio-ffmpeg brings."""
-    import imageio_ffmpeg
-
-    return imageio_ffmpeg.get_ffmpeg_exe()
-
-
-def playable_clip(clip: Path, copy: Path) -> bool:
+def playable_clip(clip: Path, copy: Path, swapped: bool = False) -> bool:
     """Puts a clip beside the page in a form that a browser plays: a copy if it is one, else encoded again.
 
     Args:
         clip: a video file.
         copy: the .mp4 to write; left alone when it is newer than `clip`.
+        swapped: faces in it were swapped; coded again, it is signed anew, with `clip` as what it was made of.
 
     Returns:
         False when there is no such clip, it is a folder of pictures, or ffmpeg cannot read it.
@@ -118,19 +116,19 @@ def playable_clip(clip: Path, copy: Path) -> bool:
         return False
     if copy.exists() and copy.stat().st_mtime >= clip.stat().st_mtime:
         return True
-    ffmpeg = ffmpeg_program()
-    clip = clip.absolute()  # begins with a slash, so that ffmpeg takes no name for an option or a protocol
-    facts = subprocess.run([ffmpeg, "-hide_banner", "-i", str(clip)], capture_output=True, check=False).stderr.decode(
-        errors="replace"
-    )
+    facts = ffmpeg.run(*ffmpeg.opening(clip)).stderr
     with files.atomic_path(copy) as temporary:
         if clip.suffix.lower() in (".mp4", ".m4v") and "Video: h264" in facts and "yuv420p" in facts:
             shutil.copyfile(clip, temporary)
             return True
-        command = [ffmpeg, "-loglevel", "error", "-y", "-i", str(clip), "-t", str(LONGEST), "-c:v", "libx264"]
+        command = ["-loglevel", "error", "-y", *ffmpeg.opening(clip), "-t", str(LONGEST), "-c:v", "libx264"]
         command += ["-crf", "20", "-pix_fmt", "yuv420p", "-vf", "scale=-2:'2*trunc(min(720,ih)/2)'", "-c:a", "aac"]
-        if subprocess.run([*command, str(temporary.absolute())], capture_output=True, check=False).returncode:
+        if ffmpeg.run(*command, ffmpeg.url(temporary)).returncode:
             temporary.touch()  # something to rename, removed below
+        elif swapped:
+            made_of = credentials.Ingredient(clip.name, content_hash(clip), path=clip)
+            what = "A film with swapped faces was coded again, for a browser."
+            credentials.sign(temporary, credentials.Facts(title=copy.name, ingredients=(made_of,), description=what))
     if copy.stat().st_size == 0:
         copy.unlink()
         return False

@@ -14,7 +14,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -24,12 +23,15 @@ from faceswap_lab import __version__, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.people import person_like
-from faceswap_lab.swap import label, outputs, smoothing
+from faceswap_lab.provenance.checks import may_convert
+from faceswap_lab.provenance.consent import Ledger
+from faceswap_lab.provenance.register import enter
+from faceswap_lab.swap import label, outputs, sealing, smoothing, watermarking
 from faceswap_lab.swap.conversion_report import ConversionReport, findings, report_path
 from faceswap_lab.swap.film import Film, batches, finished_steps
 from faceswap_lab.swap.options import OUTPUTS, ConversionOptions, SwapOptions
 from faceswap_lab.swap.pairing import FaceTrack, face_track
-from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts, whole
+from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts
 from faceswap_lab.swap.ranges import FramePlan, plan_frames
 from faceswap_lab.swap.swapping import SwapFunction, model_name, model_size, swap_frame, swap_frames
 from faceswap_lab.video import Video, open_video
@@ -52,15 +54,17 @@ def convert(
     like: str | os.PathLike | FaceSet | np.ndarray | None = None,
     ranges: Sequence[tuple[float | None, float | None]] = (),
     label: bool = True,
+    watermark: bool = True,
     batch_size: int = 16,
     overwrite: bool = False,
     frames_folder: str | os.PathLike | None = None,
     faces_folder: str | os.PathLike | None = None,
     part_frames: int = PART_FRAMES,
     progress: Callable[[int, int], None] | None = None,
+    ledger: Ledger | None = None,
     **choices,
 ) -> ConversionReport:
-    """Swaps one person's face throughout a video.
+    """Swaps one person's face throughout a video, when the ledger has the consent of all whose faces go in.
 
     A conversion that was stopped, however it was, goes on when it is called again with the same options, and the film has
     the same frames as if it had not been stopped. Ctrl-C leaves what is finished so far as NAME.part.mp4.
@@ -69,28 +73,34 @@ def convert(
         video: the target, a file, a picture, a folder of pictures or an opened `Video`.
         faceset: the faces found in it (made of every frame), or the set's folder. None: they are found now.
         swap_function: faces (N, S, S, 3) float32 RGB [0, 1] -> (colour (N, S, S, 3), alpha (N, S, S, 1)), both float32
-            [0, 1]; with the attribute `size` = S, a `name` for the file's metadata, and a `digest` that tells it from others.
+            [0, 1]; with the attribute `size` = S, a `name` for the file's metadata, a `digest` that tells it from others, and
+            the `sources` that it learnt from, if any: see `training.SwapFunction`.
         out: what is written: a video (.mp4, .m4v, .mov), a .gif, a folder of pictures (no ending), or, of one frame, a
-            picture. It appears when it is complete, and beside it NAME.conversion.json with the report.
+            picture. It appears when it is complete and signed (see `provenance.credentials`), and beside it
+            NAME.conversion.json with the report.
         options: how; its fields may also be given by name (blend="seamless", smoothing="strong", ...), which count more.
         person: whose face, as in the set's column `person`.
         like: whose face, by what it looks like; counts more than `person`. See `people.person_like`.
         ranges: (start, end) in seconds, end exclusive, None for the clip's own; only these are swapped. What becomes of the
             rest is `options.rest`; dropped frames are cut out of the sound, too.
         label: write "AI face swap" in the corner farthest from the face.
+        watermark: put the conversion's number into every frame with a swap, unseen; `provenance.watermark.look` reads it.
         batch_size: faces that the model gets at once.
         overwrite: replace an output that is there already.
-        frames_folder: also keep the swapped frames here as 000123.png, unlabelled and lossless, for the scores.
+        frames_folder: also keep the swapped frames here as 000123.png, lossless, without label and watermark, for the scores.
         faces_folder: where the faces go that are found now; None: a folder beside `out`, which is removed in the end.
         part_frames: frames that a stop may cost, see `parts`.
         progress: called with (frames done, frames expected).
+        ledger: where the consents are written; None: the user's. The target's is always asked for, and that of every clip
+            behind the model. What is made is entered in its register.
 
     Returns:
         A `ConversionReport`.
 
     Raises:
-        LabError: when an option is unknown, the set is empty or belongs to another clip, nobody is like `like`, the model
-            answers in another size, the output is there already or is the target, or a place cannot be written to.
+        LabError: when a consent is missing, revoked or ended, an option is unknown, the set is empty or belongs to another
+            clip, nobody is like `like`, the model answers in another size, the output is there already or is the target, a
+            place cannot be written to, or the certificate that outputs are signed with cannot be used.
     """
     began = time.perf_counter()
     options, out = _chosen(options, choices), Path(out)
@@ -98,7 +108,10 @@ def convert(
         raise LabError(f"batch_size={batch_size}, part_frames={part_frames}: give 1 or more.")
     video = video if isinstance(video, Video) else open_video(video)
     kind = outputs.check_place(out, video, overwrite)
+    sealing.check()
     size = model_size(swap_function)
+    ledger = ledger or Ledger.load()
+    agreed = may_convert(video.path, getattr(swap_function, "sources", ()), model_name(swap_function), ledger)
     plan = plan_frames(video, ranges, options.rest)
     files.make_folder(out.parent)
     with _faces(video, faceset, faces_folder, out, plan) as faces:
@@ -107,9 +120,6 @@ def convert(
             video, faces, person, options.strength, options.bridge, plan.swaps, options.smallest, options.live
         )
         corner = _label_corner(video, track, options.live) if label else None
-        film = Film(
-            video, plan, track, options, swap_function, size, batch_size, corner, batches(track, plan, batch_size)
-        )
         kept = Path(frames_folder) if frames_folder is not None else None
         if kept:
             _check_frames_folder(kept)
@@ -131,28 +141,38 @@ def convert(
             "part": part_frames,
             "kept": str(kept and kept.absolute()),
         }
+        marker = watermarking.marker_for(video.size, key) if watermark else None
+        key["watermark"] = marker and marker.ident
+        film = Film(
+            *(video, plan, track, options, swap_function, size, batch_size, corner, marker),
+            *(batches(track, plan, batch_size), agreed),
+        )
         parts = Parts(out, key, plan, coding, part_frames, kept)
         report = ConversionReport(str(out), resumed=parts.tally.frames, options=key["options"])
+        report.watermark = marker.ident if marker else ""
         if kept:
             _clear_frames_folder(kept, parts)
         try:
             _write(film, parts, kept, progress)
             parts.finish()
-            _place(parts, out, kind, film, overwrite)
+            sealing.place(parts, out, kind, film, overwrite, kept)
+            entered = enter(agreed, out, model_name(swap_function), report.options, ledger.folder)
         except KeyboardInterrupt:
             with contextlib.suppress(LabError):  # what is finished is kept all the same
-                _leave_what_plays(parts, out, kind, film)
+                sealing.leave_what_plays(parts, out, kind, film)
             raise
         except BaseException:
             parts.abandon()
             raise
         report.count(parts.tally)
         report.warnings = [
+            *entered,
             *track.warnings,
+            *watermarking.findings(video.size, watermark),
             *findings(report, track, faces, len(plan), swap_function, options, batch_size),
         ]
     parts.remove()
-    _part_path(out).unlink(missing_ok=True)
+    sealing.part_path(out).unlink(missing_ok=True)
     report.seconds = time.perf_counter() - began
     report.write(report_path(out))
     return report
@@ -235,44 +255,3 @@ def _write(film: Film, parts: Parts, kept: Path | None, progress: Callable[[int,
                     progress(step.position + 1, total)
     finally:
         cv2.setNumThreads(threads)
-
-
-def _sound(film: Film, shown: Sequence[tuple[Fraction, Fraction]]) -> dict:
-    """The sound that belongs to what is shown, as `video_joining.join` takes it."""
-    pieces = None if whole(shown, film.video.rate, film.video.num_frames) else shown
-    sound = film.video.path if film.video.has_audio else None
-    return {"sound": sound, "pieces": pieces, "comment": label.comment(model_name(film.swap_function))}
-
-
-def _place(parts: Parts, out: Path, kind: str, film: Film, overwrite: bool) -> None:
-    """Makes the output of the finished parts."""
-    if not parts.tally.frames:
-        raise LabError(f"{out}: no frame was written, so there is no video. Check the time range.")
-    outputs.check_place(out, film.video, overwrite)  # it may have come meanwhile
-    if kind == "film":
-        parts.join(out, **_sound(film, parts.shown()))
-    elif kind == "gif":
-        outputs.write_gif(parts.pictures, out, film.video.rate)
-    elif kind == "picture":
-        outputs.place_picture(parts.pictures, out)
-    else:
-        outputs.place_pictures(parts.pictures, out)
-
-
-def _part_path(out: Path) -> Path:
-    return out.with_name(f"{out.stem}.part{out.suffix}")
-
-
-def _leave_what_plays(parts: Parts, out: Path, kind: str, film: Film) -> None:
-    """After Ctrl-C: what is written so far becomes a film that plays, and a sentence says so."""
-    cut = parts.cut_short()
-    if kind == "film":
-        place = _part_path(out)
-        if not sum(parts.done) + cut:
-            parts.remove()
-            return
-        parts.join(place, cut, **_sound(film, parts.shown(cut)))
-        said = f"{sum(parts.done) + cut} of {len(film.plan)} frames play in {place}"
-    else:
-        said = f"what is finished lies in {parts.pictures}"
-    print(f"\nStopped: {said}. Convert again in the same way to go on.")

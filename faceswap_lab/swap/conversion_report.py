@@ -33,6 +33,7 @@ class ConversionReport:
         seconds: wall time; of the last run, where one was stopped.
         resumed: frames that an earlier, stopped run had finished.
         options: what was asked for.
+        watermark: the number in its frames, six hexadecimal digits; "" where none was put in.
         warnings: what a person should know, in plain sentences.
     """
 
@@ -46,6 +47,7 @@ class ConversionReport:
     seconds: float = 0.0
     resumed: int = 0
     options: dict = field(default_factory=dict)
+    watermark: str = ""
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -74,6 +76,8 @@ class ConversionReport:
             lines.append(
                 f"  inside the face: mean change {self.mean_change:.1f} of 255, mean alpha {self.alpha_mean:.2f}"
             )
+        if self.watermark and self.swapped:
+            lines.append(f"  watermark {self.watermark} in every swapped frame")
         return "\n".join(lines + [f"  note: {sentence}" for sentence in self.warnings])
 
     def write(self, path: Path) -> None:

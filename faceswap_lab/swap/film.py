@@ -1,6 +1,6 @@
 """The steps of a conversion: a frame is read, its face cut out, painted, made steady over time, and put back.
 
-    frames -> cut out -> paint in batches -> steady over time -> colour, blend, label
+    frames -> cut out -> paint in batches -> steady over time -> colour, blend, watermark, label
 
 Each arrow is a short queue and each step a thread, see `pipeline`. Which frames are painted together and which are averaged is
 settled by the frames' numbers alone, so that a conversion that begins in the middle makes the same pictures.
@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from faceswap_lab.pictures import write_picture
+from faceswap_lab.provenance.checks import Agreed
+from faceswap_lab.provenance.watermark import Marker
 from faceswap_lab.swap import outputs, pipeline, smoothing
 from faceswap_lab.swap.conversion_report import measured
 from faceswap_lab.swap.options import ConversionOptions
@@ -59,7 +61,9 @@ class Film:
     size: int
     batch_size: int
     corner: str | None
+    marker: Marker | None
     batches: dict[int, int]  # row of the track -> number of its batch
+    agreed: Agreed  # the target and what the model learnt from, with those whom they show
 
     @property
     def depth(self) -> int:
@@ -74,7 +78,7 @@ def finished_steps(film: Film, first: int, kept: Path | None = None) -> Generato
     Args:
         film: what to make.
         first: position of the first frame that is wanted.
-        kept: a folder where each unlabelled frame is kept as a picture besides.
+        kept: a folder where each frame is kept without label and watermark as a picture besides.
 
     Yields:
         Steps with `shown` and `tally`.
@@ -231,7 +235,7 @@ def _composed(step: Step, film: Film) -> Step:
         step.tally.bridged = int(film.track.bridged[step.row])
     step.tally.stretches = [[step.index, step.index + 1]]
     step.shown = outputs.arranged(
-        step.image, step.swapped, step.swap, film.options.output, film.options.blend, film.corner
+        step.image, step.swapped, step.swap, film.options.output, film.options.blend, film.corner, film.marker
     )
     step.image = step.swap = None
     return step

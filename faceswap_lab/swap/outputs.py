@@ -15,6 +15,7 @@ import numpy as np
 from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import IMAGE_SUFFIXES, list_pictures, read_picture, write_picture
+from faceswap_lab.provenance.watermark import Marker
 from faceswap_lab.swap import blending, label
 from faceswap_lab.swap.swapping import Swap
 from faceswap_lab.video import Video
@@ -85,7 +86,13 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def arranged(
-    image: np.ndarray, swapped: np.ndarray, swap: Swap | None, output: str, blend: str, corner: str | None
+    image: np.ndarray,
+    swapped: np.ndarray,
+    swap: Swap | None,
+    output: str,
+    blend: str,
+    corner: str | None,
+    marker: Marker | None = None,
 ) -> np.ndarray:
     """The picture that is written.
 
@@ -96,6 +103,8 @@ def arranged(
             change of each channel, on mid-grey. 128 is no change, 132 one level lighter, and 32 levels reach the end.
         blend: "direct" shows a mask of the whole square.
         corner: where the label is drawn, or None.
+        marker: of the watermark, or None. It goes on the picture with the swap alone: the target beside it, and a frame
+            without a face to swap, are not synthetic.
 
     Returns:
         (H, W or 2 W or 3 W, 3) uint8 RGB.
@@ -103,6 +112,8 @@ def arranged(
     if output == "difference":
         change = (swapped.astype(np.int16) - image) * DIFFERENCE_GAIN + 128
         swapped = np.clip(change, 0, 255).astype(np.uint8)
+    if marker is not None and swap is not None:
+        swapped = marker.apply(swapped)
     pictures = [swapped if corner is None else label.draw_label(swapped, corner)]
     if output.startswith("target"):
         pictures.insert(0, image)
@@ -153,9 +164,11 @@ def write_gif(folder: Path, out: Path, rate: Fraction) -> None:
     palette = folder.with_name("palette.png")
     feed = ("-f", "image2pipe", "-c:v", "png", "-framerate", str(rate), "-i", "pipe:0")
     with files.atomic_path(out) as temporary:
-        _fed(out, pictures, *feed, "-vf", f"{slower}palettegen=stats_mode=full", ffmpeg.url(palette))
+        one = ("-f", "image2", "-update", "1")  # without it, a % in the folder's name would be taken for a number
+        _fed(out, pictures, *feed, "-vf", f"{slower}palettegen=stats_mode=full", *one, ffmpeg.url(palette))
         graph = f"[0:v]{slower}format=rgb24[v];[v][1:v]paletteuse=dither=sierra2_4a:diff_mode=rectangle"
-        _fed(out, pictures, *feed, "-i", ffmpeg.url(palette), "-lavfi", graph, "-loop", "0", ffmpeg.url(temporary))
+        given = (*feed, "-f", "png_pipe", "-i", ffmpeg.url(palette))
+        _fed(out, pictures, *given, "-lavfi", graph, "-loop", "0", ffmpeg.url(temporary))
         palette.unlink(missing_ok=True)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 
+from faceswap_lab import files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FACE_SIZE, MATRIX_COLUMNS, TABLE, FaceSet
@@ -137,7 +137,7 @@ def _steady(values: np.ndarray, numbers: np.ndarray, strength: float, live: bool
 
 def _deleted(faces: FaceSet, person: int) -> np.ndarray:
     """Frames for which a face of this person was found and taken out of the set since."""
-    written = pd.read_csv(faces.folder / TABLE, usecols=["source", "frame", "person"], dtype={"source": str})
+    written = files.read_csv(faces.folder / TABLE, usecols=["source", "frame", "person"], dtype={"source": str})
     here = written["source"].isin(faces.table["source"].unique()) & (written["person"] == person)
     return np.setdiff1d(written.loc[here, "frame"].to_numpy(int), faces.table["frame"].to_numpy(int))
 

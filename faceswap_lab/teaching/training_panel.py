@@ -10,6 +10,7 @@ buttons, a pause has no effect, and the panel is one picture that is redrawn.
 from __future__ import annotations
 
 import contextlib
+import html
 import os
 import time
 from pathlib import Path
@@ -180,7 +181,7 @@ class TrainingPanel:
             self._handle.update(picture)
 
     def _tell(self) -> None:
-        self.status.value = f"<code>{self.text()}</code>"
+        self.status.value = f"<code>{html.escape(self.text())}</code>"
 
     def _enable(self, running: bool) -> None:
         for button in (self.pause_button, self.save_button, self.stop_button):

@@ -13,6 +13,7 @@ import numpy as np
 
 from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import write_picture
+from faceswap_lab.provenance.placing import write_swapped
 from faceswap_lab.training import advice, checkpoints, previews, state
 from faceswap_lab.training.guard import DivergedError, Guard, Signals, StopRequest, broken_losses
 from faceswap_lab.training.history import HISTORY, MEASURES, Board, add_event, write_history
@@ -104,7 +105,12 @@ class Session:
     def draw(self, step: int) -> None:
         """Paints, keeps and shows the preview of a step."""
         self.picture = self.paint(self.model)
-        write_picture(self.folder / previews.PREVIEWS / f"step_{step:06d}.png", self.picture)
+        path = self.folder / previews.PREVIEWS / f"step_{step:06d}.png"
+        try:
+            write_swapped(path, self.picture, self.folder.name, previews.SHOWN)
+        except LabError as error:  # a certificate that runs out meanwhile is no reason to lose a training
+            add_event(self.folder, step, "notice", f"The preview of step {step} is not signed: {error}")
+            write_picture(path, self.picture)
         self.board.picture(step, "preview", self.picture)
         if self.show:
             self.show(step, self.picture)

@@ -18,7 +18,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from faceswap_lab import __version__, files
+from faceswap_lab import __version__, files, untrusted
 from faceswap_lab.errors import LabError
 from faceswap_lab.training import state
 
@@ -175,7 +175,7 @@ def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
         return about, {}
     if files.sha256(path / ARRAYS) != about["sha256"]:
         raise LabError("its SHA-256 is not the one that was written")
-    with np.load(path / ARRAYS, allow_pickle=False) as stored:
+    with untrusted.arrays(path / ARRAYS) as stored:
         return about, {key: stored[key] for key in stored.files}
 
 

@@ -35,7 +35,7 @@ def add_event(folder: Path, step: int, kind: str, text: str) -> None:
         with contextlib.suppress(
             pd.errors.ParserError, pd.errors.EmptyDataError
         ):  # it is a diary: damaged, it starts anew
-            rows = pd.read_csv(path).to_dict("records")
+            rows = files.read_csv(path).to_dict("records")
     rows.append({"step": step, "time": time.strftime("%Y-%m-%d %H:%M:%S"), "kind": kind, "text": text})
     write_history(path, rows)
 

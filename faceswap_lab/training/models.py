@@ -5,19 +5,24 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import itertools
+import os
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from faceswap_lab import __version__, files
+from faceswap_lab import __version__, files, untrusted
 from faceswap_lab.errors import LabError
 from faceswap_lab.models.autoencoder import AutoencoderConfig, FaceAutoencoder
 from faceswap_lab.models.cyclegan import CycleGanConfig
 from faceswap_lab.models.faceswap_gan import FaceSwapGAN, GanConfig
 from faceswap_lab.models.pix2pix import Pix2PixConfig
 from faceswap_lab.models.translation import FaceTranslator
+from faceswap_lab.provenance.sources import SOURCES, Source, gather_sources, has_sources, read_sources
 
+MOST_LAYERS, MOST_CHANNELS, MOST_WEIGHTS = 12, 16384, 1 << 30  # the published model of 128 px has 2e8 weights
+BOUNDS = {"size": 512, "kernel": 15, "blocks": 64, "slope": 1, "octave": 1, "dropout": 1, "width": 4, "pool": 100_000}
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
 KINDS = {  # a finished model's kind: the class of its options, and what makes a painter of them
     "autoencoder": (AutoencoderConfig, FaceAutoencoder),
@@ -34,8 +39,14 @@ def save_model(model, folder: str | Path, kind: str, about: dict | None = None) 
         model: has `config` (a dataclass) and `painter_copy()`, an uncompiled model with the same weights.
         kind: one of `KINDS`.
         about: further facts for config.json (steps, data, minutes).
+
+    Where the model began with another one's weights (`stages.warm_start`), the clips behind those are added to what the
+    folder's sources.json names; where those are not known, nothing is named, and the user is asked to state them.
     """
     folder = files.make_folder(folder)
+    begun_from = getattr(model, "begun_from", None)
+    if begun_from and has_sources(folder) and not gather_sources([begun_from], folder):
+        (folder / SOURCES).unlink()
     with files.atomic_path(folder / WEIGHTS) as temporary:
         model.painter_copy().save_weights(temporary)
     config = {
@@ -100,6 +111,7 @@ def load_model(folder: str | Path, kind: str | None = None, size: int | None = N
     config = read_config(folder, kind, size)
     try:
         options, build = KINDS[config["kind"]]
+        _check_options(folder / CONFIG, config["options"])
         shape = options(**config["options"])
     except (KeyError, TypeError, ValueError) as error:
         raise LabError(
@@ -107,15 +119,56 @@ def load_model(folder: str | Path, kind: str | None = None, size: int | None = N
         ) from error
     model = build(shape)
     load_weights(model, folder / WEIGHTS)
+    model.loaded_from = os.path.abspath(folder)
     return model
+
+
+def _check_options(path: Path, options: dict) -> None:
+    """Refuses options that no model of this lab has, before anything is built from them: a file may come from anywhere."""
+
+    def refuse(name: str, value, why: str):
+        raise LabError(f"{path}: {name} = {str(value)[:60]} {why}. Do not use this model, or train it again.")
+
+    for name, value in options.items():
+        several = value if isinstance(value, list | tuple) else [value]
+        if len(several) > MOST_LAYERS:
+            refuse(name, value, f"names more than {MOST_LAYERS} layers")
+        for one in several:
+            if isinstance(one, str):
+                if len(one) > 40:
+                    refuse(name, value, "is no name of this lab")
+            elif isinstance(one, bool) or one is None:
+                continue
+            elif not isinstance(one, int | float) or not 0 <= one <= BOUNDS.get(name, MOST_CHANNELS):
+                refuse(name, value, f"is no number from 0 to {BOUNDS.get(name, MOST_CHANNELS)}")
+    weights = _most_weights(options)
+    if weights > MOST_WEIGHTS:
+        refuse("options", f"a model of about {weights:.1e} weights", f"is larger than {MOST_WEIGHTS:.0e}")
+
+
+def _most_weights(options: dict) -> float:
+    """About how many weights the largest convolutions and the dense code of such a model have, from its options alone."""
+
+    def channels(name: str) -> list[int]:
+        return [max(1, int(value)) for value in options.get(name) or (1,)]
+
+    kernel, filters = options.get("kernel", 5) ** 2, channels("encoder_filters")
+    side = max(1, options.get("size", 64) // 2 ** len(filters))
+    unfolded = max(filters[-1], options.get("unfold", 0), options.get("bridge", 0))
+    code = 2 * side**2 * unfolded * options.get("latent", 1)
+    chains = [filters, [options.get("bridge", 0), *channels("decoder_filters")], channels("critic_filters")]
+    steps = sum(4 * kernel * a * b for chain in chains for a, b in itertools.pairwise([3, *chain]))
+    wide = options.get("filters", 0) * 8  # of a translator's innermost layers
+    return code + steps + wide**2 * kernel * max(1, options.get("blocks", 1))
 
 
 def load_weights(model, path: str | Path) -> None:
     """Loads a finished model's weights into one of the same shape.
 
     Raises:
-        LabError: when the file cannot be read, or was written by a model of another shape.
+        LabError: when the file cannot be read, was written by a model of another shape, or is one that could run code.
     """
+    untrusted.check_weights(path)
     try:
         model.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
@@ -147,6 +200,16 @@ class SwapFunction:
         for weight in self.model.weights:
             found.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
         return found.hexdigest()
+
+    @functools.cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The clips that the model learnt from, as its folder says; () for one that was just trained, in no folder yet.
+
+        Raises:
+            LabError: when the folder does not say it, with the command that states it.
+        """
+        folder = getattr(self.model, "loaded_from", None)
+        return () if folder is None else read_sources(folder)
 
     def __call__(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Args: faces (N, size, size, 3) float32 RGB in [0, 1]. Returns: colour, same shape, and alpha (N, size, size, 1)."""

@@ -10,8 +10,10 @@ import numpy as np
 
 from faceswap_lab import pictures, video_writer
 from faceswap_lab.errors import LabError
+from faceswap_lab.provenance import placing
 
 PREVIEWS, TIMELAPSE = "previews", "timelapse.mp4"
+SHOWN = "Samples of a training: faces of two people, and these painted again and swapped by a neural network."
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 _LEAST_CELL = 64  # smaller faces are shown enlarged
@@ -81,7 +83,7 @@ def step_of(path: Path) -> int:
 
 
 def timelapse(folder: str | Path, path: str | Path | None = None, fps: float | None = None) -> Path:
-    """Films a training: every kept preview, stamped with its step, the last one for two seconds.
+    """Films a training: every kept preview, stamped with its step, the last one for two seconds; signed.
 
     Args:
         folder: the model's; the pictures lie in its previews/.
@@ -92,7 +94,7 @@ def timelapse(folder: str | Path, path: str | Path | None = None, fps: float | N
         The film's path.
 
     Raises:
-        LabError: when there are no previews.
+        LabError: when there are no previews, or the film cannot be written or signed.
     """
     folder = Path(folder)
     found = sorted((folder / PREVIEWS).glob("step_*.png"), key=step_of)
@@ -102,15 +104,18 @@ def timelapse(folder: str | Path, path: str | Path | None = None, fps: float | N
     last = step_of(found[-1])
     newest = stamped(pictures.read_picture(found[-1]), last, last)
     path = Path(path) if path else folder / TIMELAPSE
-    with video_writer.VideoWriter(path, fps, newest.shape[1::-1], crf=18, comment="previews of a training") as film:
-        for picture in found[:-1]:
-            frame = stamped(pictures.read_picture(picture), step_of(picture), last)
-            if (
-                frame.shape == newest.shape
-            ):  # another grid, of a run before with other columns, has no place in this film
-                film.write(frame)
-        for _ in range(max(1, round(2 * fps))):
-            film.write(newest)
+    with placing.sealed(
+        path, path.with_name(f".{path.name}.unsigned"), placing.facts(path, folder.name, SHOWN)
+    ) as unsigned:
+        with video_writer.VideoWriter(
+            unsigned, fps, newest.shape[1::-1], crf=18, comment="previews of a training"
+        ) as film:
+            for picture in found[:-1]:
+                frame = stamped(pictures.read_picture(picture), step_of(picture), last)
+                if frame.shape == newest.shape:  # another grid, of a run with other columns, has no place in this film
+                    film.write(frame)
+            for _ in range(max(1, round(2 * fps))):
+                film.write(newest)
     return path
 
 

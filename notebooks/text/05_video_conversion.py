@@ -44,7 +44,7 @@ import pandas as pd
 
 from faceswap_lab import scoring, steadiness, video
 from faceswap_lab.faces import alignment
-from faceswap_lab.pictures import write_picture
+from faceswap_lab.provenance.placing import write_swapped
 from faceswap_lab.swap import blending, colour, options, pairing, smoothing, swapping
 from faceswap_lab.teaching import figures, tuning
 
@@ -117,7 +117,7 @@ blends = {blend: swapping.swap_frame(frame, matrix, whole, paint, way) for blend
 figures.row([frame, *blends.values()], ["target", *blends], height=2.8)
 
 # %%
-write_picture(run.pictures() / "blends.png", np.hstack([frame, *blends.values()]))
+write_swapped(run.pictures() / "blends.png", np.hstack([frame, *blends.values()]), next(iter(functions)))
 scoring.compare(run, index, blends, faces.points(row))
 
 # %% [markdown]
@@ -215,7 +215,7 @@ figures.rows(shown, height=1.9)
 # %%
 for number, time in enumerate(times):
     strip = [shown[name][number] for name in ("target", chosen.blend, "truth") if name in shown]
-    write_picture(run.pictures() / f"strip_{time:04d}.png", np.hstack(strip))
+    write_swapped(run.pictures() / f"strip_{time:04d}.png", np.hstack(strip), best.model)
 
 # %% [markdown]
 # ## Does it flicker?

@@ -410,10 +410,10 @@ for alpha in (0.0, 0.25, 0.5, 1.0):
 # The swaps are kept for the report.
 
 # %%
-from faceswap_lab.pictures import write_picture
+from faceswap_lab.provenance.placing import write_swapped
 
 sheet = [inputs, *swaps.values(), *([] if truth is None else [truth])]
-write_picture(
+write_swapped(
     run.pictures() / "octave_swaps.png", figures.as_uint8(np.vstack([np.hstack(list(some)) for some in sheet]))
 )
 run.finish("08_octave_convolution", f"alpha 0, 0.25, 0.5: a step at {pace[0.25]:.2f} and {pace[0.5]:.2f} of the time")

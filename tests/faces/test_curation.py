@@ -353,6 +353,7 @@ HARMFUL = {
     "table gone": ("faces.csv is missing", {"faces.csv": None}, []),
     "table": ("is damaged", {"faces.csv": b"a,b\n1,2\n"}, []),
     "settings": ("does not say how", {"extraction.json": b"[]"}, []),
+    "sources": ("is damaged", {"sources.json": b'{"sources": [{"name": "../x", "sha256": "1", "bytes": 1}]}'}, []),
 }
 
 

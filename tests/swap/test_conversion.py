@@ -12,6 +12,7 @@ import imageio_ffmpeg
 import numpy as np
 import pandas as pd
 import pytest
+from consents import consented
 
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import alignment
@@ -30,6 +31,7 @@ PLAIN = {"blend": "mask", "colour": "mean", "erode": 2.0, "forehead": 0.0, "shar
 
 def convert(video, faceset, swap_function, out, *, start=None, end=None, **options):
     """`conversion.convert` of one time range, which replaces what an earlier call of the same test wrote."""
+    consented(getattr(video, "path", video))
     ranges = () if start is None and end is None else [(start, end)]
     return conversion.convert(
         video, faceset, swap_function, out, **{"overwrite": True, "ranges": ranges, **PLAIN, **options}
@@ -447,7 +449,7 @@ def test_dropped_frames_take_their_sound_with_them(made_set, tmp_path):
          "1:a", "-map", "1:a", "-c:v", "copy", str(tmp_path / "target.mp4")], check=True,
     )  # fmt: skip
     report = conversion.convert(
-        tmp_path / "target.mp4",
+        consented(tmp_path / "target.mp4"),
         made_set,
         Painter(),
         tmp_path / "o.mp4",
@@ -464,9 +466,8 @@ def test_dropped_frames_take_their_sound_with_them(made_set, tmp_path):
 def test_pictures_a_gif_and_one_picture(made_set, frames, tmp_path):
     painter = Painter(change=lambda faces: 1 - faces)
     for name in ("film.mp4", "moving.gif", "folder"):
-        report = convert(
-            TARGET, made_set, painter, tmp_path / name, start=0.5, end=1.0, frames_folder=tmp_path / "k", label=False
-        )
+        plain = {"frames_folder": tmp_path / "k", "label": False, "watermark": False}
+        report = convert(TARGET, made_set, painter, tmp_path / name, start=0.5, end=1.0, **plain)
         assert report.frames == 10
     wanted = kept(tmp_path / "k")
     found = kept(tmp_path / "folder")
@@ -484,7 +485,8 @@ def test_pictures_a_gif_and_one_picture(made_set, frames, tmp_path):
     write_picture(tmp_path / "target.mp4.png", frames[0])
     alone = FaceSet(made_set).subset([0])
     alone.table["source"] = "target.mp4.png"
-    report = convert(tmp_path / "target.mp4.png", alone, painter, tmp_path / "one.png", label=False, smoothing="off")
+    plain = {"label": False, "watermark": False, "smoothing": "off"}
+    report = convert(tmp_path / "target.mp4.png", alone, painter, tmp_path / "one.png", **plain)
     assert report.frames == report.swapped == 1
     one = read_picture(tmp_path / "one.png")
     assert np.array_equal(
@@ -515,6 +517,7 @@ def test_later_frames_have_no_say_in_live_mode(made_set, frames, tmp_path):
                 folder / "o",
                 live=live,
                 label=False,
+                watermark=False,
             )
             results.append(kept(folder / "o"))
     live, both, live_spoilt, both_spoilt = results
@@ -526,7 +529,7 @@ def test_later_frames_have_no_say_in_live_mode(made_set, frames, tmp_path):
 def test_a_killed_conversion_leaves_no_half_video_and_can_be_run_again(made_set, tmp_path):
     script = f"""
 import sys, time
-sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}, {str(Path(__file__).parent)!r}]
 from test_conversion import Painter, convert
 def slowly(faces):
     print("painting", flush=True)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from consents import consented
 from test_conversion import TARGET, Painter, facts, kept, make_set
 
 from faceswap_lab import ffmpeg
@@ -62,8 +63,8 @@ def test_the_face_is_swapped_and_nothing_else(name, points, tmp_path):
     table = pd.read_csv(folder / "faces.csv").assign(source=file)
     table.to_csv(folder / "faces.csv", index=False)
     report = conversion.convert(
-        path, folder, Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4", frames_folder=tmp_path / "k", colour="none",
-        part_frames=5, batch_size=4,
+        consented(path), folder, Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4",
+        frames_folder=tmp_path / "k", colour="none", part_frames=5, batch_size=4,
     )  # fmt: skip
     assert report.frames == report.swapped == len(frames) == (2 if name == "large" else FRAMES)
     swapped, film = kept(tmp_path / "k"), open_video(tmp_path / "o.mp4")
@@ -92,13 +93,17 @@ def test_a_damaged_middle_costs_no_more_than_what_is_lost(points, tmp_path):
     content[middle : middle + 1500] = bytes(1500)
     (tmp_path / "target.mp4").write_bytes(content)
     with pytest.warns(UserWarning, match="damaged"):
-        report = conversion.convert(tmp_path / "target.mp4", folder, Painter(), tmp_path / "middle.mp4", part_frames=16)
+        report = conversion.convert(
+            consented(tmp_path / "target.mp4"), folder, Painter(), tmp_path / "middle.mp4", part_frames=16
+        )
     assert 50 <= report.frames <= 60 and report.swapped == report.frames
     assert open_video(tmp_path / "middle.mp4").num_frames == report.frames
     (tmp_path / "target.mp4").write_bytes(whole.read_bytes()[: int(0.6 * len(content))])
     early = FaceSet(folder).subset(range(30))
     with pytest.warns(UserWarning, match="cut off"):
-        report = conversion.convert(tmp_path / "target.mp4", early, Painter(), tmp_path / "cut.mp4", part_frames=16)
+        report = conversion.convert(
+            consented(tmp_path / "target.mp4"), early, Painter(), tmp_path / "cut.mp4", part_frames=16
+        )
     assert 10 < report.frames < 50
     film = open_video(tmp_path / "cut.mp4")
     assert film.num_frames == report.frames and film.duration == pytest.approx(report.frames / 20, abs=0.06)
@@ -115,7 +120,7 @@ def test_a_face_cut_by_the_border(points, tmp_path, shift):
             writer.write(frame)
     folder = make_set(tmp_path / "set", frames, points[: len(frames)] + shift)
     report = conversion.convert(
-        tmp_path / "target.mp4", folder, Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4", colour="none",
+        consented(tmp_path / "target.mp4"), folder, Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4", colour="none",
         frames_folder=tmp_path / "k",
     )  # fmt: skip
     assert report.swapped == len(frames)
@@ -152,8 +157,8 @@ def test_two_people_who_cross_keep_their_faces(points, tmp_path):
             path.rename(sets[0] / kind / path.name.replace("_0", "_1"))
     pd.concat([table, other]).to_csv(sets[0] / "faces.csv", index=False)
     conversion.convert(
-        tmp_path / "target.mp4", sets[0], Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4", colour="none", person=1,
-        frames_folder=tmp_path / "k",
+        consented(tmp_path / "target.mp4"), sets[0], Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4", colour="none",
+        person=1, frames_folder=tmp_path / "k",
     )  # fmt: skip
     source = [frame.image for frame in open_video(tmp_path / "target.mp4").frames()]
     for n, frame in enumerate(source):

@@ -21,7 +21,7 @@ OPTIONS = {"part_frames": 9, "batch_size": 4, "smoothing": "light", "colour": "m
 SCRIPT = f"""
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started with Ctrl-C ignored
-sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}, {str(Path(__file__).parent)!r}]
 from test_restart import OPTIONS, TARGET, painter, conversion
 def told(done, total):
     print(done, flush=True)

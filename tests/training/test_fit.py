@@ -13,6 +13,7 @@ from keras import ops
 from faceswap_lab import pictures, training, video
 from faceswap_lab.errors import LabError
 from faceswap_lab.models import autoencoder
+from faceswap_lab.provenance.verification import verify
 from faceswap_lab.training import advice, previews
 
 
@@ -51,6 +52,8 @@ def test_previews_and_timelapse(finished):
     folder = finished[0]
     names = sorted(p.name for p in (folder / training.PREVIEWS).glob("*.png"))
     assert names == [f"step_{step:06d}.png" for step in (0, 2, 4, 8)]
+    found = verify(folder / training.PREVIEWS / "step_000008.png")
+    assert found.good and found.source_types == ["trainedAlgorithmicMedia"] and verify(folder / training.TIMELAPSE).good
     sheet = pictures.read_picture(folder / training.PREVIEWS / "step_000008.png")
     assert sheet.shape == (8 * 64 + 6, 74 + 3 * 64, 3)
     alpha = sheet[3 * 64 + 2 : 4 * 64 - 2, 76:]

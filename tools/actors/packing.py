@@ -86,7 +86,7 @@ def pack_clip(clip: cast.Clip, work: Path, out: Path) -> dict:
     files.write_text(out / f"labels_{clip.id}.jsonl", label_lines(rows))
     made = {"file": f"{clip.id}.mp4", "labels": f"labels_{clip.id}.jsonl"}
     if clip.labels == "all":
-        arrays = [np.load(work / clip.id / f"{number:04d}.npz") for number in range(clip.frames)]
+        arrays = [np.load(work / clip.id / f"{number:04d}.npz", allow_pickle=False) for number in range(clip.frames)]
         points = {
             name: np.round((np.stack([a[name] for a in arrays]) + TO_PIXEL_CENTRES) * STEPS).astype(np.int16)
             for name in ("dense", "irises")

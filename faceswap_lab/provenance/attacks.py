@@ -1,0 +1,85 @@
+"""What happens to a clip on its way through the world, done on purpose: for measuring what a watermark bears."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from faceswap_lab.pictures import coded_picture
+from faceswap_lab.video import VideoWriter, open_video
+
+Frames = Sequence[np.ndarray]
+
+
+def compressed(frames: Frames, crf: int) -> list[np.ndarray]:
+    """Through H.264 of quality `crf` and back.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB each, of one size.
+        crf: 0 (lossless) to 51.
+
+    Returns:
+        As many frames of the same shape; odd sides are cut or filled by the writer as for any film.
+    """
+    height, width = frames[0].shape[:2]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "attacked.mp4"
+        with VideoWriter(path, 25, (width, height), crf) as writer:
+            for frame in frames:
+                writer.write(frame)
+        return [frame.image for frame in open_video(path).frames()]
+
+
+def scaled(frames: Frames, factor: float) -> list[np.ndarray]:
+    """Shrunk by averaging or enlarged by cubic interpolation; (H, W, 3) uint8 in, (H', W', 3) uint8 out."""
+    height, width = frames[0].shape[:2]
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return [cv2.resize(frame, size, interpolation=way) for frame in frames]
+
+
+def cropped(frames: Frames, share: float, place: tuple[float, float] = (0.35, 0.8)) -> list[np.ndarray]:
+    """Cut down to `share` of each side; `place` says where, 0 for left and top to 1 for right and bottom."""
+    height, width = frames[0].shape[:2]
+    wide, high = round(width * share), round(height * share)
+    x, y = round((width - wide) * place[0]), round((height - high) * place[1])
+    return [np.ascontiguousarray(frame[y : y + high, x : x + wide]) for frame in frames]
+
+
+def jpeg(frames: Frames, quality: int) -> list[np.ndarray]:
+    """Through JPEG and back, each frame by itself."""
+    coded = (np.frombuffer(coded_picture(frame, ".jpg", quality), np.uint8) for frame in frames)
+    return [np.ascontiguousarray(cv2.imdecode(one, cv2.IMREAD_COLOR)[..., ::-1]) for one in coded]
+
+
+def brightened(frames: Frames, factor: float) -> list[np.ndarray]:
+    """Every level times `factor`, cut off at 255."""
+    return [cv2.convertScaleAbs(frame, alpha=factor) for frame in frames]
+
+
+ATTACKS: dict[str, Callable[[Frames], Frames]] = {
+    "nothing": lambda frames: frames,
+    "H.264 crf 18": lambda frames: compressed(frames, 18),
+    "H.264 crf 23": lambda frames: compressed(frames, 23),
+    "H.264 crf 28": lambda frames: compressed(frames, 28),
+    "scaled to 50 %": lambda frames: scaled(frames, 0.5),
+    "scaled to 75 %": lambda frames: scaled(frames, 0.75),
+    "scaled to 150 %": lambda frames: scaled(frames, 1.5),
+    "cropped to 80 %": lambda frames: cropped(frames, 0.8),
+    "JPEG 70": lambda frames: jpeg(frames, 70),
+    "brightness 70 %": lambda frames: brightened(frames, 0.7),
+    "brightness 130 %": lambda frames: brightened(frames, 1.3),
+}
+HARDER: dict[str, Callable[[Frames], Frames]] = {
+    "50 %, then crf 28": lambda frames: compressed(scaled(frames, 0.5), 28),
+    "crop to 80 %, then 50 %": lambda frames: scaled(cropped(frames, 0.8), 0.5),
+    "crop to 80 %, then crf 28": lambda frames: compressed(cropped(frames, 0.8), 28),
+    "crop to 60 %": lambda frames: cropped(frames, 0.6),
+    "mirrored": lambda frames: [np.ascontiguousarray(frame[:, ::-1]) for frame in frames],
+    "H.264 crf 35": lambda frames: compressed(frames, 35),
+    "JPEG 30": lambda frames: jpeg(frames, 30),
+}

@@ -1,0 +1,117 @@
+"""The watermark's pattern: waves of middle length, fixed by a key, whose signs spell out a number.
+
+The picture is covered with equal square tiles, four along its shorter side whatever its size, so that scaling it scales the
+pattern and cutting it off leaves whole tiles over. A tile is a sum of plane waves (spread spectrum: Cox, Kilian, Leighton and
+Shamoon, "Secure spread spectrum watermarking for multimedia", 1997) in the band that compression, halving and smoothing leave
+alone. A quarter of the waves are always the same and show a reader where the tiles lie; each other wave carries one bit, by
+its sign.
+
+The key stands here, in the open: everybody can read the mark, and whoever sets out to can take it away or put it on.
+"""
+
+from __future__ import annotations
+
+import binascii
+import functools
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+TILES = 4  # along the picture's shorter side
+BAND = (4.0, 13.7)  # cycles a tile: 1/24 to 1/7 cycles a pixel in a picture of 384
+IDENT_BITS = 24
+CHECK_BITS = 16
+BITS = IDENT_BITS + CHECK_BITS
+_KEY = b"faceswap_lab watermark 1"
+_GUIDES = 4  # one wave in so many is a guide
+
+
+@dataclass(frozen=True)
+class Waves:
+    """The waves of a tile.
+
+    Args:
+        numbers: (K, 2) int64, cycles a tile along x (0 or more) and along y.
+        phases: (K,) complex128 of magnitude 1.
+        bits: (K,) int64, which bit a wave carries; -1 for the guides, which carry none.
+    """
+
+    numbers: np.ndarray
+    phases: np.ndarray
+    bits: np.ndarray
+
+    @property
+    def guides(self) -> np.ndarray:
+        """(K,) bool: the waves that are always the same."""
+        return self.bits < 0
+
+
+@functools.cache
+def waves() -> Waves:
+    """The waves that the key chooses: the same ones on every machine, hence no library's random numbers."""
+    reach = int(BAND[1])
+    x, y = np.meshgrid(np.arange(reach + 1), np.arange(-reach, reach + 1))
+    length = np.hypot(x, y)
+    half = (x > 0) | (y > 0)  # the other half are the same waves
+    numbers = np.stack([x, y], axis=-1)[half & (length >= BAND[0]) & (length <= BAND[1])]
+    count = len(numbers)
+    drawn = np.frombuffer(hashlib.shake_256(_KEY).digest(8 * count), "<u4").reshape(2, count)
+    phases = np.exp(2j * np.pi * drawn[0] / 2**32)
+    # Each bit's waves are spread over the whole band: sorted by length, every group of `_GUIDES` has one guide.
+    order = np.lexsort((drawn[1], np.round(np.hypot(*numbers.T) * 2)))
+    bits = np.full(count, -1)
+    carriers = np.delete(order, np.s_[::_GUIDES])
+    bits[carriers] = np.arange(len(carriers)) % BITS
+    return Waves(numbers, phases, bits)
+
+
+def encoded(ident: int) -> np.ndarray:
+    """A number with its check sum (CRC-16) behind it, as signs.
+
+    Args:
+        ident: 0 to 2**24 - 1.
+
+    Returns:
+        (40,) float64 of -1 and 1, the highest bit first.
+    """
+    whole = (ident << CHECK_BITS) | _check(ident)
+    return np.array([1.0 if whole >> place & 1 else -1.0 for place in reversed(range(BITS))])
+
+
+def decoded(signs: np.ndarray) -> int | None:
+    """The number that 40 signs spell; None when its check sum does not fit."""
+    whole = int("".join("1" if sign > 0 else "0" for sign in signs), 2)
+    ident = whole >> CHECK_BITS
+    return ident if _check(ident) == whole & (1 << CHECK_BITS) - 1 else None
+
+
+def _check(ident: int) -> int:
+    return binascii.crc_hqx(ident.to_bytes(IDENT_BITS // 8, "big"), 0x6A5F)  # no start that makes 0 its own check
+
+
+def drawn(size: tuple[int, int], signs: np.ndarray) -> np.ndarray:
+    """The pattern for a whole picture.
+
+    Args:
+        size: (width, height) in pixels.
+        signs: (40,), see `encoded`.
+
+    Returns:
+        (height, width) float32 of mean about 0 and mean square 1.
+    """
+    some = waves()
+    turned = some.phases * np.where(some.guides, 1.0, signs[some.bits])
+    reach = int(BAND[1])
+    table = np.zeros((2 * reach + 1, reach + 1), np.complex64)
+    table[some.numbers[:, 1] + reach, some.numbers[:, 0]] = turned
+    tile = min(size) / TILES
+    across = turning(np.arange(reach + 1), size[0], tile)
+    down = turning(np.arange(-reach, reach + 1), size[1], tile)
+    field = (down.T @ (table @ across)).real
+    return field * np.float32(np.sqrt(2 / len(turned)))
+
+
+def turning(numbers: np.ndarray, length: int, tile: float) -> np.ndarray:
+    """(N, length) complex64: waves of so many cycles a tile, at the pixels' centres along one side."""
+    return np.exp(2j * np.pi / tile * np.outer(numbers, np.arange(length) + 0.5)).astype(np.complex64)

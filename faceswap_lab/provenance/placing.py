@@ -1,0 +1,70 @@
+"""Puts films and pictures with swapped faces in their place: signed under a hidden name first, so that none appears unsigned."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from faceswap_lab import files, pictures
+from faceswap_lab.errors import LabError
+from faceswap_lab.provenance import credentials
+
+
+@contextlib.contextmanager
+def sealed(out: str | os.PathLike, hidden: Path, facts: credentials.Facts) -> Iterator[Path]:
+    """Gives a hidden path to write an output to; afterwards it is signed and put at its name, in this order.
+
+    Args:
+        out: the output, a file.
+        hidden: a folder for this alone, on the same disk; it is removed. What a killed run left there is replaced.
+        facts: what its manifest says.
+
+    Raises:
+        LabError: when it cannot be written or signed; it names `out`.
+    """
+    out = Path(out)
+    unsigned = files.make_folder(hidden) / out.name
+    files.remove_partial(hidden)
+    try:
+        yield unsigned
+        credentials.sign(unsigned, facts, credentials.sidecar_of(out))
+        with files.clear_write_errors(out):
+            os.replace(unsigned, out)
+            if credentials.holds_manifest(out):
+                credentials.sidecar_of(out).unlink(missing_ok=True)  # of a file that was here before
+    except LabError as error:
+        raise LabError(str(error).replace(str(unsigned), str(out))) from error
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def write_swapped(
+    path: str | os.PathLike, image: np.ndarray, model: str = "", what: str = "", quality: float = 95
+) -> None:
+    """Writes a picture that shows faces made by a model, with its content credentials, in one step.
+
+    Args:
+        path: the file; its suffix chooses the format.
+        image: (H, W, 3) uint8 RGB.
+        model: whose faces they are.
+        what: what the picture shows, in words.
+        quality: as in `pictures.write_picture`.
+
+    Raises:
+        LabError: when it cannot be written or signed.
+    """
+    path = Path(path)
+    with files.atomic_path(path) as temporary:
+        pictures.write_picture(temporary, image, quality)
+        credentials.sign(temporary, facts(path, model, what), credentials.sidecar_of(path))
+
+
+def facts(path: Path, model: str, what: str = "") -> credentials.Facts:
+    """What is said of such a picture or film."""
+    what = what or "Among the faces shown are some that a neural network painted."
+    return credentials.Facts(title=path.name, model=model, description=what)

@@ -1,0 +1,298 @@
+"""Checks content credentials: is the file as it was signed, who signed it, when, and what does the manifest say?
+
+What holds, and what does not: a valid signature proves that the file is unchanged since it was signed by whoever has the key.
+A file without a manifest proves nothing: manifests are easy to remove. What is said in a manifest is the signer's word.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from faceswap_lab.errors import LabError
+from faceswap_lab.provenance import boxes, certificates, credentials, reading
+from faceswap_lab.provenance.authority import COURSE_NAME
+from faceswap_lab.provenance.hashes import content_hash
+
+VALID, UNKNOWN, CHANGED, OTHER = "valid", "unknown signer", "changed", "manifest of another file"
+EXPIRED, CLOCK, INGREDIENT, NONE, DAMAGED = "expired", "clock wrong", "other ingredient", "no credentials", "damaged"
+STATES = (VALID, UNKNOWN, CHANGED, OTHER, EXPIRED, CLOCK, INGREDIENT, NONE, DAMAGED)
+_NOTHING = (
+    "No content credentials: either it was never signed, or they were removed (any program that codes it anew does that). "
+    "This says nothing about where the file comes from."
+)
+_SLACK = timedelta(minutes=5)  # clocks of two machines differ
+_CONTENT = ("assertion.dataHash", "assertion.bmffHash", "assertion.boxesHash", "assertion.collectionHash")
+_SIGNER = ("signingCredential.untrusted",)
+_TIMES = ("signingCredential.expired", "claimSignature.outsideValidity")
+
+
+@dataclass
+class Verdict:
+    """What was found out about a file.
+
+    Args:
+        path: the file.
+        state: one of `STATES`; only "valid" is good.
+        findings: in sentences, the gravest first.
+        signer: the certificate's name; known_as: who that is here, "" when unknown.
+        time: when it was signed, by the signer's clock, ISO 8601; "" when not said.
+        source_types: IPTC's digital source types, the last part of each address.
+        model, settings, version: as the lab's manifest has them.
+        ingredients: each with name, sha256, role and identity (of another's manifest: name and role).
+        actions: each as "action: description".
+    """
+
+    path: str
+    state: str = NONE
+    findings: list[str] = field(default_factory=list)
+    signer: str = ""
+    known_as: str = ""
+    time: str = ""
+    source_types: list[str] = field(default_factory=list)
+    model: str = ""
+    settings: dict = field(default_factory=dict)
+    version: str = ""
+    ingredients: list[dict] = field(default_factory=list)
+    actions: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """Whether the file is unchanged and its signer known."""
+        return self.state == VALID
+
+    @property
+    def text(self) -> str:
+        """All of it in lines."""
+        lines = [f"{self.path}: {self.state}", *(f"  {finding}" for finding in self.findings)]
+        signer = f"{self.signer} ({self.known_as or 'unknown here'})" if self.signer else ""
+        rows = [
+            ("signed by", signer),
+            ("time", f"{self.time} (the signer's clock; no time stamp confirms it)" if self.time else ""),
+            ("source type", ", ".join(self.source_types)),
+            ("model", self.model),
+            ("lab version", self.version),
+            ("settings", ", ".join(f"{name}={value}" for name, value in self.settings.items())),
+        ]
+        rows += [
+            (one["role"], " ".join(filter(None, map(one.get, ("name", "identity", "sha256")))))
+            for one in self.ingredients
+        ]
+        rows += [("action", action) for action in self.actions]
+        lines += [f"  {name:<12} {value}" for name, value in rows if value]
+        return "\n".join(re.sub(r"[^\S ]|[\x00-\x1f\x7f-\x9f]", "�", line) for line in lines)  # what a stranger wrote
+
+    def facts(self) -> dict:
+        """As JSON can hold it."""
+        return asdict(self) | {"good": self.good}
+
+
+def verify(path: str | os.PathLike, against: Sequence[str | os.PathLike] = (), now: datetime | None = None) -> Verdict:
+    """Checks one file.
+
+    Args:
+        path: a film or a picture; its manifest lies in it or beside it (`credentials.sidecar_of`).
+        against: files (or folders of pictures) that should be ingredients of it.
+        now: UTC; None: the clock's.
+
+    Raises:
+        LabError: when there is no such file, or one of `against` is missing.
+    """
+    path, now = Path(path), now or datetime.now(UTC)
+    if not path.is_file():
+        raise LabError(f"{path}: no such file. Give a film or a picture.")
+    verdict = Verdict(str(path))
+    anchors = certificates.anchors()
+    try:
+        active = reading.read_manifest(path, anchors.values())
+    except reading.NoManifestError:
+        verdict.findings = [_NOTHING]
+        return verdict
+    except reading.BrokenManifestError as error:
+        verdict.state = DAMAGED
+        verdict.findings = [f"There is a manifest, and it is damaged: it was changed after it was signed ({error})."]
+        return verdict
+    _describe(verdict, active)
+    graver = [*_integrity(path, active), *_trust(verdict, active, anchors), *_time(verdict, active, now)]
+    graver += _against(_own(active).get("ingredients", []), against)
+    bad = sorted((one for one in graver if one[0] != VALID), key=lambda one: _GRAVITY.index(one[0]))
+    verdict.state = bad[0][0] if bad else VALID
+    verdict.findings = [said for _, said in bad] + [said for state, said in graver if state == VALID]
+    return verdict
+
+
+_GRAVITY = (DAMAGED, OTHER, CHANGED, CLOCK, EXPIRED, UNKNOWN, INGREDIENT)
+
+
+def pictures_and_films(paths: Sequence[str | os.PathLike]) -> list[Path]:
+    """The files meant: a folder stands for its pictures.
+
+    Raises:
+        LabError: for a folder without pictures.
+    """
+    from faceswap_lab.pictures import list_pictures
+
+    found = []
+    for path in map(Path, paths):
+        some = list_pictures(path) if path.is_dir() else [path]
+        if not some:
+            raise LabError(f"{path}: this folder holds no pictures. Give a film, a picture or a folder of pictures.")
+        found += some
+    return found
+
+
+def _own(active: dict) -> dict:
+    """The lab's assertion, as far as it has the lab's form: a stranger may have written anything there."""
+    found = active["assertions"].get(credentials.ASSERTION)
+    forms = {
+        "title": str,
+        "model": str,
+        "version": str,
+        "loose": str,
+        "settings": dict,
+        "bytes": int,
+        "ingredients": list,
+    }
+    kept = {
+        name: found[name]
+        for name, form in forms.items()
+        if isinstance(found, dict) and isinstance(found.get(name), form)
+    }
+    names = ("name", "sha256", "role", "identity")
+    listed = [one for one in kept.get("ingredients", []) if isinstance(one, dict)]
+    return kept | {"ingredients": [{name: str(one.get(name, "")) for name in names} for one in listed]}
+
+
+def _describe(verdict: Verdict, active: dict) -> None:
+    """Fills in what the manifest says."""
+    own = _own(active)
+    actions = [
+        action
+        for name in ("c2pa.actions.v2", "c2pa.actions")
+        for action in active["assertions"].get(name, {}).get("actions", [])
+    ]
+    certificate = active.get("signature", {}).get("certificateInfo", {})
+    subject = certificate.get("subject", {})
+    verdict.signer = subject.get("CN") or subject.get("O") or ""
+    verdict.time = max((action["when"] for action in actions if action.get("when")), default="")
+    types = [action["digitalSourceType"].rsplit("/", 1)[-1] for action in actions if action.get("digitalSourceType")]
+    verdict.source_types = list(dict.fromkeys(types))
+    verdict.actions = [": ".join(filter(None, (action["action"], action.get("description")))) for action in actions]
+    verdict.model, verdict.settings = own.get("model", ""), own.get("settings", {})
+    verdict.version = own.get("version", "")
+    verdict.ingredients = own.get("ingredients") or [
+        {"name": one.get("dc:title", ""), "role": one.get("relationship", "ingredient")}
+        for name, one in active["assertions"].items()
+        if name.startswith("c2pa.ingredient")
+    ]
+
+
+# -- judging: each gives (state, sentence); VALID for a sentence that is only said -----------------------------------------
+def _integrity(path: Path, active: dict) -> list[tuple[str, str]]:
+    found, own = [], _own(active)
+    for failure in active["validationResults"]["failure"]:
+        code = failure["code"]
+        if code in _SIGNER or code in _TIMES:
+            continue
+        if code.startswith(_CONTENT):
+            found.append(_changed(path, active, own))
+        elif code.startswith("signingCredential"):
+            found.append((UNKNOWN, f"Its certificate is not one that C2PA accepts for signing ({code})."))
+        elif code.startswith(("claim", "assertion")):
+            part = failure.get("url", "").rsplit("/", 1)[-1] or "the manifest"
+            found.append((CHANGED, f"The manifest itself was changed after it was signed: {part} ({code})."))
+        else:
+            found.append((DAMAGED, f"{failure.get('explanation') or 'It cannot be checked'} ({code})."))
+    if not found and own.get("loose", "") != (boxes.loose_hash(path) if own.get("loose") else ""):
+        found.append((CHANGED, "The film's header (its file type or free space) was changed after it was signed."))
+    return list(dict.fromkeys(found))
+
+
+def _changed(path: Path, active: dict, own: dict) -> tuple[str, str]:
+    """Whether it is the file that was signed, with something changed in it, or another one."""
+    exclusions = active["assertions"].get("c2pa.hash.data", {}).get("exclusions", [])
+    length, signed = boxes.bare_length(path, exclusions), own.get("bytes")
+    if signed and length != signed:
+        name = f" “{own['title']}”" if own.get("title") else ""
+        return OTHER, (
+            f"This is the manifest of another file{name}: what was signed has {signed} bytes, this has {length}. Either the "
+            "manifest was put here from there, or the film or picture was edited."
+        )
+    what = "film, sound or picture" if "c2pa.hash.data" not in active["assertions"] else "picture or file"
+    return CHANGED, f"The {what} was changed after it was signed: at least one byte is not what it was."
+
+
+def _trust(verdict: Verdict, active: dict, anchors: dict[str, str]) -> list[tuple[str, str]]:
+    if reading.is_trusted(active):
+        verdict.known_as = reading.known_as(Path(verdict.path), anchors)
+        return [(VALID, f"Signed by {verdict.known_as}. That is a key, not a person.")]
+    said = "The signer is unknown here: whoever has any key can sign so, under any name. "
+    if verdict.signer == COURSE_NAME:
+        said += "It bears the course certificate's name with another key: made on another machine, or forged. "
+    place = certificates.signing_folder() / "known"
+    return [(UNKNOWN, f"{said}To know this signer, get their authority.pem from themselves and put it into {place}.")]
+
+
+def _time(verdict: Verdict, active: dict, now: datetime) -> list[tuple[str, str]]:
+    validity = active.get("signature", {}).get("certificateInfo", {}).get("validity", {})
+    if not validity:
+        return []
+    starts, ends = (datetime.fromisoformat(validity[name]) for name in ("notBefore", "notAfter"))
+    try:
+        signed = datetime.fromisoformat(verdict.time) if verdict.time else None
+    except ValueError:
+        return [(CLOCK, f"The time of signing, “{verdict.time}”, is no time.")]
+    if signed is not None and signed.tzinfo is None:
+        signed = signed.replace(tzinfo=UTC)
+    if signed is not None and signed > now + _SLACK:
+        return [
+            (
+                CLOCK,
+                f"It was signed in the future ({verdict.time}): the clock there was wrong then, or is wrong here now.",
+            )
+        ]
+    if now + _SLACK < starts:
+        return [
+            (
+                CLOCK,
+                f"Its certificate is valid from {starts:%Y-%m-%d}, later than now: a clock is wrong, there or here.",
+            )
+        ]
+    if signed is not None and signed + _SLACK < starts:
+        return [
+            (CLOCK, f"It says that it was signed ({verdict.time}) before its certificate existed: the clock was wrong.")
+        ]
+    if signed is None and now > ends:
+        return [(EXPIRED, f"Its certificate ran out on {ends:%Y-%m-%d}, and nothing says when it was signed.")]
+    if signed is not None and signed > ends:
+        return [
+            (
+                EXPIRED,
+                f"It was signed ({verdict.time}) with a certificate that had run out on {ends:%Y-%m-%d %H:%M} UTC.",
+            )
+        ]
+    if now > ends:
+        said = f"Its certificate ran out on {ends:%Y-%m-%d %H:%M} UTC; it was signed before, by the signer's own clock."
+        return [(VALID, said)]
+    return []
+
+
+def _against(ingredients: list[dict], against: Sequence[str | os.PathLike]) -> list[tuple[str, str]]:
+    found = []
+    for path in map(Path, against):
+        if not path.exists():
+            raise LabError(f"{path}: no such file. Give what the output was made of.")
+        digest = content_hash(path)
+        same = [one for one in ingredients if one["sha256"] == digest]
+        named = [one for one in ingredients if one["name"] == path.name]
+        if same:
+            found.append((VALID, f"{path} is its {same[0]['role']}, to the last byte."))
+        elif named:
+            found.append((INGREDIENT, f"{path} has the name of its {named[0]['role']}, and is another file."))
+        else:
+            found.append((INGREDIENT, f"{path} is none of what it was made of."))
+    return found

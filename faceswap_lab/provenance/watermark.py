@@ -1,0 +1,209 @@
+"""The invisible watermark: puts a conversion's number into the pictures themselves, and reads it out again.
+
+What it can do: what passes on a clip usually leaves it in. It is read out of one frame after H.264 up to crf 28, scaling to 50 to
+150 %, a crop to 80 %, JPEG 70, brighter and darker, each by itself, and mostly after two of them (`benchmarks/watermark.py`
+measures each); it says "made by faceswap_lab" and the conversion's number, which its report names too.
+
+In small pictures it holds less, as its waves are finer there: of 256 pixels it bears crf 23, and crf 28 in one frame of three.
+
+What it cannot do: prove anything about a picture without it, or stand against someone who wants it gone. It is the same in
+every frame and its key is public, so that it can be reckoned out, put on another clip, or lost by a turn of a few degrees, a
+stretch in one direction, a heavy crop, a film of a screen, very strong compression (crf 35), or halving and then crf 28. A
+perfectly even ground keeps it only until it is compressed. For proof there is the signed manifest, for people the visible label.
+
+Libraries were looked at first (November 2026): trustmark and the learned method of invisible-watermark need PyTorch beside
+TensorFlow; the plain methods of invisible-watermark and blind-watermark are lost by a crop or a change of size, unless the
+reader is told what was done.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from faceswap_lab.errors import LabError
+from faceswap_lab.provenance import pattern, synchronising
+from faceswap_lab.video import Video, open_video
+
+LEAST = 128  # px of the shorter side: below, the shortest waves are finer than pixels
+AGREEMENT, DECIDED = 5.0, 1.25  # what a mark needs: see `Reading`; clips without one reach 6.0 and 1.05, never both
+_FLAT, _BUSY, _MOST = 0.85, 0.45, 4.0  # levels (root mean square) on flat ground, more by level of detail, and at most
+_DARK = 60.0  # level under which a change of one level is seen more easily, and is made smaller
+_ROOM = np.ones((5, 5), np.uint8)
+_LOOKED = 192  # px: the shorter side of the picture that detail is measured in, whatever the frame's
+_DOUBTFUL = 6  # bits, the least sure ones, that the check sum may correct
+_LONGEST = 4  # times its shorter side is read of a picture, around its middle
+
+
+class Marker:
+    """Puts the mark on frames of one size; the same frame always comes out the same.
+
+    Args:
+        size: (width, height) in pixels, 128 or more each.
+        ident: what to write, six hexadecimal digits.
+
+    Raises:
+        LabError: for another number, or a picture that is too small to carry it.
+    """
+
+    def __init__(self, size: tuple[int, int], ident: str):
+        if min(size) < LEAST:
+            raise LabError(
+                f"watermark: a picture of {size[0]}x{size[1]} is too small for it. Give {LEAST} pixels or more to each side, or "
+                "convert with watermark=False."
+            )
+        if not isinstance(ident, str) or not re.fullmatch(r"[0-9a-fA-F]{6}", ident):
+            raise LabError(f"watermark: {ident!r} cannot be written. Give six hexadecimal digits.")
+        self.size, self.ident = tuple(size), ident.lower()
+        self._pattern = np.clip(pattern.drawn(size, pattern.encoded(int(ident, 16))), -3, 3)
+        factor = min(1.0, _LOOKED / min(size))
+        self._small = max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """Puts the mark on a frame: the same change to red, green and blue, more of it where much is going on.
+
+        Args:
+            image: (H, W, 3) uint8 RGB of the marker's size.
+
+        Returns:
+            (H, W, 3) uint8 RGB, a new array.
+
+        Raises:
+            LabError: for a frame of another size.
+        """
+        if image.shape[1::-1] != self.size:
+            width, height = self.size
+            raise LabError(f"watermark: this is made for {width}x{height}, not {image.shape[1]}x{image.shape[0]}.")
+        grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+        small = cv2.resize(grey, self._small, interpolation=cv2.INTER_AREA).astype(np.float32)
+        detail = cv2.GaussianBlur(np.abs(small - cv2.GaussianBlur(small, (0, 0), 2)), (0, 0), 1.5)
+        detail = cv2.GaussianBlur(
+            cv2.erode(detail, _ROOM), (0, 0), 1.5
+        )  # what lies beside a single edge is no busy place
+        flat = _FLAT * (0.5 + 0.5 * np.minimum(small / _DARK, 1))
+        strength = cv2.resize(np.minimum(flat + _BUSY * detail, _MOST), self.size, interpolation=cv2.INTER_LINEAR)
+        change = cv2.multiply(self._pattern, strength, dtype=cv2.CV_16S)
+        return cv2.add(image, cv2.merge([change] * 3), dtype=cv2.CV_8U)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read.
+
+    Args:
+        found: whether the mark is there.
+        ident: the number, six hexadecimal digits; "" when nothing was found.
+        agreement: of the guide waves with the key, in standard deviations of chance at one place; the best of all places has
+            about 4.5 without a mark. 5 are needed.
+        bits: (40,) float64: their signs are the bits as they were read, before the check sum corrected any; how far they are
+            from 0 is in standard deviations of chance, too.
+        frames: how many frames were looked at.
+        share: of the marked picture's shorter side, how much this picture's shows: 0.8 after a crop to 80 %.
+    """
+
+    found: bool
+    ident: str
+    agreement: float
+    bits: np.ndarray
+    frames: int
+    share: float
+
+    @property
+    def decided(self) -> float:
+        """How far the bits are from 0 on average: about 0.8 without a mark. 1.25 are needed, and a check sum that fits."""
+        return float(np.abs(self.bits).mean())
+
+    def __str__(self) -> str:
+        if not self.found:
+            return f"no watermark of faceswap_lab in {self.frames} frames (agreement {self.agreement:.1f})"
+        return (
+            f"watermark of faceswap_lab, conversion {self.ident} (agreement {self.agreement:.1f}, {self.frames} frames)"
+        )
+
+
+def read(frames: np.ndarray | Iterable[np.ndarray]) -> Reading:
+    """Looks for the mark in a picture, or in some frames of one film together.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB, or several of one size, which are averaged after flattening: the mark stays, the rest
+            moves on.
+
+    Returns:
+        A `Reading`.
+
+    Raises:
+        LabError: when there is no frame, or they are of several sizes.
+    """
+    images = [frames] if isinstance(frames, np.ndarray) and frames.ndim == 3 else list(frames)
+    if not images or len({image.shape for image in images}) > 1:
+        raise LabError("watermark: there are no frames here, or frames of several sizes. Read those of one clip.")
+    return _searched(_flattened(images), len(images), wide=True)
+
+
+def look(path: str | os.PathLike | Video, count: int = 10) -> Reading:
+    """Looks for the mark in a film, a picture or a folder of pictures.
+
+    Args:
+        path: the file or folder, or an opened `Video`.
+        count: frames to look at, spread over its length: first together; then, as not every frame need show a swap, each by
+            itself.
+
+    Raises:
+        LabError: when it cannot be read.
+    """
+    video = path if isinstance(path, Video) else open_video(path)
+    every = max(1, video.num_frames // max(1, count))
+    images = [frame.image for frame in itertools.islice(video.frames(every), count)]
+    together = read(images)
+    if together.found or len(images) == 1:
+        return together
+    alone = (_searched(_flattened([image]), 1, wide=False) for image in images)
+    return next((reading for reading in alone if reading.found), together)
+
+
+def _flattened(images: list[np.ndarray]) -> np.ndarray | None:
+    """(H', W') float32: what to search in; None for a picture that could not be marked even before it was halved and cut."""
+    height, width = images[0].shape[:2]
+    shorter = min(height, width)
+    if shorter < LEAST // 4:
+        return None
+    left, top = (max(0, (length - _LONGEST * shorter) // 2) for length in (width, height))
+    cut = [image[top : height - top, left : width - left] for image in images]
+    return sum(synchronising.flattened(image) for image in cut) / np.float32(len(cut))
+
+
+def _searched(field: np.ndarray | None, frames: int, wide: bool) -> Reading:
+    if field is None:
+        return Reading(False, "", 0.0, np.zeros(pattern.BITS), frames, 0.0)
+    mirrored = np.ascontiguousarray(field[:, ::-1])
+    searches = [(field, synchronising.SHARES)]
+    if wide:
+        searches += [(mirrored, synchronising.SHARES), (field, synchronising.WIDER)]
+    best = None
+    for some, shares in searches:
+        for place in synchronising.places(some, shares):
+            best = place if best is None or place.agreement > best.agreement else best
+            clear = place.agreement >= AGREEMENT and np.abs(place.bits).mean() >= DECIDED
+            if clear and (number := _number(place.bits)) is not None:
+                ident = f"{number:0{pattern.IDENT_BITS // 4}x}"
+                return Reading(True, ident, place.agreement, place.bits, frames, place.share)
+    return Reading(False, "", best.agreement, best.bits, frames, best.share)
+
+
+def _number(bits: np.ndarray) -> int | None:
+    """The number that fits its check sum with the fewest and least sure bits turned (Chase, 1972); None if there is none."""
+    signs = np.where(bits > 0, 1.0, -1.0)
+    doubtful = np.argsort(np.abs(bits))[:_DOUBTFUL]
+    choices = [some for count in range(_DOUBTFUL + 1) for some in itertools.combinations(doubtful, count)]
+    for some in sorted(choices, key=lambda some: np.abs(bits[list(some)]).sum()):
+        turned = signs.copy()
+        turned[list(some)] *= -1
+        if (number := pattern.decoded(turned)) is not None:
+            return number
+    return None

@@ -1,0 +1,141 @@
+"""The watermark: read again after what a clip meets, from one frame; not seen, and not found where there is none."""
+
+import numpy as np
+import pytest
+
+from faceswap_lab import actors
+from faceswap_lab.errors import LabError
+from faceswap_lab.pictures import write_picture
+from faceswap_lab.provenance import attacks, pattern, watermark
+from faceswap_lab.video import VideoWriter
+
+IDENT = "a1b2c3"
+SIGNS = pattern.encoded(int(IDENT, 16))
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return list(actors.clip("talk_A").frames(20)[1:4])
+
+
+@pytest.fixture(scope="module")
+def marked(frames):
+    marker = watermark.Marker((384, 384), IDENT)
+    return [marker.apply(frame) for frame in frames]
+
+
+def noise_ratio(before, after):
+    return 10 * np.log10(255**2 / ((before.astype(float) - after) ** 2).mean())
+
+
+@pytest.mark.parametrize("attack", attacks.ATTACKS)
+def test_one_frame_is_read_after_what_a_clip_meets(marked, attack):
+    reading = watermark.read(attacks.ATTACKS[attack](marked)[1])
+    assert reading.found and reading.ident == IDENT
+    assert np.array_equal(np.sign(reading.bits), SIGNS)
+    assert reading.share == pytest.approx(0.8 if "crop" in attack else 1, abs=0.01)
+
+
+@pytest.mark.parametrize("attack", ["crop to 80 %, then 50 %", "crop to 80 %, then crf 28", "mirrored"])
+def test_several_frames_are_read_after_two_attacks(marked, attack):
+    assert watermark.read(attacks.HARDER[attack](marked)).ident == IDENT
+
+
+def test_the_mark_is_not_seen(frames, marked):
+    assert min(map(noise_ratio, frames, marked)) > 42
+    for frame, other in zip(frames, marked, strict=True):
+        assert other.dtype == np.uint8 and other.shape == frame.shape
+        assert np.abs(other.astype(int) - frame).max() <= 12
+
+
+def test_the_same_frame_comes_out_the_same(frames, marked):
+    assert np.array_equal(watermark.Marker((384, 384), IDENT.upper()).apply(frames[0]), marked[0])
+    assert not np.array_equal(watermark.Marker((384, 384), "a1b2c4").apply(frames[0]), marked[0])
+
+
+@pytest.mark.parametrize("name", ["talk_B", "truth_A_from_B", "hard_A", "two_people", "in_the_dark"])
+def test_nothing_is_found_where_there_is_nothing(name):
+    reading = watermark.read(actors.clip(name).frames(30)[0])
+    assert not reading.found and reading.ident == "" and "no watermark" in str(reading)
+
+
+@pytest.mark.parametrize("size", [(640, 360), (130, 200), (853, 1280), (129, 1000)])
+def test_other_sizes(frames, size):
+    picture = attacks.scaled(frames[:1], 4)[0]
+    picture = picture[: size[1], 300 : 300 + size[0]]
+    marked = watermark.Marker(size, IDENT).apply(picture)
+    assert noise_ratio(picture, marked) > 38
+    reading = watermark.read(marked)
+    assert reading.ident == IDENT and reading.frames == 1
+
+
+@pytest.mark.parametrize("level", [0, 18, 128, 250, 255])
+def test_grey_grounds_are_marked_faintly(level):
+    ground = np.full((256, 320, 3), level, np.uint8)
+    marked = watermark.Marker((320, 256), IDENT).apply(ground)
+    assert np.ptp(marked, axis=2).max() == 0, "the mark has no colour"
+    assert noise_ratio(ground, marked) > 46
+    assert watermark.read(marked).ident == IDENT
+    assert not watermark.read(ground).found
+
+
+def test_noise_and_stripes_are_no_mark():
+    noise = np.random.default_rng(3).integers(0, 256, (200, 300, 3), np.uint8)
+    stripes = np.repeat(np.arange(300) // 6 % 2 * 255, 3).reshape(1, 300, 3).repeat(200, 0).astype(np.uint8)
+    assert not watermark.read(noise).found and not watermark.read(stripes).found
+
+
+def test_pictures_beside_and_around(frames, marked):
+    beside = np.concatenate([frames[0], marked[0]], axis=1)
+    assert watermark.read(beside).ident == IDENT
+    border = np.zeros((480, 480, 3), np.uint8)
+    border[40:424, 30:414] = marked[0]
+    assert watermark.read(border).ident == IDENT
+
+
+def test_what_cannot_be_marked_or_read_is_refused(frames):
+    with pytest.raises(LabError, match="too small"):
+        watermark.Marker((127, 400), IDENT)
+    for ident in ("a1b2c", "a1b2cg", "-1b2c3", "+1b2c3", " 1b2c3", 7):
+        with pytest.raises(LabError, match="six hexadecimal"):
+            watermark.Marker((384, 384), ident)
+    with pytest.raises(LabError, match="384x384, not 200x100"):
+        watermark.Marker((384, 384), IDENT).apply(np.zeros((100, 200, 3), np.uint8))
+    with pytest.raises(LabError, match="no frames"):
+        watermark.read([])
+    with pytest.raises(LabError, match="several sizes"):
+        watermark.read([frames[0], frames[0][:200]])
+    assert not watermark.read(np.zeros((5, 900, 3), np.uint8)).found
+
+
+def test_look_finds_the_few_marked_frames_of_a_film(frames, marked, tmp_path):
+    film = tmp_path / "few.mp4"
+    with VideoWriter(film, 25, (384, 384), 18) as writer:
+        for frame in [*[frames[0]] * 3, marked[1], *[frames[2]] * 12]:
+            writer.write(frame)
+    reading = watermark.look(film, count=16)
+    assert reading.ident == IDENT and reading.frames == 1
+    write_picture(tmp_path / "one.jpg", marked[0], 70)
+    assert watermark.look(tmp_path / "one.jpg").ident == IDENT
+    write_picture(tmp_path / "plain.jpg", frames[0], 70)
+    assert not watermark.look(tmp_path / "plain.jpg").found
+    with pytest.raises(LabError):
+        watermark.look(tmp_path / "missing.mp4")
+
+
+def test_the_number_is_spelled_with_a_check_sum():
+    for number in (0, 1, 0xA1B2C3, 0xFFFFFF):
+        signs = pattern.encoded(number)
+        assert signs.shape == (pattern.BITS,) and set(signs) <= {-1.0, 1.0}
+        assert pattern.decoded(signs) == number
+        for place in range(pattern.BITS):
+            spoilt = signs.copy()
+            spoilt[place] *= -1
+            assert pattern.decoded(spoilt) is None
+
+
+def test_the_pattern_scales_with_the_picture():
+    small, large = (pattern.drawn((side, side), SIGNS) for side in (192, 384))
+    assert np.corrcoef(attacks.scaled([large], 0.5)[0].ravel(), small.ravel())[0, 1] > 0.99
+    assert large[:96, :96] == pytest.approx(large[192:288, 96:192], abs=1e-3), "four tiles a side"
+    assert (large**2).mean() == pytest.approx(1, abs=0.01)

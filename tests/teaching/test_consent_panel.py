@@ -1,0 +1,77 @@
+"""The consent panel, driven as a hand would: its form, its list, its button, and the files afterwards."""
+
+import datetime
+
+import pytest
+
+from faceswap_lab.provenance import register
+from faceswap_lab.provenance.consent import Ledger
+from faceswap_lab.teaching.consent_panel import NEW, ConsentPanel
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "clip of <Anna>.mp4"
+    path.write_bytes(b"a film")
+    return path
+
+
+@pytest.fixture
+def panel(clip, tmp_path):
+    return ConsentPanel([clip], tmp_path / "ledger")
+
+
+def fill(panel, **values):
+    for name, value in values.items():
+        getattr(panel, name).value = value
+
+
+def test_a_consent_is_written_shown_added_to_and_revoked(panel, clip, tmp_path):
+    assert panel.choice.value == NEW and "actor_A" in panel.choice.options and panel.revoke_button.disabled
+    until = datetime.date.today() + datetime.timedelta(5)
+    fill(panel, identity="anna", person="Anna <b>", granted_by="her father", scope="in class", until=until)
+    panel.purposes["convert"].value = False
+    panel.grant_button.click()
+    assert "tick that the person was asked" in panel.message.value and not (tmp_path / "ledger").exists()
+    panel.asked.value = True
+    panel.grant_button.click()
+    assert "Written" in panel.message.value and not panel.asked.value and panel.files.value == ""
+    record = Ledger(tmp_path / "ledger").record("anna")
+    assert (record.until, record.purposes, record.scope) == (until, ("prepare",), "in class")
+    assert record.granted_by == "her father" and record.sources[0].name == clip.name
+    assert panel.choice.value == "anna" and "Anna &lt;b&gt;" in panel.record.value
+    assert "clip of &lt;Anna&gt;.mp4" in panel.record.value
+
+    panel.purposes["convert"].value = panel.asked.value = True
+    panel.grant_button.click()
+    assert Ledger(tmp_path / "ledger").record("anna").purposes == ("prepare", "convert")
+
+    assert register.record_output(clip, ["anna"], [], {"model": "m"}, tmp_path / "ledger") == []
+    panel.reason.value = "changed her mind"
+    panel.revoke_button.click()
+    assert "Revoked. 1 outputs" in panel.message.value and panel.revoke_button.disabled
+    assert "was revoked on" in panel.record.value and "changed her mind" in panel.record.value
+    assert register.THERE in panel.record.value
+    panel.asked.value = True
+    panel.grant_button.click()
+    assert "add --renew" in panel.message.value
+    panel.renew.value = True
+    panel.grant_button.click()
+    assert Ledger(tmp_path / "ledger").record("anna").refusal("convert") == ""
+
+
+def test_choosing_shows_and_a_new_person_begins_empty(panel):
+    panel.choice.value = "actor_B"
+    assert "rendered person" in panel.record.value and "truth_A_from_B.mp4" in panel.record.value
+    assert panel.identity.value == "actor_B" and not panel.revoke_button.disabled
+    panel.choice.value = NEW
+    assert panel.identity.value == panel.person.value == "" and "3 records" in panel.record.value
+
+
+def test_errors_are_shown(panel, tmp_path):
+    fill(panel, identity="../anna", person="Anna", asked=True)
+    panel.grant_button.click()
+    assert "no short name" in panel.message.value
+    fill(panel, identity="anna", files=str(tmp_path / "nowhere.mp4"))
+    panel.grant_button.click()
+    assert "nowhere.mp4: no such file" in panel.message.value and not (tmp_path / "ledger").exists()
