@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from faceswap_lab import files, samples
 from faceswap_lab.errors import LabError
+from faceswap_lab.provenance.sources import SOURCES, read_sources
 from faceswap_lab.runtime import read_marker
 
 MARKER = "run.json"
@@ -109,6 +110,29 @@ def runs_in(folder: str | os.PathLike) -> list[Path]:
     for run in found:
         _refuse_shared(run)
     return found
+
+
+def runs_of(hashes: Collection[str], folders: Iterable[str | os.PathLike]) -> list[Path]:
+    """The runs whose face sets or models were made from certain files, as their sources.json say.
+
+    Args:
+        hashes: SHA-256 of the files, see `provenance.hashes`.
+        folders: runs, or folders that hold runs; what is no such thing, or is not there any more, is left out.
+
+    Returns:
+        Their folders, in order, once each.
+    """
+    places = [Path(os.path.abspath(folder)) for folder in folders]
+    inside = [entry for place in places if place.is_dir() and not is_run(place) for entry in place.iterdir()]
+    runs = {place for place in (*places, *inside) if place.is_dir() and not place.is_symlink() and is_run(place)}
+    return sorted(run for run in runs if any(_names(path, hashes) for path in _walk(run) if path.name == SOURCES))
+
+
+def _names(path: Path, hashes: Collection[str]) -> bool:
+    try:
+        return any(one.sha256 in hashes for one in read_sources(path.parent))
+    except LabError:  # damaged: it says nothing
+        return False
 
 
 def _refuse_shared(run: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 
+from faceswap_lab import cleaning, runtime
 from faceswap_lab.errors import LabError
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.consent import VARIABLE, Ledger, user_folder
@@ -150,8 +152,12 @@ def _revoke(options: argparse.Namespace) -> int:
     record = ledger.revoke(options.identity, options.reason)
     print("\n".join(describe(record)))
     _tell_outputs(record, ledger)
+    made = [Path(one.path).parents[1] for one in register.outputs_of(record.identity, ledger.folder)]
+    runs = cleaning.runs_of({one.sha256 for one in record.sources}, [runtime.ROOT / "runs", *made])
+    for run in runs:
+        print(f"  run      {run} has face sets or models of it: python -m faceswap_lab clean {shlex.quote(str(run))} --remove")
     print(
-        "Delete what is there, and the face sets and models that were made from these files; ask others who have copies."
+        "Delete what is there, and face sets and models of these files that lie elsewhere; ask others who have copies."
     )
     return 0
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from consents import consented
 
 from faceswap_lab import actors, notebooks, runtime, stages
 from faceswap_lab.pictures import write_picture
@@ -73,7 +74,7 @@ def test_it_runs_on_pictures_without_a_true_swap(tmp_path):
     for role, name in clips.items():
         for number, frame in enumerate(actors.clip(name).frames(every=3)):
             write_picture(tmp_path / role / f"{number:03d}.png", frame)
-    runtime.prepare(out=tmp_path / "run", **{role: tmp_path / role for role in clips})
+    runtime.prepare(out=tmp_path / "run", **{role: consented(tmp_path / role) for role in clips})
     kept, _ = executed(tmp_path / "run", gap_frames=1)
     assert {row["film"] for row in kept["networks"]} == {"warm_start", "classical swap"}
     assert areas(kept["signs"], detector="blur", film="warm_start")[0] > 0.95

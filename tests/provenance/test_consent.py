@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from faceswap_lab import __main__, course, files, runtime, samples, scoring, stages, training, weights
+from faceswap_lab import __main__, cleaning, course, files, runtime, samples, scoring, stages, training, weights
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import curation
 from faceswap_lab.faces.extraction import extract_faces
@@ -265,10 +265,10 @@ def test_commands_refuse_before_they_work(picture, film, tmp_path, capsys):
     assert "no such identity. It has: actor_A, actor_B, stranger" in capsys.readouterr().err
 
 
-def test_a_run_asks_again_and_its_models_remember(tmp_path, own, monkeypatch):
+def test_a_run_asks_again_and_its_models_remember(tmp_path, own, monkeypatch, capsys):
     """The face sets name their clips, the model theirs and those of the weights that it began with."""
     clips = {"source": CLIPS["train_B"], "target": CLIPS["target"], "target_training": CLIPS["train_A"]}
-    one = runtime.prepare("quick", 0, tmp_path / "run", **clips)
+    one = runtime.prepare("quick", 0, tmp_path / "a run", **clips)
     for role in ("target", "A", "B"):
         stages.ensure_faces(one, role, every=60)
         one.mark_done(f"faces_{role}", every=1 if role == "target" else one.preset.every)
@@ -292,7 +292,15 @@ def test_a_run_asks_again_and_its_models_remember(tmp_path, own, monkeypatch):
     function = training.SwapFunction(training.load_model(folder))
     assert function.sources == learnt and training.SwapFunction(painter).sources == ()
 
-    Ledger.load().revoke("actor_B")
+    stranger = {content_hash(CLIPS["truth"])}
+    assert cleaning.runs_of({content_hash(CLIPS["train_B"])}, [tmp_path, tmp_path / "gone"]) == [one.out]
+    assert cleaning.runs_of(stranger, [one.out]) == []
+    register.record_output(__file__, ["actor_B"], [], {}, own)  # of a run that lies nowhere near
+    one.swap("autoencoder", "mask").write_bytes(b"a film")
+    register.record_output(one.swap("autoencoder", "mask"), ["actor_B"], [], {}, own)
+    assert __main__.main(["consent", "revoke", "actor_B"]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  run ")]
+    assert len(told) == 1 and f"clean '{one.out}' --remove" in told[0]
     with pytest.raises(LabError, match="clip B"):
         stages.ensure_faces(one, "B")  # though the set is there
     with pytest.raises(LabError, match="clip B"):
