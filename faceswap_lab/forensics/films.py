@@ -18,7 +18,8 @@ from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.forensics.coding import TARGETS, recoded
 from faceswap_lab.forensics.material import REAL, Scene
-from faceswap_lab.pictures import write_picture
+from faceswap_lab.provenance.checks import may_prepare
+from faceswap_lab.provenance.placing import write_swapped
 from faceswap_lab.runtime import Run
 from faceswap_lab.scores import people
 from faceswap_lab.swap.conversion import convert
@@ -114,7 +115,10 @@ def _classical(run: Run, faces: FaceSet) -> Path:
     count = 1 + int(faces.table["frame"].max())
     points = scoring.clip_points(faces, count)
     for number, frame in enumerate(itertools.islice(scoring.clip_frames(run.clip("target")), count)):
-        write_picture(folder / f"{number:06d}.png", swap(frame, points[number]), quality=100)
+        path = folder / f"{number:06d}.png"
+        write_swapped(
+            path, swap(frame, points[number]), CLASSICAL, "A face bent onto another's landmarks.", quality=100
+        )
     run.mark_done("detection_classical", **key)
     return folder
 
@@ -130,6 +134,7 @@ def other_direction(run: Run) -> tuple[Path, Path | None]:
 def other_scene(run: Run, functions: Mapping[str, SwapFunction]) -> Scene:
     """The other direction: B's film with A's face put in, by the same models. At most six seconds."""
     clip, truth = other_direction(run)
+    may_prepare(clip, "other direction")
     opened = video.open_video(clip)
     seconds = SECONDS if opened.duration > SECONDS else None
     found = extract_faces(clip, _folder(run) / f"faces_{clip.stem}", start=None, end=seconds)
@@ -145,5 +150,6 @@ def other_scene(run: Run, functions: Mapping[str, SwapFunction]) -> Scene:
 def real_scene(run: Run) -> Scene:
     """Somebody who is in none of the run's clips and was never swapped: for false alarms alone."""
     clip = actors.clip("stranger").path
+    may_prepare(clip, "stranger")
     faces = _one_face_a_frame(extract_faces(clip, _folder(run) / "faces_stranger"))
     return Scene("stranger", video.open_video(clip).fps, {REAL: lambda: scoring.clip_frames(clip)}, faces)
