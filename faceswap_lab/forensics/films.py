@@ -26,11 +26,15 @@ from faceswap_lab.swap.conversion import convert
 from faceswap_lab.training.models import SwapFunction
 
 SCRATCH = "autoencoder_from_nothing"
-MODELS = ("autoencoder", "faceswap_gan", SCRATCH, scoring.WARM_START)  # those whose swaps are looked at
+MODELS = (
+    "autoencoder",
+    "faceswap_gan",
+    SCRATCH,
+    scoring.WARM_START,
+)  # those whose swaps are looked at
 CLASSICAL, PERFECT = "classical swap", "perfect swap"
 MOMENTS = 240  # that are looked at, at most: a long clip's first
 SECONDS = 6.0  # of the clip of the other direction
-_WORN = "A picture of another person's face was bent and cloned into the target, without a neural network."
 
 Films = dict[str, Callable[[], Iterator[np.ndarray]]]
 
@@ -111,7 +115,10 @@ def _classical(run: Run, faces: FaceSet) -> Path:
     count = 1 + int(faces.table["frame"].max())
     points = scoring.clip_points(faces, count)
     for number, frame in enumerate(itertools.islice(scoring.clip_frames(run.clip("target")), count)):
-        write_swapped(folder / f"{number:06d}.png", swap(frame, points[number]), "classical swap", _WORN, quality=100)
+        path = folder / f"{number:06d}.png"
+        write_swapped(
+            path, swap(frame, points[number]), CLASSICAL, "A face bent onto another's landmarks.", quality=100
+        )
     run.mark_done("detection_classical", **key)
     return folder
 
@@ -127,7 +134,7 @@ def other_direction(run: Run) -> tuple[Path, Path | None]:
 def other_scene(run: Run, functions: Mapping[str, SwapFunction]) -> Scene:
     """The other direction: B's film with A's face put in, by the same models. At most six seconds."""
     clip, truth = other_direction(run)
-    may_prepare(clip, "the other direction's clip")
+    may_prepare(clip, "other direction")
     opened = video.open_video(clip)
     seconds = SECONDS if opened.duration > SECONDS else None
     found = extract_faces(clip, _folder(run) / f"faces_{clip.stem}", start=None, end=seconds)
@@ -143,6 +150,6 @@ def other_scene(run: Run, functions: Mapping[str, SwapFunction]) -> Scene:
 def real_scene(run: Run) -> Scene:
     """Somebody who is in none of the run's clips and was never swapped: for false alarms alone."""
     clip = actors.clip("stranger").path
-    may_prepare(clip, "the stranger's clip")
+    may_prepare(clip, "stranger")
     faces = _one_face_a_frame(extract_faces(clip, _folder(run) / "faces_stranger"))
     return Scene("stranger", video.open_video(clip).fps, {REAL: lambda: scoring.clip_frames(clip)}, faces)

@@ -23,9 +23,9 @@ _COMMENT = "Synthetic media"  # how the comment begins, see `label.comment`
 
 
 def read_manifest(path: Path) -> str:
-    """The state of a film's signed manifest in a word."""
-    state = verification.verify(path).state
-    return NOTHING if state == verification.NONE else state
+    """The state of a film's signed manifest in a word; of a folder's pictures in as many as there are states."""
+    states = dict.fromkeys(verification.verify(one).state for one in verification.pictures_and_films([path]))
+    return ", ".join(NOTHING if state == verification.NONE else state for state in states)
 
 
 def read_watermark(path: Path) -> str:

@@ -7,7 +7,9 @@ import pytest
 from faceswap_lab import video
 from faceswap_lab.errors import LabError
 from faceswap_lab.forensics import marks
+from faceswap_lab.pictures import write_picture
 from faceswap_lab.provenance import credentials
+from faceswap_lab.provenance.placing import write_swapped
 from faceswap_lab.provenance.watermark import Marker
 from faceswap_lab.swap import label
 
@@ -43,3 +45,13 @@ def test_a_film_that_is_missing_or_none_is_refused(tmp_path):
         marks.read_marks({"gone": tmp_path / "gone.mp4"})
     with pytest.raises(LabError, match="films: none is given"):
         marks.read_marks({})
+
+
+def test_a_folder_of_pictures_is_read_like_a_film(films, tmp_path):
+    for number, frame in enumerate(video.open_video(films / "swap.mp4").frames()):
+        write_swapped(tmp_path / "signed" / f"{number:03d}.png", frame.image, "a model")
+        write_picture(tmp_path / "mixed" / f"{number:03d}.png", frame.image)
+    write_swapped(tmp_path / "mixed" / "009.png", frame.image, "a model")
+    found = marks.read_marks({"signed": tmp_path / "signed", "mixed": tmp_path / "mixed"})
+    assert found.loc["signed"].tolist() == ["valid", "found", "top left", "none"]
+    assert found.loc["mixed", "manifest"] == "none, valid"

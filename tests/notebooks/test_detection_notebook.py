@@ -61,7 +61,10 @@ def test_worn_honest_films_are_accused_and_marks_are_told(known):
     kept, notebook = known
     alarms = {place: row["spectrum, both"] for place, row in kept["false alarms"].items()}
     assert alarms["this clip crf 18"] < 0.12 and alarms["this clip half size"] > 0.5
-    assert kept["marks"]["as made"]["label"] != "none" and kept["marks"]["perfect swap"]["label"] == "none"
+    made, again, cropped = (list(kept["marks"][name].values()) for name in ("as made", "coded again", "cropped"))
+    assert made[:2] == ["valid", "found"] and made[2] != "none" and made[3] == "found"
+    assert again[:2] == ["none", "found"] and again[2] == made[2] and cropped[:2] == ["none", "found"]
+    assert set(kept["marks"]["the real clip"].values()) == set(kept["marks"]["perfect swap"].values()) == {"none"}
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
     text = "".join("".join(output.get("text", [])) for output in outputs)
     assert "catches 70% of the swaps" in text and "not filled in yet: the reference says 0.860" in text
@@ -74,7 +77,8 @@ def test_it_runs_on_pictures_without_a_true_swap(tmp_path):
     for role, name in clips.items():
         for number, frame in enumerate(actors.clip(name).frames(every=3)):
             write_picture(tmp_path / role / f"{number:03d}.png", frame)
-    runtime.prepare(out=tmp_path / "run", **{role: consented(tmp_path / role) for role in clips})
+        consented(tmp_path / role)
+    runtime.prepare(out=tmp_path / "run", **{role: tmp_path / role for role in clips})
     kept, _ = executed(tmp_path / "run", gap_frames=1)
     assert {row["film"] for row in kept["networks"]} == {"warm_start", "classical swap"}
     assert areas(kept["signs"], detector="blur", film="warm_start")[0] > 0.95
