@@ -14,7 +14,7 @@ perfectly even ground keeps it only until it is compressed. For proof there is t
 Libraries were looked at first (November 2026): trustmark and the learned method of invisible-watermark need PyTorch beside
 TensorFlow; its plain method is lost by H.264, a crop or a change of size (measured by the benchmark).
 
-What a mark needs in order to be called found was settled on the bundled clips, marked and unmarked: that none of those gives a false
+What a mark needs to be called found was settled on the bundled clips, marked and unmarked: that none of those gives a false
 alarm is no rate for others.
 """
 
