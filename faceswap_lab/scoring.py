@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.pictures import read_picture
 from faceswap_lab.provenance.checks import may_convert
+from faceswap_lab.provenance.consent import user_folder
+from faceswap_lab.provenance.register import enter
 from faceswap_lab.runtime import Run
 from faceswap_lab.scores import baselines, people
 from faceswap_lab.scores.card import ScoreCard, make_cards, rounded
@@ -134,6 +137,27 @@ def swap_clip(run: Run, name: str, swap_function, blend: str = "", **options) ->
     report = convert(run.clip("target"), faces, swap_function, path, chosen, **options)
     run.mark_done(stage, **key)
     return Swapped(name, blend, path, frames, report)
+
+
+def present(run: Run, swap: Swapped, swap_function) -> Path:
+    """Copies the conversion that the run is shown by to swap.mp4, with its credentials, and enters the copy in the register.
+
+    Args:
+        swap: from `swap_clip`.
+        swap_function: the one that it was made with.
+
+    Returns:
+        The copy's path.
+
+    Raises:
+        LabError: when a consent was revoked since, or the place cannot be written to.
+    """
+    agreed = may_convert(run.clip("target"), getattr(swap_function, "sources", ()), swap.model)
+    path = run.out / "swap.mp4"
+    with files.atomic_path(path) as temporary:  # a reader never meets half a file
+        shutil.copyfile(swap.path, temporary)
+    print(*enter(agreed, path, swap.model, {"blend": swap.blend}, user_folder()), sep="\n", end="")
+    return path
 
 
 def kept_frames(folder: Path) -> Iterator[np.ndarray]:

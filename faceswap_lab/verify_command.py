@@ -34,7 +34,9 @@ def verify_command(options: argparse.Namespace) -> int:
         facts = [verdict.facts() | {"watermark": ident} for verdict, (ident, _) in zip(verdicts, marks, strict=True)]
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
-        told = [f"{verdict.text}\n  {'watermark':<12} {said}" for verdict, (_, said) in zip(verdicts, marks, strict=True)]
+        told = [
+            f"{verdict.text}\n  {'watermark':<12} {said}" for verdict, (_, said) in zip(verdicts, marks, strict=True)
+        ]
         print("\n\n".join(told))
     return 0 if all(verdict.good for verdict in verdicts) else 1
 

@@ -155,7 +155,9 @@ def _revoke(options: argparse.Namespace) -> int:
     made = [Path(one.path).parents[1] for one in register.outputs_of(record.identity, ledger.folder)]
     runs = cleaning.runs_of({one.sha256 for one in record.sources}, [runtime.ROOT / "runs", *made])
     for run in runs:
-        print(f"  run      {run} has face sets or models of it: python -m faceswap_lab clean {shlex.quote(str(run))} --remove")
+        print(
+            f"  run      {run} has face sets or models of it: python -m faceswap_lab clean {shlex.quote(str(run))} --remove"
+        )
     print(
         "Delete what is there, and face sets and models of these files that lie elsewhere; ask others who have copies."
     )

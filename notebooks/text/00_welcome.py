@@ -101,11 +101,13 @@ print(
 # | 03 | train autoencoders | the first swap |
 # | 04 | train FaceSwap-GAN | masks and a critic |
 # | 05 | put faces back | a swapped video |
-# | 06 | score it | numbers, and which to trust |
+# | 06 | score it | which numbers to trust |
 # | 07 | switch parts off | what each is worth |
-# | 08 | halve channels | octave convolution |
+# | 08 | halve channels | octaves |
+# | 09 | look for swaps | where detectors fail |
 # | 10 | do without pairs | CycleGAN |
-#
+
+# %% [markdown]
 # Each opens cold: what is missing is made on the spot.
 
 # %% [markdown]
@@ -113,8 +115,20 @@ print(
 # This technique has hurt people: faces put into pornography without consent, words put into mouths. So:
 #
 # - **Consent.** Use your own face, or that of somebody who said yes to *this* use. No celebrities, no classmates by surprise.
-# - **Say what it is.** Videos made here carry a visible label and a note in the file. Leave them in.
+# - **Say what it is.** Films made here carry a visible label, a signed note and a watermark. Leave them in.
+# - **Tidy up.** `python -m faceswap_lab clean` lists the faces that your runs left behind, and removes them.
 # - The bundled people are **rendered**. Nobody's likeness is used.
+#
+# [Law and manners](../docs/law_and_manners.md) has duties, sources, and a checklist for teachers.
+
+# %% [markdown]
+# ## The ledger
+# The lab asks before it cuts out, trains on or shows a face: every clip needs a record of who agreed to what, until when. The actors have theirs. For your own clips, ask the person, then write the answer down here (or with `python -m faceswap_lab consent grant`). Taken back, it lists what was made with it.
+
+# %%
+from faceswap_lab.teaching import consent_panel
+
+consent_panel.ConsentPanel()
 
 # %% [markdown]
 # ## Where to run it

@@ -36,13 +36,12 @@ run = runtime.setup(preset, seed, out, source, target)
 
 # %%
 import dataclasses
-import shutil
 
 import cv2
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import scoring, steadiness, video
+from faceswap_lab import files, scoring, steadiness, video
 from faceswap_lab.faces import alignment
 from faceswap_lab.provenance.placing import write_swapped
 from faceswap_lab.swap import blending, colour, options, pairing, smoothing, swapping
@@ -157,7 +156,7 @@ print("conversions use", scoring.told_settings(run))
 
 # %% [markdown]
 # ## The whole film
-# Frames stream through, so memory stays the same for an hour of video. The sound is *copied*, not encoded again. A **label** in the corner farthest from the face and a note in the file's metadata say what this is; the scores use frames without it, from before the lossy coding.
+# Frames stream through, so memory stays the same for an hour of video. The sound is *copied*, not encoded again. First the **consent ledger** is asked: A's and B's both, for *this* use. The film is then labelled, watermarked and signed; the scores use frames without all that, from before the lossy coding.
 
 # %%
 swaps = [scoring.swap_clip(run, name, function) for name, function in functions.items()]
@@ -191,12 +190,11 @@ print(*found["notes"], sep="\n")
 
 # %%
 films = {b: scoring.swap_clip(run, best.model, functions[best.model], b) for b in blends}
-partial = run.out / ".swap.partial.mp4"  # a reader never meets half a file
-shutil.copyfile(films[chosen.blend].path, partial)
-print("the best, copied:", partial.replace(run.out / "swap.mp4").name)
+presented = scoring.present(run, films[chosen.blend], functions[best.model])
+print("the best, copied:", presented.name)
 
 # %%
-check = video.open_video(run.out / "swap.mp4")
+check = video.open_video(presented)
 assert check.has_audio == clip.has_audio and check.size == clip.size
 print(f"swap.mp4: {check.num_frames} frames, {check.duration:.2f} s, {check.fps:g} a second, sound: {check.has_audio}")
 
@@ -216,6 +214,29 @@ figures.rows(shown, height=1.9)
 for number, time in enumerate(times):
     strip = [shown[name][number] for name in ("target", chosen.blend, "truth") if name in shown]
     write_swapped(run.pictures() / f"strip_{time:04d}.png", np.hstack(strip), best.model)
+
+# %% [markdown]
+# ## What does it say of itself?
+# Three marks, for three kinds of readers. The **label** tells people. The **content credentials** (a C2PA manifest, signed on this machine) tell programs what it is, what it was made of and with which settings, and that no byte was changed since. The **watermark** lies in the pixels and outlives what loses the manifest. `python -m faceswap_lab verify FILE` reads both.
+#
+# **Predict**: one bit of the film is turned. What do manifest and watermark say?
+
+# %%
+from faceswap_lab.provenance import verification, watermark
+
+print(verification.verify(presented).text)
+print(watermark.look(presented))
+
+# %%
+turned = bytearray(presented.read_bytes())
+turned[len(turned) // 2] ^= 1
+changed = files.make_folder(run.out / "swap") / "one_bit_turned.mp4"
+changed.write_bytes(turned)
+print(verification.verify(changed).state, "|", watermark.look(changed))
+changed.unlink()
+
+# %% [markdown]
+# None of them can be relied on to be there: coding a film again loses the manifest, a crop the label, much of both the watermark. A mark that is found says something; none found says nothing. Notebook 09 goes on from here.
 
 # %% [markdown]
 # ## Does it flicker?
@@ -288,7 +309,7 @@ print(verdict)
 
 # %% [markdown]
 # ## Recap
-# You put painted faces back into a film, matched their colour, compared four blends, tuned them by eye, wrote the film with its sound and its label, and scored every model beside baselines that learnt nothing.
+# You put painted faces back into a film, matched their colour, compared four blends, tuned them by eye, wrote the film with its sound and its marks, and scored every model beside baselines that learnt nothing.
 #
 # 1. Why are colour statistics taken inside the face only?
 # 2. Why does *none* win on pixel_gain and lose on swap_gain?
