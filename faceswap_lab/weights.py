@@ -44,7 +44,7 @@ WEIGHTS = {
     "dlib_face_recognition": WeightFile("face_recognition_models", "models/dlib_face_recognition_resnet_model_v1.dat", ("55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",), "face_recognition_models", "CC0", "dlib's face recognition ResNet: the judge"),
     "dlib_mmod": WeightFile("face_recognition_models", "models/mmod_human_face_detector.dat", ("4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",), "face_recognition_models", "CC0", "dlib's CNN face detector"),
     "face_res": WeightFile("", "weights/face_res/face_res.weights.h5", ("85657a98e0129ff87dd4eb8b73f4dbabf73256b43c6c400d447340ea8f1d4823",), "", "Apache-2.0", "HSE-FaceRes: the trainer's recogniser"),
-    "quick_autoencoder": WeightFile("", "weights/quick_autoencoder/model.weights.h5", ("5f4a8003c1abf2f057e9c8561c651a5758782b79d864f7726bbfa5edcc9aa85c",), "", "CC0", "the warm start of the preset quick"),
+    "quick_autoencoder": WeightFile("", "weights/quick_autoencoder/model.weights.h5", ("4d92270aaef126884a3044d06db8162d5d0ce85360ca85e4f3d7edd55b680f7c",), "", "CC0", "the warm start of the preset quick"),
 }  # fmt: skip
 
 
