@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Two clips in, a swapped clip out: runs the course's notebooks and writes a report.",
     )
     parser.add_argument("--version", action="version", version=f"faceswap_lab {__version__}")
-    names = "run | faces | diagnose | convert | score | compare | consent | verify | clean | doctor | report"
+    names = " | ".join(COMMANDS)
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     run = commands.add_parser(
@@ -100,7 +100,7 @@ def _run_name(name: str) -> str:
     return name
 
 
-def doctor_command() -> int:
+def doctor_command(options: argparse.Namespace | None = None) -> int:
     """`doctor`: what the lab finds on this machine; 1 when something that it needs is missing."""
     problems = []
     rows = [("place", machine.place()), *machine.versions().items()]
@@ -198,6 +198,21 @@ def report_command(options: argparse.Namespace) -> int:
     return 0
 
 
+COMMANDS = {  # what does the work of each command, and gives the exit code
+    "run": run_command,
+    "faces": face_commands.faces_command,
+    "diagnose": face_commands.diagnose_command,
+    "convert": convert_command.convert_command,
+    "score": score_command.score_command,
+    "compare": score_command.compare_command,
+    "consent": consent_commands.consent_command,
+    "verify": verify_command.verify_command,
+    "clean": clean_command.clean_command,
+    "doctor": doctor_command,
+    "report": report_command,
+}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command.
 
@@ -209,25 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     try:
-        if options.command == "run":
-            return run_command(options)
-        if options.command == "faces":
-            return face_commands.faces_command(options)
-        if options.command == "diagnose":
-            return face_commands.diagnose_command(options)
-        if options.command == "convert":
-            return convert_command.convert_command(options)
-        if options.command == "score":
-            return score_command.score_command(options)
-        if options.command == "compare":
-            return score_command.compare_command(options)
-        if options.command == "consent":
-            return consent_commands.consent_command(options)
-        if options.command == "verify":
-            return verify_command.verify_command(options)
-        if options.command == "clean":
-            return clean_command.clean_command(options)
-        return doctor_command() if options.command == "doctor" else report_command(options)
+        return COMMANDS[options.command](options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

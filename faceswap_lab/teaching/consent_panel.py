@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -13,11 +13,12 @@ from faceswap_lab.provenance import register
 from faceswap_lab.provenance.commands import describe
 from faceswap_lab.provenance.consent import Ledger
 from faceswap_lab.provenance.records import PURPOSES
+from faceswap_lab.teaching.messages import Telling
 
 NEW = "(a new person)"
 
 
-class ConsentPanel:
+class ConsentPanel(Telling):
     """Lists the ledger, writes consents and revokes them; the last line of a cell displays it.
 
     Without a browser at the other end it does the same: set a widget's `value`, call a button's `click()`.
@@ -131,17 +132,6 @@ class ConsentPanel:
         self.choice.observe(lambda change: self._safely(self._show), "value")
         self.grant_button.on_click(lambda clicked: self._safely(self.grant))
         self.revoke_button.on_click(lambda clicked: self._safely(self.revoke))
-
-    def _safely(self, action: Callable[[], None]) -> None:
-        """An error in a widget's callback would be lost in a log: it is shown instead."""
-        self._say("")
-        try:
-            action()
-        except LabError as error:
-            self._say(str(error), "#b00020")
-
-    def _say(self, text: str, colour: str = "inherit") -> None:
-        self.message.value = f'<span style="color: {colour}">{html.escape(text)}</span>' if text else ""
 
     def _list(self, identity: str) -> None:
         """The choice of records as they are now, and one of them shown."""

@@ -7,9 +7,8 @@ writes is read by notebook 05, by `convert --settings` and by a run through pape
 from __future__ import annotations
 
 import dataclasses
-import html
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -21,6 +20,7 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.swap import blending, options, swapping
 from faceswap_lab.swap.options import ConversionOptions, SwapOptions
 from faceswap_lab.swap.swapping import Swap, SwapFunction
+from faceswap_lab.teaching.messages import Telling
 from faceswap_lab.teaching.shots import Shot, shots
 from faceswap_lab.teaching.training_panel import somebody_watches
 
@@ -59,7 +59,7 @@ ROOM = 0.08  # of the face's square, shown around it in the close-up
 _MASK_COLOUR, _VEIL = (255, 60, 160), 0.35
 
 
-class TuningPanel:
+class TuningPanel(Telling):
     """Shows a swap beside its options, and writes the options that are chosen to a file.
 
     Without a browser at the other end it does the same: set a widget's `value`, call a button's `click()`. A cell that is
@@ -204,17 +204,6 @@ class TuningPanel:
 
     def _is_there(self, name) -> bool:
         return not isinstance(name, str) or name in self.controls
-
-    def _safely(self, action: Callable[[], None]) -> None:
-        """An error in a widget's callback would be lost in a log: it is shown instead."""
-        self._say("")
-        try:
-            action()
-        except LabError as error:
-            self._say(str(error), "#b00020")
-
-    def _say(self, text: str, colour: str = "inherit") -> None:
-        self.message.value = f'<div style="line-height:1.3; color:{colour}">{html.escape(text)}</div>' if text else ""
 
     # -- drawing -------------------------------------------------------------------------------------------------
     def _show(self) -> None:
