@@ -15,6 +15,7 @@ import pytest
 from faceswap_lab import files, report, samples
 from faceswap_lab.errors import LabError
 from faceswap_lab.ffmpeg import program
+from faceswap_lab.provenance import credentials
 from faceswap_lab.provenance.verification import verify
 from faceswap_lab.report import frames, pictures, scores
 
@@ -122,6 +123,20 @@ def test_whole_run(run):
     assert "4.4°" in content and "gaze error" in content and "sharpness" in content
     steps = re.findall(r"step_(\d{6})", content.split("data-pictures=")[1].split(">")[0])
     assert steps == ["000002", "000010", "000100"]
+
+
+def test_the_page_tells_what_the_film_says_of_itself(run):
+    content, _ = read_page(report.write_report(run))
+    assert "What the film says of itself" in content and "<dd>no credentials</dd>" in content
+    made_of = (credentials.Ingredient("<a>.mp4", "0" * 64, identity="anna"), credentials.Ingredient("b.mp4", "1" * 64, "source"))
+    credentials.sign(run / "swap.mp4", credentials.Facts(model="painter", ingredients=made_of, watermark="c0ffee"))
+    content, _ = read_page(report.write_report(run))
+    for words in ("<dd>valid</dd>", "trainedAlgorithmicMedia", "&lt;a&gt;.mp4 (anna)", "<dd>b.mp4</dd>", "no watermark of"):
+        assert words in content, words  # the film itself was not marked: that is what is said
+    film = bytearray((run / "swap.mp4").read_bytes())
+    film[-1] ^= 1
+    (run / "swap.mp4").write_bytes(film)
+    assert "<dd>changed</dd>" in read_page(report.write_report(run))[0]
 
 
 def test_empty_run_names_the_notebooks(tmp_path):

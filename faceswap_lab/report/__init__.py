@@ -12,6 +12,7 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.report import pictures
 from faceswap_lab.report.card import card_lines, card_section, frame_sections, write_card_page
 from faceswap_lab.report.comparison import comparison_lines, write_comparison
+from faceswap_lab.report.marks import marks_section
 from faceswap_lab.report.markup import figure, link, missing, player, players, section, text, title
 from faceswap_lab.report.pictures import read_json_or_empty
 from faceswap_lab.report.scores import MEASURES, best_model, number, score_section, summary
@@ -52,6 +53,7 @@ def write_report(run_folder: str | Path) -> Path:
     sections = [
         _clips(run, facts),
         _stills(run),
+        marks_section(run),
         score_section(scores),
         card_section(scores),
         frame_sections(run, scores),
