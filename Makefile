@@ -45,7 +45,7 @@ lab: setup
 test: setup
 	"$(BIN)/ruff" check .
 	"$(BIN)/python" tools/lint_notebooks.py
-	"$(BIN)/python" -m pytest -n 2 --dist loadfile
+	"$(BIN)/python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 notebooks: setup
 	"$(BIN)/python" tools/sync_notebooks.py

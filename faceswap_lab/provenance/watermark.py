@@ -35,7 +35,7 @@ from faceswap_lab.video import Video, open_video
 
 LEAST = 128  # px of the shorter side: below, the shortest waves are finer than pixels
 AGREEMENT, DECIDED = 5.0, 1.25  # what a mark needs: see `Reading`; clips without one reach 6.0 and 1.05, never both
-_FLAT, _BUSY, _MOST = 0.85, 0.45, 4.0  # levels (root mean square) on flat ground, more by level of detail, and at most
+_FLAT, _BUSY, _MOST = 0.6, 0.45, 4.0  # levels (root mean square) on flat ground, more by level of detail, and at most
 _DARK = 60.0  # level under which a change of one level is seen more easily, and is made smaller
 _ROOM = np.ones((5, 5), np.uint8)
 _LOOKED = 192  # px: the shorter side of the picture that detail is measured in, whatever the frame's

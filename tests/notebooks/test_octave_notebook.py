@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from consents import consented
 
 from faceswap_lab import actors, runtime
 from faceswap_lab.pictures import write_picture
@@ -20,7 +21,7 @@ def test_the_octave_notebook_opens_cold(tmp_path, truth):
     for role, name in clips.items():
         for number, frame in enumerate(actors.clip(name).frames(every=5)):
             write_picture(tmp_path / role / f"{number:03d}.png", frame)
-    runtime.prepare(out=tmp_path / "run", **{role: tmp_path / role for role in clips})
+    runtime.prepare(out=tmp_path / "run", **{role: consented(tmp_path / role) for role in clips})
     command = [sys.executable, "-m", "papermill", "notebooks/08_octave_convolution.ipynb", tmp_path / "08.ipynb"]
     parameters = ["-p", "out", tmp_path / "run", "-p", "octave_steps", "4"]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -32,7 +32,7 @@ def noise_ratio(before, after):
 def test_one_frame_is_read_after_what_a_clip_meets(marked, attack):
     reading = watermark.read(attacks.ATTACKS[attack](marked)[1])
     assert reading.found and reading.ident == IDENT
-    assert np.array_equal(np.sign(reading.bits), SIGNS)
+    assert (np.sign(reading.bits) == SIGNS).sum() >= 39  # of 40, before the check sum corrects
     assert reading.share == pytest.approx(0.8 if "crop" in attack else 1, abs=0.01)
 
 
@@ -42,7 +42,7 @@ def test_several_frames_are_read_after_two_attacks(marked, attack):
 
 
 def test_the_mark_is_not_seen(frames, marked):
-    assert min(map(noise_ratio, frames, marked)) > 42
+    assert min(map(noise_ratio, frames, marked)) > 43
     for frame, other in zip(frames, marked, strict=True):
         assert other.dtype == np.uint8 and other.shape == frame.shape
         assert np.abs(other.astype(int) - frame).max() <= 12
