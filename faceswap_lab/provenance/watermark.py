@@ -35,7 +35,8 @@ from faceswap_lab.video import Video, open_video
 
 LEAST = 128  # px of the shorter side: below, the shortest waves are finer than pixels
 AGREEMENT, DECIDED = 5.0, 1.25  # what a mark needs: see `Reading`; clips without one reach 6.0 and 1.05, never both
-_FLAT, _BUSY, _MOST = 0.6, 0.45, 4.0  # levels (root mean square) on flat ground, more by level of detail, and at most
+_BUSY, _MOST = 0.45, 4.0  # levels (root mean square): more by level of detail, and at most
+_SIDES, _FLAT = (256, 384), (0.85, 0.6)  # on flat ground, by the shorter side: finer waves lose more by coding
 _DARK = 60.0  # level under which a change of one level is seen more easily, and is made smaller
 _ROOM = np.ones((5, 5), np.uint8)
 _LOOKED = 192  # px: the shorter side of the picture that detail is measured in, whatever the frame's
@@ -65,6 +66,7 @@ class Marker:
         self.size, self.ident = tuple(size), ident.lower()
         self._pattern = np.clip(pattern.drawn(size, pattern.encoded(int(ident, 16))), -3, 3)
         factor = min(1.0, _LOOKED / min(size))
+        self._flat = float(np.interp(min(size), _SIDES, _FLAT))
         self._small = max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
     def apply(self, image: np.ndarray) -> np.ndarray:
@@ -88,7 +90,7 @@ class Marker:
         detail = cv2.GaussianBlur(
             cv2.erode(detail, _ROOM), (0, 0), 1.5
         )  # what lies beside a single edge is no busy place
-        flat = _FLAT * (0.5 + 0.5 * np.minimum(small / _DARK, 1))
+        flat = self._flat * (0.5 + 0.5 * np.minimum(small / _DARK, 1))
         strength = cv2.resize(np.minimum(flat + _BUSY * detail, _MOST), self.size, interpolation=cv2.INTER_LINEAR)
         change = cv2.multiply(self._pattern, strength, dtype=cv2.CV_16S)
         return cv2.add(image, cv2.merge([change] * 3), dtype=cv2.CV_8U)
