@@ -1,8 +1,8 @@
 """The invisible watermark: puts a conversion's number into the pictures themselves, and reads it out again.
 
 What it can do: what passes on a clip usually leaves it in. It is read out of one frame after H.264 up to crf 28, scaling to 50 to
-150 %, a crop to 80 %, JPEG 70, brighter and darker, each by itself, and mostly after two of them (`benchmarks/watermark.py`
-measures each); it says "made by faceswap_lab" and the conversion's number, which its report names too.
+150 %, a crop to 80 %, JPEG 70, brighter and darker, each by itself; after two of them it may take several frames, or be lost
+(`benchmarks/watermark.py` measures each). It says "made by faceswap_lab" and the conversion's number, which its report names too.
 
 In small pictures it holds less, as its waves are finer there: of 256 pixels it bears crf 23, and crf 28 in one frame of three.
 
