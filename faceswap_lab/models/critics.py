@@ -38,6 +38,33 @@ def build_critic(config: GanConfig, name: str) -> keras.Model:
     return keras.Model(inputs, scores, name=name)
 
 
+class Reading:
+    """A critic as one step finds it: its weights, read once, for every opinion that the step asks it for.
+
+    What a frozen critic says must not depend on whether its update of the same step has happened already. Read apart for
+    each opinion, it did now and then: TensorFlow's graph optimiser drops the order between such a read and the update,
+    when no gradient ties them together. Here the update needs the very tensors that the frozen opinion was formed with.
+
+    Args:
+        critic: its weights are read now.
+    """
+
+    def __init__(self, critic: keras.Model):
+        self.critic = critic
+        # A reshape reads the variable; convert_to_tensor would hand it on as it is, to be read at each use.
+        self.weights = [ops.reshape(variable.value, variable.shape) for variable in critic.trainable_variables]
+
+    def __call__(self, seen, frozen: bool):
+        """Scores of what is seen, (N, H, W, C) to (N, h, w, 1); frozen: no gradient to the weights, no state kept."""
+        weights = [ops.stop_gradient(one) for one in self.weights] if frozen else self.weights
+        state = self.critic.non_trainable_variables
+        scores, after = self.critic.stateless_call(weights, [v.value for v in state], seen, training=True)
+        if not frozen:
+            for variable, value in zip(state, after, strict=True):
+                variable.assign(value)
+        return scores
+
+
 def mixup(judge, real, fake, seed):
     """Mixup-LSGAN: the critic names the share of the real picture in a mixture; the painter wants its own scored 1.
 

@@ -123,23 +123,23 @@ class CycleGAN(AdversarialTranslator):
             views["cycled"] = [to_a(fake_b, training=training), to_b(fake_a, training=training)]
         return views
 
-    def judge(self, place: int, seen, frozen: bool):
+    def judge(self, place: int, seen, frozen: bool, critics=None):
         if self.oval is not None:
             seen = 0.5 + (seen - 0.5) * self.oval
-        return super().judge(place, seen, frozen)
+        return super().judge(place, seen, frozen, critics)
 
     def loss_terms(self, views, training: bool = True) -> tuple[dict, object]:
         """The generators' terms by name, unweighted, and the critics' loss. `views`: what `call` returns."""
         weights, real = self.loss_weights, views["real"]
         found, critics = {}, 0.0
         if weights.adversarial:
-            found["adversarial"] = 0.0
+            found["adversarial"], read = 0.0, self.readings()
             for person in range(2):
                 fake = views["fake"][person]
                 shown = ops.stop_gradient(fake)
                 shown = self.pools[person].exchange(shown, self.random) if training else shown
-                found["adversarial"] += losses.least_squares(self.judge(person, fake, frozen=True), 1.0)
-                scores, others = (self.judge(person, some, frozen=False) for some in (real[person], shown))
+                found["adversarial"] += losses.least_squares(self.judge(person, fake, True, read), 1.0)
+                scores, others = (self.judge(person, some, False, read) for some in (real[person], shown))
                 critics += (losses.least_squares(scores, 1.0) + losses.least_squares(others, 0.0)) / 2
         # Pictures are in [0, 1] here and in [-1, 1] where the weights were published: differences count double.
         for term, key in (("cycle", "cycled"), ("identity", "identity")):

@@ -138,26 +138,27 @@ class FaceSwapGAN(FaceAutoencoder):
         """alpha * colour + (1 - alpha) * bent input."""
         return terms.composite({"colour": colour, "alpha": alpha, "bent": bent})
 
-    def judge(self, person: int, pictures, bent, frozen: bool):
-        """The critic's scores for [picture, bent input]; frozen: its weights receive no gradient."""
-        critic, seen = self.critics[person], ops.concatenate([pictures, bent], axis=-1)
-        if not frozen:
-            return critic(seen, training=True)
-        held = [ops.stop_gradient(v.value) for v in critic.trainable_variables]
-        return critic.stateless_call(held, [v.value for v in critic.non_trainable_variables], seen, training=True)[0]
+    def readings(self) -> list[games.Reading]:
+        """Both critics, their weights read now, for all opinions of one step."""
+        return [games.Reading(critic) for critic in self.critics]
 
-    def adversarial_terms(self, person: int, real, fake, bent):
-        """(painter's loss, critic's loss) for one kind of fake picture, (N, S, S, 3) each."""
+    def judge(self, person: int, pictures, bent, frozen: bool, critics=None):
+        """The critic's scores for [picture, bent input]; frozen: its weights receive no gradient. critics: `readings()`."""
+        return (critics or self.readings())[person](ops.concatenate([pictures, bent], axis=-1), frozen)
+
+    def adversarial_terms(self, person: int, real, fake, bent, critics=None):
+        """(painter's loss, critic's loss) for one kind of fake picture, (N, S, S, 3) each. critics: `readings()`."""
+        critics = critics or self.readings()
 
         def judge(pictures, frozen):
-            return self.judge(person, pictures, bent, frozen)
+            return self.judge(person, pictures, bent, frozen, critics)
 
         return games.GAMES[self.config.adversarial](judge, real, fake, self.random)
 
     def loss_terms(self, views) -> tuple[dict, object]:
         """Every term of the painter's loss by name, unweighted, and the critics' loss. `views`: what `call` returns."""
         weights, views = self.loss_weights, terms.in_float32(views)
-        found, critics = {}, 0.0
+        found, critics, read = {}, 0.0, self.readings()
         halves = [
             ops.split(x, 2, axis=0) for x in (views["straight"], views["bent"], terms.composite(views), views["colour"])
         ]
@@ -166,24 +167,24 @@ class FaceSwapGAN(FaceAutoencoder):
             for person in range(2):
                 real, bent, *fakes = (half[person] for half in halves)
                 for fake in fakes:
-                    mine, theirs = self.adversarial_terms(person, real, fake, bent)
+                    mine, theirs = self.adversarial_terms(person, real, fake, bent, read)
                     painter, critics = painter + mine, critics + theirs
             found["adversarial"] = painter
             if weights.kernel_decay:
                 kernels = terms.decayed_kernels(self.critics)
                 critics = critics + weights.kernel_decay * losses.sum_of_squares(kernels)
         if weights.gradient_penalty:
-            found_penalty = self.gradient_penalty(*(half for half in halves[:2]))
+            found_penalty = self.gradient_penalty(*halves[:2], read)
             critics = critics + weights.gradient_penalty * found_penalty
         return found | terms.compute(self, views), critics
 
-    def gradient_penalty(self, straight, bent):
-        """R1 of both critics at the real pictures, summed. straight, bent: [A's, B's], (N, S, S, 3) each."""
+    def gradient_penalty(self, straight, bent, critics):
+        """R1 of both critics at the real pictures, summed. straight, bent: [A's, B's], (N, S, S, 3) each. critics: `readings()`."""
         total = 0.0
         for person in range(2):
 
             def judge(pictures, frozen, person=person):
-                return self.judge(person, pictures, ops.concatenate([bent[person]] * 2, axis=0), frozen)
+                return self.judge(person, pictures, ops.concatenate([bent[person]] * 2, axis=0), frozen, critics)
 
             total = total + games.gradient_penalty(judge, straight[person], self.random)
         if "gradient_penalty" in self.terms:

@@ -94,9 +94,10 @@ class Pix2Pix(AdversarialTranslator):
         weights, (inputs, truths), fake = self.loss_weights, views["real"], views["fake"]
         found, critics = {}, 0.0
         if weights.adversarial:
+            read = self.readings()
             scores, others, hoped = (
                 self.judge(
-                    0, ops.concatenate([picture, inputs], axis=-1) if self.config.conditional else picture, frozen
+                    0, ops.concatenate([picture, inputs], axis=-1) if self.config.conditional else picture, frozen, read
                 )
                 for picture, frozen in ((truths, False), (ops.stop_gradient(fake), False), (fake, True))
             )

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from faceswap_lab.models.augmentation import Augmentation, sample_bilinear
+from faceswap_lab.models.critics import Reading
 from faceswap_lab.models.translation_networks import TranslationConfig, build_generator
 
 DIRECTIONS = ((0, 1), (1, 0))  # from A to B, from B to A
@@ -100,13 +101,13 @@ class AdversarialTranslator(FaceTranslator):
         }
         self.terms["critics"] = keras.metrics.Mean("critics")
 
-    def judge(self, place: int, seen, frozen: bool):
-        """A critic's scores for pictures; frozen: its weights receive no gradient."""
-        critic = self.critics[place]
-        if not frozen:
-            return critic(seen)
-        held = [ops.stop_gradient(variable) for variable in critic.trainable_variables]
-        return critic.stateless_call(held, [variable.value for variable in critic.non_trainable_variables], seen)[0]
+    def readings(self) -> list[Reading]:
+        """The critics, their weights read now, for all opinions of one step."""
+        return [Reading(critic) for critic in self.critics]
+
+    def judge(self, place: int, seen, frozen: bool, critics=None):
+        """A critic's scores for pictures; frozen: its weights receive no gradient. critics: `readings()`."""
+        return (critics or self.readings())[place](seen, frozen)
 
     def loss_terms(self, views, training: bool = True) -> tuple[dict, object]:
         raise NotImplementedError
