@@ -13,7 +13,7 @@ import numpy as np
 
 from faceswap_lab import files, pictures
 from faceswap_lab.errors import LabError
-from faceswap_lab.provenance import credentials
+from faceswap_lab.provenance import certificates, credentials
 
 
 @contextlib.contextmanager
@@ -50,7 +50,12 @@ def sealed(
 
 
 def write_swapped(
-    path: str | os.PathLike, image: np.ndarray, model: str = "", what: str = "", quality: float = 95
+    path: str | os.PathLike,
+    image: np.ndarray,
+    model: str = "",
+    what: str = "",
+    quality: float = 95,
+    signing: certificates.Signing | None = None,
 ) -> None:
     """Writes a picture that shows faces made by a model, with its content credentials, in one step.
 
@@ -60,19 +65,26 @@ def write_swapped(
         model: whose faces they are.
         what: what the picture shows, in words.
         quality: as in `pictures.write_picture`.
+        signing: the certificate; None: that of `certificates.signing`.
 
     Raises:
         LabError: when it cannot be written or signed.
     """
-    write_signed(path, image, facts(Path(path), model, what), quality)
+    write_signed(path, image, facts(Path(path), model, what), quality, signing)
 
 
-def write_signed(path: str | os.PathLike, image: np.ndarray, facts: credentials.Facts, quality: float = 95) -> None:
+def write_signed(
+    path: str | os.PathLike,
+    image: np.ndarray,
+    facts: credentials.Facts,
+    quality: float = 95,
+    signing: certificates.Signing | None = None,
+) -> None:
     """As `write_swapped`, with all that its manifest says; the title is the file's name."""
     path = Path(path)
     with files.atomic_path(path) as temporary:
         pictures.write_picture(temporary, image, quality)
-        credentials.sign(temporary, dataclasses.replace(facts, title=path.name), credentials.sidecar_of(path))
+        credentials.sign(temporary, dataclasses.replace(facts, title=path.name), credentials.sidecar_of(path), signing)
 
 
 def facts(path: Path, model: str, what: str = "") -> credentials.Facts:

@@ -55,13 +55,13 @@ def _sound(film: Film, shown: Sequence[tuple[Fraction, Fraction]]) -> dict:
 
 def keeper(film: Film, folder: Path) -> Callable[[int, np.ndarray], None]:
     """A function that keeps a swapped frame, given its index and (H, W, 3) uint8 RGB, as a signed picture 000123.png."""
-    facts = facts_of(film)
+    facts, signing = facts_of(film), certificates.signing()
     # They are kept unmarked. A target's own credentials are left out: each picture would check the whole target anew.
     plain = tuple(dataclasses.replace(one, path=None) for one in facts.ingredients)
     facts = dataclasses.replace(facts, watermark=None, ingredients=plain)
 
     def keep(index: int, picture: np.ndarray) -> None:
-        placing.write_signed(folder / f"{index:06d}.png", picture, facts)
+        placing.write_signed(folder / f"{index:06d}.png", picture, facts, signing=signing)
 
     return keep
 
