@@ -29,7 +29,7 @@ def convert(target, faces, out, kept=None, **options):
 
 
 def convert_until(moment, out, **given):
-    """Dies when `out` is "entered" in the register, when it is "renamed", or after two "frames"."""
+    """Dies when `out` is "entered" in the register, when it is "renamed", or after all "frames"."""
     record, replace = register.record_output, os.replace
 
     def entered(path, *rest):
@@ -46,7 +46,7 @@ def convert_until(moment, out, **given):
     elif moment == "renamed":
         os.replace = renamed
     else:
-        given["progress"] = lambda done, total: kill() if done == 2 else None
+        given["progress"] = lambda done, total: kill() if done == FRAMES else None
     convert(out=out, **given)
 
 
