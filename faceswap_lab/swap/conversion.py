@@ -42,7 +42,7 @@ __all__ = [
     "OUTPUTS", "ConversionOptions", "ConversionReport", "SwapOptions", "convert", "swap_frame", "swap_frames",
 ]  # fmt: skip
 
-_FORMAT = 1  # of what is kept of a stopped conversion
+_FORMAT = 2  # of what is kept of a stopped conversion
 
 
 def convert(
