@@ -132,7 +132,7 @@ def measure(names: list[str], options) -> None:
     import keras
 
     from faceswap_lab.models.identity import FaceRecognition
-    from faceswap_lab.pictures import write_picture
+    from faceswap_lab.provenance.placing import write_swapped
     from faceswap_lab.scores.likeness import Remembered
 
     shared, judge, mesh = material(face_sets(work, options.faces)), FaceRecognition(), Remembered()
@@ -148,7 +148,7 @@ def measure(names: list[str], options) -> None:
         made = ablation.swap(model, shared)
         row = {"variant": name, "seed": seed, **ablation.score(made, shared, judge, mesh), "seconds": round(trained, 1)}
         picture = np.concatenate([np.hstack([shared.target[i], made[i], shared.truth[i]])[::2, ::2] for i in (3, 12)])
-        write_picture(work / "pictures" / file.replace(".json", ".png"), picture)
+        write_swapped(work / "pictures" / file.replace(".json", ".png"), picture, name)
         files.write_json(work / "results" / file, row)
         print(f"{name:20s} seed {seed}  {trained:5.0f} s  {json.dumps(row)}", flush=True)
 

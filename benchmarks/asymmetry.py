@@ -222,7 +222,7 @@ def measure(options) -> None:
 
     from faceswap_lab import scores
     from faceswap_lab.models.identity import FaceRecognition
-    from faceswap_lab.pictures import write_picture
+    from faceswap_lab.provenance.placing import write_swapped
 
     until, work = time.time() + 60 * options.minutes, options.work
     ready, judge = ready_sets(work, options.faces), FaceRecognition()
@@ -252,7 +252,7 @@ def measure(options) -> None:
             made = swap(model, material, way)
             row[way] = scores.score_clip(made, material.truth, material.target, material.points, judge).as_json()
             strips += [np.hstack([material.target[i], made[i], material.truth[i]])[::2, ::2] for i in (3, 12)]
-        write_picture(work / "pictures" / file.replace(".json", ".png"), np.vstack(strips))
+        write_swapped(work / "pictures" / file.replace(".json", ".png"), np.vstack(strips), RECIPE)
         files.write_json(work / "results" / file, row | {"seconds": round(trained, 1)})
         print(f"{name:10s} seed {seed}  {trained:4.0f} s  {json.dumps(row)}", flush=True)
     rulers(work, judge)

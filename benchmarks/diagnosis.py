@@ -106,7 +106,7 @@ def _train_and_score(direction: str, name: str, work: Path, steps: int) -> dict[
 
     from faceswap_lab import scores, stages, training
     from faceswap_lab.models import autoencoder
-    from faceswap_lab.pictures import write_picture
+    from faceswap_lab.provenance.placing import write_swapped
     from faceswap_lab.swap.swapping import swap_frames
 
     person, other = direction.split("<-")  # whose clip is changed, whose face is put in
@@ -138,7 +138,8 @@ def _train_and_score(direction: str, name: str, work: Path, steps: int) -> dict[
         training.SwapFunction(model, *((0, 1) if person == "A" else (1, 0))),
     )
     found = scores.score_clip(made, truth, before, actors.clip(clip).points()[numbers])
-    write_picture(folder / "swaps.png", np.hstack([before[3], made[3], truth[3], before[12], made[12], truth[12]]))
+    strip = np.hstack([before[3], made[3], truth[3], before[12], made[12], truth[12]])
+    write_swapped(folder / "swaps.png", strip, folder.name)
     return found.as_json()
 
 

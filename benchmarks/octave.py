@@ -231,7 +231,7 @@ def _train_and_score(alpha, steps, seed, work: Path, arrays) -> dict[str, float]
     from diagnosis import face_set, structure_gain
 
     from faceswap_lab import scores, training
-    from faceswap_lab.pictures import write_picture
+    from faceswap_lab.provenance.placing import write_swapped
     from faceswap_lab.swap.swapping import swap_frames
 
     model, start = ready_to_train(alpha, steps, arrays, seed), time.perf_counter()
@@ -247,7 +247,8 @@ def _train_and_score(alpha, steps, seed, work: Path, arrays) -> dict[str, float]
     found = scores.score_clip(made, truth, before, points)
     name = f"swaps_{alpha}_{steps}_{seed}.png"
     some = np.linspace(0, len(made) - 1, 5).astype(int)
-    write_picture(work / name, np.vstack([np.hstack([x[i] for i in some]) for x in (before, made, truth)]))
+    strip = np.vstack([np.hstack([x[i] for i in some]) for x in (before, made, truth)])
+    write_swapped(work / name, strip, f"autoencoder, alpha {alpha}")
     structure = structure_gain(made, truth, before, points)
     return {**found.as_json(), "structure_gain": round(structure, 4), "seconds": round(seconds, 1)}
 

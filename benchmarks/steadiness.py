@@ -28,7 +28,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -43,6 +42,7 @@ from faceswap_lab.faces import alignment  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
 from faceswap_lab.faces.landmarks import FaceMesh  # noqa: E402
+from faceswap_lab.provenance import register  # noqa: E402
 from faceswap_lab.scores.temporal import SIDE, Scene, Unrest, measure  # noqa: E402
 from faceswap_lab.steadiness import frames_and_masks  # noqa: E402
 from faceswap_lab.swap import blending, swapping  # noqa: E402
@@ -123,8 +123,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     target, count, mesh = actors.clip("talk_A"), options.frames, FaceMesh()
     blends = [name for name in ("direct", "mask", "seamless", "laplacian") if name in blending.BLENDS]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with register.passing_folder() as folder:
         faces = FaceSet(options.faces) if options.faces else extract_faces(target.path, folder / "faces")
         faces = faces.subset((faces.table["person"] == 0).to_numpy())
         model = training.load_model(weights.data_folder() / "weights" / "quick_autoencoder")

@@ -38,7 +38,7 @@ import numpy as np  # noqa: E402
 from benchmarks.diagnosis import face_set, structure_gain  # noqa: E402
 from faceswap_lab import actors, files, pairs, runtime, scores, stages, training  # noqa: E402
 from faceswap_lab.models import autoencoder, cyclegan, pix2pix  # noqa: E402
-from faceswap_lab.pictures import write_picture  # noqa: E402
+from faceswap_lab.provenance.placing import write_swapped  # noqa: E402
 from faceswap_lab.swap.swapping import swap_frames  # noqa: E402
 
 SIDE = 96  # of the training pictures; the models paint 64 px
@@ -130,7 +130,7 @@ def score(model, target, rows, picture: Path) -> dict[str, float]:
     matrices, masks = [target.matrix(row) for row in rows], list(target.subset(rows).masks(256, "face"))
     made = swap_frames(list(before), matrices, masks, training.SwapFunction(model))
     strip = [frame for place in (0, len(rows) // 2) for frame in (before[place], made[place], truth[place])]
-    write_picture(picture, np.hstack(strip))
+    write_swapped(picture, np.hstack(strip), picture.stem)
     found = scores.score_clip(made, truth, before, points).as_json()
     return {**found, "structure_gain": structure_gain(made, truth, before, points)}
 

@@ -156,7 +156,7 @@ def present(run: Run, swap: Swapped, swap_function) -> Path:
     path = run.out / "swap.mp4"
     with files.atomic_path(path) as temporary:  # a reader never meets half a file
         shutil.copyfile(swap.path, temporary)
-    print(*enter(agreed, path, swap.model, {"blend": swap.blend}, user_folder()), sep="\n", end="")
+        print(*enter(agreed, path, swap.model, {"blend": swap.blend}, user_folder(), temporary), sep="\n", end="")
     return path
 
 

@@ -6,7 +6,6 @@ The measures themselves are in `scores.temporal`.
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from faceswap_lab import scoring, stages, video
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.pictures import read_picture
+from faceswap_lab.provenance import register
 from faceswap_lab.runtime import Run
 from faceswap_lab.scores.temporal import Scene, measure
 from faceswap_lab.swap import blending
@@ -92,10 +92,10 @@ def of_run(
     regions = [blending.place_mask(truth[0].shape, mask / np.float32(255), faces.matrix(row)) for mask, row in outlines]
     scene = Scene(points, truth, np.array(regions))
     found = {"truth": measure(truth, scene.regions, scene, mesh)}
-    with tempfile.TemporaryDirectory() as folder:
+    with register.passing_folder() as folder:
         for blend in blends:
             for smoothing in smoothings:
                 options = dataclasses.replace(scoring.settings(run), blend=blend, smoothing=smoothing)
-                made, masks = frames_and_masks(run.clip("target"), faces, swap_function, options, frames, Path(folder))
+                made, masks = frames_and_masks(run.clip("target"), faces, swap_function, options, frames, folder)
                 found[f"{blend}, {smoothing}"] = measure(made, masks, scene, mesh)
     return pd.DataFrame({name: dataclasses.asdict(one) for name, one in found.items()}).T

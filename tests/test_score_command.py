@@ -85,7 +85,8 @@ def test_a_card_is_a_folder_that_stands_alone(card):
     row = found["frames"]["soft"]["worst"][0]
     for what in ("target", "truth", "soft", "soft_heat"):
         assert read_picture(card / "scores" / f"frame_{row:06d}_{what}.jpg").shape == (256, 256, 3)
-    assert verify(card / "scores" / f"frame_{row:06d}_soft.jpg").good
+    assert all(verify(card / "scores" / f"frame_{row:06d}_{what}.jpg").good for what in ("soft", "soft_heat"))
+    assert verify(card / "scores" / f"frame_{row:06d}_soft_heat.jpg").model == "soft"
     assert verify(card / "scores" / f"frame_{row:06d}_truth.jpg").state == "no credentials"
     assert not list(card.rglob(".partial-*"))
 

@@ -80,11 +80,11 @@ def read_marks(films: Mapping[str, Path]) -> pd.DataFrame:
 
 
 def passed_on(film: Path, folder: Path) -> dict[str, Path]:
-    """A film as it is usually passed on.
+    """A film as it is usually passed on, its marks lost as they are then: the copies are not signed.
 
     Args:
         film: the film as it was made.
-        folder: where the copies go.
+        folder: where the copies go; a temporary one, since what shows a swapped face is not left lying about unsigned.
 
     Returns:
         Name -> file: as made; coded again at crf 28, as a messenger does it; cropped to its middle 80 %, as from a screen that is

@@ -89,7 +89,7 @@ def signing(now: datetime | None = None) -> Signing:
             f"that the signer is unknown. Let {ENVIRONMENT} name a folder that can be written to.",
             stacklevel=2,
         )
-        return _of_this_process()
+        return of_this_process()
 
 
 def anchors() -> dict[str, str]:
@@ -106,8 +106,8 @@ def anchors() -> dict[str, str]:
         found["the course certificate of this machine"] = pem(_certificates(authority)[0])
     if (chain := folder / "chain.pem").is_file():
         found["the certificate configured here"] = pem(_certificates(chain)[-1])
-    if _of_this_process.cache_info().currsize:
-        found["a certificate of this process"] = _of_this_process().chain.partition("-----END CERTIFICATE-----\n")[2]
+    if of_this_process.cache_info().currsize:
+        found["a certificate of this process"] = of_this_process().chain.partition("-----END CERTIFICATE-----\n")[2]
     for path in sorted((folder / "known").glob("*.pem")):
         found[f"known here as {path.stem}"] = "".join(map(pem, _certificates(path)))
     return found
@@ -257,7 +257,8 @@ def _retire(course: Path, authority: x509.Certificate) -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _of_this_process() -> Signing:
+def of_this_process() -> Signing:
+    """A certificate that ends with this process, for where no other can be had: it proves no more than that nothing changed."""
     folder = Path(tempfile.mkdtemp(prefix="faceswap_lab-signing-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     now = datetime.now(UTC)

@@ -98,19 +98,25 @@ def holds_manifest(path: str | os.PathLike) -> bool:
     return Path(path).suffix.lower() in _FORMATS
 
 
-def sign(path: str | os.PathLike, facts: Facts, sidecar: str | os.PathLike | None = None) -> None:
+def sign(
+    path: str | os.PathLike,
+    facts: Facts,
+    sidecar: str | os.PathLike | None = None,
+    signing: certificates.Signing | None = None,
+) -> None:
     """Puts signed content credentials into a file, in one step; an earlier manifest of the lab in it is replaced.
 
     Args:
         path: a film or a picture.
         facts: what the manifest says.
         sidecar: where the manifest goes when the file cannot hold one; None: `sidecar_of(path)`.
+        signing: the certificate; None: that of `certificates.signing`.
 
     Raises:
         LabError: when there is no such file, it is not what its ending says, the certificate cannot be used or the place
             cannot be written to.
     """
-    _sign(Path(path), facts, certificates.signing(), sidecar)
+    _sign(Path(path), facts, signing or certificates.signing(), sidecar)
 
 
 def sign_pictures(folder: str | os.PathLike, facts: Facts) -> int:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from faceswap_lab import files, pictures
 from faceswap_lab.errors import LabError
-from faceswap_lab.provenance import credentials
+from faceswap_lab.provenance import certificates, credentials
 
 
 @contextlib.contextmanager
-def sealed(out: str | os.PathLike, hidden: Path, facts: credentials.Facts) -> Iterator[Path]:
+def sealed(
+    out: str | os.PathLike, hidden: Path, facts: credentials.Facts, enter: Callable[[Path], object] | None = None
+) -> Iterator[Path]:
     """Gives a hidden path to write an output to; afterwards it is signed and put at its name, in this order.
 
     Args:
         out: the output, a file.
         hidden: a folder for this alone, on the same disk; it is removed. What a killed run left there is replaced.
         facts: what its manifest says.
+        enter: called with the signed file before it gets its name, for the register of outputs.
 
     Raises:
         LabError: when it cannot be written or signed; it names `out`.
@@ -33,6 +37,8 @@ def sealed(out: str | os.PathLike, hidden: Path, facts: credentials.Facts) -> It
     try:
         yield unsigned
         credentials.sign(unsigned, facts, credentials.sidecar_of(out))
+        if enter:
+            enter(unsigned)
         with files.clear_write_errors(out):
             os.replace(unsigned, out)
             if credentials.holds_manifest(out):
@@ -44,7 +50,12 @@ def sealed(out: str | os.PathLike, hidden: Path, facts: credentials.Facts) -> It
 
 
 def write_swapped(
-    path: str | os.PathLike, image: np.ndarray, model: str = "", what: str = "", quality: float = 95
+    path: str | os.PathLike,
+    image: np.ndarray,
+    model: str = "",
+    what: str = "",
+    quality: float = 95,
+    signing: certificates.Signing | None = None,
 ) -> None:
     """Writes a picture that shows faces made by a model, with its content credentials, in one step.
 
@@ -54,14 +65,26 @@ def write_swapped(
         model: whose faces they are.
         what: what the picture shows, in words.
         quality: as in `pictures.write_picture`.
+        signing: the certificate; None: that of `certificates.signing`.
 
     Raises:
         LabError: when it cannot be written or signed.
     """
+    write_signed(path, image, facts(Path(path), model, what), quality, signing)
+
+
+def write_signed(
+    path: str | os.PathLike,
+    image: np.ndarray,
+    facts: credentials.Facts,
+    quality: float = 95,
+    signing: certificates.Signing | None = None,
+) -> None:
+    """As `write_swapped`, with all that its manifest says; the title is the file's name."""
     path = Path(path)
     with files.atomic_path(path) as temporary:
         pictures.write_picture(temporary, image, quality)
-        credentials.sign(temporary, facts(path, model, what), credentials.sidecar_of(path))
+        credentials.sign(temporary, dataclasses.replace(facts, title=path.name), credentials.sidecar_of(path), signing)
 
 
 def facts(path: Path, model: str, what: str = "") -> credentials.Facts:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import glob
 import hashlib
+import json
 import os
 import shutil
 import time
@@ -23,12 +25,12 @@ from faceswap_lab import __version__, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.people import person_like
+from faceswap_lab.provenance import register
 from faceswap_lab.provenance.checks import may_convert
 from faceswap_lab.provenance.consent import Ledger
-from faceswap_lab.provenance.register import enter
 from faceswap_lab.swap import label, outputs, sealing, smoothing, watermarking
 from faceswap_lab.swap.conversion_report import ConversionReport, findings, report_path
-from faceswap_lab.swap.film import Film, batches, finished_steps
+from faceswap_lab.swap.film import Film, Keep, batches, finished_steps
 from faceswap_lab.swap.options import OUTPUTS, ConversionOptions, SwapOptions
 from faceswap_lab.swap.pairing import FaceTrack, face_track
 from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts
@@ -40,7 +42,7 @@ __all__ = [
     "OUTPUTS", "ConversionOptions", "ConversionReport", "SwapOptions", "convert", "swap_frame", "swap_frames",
 ]  # fmt: skip
 
-_FORMAT = 1  # of what is kept of a stopped conversion
+_FORMAT = 2  # of what is kept of a stopped conversion
 
 
 def convert(
@@ -150,29 +152,31 @@ def convert(
         parts = Parts(out, key, plan, coding, part_frames, kept)
         report = ConversionReport(str(out), resumed=parts.tally.frames, options=key["options"])
         report.watermark = marker.ident if marker else ""
-        if kept:
-            _clear_frames_folder(kept, parts)
+        thing = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        enter = functools.partial(_entered, film, ledger, thing)
+        told = _clear_frames_folder(kept, parts, thing, enter) if kept else []
         try:
-            _write(film, parts, kept, progress)
+            _write(film, parts, sealing.keeper(film, kept) if kept else None, progress)
             parts.finish()
-            sealing.place(parts, out, kind, film, overwrite, kept)
-            entered = enter(agreed, out, model_name(swap_function), report.options, ledger.folder)
+            told += sealing.place(parts, out, kind, film, overwrite, thing, enter)
         except KeyboardInterrupt:
             with contextlib.suppress(LabError):  # what is finished is kept all the same
-                sealing.leave_what_plays(parts, out, kind, film)
+                sealing.leave_what_plays(parts, out, kind, film, enter)
             raise
         except BaseException:
             parts.abandon()
             raise
         report.count(parts.tally)
         report.warnings = [
-            *entered,
+            *dict.fromkeys(told),
             *track.warnings,
             *watermarking.findings(video.size, watermark),
             *findings(report, track, faces, len(plan), swap_function, options, batch_size),
         ]
     parts.remove()
-    sealing.part_path(out).unlink(missing_ok=True)
+    if (part := sealing.part_path(out)).exists():
+        part.unlink()
+        register.forget(part, ledger.folder)
     report.seconds = time.perf_counter() - began
     report.write(report_path(out))
     return report
@@ -230,17 +234,24 @@ def _check_frames_folder(folder: Path) -> None:
         raise LabError(f"{folder}: this folder holds other pictures. Choose another one for the swapped frames.")
 
 
-def _clear_frames_folder(folder: Path, parts: Parts) -> None:
-    """Marks the folder as a conversion's, and leaves only the pictures of finished parts in it."""
-    files.write_text(folder / outputs.MARKER, "The swapped frames here are replaced by each conversion.\n")
+def _entered(film: Film, ledger: Ledger, thing: str, path: Path, lies: Path | None = None) -> list[str]:
+    """Enters an output of a conversion in the register; `lies`: where it is before it gets its name."""
+    about = film.agreed, path, model_name(film.swap_function), dataclasses.asdict(film.options)
+    return register.enter(*about, ledger.folder, lies, thing)
+
+
+def _clear_frames_folder(folder: Path, parts: Parts, thing: str, enter: register.Enter) -> list[str]:
+    """Leaves only the pictures of finished parts in the folder, marks it as this conversion's and enters it in the register."""
     files.remove_partial(folder)
     finished = {f"{index:06d}.png" for first, stop in parts.tally.stretches for index in range(first, stop)}
     for path in folder.glob("*.png"):
         if path.name not in finished:
             path.unlink()
+    register.mark_folder(folder, thing)
+    return enter(folder)
 
 
-def _write(film: Film, parts: Parts, kept: Path | None, progress: Callable[[int, int], None] | None) -> None:
+def _write(film: Film, parts: Parts, keep: Keep | None, progress: Callable[[int, int], None] | None) -> None:
     """Makes and codes all frames that are not there yet."""
     total = len(film.plan)
     if parts.position >= total:
@@ -248,7 +259,7 @@ def _write(film: Film, parts: Parts, kept: Path | None, progress: Callable[[int,
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the steps share the cores among them already
     try:
-        with contextlib.closing(finished_steps(film, parts.position, kept)) as steps:
+        with contextlib.closing(finished_steps(film, parts.position, keep)) as steps:
             for step in steps:
                 parts.write(step.position, step.index, step.shown, step.tally)
                 if progress:

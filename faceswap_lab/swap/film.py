@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from faceswap_lab.pictures import write_picture
 from faceswap_lab.provenance.checks import Agreed
 from faceswap_lab.provenance.watermark import Marker
 from faceswap_lab.swap import outputs, pipeline, smoothing
@@ -72,13 +70,16 @@ class Film:
         return int(np.clip(_QUEUE_BYTES // (width * height * 3), 2, _LONGEST_QUEUE))
 
 
-def finished_steps(film: Film, first: int, kept: Path | None = None) -> Generator[Step, None, None]:
+Keep = Callable[[int, np.ndarray], None]  # a frame's index and the swapped picture
+
+
+def finished_steps(film: Film, first: int, keep: Keep | None = None) -> Generator[Step, None, None]:
     """Makes the pictures from a position on, in order; close the generator to stop.
 
     Args:
         film: what to make.
         first: position of the first frame that is wanted.
-        kept: a folder where each frame is kept without label and watermark as a picture besides.
+        keep: called with each frame without label and watermark, see `sealing.keeper`.
 
     Yields:
         Steps with `shown` and `tally`.
@@ -90,8 +91,8 @@ def finished_steps(film: Film, first: int, kept: Path | None = None) -> Generato
         lambda steps: (step for step in steps if step.position >= first),
         pipeline.each(lambda step: _composed(step, film)),
     ]
-    if kept:
-        stages.append(pipeline.each(lambda step: _keep(step, kept)))
+    if keep:
+        stages.append(pipeline.each(lambda step: _kept(step, keep)))
     return pipeline.overlapped(_read(film, first), *stages, depth=film.depth)
 
 
@@ -241,6 +242,6 @@ def _composed(step: Step, film: Film) -> Step:
     return step
 
 
-def _keep(step: Step, folder: Path) -> Step:
-    write_picture(folder / f"{step.index:06d}.png", step.swapped)
+def _kept(step: Step, keep: Keep) -> Step:
+    keep(step.index, step.swapped)
     return step

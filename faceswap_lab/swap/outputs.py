@@ -15,6 +15,7 @@ import numpy as np
 from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import IMAGE_SUFFIXES, list_pictures, read_picture, write_picture
+from faceswap_lab.provenance.register import MARKER
 from faceswap_lab.provenance.watermark import Marker
 from faceswap_lab.swap import blending, label
 from faceswap_lab.swap.swapping import Swap
@@ -22,7 +23,6 @@ from faceswap_lab.video import Video
 from faceswap_lab.video_writer import SUFFIXES, refuse
 
 DIFFERENCE_GAIN = 4
-MARKER = "swapped_frames.txt"  # stands in a folder whose pictures a conversion may replace
 _GIF_RATE = 50  # a GIF counts in hundredths of a second, and players show nothing faster
 
 
@@ -127,8 +127,7 @@ def arranged(
 
 
 def place_pictures(folder: Path, out: Path) -> None:
-    """Puts finished pictures at an output's name: the whole folder, in place of an earlier one."""
-    files.write_text(folder / MARKER, "The swapped frames here are replaced by each conversion.\n")
+    """Puts finished pictures with their marker at an output's name: the whole folder, in place of an earlier one."""
     with files.clear_write_errors(out):
         old = out.with_name(f".{out.name}.old")
         shutil.rmtree(old, ignore_errors=True)

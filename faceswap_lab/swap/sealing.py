@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from faceswap_lab.errors import LabError
-from faceswap_lab.provenance import certificates, credentials
+from faceswap_lab.provenance import certificates, credentials, placing
 from faceswap_lab.provenance.credentials import Facts, Ingredient
 from faceswap_lab.provenance.placing import sealed
+from faceswap_lab.provenance.register import Enter, mark_folder
 from faceswap_lab.swap import label, outputs
 from faceswap_lab.swap.film import Film
 from faceswap_lab.swap.parts import Parts, whole
@@ -50,15 +53,32 @@ def _sound(film: Film, shown: Sequence[tuple[Fraction, Fraction]]) -> dict:
     return {"sound": sound, "pieces": pieces, "comment": label.comment(model_name(film.swap_function))}
 
 
-def place(parts: Parts, out: Path, kind: str, film: Film, overwrite: bool, kept: Path | None) -> None:
-    """Makes the output of the finished parts, signed; a stop leaves none that is not.
+def keeper(film: Film, folder: Path) -> Callable[[int, np.ndarray], None]:
+    """A function that keeps a swapped frame, given its index and (H, W, 3) uint8 RGB, as a signed picture 000123.png."""
+    facts, signing = facts_of(film), certificates.signing()
+    # They are kept unmarked. A target's own credentials are left out: each picture would check the whole target anew.
+    plain = tuple(dataclasses.replace(one, path=None) for one in facts.ingredients)
+    facts = dataclasses.replace(facts, watermark=None, ingredients=plain)
+
+    def keep(index: int, picture: np.ndarray) -> None:
+        placing.write_signed(folder / f"{index:06d}.png", picture, facts, signing=signing)
+
+    return keep
+
+
+def place(parts: Parts, out: Path, kind: str, film: Film, overwrite: bool, thing: str, enter: Enter) -> list[str]:
+    """Makes the output of the finished parts, signed and entered in the register; a stop leaves none that is not.
 
     Args:
         parts: all of them finished.
         out, kind: the output, and what it is, see `outputs.kind_of`.
         film: what they were made of.
         overwrite: replace an output that is there already.
-        kept: a folder of swapped frames, which are signed as well, or None.
+        thing: what tells it from others, see `register.record_output`.
+        enter: enters it in the register, given its name and where it lies before it has it.
+
+    Returns:
+        What `enter` answered.
 
     Raises:
         LabError: when there is no frame, or the output cannot be written or signed.
@@ -67,19 +87,21 @@ def place(parts: Parts, out: Path, kind: str, film: Film, overwrite: bool, kept:
         raise LabError(f"{out}: no frame was written, so there is no video. Check the time range.")
     outputs.check_place(out, film.video, overwrite)  # it may have come meanwhile
     facts = facts_of(film)
-    if kept:
-        credentials.sign_pictures(kept, dataclasses.replace(facts, watermark=None))  # they are kept unmarked
+    said: list[str] = []
     if kind == "pictures":
         credentials.sign_pictures(parts.pictures, facts)
+        mark_folder(parts.pictures, thing)
+        said += enter(out, parts.pictures)
         outputs.place_pictures(parts.pictures, out)
-        return
-    with sealed(out, parts.folder / "unsigned", facts) as unsigned:
+        return said
+    with sealed(out, parts.folder / "unsigned", facts, lambda lies: said.extend(enter(out, lies))) as unsigned:
         if kind == "film":
             parts.join(unsigned, **_sound(film, parts.shown()))
         elif kind == "gif":
             outputs.write_gif(parts.pictures, unsigned, film.video.rate)
         else:
             outputs.place_picture(parts.pictures, unsigned)
+    return said
 
 
 def part_path(out: Path) -> Path:
@@ -87,17 +109,20 @@ def part_path(out: Path) -> Path:
     return out.with_name(f"{out.stem}.part{out.suffix}")
 
 
-def leave_what_plays(parts: Parts, out: Path, kind: str, film: Film) -> None:
-    """After Ctrl-C: what is written so far becomes a film that plays, and a sentence says so."""
+def leave_what_plays(parts: Parts, out: Path, kind: str, film: Film, enter: Enter) -> None:
+    """After Ctrl-C: what is written so far becomes a film that plays, signed and entered, and a sentence says so."""
     cut = parts.cut_short()
     if kind == "film":
-        place = part_path(out)
+        place, told = part_path(out), []
         if not sum(parts.done) + cut:
             parts.remove()
             return
-        with sealed(place, parts.folder / "unsigned", facts_of(film)) as unsigned:
+        with sealed(
+            place, parts.folder / "unsigned", facts_of(film), lambda lies: told.extend(enter(place, lies))
+        ) as unsigned:
             parts.join(unsigned, cut, **_sound(film, parts.shown(cut)))
         said = f"{sum(parts.done) + cut} of {len(film.plan)} frames play in {place}"
+        said = "\n".join([*told, said])
     else:
-        said = f"what is finished lies in {parts.pictures}"
+        said = f"{sum(parts.done)} of {len(film.plan)} frames are finished"
     print(f"\nStopped: {said}. Convert again in the same way to go on.")

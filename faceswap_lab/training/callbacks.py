@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import write_picture
+from faceswap_lab.provenance import certificates
 from faceswap_lab.provenance.placing import write_swapped
 from faceswap_lab.training import advice, checkpoints, previews, state
 from faceswap_lab.training.guard import DivergedError, Guard, Signals, StopRequest, broken_losses
@@ -109,8 +109,9 @@ class Session:
         try:
             write_swapped(path, self.picture, self.folder.name, previews.SHOWN)
         except LabError as error:  # a certificate that runs out meanwhile is no reason to lose a training
-            add_event(self.folder, step, "notice", f"The preview of step {step} is not signed: {error}")
-            write_picture(path, self.picture)
+            add_event(self.folder, step, "notice", f"The preview of step {step} is signed by nobody known: {error}")
+            other = certificates.of_this_process()
+            write_swapped(path, self.picture, self.folder.name, previews.SHOWN, signing=other)
         self.board.picture(step, "preview", self.picture)
         if self.show:
             self.show(step, self.picture)

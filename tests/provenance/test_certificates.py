@@ -169,13 +169,13 @@ def test_a_key_that_others_can_read_is_warned_of(folder):
 def test_without_a_place_to_keep_it_a_certificate_serves_for_this_process(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv(certificates.ENVIRONMENT, str(tmp_path / "file" / "signing"))
-    certificates._of_this_process.cache_clear()
+    certificates.of_this_process.cache_clear()
     with pytest.warns(UserWarning, match="ends with this process"):
         found = certificates.signing()
     with pytest.warns(UserWarning, match="FACESWAP_LAB_SIGNING"):
         assert certificates.signing() == found and found.kind == "process"
     assert list(certificates.anchors()) == ["a certificate of this process"]
-    certificates._of_this_process.cache_clear()
+    certificates.of_this_process.cache_clear()
     assert not certificates.anchors()
 
 

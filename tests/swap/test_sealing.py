@@ -128,5 +128,5 @@ def test_without_a_place_for_a_certificate_it_is_signed_all_the_same(made_set, t
     with pytest.warns(UserWarning, match="ends with this process"):
         short(made_set, tmp_path / "o.mp4")
     assert verify(tmp_path / "o.mp4").known_as == "a certificate of this process"
-    certificates._of_this_process.cache_clear()
+    certificates.of_this_process.cache_clear()
     assert verify(tmp_path / "o.mp4").state == "unknown signer"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import types
 
 import keras
 import numpy as np
@@ -13,8 +14,9 @@ from keras import ops
 from faceswap_lab import pictures, training, video
 from faceswap_lab.errors import LabError
 from faceswap_lab.models import autoencoder
+from faceswap_lab.provenance import certificates
 from faceswap_lab.provenance.verification import verify
-from faceswap_lab.training import advice, previews
+from faceswap_lab.training import advice, callbacks, previews
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,22 @@ def test_history_and_checkpoints(finished):
     assert {"loss", "reconstruction", "seconds"} <= set(kept) and kept["seconds"].is_monotonic_increasing
     names = sorted(p.name for p in (folder / "checkpoints").iterdir())
     assert names == [f"step_{step:06d}" for step in (4, 6, 8)]
+
+
+def test_a_preview_is_signed_even_when_the_certificate_has_gone(tmp_path, monkeypatch):
+    """A training goes on, its history says so, and no preview lies there unsigned."""
+    (tmp_path / "signing").mkdir()
+    (tmp_path / "signing" / "key.pem").write_text("no key")
+    monkeypatch.setenv(certificates.ENVIRONMENT, str(tmp_path / "signing"))
+    session = types.SimpleNamespace(
+        paint=lambda model: np.zeros((8, 8, 3), np.uint8), model=None, folder=tmp_path / "model", show=None,
+        board=types.SimpleNamespace(picture=lambda *given: None),
+    )  # fmt: skip
+    callbacks.Session.draw(session, 8)
+    found = verify(tmp_path / "model" / training.PREVIEWS / "step_000008.png")
+    assert found.source_types == ["trainedAlgorithmicMedia"] and found.known_as == "a certificate of this process"
+    (told,) = pd.read_csv(tmp_path / "model" / "events.csv")["text"]
+    assert "step 8 is signed by nobody known" in told and "chain.pem: missing" in told
 
 
 def test_previews_and_timelapse(finished):

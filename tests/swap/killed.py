@@ -1,0 +1,62 @@
+"""A process that converts and kills itself at a chosen moment; its children are forked, so that the imports are paid for once.
+
+Reads lines of JSON {"target", "faces", "out", "moment", ...} and answers each with what the child ended with.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from test_conversion import PLAIN, Painter, conversion
+
+from faceswap_lab.provenance import register
+
+FRAMES = 3
+
+
+def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def convert(target, faces, out, kept=None, **options):
+    """The first frames of a clip (or a picture) through a function in a model's place."""
+    ranges = () if Path(target).suffix == ".png" else [(0, FRAMES / 20)]
+    return conversion.convert(
+        target, faces, Painter(), out, ranges=ranges, rest="drop", frames_folder=kept, part_frames=2, **PLAIN, **options
+    )
+
+
+def convert_until(moment, out, **given):
+    """Dies when `out` is "entered" in the register, when it is "renamed", or after all "frames"."""
+    record, replace = register.record_output, os.replace
+
+    def entered(path, *rest):
+        said = record(path, *rest)
+        return kill() if Path(path) == Path(out) else said
+
+    def renamed(source, place):
+        replace(source, place)
+        if Path(place) == Path(out):
+            kill()
+
+    if moment == "entered":
+        register.record_output = entered
+    elif moment == "renamed":
+        os.replace = renamed
+    else:
+        given["progress"] = lambda done, total: kill() if done == FRAMES else None
+    convert(out=out, **given)
+
+
+if __name__ == "__main__":
+    print("ready", flush=True)
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            try:
+                convert_until(**json.loads(line))
+            finally:
+                os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
