@@ -14,6 +14,7 @@ from faceswap_lab.faces.faceset import COLUMNS, FaceSet
 from faceswap_lab.ffmpeg import program
 from faceswap_lab.pictures import write_picture
 from faceswap_lab.provenance import consent, outside
+from faceswap_lab.report import comparison
 from faceswap_lab.swap.parts import Coding, Parts, parts_folder
 from faceswap_lab.swap.ranges import FramePlan
 
@@ -166,8 +167,12 @@ def test_links_that_lead_out_are_refused_by_name(tmp_path, private, name):
     leads = {".txt": private.with_name("secret.txt"), ".mp4": private}.get(path.suffix, private.parent)
     path.symlink_to(leads)
     before = sorted(private.parent.iterdir())
-    for write in (report.write_report, report.write_card_page, lambda folder: report.write_comparison([folder, tmp_path], tmp_path / "out"),
-                  lambda folder: runtime.prepare(out=folder)):  # fmt: skip
+    for write in (
+        report.write_report,
+        report.write_card_page,
+        lambda folder: report.write_comparison([folder, tmp_path], tmp_path / "out"),
+        lambda folder: runtime.prepare(out=folder),
+    ):
         with pytest.raises(LabError, match=f"{path}: this is a link that leads out of {run}, to {leads}"):
             write(run)
     assert sorted(private.parent.iterdir()) == before and not (run / "index.html").exists()
@@ -183,13 +188,12 @@ def test_films_of_score_cards_and_comparisons(tmp_path, private):
         files.write_json(tmp_path / name / "scores.json", {**SCORES, "clip": clip})
     page = report.write_card_page(tmp_path / "one").read_text(encoding="utf-8")
     assert "The film diary.mp4 is left out" in page and copies(tmp_path / "one", private) == []
-    report.write_comparison([tmp_path / "one", tmp_path / "two"], tmp_path / "page")
-    assert not (tmp_path / "page" / "films").exists()
+    entries = [tmp_path / "one", tmp_path / "two"]
+    assert [entry.film() for entry in comparison.read_entries(entries)] == [None, None]
     own = {**clip, "outside": outside.sealed("output", private)}
     files.write_json(tmp_path / "one" / "scores.json", {**SCORES, "clip": own})
     assert "report/output.mp4" in report.write_card_page(tmp_path / "one").read_text(encoding="utf-8")
-    report.write_comparison([tmp_path / "one", tmp_path / "two"], tmp_path / "page")
-    assert [path.name for path in (tmp_path / "page" / "films").iterdir()] == ["one.mp4"]
+    assert [entry.film() for entry in comparison.read_entries(entries)] == [private, None]
 
 
 def test_a_models_name_leads_to_no_other_settings(tmp_path):
