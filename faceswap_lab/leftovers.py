@@ -90,11 +90,8 @@ def find(folder: str | os.PathLike) -> list[cleaning.Leftovers]:
                 elif entry.is_file(follow_symlinks=False) and (kind := _loose(Path(entry.path))):
                     _add(loose, kind, Path(entry.path))
     _add_registered(loose, found)
-    return [
-        one
-        for one in (loose, *sorted(found, key=lambda one: one.run))
-        if one.found or one.others or cleaning.is_run(one.run)
-    ]
+    places = [one for one in found if one.found or one.others or cleaning.is_run(one.run)]
+    return [loose] * bool(loose.found) + sorted(places, key=lambda one: one.run)
 
 
 def refuse_to_remove(folder: str | os.PathLike) -> None:
@@ -140,15 +137,16 @@ def _kind(place: Path) -> tuple[dict[str, str] | None, tuple[str, ...]]:
     scores = _json(place / "scores.json")
     if isinstance(scores.get("models"), dict) and "clip" in scores:
         return _SCORES, ("faces",)
-    page = place / "index.html"
-    if (
-        (place / "frames").is_dir()
-        and page.is_file()
-        and page.stat().st_size < _MOST_PAGE
-        and FOOTER in page.read_bytes().decode("utf-8", "replace")
-    ):
+    if (place / "frames").is_dir() and FOOTER in _text(place / "index.html"):
         return _PAGE, ()
     return None, ()
+
+
+def _text(page: Path) -> str:
+    with contextlib.suppress(OSError):
+        if page.is_file() and not page.is_symlink() and page.stat().st_size < _MOST_PAGE:
+            return page.read_text(encoding="utf-8", errors="replace")
+    return ""
 
 
 def _json(path: Path) -> dict:
