@@ -37,7 +37,7 @@ _SET = {
 _MODEL = {
     "previews": r"previews/step_\d+\.png|timelapse\.(mp4|gif)",
     "logs": r"tensorboard/(.*/)?events\.out\.tfevents\.[^/]*",
-    "models": r"model\.weights\.h5|config\.json|made_with\.json|history\.csv|sources\.json|checkpoints/(damaged_)?step_\d+/[^/]*",
+    "models": r"model\.weights\.h5|config\.json|made_with\.json|(history|events|held_out)\.csv|sources\.json|checkpoints/(damaged_)?step_\d+/[^/]*",
 }
 _SCORES = {
     "report": r"index\.html|report/output\.mp4",
@@ -68,30 +68,33 @@ def find(folder: str | os.PathLike) -> list[cleaning.Leftovers]:
     waiting = [folder]
     while waiting:
         place = waiting.pop()
-        if place == data_folder() or place.name in SKIPPED:
+        if place.is_relative_to(data_folder()) or place.name in SKIPPED:  # what comes with the lab stays
             continue
         if cleaning.is_run(place):
             found.append(cleaning.find(place))
             continue
-        patterns, further = _kind(place)
+        try:
+            patterns, further = _kind(place)
+            inside = [] if patterns is not None else sorted(os.scandir(place), key=lambda one: one.name, reverse=True)
+        except PermissionError:
+            loose.others.append(place)
+            continue
         if patterns is not None:
             found.append(_listed(place, patterns, _faces_in(place) if patterns is _SET else None, further))
             waiting += [place / name for name in further if (place / name).is_dir() and not (place / name).is_symlink()]
-            continue
-        with os.scandir(place) as entries:
-            for entry in sorted(entries, key=lambda one: one.name, reverse=True):
-                seen += 1
-                if seen > MOST_PLACES:
-                    raise LabError(
-                        f"{folder}: more than {MOST_PLACES} files lie here. Name the folders that the lab wrote to."
-                    )
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(Path(entry.path))
-                elif entry.is_file(follow_symlinks=False) and (kind := _loose(Path(entry.path))):
-                    _add(loose, kind, Path(entry.path))
+        seen += len(inside)
+        if seen > MOST_PLACES:
+            raise LabError(f"{folder}: more than {MOST_PLACES} files lie here. Name the folders that the lab wrote to.")
+        for entry in inside:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False) and (kind := _loose(Path(entry.path))):
+                _add(loose, kind, Path(entry.path))
     _add_registered(loose, found)
+    for one in (loose, *found):
+        one.found = {kind: one.found[kind] for kind in cleaning.KINDS if kind in one.found}
     places = [one for one in found if one.found or one.others or cleaning.is_run(one.run)]
-    return [loose] * bool(loose.found) + sorted(places, key=lambda one: one.run)
+    return [loose] * bool(loose.found or loose.others) + sorted(places, key=lambda one: one.run)
 
 
 def refuse_to_remove(folder: str | os.PathLike) -> None:
