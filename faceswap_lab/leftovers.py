@@ -37,7 +37,8 @@ _SET = {
 _MODEL = {
     "previews": r"previews/step_\d+\.png|timelapse\.(mp4|gif)",
     "logs": r"tensorboard/(.*/)?events\.out\.tfevents\.[^/]*",
-    "models": r"model\.weights\.h5|config\.json|made_with\.json|(history|events|held_out)\.csv|sources\.json|checkpoints/(damaged_)?step_\d+/[^/]*",
+    "models": r"model\.weights\.h5|(config|made_with|sources)\.json|(history|events|held_out)\.csv|"
+    r"checkpoints/(damaged_)?step_\d+/[^/]*",
 }
 _SCORES = {
     "report": r"index\.html|report/output\.mp4",
