@@ -202,7 +202,11 @@ def test_a_models_name_leads_to_no_other_settings(tmp_path):
     for name, best in (("one", str(tmp_path / "home")), ("two", "../../home")):
         (tmp_path / name / "models").mkdir(parents=True)
         files.write_json(tmp_path / name / "scores.json", {"models": {best: {"swap_gain": 0.3}}, "baselines": {}})
+    files.write_json(
+        tmp_path / "one" / "run.json", {"preset": "quick", "outside": {"target": {"sha256": "1", "seal": "s3al"}}}
+    )
     page = report.write_comparison([tmp_path / "one", tmp_path / "two"], tmp_path / "page")
+    assert "s3al" not in page.read_text(encoding="utf-8") and "<td>preset</td>" in page.read_text(encoding="utf-8")
     assert SECRET not in page.read_text(encoding="utf-8")
     for name in ("a/b", "..", ".", "", "a\\b", "c:x", "a\0b", "a\nb", None, 3, "x" * 300):
         assert not untrusted.is_plain(name)

@@ -94,6 +94,7 @@ def read_entries(folders: Sequence[str | Path]) -> list[Entry]:
 
 def _settings(folder: Path, best: str) -> dict[str, str]:
     kept = {"": read_json_or_empty(folder / "run.json")}
+    kept[""].pop("outside", None)  # seals are no settings, and no page's business
     kept["conversion"] = read_json_or_empty(folder / "conversion_settings.json")
     if untrusted.is_plain(best):  # scores.json names it: a stranger's could lead to any config.json of this computer
         kept["model"] = read_json_or_empty(folder / "models" / best / "config.json")
