@@ -82,7 +82,7 @@ def test_a_report_does_not_take_a_film_that_was_not_given(tmp_path, private, cap
     for text in (page, said):
         assert text.count("diary.mp4 is left out: it lies outside this folder, and nobody gave it") == 2
     assert str(private.parent) not in page
-    assert "--target FILE" in said
+    assert f"report {run} --target FILE" in said and f"report {run.name} --target FILE" in page
 
 
 def test_what_was_given_by_hand_is_shown_also_after_a_move(tmp_path, private):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import string
 from pathlib import Path
 
@@ -129,13 +130,14 @@ def _clips(run: Path, facts: dict) -> str:
     return section("The result", "The same moments, side by side.", players(shown) + left)
 
 
-def given_clip(run: Path, facts: dict, role: str) -> tuple[Path | None, str]:
+def given_clip(run: Path, facts: dict, role: str, called: str = "") -> tuple[Path | None, str]:
     """A clip that run.json names, when it may be shown.
 
     Args:
         run: the run's folder.
         facts: its run.json.
         role: "target" or "truth".
+        called: the run, as the command line knows it; "": its name alone, since pages are passed on.
 
     Returns:
         Its path and "", or None and the sentence that says why it is left out; None and "" where there is none.
@@ -145,7 +147,7 @@ def given_clip(run: Path, facts: dict, role: str) -> tuple[Path | None, str]:
     if not isinstance(named, str):
         return None, ""
     path, why = outside.look(run, role, named, seals.get(role) if isinstance(seals, dict) else None)
-    remedy = f"If you know it and mean it, give it by hand: python -m faceswap_lab report {run.name} --{role} FILE"
+    remedy = f"If you know it and mean it, give it by hand: python -m faceswap_lab report {shlex.quote(called or run.name)} --{role} FILE"
     return path, outside.told(role, named, why, remedy) if why else ""
 
 
@@ -153,7 +155,7 @@ def left_out(run_folder: str | Path) -> list[str]:
     """The sentences about clips that the page does not show."""
     run = Path(run_folder).absolute()
     facts = read_json_or_empty(run / "run.json")
-    return [why for role in ("target", "truth") if (why := given_clip(run, facts, role)[1])]
+    return [why for role in ("target", "truth") if (why := given_clip(run, facts, role, str(run_folder))[1])]
 
 
 def _caption(picture: Path) -> str:
