@@ -147,7 +147,8 @@ def given_clip(run: Path, facts: dict, role: str, called: str = "") -> tuple[Pat
     if not isinstance(named, str):
         return None, ""
     path, why = outside.look(run, role, named, seals.get(role) if isinstance(seals, dict) else None)
-    remedy = f"If you know it and mean it, give it by hand: python -m faceswap_lab report {shlex.quote(called or run.name)} --{role} FILE"
+    command = f"python -m faceswap_lab report {shlex.quote(called or run.name)} --{role} FILE"
+    remedy = f"If you know it and mean it, give it by hand: {command}"
     return path, outside.told(role, named, why, remedy) if why else ""
 
 
