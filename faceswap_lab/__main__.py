@@ -66,6 +66,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="write a run's index.html again")
     report.add_argument("run", help="the run's folder, or its name under runs/")
+    for role in ("target", "truth"):
+        words = f"the run's {role}, where run.json names one that was not given on this computer"
+        report.add_argument(f"--{role}", default="", metavar="CLIP", help=words)
     return parser
 
 
@@ -193,8 +196,12 @@ def report_command(options: argparse.Namespace) -> int:
     if not folder.is_dir():
         existing = sorted(path.name for path in (runtime.ROOT / "runs").glob("*") if path.is_dir())
         raise LabError(f"{options.run}: no such run. There are: {', '.join(existing) or 'none yet'}.")
+    for role in ("target", "truth"):
+        if given := getattr(options, role):
+            runtime.give_clip(folder, role, given)
     print(report.summary(folder))
-    print(f"Open {report.write_report(folder)}")
+    page = report.write_report(folder)
+    print(*report.left_out(folder), f"Open {page}", sep="\n")
     return 0
 
 

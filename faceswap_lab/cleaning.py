@@ -1,8 +1,8 @@
 """Faces that a run leaves behind: found by kind, counted, and removed when that is asked for.
 
 A run's folder holds people's faces in many forms: frames, face sets with the numbers by which a person is recognised, previews,
-models that can paint them, executed notebooks with pictures inside, the report. Only folders with a run's marker are looked at,
-links are never followed, and the clips that were given stay, as does whatever the lab has not made.
+models that can paint them, executed notebooks with pictures inside, the report. Links are never followed, and the clips that were
+given stay, as does whatever the lab has not made. What lies outside of runs is looked for by `leftovers`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ MARKER = "run.json"
 KINDS = {
     "unfinished": r"(.*/)?(\.partial-[^/]*|\.[^/]+\.(parts|old|partial)|\.swap\.partial\.mp4|\.faces-[^/]*)(/.*)?",
     "frames": r"frames/.*|swap/[^/]*_frames/.*",
+    "debug": r"(faces|gallery)/(.*/)?debug/.*",
     "faces": r"(faces|gallery)/.*",
     "previews": r"models/[^/]+/(previews/.*|[^/]+\.(png|jpg|gif|mp4))",
     "logs": r"models/[^/]+/tensorboard/.*",
@@ -35,10 +36,12 @@ KINDS = {
     "swap": r"swap\.[^/]+|swap/.*|codec/.*\.mp4",
     "detection": r"detection/.*",
     "stages": r"stages/[^/]*\.json",
+    "register": r"(?!)",  # of no run
 }
 WORDS = {
     "unfinished": "left half-written by a stop",
     "frames": "frames of the clips",
+    "debug": "whole frames with what was found drawn on them",
     "faces": "face sets, with landmarks and recognition numbers",
     "previews": "previews of a training, moving ones too",
     "logs": "TensorBoard's logs, with thumbnails",
@@ -49,26 +52,32 @@ WORDS = {
     "swap": "swapped clips and frames",
     "detection": "clips and faces of the lesson on detection",
     "stages": "marks of finished stages",
+    "register": "entries about outputs, by which a revoked consent finds them",
 }
+# What a place is known by goes last, so that a removal that was stopped can be done again.
+MARKERS = ("index.html", "swapped_frames.txt", "key.json", "scores.json", "made_with.json", "config.json", "model.weights.h5",
+           "faces.csv")  # fmt: skip
 SHOWING = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".mp4", ".mov", ".mkv", ".avi", ".webm", ".npz",
            ".npy", ".ipynb", ".html", ".h5", ".zip", ".pdf"}  # fmt: skip
 
 
 @dataclass
 class Leftovers:
-    """What a run still holds of faces.
+    """What a run, or another place, still holds of faces.
 
     Args:
-        run: the run's folder, absolute.
+        run: the run's folder, or the other place's, absolute.
         found: kind -> paths of files and links, absolute, sorted.
         others: files that may show faces and that the lab has not made; they are named and never removed.
         sizes: bytes of each file; of a link, of the link itself.
+        mixed: a user's own folder, in which empty folders stay.
     """
 
     run: Path
     found: dict[str, list[Path]] = field(default_factory=dict)
     others: list[Path] = field(default_factory=list)
     sizes: dict[Path, int] = field(default_factory=dict)
+    mixed: bool = False
 
     def __len__(self) -> int:
         return sum(len(paths) for kind, paths in self.found.items() if kind != "stages")
@@ -125,7 +134,7 @@ def runs_of(hashes: Collection[str], folders: Iterable[str | os.PathLike]) -> li
     places = [Path(os.path.abspath(folder)) for folder in folders]
     inside = [entry for place in places if place.is_dir() and not is_run(place) for entry in place.iterdir()]
     runs = {place for place in (*places, *inside) if place.is_dir() and not place.is_symlink() and is_run(place)}
-    return sorted(run for run in runs if any(_names(path, hashes) for path in _walk(run) if path.name == SOURCES))
+    return sorted(run for run in runs if any(_names(path, hashes) for path in walk(run) if path.name == SOURCES))
 
 
 def _names(path: Path, hashes: Collection[str]) -> bool:
@@ -159,7 +168,7 @@ def find(run: Path) -> Leftovers:
     clips = read_marker(run / MARKER).get("clips", {})
     given = {Path(os.path.realpath(samples.ROOT / str(path))) for path in clips.values() if path}
     patterns = {kind: re.compile(pattern, re.S) for kind, pattern in KINDS.items()}
-    for path in _walk(run):
+    for path in walk(run):
         inside = PurePosixPath(path.relative_to(run)).as_posix()
         if not path.is_symlink() and not given.isdisjoint((path.resolve(), *path.resolve().parents)):
             continue  # a clip, or one of its pictures
@@ -172,7 +181,7 @@ def find(run: Path) -> Leftovers:
     return leftovers
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def walk(folder: Path) -> Iterator[Path]:
     """All files and links below a folder; a link to a folder is given as it is, without what lies behind it."""
 
     def refuse(error: OSError):
@@ -212,7 +221,7 @@ def remove(leftovers: Leftovers, keep: Collection[str] = ()) -> int:
     kinds = [kind for kind in ("stages", *KINDS) if kind not in keep and kind in leftovers.found]
     gone, run = 0, leftovers.run.resolve()
     for kind in dict.fromkeys(kinds):
-        for path in leftovers.found[kind]:
+        for path in sorted(leftovers.found[kind], key=lambda one: one.name in MARKERS and MARKERS.index(one.name) + 1):
             if not path.parent.resolve().is_relative_to(run) or leftovers.run.is_symlink():
                 raise LabError(
                     f"{path}: a folder on the way there has become a link since it was listed. Run clean again."
@@ -220,12 +229,14 @@ def remove(leftovers: Leftovers, keep: Collection[str] = ()) -> int:
             with files.clear_write_errors(path), contextlib.suppress(FileNotFoundError):
                 path.unlink()
                 gone += 1
-    _remove_empty(leftovers.run)
+    if not leftovers.mixed:
+        _remove_empty(leftovers.run)
     return gone
 
 
 def _remove_empty(run: Path) -> None:
+    """Removes the empty folders of a place, and the place itself, if it is no run, whose run.json stays."""
     for place, _, names in os.walk(run, topdown=False, followlinks=False):
-        if Path(place) != run and not names:
+        if not names:
             with contextlib.suppress(OSError):  # a folder in it stays
                 os.rmdir(place)

@@ -12,6 +12,7 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.machine import cpu_cores, devices, place, quiet, table, versions
 from faceswap_lab.presets import Preset
 from faceswap_lab.presets import preset as find_preset
+from faceswap_lab.provenance import outside
 
 # Both count only when set before TensorFlow is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,6 +21,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 ROOT = samples.ROOT  # the lab's own folder: notebooks/, data/, runs/
 ROLES = ("A", "B", "target")
+CLIPS = ("source", "target", "target_training", "truth")  # as run.json and the command line call them
 
 GPU_MENUS = {
     "Colab": "Menu Runtime > Change runtime type > T4 GPU, then run the notebook from its top.",
@@ -149,10 +151,13 @@ def prepare(
     """
     chosen = find_preset(preset)
     folder = resolve_out(out)
-    clips = _settle_clips(folder, source, target, target_training, truth)
+    outside.refuse_links(folder)
+    given = dict(zip(CLIPS, map(str, (source, target, target_training, truth)), strict=True))
+    clips = _settle_clips(folder, given)
     files.make_folder(folder)
     known = read_marker(folder / "run.json")
     facts = {"preset": chosen.name, "seed": seed, "clips": clips.as_json(), "versions": versions(), "place": place()}
+    facts["outside"] = _seals(folder, facts["clips"], given, known.get("outside"))
     files.write_json(folder / "run.json", {**known, **facts, "time": time.strftime("%Y-%m-%d %H:%M")})
     return Run(folder, chosen, seed, clips)
 
@@ -199,30 +204,71 @@ def setup(
     return run
 
 
-def _settle_clips(folder: Path, source, target, target_training, truth) -> samples.Clips:
-    kept = read_marker(folder / "run.json").get("clips")
-    if kept is None:
-        return samples.find_clips(source, target, target_training, truth)
-    kept = samples.Clips.from_json(kept)
-    given = samples.Clips(
-        *(
-            samples.existing_clip(value) if str(value) else old
-            for value, old in zip(
-                (source, target, target_training, truth),
-                (kept.source, kept.target, kept.target_training, kept.truth),
-                strict=True,
-            )
+def _settle_clips(folder: Path, given: dict[str, str]) -> samples.Clips:
+    """The clips that are given (role -> path or ""), or that the run has; what a stranger's run.json names is not taken."""
+    about = read_marker(folder / "run.json")
+    stored, seals = about.get("clips"), about.get("outside")
+    if stored is None:
+        return samples.find_clips(*given.values())
+    whole = isinstance(stored, dict) and {"source", "target"} <= set(stored) <= set(CLIPS)
+    if not whole or not all(isinstance(path, str) for path in stored.values()):
+        raise LabError(
+            f"{folder / 'run.json'}: it does not name the run's clips. Choose another folder, or delete this one."
         )
+    for role, path in stored.items():
+        kept = seals.get(role) if isinstance(seals, dict) else None
+        if not given[role] and not outside.is_given(folder, role, path, kept):
+            raise LabError(
+                f"{folder / 'run.json'}: it names {path} as its {role.replace('_', ' ')}, and {outside.NOT_GIVEN}. If you know "
+                f"it and mean it, give it by hand (--{role.replace('_', '-')}, or {role}=...); else choose another folder."
+            )
+    kept = samples.Clips.from_json(stored)
+    asked = samples.Clips(
+        *(samples.existing_clip(given[role]) if given[role] else getattr(kept, role) for role in CLIPS)
     )
-    if given != kept:
+    if asked != kept:
         raise LabError(
             f"{folder}: this folder holds a run of other clips ({kept.target.name} with the face of "
             f"{kept.source.name}). Choose another out=... (--out or --name), or delete that folder."
         )
-    for path in (kept.source, kept.target, kept.target_training, kept.truth):
-        if path is not None:
-            samples.existing_clip(path)
+    for role in stored:
+        samples.existing_clip(getattr(kept, role))
     return kept
+
+
+def _seals(folder: Path, clips: dict[str, str], given: dict[str, str], kept: object) -> dict[str, dict[str, str]]:
+    """The seals of the clips that lie elsewhere: of those given now a new one, since their content may have changed."""
+    found = {}
+    for role, path in clips.items():
+        old = kept.get(role) if isinstance(kept, dict) else None
+        if given[role] and not outside.is_given(folder, role, path, None):
+            old = outside.sealed(role, path)
+        if old:
+            found[role] = old
+    return found
+
+
+def give_clip(folder: Path, role: str, path: str | os.PathLike) -> None:
+    """Says by hand which file a run's clip is, where the run was made on another computer, or by someone else.
+
+    Args:
+        folder: the run's.
+        role: of `CLIPS`.
+        path: the clip.
+
+    Raises:
+        LabError: when there is no such clip, the run has none of this role, or run.json is damaged.
+    """
+    outside.refuse_links(folder)
+    about = files.read_json(folder / "run.json")
+    if not isinstance(about, dict) or not isinstance(about.get("clips"), dict) or role not in about["clips"]:
+        raise LabError(f"{folder / 'run.json'}: this run has no {role}. Leave --{role} out.")
+    found = samples.existing_clip(path)
+    seals = about["outside"] if isinstance(about.get("outside"), dict) else {}
+    clips = about["clips"] | {role: str(found)}
+    files.write_json(
+        folder / "run.json", about | {"clips": clips, "outside": seals | {role: outside.sealed(role, found)}}
+    )
 
 
 def _facts(run: Run, device: str) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from faceswap_lab import cards, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.alignment import transform_points
 from faceswap_lab.faces.faceset import TABLE, FaceSet
+from faceswap_lab.provenance import outside
 from faceswap_lab.report.frames import file_name
 from faceswap_lab.scores import baselines, people
 from faceswap_lab.scores.card import ScoreCard, make_cards
@@ -79,7 +80,7 @@ def score_files(
     _refuse_the_same(truth, target, made[name])
     height, width = next(iter(clips["target"]())).shape[:2]
     facts = cards.clip_facts(target, len(points), (width, height), wanted is not None)
-    facts |= {"output": str(output.absolute())}
+    facts |= {"output": str(output.absolute()), "outside": outside.sealed("output", output.absolute())}
     result = cards.card_numbers(made, name, notes, facts)
     shown = {key: clip for key, clip in clips.items() if key != "output"} | {name: clips["output"]}
     cards.write_cards(files.make_folder(out), made, result, shown, points)

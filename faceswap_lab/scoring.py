@@ -20,18 +20,22 @@ from faceswap_lab.pictures import read_picture
 from faceswap_lab.provenance.checks import may_convert
 from faceswap_lab.provenance.consent import user_folder
 from faceswap_lab.provenance.register import enter
+from faceswap_lab.run_settings import DEFAULTS, settings, settings_path, told_settings
 from faceswap_lab.runtime import Run
 from faceswap_lab.scores import baselines, people
 from faceswap_lab.scores.card import ScoreCard, make_cards, rounded
 from faceswap_lab.scores.following import gaze_still
 from faceswap_lab.scores.measures import FIRST, Known
 from faceswap_lab.swap.conversion import ConversionReport, convert
-from faceswap_lab.swap.options import SETTINGS_FILE, ConversionOptions
+
+__all__ = [
+    "COMPARISONS", "DEFAULTS", "MODELS", "WARM_START", "Swapped", "clip_frames", "clip_points", "compare", "kept_frames", "present",
+    "score_run", "settings", "settings_path", "swap_clip", "swap_functions", "told_settings",
+]  # fmt: skip
 
 MODELS = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder")
 COMPARISONS = ("autoencoder_from_nothing", "autoencoder_shared_decoder")  # trained to be compared with, not to be used
 WARM_START = "warm_start"  # stands in where nothing was trained
-DEFAULTS = ConversionOptions()
 
 
 @dataclass(frozen=True)
@@ -76,31 +80,6 @@ def swap_functions(run: Run) -> dict[str, training.SwapFunction]:
 
 def _warm_start() -> Path:
     return weights.data_folder() / "weights" / "quick_autoencoder"
-
-
-def settings_path(run: Run) -> Path:
-    """Where a run keeps the conversion options that were chosen by eye, see `teaching.tuning`; there may be no file yet."""
-    return run.out / SETTINGS_FILE
-
-
-def settings(run: Run) -> ConversionOptions:
-    """The options of a run's conversions: its settings file's where there is one, else the lab's defaults.
-
-    Raises:
-        LabError: when the file holds no settings, or some that there are none of.
-    """
-    path = settings_path(run)
-    return ConversionOptions.read(path) if path.exists() else DEFAULTS
-
-
-def told_settings(run: Run) -> str:
-    """A line that says where the options come from, and how they differ from the lab's defaults."""
-    chosen, path = settings(run), settings_path(run)
-    if not path.exists():
-        return f"the lab's defaults ({SETTINGS_FILE} is not there yet)"
-    usual = dataclasses.asdict(DEFAULTS)
-    other = [f"{name}={value}" for name, value in dataclasses.asdict(chosen).items() if value != usual[name]]
-    return f"{path}: {', '.join(other) or 'the same as the defaults'}"
 
 
 def swap_clip(run: Run, name: str, swap_function, blend: str = "", **options) -> Swapped:

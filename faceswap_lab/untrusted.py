@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -34,7 +35,13 @@ _FILTERS = {
     3: "fletcher32",
     32000: "lzf",
 }  # others are programs that HDF5 would look for on the disk
+_PLAIN = re.compile(r"[^/\\:\x00-\x1f]{1,255}")  # a colon names a drive or a stream on Windows
 _DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError, KeyError, OSError, RuntimeError)
+
+
+def is_plain(name: object) -> bool:
+    """Whether a name from a file stays in its own folder, on every system, and is no way to another place."""
+    return isinstance(name, str) and bool(_PLAIN.fullmatch(name)) and name.strip(". ") != ""
 
 
 def kind_of(path: str | os.PathLike) -> str:

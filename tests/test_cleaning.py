@@ -14,8 +14,9 @@ MADE = {
                    ".swap.partial.mp4", "swap/.frames.old/000001.png"],
     "frames": ["frames/target/000000.png", "frames/target/frames.csv", "swap/gan_mask_frames/000000.png"],
     "faces": ["faces/A/faces/000000_0.png", "faces/A/masks/000000_0.png", "faces/A/landmarks/000000_0.npy",
-              "faces/A/faces.csv", "faces/A/identities.npz", "faces/A/rejected/000001_0.png", "faces/B/debug/000001.jpg",
+              "faces/A/faces.csv", "faces/A/identities.npz", "faces/A/rejected/000001_0.png",
               "gallery/stranger/faces/1.png"],
+    "debug": ["faces/B/debug/000001.jpg", "gallery/stranger/debug/000001.jpg"],
     "previews": ["models/autoencoder/previews/step_000100.png", "models/autoencoder/timelapse.mp4"],
     "logs": ["models/autoencoder/tensorboard/events.out.tfevents.1"],
     "models": ["models/autoencoder/model.weights.h5", "models/autoencoder/checkpoints/step_000100/state.npz"],
@@ -65,7 +66,7 @@ def test_everything_is_found_by_kind(run):
         kind: sorted(path.relative_to(run).as_posix() for path in paths) for kind, paths in found.found.items()
     } == {kind: sorted(names) for kind, names in MADE.items()}
     assert [path.relative_to(run).as_posix() for path in found.others] == ["mine/family.jpg"]
-    assert found.bytes("faces") == 80 and len(found) == sum(map(len, MADE.values())) - 2
+    assert found.bytes("faces") == 70 and len(found) == sum(map(len, MADE.values())) - 2
 
 
 def test_the_list_removes_nothing_and_remove_leaves_what_is_yours(run, capsys):
@@ -73,7 +74,7 @@ def test_the_list_removes_nothing_and_remove_leaves_what_is_yours(run, capsys):
     assert __main__.main(["clean", str(run)]) == 0
     said = capsys.readouterr().out
     assert tree(run) == before and "Nothing was removed" in said
-    assert "faces            8 files       0.0 MB  face sets, with landmarks and recognition numbers" in said
+    assert "faces            7 files       0.0 MB  face sets, with landmarks and recognition numbers" in said
     assert "mine/family.jpg" in said and "frames/target (2)" in said
     assert __main__.main(["clean", str(run), "--remove"]) == 0
     said = capsys.readouterr().out

@@ -121,7 +121,13 @@ def files_of(faces: FaceSet, name: str) -> list[Path]:
     landmarks = faces.folder / "landmarks" / f"{Path(name).stem}.npy"
     if not mask.exists():
         raise LabError(f"{mask}: this mask is missing. Extract the faces again, or delete the face of this name.")
-    return [face, mask, landmarks] if landmarks.exists() else [face, mask]
+    found = [face, mask, landmarks] if landmarks.exists() else [face, mask]
+    for path in found:
+        if path.is_symlink() or path.parent.is_symlink():  # a copy would hold what lies elsewhere
+            raise LabError(
+                f"{path}: a link leads away from here, so it was not copied. Put the file itself here, or delete it."
+            )
+    return found
 
 
 @contextlib.contextmanager

@@ -61,6 +61,10 @@ def read_table(path: Path) -> pd.DataFrame:
     broken = [column for column in numbers if len(table) and not pd.api.types.is_numeric_dtype(table[column])]
     if broken or table[["face", "frame", "person"]].isna().any(axis=None):
         raise LabError(f"{path}: this table is damaged (column {(broken or ['face'])[0]}). {again}")
+    if strange := [name for name in table["face"] if not untrusted.is_plain(name)]:
+        raise LabError(
+            f"{path}: {str(strange[0])[:80]!r} is no picture's name, but a way to another place. Do not use this set."
+        )
     return table
 
 

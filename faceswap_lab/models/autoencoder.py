@@ -21,10 +21,10 @@ from faceswap_lab.models.autoencoder_shapes import (
     original,
     quick,
 )
+from faceswap_lab.models.face_statistics import PEOPLE, descriptor_directions, known_masks, light_and_average, resize
 from faceswap_lab.models.lighting import BRIGHTEST, MIDDLE, face_oval, light_fields, light_window, measure_light
-from faceswap_lab.models.loss_weights import MASKS, PLAIN, LossWeights, mask_columns, needing_missing_masks
+from faceswap_lab.models.loss_weights import PLAIN, LossWeights, mask_columns, needing_missing_masks
 from faceswap_lab.models.loss_weights import QUICK as QUICK_LOSS
-from faceswap_lab.models.losses import grey_faces
 
 __all__ = [
     "MIDDLE",
@@ -46,7 +46,6 @@ __all__ = [
     "resize",
 ]
 
-PEOPLE = ("A", "B")
 AutoencoderLoss = LossWeights
 # Faces come aligned to a fraction of a pixel, so the quick model's are turned and shifted little and not warped: the
 # decoder need not guess where the face lies, and paints sharper. New poses and expressions come from
@@ -201,8 +200,7 @@ class FaceAutoencoder(keras.Model):
         if masks is None:
             known, masks = (), {p: np.full((*faces[p].shape[:3], 1), 255, np.uint8) for p in PEOPLE}
         else:
-            found = [masks[p].reshape(-1, masks[p].shape[-1]).any(axis=0) for p in PEOPLE]
-            known = [name for index, name in enumerate(MASKS) if all(index < len(f) and f[index] for f in found)]
+            known = known_masks(masks)
         self._switch_off_without_masks(known)
         used = mask_columns(self.loss_weights)  # masks that no term looks at are not warped with every face
         self.banks = [
@@ -211,18 +209,17 @@ class FaceAutoencoder(keras.Model):
         if self.augmentation.other_light:
             fields = [light_fields(faces[p], masks[p][..., 0]) for p in PEOPLE]
             self.lights = ops.convert_to_tensor(np.concatenate(fields), "float32")
-        usual, averages = [], []
-        for person in PEOPLE:
-            pictures = ops.convert_to_tensor(resize(faces[person], self.config.size), "float32") / 255.0
-            if self.average is not None:
-                averages.append(ops.convert_to_numpy(self.relight(pictures)[0]).mean(axis=0))
-            usual.append(np.exp(np.log(ops.convert_to_numpy(measure_light(pictures))[:, 0, 0]).mean(axis=0)))
-        self.usual_light.assign(np.stack(usual))
-        if averages:
-            self.average.assign(np.stack(averages))
+        centring = None if self.average is None else (lambda pictures: self.relight(pictures)[0])
+        usual, averages = light_and_average(faces, self.config.size, centring)
+        self.usual_light.assign(usual)
+        if averages is not None:
+            self.average.assign(averages)
         self._load_frozen_networks()
         if "identity" in self.loss_weights.active():
-            self._describe_people(faces)
+            found = descriptor_directions(
+                faces, self.config.size, lambda some: self.relight(some)[0], self.descriptors_of
+            )
+            self.descriptor_centre, self.descriptors = found
 
     def _switch_off_without_masks(self, known) -> None:
         missing = needing_missing_masks(self.loss_weights, known)
@@ -243,20 +240,6 @@ class FaceAutoencoder(keras.Model):
             network = face_res.face_res()
             taps = keras.Model(network.inputs, network.outputs[:4])
             self.feature_taps = lambda faces: taps(faces)
-
-    def _describe_people(self, faces: dict) -> None:
-        """Each person's mean descriptor, as a direction from the middle of both: all faces share most of theirs."""
-        means = []
-        for person in PEOPLE:
-            spread = faces[person][:: max(1, len(faces[person]) // 256)]  # a mean needs no more
-            pictures = resize(spread, self.config.size).astype("float32") / 255.0
-            parts = [
-                self.descriptors_of(grey_faces(self.relight(ops.convert_to_tensor(pictures[i : i + 32]))[0]))
-                for i in range(0, len(pictures), 32)
-            ]
-            means.append(np.concatenate([ops.convert_to_numpy(ops.cast(p, "float32")) for p in parts]).mean(axis=0))
-        self.descriptor_centre = np.mean(means, axis=0, keepdims=True)
-        self.descriptors = [mean[None] - self.descriptor_centre for mean in means]
 
     def call(self, index, training=False):
         """Args: index {"A": (B,), "B": (B,)} into the face sets. Returns what `compute_loss` needs, a dictionary."""
@@ -293,14 +276,3 @@ class FaceAutoencoder(keras.Model):
             self.terms[term].update_state(value)
             total = total + self.loss_weights.weight(term) * value
         return replicas.share_of(total)
-
-
-def resize(pictures: np.ndarray, size: int) -> np.ndarray:
-    """uint8 pictures (N, S, S, C) brought to (N, size, size, C) by averaging."""
-    if pictures.shape[1] == size:
-        return pictures
-    return np.clip(
-        np.round(ops.convert_to_numpy(ops.image.resize(pictures.astype("float32"), (size, size), antialias=True))),
-        0,
-        255,
-    ).astype("uint8")

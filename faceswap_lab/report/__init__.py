@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import string
 from pathlib import Path
 
-from faceswap_lab import __version__, files, samples
+from faceswap_lab import __version__, files
 from faceswap_lab.errors import LabError
+from faceswap_lab.provenance import outside
 from faceswap_lab.report import pictures
 from faceswap_lab.report.card import card_lines, card_section, frame_sections, write_card_page
 from faceswap_lab.report.comparison import comparison_lines, write_comparison
@@ -17,7 +19,15 @@ from faceswap_lab.report.markup import figure, link, missing, player, players, s
 from faceswap_lab.report.pictures import read_json_or_empty
 from faceswap_lab.report.scores import MEASURES, best_model, number, score_section, summary
 
-__all__ = ["card_lines", "comparison_lines", "summary", "write_card_page", "write_comparison", "write_report"]
+__all__ = [
+    "card_lines",
+    "comparison_lines",
+    "left_out",
+    "summary",
+    "write_card_page",
+    "write_comparison",
+    "write_report",
+]
 
 TEMPLATE = Path(__file__).with_name("page.html")
 LABEL = (
@@ -36,6 +46,8 @@ COMMON = ("preset", "seed", "out", "source", "target")  # parameters that the pa
 def write_report(run_folder: str | Path) -> Path:
     """Writes index.html for a run, from what its folder holds; what is missing is named with its notebook.
 
+    Of files outside that folder, only those are copied that this user gave to the lab, see `provenance.outside`.
+
     Args:
         run_folder: runs/<name>.
 
@@ -43,11 +55,12 @@ def write_report(run_folder: str | Path) -> Path:
         The path of index.html.
 
     Raises:
-        LabError: when the folder does not exist or cannot be written.
+        LabError: when the folder does not exist, cannot be written or has a link that leads out of it.
     """
     run = Path(run_folder).absolute()
     if not run.is_dir():
         raise LabError(f"{run_folder}: no such run. Make one: python -m faceswap_lab run --out {run_folder}")
+    outside.refuse_links(run)
     facts = read_json_or_empty(run / "run.json")
     scores = read_json_or_empty(run / "scores.json")
     sections = [
@@ -95,24 +108,55 @@ def _tiles(run: Path, scores: dict) -> str:
 
 
 def _clips(run: Path, facts: dict) -> str:
-    stored = facts.get("clips", {})
-    shown = []
+    shown, left = [], ""
     for name, caption, words in (
         ("target", "Target", "A’s clip, as it was"),
         ("swap", "Swap", "the best model’s, with the target’s sound"),
         ("truth", "Truth", "what a perfect swap would show"),
     ):
         if name == "swap":
-            clip = run / "swap.mp4"
+            clip, why = run / "swap.mp4", ""
             found = clip.exists()
         else:
             clip = run / "report" / f"{name}.mp4"
-            found = name in stored and pictures.playable_clip(samples.ROOT / stored[name], clip)
+            given, why = given_clip(run, facts, name)
+            found = given is not None and pictures.playable_clip(given, clip)
         if found:
             shown.append(player(run, clip, caption, words, sound=name == "swap"))
         elif name == "swap":
             shown.append(missing("The swapped clip", "05"))
-    return section("The result", "The same moments, side by side.", players(shown))
+        elif why:
+            left += f"<p class='missing'>{text(why)}</p>"
+    return section("The result", "The same moments, side by side.", players(shown) + left)
+
+
+def given_clip(run: Path, facts: dict, role: str, called: str = "") -> tuple[Path | None, str]:
+    """A clip that run.json names, when it may be shown.
+
+    Args:
+        run: the run's folder.
+        facts: its run.json.
+        role: "target" or "truth".
+        called: the run, as the command line knows it; "": its name alone, since pages are passed on.
+
+    Returns:
+        Its path and "", or None and the sentence that says why it is left out; None and "" where there is none.
+    """
+    stored, seals = facts.get("clips"), facts.get("outside")
+    named = stored.get(role) if isinstance(stored, dict) else None
+    if not isinstance(named, str):
+        return None, ""
+    path, why = outside.look(run, role, named, seals.get(role) if isinstance(seals, dict) else None)
+    command = f"python -m faceswap_lab report {shlex.quote(called or run.name)} --{role} FILE"
+    remedy = f"If you know it and mean it, give it by hand: {command}"
+    return path, outside.told(role, named, why, remedy) if why else ""
+
+
+def left_out(run_folder: str | Path) -> list[str]:
+    """The sentences about clips that the page does not show."""
+    run = Path(run_folder).absolute()
+    facts = read_json_or_empty(run / "run.json")
+    return [why for role in ("target", "truth") if (why := given_clip(run, facts, role, str(run_folder))[1])]
 
 
 def _caption(picture: Path) -> str:

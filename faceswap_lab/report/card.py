@@ -6,6 +6,7 @@ import string
 from pathlib import Path
 
 from faceswap_lab import __version__, files
+from faceswap_lab.provenance import outside
 from faceswap_lab.report import pictures
 from faceswap_lab.report.frames import picture_path
 from faceswap_lab.report.markup import figure, link, player, players, section, text, title
@@ -30,16 +31,17 @@ def write_card_page(folder: str | Path) -> Path:
         LabError: when there is no scores.json, or the folder cannot be written to.
     """
     folder = Path(folder).absolute()
+    outside.refuse_links(folder)
     scores = files.read_json(folder / "scores.json")
     clip = scores.get("clip", {})
     words = f"{title(scores.get('best'))} beside {clip.get('target', 'its target')}, {clip.get('frames', '?')} frames"
     words += "" if clip.get("truth") else ", the true swap is not known"
-    film = ""
-    output = Path(clip.get("output", ""))
-    if clip.get("output") and pictures.playable_clip(output, folder / "report" / "output.mp4", swapped=True):
-        film = section(
-            "The film", "", players([player(folder, folder / "report" / "output.mp4", output.name, "", sound=True)])
-        )
+    film, copy = "", folder / "report" / "output.mp4"
+    output, why = scored_film(folder, clip)
+    if output is not None and pictures.playable_clip(output, copy, swapped=True):
+        film = section("The film", "", players([player(folder, copy, output.name, "", sound=True)]))
+    elif why:
+        film = section("The film", "", f"<p class='missing'>{text(why)}</p>")
     page = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         title="Score card",
         subtitle=text(words),
@@ -52,6 +54,23 @@ def write_card_page(folder: str | Path) -> Path:
     )
     files.write_text(folder / "index.html", page)
     return folder / "index.html"
+
+
+def scored_film(folder: Path, clip: dict) -> tuple[Path | None, str]:
+    """The film that scores.json names, when it may be shown.
+
+    Args:
+        folder: of the scores.
+        clip: what scores.json says of the clip.
+
+    Returns:
+        Its path and "", or None and the sentence that says why it is left out; None and "" where none is named.
+    """
+    named = clip.get("output") if isinstance(clip, dict) else None
+    if not isinstance(named, str) or not named:
+        return None, ""
+    path, why = outside.look(folder, "output", named, clip.get("outside"))
+    return path, outside.told("film", named, why, "Score it on this computer to have it here.") if why else ""
 
 
 def card_lines(scores: dict) -> str:

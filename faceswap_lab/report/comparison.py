@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceswap_lab import __version__, files
+from faceswap_lab import __version__, files, untrusted
 from faceswap_lab.errors import LabError
+from faceswap_lab.provenance import outside
 from faceswap_lab.report import pictures
-from faceswap_lab.report.card import BETTER, LABEL, TEMPLATE
+from faceswap_lab.report.card import BETTER, LABEL, TEMPLATE, scored_film
 from faceswap_lab.report.frames import file_name, picture_path
 from faceswap_lab.report.markup import figure, player, players, section, text, title
 from faceswap_lab.report.pictures import read_json_or_empty
@@ -58,10 +59,10 @@ class Entry:
             return None
 
     def film(self) -> Path | None:
-        """The best output's film."""
-        output = self.scores.get("clip", {}).get("output")
-        found = Path(output) if output else self.folder / "swap.mp4"
-        return found if found.is_file() else None
+        """The best output's film, when it may be shown, see `card.scored_film`."""
+        clip = self.scores.get("clip", {})
+        found = scored_film(self.folder, clip)[0] if clip.get("output") else self.folder / "swap.mp4"
+        return found if found is not None and found.is_file() else None
 
 
 def read_entries(folders: Sequence[str | Path]) -> list[Entry]:
@@ -82,6 +83,7 @@ def read_entries(folders: Sequence[str | Path]) -> list[Entry]:
             raise LabError(
                 f"{path}: no such file, so there is nothing to compare. Finish the run (notebook 05), or use the command score."
             )
+        outside.refuse_links(folder)
         scores = files.read_json(path)
         best = best_model(scores) if isinstance(scores, dict) else None
         if best is None:
@@ -92,9 +94,11 @@ def read_entries(folders: Sequence[str | Path]) -> list[Entry]:
 
 def _settings(folder: Path, best: str) -> dict[str, str]:
     kept = {"": read_json_or_empty(folder / "run.json")}
+    kept[""].pop("outside", None)  # seals are no settings, and no page's business
     kept["conversion"] = read_json_or_empty(folder / "conversion_settings.json")
-    kept["model"] = read_json_or_empty(folder / "models" / best / "config.json")
-    kept["training"] = read_json_or_empty(folder / "models" / best / "made_with.json")
+    if untrusted.is_plain(best):  # scores.json names it: a stranger's could lead to any config.json of this computer
+        kept["model"] = read_json_or_empty(folder / "models" / best / "config.json")
+        kept["training"] = read_json_or_empty(folder / "models" / best / "made_with.json")
     for path in sorted((folder / "stages").glob("[0-9][0-9]_*.json")):
         kept[path.stem] = read_json_or_empty(path).get("parameters", {})
     found: dict[str, str] = {"best model": best}

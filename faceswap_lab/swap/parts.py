@@ -90,6 +90,8 @@ class Parts:
     def __init__(self, out: Path, key: dict, plan: FramePlan, coding: Coding, length: int, kept: Path | None = None):
         self.folder = parts_folder(out)
         self.plan, self.coding, self.length, self.kept = plan, coding, length, kept
+        if self.folder.is_symlink():
+            self.folder.unlink()
         if self.folder.is_dir() and not self._same(key):
             shutil.rmtree(self.folder)
         files.make_folder(self.folder)
@@ -110,6 +112,8 @@ class Parts:
         return self.folder / "pictures"
 
     def _same(self, key: dict) -> bool:
+        if any(path.is_symlink() for path in self.folder.rglob("*")):  # not made by us: frames from elsewhere
+            return False
         try:
             return files.read_json(self.folder / _KEY) == key
         except LabError:
