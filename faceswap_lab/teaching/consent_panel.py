@@ -87,7 +87,8 @@ class ConsentPanel(Telling):
         self._list(record.identity)
         there = sum(one.state == register.THERE for one in found)
         left = f"{there} {'output' if there == 1 else 'outputs'} made with it still there, listed above: delete them."
-        self._say(f"Revoked. {left if there else 'No output made with it is left.'}")
+        moved = "What was made with it is not where it was made: if it was moved or shared, delete it there."
+        self._say(f"Revoked. {left if there else moved if found else 'Nothing was made with it.'}")
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
