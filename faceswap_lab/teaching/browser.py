@@ -12,12 +12,19 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.faces import curation
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.teaching.messages import Telling, give_focus
+from faceswap_lab.teaching.training_panel import somebody_watches
+
+_COLUMNS = 8  # of the picture that stands for the browser where nobody can click
+_STILL = (
+    "In a running notebook each has a button here, to mark it for rejection; <i>undo</i> brings rejected faces back."
+)
 
 
 class FaceBrowser(Telling):
     """Shows a face set and takes faces out of it; the last line of a cell displays it.
 
-    Without a browser at the other end it does the same: set a widget's `value`, call a button's `click()`.
+    Without a browser at the other end it does the same: set a widget's `value`, call a button's `click()`. A cell that is
+    executed with nobody watching (papermill, nbconvert) shows the page's faces as one picture.
 
     Args:
         faces: the set or its folder; of a subset, its own faces only.
@@ -59,9 +66,14 @@ class FaceBrowser(Telling):
         self._show()
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
+        from IPython.display import HTML, Image, display
 
-        display(self.widget)
+        if somebody_watches() or not len(self.faces):
+            display(self.widget)
+            return
+        sheet = self.faces.subset(self._rows(self._page_names())).contact_sheet(_COLUMNS, self._cell)
+        coded = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))[1].tobytes()
+        display(Image(data=coded, alt=f"faces by {self.sorting.value}"), HTML(f"<p>{self.counter.value}. {_STILL}</p>"))
 
     def _build(self, by: str, page_size: int) -> None:
         self.sorting = widgets.Dropdown(options=curation.SORTS, value=by, description="sort by")
@@ -166,14 +178,16 @@ class FaceBrowser(Telling):
     def _page_names(self) -> list[str]:
         return self._names()[self.page * len(self.toggles) :][: len(self.toggles)]
 
+    def _rows(self, names: list[str]) -> np.ndarray:
+        return self.faces.table.reset_index().set_index("face")["index"].loc[names].to_numpy()
+
     def _pages(self) -> int:
         return max(1, -(-len(self.faces) // len(self.toggles)))
 
     def _show(self) -> None:
         self.page = int(np.clip(self.page, 0, self._pages() - 1))
         names = self._page_names()
-        rows = self.faces.table.reset_index().set_index("face")["index"].loc[names].to_numpy()
-        pictures = self.faces.subset(rows).images(self._cell)
+        pictures = self.faces.subset(self._rows(names)).images(self._cell)
         self._showing = True
         try:
             for place, cell in enumerate(self._cells):

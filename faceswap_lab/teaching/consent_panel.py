@@ -16,15 +16,18 @@ from faceswap_lab.provenance.consent import Ledger
 from faceswap_lab.provenance.records import PURPOSES, ConsentRecord
 from faceswap_lab.provenance.sources import is_identity
 from faceswap_lab.teaching.messages import Telling, give_focus
+from faceswap_lab.teaching.training_panel import somebody_watches
 
 NEW = "(a new person)"
+_STILL = "<p>In a running notebook a form stands here: it writes down who agreed to what, and takes a consent back.</p>"
 _HEIGHT = "176px"  # of the record: were it to grow, the button and its answer would jump out of sight
 
 
 class ConsentPanel(Telling):
     """Lists the ledger, writes consents and revokes them; the last line of a cell displays it.
 
-    Without a browser at the other end it does the same: set a widget's `value`, call a button's `click()`.
+    Without a browser at the other end it does the same: set a widget's `value`, call a button's `click()`. A cell that is
+    executed with nobody watching (papermill, nbconvert) shows the records alone.
 
     Args:
         files: clips and pictures that the form begins with.
@@ -91,9 +94,9 @@ class ConsentPanel(Telling):
         self._say(f"Revoked. {left if there else moved if found else 'Nothing was made with it.'}")
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
+        from IPython.display import HTML, display
 
-        display(self.widget)
+        display(self.widget if somebody_watches() else HTML(self.record.value + _STILL))
 
     def _build(self, paths: list[str]) -> None:
         wide, style = {"width": "520px"}, {"description_width": "110px"}

@@ -21,6 +21,7 @@ import numpy as np
 from faceswap_lab.training.pace import as_time
 
 SHARE = 0.01  # of the training's time that the panel's drawing may take
+_FIRST = 2.0  # seconds from the first drawing to the second
 _STAYS = 8.0  # seconds for which the answer to a click is not replaced by new figures' note
 _ONE_CLICK = (
     0.5  # seconds: what a hand clicks within them on Pause is one click; so is what had to wait for a long step
@@ -116,7 +117,8 @@ class TrainingPanel:
         if begun >= self._next_drawing or (picture is not None and self.interactive):
             self._draw()
             now = time.monotonic()
-            self._next_drawing = now + (now - begun) / SHARE
+            # The first one loads matplotlib, perhaps for a second: that says nothing about the next.
+            self._next_drawing = now + (_FIRST if self._next_drawing == 0 else (now - begun) / SHARE)
 
     def end(self, step: int, total: int) -> None:
         """The training ended, or stopped."""

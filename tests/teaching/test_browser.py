@@ -3,6 +3,7 @@
 import io
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -129,6 +130,21 @@ def test_a_notebook_displays_it(folder, monkeypatch):
 
     seen = []
     monkeypatch.setattr(IPython.display, "display", seen.append)
-    browser = FaceBrowser(folder)
+    browser = FaceBrowser(folder, page_size=4)
+    monkeypatch.setattr("faceswap_lab.teaching.browser.somebody_watches", lambda: True)
     browser._ipython_display_()
     assert seen == [browser.widget]
+
+
+def test_a_static_page_shows_the_faces_and_says_what_is_missing(folder, monkeypatch):
+    import IPython.display
+
+    seen = []
+    monkeypatch.setattr(IPython.display, "display", lambda *given: seen.extend(given))
+    browser = FaceBrowser(folder, page_size=4, cell=32)
+    browser._ipython_display_()
+    picture, words = seen
+    shown_now = np.asarray(Image.open(io.BytesIO(picture.data)).convert("RGB"))
+    first = np.asarray(Image.open(io.BytesIO(browser.images[0].value)).convert("RGB"))
+    np.testing.assert_array_equal(shown_now[:32, :32], first)
+    assert "6 faces" in words.data and "In a running notebook" in words.data

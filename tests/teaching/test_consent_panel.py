@@ -129,3 +129,15 @@ def test_a_fault_that_nobody_foresaw_is_shown(panel, monkeypatch):
     panel.grant_button.click()
     assert "Not done." in panel.message.value and "No space left on device" in panel.message.value
     assert "color" not in panel.message.value, "the theme's own colour, light or dark"
+
+
+def test_a_static_page_shows_the_records(panel, monkeypatch):
+    import IPython.display
+
+    seen = []
+    monkeypatch.setattr(IPython.display, "display", seen.append)
+    panel._ipython_display_()
+    assert "actor_A: " in seen[0].data and "In a running notebook a form stands here" in seen[0].data
+    monkeypatch.setattr("faceswap_lab.teaching.consent_panel.somebody_watches", lambda: True)
+    panel._ipython_display_()
+    assert seen[1] is panel.widget

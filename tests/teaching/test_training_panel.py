@@ -93,6 +93,23 @@ def test_drawing_takes_a_small_share_of_the_time(monkeypatch):
     assert len(drawn) <= 1 + (time.monotonic() - begun) / 1.0
 
 
+def test_a_slow_first_drawing_does_not_freeze_the_curves(monkeypatch):
+    clock, drawn = [100.0], []
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    panel = TrainingPanel(interactive=False)
+    panel.begin(Path("m"), 0, 1000)
+
+    def draw():
+        drawn.append(clock[0])
+        clock[0] += 2.0 if len(drawn) == 1 else 0.1  # matplotlib is loaded: 2 s, of which SHARE would make 200 s
+
+    monkeypatch.setattr(panel, "_draw", draw)
+    for n in range(300):
+        panel.update(n, rows(3), None, None)
+        clock[0] += 0.1
+    assert drawn[1] - drawn[0] < 5 and drawn[2] - drawn[1] >= 10
+
+
 START = f"""
 import sys
 sys.path[:0] = [{str(HERE)!r}]
