@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,12 +11,20 @@ import numpy as np
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import curation
 from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.teaching.messages import Telling, give_focus
+from faceswap_lab.teaching.training_panel import somebody_watches
+
+_COLUMNS = 8  # of the picture that stands for the browser where nobody can click
+_STILL = (
+    "In a running notebook each has a button here, to mark it for rejection; <i>undo</i> brings rejected faces back."
+)
 
 
-class FaceBrowser:
+class FaceBrowser(Telling):
     """Shows a face set and takes faces out of it; the last line of a cell displays it.
 
-    Without a browser at the other end it does the same: set a widget's `value`, call a button's `click()`.
+    Without a browser at the other end it does the same: set a widget's `value`, call a button's `click()`. A cell that is
+    executed with nobody watching (papermill, nbconvert) shows the page's faces as one picture.
 
     Args:
         faces: the set or its folder; of a subset, its own faces only.
@@ -31,7 +38,8 @@ class FaceBrowser:
         marked: names of the faces marked for rejection, on all pages.
         sorting, backwards, previous, next, reject_button, undo_button: the controls.
         toggles, images: a button and a picture for every place of the page.
-        counter, message: labels; errors are shown in `message`.
+        counter: where one is, and how many faces there are.
+        message: what was done; errors are shown here, too.
 
     Raises:
         LabError: when there is no face set, for an unknown order or a page without faces.
@@ -43,6 +51,7 @@ class FaceBrowser:
         self.folder = faces.folder if isinstance(faces, FaceSet) else Path(faces)
         self._only = set(faces.table["face"]) if isinstance(faces, FaceSet) else None
         self.page, self.marked, self._cell, self._order = 0, set(), cell, []
+        self._last_rejected = ""
         self._build(by, page_size)
         self._read()
         self._show()
@@ -57,9 +66,14 @@ class FaceBrowser:
         self._show()
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
+        from IPython.display import HTML, Image, display
 
-        display(self.widget)
+        if somebody_watches() or not len(self.faces):
+            display(self.widget)
+            return
+        sheet = self.faces.subset(self._rows(self._page_names())).contact_sheet(_COLUMNS, self._cell)
+        coded = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))[1].tobytes()
+        display(Image(data=coded, alt=f"faces by {self.sorting.value}"), HTML(f"<p>{self.counter.value}. {_STILL}</p>"))
 
     def _build(self, by: str, page_size: int) -> None:
         self.sorting = widgets.Dropdown(options=curation.SORTS, value=by, description="sort by")
@@ -67,7 +81,7 @@ class FaceBrowser:
         self.previous, self.next = (widgets.Button(description=name) for name in ("previous", "next"))
         self.reject_button = widgets.Button(description="reject marked", button_style="danger")
         self.undo_button = widgets.Button(description="undo")
-        self.counter, self.message = widgets.Label(), widgets.Label()
+        self.counter, self.message = widgets.Label(), widgets.HTML()
         side = f"{self._cell}px"
         self.images = [widgets.Image(format="png", width=self._cell, height=self._cell) for _ in range(page_size)]
         self.toggles = [widgets.ToggleButton(layout={"width": side}) for _ in range(page_size)]
@@ -92,15 +106,12 @@ class FaceBrowser:
             (self.reject_button, self._reject),
             (self.undo_button, self._undo),
         ):
-            button.on_click(lambda clicked, action=action: self._safely(action))
+            button.on_click(lambda clicked, action=action: self._clicked(clicked, action))
 
-    def _safely(self, action: Callable[[], None]) -> None:
-        """An error in a widget's callback would be lost in a log: it is shown instead."""
-        self.message.value = ""
-        try:
-            action()
-        except LabError as error:
-            self.message.value = str(error)
+    def _clicked(self, button: widgets.Button, action) -> None:
+        self._safely(action)
+        if button.disabled:
+            give_focus(next(one for one in (self.previous, self.next, self.reject_button) if not one.disabled))
 
     def _read(self) -> None:
         faces = FaceSet(self.folder)
@@ -121,8 +132,13 @@ class FaceBrowser:
         self._show()
 
     def _turn(self, step: int) -> None:
+        before = self.page
         self.page += step
-        self._show()
+        try:
+            self._show()
+        except LabError:
+            self.page = before  # whose faces are still shown
+            raise
 
     def _toggled(self, place: int) -> None:
         if not self._showing:
@@ -136,7 +152,13 @@ class FaceBrowser:
         names = curation.reject(self.faces, rows, "marked in the browser")
         self._read()
         self._show()
-        self.message.value = f"{len(names)} faces rejected." if names else "No face is marked."
+        if names:
+            self._last_rejected = f"{len(names)} {'face' if len(names) == 1 else 'faces'} rejected."
+            self._say(self._last_rejected)
+        else:  # a double click's second half must not hide what the first one did
+            self._say(
+                f"{self._last_rejected} No other face is marked." if self._last_rejected else "No face is marked."
+            )
 
     def _undo(self) -> None:
         names = curation.undo(self.folder)
@@ -144,7 +166,9 @@ class FaceBrowser:
             self._only |= set(names)
         self._read()
         self._show()
-        self.message.value = f"{len(names)} faces are back." if names else "There is nothing to undo."
+        self._last_rejected = ""
+        back = f"{len(names)} {'face is' if len(names) == 1 else 'faces are'} back."
+        self._say(back if names else "There is nothing to undo.")
 
     def _names(self) -> list[str]:
         there = set(self.faces.table["face"])
@@ -154,14 +178,16 @@ class FaceBrowser:
     def _page_names(self) -> list[str]:
         return self._names()[self.page * len(self.toggles) :][: len(self.toggles)]
 
+    def _rows(self, names: list[str]) -> np.ndarray:
+        return self.faces.table.reset_index().set_index("face")["index"].loc[names].to_numpy()
+
     def _pages(self) -> int:
         return max(1, -(-len(self.faces) // len(self.toggles)))
 
     def _show(self) -> None:
         self.page = int(np.clip(self.page, 0, self._pages() - 1))
         names = self._page_names()
-        rows = self.faces.table.reset_index().set_index("face")["index"].loc[names].to_numpy()
-        pictures = self.faces.subset(rows).images(self._cell)
+        pictures = self.faces.subset(self._rows(names)).images(self._cell)
         self._showing = True
         try:
             for place, cell in enumerate(self._cells):

@@ -21,6 +21,11 @@ import numpy as np
 from faceswap_lab.training.pace import as_time
 
 SHARE = 0.01  # of the training's time that the panel's drawing may take
+_FIRST = 2.0  # seconds from the first drawing to the second
+_STAYS = 8.0  # seconds for which the answer to a click is not replaced by new figures' note
+_ONE_CLICK = (
+    0.5  # seconds: what a hand clicks within them on Pause is one click; so is what had to wait for a long step
+)
 
 
 class TrainingPanel:
@@ -48,6 +53,7 @@ class TrainingPanel:
         self._clicks = Clicks() if self.interactive else None
         self._rows, self._preview, self._said, self._handle, self._shown = [], None, "", None, False
         self._next_drawing, self._left, self._step, self._total, self._name = 0.0, None, 0, 0, title or ""
+        self._said_until, self._turned, self._stopped = 0.0, -_ONE_CLICK, False
         self.pause_button = widgets.Button(description="Pause", icon="pause", tooltip="saves, then waits")
         self.save_button = widgets.Button(description="Save now", icon="save")
         self.stop_button = widgets.Button(
@@ -56,7 +62,9 @@ class TrainingPanel:
         self.pause_button.on_click(self._turn)
         self.save_button.on_click(lambda _: self._wishes.add("save"))
         self.stop_button.on_click(lambda _: self._wishes.add("stop"))
-        self.status, self.image = widgets.HTML(), widgets.Image(format="png")
+        # Hidden until there is a picture, or a browser shows the sign of a broken one; never stretched to the cell's width.
+        hidden = {"display": "none", "max_width": "100%", "align_self": "flex-start"}
+        self.status, self.image = widgets.HTML(), widgets.Image(format="png", layout=hidden)
         self.widget = widgets.VBox(
             [widgets.HBox([self.pause_button, self.save_button, self.stop_button]), self.status, self.image]
         )
@@ -65,7 +73,8 @@ class TrainingPanel:
     def begin(self, folder: Path, step: int, total: int) -> None:
         """A training begins, or goes on after a rollback."""
         self._name = self.title or Path(folder).name
-        self._step, self._total, self._wishes, self.paused = step, total, set(), False
+        self._step, self._total, self._wishes, self.paused, self._stopped = step, total, set(), False, False
+        self._said, self._said_until = "the first step takes its time; a click is obeyed after it", 0.0
         self._enable(True)
         if self.interactive and not self._shown:
             from IPython.display import display
@@ -86,12 +95,13 @@ class TrainingPanel:
     def take(self, wish: str) -> bool:
         """The same, and forgets it."""
         wanted = wish in self._wishes
+        self._stopped |= wanted and wish == "stop"
         self._wishes.discard(wish)
         return wanted
 
     def say(self, text: str) -> None:
-        """Shows a few words behind the figures."""
-        self._said = text
+        """Shows a few words behind the figures, for some seconds at least; "" takes them away."""
+        self._said, self._said_until = text, time.monotonic() + _STAYS if text else 0.0
         self._tell()
 
     def update(
@@ -100,17 +110,21 @@ class TrainingPanel:
         """New figures; the picture is redrawn as often as `SHARE` allows, and always with a new preview."""
         self._step, self._rows, self._left = step, rows, left
         self._preview = self._preview if picture is None else picture
-        self._said = note
+        if note or time.monotonic() >= self._said_until:
+            self._said = note
         self._tell()
         begun = time.monotonic()
         if begun >= self._next_drawing or (picture is not None and self.interactive):
             self._draw()
             now = time.monotonic()
-            self._next_drawing = now + (now - begun) / SHARE
+            # The first one loads matplotlib, perhaps for a second: that says nothing about the next.
+            self._next_drawing = now + (_FIRST if self._next_drawing == 0 else (now - begun) / SHARE)
 
     def end(self, step: int, total: int) -> None:
         """The training ended, or stopped."""
         self._step, self._left = step, 0.0 if step >= total else None
+        if self._stopped and step < total:
+            self._said = "stopped and saved; run the cell again to go on"
         self._enable(False)
         self._tell()
         if self._rows:
@@ -169,7 +183,7 @@ class TrainingPanel:
 
     def _draw(self) -> None:
         coded = cv2.imencode(".png", np.ascontiguousarray(self.render()[..., ::-1]))[1].tobytes()
-        self.image.value = coded
+        self.image.value, self.image.layout.display = coded, None
         if self.interactive or not _in_notebook():
             return
         from IPython.display import Image, display
@@ -190,6 +204,9 @@ class TrainingPanel:
 
     def _turn(self, _) -> None:
         """The pause button; where nobody could click it again, it has no effect."""
+        before, self._turned = self._turned, time.monotonic()
+        if self.interactive and self._turned - before < _ONE_CLICK:
+            return
         self.paused = not self.paused and self.interactive
         self.pause_button.description = "Go on" if self.paused else "Pause"
         self.pause_button.icon = "play" if self.paused else "pause"

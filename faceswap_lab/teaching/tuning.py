@@ -55,6 +55,7 @@ TOLD = {  # what a control's tooltip says
     "enlarge": "the filter that brings the painted face to the frame's scale",
     "coverage": "how closely the model is shown the face; 1 as in training",
 }
+LEAST = 380  # pixels: a narrower picture goes above the controls rather than beside them
 ROOM = 0.08  # of the face's square, shown around it in the close-up
 _MASK_COLOUR, _VEIL = (255, 60, 160), 0.35
 
@@ -169,7 +170,7 @@ class TuningPanel(Telling):
         self.shot = widgets.Dropdown(options=names, value=0, description="look at", layout=wide, style=narrow)
         self.view = widgets.ToggleButtons(options=VIEWS, value="wipe", style={"button_width": "98px"})
         self.position = widgets.FloatSlider(
-            value=50, min=0, max=100, step=1, readout=False, layout={"width": f"{self.side}px"}, description=""
+            value=50, min=0, max=100, step=1, readout=False, layout={"width": "98%"}, description=""
         )
         self.close_up = widgets.Checkbox(value=True, description="close-up", indent=False, layout={"width": "150px"})
         self.show_mask = widgets.Checkbox(
@@ -177,7 +178,7 @@ class TuningPanel(Telling):
         )
         self.save_button = widgets.Button(description="Save settings", icon="save", button_style="primary")
         self.reset_button = widgets.Button(description="Lab's defaults", icon="undo")
-        self.image, self.message = widgets.Image(format="png", layout={"width": f"{self.side}px"}), widgets.HTML()
+        self.image, self.message = widgets.Image(format="png", layout={"width": "100%"}), widgets.HTML()
         parts = {
             "": [self.shot, self.view, widgets.HBox([self.close_up, self.show_mask])],
             "Blending": ["blend", "colour"],
@@ -192,7 +193,9 @@ class TuningPanel(Telling):
             head = [widgets.HTML(f"<b>{title}</b>", layout={"margin": "6px 0 0 0"})] if title and shown else []
             column += [*head, *shown]
         column += [widgets.HBox([self.save_button, self.reset_button], layout={"margin": "10px 0 0 0"}), self.message]
-        picture = widgets.VBox([self.image, self.position], layout={"margin": "0 18px 0 0"})
+        # In a narrow window the picture shrinks before the controls go below it, where one would not see what they do.
+        flexible = {"flex": f"1 1 {min(self.side, LEAST)}px", "max_width": f"{self.side}px", "margin": "0 18px 0 0"}
+        picture = widgets.VBox([self.image, self.position], layout=flexible)
         self.widget = widgets.HBox(
             [picture, widgets.VBox(column, layout={"width": "350px"})], layout={"flex_flow": "row wrap"}
         )

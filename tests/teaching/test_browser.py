@@ -3,6 +3,7 @@
 import io
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -50,14 +51,16 @@ def test_reject_and_undo_write_through(folder):
     assert FaceSet(folder).table["face"].tolist() == [names[i] for i in (0, 2, 3, 4)]
     assert shown(browser) == [names[i] for i in (0, 2, 3, 4)] and not browser.marked
     assert "4 faces, 0 marked, 2 rejected" in browser.counter.value
-    assert browser.message.value == "2 faces rejected."
+    assert "2 faces rejected." in browser.message.value
+    browser.reject_button.click()  # the second half of a double click
+    assert "2 faces rejected. No other face is marked." in browser.message.value and len(FaceSet(folder)) == 4
 
     again = FaceBrowser(folder, page_size=4)  # as after a restart
     again.undo_button.click()
     assert FaceSet(folder).table["face"].tolist() == names
     assert shown(again) == names[:4] and again.undo_button.disabled
     again.reject_button.click()
-    assert again.message.value == "No face is marked." and len(FaceSet(folder)) == 6
+    assert ">No face is marked." in again.message.value and len(FaceSet(folder)) == 6
 
 
 def test_the_order_is_that_of_the_set(folder):
@@ -110,11 +113,38 @@ def test_errors_are_shown_not_lost(folder):
     assert len(curation.rejected(folder)) == 1
 
 
+def test_a_page_that_cannot_be_shown_is_not_turned_to(folder):
+    browser = FaceBrowser(folder, page_size=4)
+    names = shown(browser)
+    for path in (folder / "faces").iterdir():
+        path.unlink()
+    browser.next.click()
+    assert "Not done." in browser.message.value and "no such file" in browser.message.value
+    assert browser.page == 0 and shown(browser) == names
+    browser.toggles[0].value = True
+    assert browser.marked == {names[0]}, "what is marked is what is seen"
+
+
 def test_a_notebook_displays_it(folder, monkeypatch):
     import IPython.display
 
     seen = []
     monkeypatch.setattr(IPython.display, "display", seen.append)
-    browser = FaceBrowser(folder)
+    browser = FaceBrowser(folder, page_size=4)
+    monkeypatch.setattr("faceswap_lab.teaching.browser.somebody_watches", lambda: True)
     browser._ipython_display_()
     assert seen == [browser.widget]
+
+
+def test_a_static_page_shows_the_faces_and_says_what_is_missing(folder, monkeypatch):
+    import IPython.display
+
+    seen = []
+    monkeypatch.setattr(IPython.display, "display", lambda *given: seen.extend(given))
+    browser = FaceBrowser(folder, page_size=4, cell=32)
+    browser._ipython_display_()
+    picture, words = seen
+    shown_now = np.asarray(Image.open(io.BytesIO(picture.data)).convert("RGB"))
+    first = np.asarray(Image.open(io.BytesIO(browser.images[0].value)).convert("RGB"))
+    np.testing.assert_array_equal(shown_now[:32, :32], first)
+    assert "6 faces" in words.data and "In a running notebook" in words.data

@@ -43,6 +43,44 @@ def test_a_pause_counts_only_where_somebody_can_end_it():
     assert panel.wants("stop") and panel.take("stop") and not panel.take("stop")
 
 
+def test_a_click_is_answered_and_the_answer_stays(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    panel = TrainingPanel("mine", interactive=True)
+    monkeypatch.setattr(panel, "_shown", True)
+    panel.begin(Path("m"), 0, 100)
+    assert "a click is obeyed after it" in panel.text() and panel.image.layout.display == "none", "no broken picture"
+    panel.update(10, rows(1), None, None)
+    assert "a click is obeyed" not in panel.text() and panel.image.layout.display is None
+    assert panel.image.layout.align_self == "flex-start", "at its own size, not the cell's width"
+    panel.say("saved at step 10")
+    panel.update(20, rows(2), None, None)
+    assert "saved at step 10" in panel.text()
+    clock[0] += 10
+    panel.update(30, rows(3), None, None)
+    assert "saved" not in panel.text()
+    panel.stop_button.click()
+    assert panel.take("stop")
+    panel.end(30, 100)
+    assert "stopped and saved; run the cell again to go on" in panel.text()
+    panel.begin(Path("m"), 30, 100)
+    panel.end(100, 100)
+    assert "stopped" not in panel.text()
+
+
+def test_a_double_click_on_pause_is_one(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    panel = TrainingPanel(interactive=True)
+    panel.pause_button.click()
+    clock[0] += 0.2
+    panel.pause_button.click()
+    assert panel.paused and panel.pause_button.description == "Go on"
+    clock[0] += 1.0
+    panel.pause_button.click()
+    assert not panel.paused and panel.pause_button.description == "Pause"
+
+
 def test_drawing_takes_a_small_share_of_the_time(monkeypatch):
     panel = TrainingPanel(interactive=False)
     panel.begin(Path("m"), 0, 1000)
@@ -53,6 +91,23 @@ def test_drawing_takes_a_small_share_of_the_time(monkeypatch):
         panel.update(n, rows(3), None, None)
         time.sleep(0.005)
     assert len(drawn) <= 1 + (time.monotonic() - begun) / 1.0
+
+
+def test_a_slow_first_drawing_does_not_freeze_the_curves(monkeypatch):
+    clock, drawn = [100.0], []
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    panel = TrainingPanel(interactive=False)
+    panel.begin(Path("m"), 0, 1000)
+
+    def draw():
+        drawn.append(clock[0])
+        clock[0] += 2.0 if len(drawn) == 1 else 0.1  # matplotlib is loaded: 2 s, of which SHARE would make 200 s
+
+    monkeypatch.setattr(panel, "_draw", draw)
+    for n in range(300):
+        panel.update(n, rows(3), None, None)
+        clock[0] += 0.1
+    assert drawn[1] - drawn[0] < 5 and drawn[2] - drawn[1] >= 10
 
 
 START = f"""

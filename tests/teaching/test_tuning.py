@@ -225,3 +225,12 @@ def test_a_slider_can_stand_on_the_lab_s_default():
         default = getattr(ConversionOptions(), name)
         steps = (default - low) / step
         assert low <= default <= high and abs(steps - round(steps)) < 1e-6, name
+
+
+def test_in_a_narrow_window_the_picture_shrinks_beside_its_controls(tmp_path):
+    panel = tuning.TuningPanel(some_shots(1), Painter(), tmp_path / "settings.json")
+    picture, column = panel.widget.children
+    grow, shrink, basis = picture.layout.flex.split()
+    assert (grow, shrink) == ("1", "1") and picture.layout.max_width == "560px" and panel.image.layout.width == "100%"
+    least = int(basis.removesuffix("px")) + int(column.layout.width.removesuffix("px")) + 18
+    assert least <= 780, "what a window of 1000 px leaves to a cell's output, less its edges"
