@@ -12,13 +12,18 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import scipy.fft
 
 from faceswap_lab.provenance import pattern
 
 WORKING = 384  # px: pictures are read with their shorter side at this length
 SHARES = (0.5, 1.02)  # the shorter side that is left, of the marked picture's: what is searched first
 WIDER = (1.02, 2.0)  # the same where something was added to the picture, as by a second one beside it
+TURNED = (0.84, 1.02)  # and the same in a picture that was turned
+TURNS = tuple(float(d) for d in np.arange(-10, 11) * 0.55 if d)  # degrees
 _STEP = 0.006  # from one size of the tiles to the next
+_HALVED = 1.3  # up to this share the shortest waves have three and a half pixels at half the size
+_PEAKS = 8  # shifts that are tried for each size
 _GRID = 64  # shifts a tile along each axis
 _CANDIDATES = 6  # sizes that are looked at more closely
 _REACH = int(pattern.BAND[1])
@@ -34,12 +39,29 @@ class Place:
         shift: (x, y), in tiles, from the picture's corner to a tile's.
         agreement: how well the guide waves agree with the key, in standard deviations of what chance gives at one place.
         bits: (40,) float64, each bit's waves summed up: their sign is the bit, their size how sure it is, in the same unit.
+        degrees: by how much the picture was turned anticlockwise.
     """
 
     share: float
     shift: tuple[float, float]
     agreement: float
     bits: np.ndarray
+    degrees: float = 0.0
+
+    @property
+    def merit(self) -> float:
+        """All waves' agreement with the key and the 40 signs that suit them best: the most that `weight` can give."""
+        return weight(self.agreement, np.abs(self.bits).sum())
+
+
+def weight(agreement: float, bits: float) -> float:
+    """All waves' agreement with one whole pattern, in standard deviations of chance: a quarter are guides, the others bits.
+
+    Args:
+        agreement: of the guides, as `Place` has it.
+        bits: the sum of the 40 bits, each times the sign that it should have.
+    """
+    return 0.5 * agreement + np.sqrt(0.75 / pattern.BITS) * bits
 
 
 def flattened(image: np.ndarray) -> np.ndarray:
@@ -63,13 +85,32 @@ def flattened(image: np.ndarray) -> np.ndarray:
     return rest / (spread + 0.5) ** 1.5  # about as an optimal filter has it: busy places drown the mark
 
 
-def places(field: np.ndarray, shares: tuple[float, float]) -> list[Place]:
-    """The likeliest places of the tiles in a flattened picture, the best first."""
+def places(field: np.ndarray, shares: tuple[float, float], turns: tuple[float, ...] = (0.0,)) -> list[Place]:
+    """The likeliest places of the tiles in a flattened picture, the best first.
+
+    Args:
+        field: (H, W) float32, see `flattened`.
+        shares: the least and the largest share of the marked picture's shorter side to look for.
+        turns: degrees by which the picture may have been turned, anticlockwise.
+    """
     ladder = np.geomspace(*shares, 1 + round(np.log(shares[1] / shares[0]) / _STEP))
-    seen = [_peak(_agreements(one))[0] for one in _strengths(field, ladder)]
-    best = ladder[np.argsort(seen)[: -_CANDIDATES - 1 : -1]]
-    found = [_closer(field, share) for share in best]
-    return sorted(found, key=lambda place: -_merit(place))
+    seen = []
+    for degrees in turns:
+        some = _turned_back(field, degrees, shares[1])
+        near = zip(_strengths(some, ladder), ladder, strict=True)
+        seen += [_read_at(strengths, _peaks(strengths), share, degrees) for strengths, share in near]
+    best = sorted(seen, key=lambda place: -place.merit)[:_CANDIDATES]
+    found = [_closer(field, place, shares[1], len(turns) > 1) for place in best]
+    return sorted(found, key=lambda place: -place.merit)
+
+
+def _turned_back(field: np.ndarray, degrees: float, share: float) -> np.ndarray:
+    """The field turned back, and at half the size where the mark's waves stay long enough for that: a quarter of the work."""
+    if degrees:
+        height, width = field.shape
+        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -degrees, 1)
+        field = cv2.warpAffine(field, matrix, (width, height), flags=cv2.INTER_CUBIC)
+    return cv2.pyrDown(field) if share <= _HALVED else field
 
 
 def _strengths(field: np.ndarray, shares: np.ndarray) -> Iterator[np.ndarray]:
@@ -101,59 +142,48 @@ def _ring_means() -> np.ndarray:
 _RINGS = _ring_means()
 
 
-def _agreements(strengths: np.ndarray) -> np.ndarray:
-    """(grid, grid) float64: the guides' agreement with the key for every shift (y, x), in standard deviations of chance."""
+def _peaks(strengths: np.ndarray) -> np.ndarray:
+    """(P, 2) float64: the shifts (x, y), in tiles, where the guides agree with the key better than all round."""
     some = pattern.waves()
-    turned = (strengths * some.phases.conj())[some.guides]
-    table = np.zeros((_GRID, _GRID), np.complex128)
+    table = np.zeros((_GRID, _GRID), np.complex64)
     across, down = some.numbers[some.guides].T
-    table[down, across] = turned
-    return (np.fft.ifft2(table).real * _GRID**2) / _chance(turned)
+    table[down, across] = (strengths * some.phases.conj())[some.guides]
+    agreements = scipy.fft.ifft2(table).real
+    around = cv2.dilate(np.pad(agreements, 1, mode="wrap"), np.ones((3, 3), np.uint8))[1:-1, 1:-1]
+    tops = np.flatnonzero(agreements >= around)
+    tops = tops[np.argsort(agreements.ravel()[tops])[-_PEAKS:]]
+    return np.stack([tops % _GRID, tops // _GRID], axis=1) / _GRID
 
 
-def _chance(turned: np.ndarray) -> float:
-    return float(np.sqrt((np.abs(turned) ** 2).sum() / 2)) + 1e-9
-
-
-def _peak(agreements: np.ndarray) -> tuple[float, tuple[float, float]]:
-    y, x = np.unravel_index(int(agreements.argmax()), agreements.shape)
-    return float(agreements[y, x]), (x / _GRID, y / _GRID)
-
-
-def _closer(field: np.ndarray, share: float) -> Place:
-    """The place near a size where the guides agree best, and the bits are most decided."""
-    step = _STEP / 2
-    best = None
-    for _ in range(2):
-        near = share * (1 + step * np.arange(-2, 3))
-        found = [_shifted(strengths, some) for strengths, some in zip(_strengths(field, near), near, strict=True)]
-        best = max([*found, *([best] if best else [])], key=_merit)
-        share, step = best.share, step / 3
-    return best
-
-
-def _merit(place: Place) -> float:
-    return 6 * place.agreement + np.abs(place.bits).sum()
-
-
-def _shifted(strengths: np.ndarray, share: float) -> Place:
-    """The best place for one size: the shift is refined to a fraction of the grid."""
+def _read_at(strengths: np.ndarray, shifts: np.ndarray, share: float, degrees: float) -> Place:
+    """What the waves say at some shifts (P, 2); the place where they say it best."""
     some = pattern.waves()
     guides = some.guides
-    turned = strengths * some.phases.conj()
-    _, shift = _peak(_agreements(strengths))
-    fine = np.arange(-2, 3) / (4 * _GRID)
-    shifts = np.array([(shift[0] + dx, shift[1] + dy) for dy in fine for dx in fine])
-    real = (turned * np.exp(2j * np.pi * (shifts @ some.numbers.T))).real
-    best = int(real[:, guides].sum(axis=1).argmax())
-    chance = _chance(turned[guides])
+    power = np.abs(strengths) ** 2
+    real = ((strengths * some.phases.conj()) * np.exp(2j * np.pi * (shifts @ some.numbers.T))).real
+    agreement = real[:, guides].sum(axis=1) / (np.sqrt(power[guides].sum() / 2) + 1e-9)
     # What was coded coarsely has lost its short waves: the guides tell how far those of each length can be believed.
-    weights = np.maximum(_NEAR @ real[best][guides], 0.02)
-    some_bits, count = some.bits[~guides], pattern.BITS
-    sums = np.bincount(some_bits, (weights * real[best])[~guides], count)
-    noise = np.bincount(some_bits, (weights**2 * np.abs(turned) ** 2)[~guides] / 2, count)
-    agreement = float(real[best][guides].sum()) / chance
-    return Place(float(share), tuple(map(float, shifts[best])), agreement, sums / (np.sqrt(noise) + 1e-9))
+    weights = np.maximum(real[:, guides] @ _NEAR.T, 0.02)
+    bits = (weights * real) @ _CARRIED / (np.sqrt((weights**2 * power / 2) @ _CARRIED) + 1e-9)
+    best = int(weight(agreement, np.abs(bits).sum(axis=1)).argmax())
+    x, y = map(float, shifts[best])
+    return Place(share, (x, y), float(agreement[best]), bits[best], degrees)
+
+
+def _closer(field: np.ndarray, place: Place, most: float, turned: bool) -> Place:
+    """The place near another one where the waves say the most: size, angle and shift are refined by turns."""
+    step = _STEP / 2
+    for angles in ((0.0,), *(((-0.25, -0.125, 0.125, 0.25),) if turned else ()), (0.0,)):
+        sizes = place.share * (1 + step * np.arange(-2, 3)) if angles == (0.0,) else np.array([place.share])
+        degrees, found = place.degrees, [place]
+        for angle in angles:
+            some = _turned_back(field, degrees + angle, most)
+            for strengths, share in zip(_strengths(some, sizes), sizes, strict=True):
+                rough = _read_at(strengths, _peaks(strengths), float(share), degrees + angle)
+                found.append(_read_at(strengths, rough.shift + _FINE, float(share), degrees + angle))
+        place = max(found, key=lambda one: one.merit)
+        step = step / 3 if angles == (0.0,) else step
+    return place
 
 
 def _nearness() -> np.ndarray:
@@ -164,3 +194,5 @@ def _nearness() -> np.ndarray:
 
 
 _NEAR = _nearness()
+_CARRIED = (pattern.waves().bits[:, None] == np.arange(pattern.BITS)).astype(np.float64)  # which wave carries which bit
+_FINE = np.stack(np.meshgrid(np.arange(-2, 3), np.arange(-2, 3)), axis=-1).reshape(-1, 2) / (4 * _GRID)

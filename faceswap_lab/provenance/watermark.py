@@ -34,13 +34,12 @@ from faceswap_lab.provenance import pattern, synchronising
 from faceswap_lab.video import Video, open_video
 
 LEAST = 128  # px of the shorter side: below, the shortest waves are finer than pixels
-AGREEMENT, DECIDED = 5.0, 1.25  # what a mark needs: see `Reading`; clips without one reach 6.0 and 1.05, never both
+NEEDED, SURE = 9.6, 0.999
 _BUSY, _MOST = 0.45, 4.0  # levels (root mean square): more by level of detail, and at most
 _SIDES, _FLAT = (256, 384), (0.85, 0.6)  # on flat ground, by the shorter side: finer waves lose more by coding
 _DARK = 60.0  # level under which a change of one level is seen more easily, and is made smaller
 _ROOM = np.ones((5, 5), np.uint8)
 _LOOKED = 192  # px: the shorter side of the picture that detail is measured in, whatever the frame's
-_DOUBTFUL = 6  # bits, the least sure ones, that the check sum may correct
 _LONGEST = 4  # times its shorter side is read of a picture, around its middle
 
 
@@ -117,11 +116,8 @@ class Reading:
     bits: np.ndarray
     frames: int
     share: float
-
-    @property
-    def decided(self) -> float:
-        """How far the bits are from 0 on average: about 0.8 without a mark. 1.25 are needed, and a check sum that fits."""
-        return float(np.abs(self.bits).mean())
+    degrees: float = 0.0
+    weight: float = 0.0
 
     def __str__(self) -> str:
         if not self.found:
@@ -186,28 +182,21 @@ def _searched(field: np.ndarray | None, frames: int, wide: bool) -> Reading:
     if field is None:
         return Reading(False, "", 0.0, np.zeros(pattern.BITS), frames, 0.0)
     mirrored = np.ascontiguousarray(field[:, ::-1])
-    searches = [(field, synchronising.SHARES)]
+    searches = [(field, synchronising.SHARES, (0.0,))]
     if wide:
-        searches += [(mirrored, synchronising.SHARES), (field, synchronising.WIDER)]
+        searches += [(mirrored, synchronising.SHARES, (0.0,)), (field, synchronising.TURNED, synchronising.TURNS)]
+        searches += [(field, synchronising.WIDER, (0.0,))]
     best = None
-    for some, shares in searches:
-        for place in synchronising.places(some, shares):
-            best = place if best is None or place.agreement > best.agreement else best
-            clear = place.agreement >= AGREEMENT and np.abs(place.bits).mean() >= DECIDED
-            if clear and (number := _number(place.bits)) is not None:
-                ident = f"{number:0{pattern.IDENT_BITS // 4}x}"
-                return Reading(True, ident, place.agreement, place.bits, frames, place.share)
-    return Reading(False, "", best.agreement, best.bits, frames, best.share)
-
-
-def _number(bits: np.ndarray) -> int | None:
-    """The number that fits its check sum with the fewest and least sure bits turned (Chase, 1972); None if there is none."""
-    signs = np.where(bits > 0, 1.0, -1.0)
-    doubtful = np.argsort(np.abs(bits))[:_DOUBTFUL]
-    choices = [some for count in range(_DOUBTFUL + 1) for some in itertools.combinations(doubtful, count)]
-    for some in sorted(choices, key=lambda some: np.abs(bits[list(some)]).sum()):
-        turned = signs.copy()
-        turned[list(some)] *= -1
-        if (number := pattern.decoded(turned)) is not None:
-            return number
-    return None
+    for some, shares, turns in searches:
+        for place in synchronising.places(some, shares, turns):
+            number, fit, sure = pattern.likeliest(place.bits)
+            weight = synchronising.weight(place.agreement, fit)
+            found = weight >= NEEDED
+            ident = f"{number:0{pattern.IDENT_BITS // 4}x}" if found and sure >= SURE else ""
+            reading = Reading(found, ident, place.agreement, place.bits, frames, place.share, place.degrees, weight)
+            if ident:
+                return reading
+            best = reading if best is None or weight > best.weight else best
+        if best.found:
+            return best
+    return best
