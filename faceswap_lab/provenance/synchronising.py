@@ -7,6 +7,7 @@ with the key after one shift, and the correlation over all shifts (one inverse F
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,11 +19,12 @@ from faceswap_lab.provenance import pattern
 
 WORKING = 384  # px: pictures are read with their shorter side at this length
 SHARES = (0.5, 1.02)  # the shorter side that is left, of the marked picture's: what is searched first
-WIDER = (1.02, 2.0)  # the same where something was added to the picture, as by a second one beside it
+WIDER = ((1.02, 1.3), (1.3, 2.0))  # the same where something was added to the picture, as by a second one beside it
 TURNED = (0.84, 1.02)  # and the same in a picture that was turned
 TURNS = tuple(float(d) for d in np.arange(-10, 11) * 0.55 if d)  # degrees
 _STEP = 0.006  # from one size of the tiles to the next
 _HALVED = 1.3  # up to this share the shortest waves have three and a half pixels at half the size
+_WORTH = 7.8  # merit from which a size is looked at more closely: pictures without a mark reach 8.1, and refining adds 1 or 2
 _PEAKS = 8  # shifts that are tried for each size
 _GRID = 64  # shifts a tile along each axis
 _CANDIDATES = 6  # sizes that are looked at more closely
@@ -93,14 +95,15 @@ def places(field: np.ndarray, shares: tuple[float, float], turns: tuple[float, .
         shares: the least and the largest share of the marked picture's shorter side to look for.
         turns: degrees by which the picture may have been turned, anticlockwise.
     """
-    ladder = np.geomspace(*shares, 1 + round(np.log(shares[1] / shares[0]) / _STEP))
+    ladder = _ladder(shares)
     seen = []
     for degrees in turns:
         some = _turned_back(field, degrees, shares[1])
         near = zip(_strengths(some, ladder), ladder, strict=True)
         seen += [_read_at(strengths, _peaks(strengths), share, degrees) for strengths, share in near]
     best = sorted(seen, key=lambda place: -place.merit)[:_CANDIDATES]
-    found = [_closer(field, place, shares[1], len(turns) > 1) for place in best]
+    worth = [place for place in best if place.merit >= _WORTH]
+    found = [_closer(field, place, shares[1], len(turns) > 1) for place in worth] or best[:1]
     return sorted(found, key=lambda place: -place.merit)
 
 
@@ -116,21 +119,30 @@ def _turned_back(field: np.ndarray, degrees: float, share: float) -> np.ndarray:
 def _strengths(field: np.ndarray, shares: np.ndarray) -> Iterator[np.ndarray]:
     """For each size of the tiles (K,) complex64: how strongly each wave stands in the picture, of about magnitude 1."""
     numbers = pattern.waves().numbers
+
+    def tile(share: float) -> float:
+        return min(field.shape) / (pattern.TILES * share)
+
     for some in np.array_split(shares, max(1, len(shares) // 30)):
-        across = np.stack([_turning(_ACROSS, field.shape[1], field.shape, share) for share in some]).conj()
+        across = np.stack([_turning(False, field.shape[1], tile(share)) for share in some]).conj()
         sides = across.view(np.float32).reshape(len(some), len(_ACROSS), -1, 2)  # real numbers: a quarter of the work
         sides = np.ascontiguousarray(sides.transpose(2, 0, 1, 3)).reshape(field.shape[1], -1)
         halves = np.ascontiguousarray(field @ sides).view(np.complex64).reshape(len(field), len(some), -1)
         for place, share in enumerate(some):
-            table = _turning(_DOWN, len(field), field.shape, share).conj() @ halves[:, place]
+            table = _turning(True, len(field), tile(share)).conj() @ halves[:, place]
             found = table[numbers[:, 1] + _REACH, numbers[:, 0]]
             size = np.abs(found)
             # Waves of one length are about as strong in any picture: what is stronger than its like is the picture's own.
             yield found / np.maximum(np.maximum(size, _RINGS @ size), 1e-6)
 
 
-def _turning(numbers: np.ndarray, length: int, shape: tuple[int, int], share: float) -> np.ndarray:
-    return pattern.turning(numbers, length, min(shape) / (pattern.TILES * share))
+@functools.lru_cache(maxsize=256)
+def _turning(down: bool, length: int, tile: float) -> np.ndarray:
+    """What `pattern.turning` gives for all waves of the band, by multiplying instead of by as many sines."""
+    one = pattern.turning(np.ones(1), length, tile).astype(np.complex128)
+    powers = np.cumprod(np.repeat(one, _REACH, axis=0), axis=0)
+    parts = [np.ones_like(one), powers]
+    return np.concatenate([powers[::-1].conj(), *parts] if down else parts).astype(np.complex64)
 
 
 def _ring_means() -> np.ndarray:
@@ -142,16 +154,32 @@ def _ring_means() -> np.ndarray:
 _RINGS = _ring_means()
 
 
-def _peaks(strengths: np.ndarray) -> np.ndarray:
-    """(P, 2) float64: the shifts (x, y), in tiles, where the guides agree with the key better than all round."""
+def agreements(field: np.ndarray, shares: tuple[float, float]) -> list[float]:
+    """For each size of the tiles, the guides' greatest agreement with the key over all shifts: to compare with chance."""
+    field, guides = _turned_back(field, 0.0, shares[1]), pattern.waves().guides
+    waves = _strengths(field, _ladder(shares))
+    return [float(_agreement(one).max() / (np.sqrt((np.abs(one[guides]) ** 2).sum() / 2) + 1e-9)) for one in waves]
+
+
+def _ladder(shares: tuple[float, float]) -> np.ndarray:
+    return np.geomspace(*shares, 1 + round(np.log(shares[1] / shares[0]) / _STEP))
+
+
+def _agreement(strengths: np.ndarray) -> np.ndarray:
+    """(grid, grid) float32: the sum of the guides, turned as the key has them, for every shift (y, x)."""
     some = pattern.waves()
     table = np.zeros((_GRID, _GRID), np.complex64)
     across, down = some.numbers[some.guides].T
     table[down, across] = (strengths * some.phases.conj())[some.guides]
-    agreements = scipy.fft.ifft2(table).real
-    around = cv2.dilate(np.pad(agreements, 1, mode="wrap"), np.ones((3, 3), np.uint8))[1:-1, 1:-1]
-    tops = np.flatnonzero(agreements >= around)
-    tops = tops[np.argsort(agreements.ravel()[tops])[-_PEAKS:]]
+    return scipy.fft.ifft2(table).real * _GRID**2
+
+
+def _peaks(strengths: np.ndarray) -> np.ndarray:
+    """(P, 2) float64: the shifts (x, y), in tiles, where the guides agree with the key better than all round."""
+    sums = _agreement(strengths)
+    around = cv2.dilate(np.pad(sums, 1, mode="wrap"), np.ones((3, 3), np.uint8))[1:-1, 1:-1]
+    tops = np.flatnonzero(sums >= around)
+    tops = tops[np.argsort(sums.ravel()[tops])[-_PEAKS:]]
     return np.stack([tops % _GRID, tops // _GRID], axis=1) / _GRID
 
 
@@ -160,13 +188,15 @@ def _read_at(strengths: np.ndarray, shifts: np.ndarray, share: float, degrees: f
     some = pattern.waves()
     guides = some.guides
     power = np.abs(strengths) ** 2
-    real = ((strengths * some.phases.conj()) * np.exp(2j * np.pi * (shifts @ some.numbers.T))).real
+    across, down = (np.exp(2j * np.pi * np.outer(one, range_)) for one, range_ in zip(shifts.T, (_ACROSS, _DOWN), strict=True))
+    turned = across[:, some.numbers[:, 0]] * down[:, some.numbers[:, 1] + _REACH]
+    real = ((strengths * some.phases.conj()) * turned).real
     agreement = real[:, guides].sum(axis=1) / (np.sqrt(power[guides].sum() / 2) + 1e-9)
     # What was coded coarsely has lost its short waves: the guides tell how far those of each length can be believed.
     weights = np.maximum(real[:, guides] @ _NEAR.T, 0.02)
     bits = (weights * real) @ _CARRIED / (np.sqrt((weights**2 * power / 2) @ _CARRIED) + 1e-9)
     best = int(weight(agreement, np.abs(bits).sum(axis=1)).argmax())
-    x, y = map(float, shifts[best])
+    x, y = shifts[best].tolist()
     return Place(share, (x, y), float(agreement[best]), bits[best], degrees)
 
 

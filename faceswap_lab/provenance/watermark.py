@@ -34,7 +34,7 @@ from faceswap_lab.provenance import pattern, synchronising
 from faceswap_lab.video import Video, open_video
 
 LEAST = 128  # px of the shorter side: below, the shortest waves are finer than pixels
-NEEDED, SURE = 9.6, 0.999
+NEEDED, SURE = 9.8, 0.999
 _BUSY, _MOST = 0.45, 4.0  # levels (root mean square): more by level of detail, and at most
 _SIDES, _FLAT = (256, 384), (0.85, 0.6)  # on flat ground, by the shorter side: finer waves lose more by coding
 _DARK = 60.0  # level under which a change of one level is seen more easily, and is made smaller
@@ -185,7 +185,7 @@ def _searched(field: np.ndarray | None, frames: int, wide: bool) -> Reading:
     searches = [(field, synchronising.SHARES, (0.0,))]
     if wide:
         searches += [(mirrored, synchronising.SHARES, (0.0,)), (field, synchronising.TURNED, synchronising.TURNS)]
-        searches += [(field, synchronising.WIDER, (0.0,))]
+        searches += [(field, shares, (0.0,)) for shares in synchronising.WIDER]
     best = None
     for some, shares, turns in searches:
         for place in synchronising.places(some, shares, turns):
