@@ -16,8 +16,8 @@ from faceswap_lab.provenance import attacks
 
 FACES = ("astronaut", "grace_hopper")
 _SCIENCE = (
-    "astronaut brick camera cell chelsea coffee coins grass gravel hubble_deep_field ihc moon motorcycle_left motorcycle_right page "
-    "retina rocket text"
+    "astronaut brick camera cell chelsea coffee coins grass gravel hubble_deep_field ihc moon motorcycle_left motorcycle_right "
+    "page retina rocket text"
 )
 
 

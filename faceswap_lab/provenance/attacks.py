@@ -92,7 +92,10 @@ def grey(frames: Frames) -> list[np.ndarray]:
 
 def contrasted(frames: Frames, factor: float) -> list[np.ndarray]:
     """Every level's distance from 128 times `factor`, cut off at 0 and 255."""
-    return [cv2.LUT(frame, np.clip(np.rint(128 + factor * (np.arange(256) - 128)), 0, 255).astype(np.uint8)) for frame in frames]
+    return [
+        cv2.LUT(frame, np.clip(np.rint(128 + factor * (np.arange(256) - 128)), 0, 255).astype(np.uint8))
+        for frame in frames
+    ]
 
 
 def other_rate(frames: Frames) -> list[np.ndarray]:

@@ -16,7 +16,7 @@ from faceswap_lab.provenance import pattern, synchronising
 LONGEST = 4.0  # times its shorter side is read of a picture: the more it shows, the more sizes can be told apart in it
 
 
-def false_alarms(weight: float, longest: float = LONGEST) -> float:
+def false_alarms(weight: float, longest: float = LONGEST, whole: bool = True) -> float:
     """How many patterns, of all places and numbers, reach a weight in one picture without a mark: the rate of false alarms.
 
     All 2**24 numbers are added up as if they were strangers to each other, so that it is an upper bound.
@@ -24,12 +24,16 @@ def false_alarms(weight: float, longest: float = LONGEST) -> float:
     Args:
         weight: in standard deviations of chance, see `synchronising.weight`.
         longest: the picture's longer side over its shorter one.
+        whole: every search counts; else the first one alone, which `watermark.look` makes in single frames.
     """
     every = np.ones(len(pattern.waves().bits), bool)
-    searches = [synchronising.SHARES] * 2 + list(synchronising.WIDER)  # the first mirrored, too
-    plain = sum(_passing(weight, every, shares, longest) for shares in searches)
-    span = float(np.deg2rad(max(synchronising.TURNS) - min(synchronising.TURNS)))
-    return 2.0**pattern.IDENT_BITS * (plain + _passing(weight, every, synchronising.TURNED, longest, span))
+    places = _passing(weight, every, synchronising.SHARES, longest)
+    if whole:
+        span = float(np.deg2rad(max(synchronising.TURNS) - min(synchronising.TURNS)))
+        places += places  # mirrored
+        places += sum(_passing(weight, every, shares, longest) for shares in synchronising.WIDER)
+        places += _passing(weight, every, synchronising.TURNED, longest, span)
+    return 2.0**pattern.IDENT_BITS * places
 
 
 def agreeing(agreement: float, longest: float = 1.0) -> float:

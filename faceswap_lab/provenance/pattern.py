@@ -99,7 +99,9 @@ def likeliest(bits: np.ndarray) -> tuple[int, float, float]:
     """
     rows = _generator()[:, order := np.argsort(-np.abs(bits), kind="stable")].copy()
     sure = []
-    for column in range(BITS):  # the 24 surest bits that do not follow from surer ones: any number has one choice of these
+    for column in range(
+        BITS
+    ):  # the 24 surest bits that do not follow from surer ones: any number has one choice of these
         left = np.flatnonzero(rows[len(sure) :, column])
         if len(left) and len(sure) < IDENT_BITS:
             top = len(sure)

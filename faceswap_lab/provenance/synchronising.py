@@ -188,7 +188,9 @@ def _read_at(strengths: np.ndarray, shifts: np.ndarray, share: float, degrees: f
     some = pattern.waves()
     guides = some.guides
     power = np.abs(strengths) ** 2
-    across, down = (np.exp(2j * np.pi * np.outer(one, range_)) for one, range_ in zip(shifts.T, (_ACROSS, _DOWN), strict=True))
+    across, down = (
+        np.exp(2j * np.pi * np.outer(one, range_)) for one, range_ in zip(shifts.T, (_ACROSS, _DOWN), strict=True)
+    )
     turned = across[:, some.numbers[:, 0]] * down[:, some.numbers[:, 1] + _REACH]
     real = ((strengths * some.phases.conj()) * turned).real
     agreement = real[:, guides].sum(axis=1) / (np.sqrt(power[guides].sum() / 2) + 1e-9)

@@ -161,10 +161,20 @@ def look(path: str | os.PathLike | Video, count: int = 10) -> Reading:
     every = max(1, video.num_frames // max(1, count))
     images = [frame.image for frame in itertools.islice(video.frames(every), count)]
     together = read(images)
-    if together.found or len(images) == 1:
+    if together.ident or len(images) == 1:
         return together
-    alone = (_searched(_flattened([image]), 1, wide=False) for image in images)
-    return next((reading for reading in alone if reading.found), together)
+    best = together
+    for image in images:
+        reading = searched(image, whole=False)
+        if reading.ident:
+            return reading
+        best = reading if reading.found and not best.found else best
+    return best
+
+
+def searched(image: np.ndarray, whole: bool = True) -> Reading:
+    """Looks for the mark in one picture (H, W, 3) uint8 RGB: in every way, or as `look` does in the single frames of a film."""
+    return _searched(_flattened([image]), 1, whole)
 
 
 def _flattened(images: list[np.ndarray]) -> np.ndarray | None:
