@@ -89,8 +89,8 @@ def main() -> None:
     for name in ("single", "whole"):
         some = result[name]
         print(
-            f"{name} search: found in {some['found']} of {some['pictures']} pictures, at most {some['rate_at_most']:.1e} a picture (95 %), "
-            f"in theory under {some['rate_in_theory']:.1e}; weight {some['weight_median']:.2f} in the middle, "
+            f"{name} search: found in {some['found']} of {some['pictures']} pictures, at most {some['rate_at_most']:.1e} "
+            f"a picture (95 %), in theory under {some['rate_in_theory']:.1e}; weight {some['weight_median']:.2f} in the middle, "
             f"{some['weight_most']:.2f} at most, {watermark.NEEDED} needed"
         )
         for least, row in some["weight"].items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -52,17 +52,20 @@ def cropped(frames: Frames, share: float, place: tuple[float, float] = (0.35, 0.
 
 def jpeg(frames: Frames, quality: int) -> list[np.ndarray]:
     """Through JPEG and back, each frame by itself."""
-    return _pictured(frames, ".jpg", quality)
+    return _decoded(coded_picture(frame, ".jpg", quality) for frame in frames)
 
 
 def webp(frames: Frames, quality: int) -> list[np.ndarray]:
     """Through lossy WebP and back, each frame by itself."""
-    return _pictured(frames, ".webp", quality)
+    options = [cv2.IMWRITE_WEBP_QUALITY, quality]
+    return _decoded(
+        cv2.imencode(".webp", np.ascontiguousarray(frame[..., ::-1]), options)[1].tobytes() for frame in frames
+    )
 
 
-def _pictured(frames: Frames, kind: str, quality: int) -> list[np.ndarray]:
-    coded = (np.frombuffer(coded_picture(frame, kind, quality), np.uint8) for frame in frames)
-    return [np.ascontiguousarray(cv2.imdecode(one, cv2.IMREAD_COLOR)[..., ::-1]) for one in coded]
+def _decoded(coded: Iterable[bytes]) -> list[np.ndarray]:
+    pictures = (cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_COLOR) for one in coded)
+    return [np.ascontiguousarray(picture[..., ::-1]) for picture in pictures]
 
 
 def turned(frames: Frames, degrees: float) -> list[np.ndarray]:

@@ -36,9 +36,9 @@ def false_alarms(weight: float, longest: float = LONGEST, whole: bool = True) ->
     return 2.0**pattern.IDENT_BITS * places
 
 
-def agreeing(agreement: float, longest: float = 1.0) -> float:
-    """How many places reach an agreement of the guides by chance when the sizes of `synchronising.SHARES` are searched."""
-    return _passing(agreement, pattern.waves().guides, synchronising.SHARES, longest)
+def agreeing(agreement: float, longest: float = 1.0, shares: tuple[float, float] = synchronising.SHARES) -> float:
+    """How many places reach an agreement of the guides by chance when these sizes are searched."""
+    return _passing(agreement, pattern.waves().guides, shares, longest)
 
 
 def _passing(level: float, waves: np.ndarray, shares: tuple[float, float], longest: float, span: float = 0.0) -> float:

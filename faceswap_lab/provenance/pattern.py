@@ -80,13 +80,6 @@ def encoded(ident: int) -> np.ndarray:
     return np.array([1.0 if whole >> place & 1 else -1.0 for place in reversed(range(BITS))])
 
 
-def decoded(signs: np.ndarray) -> int | None:
-    """The number that 40 signs spell; None when its check sum does not fit."""
-    whole = int("".join("1" if sign > 0 else "0" for sign in signs), 2)
-    ident = whole >> CHECK_BITS
-    return ident if _check(ident) == whole & (1 << CHECK_BITS) - 1 else None
-
-
 def likeliest(bits: np.ndarray) -> tuple[int, float, float]:
     """The number whose signs suit the bits best (ordered statistics decoding of order 3: Fossorier and Lin, 1995).
 

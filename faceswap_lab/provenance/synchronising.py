@@ -2,7 +2,8 @@
 
 The picture is flattened first: what is smooth is taken away and what is busy is damped, so that the mark stands out of it.
 Then the waves' strengths are measured for every size that the tiles may have. Where the size is right, the guide waves agree
-with the key after one shift, and the correlation over all shifts (one inverse Fourier transform) has a peak.
+with the key after one shift, and the correlation over all shifts (one inverse Fourier transform) has a peak. Of all peaks that
+one is right where the other waves, too, are decided. The same is looked for in the picture mirrored, and turned a little.
 """
 
 from __future__ import annotations

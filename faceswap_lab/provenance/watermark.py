@@ -14,8 +14,10 @@ perfectly even ground keeps it only until it is compressed. For proof there is t
 Libraries were looked at first (November 2026): trustmark and the learned method of invisible-watermark need PyTorch beside
 TensorFlow; its plain method is lost by H.264, a crop or a change of size (measured by the benchmark).
 
-What a mark needs to be called found was settled on the bundled clips, marked and unmarked: that none of those gives a false
-alarm is no rate for others.
+A mark counts as found when all waves together agree with the pattern of one number by 9.8 standard deviations of chance. That
+limit was settled by reckoning (`certainty`), not on pictures: one without a mark passes it less than once in a million times.
+`benchmarks/watermark_alarms.py` compares with photographs. Where the mark is found but another number suits nearly as well, none
+is given. There is a price for looking at ten frames of a film by themselves: ten times the chance.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from faceswap_lab.provenance import pattern, synchronising
 from faceswap_lab.video import Video, open_video
 
 LEAST = 128  # px of the shorter side: below, the shortest waves are finer than pixels
-NEEDED, SURE = 9.8, 0.999
+NEEDED = 9.8  # of a pattern, standard deviations of chance: `certainty.false_alarms` of it is under one in a million
+SURE = 0.999  # how probable a number must be, against all others, to be given
 _BUSY, _MOST = 0.45, 4.0  # levels (root mean square): more by level of detail, and at most
 _SIDES, _FLAT = (256, 384), (0.85, 0.6)  # on flat ground, by the shorter side: finer waves lose more by coding
 _DARK = 60.0  # level under which a change of one level is seen more easily, and is made smaller
@@ -101,13 +104,16 @@ class Reading:
 
     Args:
         found: whether the mark is there.
-        ident: the number, six hexadecimal digits; "" when nothing was found.
-        agreement: of the guide waves with the key, in standard deviations of chance at one place; the best of all places has
-            about 4.5 without a mark. 5 are needed.
-        bits: (40,) float64: their signs are the bits as they were read, before the check sum corrected any; how far they are
+        ident: the number, six hexadecimal digits; "" when nothing was found, or the mark is too weak to be sure of its number.
+        agreement: of the guide waves with the key, in standard deviations of chance at one place; 11 in a fresh mark. The best of
+            all places may have 5 without one.
+        bits: (40,) float64: their signs are the bits as they were read, before decoding corrects any; how far they are
             from 0 is in standard deviations of chance, too.
         frames: how many frames were looked at.
         share: of the marked picture's shorter side, how much this picture's shows: 0.8 after a crop to 80 %.
+        degrees: by how much the picture was turned anticlockwise, to half a degree; 0 for less.
+        weight: how well all waves agree with the likeliest number's pattern: about 22 in a fresh mark, 7.5 without one; 9.8
+            (`NEEDED`) are needed.
     """
 
     found: bool
@@ -120,11 +126,12 @@ class Reading:
     weight: float = 0.0
 
     def __str__(self) -> str:
+        seen = f"(weight {self.weight:.1f} of {NEEDED} needed, {self.frames} frames)"
         if not self.found:
-            return f"no watermark of faceswap_lab in {self.frames} frames (agreement {self.agreement:.1f})"
-        return (
-            f"watermark of faceswap_lab, conversion {self.ident} (agreement {self.agreement:.1f}, {self.frames} frames)"
-        )
+            return f"no watermark of faceswap_lab {seen}"
+        if not self.ident:
+            return f"watermark of faceswap_lab, too weak to say of which conversion {seen}"
+        return f"watermark of faceswap_lab, conversion {self.ident} {seen}"
 
 
 def read(frames: np.ndarray | Iterable[np.ndarray]) -> Reading:
@@ -199,14 +206,18 @@ def _searched(field: np.ndarray | None, frames: int, wide: bool) -> Reading:
     best = None
     for some, shares, turns in searches:
         for place in synchronising.places(some, shares, turns):
-            number, fit, sure = pattern.likeliest(place.bits)
-            weight = synchronising.weight(place.agreement, fit)
-            found = weight >= NEEDED
-            ident = f"{number:0{pattern.IDENT_BITS // 4}x}" if found and sure >= SURE else ""
-            reading = Reading(found, ident, place.agreement, place.bits, frames, place.share, place.degrees, weight)
-            if ident:
+            reading = _judged(place, frames)
+            if reading.ident:
                 return reading
-            best = reading if best is None or weight > best.weight else best
+            best = reading if best is None or reading.weight > best.weight else best
         if best.found:
-            return best
+            break
     return best
+
+
+def _judged(place: synchronising.Place, frames: int) -> Reading:
+    number, fit, sure = pattern.likeliest(place.bits)
+    weight = synchronising.weight(place.agreement, fit)
+    found = weight >= NEEDED
+    ident = f"{number:0{pattern.IDENT_BITS // 4}x}" if found and sure >= SURE else ""
+    return Reading(found, ident, place.agreement, place.bits, frames, place.share, place.degrees, weight)
