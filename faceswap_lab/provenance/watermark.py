@@ -1,14 +1,14 @@
 """The invisible watermark: puts a conversion's number into the pictures themselves, and reads it out again.
 
-What it can do: what passes on a clip usually leaves it in. It is read out of one frame after H.264 up to crf 28, scaling to 50 to
-150 %, a crop to 80 %, JPEG 70, brighter and darker, each by itself; after two of them it may take several frames, or be lost
-(`benchmarks/watermark.py` measures each). It says "made by faceswap_lab" and the conversion's number, which its report names too.
-
-In small pictures it holds less, as its waves are finer there: of 256 pixels it bears crf 23, and crf 28 in one frame of three.
+What it can do: what passes on a clip usually leaves it in. Its number is read out of one frame of 384 pixels after H.264 up to
+crf 28, scaling to 50 to 150 %, a crop to 60 %, a turn of up to 5 degrees, mirroring, JPEG 30, WebP 50, noise, other brightness,
+contrast or frame rate, each by itself; after a crop and crf 28 out of three frames in four (`benchmarks/watermark.py` measures
+each). It says "made by faceswap_lab" and the conversion's number, which its report names too.
 
 What it cannot do: prove anything about a picture without it, or stand against someone who wants it gone. It is the same in
-every frame and its key is public, so that it can be reckoned out, put on another clip, or lost by a turn of a few degrees, a
-stretch in one direction, a heavy crop, a film of a screen, very strong compression (crf 35), or halving and then crf 28. A
+every frame and its key is public, so that it can be reckoned out or put on another clip. At crf 32 the number is read out of
+four frames in nine, at crf 35 of one in eight; after halving and crf 28 of none. A turn of 10 degrees, a stretch in one
+direction, a heavy crop or a film of a screen lose it. In small pictures it holds less, as its waves are finer there. A
 perfectly even ground keeps it only until it is compressed. For proof there is the signed manifest, for people the visible label.
 
 Libraries were looked at first (November 2026): trustmark and the learned method of invisible-watermark need PyTorch beside
