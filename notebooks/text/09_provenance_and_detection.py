@@ -244,7 +244,7 @@ with tempfile.TemporaryDirectory() as folder:  # the copies have lost their mani
 said
 
 # %% [markdown]
-# **Look** at the columns: each mark survives something else, which is why there are several. Then at the last rows: a real film and a swap that was made *without* this lab look the same. A mark that is found says a lot. **No mark says nothing**: most honest films have none, and who means to deceive sets none.
+# **Look** at the columns: each mark survives something else, which is why there are several. Then at the last rows: a real film and a swap that was made *without* this lab look the same. A mark that is found says a lot: the limit of the watermark is set so that under one unmarked picture in a million passes it. **No mark says nothing**: most honest films have none, and who means to deceive sets none.
 
 # %% [markdown]
 # ## What went wrong?

@@ -6,7 +6,7 @@ import pytest
 from faceswap_lab import actors
 from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import write_picture
-from faceswap_lab.provenance import attacks, pattern, watermark
+from faceswap_lab.provenance import attacks, certainty, pattern, synchronising, watermark
 from faceswap_lab.video import VideoWriter
 
 IDENT = "a1b2c3"
@@ -34,6 +34,21 @@ def test_one_frame_is_read_after_what_a_clip_meets(marked, attack):
     assert reading.found and reading.ident == IDENT
     assert (np.sign(reading.bits) == SIGNS).sum() >= 39  # of 40, before the check sum corrects
     assert reading.share == pytest.approx(0.8 if "crop" in attack else 1, abs=0.01)
+
+
+@pytest.mark.parametrize("degrees", [-5, -1.3, 0.5, 2])
+def test_a_turned_picture_is_read_and_the_angle_told(marked, degrees):
+    (turned,) = attacks.turned(attacks.cropped(marked[:1], 0.9), degrees)
+    reading = watermark.read(turned)
+    assert reading.ident == IDENT and reading.weight > 14
+    assert reading.degrees == pytest.approx(degrees, abs=0.6) and reading.share == pytest.approx(0.9, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "attack", ["WebP 50", "noise of 10 levels", "without colour", "contrast 60 %", "75 %, JPEG 80, crop to 85 %"]
+)
+def test_one_frame_is_read_after_more(marked, attack):
+    assert watermark.read(attacks.HARDER[attack](marked)[0]).ident == IDENT
 
 
 @pytest.mark.parametrize("attack", ["crop to 80 %, then 50 %", "crop to 80 %, then crf 28", "mirrored"])
@@ -123,15 +138,58 @@ def test_look_finds_the_few_marked_frames_of_a_film(frames, marked, tmp_path):
         watermark.look(tmp_path / "missing.mp4")
 
 
-def test_the_number_is_spelled_with_a_check_sum():
-    for number in (0, 1, 0xA1B2C3, 0xFFFFFF):
-        signs = pattern.encoded(number)
-        assert signs.shape == (pattern.BITS,) and set(signs) <= {-1.0, 1.0}
-        assert pattern.decoded(signs) == number
-        for place in range(pattern.BITS):
-            spoilt = signs.copy()
-            spoilt[place] *= -1
-            assert pattern.decoded(spoilt) is None
+@pytest.mark.parametrize("number", [0, 1, 0xA1B2C3, 0xFFFFFF])
+def test_the_likeliest_number_is_found_though_bits_are_wrong(number):
+    signs = pattern.encoded(number)
+    assert signs.shape == (pattern.BITS,) and set(signs) <= {-1.0, 1.0}
+    assert pattern.likeliest(3 * signs)[0] == number and pattern.likeliest(3 * signs)[2] > 0.999999
+    some, right = np.random.default_rng(number), 0
+    for _ in range(20):
+        bits = signs * some.uniform(1.5, 3, pattern.BITS)
+        wrong = some.choice(pattern.BITS, 6, replace=False)
+        bits[wrong] = -0.2 * signs[wrong]
+        found, fit, _ = pattern.likeliest(bits)
+        assert fit == pytest.approx(pattern.encoded(found) @ bits) and fit >= signs @ bits - 1e-9
+        right += found == number
+    assert right >= 19, "six wrong bits may by chance lie on another number's"
+
+
+def test_a_number_is_as_often_right_as_it_is_said_to_be():
+    some = np.random.default_rng(4)
+    rows = []
+    for number in some.integers(0, 2**24, 300):
+        found, _, sure = pattern.likeliest(1.2 * pattern.encoded(int(number)) + some.standard_normal(pattern.BITS))
+        rows.append((found == number, sure))
+    right, sure = np.array(rows).T
+    assert 0.4 < right.mean() < 0.9, "weak enough to go wrong"
+    assert right[sure >= 0.99].mean() > 0.95 and sure[right == 0].mean() < 0.7
+    assert abs(sure.mean() - right.mean()) < 0.15
+
+
+def test_other_numbers_than_the_marked_one_are_far_from_being_read(marked):
+    """A mark whose bits contradict each other is found, and no number is made up for it."""
+    other = watermark.Marker((384, 384), "5e4d3c").apply(marked[0])
+    reading = watermark.read(attacks.scaled([other], 0.5)[0])
+    assert reading.found and reading.ident in ("", IDENT, "5e4d3c")
+    assert reading.ident or "too weak" in str(reading)
+
+
+def test_chance_agrees_with_theory():
+    """Noise has nothing to do with the key: its guides' greatest agreement is what `certainty` says, and no more."""
+    some = np.random.default_rng(8)
+    greatest = []
+    for _ in range(300):
+        field = some.standard_normal((384, 384)).astype(np.float32)
+        greatest.append(max(synchronising.agreements(field, (0.8, 0.85))))
+    greatest = np.array(greatest)
+    for level in (4.0, 4.5):
+        share = 1 - np.exp(-certainty.agreeing(level, shares=(0.8, 0.85)))
+        assert 0.2 * share < (greatest >= level).mean() < 1.15 * share, level
+
+
+def test_the_limit_keeps_to_one_false_alarm_in_a_million():
+    assert certainty.false_alarms(watermark.NEEDED) < 1e-6 < certainty.false_alarms(watermark.NEEDED - 0.2)
+    assert certainty.false_alarms(watermark.NEEDED, whole=False) < 1e-7
 
 
 def test_the_pattern_scales_with_the_picture():
