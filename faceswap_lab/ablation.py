@@ -23,11 +23,7 @@ STARTS = ("warm", "nothing", "gan")
 LEARNING_RATES = {"warm": 1e-3, "nothing": 2.5e-3, "gan": 2e-4}  # of any optimiser
 BATCH_SIZE, SIZE, COPIES = 8, 64, 3
 BLEND = {"colour": "mean", "mask": "hull", "erode": 2.0, "feather": 6.0}
-_PLAIN = {
-    "blend": "mask",
-    "forehead": 0.0,
-    "sharpen": "none",
-}  # a narrow overlay: the painting's own merits, not the blend's
+_PLAIN = {"blend": "mask", "forehead": 0.0, "sharpen": "none"}  # a narrow overlay: the painting's own merits, not the blend's
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ def _seals(folder: Path, clips: dict[str, str], given: dict[str, str], kept: obj
     for role, path in clips.items():
         old = kept.get(role) if isinstance(kept, dict) else None
         if given[role] and not outside.is_given(folder, role, path, None):
-            old = outside.sealed(role, path)
+            old = outside.seal_of(role, path)
         if old:
             found[role] = old
     return found
@@ -267,7 +267,7 @@ def give_clip(folder: Path, role: str, path: str | os.PathLike) -> None:
     seals = about["outside"] if isinstance(about.get("outside"), dict) else {}
     clips = about["clips"] | {role: str(found)}
     files.write_json(
-        folder / "run.json", about | {"clips": clips, "outside": seals | {role: outside.sealed(role, found)}}
+        folder / "run.json", about | {"clips": clips, "outside": seals | {role: outside.seal_of(role, found)}}
     )
 
 

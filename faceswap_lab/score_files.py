@@ -80,7 +80,7 @@ def score_files(
     _refuse_the_same(truth, target, made[name])
     height, width = next(iter(clips["target"]())).shape[:2]
     facts = cards.clip_facts(target, len(points), (width, height), wanted is not None)
-    facts |= {"output": str(output.absolute()), "outside": outside.sealed("output", output.absolute())}
+    facts |= {"output": str(output.absolute()), "outside": outside.seal_of("output", output.absolute())}
     result = cards.card_numbers(made, name, notes, facts)
     shown = {key: clip for key, clip in clips.items() if key != "output"} | {name: clips["output"]}
     cards.write_cards(files.make_folder(out), made, result, shown, points)

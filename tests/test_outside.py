@@ -70,9 +70,9 @@ def test_a_report_does_not_take_a_film_that_was_not_given(tmp_path, private, cap
     if known == "another's seal":
         with monkeypatch.context() as patch:
             patch.setenv(consent.VARIABLE, str(tmp_path / "their_ledger"))
-            seals[known] = outside.sealed("target", private)
+            seals[known] = outside.seal_of("target", private)
             assert seals[known]["sha256"] == digest
-    outside.sealed("target", tmp_path / "private" / "secret.txt")  # this computer has a key
+    outside.seal_of("target", tmp_path / "private" / "secret.txt")  # this computer has a key
     run = strangers_run(tmp_path / "theirs", private, seals[known])
     with monkeypatch.context() as patch:
         patch.setattr(outside, "content_hash", lambda path: pytest.fail(f"{path} was read"))
@@ -113,7 +113,7 @@ def test_on_another_computer_it_is_given_again(tmp_path, private, monkeypatch, c
 
 
 def test_a_seal_counts_for_one_role_one_path_and_one_content(tmp_path, private):
-    kept = outside.sealed("target", private)
+    kept = outside.seal_of("target", private)
     other = shutil.copy(private, tmp_path / "copy.mp4")
     assert outside.look(tmp_path / "run", "target", str(private), kept) == (private, "")
     for role, path, note in (
@@ -190,7 +190,7 @@ def test_films_of_score_cards_and_comparisons(tmp_path, private):
     assert "The film diary.mp4 is left out" in page and copies(tmp_path / "one", private) == []
     entries = [tmp_path / "one", tmp_path / "two"]
     assert [entry.film() for entry in comparison.read_entries(entries)] == [None, None]
-    own = {**clip, "outside": outside.sealed("output", private)}
+    own = {**clip, "outside": outside.seal_of("output", private)}
     files.write_json(tmp_path / "one" / "scores.json", {**SCORES, "clip": own})
     assert "report/output.mp4" in report.write_card_page(tmp_path / "one").read_text(encoding="utf-8")
     assert [entry.film() for entry in comparison.read_entries(entries)] == [private, None]

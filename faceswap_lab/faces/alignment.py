@@ -71,7 +71,9 @@ def umeyama(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.column_stack([scale * rotation, target_mean - scale * rotation @ source_mean])
 
 
-def alignment_matrix(points: np.ndarray, size: int, coverage: float = COVERAGE, level_eyes: bool = False) -> np.ndarray:
+def alignment_matrix(
+    points: np.ndarray, size: int, coverage: float = COVERAGE, level_eyes: bool = False
+) -> np.ndarray:
     """The 2x3 transform that brings a face's five points to `canonical_points(size, coverage)`.
 
     Args:

@@ -67,7 +67,9 @@ def network_cost(model: keras.Model) -> Cost:
         ValueError: see `layer_costs`.
     """
     costs = layer_costs(model)
-    return Cost(model.count_params(), sum(cost.flops for cost in costs) // 2, sum(cost.activations for cost in costs))
+    return Cost(
+        model.count_params(), sum(cost.flops for cost in costs) // 2, sum(cost.activations for cost in costs)
+    )
 
 
 def forward_flops(model: keras.Model) -> int:

@@ -34,7 +34,7 @@ def absolute(named: str | os.PathLike) -> Path:
     return Path(os.path.normpath(samples.ROOT / str(named)))
 
 
-def sealed(role: str, path: str | os.PathLike) -> dict[str, str]:
+def seal_of(role: str, path: str | os.PathLike) -> dict[str, str]:
     """What is kept beside the name of a file that the user gave.
 
     Args:

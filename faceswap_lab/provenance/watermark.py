@@ -42,6 +42,7 @@ NEEDED = 9.8  # of a pattern, standard deviations of chance: `certainty.false_al
 SURE = 0.999  # how probable a number must be, against all others, to be given
 _BUSY, _MOST = 0.45, 4.0  # levels (root mean square): more by level of detail, and at most
 _SIDES, _FLAT = (256, 384), (0.85, 0.6)  # on flat ground, by the shorter side: finer waves lose more by coding
+_POWER = 255**2 / 10**3.82  # levels squared, of the whole change: it never costs a picture more than a PSNR of 38 dB
 _DARK = 60.0  # level under which a change of one level is seen more easily, and is made smaller
 _ROOM = np.ones((5, 5), np.uint8)
 _LOOKED = 192  # px: the shorter side of the picture that detail is measured in, whatever the frame's
@@ -97,6 +98,9 @@ class Marker:
         flat = self._flat * (0.5 + 0.5 * np.minimum(small / _DARK, 1))
         strength = cv2.resize(np.minimum(flat + _BUSY * detail, _MOST), self.size, interpolation=cv2.INTER_LINEAR)
         change = cv2.multiply(self._pattern, strength, dtype=cv2.CV_16S)
+        power = cv2.norm(change, cv2.NORM_L2SQR) / change.size
+        if power > _POWER:  # a picture that is busy all over
+            change = cv2.multiply(self._pattern, strength, scale=(_POWER / power) ** 0.5, dtype=cv2.CV_16S)
         return cv2.add(image, cv2.merge([change] * 3), dtype=cv2.CV_8U)
 
 
@@ -219,7 +223,7 @@ def _searched(field: np.ndarray | None, frames: int, wide: bool) -> Reading:
 
 def _judged(place: synchronising.Place, frames: int) -> Reading:
     number, fit, sure = pattern.likeliest(place.bits)
-    weight = synchronising.weight(place.agreement, fit)
+    weight = float(synchronising.weight(place.agreement, fit))
     found = weight >= NEEDED
     ident = f"{number:0{pattern.IDENT_BITS // 4}x}" if found and sure >= SURE else ""
     return Reading(found, ident, place.agreement, place.bits, frames, place.share, place.degrees, weight)

@@ -105,7 +105,5 @@ def median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     if not len(values):
         return np.full(len(weights), np.nan)
     count = reached[:, -1:]
-    middle = [
-        values[np.minimum((reached <= place).sum(axis=1), len(values) - 1)] for place in ((count - 1) // 2, count // 2)
-    ]
+    middle = [values[np.minimum((reached <= place).sum(axis=1), len(values) - 1)] for place in ((count - 1) // 2, count // 2)]
     return np.where(count[:, 0] > 0, (middle[0] + middle[1]) / 2, np.nan)

@@ -82,11 +82,7 @@ def test_unknown_poses_by_hand():
     assert d.unknown_poses(target, source[:0]) == 1 and d.unknown_poses(target[3:], source) == 0
     shares = d.pose_map(target)
     assert shares.shape == (8, 12) and shares.sum() == pytest.approx(1)
-    assert (
-        shares[4, 6] == pytest.approx(1 / 3)
-        and shares[4, 7] == pytest.approx(1 / 3)
-        and shares[4, 9] == pytest.approx(1 / 3)
-    )
+    assert shares[4, 6] == pytest.approx(1 / 3) and shares[4, 7] == pytest.approx(1 / 3) and shares[4, 9] == pytest.approx(1 / 3)
 
 
 def test_unknown_mouths_by_hand():
@@ -146,18 +142,7 @@ def test_an_empty_set_is_refused(sets, tmp_path):
 
 def test_the_command_makes_a_set(tmp_path, capsys):
     clip = str(actors.clip("talk_A").path)
-    options = [
-        "--every",
-        "40",
-        "--min-face-size",
-        "60",
-        "--level-eyes",
-        "--rotations",
-        "90",
-        "--debug",
-        "--min-sharpness",
-        "1",
-    ]
+    options = ["--every", "40", "--min-face-size", "60", "--level-eyes", "--rotations", "90", "--debug", "--min-sharpness", "1"]
     assert main(["faces", clip, str(tmp_path / "set"), *options]) == 0
     assert "3 faces of 1 people" in capsys.readouterr().out
     assert len(list((tmp_path / "set" / "debug").glob("*.jpg"))) == 3

@@ -119,9 +119,7 @@ def test_the_evaluation_opens_cold_and_without_a_truth(tmp_path):
     """Notebook 06 alone on two clips of one's own: nothing trained, no true swap known."""
     clips = ROOT / "data" / "sample"
     out = tmp_path / "cold"
-    result = lab(
-        "run", "--only", "06", "--out", out, "--source", clips / "train_B.mp4", "--target", clips / "target.mp4"
-    )
+    result = lab("run", "--only", "06", "--out", out, "--source", clips / "train_B.mp4", "--target", clips / "target.mp4")
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     found = json.loads((out / "scores.json").read_text())
     best, unchanged = found["models"]["warm_start"], found["baselines"]["unchanged"]

@@ -106,9 +106,7 @@ def test_a_small_picture_goes_unmarked_and_the_report_says_so(made_set, tmp_path
     factor = small.shape[0] / frames.shape[1]
     faces = FaceSet(make_set(tmp_path / "made", [small], points * factor))
     faces.table["source"] = "target.mp4.png"
-    report = conversion.convert(
-        consented(tmp_path / "target.mp4.png"), faces, painter(), tmp_path / "one.png", smoothing="off"
-    )
+    report = conversion.convert(consented(tmp_path / "target.mp4.png"), faces, painter(), tmp_path / "one.png", smoothing="off")
     assert report.watermark == "" and any("too small for the watermark" in one for one in report.warnings)
     assert not watermark.read(read_picture(tmp_path / "one.png")).found
     with pytest.raises(LabError, match="too small"):

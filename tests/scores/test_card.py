@@ -60,9 +60,7 @@ def test_gains_on_a_card_are_those_of_score_clip(clip):
     assert list(made) == ["soft", "unchanged", "tint", "blurred_truth", "shifted_truth", "truth"]
     assert made["blurred_truth"].kind == "baseline" and made["blurred_truth"].numbers() == made["soft"].numbers()
     assert made["unchanged"].numbers()["swap_gain"] == 0 and made["soft"].kind == "model"
-    assert judge.asked == len(truth) * (2 + 4), (
-        "target and truth are looked at once, also where an output is one of them"
-    )
+    assert judge.asked == len(truth) * (2 + 4), "target and truth are looked at once, also where an output is one of them"
     for name, (low, high) in made["soft"].ranges().items():
         assert low <= made["soft"].numbers()[name] <= high, name
     own = made["soft"].frames()

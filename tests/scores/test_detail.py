@@ -24,18 +24,14 @@ def source():
 
 
 def scored(frames, points, source):
-    found = measure_clips(
-        {"x": frames}, frames, points, lambda name: [SourceSharpness(source)], finder=lambda *both: None
-    )
+    found = measure_clips({"x": frames}, frames, points, lambda name: [SourceSharpness(source)], finder=lambda *both: None)
     return value_of(*found["x"])["sharpness_source"], found["x"][1]
 
 
 def test_blur_lowers_it_step_by_step_and_light_does_not_change_it(scene, source):
     frames, points = scene
     plain, _ = scored(frames, points, source)
-    blurred = [
-        scored(np.stack([cv2.GaussianBlur(f, (0, 0), s) for f in frames]), points, source)[0] for s in (0.7, 1.5, 3)
-    ]
+    blurred = [scored(np.stack([cv2.GaussianBlur(f, (0, 0), s) for f in frames]), points, source)[0] for s in (0.7, 1.5, 3)]
     assert 0.5 < plain < 2
     assert [plain, *blurred] == sorted([plain, *blurred])[::-1] and blurred[2] < 0.2 * plain
     assert scored((frames * 0.5).astype(np.uint8), points, source)[0] == pytest.approx(plain, rel=0.05)

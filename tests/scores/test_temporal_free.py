@@ -81,12 +81,8 @@ def test_blinking_trembling_and_standing_still_are_seen(scene):
     target, other = scene
     blinking = [np.clip(frame.astype(int) + 8 * (i % 2), 0, 255).astype(np.uint8) for i, frame in enumerate(other)]
     blinking = [marked(frame, shift[0, 0, 0] - 100) for frame, shift in zip(blinking, target, strict=True)]
-    trembling = [
-        marked(moved(frame, 2 * (i % 2)), frame[0, 0, 0] - 100.0 + 2 * (i % 2)) for i, frame in enumerate(other)
-    ]
-    values, _ = measured(
-        {"steady": other, "blink": blinking, "tremble": trembling, "still": [other[0]] * COUNT}, target
-    )
+    trembling = [marked(moved(frame, 2 * (i % 2)), frame[0, 0, 0] - 100.0 + 2 * (i % 2)) for i, frame in enumerate(other)]
+    values, _ = measured({"steady": other, "blink": blinking, "tremble": trembling, "still": [other[0]] * COUNT}, target)
     steady = values["steady"]
     assert values["blink"]["flicker_beyond"] == pytest.approx(8, abs=0.5) and steady["flicker_beyond"] < 0.5
     assert values["blink"]["jitter"] == steady["jitter"]

@@ -208,9 +208,7 @@ def paint(head: Head, actor, cells: Texels | None = None) -> tuple[np.ndarray, n
 
     if actor.freckles:
         patches = ramp(noise(p, 0.14, 2), -0.6, 1.2)
-        chance = (
-            both(p, (0.32, -0.28, 0.2), (0.2, 0.15, 0.3)) + blob(p, (0, -0.22, 0.4), (0.14, 0.15, 0.3)) + 0.10 * face
-        )
+        chance = both(p, (0.32, -0.28, 0.2), (0.2, 0.15, 0.3)) + blob(p, (0, -0.22, 0.4), (0.14, 0.15, 0.3)) + 0.10 * face
         picked = scatter(random, p, chance * patches * (1 - lips), int(1500 * actor.freckles) + 20)
         strength = random.uniform(0.15, 0.75, len(picked)) * (0.5 + 0.5 * actor.freckles)
         deep, number = spots(p, p[picked], random.gamma(4, 0.0036, len(picked)).clip(0.005, 0.03))
