@@ -58,7 +58,7 @@ def is_given(folder: str | os.PathLike, role: str, named: str, kept: object) -> 
     Args:
         folder: of the run, or of the scores.
         role, named: what the JSON file calls it, and where it says that it is.
-        kept: what stands beside it, see `sealed`; of any type.
+        kept: what stands beside it, see `seal_of`; of any type.
     """
     path = absolute(named)
     return _inside(folder, path) or path in _bundled() or _fits(role, path, kept)
