@@ -116,7 +116,7 @@ print(
 #
 # - **Consent.** Use your own face, or that of somebody who said yes to *this* use. No celebrities, no classmates by surprise.
 # - **Say what it is.** Films made here carry a visible label, a signed note and a watermark. Leave them in.
-# - **Tidy up.** `python -m faceswap_lab clean` lists the faces that your runs left behind, and removes them.
+# - **Tidy up.** `python -m faceswap_lab clean` lists the faces that your runs left behind, `clean PATH` those in any other folder; `--remove` removes them.
 # - The bundled people are **rendered**. Nobody's likeness is used.
 #
 # [Law and manners](../docs/law_and_manners.md) has duties, sources, and a checklist for teachers.
