@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from faceswap_lab import files, samples
 from faceswap_lab.errors import LabError
+from faceswap_lab.provenance import register
 from faceswap_lab.provenance.sources import SOURCES, read_sources
 from faceswap_lab.runtime import read_marker
 
@@ -55,7 +56,7 @@ WORDS = {
     "register": "entries about outputs, by which a revoked consent finds them",
 }
 # What a place is known by goes last, so that a removal that was stopped can be done again.
-MARKERS = ("index.html", "swapped_frames.txt", "key.json", "scores.json", "made_with.json", "config.json", "model.weights.h5",
+MARKERS = ("index.html", register.MARKER, "key.json", "scores.json", "made_with.json", "config.json", "model.weights.h5",
            "faces.csv")  # fmt: skip
 SHOWING = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".mp4", ".mov", ".mkv", ".avi", ".webm", ".npz",
            ".npy", ".ipynb", ".html", ".h5", ".zip", ".pdf"}  # fmt: skip

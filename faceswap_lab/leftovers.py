@@ -18,13 +18,12 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import TABLE, read_table
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.consent import user_folder
+from faceswap_lab.swap import label
 from faceswap_lab.weights import data_folder
 
-PARTIAL_FILE = re.compile(r"\.partial-[0-9a-f]{8}(-.*)?")
+PARTIAL_FILE = re.compile(rf"{re.escape(files.PARTIAL)}[0-9a-f]{{8}}(-.*)?")
 PART_FILM = re.compile(r".+\.part\.(mp4|m4v|mov|mkv)", re.I)
-SIGNED = "face swapped with faceswap_lab"  # in the metadata of a film that a stop left
 FOOTER = "Written by faceswap_lab"
-PICTURES_MARKER = "swapped_frames.txt"
 SKIPPED = {".git", "node_modules", "site-packages", "__pycache__", ".venv"}
 MOST_PLACES = 200_000  # entries looked at before a folder is too large to be meant
 _MOST_PAGE = 1 << 24
@@ -45,7 +44,7 @@ _SCORES = {
     "scores": r"scores\.json|scores/(frame_\d{6}_[^/]*\.jpg|curves\.png|heat\.png|[^/]*\.csv)",
 }
 _PAGE = {"report": r"index\.html|heat\.png|frames/[^/]*_frame_\d{6}_[^/]*\.jpg|films/[^/]*\.mp4"}
-_FRAMES = {"frames": r"\d{6}\.png|swapped_frames\.txt"}
+_FRAMES = {"frames": rf"\d{{6}}\.png|{re.escape(register.MARKER)}"}
 _STOPPED = {"unfinished": r".*"}
 
 
@@ -132,7 +131,7 @@ def _kind(place: Path) -> tuple[dict[str, str] | None, tuple[str, ...]]:
         return _STOPPED, ()
     if is_face_set(place):
         return _SET, ()
-    if (place / PICTURES_MARKER).is_file():
+    if (place / register.MARKER).is_file():
         return (_STOPPED if name.startswith(".") and name.endswith(".old") else _FRAMES), ()
     config = _json(place / "config.json")
     trained = {"kind", "options", "sha256"} <= set(config) and (place / "model.weights.h5").is_file()
@@ -213,7 +212,7 @@ def _loose(path: Path) -> str | None:
         return "unfinished"
     if PART_FILM.fullmatch(path.name):
         with contextlib.suppress(LabError, OSError):
-            return "unfinished" if SIGNED in ffmpeg.run(*ffmpeg.opening(path)).stderr else None
+            return "unfinished" if label.COMMENT in ffmpeg.run(*ffmpeg.opening(path)).stderr else None
     if path.suffix == ".ipynb" and _is_executed(path):
         return "notebooks"
     return None

@@ -143,7 +143,10 @@ class FaceSwapGAN(FaceAutoencoder):
         return [games.Reading(critic) for critic in self.critics]
 
     def judge(self, person: int, pictures, bent, frozen: bool, critics=None):
-        """The critic's scores for [picture, bent input]; frozen: its weights receive no gradient. critics: `readings()`."""
+        """The critic's scores for [picture, bent input]; frozen: its weights receive no gradient.
+
+        critics: `readings()`; within one training step all opinions need the same ones. None: read now.
+        """
         return (critics or self.readings())[person](ops.concatenate([pictures, bent], axis=-1), frozen)
 
     def adversarial_terms(self, person: int, real, fake, bent, critics=None):

@@ -106,7 +106,10 @@ class AdversarialTranslator(FaceTranslator):
         return [Reading(critic) for critic in self.critics]
 
     def judge(self, place: int, seen, frozen: bool, critics=None):
-        """A critic's scores for pictures; frozen: its weights receive no gradient. critics: `readings()`."""
+        """A critic's scores for pictures; frozen: its weights receive no gradient.
+
+        critics: `readings()`; within one training step all opinions need the same ones. None: read now.
+        """
         return (critics or self.readings())[place](seen, frozen)
 
     def loss_terms(self, views, training: bool = True) -> tuple[dict, object]:

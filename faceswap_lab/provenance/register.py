@@ -27,9 +27,8 @@ from faceswap_lab.provenance.sources import Source, merged
 
 OUTPUTS = "outputs"
 THERE, REPLACED, MISSING = "there", "replaced", "moved or deleted"
-MARKER = (
-    "swapped_frames.txt"  # stands in a folder whose pictures a conversion may replace, and says which one made them
-)
+# Stands in a folder whose pictures a conversion may replace, and says which one made them.
+MARKER = "swapped_frames.txt"
 Enter = Callable[..., list[str]]  # (path, lies) -> `record_output`'s answer
 
 

@@ -20,11 +20,12 @@ _HEIGHT = 0.035  # of the picture's shorter side: small, and legible still on a 
 _LEAST_HEIGHT = 9  # px of a capital letter
 _RIM = 0.09  # of a letter's height, and 2 px at least
 _WIDEST = 0.6  # of the picture's width
+COMMENT = "Synthetic media: face swapped with faceswap_lab"  # how the sentence in a film's metadata begins
 
 
 def comment(model: str) -> str:
     """The sentence in the file's metadata, where players and archives show it."""
-    return f"Synthetic media: face swapped with faceswap_lab {faceswap_lab.__version__}, model {model}"
+    return f"{COMMENT} {faceswap_lab.__version__}, model {model}"
 
 
 def _measure(size: tuple[int, int], text: str) -> tuple[float, int, int, int]:

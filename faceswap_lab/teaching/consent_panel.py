@@ -124,14 +124,10 @@ class ConsentPanel(Telling):
         self.reason = field(widgets.Text, "reason", placeholder="optional")
         self.revoke_button = widgets.Button(description="Revoke", icon="ban", button_style="danger")
         self.message = widgets.HTML()
-        form = [
-            self.identity,
-            self.person,
-            self.granted_by,
+        self._fields = [
+            *(self.identity, self.person, self.granted_by),
             *self.purposes.values(),
-            self.scope,
-            self.until,
-            self.files,
+            *(self.scope, self.until, self.files, self.asked, self.renew),
         ]
         head = [
             self.choice,
@@ -139,7 +135,7 @@ class ConsentPanel(Telling):
             widgets.HBox([self.reason, self.revoke_button], layout={"flex_flow": "row wrap"}),
         ]
         title = widgets.HTML("<b>What somebody agreed to</b>", layout={"margin": "8px 0 0 0"})
-        foot = [title, *form, self.asked, self.renew, self.grant_button]
+        foot = [title, *self._fields, self.grant_button]
         self._answering = {
             self.grant_button: [*head, *foot, self.message],
             self.revoke_button: [*head, self.message, *foot],
@@ -158,17 +154,7 @@ class ConsentPanel(Telling):
 
     def _form(self) -> tuple:
         """All that the form says."""
-        fields = (
-            self.identity,
-            self.person,
-            self.granted_by,
-            self.scope,
-            self.until,
-            self.files,
-            self.asked,
-            self.renew,
-        )
-        return tuple(field.value for field in (*fields, *self.purposes.values()))
+        return tuple(field.value for field in self._fields)
 
     def _look_at(self, identity: str, paths: list[str]) -> None:
         """Says in the form's words what the ledger would say in those of the command line."""
