@@ -35,19 +35,22 @@ _FADE = 0.5  # the mask's value from which on a pyramid counts in full
 _FILTERS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
 
 
-def face_window(shape: tuple[int, ...], matrix: np.ndarray, size: int) -> tuple[slice, slice] | None:
+def face_window(
+    shape: tuple[int, ...], matrix: np.ndarray, size: int, part: tuple[float, float, float, float] | None = None
+) -> tuple[slice, slice] | None:
     """The part of a frame that an aligned square reaches.
 
     Args:
         shape: of the frame, (H, W, ...).
         matrix: (2, 3), frame pixels to pixels of the square.
         size: side of the square.
+        part: of the square that counts, x0, y0, x1, y1 in its pixels; None: all of it.
 
     Returns:
         Row and column slices, or None when the square lies outside the frame altogether.
     """
-    edge = np.array([-1.0, size])
-    corners = np.stack(np.meshgrid(edge, edge), axis=-1).reshape(4, 2)
+    x0, y0, x1, y1 = part or (-1.0, -1.0, size, size)
+    corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]])
     corners = alignment.transform_points(alignment.invert(matrix), corners)
     low = np.clip(np.floor(corners.min(axis=0)), 0, [shape[1], shape[0]]).astype(int)
     high = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, [shape[1], shape[0]]).astype(int)
@@ -116,13 +119,31 @@ def mask_overlay(
         (H, W, 3) uint8 RGB, a new array.
     """
     result = frame.copy()
-    window = face_window(frame.shape, matrix, face.shape[0])
+    window = face_window(frame.shape, matrix, face.shape[0], support(alpha))
     if window is not None:
-        weight = np.clip(put_back(alpha, matrix, window, 0.0), 0, 1)[..., None]
-        colour = np.clip(put_back(face, matrix, window, None, enlarge), 0, 1) * 255
+        weight = np.clip(put_back(alpha, matrix, window, 0.0), 0, 1)
+        colour = _painted(face, matrix, window, enlarge)
         below = frame[window].astype(np.float32)
-        result[window] = np.rint(below + weight * (colour - below)).astype(np.uint8)
+        result[window] = _added(below, cv2.subtract(colour, below, dst=colour), weight)
     return result
+
+
+def support(mask: np.ndarray) -> tuple[float, float, float, float]:
+    """The part of a square that a mask leaves a trace in after interpolation: x0, y0, x1, y1; outside, a frame need not be touched."""
+    x, y, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    return x - 1.0, y - 1.0, x + width + 0.0, y + height + 0.0
+
+
+def _painted(face: np.ndarray, matrix: np.ndarray, window: tuple[slice, slice], enlarge: str) -> np.ndarray:
+    """A face (S, S, 3) float32 [0, 1] in a window of the frame: (h, w, 3) float32 in levels of 255."""
+    placed = put_back(face, matrix, window, None, enlarge)
+    return np.multiply(np.clip(placed, 0, 1, out=placed), 255, out=placed)
+
+
+def _added(below: np.ndarray, change: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """below + weight * change, rounded once: (h, w, 3) float32 twice and (h, w) to (h, w, 3) uint8. `change` is used up."""
+    cv2.multiply(change, cv2.merge([weight] * 3), dst=change)  # numpy takes four times as long over an axis of three
+    return cv2.add(below, change, dtype=cv2.CV_8U)
 
 
 def direct(frame: np.ndarray, face: np.ndarray, matrix: np.ndarray, enlarge: str = "cubic") -> np.ndarray:
@@ -150,29 +171,33 @@ def laplacian(
     if window is None:
         return result
     weight = np.clip(put_back(alpha, matrix, window, 0.0), 0, 1)
-    above = np.clip(put_back(face, matrix, window, None, enlarge), 0, 1) * 255
+    change = _painted(face, matrix, window, enlarge)
     below = frame[window].astype(np.float32)
+    cv2.subtract(change, below, dst=change)
     side = face.shape[0] / alignment.matrix_scale(matrix)  # of the square, in frame pixels
     depth = int(np.clip(np.rint(np.log2(max(side, 1) * _COARSEST)), 0, np.log2(max(1, min(weight.shape) / 2))))
-    mixed = _mixed_pyramids(above, below, weight, depth)
-    fade = np.clip(weight / _FADE, 0, 1)[..., None]
-    fade = fade * fade * (3 - 2 * fade)
-    result[window] = np.rint(np.clip(below + fade * (mixed - below), 0, 255)).astype(np.uint8)
+    mixed = _mixed_pyramids(change, weight, depth)
+    fade = np.clip(weight / _FADE, 0, 1)
+    result[window] = _added(below, mixed, fade * fade * (3 - 2 * fade))
     return result
 
 
-def _mixed_pyramids(above: np.ndarray, below: np.ndarray, weight: np.ndarray, depth: int) -> np.ndarray:
-    """Two pictures (h, w, 3) mixed by a weight (h, w) level by level; `depth` times halved."""
-    difference, weights = [above - below], [weight]  # linear: the pyramid of the difference is that of both
+def _mixed_pyramids(change: np.ndarray, weight: np.ndarray, depth: int) -> np.ndarray:
+    """A difference of two pictures (h, w, 3) times a weight (h, w), level by level; `depth` times halved.
+
+    Mixing is linear: the pyramid of the difference is that of both pictures.
+    """
+    difference, weights = [change], [weight]
     for _ in range(depth):
         difference.append(cv2.pyrDown(difference[-1]))
         weights.append(cv2.pyrDown(weights[-1]))
-    mixed = difference[-1] * weights[-1][..., None]
+    mixed = cv2.multiply(difference[-1], cv2.merge([weights[-1]] * 3))
     for level in range(depth - 1, -1, -1):
         size = difference[level].shape[1::-1]
-        detail = difference[level] - cv2.pyrUp(difference[level + 1], dstsize=size)
-        mixed = cv2.pyrUp(mixed, dstsize=size) + detail * weights[level][..., None]
-    return below + mixed
+        detail = cv2.subtract(difference[level], cv2.pyrUp(difference[level + 1], dstsize=size))
+        cv2.multiply(detail, cv2.merge([weights[level]] * 3), dst=detail)
+        mixed = cv2.add(cv2.pyrUp(mixed, dstsize=size), detail, dst=detail)
+    return mixed
 
 
 def seamless(

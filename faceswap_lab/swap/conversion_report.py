@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from faceswap_lab import files
@@ -93,11 +94,12 @@ def report_path(out: Path) -> Path:
 def measured(before: np.ndarray, after: np.ndarray, swap: Swap) -> Tally:
     """One swapped frame's numbers, over its face's outline: (H, W, 3) uint8 RGB before and after."""
     tally = Tally(frames=1, swapped=1)
-    window = blending.face_window(before.shape, swap.matrix, swap.region.shape[0])
+    part = blending.support(swap.region)
+    window = blending.face_window(before.shape, swap.matrix, swap.region.shape[0], part)
     if window is not None:
         outline = blending.put_back(swap.region, swap.matrix, window, 0.0)
-        change = np.abs(after[window].astype(np.int16) - before[window]).sum(axis=2, dtype=np.int16)
-        tally.change = float((outline * change).sum() / 3)
+        change = cv2.absdiff(after[window], before[window]).astype(np.float32).reshape(-1, 3)
+        tally.change = float((outline.reshape(1, -1) @ change).sum() / 3)
         tally.pixels = float(outline.sum())
     tally.alpha = float((swap.region * swap.alpha).sum())
     tally.area = float(swap.region.sum())
