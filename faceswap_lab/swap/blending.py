@@ -129,7 +129,7 @@ def mask_overlay(
 
 
 def support(mask: np.ndarray) -> tuple[float, float, float, float]:
-    """The part of a square that a mask leaves a trace in after interpolation: x0, y0, x1, y1; outside, a frame need not be touched."""
+    """The part of a square that a mask (S, S) reaches once it is interpolated: x0, y0, x1, y1 in its pixels."""
     x, y, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
     return x - 1.0, y - 1.0, x + width + 0.0, y + height + 0.0
 

@@ -165,3 +165,24 @@ def test_erode_is_in_per_cent_of_the_face(size):
 
     assert abs(width(mask) - width(blending.erode(mask, 5)) - 0.1) < 0.03
     assert abs(width(blending.erode(mask, -5)) - width(mask) - 0.1) < 0.03
+
+
+@pytest.mark.parametrize("centre", [(0.5, 0.5), (0.02, 0.97)])
+def test_only_what_the_mask_reaches_is_worked_on_and_it_comes_out_the_same(monkeypatch, centre):
+    """A mask in one corner of the square gives what the whole square's window gives, from a window of a quarter the size."""
+    generator = np.random.default_rng(3)
+    frame = generator.integers(0, 256, (240, 320, 3), np.uint8)
+    face = generator.random((64, 64, 3), np.float32)
+    mask = np.zeros((64, 64), np.float32)
+    mask[40:60, 8:30] = 0.7
+    turn = 0.3 * np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
+    matrix = np.column_stack([turn, 32 - turn @ (np.array(centre) * [320, 240])])
+    ours = blending.mask_overlay(frame, face, mask, matrix)
+    small = blending.face_window(frame.shape, matrix, 64, blending.support(mask))
+    whole = blending.face_window(frame.shape, matrix, 64)
+    areas = [np.prod([side.stop - side.start for side in window]) for window in (small, whole)]
+    monkeypatch.setattr(blending, "support", lambda mask: None)
+    plain = blending.mask_overlay(frame, face, mask, matrix)
+    assert areas[0] < 0.5 * areas[1]
+    assert np.abs(ours.astype(int) - plain).max() <= 1 and (ours != plain).mean() < 0.01
+    assert (ours != frame).any()
