@@ -7,8 +7,12 @@ through a frozen critic, the critic's loss over pictures that are held still.
 
 from __future__ import annotations
 
+import functools
+
 import keras
+import numpy as np
 from keras import ops
+from scipy.special import betaincinv
 
 from faceswap_lab.models import layers, losses, replicas
 from faceswap_lab.models.gan_shapes import GanConfig
@@ -65,6 +69,33 @@ class Reading:
         return scores
 
 
+@functools.cache
+def _beta_quantiles(alpha: float, cells: int) -> np.ndarray:
+    """(cells + 1,) float32: what Beta(alpha, alpha) stays under with probability 0, 1 / cells ... 1."""
+    return betaincinv(alpha, alpha, np.linspace(0, 1, cells + 1)).astype("float32")
+
+
+def draw_beta(shape, alpha: float, seed, cells: int = 4096):
+    """Draws from Beta(alpha, alpha), by its distribution's inverse: a uniform draw looked up in a table.
+
+    `keras.random.beta` draws gammas, by rejection, for which XLA has no kernel on TensorFlow. The cumulative distribution
+    is met at every knot of the table, and missed by less than 1 / cells between two.
+
+    Args:
+        shape: of the result.
+        seed: a `keras.random.SeedGenerator`.
+        cells: between the table's knots.
+
+    Returns:
+        float32 in [0, 1].
+    """
+    table = ops.convert_to_tensor(_beta_quantiles(alpha, cells))
+    place = keras.random.uniform(shape, 0.0, float(cells), dtype="float32", seed=seed)
+    below = ops.minimum(ops.cast(place, "int32"), cells - 1)
+    low, high = ops.take(table, below), ops.take(table, below + 1)
+    return low + (place - ops.cast(below, "float32")) * (high - low)
+
+
 def mixup(judge, real, fake, seed):
     """Mixup-LSGAN: the critic names the share of the real picture in a mixture; the painter wants its own scored 1.
 
@@ -74,7 +105,7 @@ def mixup(judge, real, fake, seed):
     Returns:
         (painter's loss, critic's loss).
     """
-    share = ops.cast(keras.random.beta((), 0.2, 0.2, seed=seed), "float32")
+    share = draw_beta((), 0.2, seed)
     mixed = share * real + (1 - share) * ops.stop_gradient(fake)
     return losses.least_squares(judge(fake, True), 1.0), losses.least_squares(judge(mixed, False), share)
 
