@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import os
+import types
 
 import keras
 import numpy as np
@@ -20,11 +21,14 @@ from faceswap_lab.models import (
     cyclegan,
     faceswap_gan,
     gan_shapes,
+    identity,
     loss_weights,
     optimizers,
     pix2pix,
 )
+from faceswap_lab.models.critics import build_critic
 from faceswap_lab.models.loss_weights import LossWeights
+from faceswap_lab.scores import features
 
 tf = pytest.importorskip("tensorflow")
 # Half of the compiler's time goes into making the step fast. It is read when XLA first compiles.
@@ -210,6 +214,24 @@ def test_fifty_steps_in_16_bit_learn_what_32_do(name, equal_draws):
     assert half == pytest.approx(whole, rel=0.02)
     assert whole < 0.98 * np.mean(fast(name)(10))  # it has learnt something by then
     check_16_bit(fast(name, "mixed_float16").model, 50)
+
+
+@pytest.fixture
+def pretended_gpu(monkeypatch):
+    """Keras sees a GPU, and switches XLA on by itself."""
+    kinds = [types.SimpleNamespace(device_type=kind) for kind in ("CPU", "GPU")]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [] if kind else kinds)
+
+
+@pytest.mark.parametrize("name", COURSE)
+def test_with_a_gpu_in_sight_it_is_the_compiled_step_that_trains(name, pretended_gpu):
+    assert Run(name).model.jit_compile
+
+
+def test_networks_that_see_any_number_of_faces_are_not_compiled(pretended_gpu):
+    models = [identity.FaceRecognition().model, features.FaceRes().model]
+    assert build_critic(QUICK_GAN, "critic").jit_compile  # any other would be
+    assert not any(model.jit_compile for model in models)
 
 
 def test_draws_from_beta_are_scipys_and_repeat():
