@@ -38,6 +38,12 @@ QUICK = dataclasses.replace(SMALL, size=16)
 QUICK_GAN = faceswap_gan.GanConfig(
     **{**dataclasses.asdict(QUICK), "attention": True}, architecture="quick", critic_filters=(8,)
 )
+# Each of the schedule's values changes while the compiled step stays what it is.
+PHASES = (
+    faceswap_gan.Phase(0.0),
+    faceswap_gan.Phase(0.02, perceptual=False, alpha_least=0.6, decoders_swapped=True),
+    faceswap_gan.Phase(0.04, alpha_least=0.6, rate=0.5),
+)
 # Every term, each with a say: a term of the published weights' size beside the quick ones.
 EVERY = dataclasses.replace(
     loss_weights.EXPRESSIVE_GAN,
@@ -94,6 +100,7 @@ def detector():
 
 
 SMALL_TRANSLATION = {"size": 16, "filters": 4, "critic_filters": (4, 8)}
+GAN = "GAN of the course, every term"
 CASES = {
     "autoencoder of the course, Muon": course_autoencoder,
     "original, two decoders": lambda: swapping(autoencoder_shapes.original(16, width=0.01), loss_weights.ORIGINAL),
@@ -101,7 +108,7 @@ CASES = {
         autoencoder_shapes.low_memory(16, "decoder", width=0.01), LossWeights(code=0.1)
     ),
     "octave": lambda: swapping(dataclasses.replace(QUICK, octave=0.25)),
-    "GAN of the course, every term": course_gan,
+    GAN: course_gan,
     "standard 64, hinge, R1": lambda: gan(
         gan_shapes.standard(64, width=0.01, adversarial="hinge", norm="hybrid"),
         LossWeights(adversarial=0.1, gradient_penalty=1, kernel_decay=1e-4),
@@ -140,10 +147,13 @@ class Run:
         draw = np.random.default_rng(0)
         pictures = draw.random((4, 64, 64, 3), "float32"), np.float32([[0], [1], [0], [1]])
         self.batch, self.losses = (INDEX,) if swaps else pictures, []
+        self.schedule = faceswap_gan.ScheduleCallback(PHASES, 50, 2e-4) if name == GAN else keras.callbacks.Callback()
+        self.schedule.set_model(self.model)
 
     def __call__(self, steps: int) -> list[float]:
         """The losses of the first so many steps."""
         while len(self.losses) < steps:
+            self.schedule.on_train_batch_begin(len(self.losses))
             self.losses.append(float(self.model.train_on_batch(*self.batch, return_dict=True)["loss"]))
         return self.losses[:steps]
 
