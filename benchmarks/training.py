@@ -52,6 +52,7 @@ from keras import ops  # noqa: E402
 
 from faceswap_lab.models import autoencoder, faceswap_gan, terms  # noqa: E402
 from faceswap_lab.models.augmentation import Augmentation, FaceBank, random_views  # noqa: E402
+from faceswap_lab.models.critics import draw_beta  # noqa: E402
 from faceswap_lab.models.loss_weights import LossWeights  # noqa: E402
 
 SIZE, SIDE, COUNT, PEOPLE = 64, 96, 256, ("A", "B")
@@ -230,7 +231,7 @@ class PlainGan:
     def game(self, person, player, real, fake, bent):
         if player == 0:
             return ops.mean(ops.square(self.model.judge(person, fake, bent, True) - 1.0))
-        share = keras.random.beta((), 0.2, 0.2, seed=self.model.random)
+        share = draw_beta((), 0.2, self.model.random)
         mixed = share * real + (1 - share) * ops.stop_gradient(fake)
         return ops.mean(ops.square(self.model.judge(person, mixed, bent, False) - share))
 

@@ -124,6 +124,7 @@ def _load(path: str) -> keras.Model:
             "`pip install --force-reinstall face_recognition_models`."
         ) from error
     model.trainable = False
+    model.jit_compile = False  # on a GPU XLA would compile it again for every number of faces
     return model
 
 

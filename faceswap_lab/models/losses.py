@@ -178,8 +178,11 @@ def sum_of_squares(variables):
 
 
 def unit_features(features):
-    """Feature maps (N, H, W, C) with a vector of length 1 at every place."""
-    return features / (ops.sqrt(ops.sum(features**2, axis=-1, keepdims=True)) + 1e-6)
+    """Feature maps (N, H, W, C) with a vector of length 1 at every place; where there is next to nothing, shorter ones.
+
+    Without the number under the root an empty place has no gradient, and one near it a gradient that 16 bit cannot hold.
+    """
+    return features * ops.rsqrt(ops.sum(features**2, axis=-1, keepdims=True) + 1e-4)
 
 
 def total_variation(x):

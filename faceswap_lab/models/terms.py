@@ -52,7 +52,8 @@ def reconstruction(model, views):
     where = None if weights.background == 1 else _inside(views, weights.background)
     total = losses.l1(views["colour"], straight, where)
     for side in views.get("sides", []):
-        total = total + losses.l1(side, ops.image.resize(straight, side.shape[1:3], antialias=True))
+        # Whole pixels' means: TensorFlow's antialiased resize has a kernel on CPUs only, and none in XLA.
+        total = total + losses.l1(side, ops.average_pool(straight, straight.shape[1] // side.shape[1]))
     return weights.span * total
 
 

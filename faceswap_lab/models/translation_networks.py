@@ -140,9 +140,11 @@ class InstanceNorm(keras.layers.Layer):
         super().build(shape)
 
     def call(self, x):
-        centred = x - ops.mean(x, axis=(1, 2), keepdims=True)
+        wide = ops.cast(x, "float32")  # squares and sums over a picture do not fit into 16 bit
+        centred = wide - ops.mean(wide, axis=(1, 2), keepdims=True)
         factor = ops.rsqrt(ops.mean(ops.square(centred), axis=(1, 2), keepdims=True) + self.epsilon)
-        return centred * (factor * self.scale) + self.shift if self.affine else centred * factor
+        normal = ops.cast(centred * factor, x.dtype)
+        return normal * self.scale + self.shift if self.affine else normal
 
     def compute_output_shape(self, shape):
         return shape

@@ -95,6 +95,7 @@ class FaceRes(Remembering):
     def __init__(self):
         super().__init__()
         self.model = face_res.face_descriptor(ALIGNED)
+        self.model.jit_compile = False  # on a GPU XLA would compile it again for every number of faces
 
     def cut(self, image: np.ndarray, points: np.ndarray) -> np.ndarray:
         """An aligned face, (160, 160, 3) uint8 RGB."""

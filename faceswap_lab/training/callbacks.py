@@ -20,6 +20,7 @@ from faceswap_lab.training.history import HISTORY, MEASURES, Board, add_event, w
 from faceswap_lab.training.pace import Clock, Throttle, as_time
 
 POLL_EVERY = 0.2  # seconds between two looks at the panel's buttons
+COMPILING = "compiling the first step, about a minute; the steps after it are fast"
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Session:
     rolled_back_to: int | None = None
     picture: np.ndarray | None = None
     note: str = ""
+    compiles: bool = False  # whether the next step is the one that XLA compiles
     _saved: tuple = ()
     _saved_at: float = 0.0
     _polled_at: float = 0.0
@@ -163,6 +165,16 @@ class Session:
         if panel.take("stop"):
             raise StopRequest("button")
 
+    def tell_compiling(self, begins: bool) -> None:
+        """Says before the first step why nothing moves, and takes the words away after it."""
+        text, self.compiles = COMPILING if begins else "", begins
+        if self.panel is not None:
+            self.panel.say(text)
+        elif self._line is not None:
+            self._line.set_postfix_str(text)
+        else:
+            print(f"\r{text:{len(COMPILING)}}", end="" if begins else "\r", flush=True)
+
     # -- at the end of an interval -------------------------------------------------------------------------------
     def end_interval(self, logs: dict) -> None:
         """The row of the history, and whatever is due at this step."""
@@ -229,16 +241,20 @@ class Between(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         session = self.session
-        session.step += self._running
-        self._running = True
+        self._count()
         session.clock.tick()
-        try:
-            session.look_around()
-        except StopRequest:
-            self._running = False
-            raise
+        session.look_around()
+        if session.compiles:
+            session.tell_compiling(begins=True)
+        self._running = True
 
     def on_epoch_end(self, epoch, logs=None):
+        self._count()
+
+    def _count(self) -> None:
+        """Counts the step that has run since the last call, if one has."""
+        if self._running and self.session.compiles:
+            self.session.tell_compiling(begins=False)
         self.session.step += self._running
         self._running = False
 

@@ -153,6 +153,8 @@ def fit(
 def _all_segments(session, counts: dict[str, int], callbacks: tuple, verbose: int) -> None:
     """Trains to the end, over rollbacks; each stretch is one call of Keras' `fit`."""
     reason = ""
+    # Keras turns XLA on by itself where it sees a GPU; a step that was compiled in an earlier call is not compiled again.
+    session.compiles = session.model.jit_compile and session.model.train_function is None
     while session.step < session.total and not reason:
         try:
             session.throttle.recompile(session.model)

@@ -52,7 +52,7 @@ def test_the_games_by_hand():
     painter, critic = critics.hinge(scored, REAL, FAKE)
     assert (float(painter), float(critic)) == (pytest.approx(-0.3), pytest.approx(0.2 + 1.3))
     seed = keras.random.SeedGenerator(3)
-    share = float(keras.random.beta((), 0.2, 0.2, seed=keras.random.SeedGenerator(3)))
+    share = float(critics.draw_beta((), 0.2, keras.random.SeedGenerator(3)))
     painter, critic = critics.mixup(scored, REAL, FAKE, seed)
     assert float(painter) == pytest.approx((0.3 - 1) ** 2)  # its own painting, taken for real
     assert float(critic) == pytest.approx((share * 0.8 + (1 - share) * 0.3 - share) ** 2, abs=1e-6)

@@ -112,3 +112,15 @@ def test_gradients_are_those_of_finite_differences(name):
     measured = float(GRADIENTS[name](x + step * along, y) - GRADIENTS[name](x - step * along, y)) / (2 * step)
     assert slope == pytest.approx(measured, rel=0.03)
     assert slope > 1e-3
+
+
+def test_empty_features_have_a_gradient():
+    """A place without features, and one with next to none: what a recogniser makes of a black corner."""
+    tensorflow = pytest.importorskip("tensorflow")
+    features = tensorflow.constant([[[[0.0, 0.0], [1e-7, 0.0], [3.0, 4.0]]]])
+    with tensorflow.GradientTape() as tape:
+        tape.watch(features)
+        found = losses.unit_features(features)
+        value = ops.sum(found)
+    assert np.abs(tape.gradient(value, features)).max() <= 100.01  # times a loss scale of 2**9: what 16 bit can hold
+    np.testing.assert_allclose(found[0, 0, 2], [0.6, 0.8], atol=1e-5)

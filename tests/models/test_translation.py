@@ -51,6 +51,14 @@ def numpy(x):
     return ops.convert_to_numpy(x)
 
 
+def test_the_instance_norm_holds_in_16_bit():
+    """Of values whose squares 16 bit cannot hold, one gets the same as in 32 bit."""
+    x = 300 * np.random.default_rng(0).normal(size=(1, 64, 64, 2)).astype("float32")
+    found = numpy(InstanceNorm(dtype="mixed_float16")(x.astype("float16")))
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found.astype("float32"), numpy(InstanceNorm()(x)), atol=5e-3)
+
+
 def test_the_published_networks_weigh_what_the_papers_do():
     config = cyclegan.published(256)
     assert build_generator(config, "g").count_params() == 11_378_179  # "resnet_9blocks", 11.38 M

@@ -280,3 +280,80 @@ def test_time_left_ignores_a_hiccup():
 
 def test_previews_are_due_at_log_spaced_and_every_nth_step():
     assert [s for s in range(10, 401, 10) if previews.due(s, 10, 150)] == [10, 20, 40, 80, 150, 160, 300, 320]
+
+
+class OneWeight(keras.Model):
+    """Learns one number: what XLA compiles in a moment."""
+
+    config = types.SimpleNamespace(size=8)
+
+    def __init__(self):
+        super().__init__()
+        self.number = self.add_weight(shape=(), initializer="ones", name="number")
+        self.built = True
+
+    def call(self, index):
+        return self.number * ops.cast(index["A"], "float32")
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return ops.mean(ops.square(y_pred))
+
+
+class Sayings:
+    """A panel that notes what it is told, and the step it is told at."""
+
+    paused = False
+
+    def __init__(self):
+        self.said, self.step = [], 0
+
+    def say(self, text):
+        self.said.append((self.step, text))
+
+    def update(self, step, *_):
+        self.step = step
+
+    def begin(self, *_): ...
+
+    def end(self, *_): ...
+
+    def poll(self): ...
+
+    def take(self, wish):
+        return False
+
+    wants = take
+
+
+@pytest.mark.parametrize("where", ["panel", "line", "print"])
+def test_compiling_is_said_once_where_xla_is_on(tmp_path, capsys, monkeypatch, where):
+    """With a GPU in sight (here pretended) Keras compiles the step by XLA: that is said before it, and gone after it."""
+    how = {"batch_size": 4, "log_every": 2, "checkpoint_every": 2, "tensorboard": False, "progress": where == "line"}
+    seen = {"CPU": True, "GPU": True}
+    tensorflow = pytest.importorskip("tensorflow")
+
+    def devices(kind=None):
+        return [] if kind else [types.SimpleNamespace(device_type=name) for name in seen]
+
+    monkeypatch.setattr(tensorflow.config, "list_physical_devices", devices)
+
+    def train(name, steps, model):
+        panel = Sayings() if where == "panel" else None
+        training.fit(model, tmp_path / name, {"A": 4, "B": 4}, steps, panel=panel, **how)
+        out, err = capsys.readouterr()
+        return panel.said if panel else {"line": err, "print": out}[where]
+
+    model = OneWeight()
+    model.compile(optimizer="sgd")
+    assert model.jit_compile
+    said, again = train("gpu", 4, model), train("gpu", 8, model)
+    if where == "panel":
+        assert said == [(0, callbacks.COMPILING), (0, "")] and again == []
+    else:
+        assert said.count(callbacks.COMPILING) == 1 and callbacks.COMPILING not in again
+        after = said.split(callbacks.COMPILING)[1]
+        assert where == "line" or after == f"\r{' ' * len(callbacks.COMPILING)}\r"
+    del seen["GPU"]
+    plain = OneWeight()
+    plain.compile(optimizer="sgd")
+    assert not plain.jit_compile and callbacks.COMPILING not in str(train("cpu", 4, plain))
