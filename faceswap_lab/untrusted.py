@@ -148,12 +148,13 @@ def _add_up(file, path: Path) -> int:
     return total
 
 
-def array(path: str | os.PathLike, most: int = MOST_BYTES) -> np.ndarray:
+def array(path: str | os.PathLike, most: int = MOST_BYTES, mapped: bool = False) -> np.ndarray:
     """Reads an .npy file.
 
     Args:
         path: the file.
         most: the most bytes that its numbers may take.
+        mapped: read-only, each part from the disk when it is looked at.
 
     Raises:
         LabError: when it is missing, is or holds a pickle, or is not as long as its header says.
@@ -163,6 +164,8 @@ def array(path: str | os.PathLike, most: int = MOST_BYTES) -> np.ndarray:
     with _damage_named(path), open(path, "rb") as file:
         _check_header(file, path, path.stat().st_size, most)
         file.seek(0)
+        if mapped:
+            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         return np.load(file, allow_pickle=False)
 
 

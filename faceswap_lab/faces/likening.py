@@ -245,15 +245,19 @@ def _parts(shape: np.ndarray) -> np.ndarray:
 
 def _alike(images: np.ndarray, pose: np.ndarray, share: float = 1 / 12, least: int = 8) -> np.ndarray:
     """(N, K) for each face the rows of the K others that are nearest to it in pose and in the light on the inner face."""
-    inner = slice(images.shape[1] // 4, -images.shape[1] // 8)
-    small = np.stack([cv2.resize(face[inner, inner, :3], (5, 5), interpolation=cv2.INTER_AREA) for face in images])
-    light = np.log(np.maximum(small.reshape(len(small), -1), 4.0))
-    # 8 degrees and a light that differs by a quarter are equally far
-    features = np.concatenate([np.nan_to_num(pose) / 8.0, light / (0.25 * np.sqrt(light.shape[1]))], axis=1)
+    features = pose_and_light(images, pose)
     count = min(len(images) - 1, max(least, round(share * len(images))))
     _, nearest = cKDTree(features).query(features, k=count + 1)  # each face is among its own nearest
     own_last = np.argsort(nearest == np.arange(len(images))[:, None], axis=1, kind="stable")
     return np.take_along_axis(nearest, own_last, axis=1)[:, :count]
+
+
+def pose_and_light(images: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """(N, 78) pose and light on the inner face, in one measure: 8 degrees and light that differs by a quarter are equally far."""
+    inner = slice(images.shape[1] // 4, -images.shape[1] // 8)
+    small = np.stack([cv2.resize(face[inner, inner, :3], (5, 5), interpolation=cv2.INTER_AREA) for face in images])
+    light = np.log(np.maximum(small.reshape(len(small), -1), 4.0))
+    return np.concatenate([np.nan_to_num(pose) / 8.0, light / (0.25 * np.sqrt(light.shape[1]))], axis=1)
 
 
 def _transplanted(face: np.ndarray, donor: np.ndarray, outline: np.ndarray, margin: float = 1.3) -> np.ndarray:

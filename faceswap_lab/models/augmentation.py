@@ -70,7 +70,7 @@ class FaceBank(keras.layers.Layer):
             raise ValueError(
                 f"faces {faces.shape}, masks {masks.shape} and likened {likened.shape} do not belong together"
             )
-        stacked = np.concatenate([faces, masks, likened], axis=-1).astype(np.uint8)
+        stacked = np.concatenate([faces, masks, likened], axis=-1, dtype=np.uint8, casting="unsafe")
         self.pictures = self.add_weight(
             shape=stacked.shape,
             dtype="uint8",
