@@ -38,7 +38,8 @@ KINDS = {
     "swap": r"swap\.[^/]+|swap/.*|codec/.*\.mp4",
     "detection": r"detection/.*",
     "stages": r"stages/[^/]*\.json",
-    "register": r"(?!)",  # of no run
+    "kept": r"(?!)",  # of no run, nor is the register
+    "register": r"(?!)",
 }
 WORDS = {
     "unfinished": "left half-written by a stop",
@@ -55,10 +56,11 @@ WORDS = {
     "swap": "swapped clips and frames",
     "detection": "clips and faces of the lesson on detection",
     "stages": "marks of finished stages",
+    "kept": "runs packed to outlive their machine",
     "register": "entries about outputs, by which a revoked consent finds them",
 }
 # What a place is known by goes last, so that a removal that was stopped can be done again.
-MARKERS = ("index.html", register.MARKER, "key.json", "scores.json", "made_with.json", "config.json", "model.weights.h5",
+MARKERS = ("kept.json", "index.html", register.MARKER, "key.json", "scores.json", "made_with.json", "config.json", "model.weights.h5",
            "faces.csv")  # fmt: skip
 SHOWING = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".mp4", ".mov", ".mkv", ".avi", ".webm", ".npz",
            ".npy", ".ipynb", ".html", ".h5", ".zip", ".pdf"}  # fmt: skip

@@ -87,6 +87,14 @@ def _mounted_drive() -> Path:
     return DRIVE / "MyDrive"
 
 
+def kept_elsewhere(out: Path) -> str:
+    """Where a run was kept last, as its folder says; "" when it was not."""
+    try:
+        return str(files.read_json(out / HERE).get("place", ""))
+    except (LabError, OSError, AttributeError):
+        return ""
+
+
 class RunStorage:
     """Where one run is kept.
 

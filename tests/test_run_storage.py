@@ -71,6 +71,7 @@ def kept(tmp_path):
 def test_a_new_machine_has_the_run(kept, capsys):
     one, place, machine = kept
     assert len(list(place.glob("*.zip"))) == 5, "files, face set, frames, model, marks"
+    assert run_storage.kept_elsewhere(one) == str(place) and not run_storage.kept_elsewhere(place)
     assert tree(machine("two").out) == KEPT
     assert "5 parts of this run come from here" in capsys.readouterr().out
     before = {path: path.stat().st_mtime_ns for path in place.iterdir()}
