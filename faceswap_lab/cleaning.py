@@ -60,8 +60,8 @@ WORDS = {
     "register": "entries about outputs, by which a revoked consent finds them",
 }
 # What a place is known by goes last, so that a removal that was stopped can be done again.
-MARKERS = ("kept.json", "index.html", register.MARKER, "key.json", "scores.json", "made_with.json", "config.json", "model.weights.h5",
-           "faces.csv")  # fmt: skip
+MARKERS = ("kept.json", "index.html", register.MARKER, "key.json", "scores.json", "made_with.json", "config.json",
+           "model.weights.h5", "faces.csv")  # fmt: skip
 SHOWING = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".mp4", ".mov", ".mkv", ".avi", ".webm", ".npz",
            ".npy", ".ipynb", ".html", ".h5", ".zip", ".pdf"}  # fmt: skip
 

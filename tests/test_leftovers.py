@@ -33,7 +33,8 @@ MADE = {
     ".partial-C": {"unfinished": ["faces/000000_0.png", "masks/000000_0.png", "merge.json"]},
 }  # fmt: skip
 MINE = ["holiday.jpg", "sets/B/faces/me.png", "sets/B/faces/000009_9.png", "sets/B/portrait.jpg", "model/me.png", "faces/mama.png",
-        "kept_frames/me.png", "drive/runs/sample/mine.zip", "film.scores/scores/mine.jpg", "page/frames/mine.jpg", "debug/000000.jpg", "film.part.mp4",
+        "kept_frames/me.png", "drive/runs/sample/mine.zip",
+        "film.scores/scores/mine.jpg", "page/frames/mine.jpg", "debug/000000.jpg", "film.part.mp4",
         ".partial-notes.txt", "01_mine.ipynb", "frames/000000.png", "notes.txt"]  # fmt: skip
 
 
