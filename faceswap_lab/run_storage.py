@@ -27,7 +27,6 @@ from faceswap_lab.errors import LabError
 
 INDEX, HERE = "kept.json", ".kept.json"
 DRIVE = Path("/content/drive")
-ENVIRONMENT = {"FACESWAP_LAB_CONSENT": "consent", "FACESWAP_LAB_SIGNING": "signing"}
 SPLIT = ("frames", "faces", "gallery", "models")  # each folder in these is a part, and so is every other folder
 LOOSE = "loose files"  # the part of the files that lie directly in the run's folder
 LEFT_OUT = {"practice"}
@@ -57,7 +56,7 @@ def open_storage(out: Path, keep: str | os.PathLike) -> RunStorage:
 
 
 def keep_folder(keep: str | os.PathLike) -> Path:
-    """The folder that stays; consent and certificate are looked for in it from now on, unless the environment names others.
+    """The folder that stays; consents and certificate lie in it from now on, unless the environment names other places.
 
     Args:
         keep: "drive" (Google Drive, which Colab mounts and asks for first) or a folder that is there.
@@ -65,14 +64,28 @@ def keep_folder(keep: str | os.PathLike) -> Path:
     Raises:
         LabError: for "drive" outside of Colab, or when there is no such folder.
     """
+    from faceswap_lab.provenance import certificates, consent
+
     folder = _mounted_drive() / "faceswap_lab" if keep == "drive" else Path(keep).expanduser().absolute()
     if keep != "drive" and not folder.is_dir():
         raise LabError(
             f"{keep}: no such folder, so nothing can be kept there. Mount or make it first, or leave keep empty."
         )
-    for variable, name in ENVIRONMENT.items():
-        os.environ.setdefault(variable, str(files.make_folder(folder / name)))
+    mine = {consent.VARIABLE: consent.user_folder(), certificates.ENVIRONMENT: certificates.signing_folder()}
+    for variable, own in mine.items():
+        if not os.environ.get(variable):
+            _take_along(own, folder / own.name)
+            os.environ[variable] = str(files.make_folder(folder / own.name))
     return folder
+
+
+def _take_along(own: Path, kept: Path) -> None:
+    """Consents and certificate that are on this machine, where none are kept yet."""
+    if own.is_dir() and not kept.exists():
+        building = kept.with_name(f"{files.PARTIAL}{kept.name}")
+        shutil.rmtree(building, ignore_errors=True)
+        shutil.copytree(own, building)
+        building.rename(kept)
 
 
 def _mounted_drive() -> Path:

@@ -186,10 +186,11 @@ def test_an_index_leads_nowhere_else(kept, tmp_path, part):
 
 
 def test_where_it_is_kept(tmp_path, monkeypatch):
-    for variable in run_storage.ENVIRONMENT:
-        monkeypatch.delenv(variable)
-        monkeypatch.setenv(variable, "")  # so that it is set back
-        del os.environ[variable]
+    for variable in ("FACESWAP_LAB_CONSENT", "FACESWAP_LAB_SIGNING"):
+        monkeypatch.setenv(variable, "")
+    monkeypatch.setattr("platformdirs.user_data_dir", lambda *what, **how: str(tmp_path / "home"))
+    monkeypatch.setattr("platformdirs.user_config_dir", lambda *what: str(tmp_path / "home"))
+    fill(tmp_path / "home", {"consent/me.json": "{}"})
     with pytest.raises(LabError, match="can be mounted on Colab only. Name a folder that stays instead"):
         keep_folder("drive")
     with pytest.raises(LabError, match="no such folder.*Mount or make it first"):
@@ -199,8 +200,9 @@ def test_where_it_is_kept(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(drive=mount))
     place = tmp_path / "drive" / "MyDrive" / "faceswap_lab"
     assert keep_folder("drive") == keep_folder("drive") == place
-    assert os.environ["FACESWAP_LAB_CONSENT"] == str(place / "consent") and (place / "consent").is_dir()
-    assert os.environ["FACESWAP_LAB_SIGNING"] == str(place / "signing")
+    assert os.environ["FACESWAP_LAB_CONSENT"] == str(place / "consent")
+    assert tree(place / "consent") == {"me.json": "{}"}, "what was granted before is taken along"
+    assert os.environ["FACESWAP_LAB_SIGNING"] == str(place / "signing") and (place / "signing").is_dir()
     with pytest.raises(LabError, match="where runs are kept"):
         open_storage(place / "runs" / "sample", "drive")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from keras import ops
 
+from faceswap_lab import files
 from faceswap_lab.models.lighting import measure_light
 from faceswap_lab.models.loss_weights import MASKS
 from faceswap_lab.models.losses import grey_faces
@@ -24,7 +25,10 @@ def known_masks(masks: dict[str, np.ndarray]) -> list[str]:
     Args:
         masks: {"A": (N, S, S, M) uint8, "B": ...}: the first M of them.
     """
-    found = [masks[p].reshape(-1, masks[p].shape[-1]).any(axis=0) for p in PEOPLE]
+    found = []
+    for p in PEOPLE:
+        found.append(masks[p].reshape(-1, masks[p].shape[-1]).any(axis=0))
+        files.release(masks[p])
     return [name for index, name in enumerate(MASKS) if all(index < len(f) and f[index] for f in found)]
 
 
@@ -46,6 +50,7 @@ def light_and_average(
         lights, total = [], np.zeros((size, size, 3), "float32")
         for start in range(0, len(faces[person]), AT_ONCE):
             some = resize(faces[person][start : start + AT_ONCE], size)
+            files.release(faces[person])
             pictures = ops.convert_to_tensor(some, "float32") / 255.0
             lights.append(ops.convert_to_numpy(measure_light(pictures))[:, 0, 0])
             for picture in ops.convert_to_numpy(relight(pictures)) if relight else ():

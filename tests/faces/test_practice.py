@@ -1,6 +1,7 @@
 """Practice faces: made once for a run, the same bits however they are made, and never of a face that is gone."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceswap_lab import files, runtime, samples, stages
+from faceswap_lab import files, runtime, samples, stages, untrusted
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import COLUMNS, MATRIX_COLUMNS, FaceSet
 from faceswap_lab.faces.practice import FACTS, Recipe, most_varied, practice_faces
@@ -65,6 +66,20 @@ def test_found_again_they_are_those_that_were_made(sets, tmp_path, monkeypatch):
     monkeypatch.setattr("faceswap_lab.faces.practice._make", None)  # nothing is made any more
     found = practice_faces(sets, RECIPE, tmp_path / "practice")
     assert same(fresh, found) and not found[0]["A"].flags.writeable
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_mapped_pages_are_let_go(tmp_path):
+    def mapped():
+        return int(re.search(r"RssFile:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+
+    np.save(tmp_path / "a.npy", np.ones((100, 400, 400), np.uint8))
+    array = untrusted.array(tmp_path / "a.npy", mapped=True)
+    before = mapped()
+    assert int(array.sum()) == 16_000_000 and mapped() > before + 12_000
+    files.release(array[5:, ::2])
+    assert mapped() < before + 4_000 and int(array.sum()) == 16_000_000
+    files.release(np.ones(3))
 
 
 def test_other_options_have_a_place_of_their_own(sets, tmp_path):
