@@ -208,7 +208,7 @@ class RunStorage:
                     with path.open("rb") as file, archive.open(entry, "w", force_zip64=True) as packing:
                         shutil.copyfileobj(file, packing, 1 << 20)
             content = files.sha256(packed)
-            name = f"{part.replace('/', '_')}-{content[:16]}.zip"
+            name = f"{re.sub('[/ ]', '_', part)}-{content[:16]}.zip"
             with files.atomic_path(self.place / name) as copy:
                 shutil.copyfile(packed, copy)
         finally:
