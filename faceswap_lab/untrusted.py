@@ -185,7 +185,7 @@ def check_members(
         if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             refuse(name, "is encrypted, or packed in a way that is not read here")
         if member.file_size > most_of(name):
-            refuse(name, f"would take {member.file_size / 1e6:.0f} MB, more than such a file of a {what} ever does")
+            refuse(name, f"would take {member.file_size / 1e6:.0f} MB, more than a {what}'s file ever does")
         if member.file_size > MOST_PACKED * max(member.compress_size, 1):
             refuse(name, f"would grow to more than {MOST_PACKED} times its packed size")
         seen.add(name.casefold())
