@@ -84,7 +84,7 @@ def run_command(options: argparse.Namespace) -> int:
         out = Path(options.out).expanduser().absolute()
     else:
         out = runtime.ROOT / "runs" / _run_name(options.name or ("mine" if any(given) else "sample"))
-    run = runtime.prepare(options.preset, options.seed, out, *given)
+    run = runtime.prepare(options.preset, options.seed, out, *given, keep=settings.get("keep", ""))
     print(f"{run.out}: preset {run.preset.name}, {run.preset.summary}")
     for line in course.check_clips(run.clips):
         print(f"  {line}")
@@ -92,6 +92,7 @@ def run_command(options: argparse.Namespace) -> int:
         course.run_course(run, chosen, settings)
     finally:
         page = report.write_report(run.out)
+        run.keep()
     print("\n" + report.summary(run.out))
     print(f"Open {page}")
     return 0

@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from faceswap_lab import cleaning, leftovers, runtime
+from faceswap_lab import cleaning, leftovers, run_storage, runtime
 
 SHOWN = 5  # places named for a kind, and files of the user's own
 
@@ -49,6 +49,8 @@ def clean_command(options: argparse.Namespace) -> int:
         for one in found:
             total += len(one)
             print(describe(one, options.keep))
+            if place := run_storage.kept_elsewhere(one.run):
+                print(f"  It is kept in {place} as well: name that folder to clean it, too.")
             if options.remove:
                 if cleaning.is_run(one.run):
                     cleaning.runs_in(one.run)  # refuses one that lies among other things

@@ -28,6 +28,7 @@ KINDS = {
     "frames": r"frames/.*|swap/[^/]*_frames/.*",
     "debug": r"(faces|gallery)/(.*/)?debug/.*",
     "faces": r"(faces|gallery)/.*",
+    "practice": r"practice/.*",
     "previews": r"models/[^/]+/(previews/.*|[^/]+\.(png|jpg|gif|mp4))",
     "logs": r"models/[^/]+/tensorboard/.*",
     "models": r"models/[^/]+/.*",
@@ -37,13 +38,15 @@ KINDS = {
     "swap": r"swap\.[^/]+|swap/.*|codec/.*\.mp4",
     "detection": r"detection/.*",
     "stages": r"stages/[^/]*\.json",
-    "register": r"(?!)",  # of no run
+    "kept": r"(?!)",  # of no run, nor is the register
+    "register": r"(?!)",
 }
 WORDS = {
     "unfinished": "left half-written by a stop",
     "frames": "frames of the clips",
     "debug": "whole frames with what was found drawn on them",
     "faces": "face sets, with landmarks and recognition numbers",
+    "practice": "practice faces, made from the face sets for training",
     "previews": "previews of a training, moving ones too",
     "logs": "TensorBoard's logs, with thumbnails",
     "models": "trained models: they can paint the people they learnt",
@@ -53,11 +56,12 @@ WORDS = {
     "swap": "swapped clips and frames",
     "detection": "clips and faces of the lesson on detection",
     "stages": "marks of finished stages",
+    "kept": "runs packed to outlive their machine",
     "register": "entries about outputs, by which a revoked consent finds them",
 }
 # What a place is known by goes last, so that a removal that was stopped can be done again.
-MARKERS = ("index.html", register.MARKER, "key.json", "scores.json", "made_with.json", "config.json", "model.weights.h5",
-           "faces.csv")  # fmt: skip
+MARKERS = ("kept.json", "index.html", register.MARKER, "key.json", "scores.json", "made_with.json", "config.json",
+           "model.weights.h5", "faces.csv")  # fmt: skip
 SHOWING = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".mp4", ".mov", ".mkv", ".avi", ".webm", ".npz",
            ".npy", ".ipynb", ".html", ".h5", ".zip", ".pdf"}  # fmt: skip
 

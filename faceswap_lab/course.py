@@ -89,7 +89,7 @@ def run_fingerprint(run: Run, notebook: Path, parameters: dict[str, object]) -> 
     }
     cleaned = run.out.glob("faces/*/faces/*") if number > "02" else ()
     pictures = sorted(path.relative_to(run.out).as_posix() for path in cleaned)
-    settings = {name: value for name, value in parameters.items() if name not in ("out", "source", "target")}
+    settings = {name: value for name, value in parameters.items() if name not in ("out", "source", "target", "keep")}
     contents = [clip_fingerprint(path) for path in clips]
     tuned = run.out / SETTINGS_FILE
     if number >= "05" and tuned.exists():

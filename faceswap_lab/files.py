@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import stat
@@ -174,6 +175,18 @@ def check_size(path: str | os.PathLike, most: int) -> None:
         raise LabError(
             f"{path}: it has {size / 1e6:.0f} MB, more than the {most / 1e6:.0f} MB that such a file may have. It was not read."
         )
+
+
+def release(array) -> None:
+    """Lets the memory go that the pages of a mapped array take; they are read from the disk again when they are looked at.
+
+    Args:
+        array: of numpy; one that is not mapped from a file stays as it is.
+    """
+    while array is not None and not hasattr(array, "madvise"):
+        array = getattr(array, "base", None)
+    if array is not None:
+        array.madvise(mmap.MADV_DONTNEED)
 
 
 def sha256(path: str | os.PathLike) -> str:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faceswap_lab import cleaning, ffmpeg, files, notebooks, samples
+from faceswap_lab import cleaning, ffmpeg, files, notebooks, run_storage, samples
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import TABLE, read_table
 from faceswap_lab.provenance import register
@@ -45,6 +45,7 @@ _SCORES = {
 }
 _PAGE = {"report": r"index\.html|heat\.png|frames/[^/]*_frame_\d{6}_[^/]*\.jpg|films/[^/]*\.mp4"}
 _FRAMES = {"frames": rf"\d{{6}}\.png|{re.escape(register.MARKER)}"}
+_KEPT = {"kept": r"kept\.json|[^/]+-[0-9a-f]{16}\.zip"}
 _STOPPED = {"unfinished": r".*"}
 
 
@@ -129,6 +130,8 @@ def _kind(place: Path) -> tuple[dict[str, str] | None, tuple[str, ...]]:
         return _STOPPED, ()
     if name.startswith(files.PARTIAL) and {"faces", "masks"} <= {one.name for one in place.iterdir() if one.is_dir()}:
         return _STOPPED, ()
+    if isinstance(_json(place / run_storage.INDEX).get("parts"), dict):
+        return _KEPT, ()
     if is_face_set(place):
         return _SET, ()
     if (place / register.MARKER).is_file():

@@ -13,6 +13,7 @@ from faceswap_lab.machine import cpu_cores, devices, place, quiet, table, versio
 from faceswap_lab.presets import Preset
 from faceswap_lab.presets import preset as find_preset
 from faceswap_lab.provenance import outside
+from faceswap_lab.run_storage import RunStorage, open_storage
 
 # Both count only when set before TensorFlow is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -39,12 +40,14 @@ class Run:
         preset: how much of everything.
         seed: of every random draw.
         clips: the files that it works on.
+        storage: where it is kept beyond this machine, or None.
     """
 
     out: Path
     preset: Preset
     seed: int
     clips: samples.Clips
+    storage: RunStorage | None = None
 
     def clip(self, role: str) -> Path:
         """The clip behind a role.
@@ -103,6 +106,12 @@ class Run:
     def mark_done(self, stage: str, **key) -> None:
         """Marks `stage` done; `key` holds what its product depends on."""
         files.write_json(self._marker(stage), {"done": True, "key": key})
+        self.keep()
+
+    def keep(self) -> None:
+        """Keeps what has changed, where the run was set up with `keep`."""
+        if self.storage:
+            self.storage.keep()
 
     def finish(self, notebook: str, made: str) -> None:
         """Says in one line what a notebook made; the progress line and the report show it.
@@ -113,6 +122,7 @@ class Run:
         """
         path = self._marker(notebook)
         files.write_json(path, {**read_marker(path), "made": made})
+        self.keep()
         print(f"{notebook}: {made}")
 
 
@@ -144,6 +154,7 @@ def prepare(
     target: str | os.PathLike = "",
     target_training: str | os.PathLike = "",
     truth: str | os.PathLike = "",
+    keep: str | os.PathLike = "",
 ) -> Run:
     """The quick half of `setup`: settles preset, clips and folder, writes run.json, and loads no Keras.
 
@@ -152,6 +163,7 @@ def prepare(
     chosen = find_preset(preset)
     folder = resolve_out(out)
     outside.refuse_links(folder)
+    storage = open_storage(folder, keep) if keep else None
     given = dict(zip(CLIPS, map(str, (source, target, target_training, truth)), strict=True))
     clips = _settle_clips(folder, given)
     files.make_folder(folder)
@@ -159,7 +171,7 @@ def prepare(
     facts = {"preset": chosen.name, "seed": seed, "clips": clips.as_json(), "versions": versions(), "place": place()}
     facts["outside"] = _seals(folder, facts["clips"], given, known.get("outside"))
     files.write_json(folder / "run.json", {**known, **facts, "time": time.strftime("%Y-%m-%d %H:%M")})
-    return Run(folder, chosen, seed, clips)
+    return Run(folder, chosen, seed, clips, storage)
 
 
 def setup(
@@ -170,6 +182,7 @@ def setup(
     target: str | os.PathLike = "",
     target_training: str | os.PathLike = "",
     truth: str | os.PathLike = "",
+    keep: str | os.PathLike = "",
 ) -> Run:
     """Sets seeds, device and folders, and prints one small table; without a GPU it warns, and goes on.
 
@@ -181,6 +194,8 @@ def setup(
         target: A's clip, whose video is changed; empty likewise.
         target_training: more pictures of A to learn from; optional.
         truth: the true swap of the target clip, to score against; optional.
+        keep: "drive" on Colab, or a folder that stays: the run, the consents and the certificate outlive this machine there, see
+            `run_storage`; empty: they do not.
 
     Returns:
         The `Run`; its clips are written to run.json, so that they need to be given once only.
@@ -189,15 +204,19 @@ def setup(
         LabError: for an unknown preset, a clip that is missing, a folder that cannot be written or that holds
             a run of other clips.
     """
-    run = prepare(preset, seed, out, source, target, target_training, truth)
+    run = prepare(preset, seed, out, source, target, target_training, truth, keep)
 
     with quiet():
         import keras  # after the checks: loading it takes seconds
 
+        from faceswap_lab.training import checkpoints
+
+        checkpoints.after_save[:] = [run.storage.keep_checkpoint] if run.storage else []
         keras.utils.set_random_seed(seed)
         accelerators = devices()
     device = ", ".join(accelerators) or f"CPU, {cpu_cores()} cores"
     files.write_json(run.out / "run.json", {**files.read_json(run.out / "run.json"), "device": device})
+    run.keep()
     print(table(_facts(run, device)))
     if not accelerators:
         print(f"\nNo GPU: preset {run.preset.name!r} {_patience(run.preset)} {GPU_MENUS[place()]}")
@@ -283,6 +302,7 @@ def _facts(run: Run, device: str) -> list[tuple[str, str]]:
         ("seed", str(run.seed)),
         ("face of", swapped + ("" if clips.truth is None else ", true swap known")),
         ("folder", str(run.out)),
+        *([("kept in", str(run.storage.place))] if run.storage else []),
     ]
 
 

@@ -93,6 +93,8 @@ def training_arrays(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
     """What a model trains on: both people's faces with new poses made from them, their masks, their likened twins.
 
+    They are made once for a run and kept in its practice/, see `faces.practice`; consent is asked for every time.
+
     Args:
         run: the run.
         size: side of the model's faces; the arrays are 1.5 times as large, since training turns and shifts them.
@@ -102,11 +104,14 @@ def training_arrays(
     Returns:
         Three dictionaries {"A": ..., "B": ...} of uint8: faces (N, S, S, 3, RGB), masks (N, S, S, 5: face, eyes, mouth,
         nose, brows; the first three where a set has no landmarks), and the faces bent into the other person's shape
-        (N, S, S, 3). The first rows are the face sets' own pictures, in their order.
+        (N, S, S, 3). The first rows are the face sets' own pictures, in their order; of more than fit into memory, the most
+        varied ones, with a line that says how many.
 
     Raises:
         LabError: when a person has fewer faces than `minimum`.
     """
+    from faceswap_lab.faces.practice import FOLDER, Recipe, practice_faces
+
     sets = {person: [faces for faces in training_faces(run, person) if len(faces)] for person in ("A", "B")}
     for person, role in (("A", "target"), ("B", "B")):
         count = sum(len(faces) for faces in sets[person])
@@ -115,7 +120,7 @@ def training_arrays(
                 f"{run.clip(role)}: {count} faces of {person} were found, and a model needs {minimum} to learn from. Give "
                 "a longer or sharper clip, or put back pictures that were deleted from the run's faces folder."
             )
-    return practice_arrays(sets, size * 3 // 2, copies, run.seed)
+    return practice_faces(sets, Recipe(size * 3 // 2, copies, run.seed), run.out / FOLDER)
 
 
 def preview_faces(faces: dict[str, np.ndarray], size: int, columns: int = 7) -> dict[str, np.ndarray]:
@@ -129,42 +134,11 @@ def preview_faces(faces: dict[str, np.ndarray], size: int, columns: int = 7) -> 
     return chosen
 
 
-def _masks(faces, side: int) -> np.ndarray:
-    """A face set's masks; where pictures of them are missing, the whole face and no features, with a line that says so."""
-    lost = faces.missing_masks()
-    if not lost:
-        return faces.region_masks(side)
-    print(
-        f"{faces.folder / 'masks'}: {len(lost)} of {len(faces)} masks are missing ({lost[0]}, ...), so none is used: the eyes "
-        "get no loss of their own. Extract the faces again to have them."
-    )
-    return np.broadcast_to(np.array([255, 0, 0], np.uint8), (len(faces), side, side, 3))
-
-
 def practice_arrays(sets: dict[str, list], side: int, copies: int, seed: int):
-    """`training_arrays` for face sets that are at hand: {"A": [FaceSet, ...], "B": [...]}, pictures of `side` pixels."""
-    from faceswap_lab.faces import likening
+    """`training_arrays` for face sets that are at hand: {"A": [FaceSet, ...], "B": [...]}, all faces, pictures of `side` pixels."""
+    from faceswap_lab.faces.practice import Recipe, practice_faces
 
-    pictures, points, poses = {}, {}, {}
-    for person, some in sets.items():
-        masks = [_masks(faces, side) for faces in some]
-        least = min(mask.shape[-1] for mask in masks)  # what only some of a person's sets have does not count
-        stacked = [np.concatenate([f.images(side), m[..., :least]], axis=-1) for f, m in zip(some, masks, strict=True)]
-        pictures[person] = np.concatenate(stacked)
-        known = [faces.aligned_landmarks() for faces in some]
-        points[person] = np.concatenate([landmarks for landmarks, _ in known])
-        poses[person] = np.concatenate([pose for _, pose in known])
-    faces, masks, likened = {}, {}, {}
-    for person, other in (("A", "B"), ("B", "A")):
-        stack, landmarks, pose = pictures[person], points[person], poses[person]
-        if copies:
-            more = likening.varied(stack, landmarks, pose, copies, seed)
-            stack, landmarks, pose = (np.concatenate(pair) for pair in zip((stack, landmarks, pose), more, strict=True))
-        faces[person], masks[person] = stack[..., :3], stack[..., 3:]
-        likened[person] = likening.likened(
-            faces[person], landmarks[..., :2], pose, points[other][..., :2], poses[other]
-        )
-    return faces, masks, likened
+    return practice_faces(sets, Recipe(side, copies, seed, most_bytes=None))
 
 
 def warm_start(model, name: str = "quick_autoencoder") -> bool:

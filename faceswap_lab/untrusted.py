@@ -1,8 +1,8 @@
 """Files from strangers: looked at before they are loaded, so that none of them runs code or takes more memory than it has bytes.
 
 Weights are taken as HDF5 with nothing but numbers in it, arrays as .npy and .npz without pickled objects; what these files
-claim to hold is added up from their headers first. Archives, pictures, films and tables have their bounds where they are read:
-`faces.archive`, `pictures`, `ffmpeg`, `files`.
+claim to hold is added up from their headers first, and so is what an archive holds. Pictures, films and tables have their bounds
+where they are read: `pictures`, `ffmpeg`, `files`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import contextlib
 import math
 import os
 import re
+import stat
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ ALWAYS_FINE, MOST_RATIO = (
     64 << 20,
     20,
 )  # numbers may take 64 MB, or 20 times the file: trained ones hardly compress at all
+MOST_MEMBERS, MOST_PACKED = 300_000, 100  # files in an archive, and how many times its size they may take
 MOST_OBJECTS, MOST_DEPTH = 100_000, 40  # groups and datasets in an HDF5 file, and groups within groups
 SUFFIX = ".weights.h5"
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -36,6 +39,7 @@ _FILTERS = {
     32000: "lzf",
 }  # others are programs that HDF5 would look for on the disk
 _PLAIN = re.compile(r"[^/\\:\x00-\x1f]{1,255}")  # a colon names a drive or a stream on Windows
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError)
 _DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError, KeyError, OSError, RuntimeError)
 
 
@@ -148,12 +152,76 @@ def _add_up(file, path: Path) -> int:
     return total
 
 
-def array(path: str | os.PathLike, most: int = MOST_BYTES) -> np.ndarray:
+def check_members(
+    members: list[zipfile.ZipInfo], path: Path, most_of: Callable[[str], int], most_bytes: int, what: str
+) -> None:
+    """Refuses an archive that must not be unpacked; looks at its directory alone.
+
+    Args:
+        members: what it claims to hold.
+        path: the archive.
+        most_of: the most bytes that a member of some name may have; 0 for a name that does not belong there.
+        most_bytes: of all members together.
+        what: it should hold, for the message.
+
+    Raises:
+        LabError: naming the archive and the member.
+    """
+
+    def refuse(member: str, why: str):
+        raise LabError(f"{path}: {member[:120]!r} {why}. Take only archives that the lab wrote.")
+
+    if len(members) > MOST_MEMBERS:
+        raise LabError(f"{path}: it holds {len(members)} files, more than {MOST_MEMBERS}. Export the set in parts.")
+    seen = set()
+    for member in members:
+        name = member.filename
+        if not most_of(name):
+            refuse(name, f"is no part of a {what}")
+        if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
+            refuse(name, "is a link or a device, not a file")
+        if name.casefold() in seen:
+            refuse(name, "occurs twice")
+        if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            refuse(name, "is encrypted, or packed in a way that is not read here")
+        if member.file_size > most_of(name):
+            refuse(name, f"would take {member.file_size / 1e6:.0f} MB, more than a {what}'s file ever does")
+        if member.file_size > MOST_PACKED * max(member.compress_size, 1):
+            refuse(name, f"would grow to more than {MOST_PACKED} times its packed size")
+        seen.add(name.casefold())
+    total, packed = sum(member.file_size for member in members), path.stat().st_size
+    if total > most_bytes:
+        raise LabError(
+            f"{path}: unpacked it takes {total / 1e6:.0f} MB, more than the {most_bytes / 1e6:.0f} MB allowed."
+        )
+    if total > MOST_PACKED * packed:  # members that share their packed bytes
+        raise LabError(f"{path}: unpacked it takes {total / packed:.0f} times its size. This is no {what}.")
+
+
+def unpack_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, path: Path) -> None:
+    """Writes a checked member to `target`, which does not exist yet, and no more than it claims.
+
+    Raises:
+        LabError: when it has another size.
+    """
+    written = 0
+    with archive.open(member) as packed, target.open("xb") as file:
+        while chunk := packed.read(1 << 20):
+            written += len(chunk)
+            if written > member.file_size:
+                break
+            file.write(chunk)
+    if written != member.file_size:
+        raise LabError(f"{path}: {member.filename!r} has not the size that it claims. Fetch or export it again.")
+
+
+def array(path: str | os.PathLike, most: int = MOST_BYTES, mapped: bool = False) -> np.ndarray:
     """Reads an .npy file.
 
     Args:
         path: the file.
         most: the most bytes that its numbers may take.
+        mapped: read-only, each part from the disk when it is looked at.
 
     Raises:
         LabError: when it is missing, is or holds a pickle, or is not as long as its header says.
@@ -163,6 +231,8 @@ def array(path: str | os.PathLike, most: int = MOST_BYTES) -> np.ndarray:
     with _damage_named(path), open(path, "rb") as file:
         _check_header(file, path, path.stat().st_size, most)
         file.seek(0)
+        if mapped:
+            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         return np.load(file, allow_pickle=False)
 
 

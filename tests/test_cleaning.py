@@ -17,6 +17,7 @@ MADE = {
               "faces/A/faces.csv", "faces/A/identities.npz", "faces/A/rejected/000001_0.png",
               "gallery/stranger/faces/1.png"],
     "debug": ["faces/B/debug/000001.jpg", "gallery/stranger/debug/000001.jpg"],
+    "practice": ["practice/0123456789abcdef01234567/96px_4_copies_seed_0/faces_A.npy"],
     "previews": ["models/autoencoder/previews/step_000100.png", "models/autoencoder/timelapse.mp4"],
     "logs": ["models/autoencoder/tensorboard/events.out.tfevents.1"],
     "models": ["models/autoencoder/model.weights.h5", "models/autoencoder/checkpoints/step_000100/state.npz"],

@@ -28,11 +28,13 @@ MADE = {
                     "report": ["index.html", "report/output.mp4"]},
     "page": {"report": ["index.html", "heat.png", "frames/one_frame_000003_film.jpg", "films/one.mp4"]},
     "kept_frames": {"frames": ["swapped_frames.txt", "000000.png", "000001.png"]},
+    "drive/runs/sample": {"kept": ["faces_B-0123456789abcdef.zip", "kept.json"]},
     ".film.mp4.parts": {"unfinished": ["key.json", "part-000000.mp4", "part-000000.json", "unsigned.mp4"]},
     ".partial-C": {"unfinished": ["faces/000000_0.png", "masks/000000_0.png", "merge.json"]},
 }  # fmt: skip
 MINE = ["holiday.jpg", "sets/B/faces/me.png", "sets/B/faces/000009_9.png", "sets/B/portrait.jpg", "model/me.png", "faces/mama.png",
-        "kept_frames/me.png", "film.scores/scores/mine.jpg", "page/frames/mine.jpg", "debug/000000.jpg", "film.part.mp4",
+        "kept_frames/me.png", "drive/runs/sample/mine.zip",
+        "film.scores/scores/mine.jpg", "page/frames/mine.jpg", "debug/000000.jpg", "film.part.mp4",
         ".partial-notes.txt", "01_mine.ipynb", "frames/000000.png", "notes.txt"]  # fmt: skip
 
 
@@ -62,6 +64,7 @@ def home(tmp_path, monkeypatch):
     face_table(folder / "sets/B", "000000_0.png", "000001_0.png", "000003_0.png")
     files.write_json(folder / "model/config.json", {"kind": "autoencoder", "options": {}, "sha256": ""})
     files.write_json(folder / "film.scores/scores.json", {"models": {}, "clip": {}})
+    files.write_json(folder / "drive/runs/sample/kept.json", {"parts": {}})
     face_table(folder / "film.scores/faces/target", "000000_0.png")
     touch(folder / "film.scores/faces/target/faces/000000_0.png")
     files.write_text(folder / "page/index.html", "<footer>Written by faceswap_lab 1.0</footer>")
@@ -89,7 +92,7 @@ def test_every_place_is_known_by_its_kinds(home):
     }
     others = {path.relative_to(home).as_posix() for one in leftovers.find(home) for path in one.others}
     assert others == {
-        name for name in MINE if name.split("/")[0] in ("sets", "model", "kept_frames", "film.scores", "page")
+        name for name in MINE if name.split("/")[0] in ("sets", "model", "kept_frames", "drive", "film.scores", "page")
     }
 
 

@@ -25,6 +25,7 @@ seed = 0
 out = "runs/sample"
 source = ""
 target = ""
+keep = ""
 
 # %% [markdown]
 # Why.

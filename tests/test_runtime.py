@@ -155,6 +155,9 @@ class FakeFaces:
     def images(self, size):
         return np.full((self.count, size, size, 3), self.value, np.uint8)
 
+    def digest(self):
+        return f"{self.count} {self.value}"
+
     def missing_masks(self):
         return []
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import notebook_rules as rules
 
-NEEDED_PARAMETERS = ("preset", "seed", "out", "source", "target")
+NEEDED_PARAMETERS = ("preset", "seed", "out", "source", "target", "keep")
 CARD_WORDS = ("goal", "minutes", "needs", "makes")
 MEDIAN_LINES, USUAL_LINES, MOST_LINES = 6, 20, 30
 MOST_WORDS = 120

@@ -26,7 +26,7 @@ if importlib.util.find_spec("faceswap_lab") is None:  # on Colab or Kaggle the l
 
 from faceswap_lab import runtime, stages
 
-run = runtime.setup(preset, seed, out, source, target)"""
+run = runtime.setup(preset, seed, out, source, target, keep=keep)"""
 
 
 def read_setting(root: Path = ROOT) -> dict[str, str]:

@@ -12,9 +12,7 @@ import os
 import re
 import shutil
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +20,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from faceswap_lab import files
+from faceswap_lab import files, untrusted
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import MATRIX_COLUMNS, POINT_COLUMNS, SETTINGS, TABLE, FaceSet, read_table
 from faceswap_lab.faces.landmarks import Landmarks
@@ -34,9 +32,8 @@ MEMBER = re.compile(
     r"(faces|masks)/[A-Za-z0-9_-]{1,100}\.png|landmarks/[A-Za-z0-9_-]{1,100}\.npy|faces\.csv|(extraction|sources)\.json"
 )
 MOST_BYTES = {".png": 4 << 20, ".npy": 1 << 20, ".csv": 512 << 20, ".json": 16 << 20}  # of one member, unpacked
-MOST_MEMBERS, MOST_IN_ALL, MOST_RATIO = 300_000, 8 << 30, 100
+MOST_IN_ALL = 8 << 30
 MOST_SIDE = 1024  # pixels of a picture: more would be another kind of bomb
-DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError)
 
 
 def export(faces: FaceSet, path: str | Path) -> Path:
@@ -97,9 +94,9 @@ def import_set(path: str | Path, folder: str | Path, most_bytes: int = MOST_IN_A
             files.check_free_space(folder, sum(member.file_size for member in members))
             with whole_folder(folder) as building:
                 for member in members:
-                    _unpack(archive, member, building / member.filename, path)
+                    untrusted.unpack_member(archive, member, building / member.filename, path)
                 _check_contents(building, path)
-    except DAMAGED as error:
+    except untrusted.DAMAGED_ZIP as error:
         raise LabError(
             f"{path}: this ZIP file is damaged or no ZIP file ({error}). Fetch or export it again."
         ) from error
@@ -182,52 +179,16 @@ def _pack(archive: zipfile.ZipFile, member: str, data: bytes) -> None:
 
 
 def _checked(archive: zipfile.ZipFile, path: Path, most_bytes: int) -> list[zipfile.ZipInfo]:
-    """The members of an archive, when all of them may be unpacked; looks at the directory alone."""
-
-    def refuse(member: str, why: str):
-        raise LabError(f"{path}: {member[:120]!r} {why}. Take only archives that `export` wrote.")
-
+    """The members of a packed face set, when all of them may be unpacked."""
     members = [member for member in archive.infolist() if member.filename.rstrip("/") not in FOLDERS]
-    if len(members) > MOST_MEMBERS:
-        raise LabError(f"{path}: it holds {len(members)} files, more than {MOST_MEMBERS}. Export the set in parts.")
-    seen = set()
-    for member in members:
-        name = member.filename
-        if not MEMBER.fullmatch(name):
-            refuse(name, "is no part of a face set")
-        if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
-            refuse(name, "is a link or a device, not a file")
-        if name.casefold() in seen:
-            refuse(name, "occurs twice")
-        if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            refuse(name, "is encrypted, or packed in a way that is not read here")
-        if member.file_size > MOST_BYTES[Path(name).suffix]:
-            refuse(name, f"would take {member.file_size / 1e6:.0f} MB, more than a face set's file ever does")
-        if member.file_size > MOST_RATIO * max(member.compress_size, 1):
-            refuse(name, f"would grow to more than {MOST_RATIO} times its packed size")
-        seen.add(name.casefold())
-    total, packed = sum(member.file_size for member in members), path.stat().st_size
-    if total > most_bytes:
-        raise LabError(
-            f"{path}: unpacked it takes {total / 1e6:.0f} MB, more than the {most_bytes / 1e6:.0f} MB allowed."
-        )
-    if total > MOST_RATIO * packed:  # members that share their packed bytes
-        raise LabError(f"{path}: unpacked it takes {total / packed:.0f} times its size. This is no face set.")
-    if TABLE not in seen:
+
+    def most_of(name: str) -> int:
+        return MOST_BYTES[Path(name).suffix] if MEMBER.fullmatch(name) else 0
+
+    untrusted.check_members(members, path, most_of, most_bytes, "face set")
+    if TABLE not in {member.filename.casefold() for member in members}:
         raise LabError(f"{path}: {TABLE} is missing, so this is no face set. Export it again.")
     return members
-
-
-def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, path: Path) -> None:
-    written = 0
-    with archive.open(member) as packed, target.open("xb") as file:
-        while chunk := packed.read(1 << 20):
-            written += len(chunk)
-            if written > member.file_size:
-                break
-            file.write(chunk)
-    if written != member.file_size:
-        raise LabError(f"{path}: {member.filename!r} has not the size that it claims. Fetch or export it again.")
 
 
 def _check_contents(building: Path, path: Path) -> None:

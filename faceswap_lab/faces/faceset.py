@@ -13,6 +13,7 @@ A row counts as long as its picture exists. Extraction never makes a deleted pic
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -204,6 +205,15 @@ class FaceSet:
                 points[row] = landmarks.transformed(self.matrix(row)).as_array()
         points[..., :2] += 0.5  # pixel centres lie at whole numbers
         return points / FACE_SIZE, self.table[["yaw", "pitch", "roll"]].to_numpy(np.float64)
+
+    def digest(self) -> str:
+        """What a model learns from this set, by content: pictures, masks, landmarks, poses. 64 hexadecimal digits."""
+        found = hashlib.sha256(self.table[["face", *MATRIX_COLUMNS, "yaw", "pitch", "roll"]].to_csv().encode())
+        for name in self.table["face"]:
+            for path in (f"faces/{name}", f"masks/{name}", f"landmarks/{Path(name).stem}.npy"):
+                path = self.folder / path
+                found.update(files.sha256(path).encode() if path.exists() else b"missing")
+        return found.hexdigest()
 
     def contact_sheet(self, columns: int = 12, cell: int = 96, limit: int = 96) -> np.ndarray:
         """Evenly spread faces in rows: (rows * cell, columns * cell, 3) uint8 RGB, white where there are none left.

@@ -8,6 +8,8 @@ pose when expression averages out; the difference of the two persons' regression
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from scipy.spatial import cKDTree
@@ -25,6 +27,7 @@ from faceswap_lab.faces.landmarks import (
 
 _EYES = [list(LEFT_EYE + LEFT_BROW), list(RIGHT_EYE + RIGHT_BROW)]
 _MOUTH = [list(LIPS_OUTER)]
+LEAST_KNOWN = 12  # faces with landmarks; fewer do not tell shape from expression
 _RIDGE = 1e-2  # keeps the regression sensible when a set covers few poses
 
 
@@ -77,8 +80,9 @@ def bend(image: np.ndarray, points: np.ndarray, moves: np.ndarray, reach: float 
     rest = 0.1 * field[..., 2].max()
     shift = field[..., :2] / (field[..., 2:] + rest)
     shift = cv2.GaussianBlur(shift, (0, 0), 0.5 * reach * size)
-    x, y = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
-    return cv2.remap(image, x + shift[..., 0], y + shift[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    line = np.arange(size, dtype=np.float32)
+    x, y = line + shift[..., 0], line[:, None] + shift[..., 1]
+    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def likened(
@@ -94,27 +98,57 @@ def likened(
     Returns:
         (N, S, S, C) uint8. Faces whose landmarks are unknown (NaN) come back as they are.
     """
+    moves = shape_moves(landmarks, pose, other_landmarks, other_pose)
+    return np.stack([bend_known(*face) for face in zip(images, landmarks, moves, strict=True)])
+
+
+def shape_moves(
+    landmarks: np.ndarray, pose: np.ndarray, other_landmarks: np.ndarray, other_pose: np.ndarray
+) -> np.ndarray:
+    """How far each landmark of each face moves on its way into the other person's shape.
+
+    Args:
+        landmarks, pose, other_landmarks, other_pose: as in `likened`.
+
+    Returns:
+        (N, P, 2) shares of the square; NaN for a face whose landmarks are unknown, and for all of them when a person has
+        too few known ones to tell shape from expression.
+    """
     known, other_known = (np.isfinite(x).all(axis=(1, 2)) for x in (landmarks, other_landmarks))
-    result = images.copy()
-    if known.sum() < 12 or other_known.sum() < 12:  # too few to tell shape from expression
-        return result
+    if known.sum() < LEAST_KNOWN or other_known.sum() < LEAST_KNOWN:
+        return np.full(landmarks.shape, np.nan)
     own = shape_by_pose(landmarks[known], pose[known])
     other = shape_by_pose(other_landmarks[other_known], other_pose[other_known])
     moves = shape_difference(own, other, pose)
-    for index in np.flatnonzero(known):
-        result[index] = bend(images[index], landmarks[index], moves[index])
-    return result
+    moves[~known] = np.nan
+    return moves
+
+
+def bend_known(image: np.ndarray, points: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """`bend`, which leaves a face as it is whose `shape_moves` are unknown (NaN)."""
+    return image if np.isnan(moves[0, 0]) else bend(image, points, moves)
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The copies of a person's faces before they are painted, M = faces * copies, those of one face in a row.
+
+    Args:
+        own, eyes, mouth: (M,) int, the faces that a copy, its eyes and its mouth are taken from; eyes and mouth are -1 where
+            too few landmarks are known: such a copy is the face itself.
+        points: (M, P, 3) landmarks of the copies.
+        pose: (M, 3) degrees.
+    """
+
+    own: np.ndarray
+    eyes: np.ndarray
+    mouth: np.ndarray
+    points: np.ndarray
+    pose: np.ndarray
 
 
 def varied(
-    images: np.ndarray,
-    landmarks: np.ndarray,
-    pose: np.ndarray,
-    copies: int,
-    seed: int = 0,
-    turn: float = 8.0,
-    mix: float = 0.6,
-    exchange: float = 0.75,
+    images: np.ndarray, landmarks: np.ndarray, pose: np.ndarray, copies: int, seed: int = 0, **how_far
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """New poses and expressions from few pictures: each face turned in depth, with mouth and eyes from other pictures.
 
@@ -122,6 +156,31 @@ def varied(
     at that pose. Turning the dense mesh by a few degrees and bending the picture along fills the gaps between the poses.
     A mouth, or a pair of eyes, of another picture of a like pose and light, bent into place, fills those between the
     expressions: no bend opens a closed mouth or shuts an eye.
+
+    Args:
+        images, landmarks, pose, copies, seed, how_far: see `plan_copies`.
+
+    Returns:
+        images (N * copies, S, S, C), landmarks (N * copies, P, 3), pose (N * copies, 3). Faces whose landmarks are
+        unknown (NaN) are repeated as they are.
+    """
+    plan = plan_copies(images, landmarks, pose, copies, seed, **how_far)
+    made = [paint_copy(images, landmarks, plan, row) for row in range(len(plan.own))]
+    return np.stack(made), plan.points, plan.pose
+
+
+def plan_copies(
+    images: np.ndarray,
+    landmarks: np.ndarray,
+    pose: np.ndarray,
+    copies: int,
+    seed: int = 0,
+    *,
+    turn: float = 8.0,
+    mix: float = 0.6,
+    exchange: float = 0.75,
+) -> Copies:
+    """Draws what each copy of `varied` will be; painting them (`paint_copy`) draws nothing, so the order does not matter.
 
     Args:
         images: (N, S, S, C) uint8 aligned faces (masks may ride along as further channels).
@@ -132,24 +191,21 @@ def varied(
         turn: standard deviation of yaw and pitch, degrees.
         mix: largest share of the way to another frame's expression.
         exchange: share of the copies whose mouth comes from another picture, and, drawn apart, of those whose eyes do.
-
-    Returns:
-        images (N * copies, S, S, C), landmarks (N * copies, P, 3), pose (N * copies, 3). Faces whose landmarks are
-        unknown (NaN) are repeated as they are.
     """
     draw = np.random.default_rng(seed)
     known = np.flatnonzero(np.isfinite(landmarks).all(axis=(1, 2)))
-    out, points, poses = (np.repeat(x, copies, axis=0) for x in (images, landmarks, pose))
-    if len(known) < 12:
-        return out, points, poses
+    points, poses = (np.repeat(x, copies, axis=0) for x in (landmarks, pose))
+    own = np.repeat(np.arange(len(images)), copies)
+    plan = Copies(own, np.full_like(own, -1), np.full_like(own, -1), points, poses)
+    if len(known) < LEAST_KNOWN:
+        return plan
     usual = np.einsum("nf,fpc->npc", pose_features(pose), shape_by_pose(landmarks[known][..., :2], pose[known]))
     expression = landmarks[..., :2] - usual
     upper, lower = _parts(usual[known].mean(axis=0))
     alike = _alike(images[known], pose[known])
     target = canonical_points(1000) / 1000
     for row, index in enumerate(known):
-        for copy in range(copies):
-            place = index * copies + copy
+        for place in range(index * copies, (index + 1) * copies):
             others = known[draw.choice(alike[row], 2)]
             eyes, mouth = np.where(draw.random(2) < exchange, others, index)
             wanted = expression[index] + upper * (expression[eyes] - expression[index])
@@ -159,16 +215,23 @@ def varied(
             yaw, pitch = draw.normal(0, turn, 2)
             turned = (shape - shape[:468].mean(axis=0)) @ _turn(yaw, 0.7 * pitch).T
             flat = transform_points(umeyama(mesh_points(turned[:468, :2]), target), turned[:, :2])
-            bent = {k: bend(images[k], landmarks[k, :, :2], flat - landmarks[k, :, :2]) for k in {index, eyes, mouth}}
-            made = bent[index]
-            for donor, areas in ((eyes, _EYES), (mouth, _MOUTH)):
-                for area in areas if donor != index else ():
-                    made = _transplanted(made, bent[donor], flat[area])
-            out[place] = made
-            points[place, :, :2] = flat
-            points[place, :, 2] = turned[:, 2]
+            plan.eyes[place], plan.mouth[place] = eyes, mouth
+            points[place] = np.column_stack([flat, turned[:, 2]])
             poses[place] = pose[index] + [yaw, 0.7 * pitch, 0]
-    return out, points, poses
+    return plan
+
+
+def paint_copy(images: np.ndarray, landmarks: np.ndarray, plan: Copies, row: int) -> np.ndarray:
+    """One copy, (S, S, C) uint8; images and landmarks are those that it was planned for."""
+    own, eyes, mouth, flat = plan.own[row], plan.eyes[row], plan.mouth[row], plan.points[row, :, :2]
+    if eyes < 0:
+        return images[own]
+    bent = {k: bend(images[k], landmarks[k, :, :2], flat - landmarks[k, :, :2]) for k in {own, eyes, mouth}}
+    made = bent[own]
+    for donor, areas in ((eyes, _EYES), (mouth, _MOUTH)):
+        for area in areas if donor != own else ():
+            made = _transplanted(made, bent[donor], flat[area])
+    return made
 
 
 def _parts(shape: np.ndarray) -> np.ndarray:
@@ -182,15 +245,19 @@ def _parts(shape: np.ndarray) -> np.ndarray:
 
 def _alike(images: np.ndarray, pose: np.ndarray, share: float = 1 / 12, least: int = 8) -> np.ndarray:
     """(N, K) for each face the rows of the K others that are nearest to it in pose and in the light on the inner face."""
-    inner = slice(images.shape[1] // 4, -images.shape[1] // 8)
-    small = np.stack([cv2.resize(face[inner, inner, :3], (5, 5), interpolation=cv2.INTER_AREA) for face in images])
-    light = np.log(np.maximum(small.reshape(len(small), -1), 4.0))
-    # 8 degrees and a light that differs by a quarter are equally far
-    features = np.concatenate([np.nan_to_num(pose) / 8.0, light / (0.25 * np.sqrt(light.shape[1]))], axis=1)
+    features = pose_and_light(images, pose)
     count = min(len(images) - 1, max(least, round(share * len(images))))
     _, nearest = cKDTree(features).query(features, k=count + 1)  # each face is among its own nearest
     own_last = np.argsort(nearest == np.arange(len(images))[:, None], axis=1, kind="stable")
     return np.take_along_axis(nearest, own_last, axis=1)[:, :count]
+
+
+def pose_and_light(images: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """(N, 78) pose and light on the inner face, in one measure: 8 degrees and light that differs by a quarter are equally far."""
+    inner = slice(images.shape[1] // 4, -images.shape[1] // 8)
+    small = np.stack([cv2.resize(face[inner, inner, :3], (5, 5), interpolation=cv2.INTER_AREA) for face in images])
+    light = np.log(np.maximum(small.reshape(len(small), -1), 4.0))
+    return np.concatenate([np.nan_to_num(pose) / 8.0, light / (0.25 * np.sqrt(light.shape[1]))], axis=1)
 
 
 def _transplanted(face: np.ndarray, donor: np.ndarray, outline: np.ndarray, margin: float = 1.3) -> np.ndarray:
@@ -203,8 +270,17 @@ def _transplanted(face: np.ndarray, donor: np.ndarray, outline: np.ndarray, marg
     size = face.shape[0]
     middle = outline.mean(axis=0)
     hull = cv2.convexHull((((outline - middle) * margin + middle) * size - 0.5).astype(np.float32))
-    inside = np.zeros((size, size), np.float32)
-    cv2.fillConvexPoly(inside, np.round(hull).astype(np.int32), 1.0)
+    hull = np.round(hull[:, 0]).astype(np.int32)
+    # nothing changes farther from the hull than 4 sigma of the soft edge; half of the spread's reach beyond is empty
+    reach = int(np.ceil((4 * 0.015 + 2 * 0.06) * size)) + 2
+    left, top = np.maximum(hull.min(axis=0) - reach, 0)
+    right, bottom = np.minimum(hull.max(axis=0) + reach + 1, size)
+    if left >= right or top >= bottom:
+        return face
+    box = (slice(top, bottom), slice(left, right))
+    whole, face, donor = face.copy(), face[box], donor[box]
+    inside = np.zeros(face.shape[:2], np.float32)
+    cv2.fillConvexPoly(inside, hull - [left, top], 1.0)
     soft = cv2.GaussianBlur(inside, (0, 0), 0.015 * size)[..., None]
     rim = soft * (1 - soft)
     # what the two differ by along the rim, spread inwards: nearly Poisson blending's membrane, at a fraction of its time
@@ -213,7 +289,8 @@ def _transplanted(face: np.ndarray, donor: np.ndarray, outline: np.ndarray, marg
     moved = donor.astype(np.float32)
     # a rim that touches hair or background must not tint the part
     moved[..., :3] += np.clip(spread[..., :3] / np.maximum(spread[..., 3:], 1e-4), -32, 32)
-    return np.clip(np.round(face + soft * (moved - face)), 0, 255).astype(np.uint8)
+    whole[box] = np.clip(np.round(face + soft * (moved - face)), 0, 255).astype(np.uint8)
+    return whole
 
 
 def _turn(yaw: float, pitch: float) -> np.ndarray:

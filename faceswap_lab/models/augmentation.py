@@ -12,7 +12,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from faceswap_lab import files
 from faceswap_lab.models import replicas
+
+_AT_ONCE = 256  # pictures that travel together
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,24 @@ class FaceBank(keras.layers.Layer):
             raise ValueError(
                 f"faces {faces.shape}, masks {masks.shape} and likened {likened.shape} do not belong together"
             )
-        stacked = np.concatenate([faces, masks, likened], axis=-1).astype(np.uint8)
+        stacked = self._stacked(faces, masks, likened)
         self.pictures = self.add_weight(
             shape=stacked.shape,
             dtype="uint8",
-            initializer=lambda shape, dtype=None: ops.convert_to_tensor(stacked),
+            initializer=lambda shape, dtype=None: stacked,
             trainable=False,
         )
         self.built = True
+
+    def _stacked(self, *parts: np.ndarray):
+        """The parts side by side on the accelerator, some pictures at a time: there is no second copy in the machine's memory."""
+        stacked = []
+        for start in range(0, len(parts[0]), _AT_ONCE):
+            some = [part[start : start + _AT_ONCE] for part in parts]
+            stacked.append(ops.convert_to_tensor(np.concatenate(some, axis=-1, dtype=np.uint8, casting="unsafe")))
+            for part in parts:
+                files.release(part)
+        return ops.concatenate(stacked, axis=0)
 
     def call(self, index):
         """Args: index (B,) int. Returns: (B, S, S, 3 + M + 3) float32 in [0, 1]: face, masks, likened face."""

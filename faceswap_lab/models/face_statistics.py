@@ -10,11 +10,13 @@ from collections.abc import Callable
 import numpy as np
 from keras import ops
 
+from faceswap_lab import files
 from faceswap_lab.models.lighting import measure_light
 from faceswap_lab.models.loss_weights import MASKS
 from faceswap_lab.models.losses import grey_faces
 
 PEOPLE = ("A", "B")
+AT_ONCE = 256  # faces that are measured together: as float32, all of a large set would take some gigabytes
 
 
 def known_masks(masks: dict[str, np.ndarray]) -> list[str]:
@@ -23,7 +25,10 @@ def known_masks(masks: dict[str, np.ndarray]) -> list[str]:
     Args:
         masks: {"A": (N, S, S, M) uint8, "B": ...}: the first M of them.
     """
-    found = [masks[p].reshape(-1, masks[p].shape[-1]).any(axis=0) for p in PEOPLE]
+    found = []
+    for p in PEOPLE:
+        found.append(masks[p].reshape(-1, masks[p].shape[-1]).any(axis=0))
+        files.release(masks[p])
     return [name for index, name in enumerate(MASKS) if all(index < len(f) and f[index] for f in found)]
 
 
@@ -42,11 +47,17 @@ def light_and_average(
     """
     usual, averages = [], []
     for person in PEOPLE:
-        pictures = ops.convert_to_tensor(resize(faces[person], size), "float32") / 255.0
-        if relight is not None:
-            averages.append(ops.convert_to_numpy(relight(pictures)).mean(axis=0))
-        usual.append(np.exp(np.log(ops.convert_to_numpy(measure_light(pictures))[:, 0, 0]).mean(axis=0)))
-    return np.stack(usual), np.stack(averages) if averages else None
+        lights, total = [], np.zeros((size, size, 3), "float32")
+        for start in range(0, len(faces[person]), AT_ONCE):
+            some = resize(faces[person][start : start + AT_ONCE], size)
+            files.release(faces[person])
+            pictures = ops.convert_to_tensor(some, "float32") / 255.0
+            lights.append(ops.convert_to_numpy(measure_light(pictures))[:, 0, 0])
+            for picture in ops.convert_to_numpy(relight(pictures)) if relight else ():
+                total += picture
+        usual.append(np.exp(np.log(np.concatenate(lights)).mean(axis=0)))
+        averages.append(total / len(faces[person]))
+    return np.stack(usual), np.stack(averages) if relight else None
 
 
 def descriptor_directions(

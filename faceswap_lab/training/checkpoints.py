@@ -12,6 +12,7 @@ import os
 import shutil
 import uuid
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from faceswap_lab.training import state
 
 FORMAT = 2
 ARRAYS, FACTS = "state.npz", "state.json"
+after_save: list[Callable[[Path], None]] = []  # called with each checkpoint's folder, once it is on the disk
 
 
 class NotFiniteError(Exception):
@@ -114,6 +116,8 @@ def save_checkpoint(
             shutil.rmtree(temporary, ignore_errors=True)
     for old in sorted(folder.glob("step_*"), key=_step)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
+    for tell in after_save:
+        tell(final)
     return final
 
 

@@ -17,6 +17,7 @@ seed = 0
 out = "runs/sample"  # relative to the lab's folder
 source = ""  # the clip of B, whose face is put in; empty = the one of the sample
 target = ""  # the clip of A, whose video is changed; empty = the one of the sample
+keep = ""  # "drive" on Colab: the run survives the machine; or a folder
 autoencoder_steps = 0  # 0 = as the preset says
 scratch_steps = 0  # 0 = as the preset says
 
@@ -30,7 +31,7 @@ if importlib.util.find_spec("faceswap_lab") is None:  # on Colab or Kaggle the l
 
 from faceswap_lab import runtime, stages
 
-run = runtime.setup(preset, seed, out, source, target)
+run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## What goes in
@@ -197,7 +198,7 @@ def train(name, sharing, steps, warm, **options):
 # And each model practises the swap by **back-translation**: a face of B is painted as A, and from that painting B has to come back. No gradient goes through the way there. Without it, A's light eyes shine through in B's face.
 
 # %% [markdown]
-# While it trains, the panel shows curves, the newest preview and the time left. **Pause**, **Save now** and **Stop** act at the next step; run the cell again and it goes on where it was. A disconnect costs a minute at most: checkpoints hold weights, optimiser and random state, and what they resume is the same run, bit for bit.
+# While it trains, the panel shows curves, the newest preview and the time left. **Pause**, **Save now** and **Stop** act at the next step; run the cell again and it goes on where it was. A kernel that dies costs a minute at most: checkpoints hold weights, optimiser and random state, and what they resume is the same run, bit for bit. On Colab the whole machine goes after a while: with `keep = "drive"` in the first cell the run goes on in a new one.
 #
 # Losses cannot tell whether a swap gets better. So every preview also asks a face-recognition network, which never trains, how far swapped faces have come from A to B.
 

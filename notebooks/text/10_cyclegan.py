@@ -17,6 +17,7 @@ seed = 0
 out = "runs/sample"  # relative to the lab's folder
 source = ""  # the clip of B, whose face is put in; empty = the one of the sample
 target = ""  # the clip of A, whose video is changed; empty = the one of the sample
+keep = ""  # "drive" on Colab: the run survives the machine; or a folder
 pix2pix_steps = 0  # 0 = as the preset says
 cyclegan_steps = 0  # 0 = as the preset says
 
@@ -30,7 +31,7 @@ if importlib.util.find_spec("faceswap_lab") is None:  # on Colab or Kaggle the l
 
 from faceswap_lab import runtime, stages
 
-run = runtime.setup(preset, seed, out, source, target)
+run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## With pairs it is easy

@@ -392,7 +392,7 @@ def test_limits_duplicates_and_damage(packed, tmp_path, monkeypatch):
         curation.import_set(tmp_path / "lying.zip", folder)
     with pytest.raises(LabError, match="missing.zip: no such file"):
         curation.import_set(tmp_path / "missing.zip", folder)
-    monkeypatch.setattr("faceswap_lab.faces.archive.MOST_MEMBERS", 3)
+    monkeypatch.setattr("faceswap_lab.untrusted.MOST_MEMBERS", 3)
     with pytest.raises(LabError, match="more than 3"):
         curation.import_set(packed, folder)
     assert not folder.exists() and not list(tmp_path.glob(f"{files.PARTIAL}*"))

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 from swap_model_parts import STILL, sets
 
+from faceswap_lab.models import face_statistics
 from faceswap_lab.models.augmentation import FaceBank, random_views
 from faceswap_lab.models.lighting import light_fields
 
@@ -74,3 +75,20 @@ def test_the_light_of_other_faces_falls_on_input_and_answer_alike():
     assert (np.abs(slopes) < 1e-6).any()  # both lights drawn were the same face's
     still, _ = random_views(bank(np.arange(8)), 64, STILL, keras.random.SeedGenerator(3), lights=lights)
     np.testing.assert_allclose(ops.convert_to_numpy(still), 100 / 255, atol=1e-3)
+
+
+def test_usual_light_and_average_are_the_same_whatever_is_measured_at_once(monkeypatch):
+    pictures, _ = sets(64)
+    seen = []
+
+    def relight(some):
+        seen.append(len(some))
+        return some * 0.5
+
+    whole = face_statistics.light_and_average(pictures, 32, relight)
+    plain = [(face_statistics.resize(pictures[p], 32).astype("float32") / 255 * 0.5).mean(axis=0) for p in "AB"]
+    np.testing.assert_allclose(whole[1], np.stack(plain), atol=1e-6)
+    monkeypatch.setattr(face_statistics, "AT_ONCE", 3)
+    parts = face_statistics.light_and_average(pictures, 32, relight)
+    assert max(seen[2:]) == 3 and all(np.array_equal(one, other) for one, other in zip(whole, parts, strict=True))
+    assert face_statistics.light_and_average(pictures, 32, None)[1] is None
