@@ -13,14 +13,16 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup lab test notebooks doctor clean
+.PHONY: help setup lab test test-colab notebooks colab doctor clean
 
 help:
 	@echo "make setup      make $(VENV) and install the lab in it"
 	@echo "make lab        set up, then run notebooks 01 to 06 on the bundled clips into runs/$(NAME)"
 	@echo "                (NAME=mine PRESET=class ARGS='--source b.mp4 --target a.mp4')"
 	@echo "make test       set up, then lint and test, notebooks included"
+	@echo "make test-colab build copies of Colab's images, install the lab there and run notebooks 00 to 05: hours"
 	@echo "make notebooks  bring notebooks/*.ipynb and notebooks/text/*.py in step, rewrite the badges"
+	@echo "make colab      the lab in one file for classes without GitHub: build/faceswap_lab_colab.zip"
 	@echo "make doctor     what the lab finds on this machine"
 	@echo "make clean      remove $(VENV) and caches (runs/ stays)"
 
@@ -46,6 +48,13 @@ test: setup
 	"$(BIN)/ruff" check .
 	"$(BIN)/python" tools/lint_notebooks.py
 	"$(BIN)/python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# ARGS="-k 2026.07" chooses an image.
+test-colab: setup
+	"$(BIN)/python" -m pytest -s tools/test_colab_image.py $(ARGS)
+
+colab: setup
+	"$(BIN)/python" tools/make_colab_archive.py
 
 notebooks: setup
 	"$(BIN)/python" tools/sync_notebooks.py

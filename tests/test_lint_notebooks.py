@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def test_a_synced_pair_passes_and_stays(pair):
         assert sync_notebooks.sync(pair, SETTING, side) == []
     notebook = nbformat.read(pair, as_version=4)
     assert "somebody/faceswap_lab/blob/main/notebooks/02_faces.ipynb" in notebook.cells[0].source
-    assert "!git clone" in notebook.cells[3].source and "%time" in notebook.cells[-1].source
+    assert 'REPOSITORY = "somebody/faceswap_lab"' in notebook.cells[3].source and "%time" in notebook.cells[-1].source
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
 
 
@@ -72,6 +73,74 @@ def test_newer_side_wins_and_badges_follow_the_setting(pair):
     moved = {**SETTING, "repository": "other/place"}
     assert set(sync_notebooks.sync(pair, moved)) == {pair, text}
     assert "other/place" in pair.read_text() and "somebody" not in pair.read_text()
+
+
+WRITTEN = """[a](../docs/law.md#duties) ![b](../docs/swap.png) <img src="../docs/swap.png"> [c](03_x.ipynb)
+[d](https://github.com/other/place/blob/main/docs/law.md) [e](#below) [f](../../outside.md)"""
+ABSOLUTE = """[a](https://github.com/some/lab/blob/main/docs/law.md#duties) \
+![b](https://raw.githubusercontent.com/some/lab/main/docs/swap.png) \
+<img src="https://raw.githubusercontent.com/some/lab/main/docs/swap.png"> \
+[c](https://colab.research.google.com/github/some/lab/blob/main/notebooks/03_x.ipynb)
+[d](https://github.com/other/place/blob/main/docs/law.md) [e](#below) [f](../../outside.md)"""
+
+
+def test_links_open_on_colab_once_there_is_an_address_and_move_with_it(pair):
+    known = {"repository": "some/lab", "branch": "main"}
+    assert rules.absolute_links(WRITTEN, known) == ABSOLUTE and rules.relative_links(ABSOLUTE, known) == WRITTEN
+    change(pair, lambda notebook: notebook.cells.append(WORDS(WRITTEN)))
+    for setting in (known, {"repository": "", "branch": "main"}, SETTING, known):
+        sync_notebooks.sync(pair, setting, "ipynb")
+        last = nbformat.read(pair, as_version=4).cells[-1].source
+        assert last == (ABSOLUTE.replace("some/lab", setting["repository"]) if setting["repository"] else WRITTEN)
+        assert sync_notebooks.sync(pair, setting, "text") == []
+
+
+def test_without_an_address_there_is_no_badge_but_a_way_to_upload(pair):
+    nowhere = {"repository": "", "branch": "main"}
+    sync_notebooks.sync(pair, nowhere)
+    first = nbformat.read(pair, as_version=4).cells[0].source
+    assert "badge" not in first and "Upload" in first and "faceswap_lab_colab.zip" in first
+    assert lint_notebooks.lint(pair, nowhere) == []
+    sync_notebooks.sync(pair, SETTING)
+    assert nbformat.read(pair, as_version=4).cells[0].source.startswith("[![Open in Colab]")
+    assert lint_notebooks.lint_folder(pair.parent, nowhere) == {pair.name: []}  # a clone keeps the badges it came with
+
+
+def checkout(folder, repository, remote):
+    """A folder with the one setting, and a git remote where one is given."""
+    table = f'[tool.faceswap_lab]\nrepository = "{repository}"\nbranch = "main"\n'
+    (folder / "pyproject.toml").write_text(table)
+    if remote:
+        for command in (["init", "-q"], ["remote", "add", "origin", remote]):
+            subprocess.run(["git", "-C", str(folder), *command], check=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "remote, found",
+    [
+        ("https://github.com/some-body/lab.two.git", "some-body/lab.two"),
+        ("https://token@github.com/somebody/lab/", "somebody/lab"),
+        ("git@github.com:somebody/lab.git", "somebody/lab"),
+        ("ssh://git@github.com/somebody/lab", "somebody/lab"),
+        ("https://example.org/somebody/lab.git", ""),  # Colab opens GitHub's files only
+        ("https://github.com.example.org/somebody/lab", ""),
+        ("/srv/git/lab", ""),
+        ("", ""),
+    ],
+)
+def test_the_address_is_that_of_the_remote(tmp_path, remote, found):
+    assert rules.read_setting(checkout(tmp_path, "", remote))["repository"] == found
+
+
+def test_the_address_in_pyproject_comes_first_and_a_placeholder_is_refused(tmp_path):
+    checkout(tmp_path, "first/lab", "https://github.com/second/lab")
+    assert rules.read_setting(tmp_path)["repository"] == "first/lab"
+    (tmp_path / "inside").mkdir()  # a copy without git, in another's checkout
+    assert rules.read_setting(checkout(tmp_path / "inside", "", ""))["repository"] == ""
+    for wrong in ("OWNER/faceswap_lab", "<your-name>/lab", "https://github.com/somebody/lab", "lab"):
+        with pytest.raises(ValueError, match="Write owner/name"):
+            rules.read_setting(checkout(tmp_path, wrong, ""))
 
 
 def test_sync_strips_outputs(pair):
@@ -101,6 +170,13 @@ EDITS = {
     "31 lines": lambda notebook: notebook.cells.append(CODE("x = 1\n" * 31)),
     "a words cell has 120": lambda notebook: notebook.cells.append(WORDS("word " * 120)),
     "words cells for": lambda notebook: notebook.cells.extend([CODE("1")] * 5),
+    "OWNER/faceswap_lab is no address": lambda notebook: notebook.cells.append(
+        WORDS("[a](https://github.com/OWNER/faceswap_lab)")
+    ),
+    "does not open on Colab": lambda notebook: notebook.cells.append(WORDS("[law](../02_faces.ipynb)")),
+    "nowhere.md, which is not there": lambda notebook: notebook.cells.append(
+        WORDS("[a](https://github.com/somebody/faceswap_lab/blob/main/docs/nowhere.md)")
+    ),
     "path of one machine": lambda notebook: notebook.cells.append(CODE("open('/home/me/a')")),
     "empty cell": lambda notebook: notebook.cells.append(CODE("")),
 }
@@ -140,7 +216,9 @@ def test_long_cell_may_be_the_lesson(pair):
 
 
 def test_command_line(pair, capsys):
-    assert lint_notebooks.main([str(pair.parent)]) == 1, "the badge is of another place"
+    text = pair.read_text()
+    pair.write_text(text.replace("somebody", "someone", 1))
+    assert lint_notebooks.main([str(pair.parent)]) == 1, "the badge is of another place than the set-up cell"
     assert sync_notebooks.main(["--folder", str(pair.parent)]) == 0
     assert lint_notebooks.main([str(pair.parent)]) == 0
     pair.unlink()
@@ -151,5 +229,5 @@ def test_command_line(pair, capsys):
 def test_the_course_passes():
     if not list(rules.NOTEBOOKS.glob("*.ipynb")):
         pytest.skip("no notebooks here")
-    found = lint_notebooks.lint_folder(rules.NOTEBOOKS, rules.read_setting())
+    found = lint_notebooks.lint_folder(rules.NOTEBOOKS, rules.read_setting(remote=False))
     assert {name: problems for name, problems in found.items() if problems} == {}

@@ -16,31 +16,13 @@ from packaging.requirements import Requirement
 import faceswap_lab
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+from colab_images import plain, read_images  # noqa: E402
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-# What Colab has installed in early 2026; ours must admit it, so that nothing is reinstalled there.
-COLAB = {
-    "tensorflow": "2.19.0",
-    "keras": "3.10.0",
-    "numpy": "2.0.2",
-    "pandas": "2.2.2",
-    "scipy": "1.16.3",
-    "matplotlib": "3.10.0",
-    "opencv-python-headless": "4.12.0.88",
-    "tensorboard": "2.19.0",
-    "moviepy": "1.0.3",
-    "imageio-ffmpeg": "0.6.0",
-    "ipywidgets": "7.7.1",
-    "ipykernel": "6.17.1",
-    "nbformat": "5.10.4",
-    "joblib": "1.5.3",
-    "tqdm": "4.67.1",
-}
+IMAGES = read_images()  # what Colab has installed; ours must admit it, so that nothing is reinstalled there
 NEWEST = {"tensorflow": "2.21.0", "keras": "3.15.1", "numpy": "2.5.5", "opencv-python-headless": "5.0.0.93"}
-
-
-def plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def project_requirements() -> dict[str, str]:
@@ -69,11 +51,35 @@ def test_python_range():
     assert python == f"python{PROJECT['requires-python']}"
 
 
-@pytest.mark.parametrize("image", [COLAB, NEWEST], ids=["colab", "newest"])
-def test_ranges_admit(image):
-    ranges = {plain(Requirement(line).name): Requirement(line).specifier for line in PROJECT["dependencies"]}
-    for name, version in image.items():
-        assert ranges[name].contains(version), f"{name} {version}"
+def refused(versions: dict[str, str]) -> list[str]:
+    """Installed packages that the ranges of all dependencies, extras too, do not admit."""
+    ranges = {name: Requirement(f"{name}{found}").specifier for name, found in project_requirements().items()}
+    return [
+        f"{name} {versions[name]}" for name in ranges if name in versions and not ranges[name].contains(versions[name])
+    ]
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
+def test_ranges_admit_what_colab_has(image):
+    assert not refused(image.versions)
+    assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains(image.python)
+    ours = [name for name in project_requirements() if name in image.versions]
+    assert {"tensorflow", "keras", "numpy", "opencv-python-headless", "ipython", "ipywidgets", "scikit-learn"} <= set(
+        ours
+    )
+    assert refused(image.versions | {"numpy": "1.26.4", "ipywidgets": "7.6.5"}) == ["numpy 1.26.4", "ipywidgets 7.6.5"]
+
+
+def test_the_lists_are_those_of_three_images():
+    assert [(image.name, image.python) for image in IMAGES] == [
+        ("2026.08", "3.13.15"), ("2026.07", "3.12.13"), ("2026.04", "3.12.13"),
+    ]  # fmt: skip
+    for image in IMAGES:
+        assert len(image.versions) > 600 and image.versions["ipython"] == "7.34.0"
+
+
+def test_ranges_admit_the_newest():
+    assert not refused(NEWEST)
 
 
 def test_every_range_has_both_ends():
@@ -144,6 +150,13 @@ def test_ready_venv_is_not_touched_again(tmp_path):
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".ready").touch()
     assert "Installing" not in make("setup", folder=tmp_path).stdout
+
+
+def test_the_slow_test_of_colab_is_a_target_of_its_own():
+    assert (
+        "tools/test_colab_image.py -k 2026.07" in make("-n", "test-colab", "ARGS=-k 2026.07", "PYTHON=python3").stdout
+    )
+    assert "test_colab_image" not in make("-n", "test", "PYTHON=python3").stdout
 
 
 def test_ci_runs_the_same_command():

@@ -17,6 +17,7 @@ CARD_WORDS = ("goal", "minutes", "needs", "makes")
 MEDIAN_LINES, USUAL_LINES, MOST_LINES = 6, 20, 30
 MOST_WORDS = 120
 WORDS_PER_CODE = (0.6, 1.7)  # words cells for each code cell
+REPOSITORY = re.compile(r"""(?:github(?:usercontent)?\.com/|/github/|REPOSITORY = ")([\w.-]+/[\w.-]+)""")
 MACHINE_PATH = re.compile(r"(?<![\w.])(/home/|/root/|/tmp/|/Users/|/work/|/content/|/kaggle/|[A-Z]:\\)")
 
 
@@ -67,7 +68,7 @@ def check_parameters(notebook) -> list[str]:
 def check_card(notebook, name: str, setting: dict[str, str]) -> list[str]:
     """Badge first, then the title card; the set-up cell word for word."""
     cells, problems = notebook.cells, []
-    badges = [index for index, cell in enumerate(cells) if rules.BADGE_MARK in cell.source]
+    badges = [index for index, cell in enumerate(cells) if rules.is_badge(cell)]
     if badges != [0] or cells[0].source != rules.badge_cell(name, setting):
         problems.append("its first cell is not the badge that pyproject.toml asks for: run `make notebooks`")
     card = cells[1].source if len(cells) > 1 else ""
@@ -78,6 +79,24 @@ def check_card(notebook, name: str, setting: dict[str, str]) -> list[str]:
     setups = [cell.source for cell in cells if "setup" in rules.tags(cell)]
     if setups != [rules.setup_cell(setting)]:
         problems.append("its set-up cell is not the one that all share: run `make notebooks`")
+    return problems
+
+
+def check_links(path: Path, notebook, setting: dict[str, str]) -> list[str]:
+    """Links to files of the repository lead to one, in the form that opens on Colab; no address is a placeholder."""
+    problems = []
+    for cell in notebook.cells:
+        for repository in REPOSITORY.findall(cell.source):
+            if rules.is_placeholder(repository):
+                problems.append(f"{repository} is no address ({_start(cell)}): run `make notebooks`")
+        if cell.cell_type != "markdown" or rules.is_badge(cell):
+            continue
+        relative = rules.relative_links(cell.source, setting)
+        if rules.absolute_links(relative, setting) != cell.source:
+            problems.append(f"a link that does not open on Colab ({_start(cell)}): run `make notebooks`")
+        for _, link in rules.LINK.findall(relative):
+            if not re.match(r"[a-z]+:|[#/]", link) and not (path.parent / link.split("#")[0]).exists():
+                problems.append(f"a link to {link}, which is not there ({_start(cell)})")
     return problems
 
 
@@ -104,7 +123,7 @@ def check_cells(notebook) -> list[str]:
             problems.append(f"a words cell has {count} words ({_start(cell)}); fewer than {MOST_WORDS}")
     if code and not WORDS_PER_CODE[0] <= len(words) / len(code) <= WORDS_PER_CODE[1]:
         problems.append(f"{len(words)} words cells for {len(code)} code cells; about as many of each")
-    for cell in notebook.cells:
+    for cell in [*words, *taught]:
         if found := MACHINE_PATH.search(cell.source):
             problems.append(f"a path of one machine, {found[0]} ({_start(cell)})")
         if not cell.source.strip():
@@ -132,11 +151,21 @@ def lint(path: Path, setting: dict[str, str]) -> list[str]:
     if notebook is None:
         return problems
     problems += check_parameters(notebook) + check_card(notebook, path.name, setting)
-    return problems + check_cells(notebook) + check_pair(path, notebook)
+    return problems + check_links(path, notebook, setting) + check_cells(notebook) + check_pair(path, notebook)
 
 
 def lint_folder(folder: Path, setting: dict[str, str]) -> dict[str, list[str]]:
-    """All problems of a folder of notebooks, by file name."""
+    """All problems of a folder of notebooks, by file name.
+
+    Args:
+        folder: where they lie.
+        setting: what pyproject.toml says. Without an address there, all notebooks must have one and the same, or none: a
+            clone or fork is not wrong since its badges still name the place that it came from.
+    """
+    first = next(iter(sorted(folder.glob("[0-9][0-9]_*.ipynb"))), None)
+    notebook = check_format(first)[0] if first else None
+    if not setting["repository"] and notebook:
+        setting = setting | {"repository": rules.repository_of(notebook)}
     found = {path.name: lint(path, setting) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
     for text in sorted(folder.glob("text/*.py")):
         if not rules.notebook_path(text).exists():
@@ -148,7 +177,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Prints every problem; 1 when there is one, or no notebook at all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=rules.NOTEBOOKS)
-    found = lint_folder(parser.parse_args(arguments).folder, rules.read_setting())
+    try:
+        setting = rules.read_setting(remote=False)
+    except ValueError as error:
+        parser.error(str(error))
+    found = lint_folder(parser.parse_args(arguments).folder, setting)
     for name, problems in found.items():
         for problem in problems:
             print(f"{name}: {problem}")

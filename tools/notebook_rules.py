@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -14,40 +17,182 @@ KERNEL = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-BADGE_MARK = "colab.research.google.com"
+COLAB = "https://colab.research.google.com"
+BADGE = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]"
+NO_BADGE = f"**On Colab**: [{COLAB[8:]}]({COLAB}) > Upload: this notebook;"
+HOW_TO_UPLOAD = (
+    f"{NO_BADGE} then put `faceswap_lab_colab.zip` (made by `make colab`) into its Files panel, or on a Drive that is mounted "
+    "there."
+)
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".mp4")
+LINK = re.compile(r"""(\]\(|(?:src|href)=")([^)"\s]+)""")
 
-# The clone is called lab: a folder faceswap_lab in the working directory would pass for the package of that name.
-SETUP_CELL = """import importlib.util
+# What is there already is used; else the lab comes from the nearest of four places. -P: the working directory's folders do
+# not count as installed. Fetched under another name first, so that a fetch that is broken off leaves no half lab.
+SETUP_CELL = """import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
-if importlib.util.find_spec("faceswap_lab") is None:  # on Colab or Kaggle the lab is fetched first
-    !git clone -q --depth 1 https://github.com/{repository} lab
-    %cd lab
-    %pip install -q -e .
+REPOSITORY = "{repository}"  # on GitHub; empty: no address
+ARCHIVE = "faceswap_lab_colab.zip"  # the lab in one file, made by `make colab`
+
+
+def call(*command):  # runs a program; where that fails, stops and says why in one sentence
+    plain = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "PIP_NO_COLOR": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=plain)
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.strip().splitlines()] or [f"exit code {done.returncode}"]
+        reasons = [line for line in lines if line.lower().startswith(("error:", "fatal:")) and "subprocess" not in line]
+        retry = "Run this cell again (on Kaggle, first allow Session options > Internet: it asks for a verified phone)."
+        sys.exit(f"The lab is not installed, since {' '.join(command[:4])} said: {(reasons or lines)[-1]} {retry}")
+
+
+def installed():  # where a Python started now finds the lab and its packages, wherever this notebook lies; [] without a lab
+    ask = "import pathlib, sys, faceswap_lab as lab; print(pathlib.Path(lab.__file__).parents[1], *sys.path, sep=chr(10))"
+    return subprocess.run([sys.executable, "-P", "-c", ask], capture_output=True, text=True).stdout.splitlines()
+
+
+def fetch():  # the lab's folder: around this notebook, fetched before, from the archive, or from GitHub
+    here, part = Path.cwd(), Path("lab.part")
+    for folder in (here, *here.parents, here / "lab"):
+        if (folder / "faceswap_lab" / "__init__.py").exists() and (folder / "pyproject.toml").exists():
+            return folder
+    shutil.rmtree(part, ignore_errors=True)
+    places = (ARCHIVE, f"drive/MyDrive/{ARCHIVE}", f"drive/MyDrive/*/{ARCHIVE}")
+    archives = [found for folder in (here, Path("/content")) for place in places for found in folder.glob(place)]
+    unpacked = [found.parents[1] for found in Path("/kaggle/input").rglob("faceswap_lab/__init__.py")]
+    if unpacked:  # Kaggle unpacks what is added as a dataset, and lets nobody write there
+        shutil.copytree(unpacked[0], part)
+    elif archives:
+        try:
+            shutil.unpack_archive(archives[0], part)
+        except (shutil.ReadError, OSError, EOFError) as error:
+            sys.exit(f"{archives[0]} cannot be unpacked ({error}): wait until it is uploaded whole, or upload it again.")
+    elif REPOSITORY and shutil.which("git"):
+        call("git", "clone", "-q", "--depth", "1", f"https://github.com/{REPOSITORY}", str(part))
+    else:
+        sys.exit(f"The lab is not here: upload {ARCHIVE} (`make colab` makes it) to {here} or a mounted Drive (Kaggle: "
+                 "as a dataset), then run this cell again.")
+    next(part.rglob("pyproject.toml")).parent.rename("lab")
+    return here / "lab"
+
+
+if not installed():
+    print("Installing the lab: about four minutes, once a runtime.", flush=True)
+    call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
+sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
 from faceswap_lab import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)"""
 
 
-def read_setting(root: Path = ROOT) -> dict[str, str]:
-    """The one place that says where the course lives: pyproject.toml, [tool.faceswap_lab]."""
-    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["faceswap_lab"]
+def read_setting(root: Path = ROOT, remote: bool = True) -> dict[str, str]:
+    """Where the course lives: pyproject.toml, [tool.faceswap_lab].
+
+    Args:
+        root: the checkout.
+        remote: take the address of git's remote `origin` where pyproject.toml has none.
+
+    Returns:
+        `repository`, "owner/name" on GitHub or "" where it is not known, and `branch`.
+
+    Raises:
+        ValueError: when pyproject.toml has a placeholder there, or anything else that is no address.
+    """
+    setting = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["faceswap_lab"]
+    if not setting["repository"]:
+        return setting | {"repository": remote_repository(root) if remote else ""}
+    if is_placeholder(setting["repository"]) or not re.fullmatch(r"[\w-]+/[\w.-]+", setting["repository"]):
+        raise ValueError(
+            f"pyproject.toml: [tool.faceswap_lab] repository is {setting['repository']!r}. Write owner/name as on GitHub, or "
+            'leave it empty: repository = ""'
+        )
+    return setting
+
+
+def is_placeholder(repository: str) -> bool:
+    """True for an address that was never filled in, such as OWNER/faceswap_lab."""
+    return re.sub(r"[^a-z]", "", repository.split("/")[0].lower()) in ("owner", "user", "username", "yourname", "name")
+
+
+def remote_repository(root: Path) -> str:
+    """The "owner/name" of a checkout's remote `origin`; "" where it has none, or one that does not lie on GitHub."""
+    if not (root / ".git").exists():  # git would answer for a checkout further up
+        return ""
+    asked = ["git", "-C", str(root), "remote", "get-url", "origin"]
+    try:
+        address = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
+    found = re.fullmatch(r"(?:https?://|ssh://|)(?:[^@/]+@)?github\.com[:/]([\w-]+/[\w.-]+?)(?:\.git)?/?", address)
+    return found[1] if found else ""
 
 
 def badge_cell(name: str, setting: dict[str, str]) -> str:
-    """The markdown of a notebook's Colab badge.
+    """The markdown of a notebook's first cell: its Colab badge; without an address, how to upload it there.
 
     Args:
         name: such as "03_autoencoder.ipynb".
-        setting: `repository` ("owner/name") and `branch`.
+        setting: see `read_setting`.
     """
-    address = f"https://{BADGE_MARK}/github/{setting['repository']}/blob/{setting['branch']}/notebooks/{name}"
-    return f"[![Open in Colab](https://{BADGE_MARK}/assets/colab-badge.svg)]({address})"
+    return f"{BADGE}({address_of(f'notebooks/{name}', setting)})" if setting["repository"] else HOW_TO_UPLOAD
+
+
+def is_badge(cell) -> bool:
+    """True for the cell that `badge_cell` wrote, for whatever address."""
+    return cell.cell_type == "markdown" and cell.source.startswith((BADGE, NO_BADGE))
 
 
 def setup_cell(setting: dict[str, str]) -> str:
     """The text of the set-up cell, the same in every notebook."""
-    return SETUP_CELL.format(repository=setting["repository"])
+    return SETUP_CELL.replace("{repository}", setting["repository"])
+
+
+def repository_of(notebook: nbformat.NotebookNode) -> str:
+    """The "owner/name" that a notebook was last written for; "" for none."""
+    setups = [cell.source for cell in notebook.cells if "setup" in tags(cell)]
+    found = re.search(r'^REPOSITORY = "(.*?)"', setups[0] if setups else "", re.M)
+    return found[1] if found else ""
+
+
+def address_of(path: str, setting: dict[str, str]) -> str:
+    """Where a file of the repository opens in a browser: notebooks on Colab, pictures by themselves, the rest on GitHub.
+
+    Args:
+        path: from the repository's root, such as "docs/law_and_manners.md".
+        setting: see `read_setting`; its repository is not empty.
+    """
+    if path.split("#")[0].endswith(PICTURES):
+        return f"https://raw.githubusercontent.com/{setting['repository']}/{setting['branch']}/{path}"
+    host = f"{COLAB}/github" if path.split("#")[0].endswith(".ipynb") else "https://github.com"
+    return f"{host}/{setting['repository']}/blob/{setting['branch']}/{path}"
+
+
+def relative_links(text: str, setting: dict[str, str]) -> str:
+    """A words cell whose links to files of the repository start at notebooks/, as they work in a checkout."""
+
+    def shorten(found: re.Match) -> str:
+        before, link = found.groups()
+        for path in re.findall(rf"/{re.escape(setting['branch'])}/(.+)", link) if setting["repository"] else ():
+            link = posixpath.relpath(path, "notebooks") if link == address_of(path, setting) else link
+        return before + link
+
+    return LINK.sub(shorten, text)
+
+
+def absolute_links(text: str, setting: dict[str, str]) -> str:
+    """A words cell whose relative links open on Colab, too; without an address they stay as they are."""
+
+    def lengthen(found: re.Match) -> str:
+        before, link = found.groups()
+        path = posixpath.normpath(f"notebooks/{link}")
+        inside = not re.match(r"[a-z]+:|[#/]", link) and not path.startswith("..")
+        return before + (address_of(path, setting) if inside else link)
+
+    return LINK.sub(lengthen, text) if setting["repository"] else text
 
 
 def text_path(notebook: Path) -> Path:
@@ -83,14 +228,18 @@ def contents(notebook: nbformat.NotebookNode) -> list[tuple[str, str, list[str]]
 
 
 def normalise(notebook: nbformat.NotebookNode, name: str, setting: dict[str, str]) -> nbformat.NotebookNode:
-    """Puts badge and set-up cell in, strips outputs, and gives cells names that do not change from run to run.
+    """Puts badge, links and set-up cell in, strips outputs, and gives cells names that do not change from run to run.
 
     Args:
         notebook: as read from either side.
         name: such as "03_autoencoder.ipynb".
         setting: see `read_setting`.
     """
-    cells = [cell for cell in notebook.cells if not (cell.cell_type == "markdown" and BADGE_MARK in cell.source)]
+    before = setting | {"repository": repository_of(notebook)}
+    cells = [cell for cell in notebook.cells if not is_badge(cell)]
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = absolute_links(relative_links(cell.source, before), setting)
     cells.insert(0, nbformat.v4.new_markdown_cell(badge_cell(name, setting)))
     marked = [index for index, cell in enumerate(cells) if "setup" in tags(cell)]
     parameters = [index for index, cell in enumerate(cells) if "parameters" in tags(cell)]

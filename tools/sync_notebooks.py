@@ -1,7 +1,9 @@
 """Brings notebooks/NN_*.ipynb and notebooks/text/NN_*.py in step: the side that was changed last wins.
 
-Outputs are stripped, cells get stable names, and badge and set-up cell are written from pyproject's
-[tool.faceswap_lab]. Run it as `make notebooks` after every edit; `--from text` or `--from ipynb` chooses the side.
+Outputs are stripped, cells get stable names, and badge, links and set-up cell are written from pyproject's
+[tool.faceswap_lab], or from git's remote where that names no repository.
+
+Run it as `make notebooks` after every edit; `--from text` or `--from ipynb` chooses the side.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ def sync(notebook: Path, setting: dict[str, str], side: str = "newer") -> list[P
 
     Args:
         notebook: notebooks/NN_name.ipynb; it need not exist when its text does.
-        setting: repository and branch, for the badge.
+        setting: repository and branch, for badge and links.
         side: "newer", "text" or "ipynb".
 
     Returns:
@@ -66,11 +68,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--from", dest="side", choices=("newer", "text", "ipynb"), default="newer")
     parser.add_argument("--folder", type=Path, default=rules.NOTEBOOKS)
     options = parser.parse_args(arguments)
+    try:
+        setting = rules.read_setting()
+    except ValueError as error:
+        parser.error(str(error))
     found = set(options.folder.glob("[0-9][0-9]_*.ipynb"))
     found |= {rules.notebook_path(text) for text in options.folder.glob("text/[0-9][0-9]_*.py")}
     for notebook in sorted(found):
         if not options.numbers or notebook.name[:2] in options.numbers:
-            changed = sync(notebook, rules.read_setting(), options.side)
+            changed = sync(notebook, setting, options.side)
             print(f"{notebook.name}: {', '.join(path.name for path in changed) or 'in step'}")
     return 0
 

@@ -1,5 +1,5 @@
 # %% [markdown]
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/faceswap_lab/blob/main/notebooks/01_frame_extraction.ipynb)
+# **On Colab**: [colab.research.google.com](https://colab.research.google.com) > Upload: this notebook; then put `faceswap_lab_colab.zip` (made by `make colab`) into its Files panel, or on a Drive that is mounted there.
 
 # %% [markdown]
 # # 01 From a video to frames, and what gets lost
@@ -23,12 +23,60 @@ start_second = 0.0
 end_second = 0.0  # 0 = to the end
 
 # %% tags=["setup"]
-import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
-if importlib.util.find_spec("faceswap_lab") is None:  # on Colab or Kaggle the lab is fetched first
-    # !git clone -q --depth 1 https://github.com/OWNER/faceswap_lab lab
-    # %cd lab
-    # %pip install -q -e .
+REPOSITORY = ""  # on GitHub; empty: no address
+ARCHIVE = "faceswap_lab_colab.zip"  # the lab in one file, made by `make colab`
+
+
+def call(*command):  # runs a program; where that fails, stops and says why in one sentence
+    plain = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "PIP_NO_COLOR": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=plain)
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.strip().splitlines()] or [f"exit code {done.returncode}"]
+        reasons = [line for line in lines if line.lower().startswith(("error:", "fatal:")) and "subprocess" not in line]
+        retry = "Run this cell again (on Kaggle, first allow Session options > Internet: it asks for a verified phone)."
+        sys.exit(f"The lab is not installed, since {' '.join(command[:4])} said: {(reasons or lines)[-1]} {retry}")
+
+
+def installed():  # where a Python started now finds the lab and its packages, wherever this notebook lies; [] without a lab
+    ask = "import pathlib, sys, faceswap_lab as lab; print(pathlib.Path(lab.__file__).parents[1], *sys.path, sep=chr(10))"
+    return subprocess.run([sys.executable, "-P", "-c", ask], capture_output=True, text=True).stdout.splitlines()
+
+
+def fetch():  # the lab's folder: around this notebook, fetched before, from the archive, or from GitHub
+    here, part = Path.cwd(), Path("lab.part")
+    for folder in (here, *here.parents, here / "lab"):
+        if (folder / "faceswap_lab" / "__init__.py").exists() and (folder / "pyproject.toml").exists():
+            return folder
+    shutil.rmtree(part, ignore_errors=True)
+    places = (ARCHIVE, f"drive/MyDrive/{ARCHIVE}", f"drive/MyDrive/*/{ARCHIVE}")
+    archives = [found for folder in (here, Path("/content")) for place in places for found in folder.glob(place)]
+    unpacked = [found.parents[1] for found in Path("/kaggle/input").rglob("faceswap_lab/__init__.py")]
+    if unpacked:  # Kaggle unpacks what is added as a dataset, and lets nobody write there
+        shutil.copytree(unpacked[0], part)
+    elif archives:
+        try:
+            shutil.unpack_archive(archives[0], part)
+        except (shutil.ReadError, OSError, EOFError) as error:
+            sys.exit(f"{archives[0]} cannot be unpacked ({error}): wait until it is uploaded whole, or upload it again.")
+    elif REPOSITORY and shutil.which("git"):
+        call("git", "clone", "-q", "--depth", "1", f"https://github.com/{REPOSITORY}", str(part))
+    else:
+        sys.exit(f"The lab is not here: upload {ARCHIVE} (`make colab` makes it) to {here} or a mounted Drive (Kaggle: "
+                 "as a dataset), then run this cell again.")
+    next(part.rglob("pyproject.toml")).parent.rename("lab")
+    return here / "lab"
+
+
+if not installed():
+    print("Installing the lab: about four minutes, once a runtime.", flush=True)
+    call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
+sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
 from faceswap_lab import runtime, stages
 
