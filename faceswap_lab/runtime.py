@@ -14,9 +14,8 @@ from faceswap_lab.presets import Preset
 from faceswap_lab.presets import preset as find_preset
 from faceswap_lab.provenance import outside
 
-# Both count only when set before TensorFlow is imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# TensorFlow switches oneDNN on by itself on some processors only; on others a training step costs a fifth less with it.
+# TensorFlow switches oneDNN on by itself on some processors only; on others a training step costs a fifth less with it. It counts
+# only when set before TensorFlow is loaded.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 ROOT = samples.ROOT  # the lab's own folder: notebooks/, data/, runs/
