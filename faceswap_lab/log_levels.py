@@ -14,7 +14,9 @@ from collections.abc import Iterator
 
 LEVELS = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "GLOG_minloglevel": "2"}
 # "I0000 00:00:1700000000.000000   1 port.cc:153] ...", the sentence before the first of them, and the second line of one.
-LOADING = re.compile(rb"^[IWE]\d{4} [\d:.]+ +\d+ \w+\.\w+:\d+\] |^WARNING: All log messages before absl::|^To enable the following")
+LOADING = re.compile(
+    rb"^[IWE]\d{4} [\d:.]+ +\d+ \w+\.\w+:\d+\] |^WARNING: All log messages before absl::|^To enable the following"
+)
 _one_at_a_time = threading.Lock()
 
 

@@ -102,7 +102,7 @@ def write_film(run: Run, model: str, swap_function) -> Path:
     return out
 
 
-def write_picture(run: Run, model: str, path: str | Path, moment: float, height: int = HEIGHT, quality: int = 88) -> None:
+def write_still(run: Run, model: str, path: str | Path, moment: float, height: int = HEIGHT) -> None:
     """Writes one moment of a run as a signed picture.
 
     Args:
@@ -110,7 +110,7 @@ def write_picture(run: Run, model: str, path: str | Path, moment: float, height:
         model: that made it.
         path: the picture; its suffix chooses the format.
         moment: in seconds.
-        height, quality: of the picture, see `in_a_row` and `pictures.write_picture`.
+        height: of each of the three, see `in_a_row`.
 
     Raises:
         LabError: when there is no swap.mp4, no such moment, or the place cannot be written to.
@@ -120,4 +120,4 @@ def write_picture(run: Run, model: str, path: str | Path, moment: float, height:
     if shown is None:
         raise LabError(f"moment={moment}: the clip lasts {clip.duration:.2f} s. Choose one within.")
     files.make_folder(Path(path).parent)
-    placing.write_swapped(path, in_a_row(shown, height), model, "A target, its swap and the true swap.", quality)
+    placing.write_swapped(path, in_a_row(shown, height), model, "A target, its swap and the true swap.", quality=88)

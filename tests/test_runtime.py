@@ -42,6 +42,22 @@ def test_setup_prints_and_seeds(clips, capsys):
     assert files.read_json(run.out / "run.json")["device"]
 
 
+@pytest.mark.parametrize(
+    ("preset", "found", "wanted", "other"),
+    [
+        ("quick", ["Tesla T4"], "preset = 'class' is made for it", "No GPU"),
+        ("quick", [], "No GPU: preset 'quick' is made for that", "'class' is made"),
+        ("class", [], "preset='quick' is made for two CPU cores", "'class' is made"),
+        ("class", ["Tesla T4"], "Tesla T4", "made for it"),
+    ],
+)
+def test_setup_proposes_the_preset_that_the_device_calls_for(clips, capsys, monkeypatch, preset, found, wanted, other):
+    monkeypatch.setattr(runtime, "devices", lambda: found)
+    runtime.setup(preset, 0, clips / "run", clips / "b.mp4", clips / "a ü.mp4")
+    printed = capsys.readouterr().out
+    assert wanted in printed and other not in printed
+
+
 def test_menus_and_patience(monkeypatch):
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
     monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
