@@ -4,6 +4,9 @@ import ast
 import base64
 import inspect
 import re
+import sys
+import types
+import urllib.request
 from pathlib import Path
 
 import cv2
@@ -18,7 +21,7 @@ from tuned import Painter, some_shots
 import faceswap_lab
 from faceswap_lab.pictures import coded_picture
 from faceswap_lab.teaching import figures, showing, training_panel, tuning
-from faceswap_lab.teaching.showing import Picture, explain
+from faceswap_lab.teaching.showing import Film, Page, Picture, explain
 
 
 class Image734:
@@ -86,6 +89,36 @@ def test_every_picture_of_the_notebooks_is_shown_by_ipython_7(cell, tmp_path):
 
     tuning.TuningPanel(some_shots(1), Painter(), tmp_path / "settings.json", side=100)._ipython_display_()
     assert seen(cell[0])[1]["alt"] == "the swap with these settings"
+
+
+def test_a_film_is_kept_in_the_notebook_and_has_words():
+    data, _ = DisplayFormatter().format(Film(b"mp4 \x00", 'target & "swap"', 900))
+    source = re.search(r'src="data:video/mp4;base64,([^"]+)"', data["text/html"])[1]
+    assert base64.b64decode(source) == b"mp4 \x00" and data["text/plain"] == 'target & "swap"'
+    assert 'aria-label="target &amp; &quot;swap&quot;"' in data["text/html"] and "controls" in data["text/html"]
+
+
+def test_the_report_is_named_and_on_colab_shown(tmp_path, monkeypatch, capsys):
+    page = tmp_path / "index é.html"
+    page.write_text("<p>report</p>")
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "curve.png").write_bytes(b"PNG")
+    asked = []
+    colab, output = types.ModuleType("google.colab"), types.ModuleType("google.colab.output")
+    colab.output = output
+    output.serve_kernel_port_as_iframe = lambda port, path, height: asked.append(f"http://127.0.0.1:{port}{path}")
+    for name, module in (("google.colab", colab), ("google.colab.output", output)):
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(showing.machine, "place", lambda: "this machine")
+    Page(page)._ipython_display_()
+    assert capsys.readouterr().out == f"{page}\n" and not asked
+    monkeypatch.setattr(showing.machine, "place", lambda: "Colab")
+    Page(page)._ipython_display_()
+    with urllib.request.urlopen(asked[0], timeout=10) as answer:
+        assert answer.read() == b"<p>report</p>"
+    with urllib.request.urlopen(asked[0].rpartition("/")[0] + "/report/curve.png", timeout=10) as answer:
+        assert answer.read() == b"PNG"
+    assert capsys.readouterr() == (f"{page}\n", ""), "no line a request"
 
 
 def test_no_module_shows_a_picture_past_the_helper():
