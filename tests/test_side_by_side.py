@@ -63,3 +63,9 @@ def test_without_a_film_or_a_truth(run, tmp_path):
         next(side_by_side.moments(other))
     shutil.copyfile(clips["truth"], other.out / "swap.mp4")
     assert list(next(side_by_side.moments(other))) == ["target", "swap: AI face swap"]
+
+
+def test_the_picture_that_the_course_begins_with_is_signed_and_small():
+    path = runtime.ROOT / "docs" / "swap.jpg"
+    assert path.stat().st_size < 200_000 and verification.verify(path).state == "valid"
+    assert read_picture(path).shape == (326, 900, 3)
