@@ -62,8 +62,16 @@ def moments(run: Run, seconds: float = SECONDS) -> Iterator[dict[str, np.ndarray
         {"truth": run.clips.truth} if run.clips.truth else {}
     )
     readers = [video.open_video(path).frames(end=seconds) for path in clips.values()]
-    for frames in zip(*readers, strict=False):
-        yield dict(zip(clips, (frame.image for frame in frames), strict=True))
+    frames = [next(reader, None) for reader in readers]
+    while all(frame is not None for frame in frames):
+        newest = max(frame.index for frame in frames)
+        late = [frame.index < newest for frame in frames]  # where another clip has a frame that cannot be read
+        if not any(late):
+            yield dict(zip(clips, (frame.image for frame in frames), strict=True))
+            late = [True] * len(frames)
+        frames = [
+            next(reader, None) if behind else frame for reader, behind, frame in zip(readers, late, frames, strict=True)
+        ]
 
 
 def write_film(run: Run, model: str, swap_function) -> Path:

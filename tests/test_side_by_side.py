@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -63,6 +64,18 @@ def test_without_a_film_or_a_truth(run, tmp_path):
         next(side_by_side.moments(other))
     shutil.copyfile(clips["truth"], other.out / "swap.mp4")
     assert list(next(side_by_side.moments(other))) == ["target", "swap: AI face swap"]
+
+
+def test_a_frame_that_cannot_be_read_shifts_nothing(run, monkeypatch):
+    clips = iter([(0, 1, 2, 4, 5), (0, 1, 2, 3, 4, 5), (0, 2, 3, 4)])
+
+    def opened(path):
+        clip = [video.Frame(index, index / 20, np.full((2, 2, 3), index, np.uint8)) for index in next(clips)]
+        return SimpleNamespace(frames=lambda end: iter(clip))
+
+    monkeypatch.setattr(side_by_side.video, "open_video", opened)
+    shown = [[int(image[0, 0, 0]) for image in moment.values()] for moment in side_by_side.moments(run)]
+    assert shown == [[index] * 3 for index in (0, 2, 4)]
 
 
 def test_the_picture_that_the_course_begins_with_is_signed_and_small():
