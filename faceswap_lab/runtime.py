@@ -10,13 +10,11 @@ from pathlib import Path
 from faceswap_lab import __version__, files, samples
 from faceswap_lab.errors import LabError
 from faceswap_lab.machine import cpu_cores, devices, place, quiet, table, versions
-from faceswap_lab.presets import Preset
+from faceswap_lab.presets import PRESETS, Preset
 from faceswap_lab.presets import preset as find_preset
 from faceswap_lab.provenance import outside
 from faceswap_lab.run_storage import RunStorage, open_storage
 
-# Both count only when set before TensorFlow is imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow switches oneDNN on by itself on some processors only; on others a training step costs a fifth less with it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
@@ -218,8 +216,8 @@ def setup(
     files.write_json(run.out / "run.json", {**files.read_json(run.out / "run.json"), "device": device})
     run.keep()
     print(table(_facts(run, device)))
-    if not accelerators:
-        print(f"\nNo GPU: preset {run.preset.name!r} {_patience(run.preset)} {GPU_MENUS[place()]}")
+    if said := _proposal(run.preset, accelerators):
+        print(f"\n{said}")
     return run
 
 
@@ -306,7 +304,13 @@ def _facts(run: Run, device: str) -> list[tuple[str, str]]:
     ]
 
 
-def _patience(chosen: Preset) -> str:
-    if chosen.name == "quick":
-        return "is made for that."
-    return "will take many hours here; preset='quick' is made for two CPU cores."
+def _proposal(chosen: Preset, accelerators: list[str]) -> str:
+    """Which preset this device calls for; "" where it is chosen already."""
+    if not accelerators:
+        hours = "will take many hours here; preset='quick' is made for two CPU cores."
+        fits = "is made for that." if chosen.name == "quick" else hours
+        return f"No GPU: preset {chosen.name!r} {fits} {GPU_MENUS[place()]}"
+    if chosen.name != "quick":
+        return ""
+    made = f"preset = 'class' is made for it: {PRESETS['class'].summary}"
+    return f"There is a GPU, and {made}. Change it in the cell above, and run again from there."

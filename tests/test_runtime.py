@@ -3,6 +3,7 @@
 import os
 import stat
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,8 +35,27 @@ def test_setup_prints_and_seeds(clips, capsys):
         assert word in printed
     if not machine.devices():
         assert "No GPU" in printed
-    assert os.environ["TF_CPP_MIN_LOG_LEVEL"]
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        assert tf.config.optimizer.get_experimental_options()["remapping"] is False, "it fails in training, and says so"
     assert files.read_json(run.out / "run.json")["device"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "found", "wanted", "other"),
+    [
+        ("quick", ["Tesla T4"], "preset = 'class' is made for it", "No GPU"),
+        ("quick", [], "No GPU: preset 'quick' is made for that", "'class' is made"),
+        ("class", [], "preset='quick' is made for two CPU cores", "'class' is made"),
+        ("class", ["Tesla T4"], "Tesla T4", "made for it"),
+    ],
+)
+def test_setup_proposes_the_preset_that_the_device_calls_for(clips, capsys, monkeypatch, preset, found, wanted, other):
+    monkeypatch.setattr(runtime, "devices", lambda: found)
+    runtime.setup(preset, 0, clips / "run", clips / "b.mp4", clips / "a ü.mp4")
+    printed = capsys.readouterr().out
+    assert wanted in printed and other not in printed
 
 
 def test_menus_and_patience(monkeypatch):

@@ -27,6 +27,8 @@ SIGNED = {  # (module, function): what it writes may show a painted face and car
     ("faceswap_lab/provenance/placing.py", "write_signed"),
     ("faceswap_lab/provenance/placing.py", "write_swapped"),
     ("faceswap_lab/report/pictures.py", "playable_clip"),
+    ("faceswap_lab/side_by_side.py", "write_film"),
+    ("faceswap_lab/side_by_side.py", "write_still"),
     ("faceswap_lab/swap/conversion.py", "convert"),
     ("faceswap_lab/swap/sealing.py", "keeper"),
     ("faceswap_lab/swap/sealing.py", "leave_what_plays"),

@@ -82,11 +82,14 @@ class SpectrumDetector:
 
         Raises:
             LabError: when there are fewer than four of either.
+            ConvergenceWarning: of scikit-learn's, when the fit did not end; no other warning stops it.
         """
+        from sklearn.exceptions import ConvergenceWarning
+
         check_classes(real.faces, swapped.faces, LEAST)
         rows = np.concatenate([radial_spectrum(one.faces) for one in (real, swapped)])
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a fit that does not converge is no result
+            warnings.simplefilter("error", ConvergenceWarning)  # a fit that does not converge is no result
             self.pipeline.fit(rows, np.repeat([0, 1], [len(real), len(swapped)]))
         return self
 

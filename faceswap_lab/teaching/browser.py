@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import ipywidgets as widgets
 import numpy as np
 
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import curation
 from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.pictures import coded_picture
 from faceswap_lab.teaching.messages import Telling, give_focus
+from faceswap_lab.teaching.showing import Picture
 from faceswap_lab.teaching.training_panel import somebody_watches
 
 _COLUMNS = 8  # of the picture that stands for the browser where nobody can click
@@ -66,14 +67,14 @@ class FaceBrowser(Telling):
         self._show()
 
     def _ipython_display_(self) -> None:
-        from IPython.display import HTML, Image, display
+        from IPython.display import HTML, display
 
         if somebody_watches() or not len(self.faces):
             display(self.widget)
             return
         sheet = self.faces.subset(self._rows(self._page_names())).contact_sheet(_COLUMNS, self._cell)
-        coded = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))[1].tobytes()
-        display(Image(data=coded, alt=f"faces by {self.sorting.value}"), HTML(f"<p>{self.counter.value}. {_STILL}</p>"))
+        page = Picture(coded_picture(sheet, ".png"), f"faces by {self.sorting.value}")
+        display(page, HTML(f"<p>{self.counter.value}. {_STILL}</p>"))
 
     def _build(self, by: str, page_size: int) -> None:
         self.sorting = widgets.Dropdown(options=curation.SORTS, value=by, description="sort by")
@@ -193,8 +194,7 @@ class FaceBrowser(Telling):
             for place, cell in enumerate(self._cells):
                 cell.layout.display = "flex" if place < len(names) else "none"
                 if place < len(names):
-                    coded = cv2.imencode(".png", np.ascontiguousarray(pictures[place][..., ::-1]))[1]
-                    self.images[place].value = coded.tobytes()
+                    self.images[place].value = coded_picture(pictures[place], ".png")
                     self._label(place, names[place])
         finally:
             self._showing = False

@@ -6,6 +6,9 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 
+from faceswap_lab.pictures import coded_picture
+from faceswap_lab.teaching.showing import Picture
+
 
 def as_uint8(picture) -> np.ndarray:
     """Any picture (H, W), (H, W, 1) or (H, W, 3), float in [0, 1] or uint8, as (H, W, 3) uint8 RGB."""
@@ -82,7 +85,7 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
 def live_preview(name: str):
     """A function (step, picture) that shows a training's preview in a notebook and redraws it in place; silent elsewhere."""
     from IPython import get_ipython
-    from IPython.display import Image, display
+    from IPython.display import display
 
     handle = None
 
@@ -90,8 +93,7 @@ def live_preview(name: str):
         nonlocal handle
         if get_ipython() is None:
             return
-        data = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))[1].tobytes()
-        image = Image(data=data, alt=f"{name}, step {step}", width=2 * picture.shape[1])
+        image = Picture(coded_picture(picture, ".png"), f"{name}, step {step}", width=2 * picture.shape[1])
         if handle is None:
             handle = display(image, display_id=True)
         else:

@@ -18,6 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from faceswap_lab.pictures import coded_picture
+from faceswap_lab.teaching.showing import Picture
 from faceswap_lab.training.pace import as_time
 
 SHARE = 0.01  # of the training's time that the panel's drawing may take
@@ -182,13 +184,13 @@ class TrainingPanel:
         return np.concatenate([curves, preview], axis=1)
 
     def _draw(self) -> None:
-        coded = cv2.imencode(".png", np.ascontiguousarray(self.render()[..., ::-1]))[1].tobytes()
+        coded = coded_picture(self.render(), ".png")
         self.image.value, self.image.layout.display = coded, None
         if self.interactive or not _in_notebook():
             return
-        from IPython.display import Image, display
+        from IPython.display import display
 
-        picture = Image(data=coded, alt=self.text())
+        picture = Picture(coded, self.text())
         if self._handle is None:
             self._handle = display(picture, display_id=True)
         else:

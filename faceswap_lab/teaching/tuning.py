@@ -17,11 +17,13 @@ import numpy as np
 
 from faceswap_lab import files
 from faceswap_lab.errors import LabError
+from faceswap_lab.pictures import coded_picture
 from faceswap_lab.swap import blending, options, swapping
 from faceswap_lab.swap.options import ConversionOptions, SwapOptions
 from faceswap_lab.swap.swapping import Swap, SwapFunction
 from faceswap_lab.teaching.messages import Telling
 from faceswap_lab.teaching.shots import Shot, shots
+from faceswap_lab.teaching.showing import Picture, explain
 from faceswap_lab.teaching.training_panel import somebody_watches
 
 __all__ = ["Shot", "TuningPanel", "shots"]
@@ -147,9 +149,9 @@ class TuningPanel(Telling):
         return picture
 
     def _ipython_display_(self) -> None:
-        from IPython.display import Image, display
+        from IPython.display import display
 
-        display(self.widget if somebody_watches() else Image(data=self.image.value, alt="the swap with these settings"))
+        display(self.widget if somebody_watches() else Picture(self.image.value, "the swap with these settings"))
 
     # -- building ------------------------------------------------------------------------------------------------
     def _build(self) -> None:
@@ -157,7 +159,7 @@ class TuningPanel(Telling):
         self.controls = {}
         for entry in dataclasses.fields(SwapOptions):
             value = getattr(self._begun, entry.name)
-            common = {"description": entry.name, "layout": wide, "style": narrow, "tooltip": TOLD.get(entry.name, "")}
+            common = {"description": entry.name, "layout": wide, "style": narrow}
             if entry.name in CHOICES:
                 self.controls[entry.name] = widgets.Dropdown(options=CHOICES[entry.name], value=value, **common)
             else:
@@ -166,6 +168,7 @@ class TuningPanel(Telling):
                 self.controls[entry.name] = widgets.FloatSlider(
                     value=value, readout_format=".2f" if step < 0.1 else ".1f", **reach, **common
                 )
+            explain(self.controls[entry.name], TOLD.get(entry.name, ""))
         names = [(shot.name, place) for place, shot in enumerate(self.shots)]
         self.shot = widgets.Dropdown(options=names, value=0, description="look at", layout=wide, style=narrow)
         self.view = widgets.ToggleButtons(options=VIEWS, value="wipe", style={"button_width": "98px"})
@@ -218,7 +221,7 @@ class TuningPanel(Telling):
                 self.controls[name].disabled = square
         self.controls["amount"].disabled = self.controls["sharpen"].value == "none"
         self.position.disabled = self.view.value == "all blends"
-        self.image.value = cv2.imencode(".png", np.ascontiguousarray(self.render()[..., ::-1]))[1].tobytes()
+        self.image.value = coded_picture(self.render(), ".png")
 
     def _swapped(self, shot: Shot, chosen: ConversionOptions) -> np.ndarray:
         swap = swapping.prepare(shot.image, shot.matrix, shot.mask, self._paint.size, chosen)

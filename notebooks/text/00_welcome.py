@@ -9,7 +9,7 @@
 #
 # **Needs** nothing
 #
-# **Makes** one picture of the five steps
+# **Makes** one picture of the five steps, and shows what comes out at the end
 
 # %% tags=["parameters"]
 preset = "quick"  # quick, class or full
@@ -80,9 +80,19 @@ from faceswap_lab import runtime, stages
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
-# ## Five steps
-# Face swapping puts the face of a **source** person (B) into a **target** clip of another (A): head, hair, body, light and movement stay A's, the inner face becomes B's.
+# ## What comes out
+# Face swapping puts the face of a **source** person (B) into a **target** clip of another (A): head, hair, body, light, movement and voice stay A's, the inner face becomes B's. Below, one moment of a film that notebooks 01 to 05 make: the target, the swap, and the *true* swap.
 #
+# **Look** at the brows, the eyes, the nose: what has the model taken from B, and what does it still owe to the truth?
+
+# %%
+from faceswap_lab.teaching.showing import Picture
+
+picture = runtime.ROOT / "docs" / "swap.jpg"
+Picture(picture.read_bytes(), "a target, its swap by a model, and the true swap, side by side", width=900)
+
+# %% [markdown]
+# ## Five steps
 # **Look** at the last picture. It is not a model's work but the *true* swap: these two people are rendered, so the same instant could be rendered with the other face. That is how this course can say how good a swap is, in numbers.
 
 # %%

@@ -9,7 +9,7 @@
 #
 # **Needs** a model of notebook 03 or 04 (without one: the warm start that ships with the lab)
 #
-# **Makes** `swap.mp4`, `swap/*.mp4`, `scores.json`, strips and comparisons in `pictures/`
+# **Makes** `swap.mp4`, `swap/*.mp4`, `side_by_side.mp4`, `scores.json`, strips and comparisons in `pictures/`, the report
 
 # %% tags=["parameters"]
 preset = "quick"  # quick, class or full
@@ -221,7 +221,8 @@ for swap in swaps:
 # %%
 found = scoring.score_run(run, swaps, full=False)  # a first look; notebook 06 has the whole
 measures = [name for name in found["scores"] if not name.endswith(("_found", "_still"))]
-pd.DataFrame({**found["models"], **found["baselines"]}).T[measures].astype(float).round(3).astype(object).fillna("")
+shown = pd.DataFrame({**found["models"], **found["baselines"]}).T[measures].astype(float).round(3)
+shown.map(lambda value: "" if pd.isna(value) else value)
 
 # %% [markdown]
 # Which model is best? The one with the highest swap_gain and identity_gain together: structure alone could be a stranger's, identity alone a mask.
@@ -355,6 +356,23 @@ else:
     y, x, _ = np.unravel_index(np.abs(mine - wanted).argmax(), wanted.shape)
     verdict = f"not yet: at ({y}, {x}) alpha is {soft[y, x]:.2f} and you are off by {np.abs(mine - wanted).max():.2f}"
 print(verdict)
+
+# %% [markdown]
+# ## Your film
+# A still hides what a film shows. **Watch** it three times, with the sound: the mouth, the eyes, the rim. **Predict** before you press play: will the middle one give itself away at the mouth, at the forehead, or when the head turns?
+
+# %%
+from faceswap_lab import report, side_by_side
+from faceswap_lab.teaching.showing import Film, Page
+
+film = side_by_side.write_film(run, best.model, functions[best.model])
+Film(film.read_bytes(), "target, swap and, where it is known, the true swap, side by side", 900)
+
+# %% [markdown]
+# All that this run has made so far stands on one page: films, strips, curves, scores.
+
+# %%
+Page(report.write_report(run.out))
 
 # %% [markdown]
 # ## Recap

@@ -218,11 +218,10 @@ figures.rows(shown("worst"), height=1.9)
 # **Look**: what do the worst frames share? Head turned away, mouth open, eyes shut? One mean over the clip hides it; a curve over time shows it.
 
 # %%
-from IPython.display import Image
+from faceswap_lab.teaching.showing import Picture
 
-Image(filename=str(run.out / "scores" / "curves.png"), width=760) if (
-    run.out / "scores" / "curves.png"
-).exists() else None
+curves = run.out / "scores" / "curves.png"
+Picture(curves.read_bytes(), "each score along the clip, a curve a model", 760) if curves.exists() else None
 
 # %% [markdown]
 # ## Against the truth, in the field's own numbers

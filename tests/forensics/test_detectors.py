@@ -1,5 +1,7 @@
 """Each detector finds what it looks for when that is planted, and nothing where there is nothing."""
 
+import warnings
+
 import cv2
 import numpy as np
 import pytest
@@ -69,6 +71,28 @@ def test_the_spectrum_detector_finds_a_blur_that_it_learnt_and_loses_it_where_al
     )  # fine detail speaks for real
     softened = detector(crops_of(blurred(fresh[0], 1.2)))  # real ones, passed on by something that smooths
     assert (softened > 0).mean() > 0.9
+
+
+def test_only_a_fit_that_does_not_end_is_an_error(monkeypatch):
+    """scikit-learn 1.6 with scipy 1.16 warns about an option of its own at every fit, which is no fault of the fit's."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    fit = LogisticRegression.fit
+
+    def warning(self, *given):
+        warnings.warn("scipy.optimize: The `disp` and `iprint` options are deprecated", DeprecationWarning, stacklevel=2)
+        return fit(self, *given)
+
+    monkeypatch.setattr(LogisticRegression, "fit", warning)
+    real, swapped = crops_of(textures(6, 1, 32)), crops_of(textures(6, 2, 32))
+    with pytest.warns(DeprecationWarning, match="iprint"):
+        assert np.isfinite(spectrum.SpectrumDetector().fit(real, swapped).weights).all()
+    hasty = spectrum.SpectrumDetector()
+    hasty.pipeline.set_params(logisticregression__max_iter=1)
+    with pytest.raises(ConvergenceWarning), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        hasty.fit(real, swapped)
 
 
 def test_bad_faces_and_single_classes_are_refused():

@@ -33,7 +33,7 @@ def scores(run):
 
 
 def test_everything_promised_is_there(run):
-    for name in ("swap.mp4", "scores.json", "index.html", "faces/A/contact_sheet.png", "pictures/blends.png"):
+    for name in ("swap.mp4", "side_by_side.mp4", "scores.json", "index.html", "faces/A/contact_sheet.png", "pictures/blends.png"):
         assert (run / name).stat().st_size > 0, name
     assert len(list((run / "notebooks").glob("*.ipynb"))) == 6
     for model in ("autoencoder", "autoencoder_from_nothing", "autoencoder_shared_decoder", "faceswap_gan"):
@@ -104,6 +104,8 @@ def test_the_welcome_opens_cold(tmp_path):
         text=True,
     )
     assert result.returncode == 0, result.stderr[-3000:]
+    executed = (tmp_path / "00.ipynb").read_text(encoding="utf-8")
+    assert "image/jpeg" in executed and "absl::" not in executed
 
 
 def test_the_conversion_opens_cold(tmp_path):
@@ -113,6 +115,9 @@ def test_the_conversion_opens_cold(tmp_path):
     found = json.loads((tmp_path / "cold" / "scores.json").read_text())
     assert list(found["models"]) == ["warm_start"]
     assert found["models"]["warm_start"]["nearer_to_source"] > 0.5
+    executed = (tmp_path / "cold" / "notebooks" / "05_video_conversion.ipynb").read_text(encoding="utf-8")
+    assert "data:video/mp4;base64," in executed and "cold/index.html" in executed and len(executed) < 8_000_000
+    assert not [noise for noise in ("FutureWarning", "remapper failed", "absl::", "port.cc", "stderr") if noise in executed]
 
 
 def test_the_evaluation_opens_cold_and_without_a_truth(tmp_path):

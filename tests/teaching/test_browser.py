@@ -13,6 +13,7 @@ from faceswap_lab.faces import curation
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.teaching.browser import FaceBrowser
+from faceswap_lab.teaching.showing import Picture
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +145,8 @@ def test_a_static_page_shows_the_faces_and_says_what_is_missing(folder, monkeypa
     browser = FaceBrowser(folder, page_size=4, cell=32)
     browser._ipython_display_()
     picture, words = seen
-    shown_now = np.asarray(Image.open(io.BytesIO(picture.data)).convert("RGB"))
+    shown_now = np.asarray(Image.open(io.BytesIO(picture.content)).convert("RGB"))
     first = np.asarray(Image.open(io.BytesIO(browser.images[0].value)).convert("RGB"))
     np.testing.assert_array_equal(shown_now[:32, :32], first)
+    assert type(picture) is Picture and picture.alt == "faces by time"  # not IPython's, see test_showing
     assert "6 faces" in words.data and "In a running notebook" in words.data

@@ -190,7 +190,7 @@ def test_a_cell_with_nobody_watching_shows_a_picture(panel, monkeypatch):
     seen = []
     monkeypatch.setattr(IPython.display, "display", seen.append)
     panel._ipython_display_()
-    assert seen[0].data == panel.image.value
+    assert seen[0].content == panel.image.value
     monkeypatch.setattr(tuning, "somebody_watches", lambda: True)
     panel._ipython_display_()
     assert seen[1] is panel.widget
