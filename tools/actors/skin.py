@@ -34,7 +34,7 @@ class Texels:
     column: np.ndarray
     place: np.ndarray
     mask: dict[str, np.ndarray]
-    size: int = SIZE
+    size: int
 
 
 def origin(head: Head) -> np.ndarray:
@@ -48,8 +48,9 @@ def skin_quads(head: Head) -> np.ndarray:
     return np.flatnonzero((head.groups == "body") & (centre[:, 1] > 4.6) & (np.abs(centre[:, 0]) < 2.6))
 
 
-def texels(head: Head, size: int = SIZE) -> Texels:
-    """Every pixel of the texture (size x size) on the skin, with its place on the base mesh."""
+def texels(head: Head, size: int | None = None) -> Texels:
+    """Every pixel of the texture (size x size; None: SIZE) on the skin, with its place on the base mesh."""
+    size = size or SIZE
     names = list(head.mask)
     values = np.c_[head.base - origin(head), np.stack([head.mask[name] for name in names], 1)]
     rows, columns, found = [], [], []
