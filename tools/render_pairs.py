@@ -52,7 +52,9 @@ def render_all(out: Path, seed: int, shots: int, workers: int) -> None:
     Raises:
         LabError: when a worker fails.
     """
-    takes = pairs.plan(seed)[: -(-shots // pairs.SHOTS)]
+    takes = pairs.plan(seed)
+    pairs.check_same(takes, out)
+    takes = takes[: -(-shots // pairs.SHOTS)]
     for folder in (out / "skin", out / "train", out / "held_out"):
         files.remove_partial(files.make_folder(folder))
     command = [sys.executable, __file__, str(out), "--seed", str(seed), "--shots", str(shots)]

@@ -39,10 +39,12 @@ def made(head: Head, vertices: np.ndarray, kind: str) -> tuple[np.ndarray, np.nd
     parts = []
     angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     power = 1.0 if kind == "round" else 0.45  # a superellipse
+    centres = np.array([vertices[head.group(f"helper-{side}-eye")].mean(0) for side in "lr"]) - [0, 0.04, 0]
     wide, high = (0.235, 0.215) if kind == "round" else (0.27, 0.19)
+    fits = min(1.0, (centres[0, 0] - 0.075) / wide)  # room for the bridge
+    wide, high = wide * fits, high * fits
     x = wide * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** power
     y = high * np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** power
-    centres = np.array([vertices[head.group(f"helper-{side}-eye")].mean(0) for side in "lr"]) - [0, 0.04, 0]
     near = np.abs(skin[:, 1] - centres[0, 1]) < high + 0.03
     front = max(skin[near & (np.hypot(skin[:, 0] - c[0], skin[:, 1] - c[1]) < wide), 2].max() for c in centres) + 0.04
     beside = near & (skin[:, 2] < -0.3) & (skin[:, 2] > -0.9) & (head.mask["ears"][:BODY] < 0.05)

@@ -14,6 +14,7 @@ A shot is seven files, the label last, so that a shot with a label is whole:
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ import numpy as np
 
 from faceswap_lab import files
 from faceswap_lab.actors import FIVE
+from faceswap_lab.errors import LabError
 
 from . import frames, labels, motion, people, scene
 from .cast import Light
@@ -107,6 +109,19 @@ def plan(seed: int = 0) -> list[Take]:
         Take(SHOTS * k, *pair, out, int(seeds[k]), random_light(np.random.default_rng([seed, k]), f"light_{k}"))
         for k, (pair, out) in enumerate(order)
     ]
+
+
+def check_same(takes: list[Take], folder: Path) -> None:
+    """Notes beside the pictures which plan and which people they show; pictures of two plans are never mixed.
+
+    Raises:
+        LabError: when the folder was begun with another plan or cast.
+    """
+    known = json.dumps([[asdict(take) for take in takes], [asdict(people.person(name)) for name in people.PEOPLE]])
+    now, path = hashlib.sha256(known.encode()).hexdigest(), folder / "plan.json"
+    if path.exists() and files.read_json(path)["sha256"] != now:
+        raise LabError(f"{path}: this folder was begun with another seed or other people. Choose an empty folder.")
+    files.write_json(path, {"sha256": now})
 
 
 def done(take: Take, folder: Path) -> list[int]:

@@ -65,7 +65,7 @@ class Brows:
 class Beard(Brows):
     """A beard on the inner face: chin, jaw and upper lip, thinly the cheeks. Hairs hang down along the skin."""
 
-    def __init__(self, head: Head, actor: Actor, count: int = 5000):
+    def __init__(self, head: Head, actor: Actor, count: int = 7000):
         random = np.random.default_rng(actor.seed + 4)
         quads = head.quads[skin.skin_quads(head)]
         triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
@@ -75,7 +75,7 @@ class Beard(Brows):
         grows = (
             grows * (head.inner_face()[triangles].min(1) > 0.5) * (head.mask["inside-mouth"][triangles].max(1) < 0.1)
         )
-        chance = area * grows**1.5
+        chance = area * grows
         self.corners = triangles[random.choice(len(triangles), count, p=chance / chance.sum())]
         self.weights = random.dirichlet([1, 1, 1], count)
         root = (head.base[self.corners] * self.weights[..., None]).sum(1) - skin.origin(head)
