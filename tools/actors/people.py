@@ -17,7 +17,7 @@ COUNT = 28
 PEOPLE = tuple(f"P{number:02d}" for number in range(1, COUNT + 1))
 HELD_OUT = ("P06", "P13", "P20", "P27")
 TRAINING = tuple(name for name in PEOPLE if name not in HELD_OUT)
-RESEEDED: dict[str, int] = {"P02": 8002}  # people whose first seed looked like somebody else, or wrong
+RESEEDED: dict[str, int] = {"P02": 8002, "P27": 8027}  # people whose first seed looked like somebody else, or wrong
 
 # MakeHuman's shape targets that come in pairs, with the deviation of their weights
 SHAPES = {
@@ -164,7 +164,9 @@ def _hair(random: np.random.Generator, tone: float, age: float, male: bool) -> H
         length=(round(float(shortest), 3), round(float(shortest * random.uniform(1.25, 1.9)), 3)),
         strands=13000 if long else 15000,
         grey=round(float(np.clip(random.uniform(0.6, 1.5) * (age - 0.3) * 1.5, 0, 0.95)), 3),
-        line=round(float(np.clip(random.normal(0, 2.5), -5, 4) + (random.choice([0, 5, 12]) * (0.3 + age) if male else 0)), 2),
+        line=round(
+            float(np.clip(random.normal(0, 2.5), -5, 4) + (random.choice([0, 5, 12]) * (0.3 + age) if male else 0)), 2
+        ),
         clump=round(float(random.uniform(0.3, 0.8)), 3),
         curl=round(float(random.uniform(0.02, 0.06)), 3) if coils else 0.0,
     )
