@@ -1,6 +1,6 @@
 """Renders the base model's training data: a cast of people who do not exist, and their true swaps.
 
-    python tools/render_pairs.py OUT                    everything, about 3300 shots for training and 216 of held-out people
+    python tools/render_pairs.py OUT                    everything: 3312 shots for training, 216 of held-out people
     python tools/render_pairs.py OUT --shots 600        only the beginning of the plan, which is balanced in itself
     python tools/render_pairs.py OUT --looks            every person from the front and turned: OUT/looks/P01.png ...
     python tools/render_pairs.py OUT --alike            how far apart the people are to the recognition network, from --looks
