@@ -192,9 +192,8 @@ class Renderer:
         shift = np.array([left, top]) - TO_PIXEL_CENTRES
         row |= {name: [round(float(value), 2) for value in np.array(row[name]) - shift] for name in FIVE}
         arrays |= {name: (arrays[name] - shift).astype(np.float32) for name in ("dense", "irises")}
-        return {"picture": picture, "regions": regions, "row": row, "arrays": arrays, "window": (left, top)} | {
-            "moment": moment
-        }
+        made = {"picture": picture, "regions": regions, "window": (left, top)}
+        return made | {"row": row, "arrays": arrays, "moment": moment}
 
     def _write(self, folder: Path, number: int, take: Take, shots: dict[str, dict]) -> None:
         """Writes a shot's files, the label last."""
