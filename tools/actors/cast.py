@@ -24,6 +24,7 @@ class Hair:
         grey: share of grey strands.
         line: degrees by which the hairline is higher (+) or lower (-) than the usual one.
         clump: 0 loose to 1, strands gathered in locks.
+        curl: radius of the strands' coils, 0 straight.
     """
 
     style: str
@@ -33,6 +34,7 @@ class Hair:
     grey: float = 0.0
     line: float = 0.0
     clump: float = 0.6
+    curl: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,9 @@ class Actor:
         moles: places of moles in the base mesh, (x, y) in decimetres from the point between the eyes.
         brow_width: half the height of a brow in decimetres. brow_strands: hairs in each.
         hair: see Hair.
+        beard: length of a beard's hairs in decimetres, 0 none.
+        makeup: strength of the colour `lids` on the upper lids, 0 none to 1.
+        glasses: "round", "square" or "" for none.
     """
 
     name: str
@@ -70,6 +75,10 @@ class Actor:
     brow_width: float = 0.04
     brow_strands: int = 400
     moles: tuple[tuple[float, float], ...] = ()
+    beard: float = 0.0
+    makeup: float = 0.0
+    lids: tuple[float, float, float] = (0.1, 0.05, 0.05)
+    glasses: str = ""
 
 
 @dataclass(frozen=True)

@@ -29,17 +29,19 @@ MOST_STEPS = 8
 FEATHER = 8  # pixels over which a truth's crop is faded into the target
 
 
-def textures(head: Head, folder: Path):
-    """A function from an actor to the paths of its skin's pictures; they are painted once into `folder`."""
+def textures(head: Head, folder: Path, size: int | None = None):
+    """A function from an actor to the paths of its skin's pictures, size x size (None: skin.SIZE), painted once."""
     source = hashlib.sha256(Path(skin.__file__).read_bytes()).hexdigest()
     cells = []
 
     def painted(actor: cast.Actor) -> tuple[Path, Path]:
-        key = hashlib.sha256(f"{source}{json.dumps(asdict(actor), sort_keys=True)}".encode()).hexdigest()[:12]
+        key = hashlib.sha256(
+            f"{source}{size or skin.SIZE}{json.dumps(asdict(actor), sort_keys=True)}".encode()
+        ).hexdigest()[:12]
         paths = folder / f"{actor.name}_{key}_colour.png", folder / f"{actor.name}_{key}_surface.png"
         if not all(path.exists() for path in paths):
             if not cells:
-                cells.append(skin.texels(head))
+                cells.append(skin.texels(head, size))
             for path, picture in zip(paths, skin.paint(head, actor, cells[0]), strict=True):
                 write_picture(path, picture)
         return paths

@@ -211,6 +211,30 @@ def hard(frames: int, seed: int) -> list[Moment]:
     )
 
 
+def scattered(count: int, seed: int, hands: float = 0.06) -> list[Moment]:
+    """Single moments of no clip, spread evenly over poses; expressions are mixed of two, or a spoken sound and one.
+
+    Args:
+        hands: the share of moments in which a hand passes before the face.
+    """
+    random = np.random.default_rng(seed)
+    spread = qmc.Halton(3, seed=seed).random(count) * 2 - 1
+    pose = np.sign(spread) * np.abs(spread) ** [1.2, 1.3, 1.3] * [1.15 * YAW, PITCH, ROLL]
+    units = []
+    for _ in range(count):
+        mixed_of: dict[str, float] = {}
+        first = VISEMES if random.uniform() < 0.4 else EXPRESSIONS
+        for table, most in ((first, 1.0), (EXPRESSIONS, 0.5)):
+            strength = random.uniform(0.2, most)
+            for unit, weight in both_sides(table[random.choice(list(table))]).items():
+                mixed_of[unit] = min(1.0, mixed_of.get(unit, 0.0) + strength * weight)
+        units.append(mixed_of)
+    gaze = random.normal(0, 0.5, (count, 2)).clip(-1, 1) * [20, 10]
+    blink = np.where(random.uniform(size=count) < 0.12, random.uniform(0.3, 1, count), 0)
+    hand = np.where(random.uniform(size=count) < hands, random.uniform(0.15, 0.85, count), 0)
+    return _moments(*pose.T, gaze, blink, units, hand)
+
+
 def of_clip(clip) -> list[Moment]:
     """The moments of a clip (cast.Clip), one a frame."""
     if clip.motion == "talk":

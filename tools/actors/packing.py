@@ -19,7 +19,7 @@ from .faults import FAULTS
 from .head import Head
 from .labels import Landmarks
 
-VOICES = {"A": ["-v", "en-gb+f3", "-s", "165", "-p", "55"], "B": ["-v", "en-gb+m3", "-s", "180", "-p", "40"]}
+WOMAN, MAN = ["-v", "en-gb+f3", "-s", "165", "-p", "55"], ["-v", "en-gb+m3", "-s", "180", "-p", "40"]
 TO_PIXEL_CENTRES = -0.5  # the renderer counts from the picture's corner, the lab from the first pixel's middle
 # H.264 that loses next to nothing, in the colours that every player reads; and H.264 that loses nothing at all
 NEAR = [
@@ -29,14 +29,36 @@ NEAR = [
 EXACT = ["-c:v", "libx264rgb", "-preset", "veryslow", "-qp", "0", "-g", "20", "-threads", "1"]
 
 
-def encode(pictures: Path, out: Path, fps: int, how: list[str], says: str = "", voice: str = "A") -> None:
-    """Makes a video of the pictures 0000.png, 0001.png, ... of a folder, with a spoken track when `says` is not empty."""
+def voice(gender: float) -> list[str]:
+    """espeak-ng's options for an actor of that gender, 0 female to 1 male."""
+    return MAN if gender > 0.5 else WOMAN
+
+
+def check_speech(clips: list[cast.Clip]) -> None:
+    """Speaks every clip's sentence once, before hours go into its frames.
+
+    Raises:
+        LabError: when there is no espeak-ng, or a sentence is longer than its clip.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        for clip in clips:
+            if clip.says and clip.role != "truth":
+                wav = Path(temporary) / f"{clip.id}.wav"
+                speak(wav, clip.frames / clip.fps, clip.says, voice(cast.read_actor(clip.head).gender))
+
+
+def encode(pictures: Path, out: Path, fps: int, how: list[str], says: str = "", gender: float = 0.0) -> None:
+    """Makes a video of the pictures 0000.png, 0001.png, ... of a folder, with a spoken track when `says` is not empty.
+
+    Args:
+        gender: of the voice, 0 female to 1 male, as cast.Actor.
+    """
     count = len(list(pictures.glob("????.png")))
     with files.atomic_path(out) as path, tempfile.TemporaryDirectory() as temporary:
         given, sound = ["-framerate", str(fps), "-i", "%04d.png"], ["-an"]
         if says:
             wav = Path(temporary) / "speech.wav"
-            speak(wav, count / fps, says, VOICES[voice])
+            speak(wav, count / fps, says, voice(gender))
             given += ["-i", str(wav)]
             sound = ["-map", "0:v", "-map", "1:a", "-c:a", "aac", "-b:a", "96k", "-t", str(count / fps)]
         ffmpeg(*given, *how, *sound, *MUX, str(path.absolute()), folder=pictures)
@@ -81,7 +103,7 @@ def pack_clip(clip: cast.Clip, work: Path, out: Path) -> dict:
         clip.fps,
         EXACT if exact else NEAR,
         clip.says if not exact else "",
-        clip.head,
+        cast.read_actor(clip.head).gender,
     )
     files.write_text(out / f"labels_{clip.id}.jsonl", label_lines(rows))
     made = {"file": f"{clip.id}.mp4", "labels": f"labels_{clip.id}.jsonl"}

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from . import motion, skin, strands, teeth
+from . import glasses, motion, skin, strands, teeth
 from .assets import blender, light_picture
 from .cast import Actor, Light
 from .head import Head, best_rigid, rotation
@@ -145,6 +145,16 @@ class Stage:
             out.file_slots.new(name)
             self.scene.node_tree.links.new(layers.outputs[name], out.inputs[name])
 
+    def frame(self, scale: float, left: float, top: float) -> None:
+        """Lets the picture show a window of a larger one, of `scale` pixels, from (left, top) of it.
+
+        `project(points, scale) - (left, top)` are then the pixels of places.
+        """
+        camera = self.scene.camera.data
+        camera.lens = LENS * scale / self.size
+        camera.shift_x = (left + self.size / 2 - scale / 2) / self.size
+        camera.shift_y = -(top + self.size / 2 - scale / 2) / self.size
+
     def light(self, light: Light) -> None:
         """Sets panorama, lamp, backdrop and exposure."""
         from mathutils import Vector
@@ -215,9 +225,10 @@ class Person:
     Args:
         stage: where. head: the mesh. actor: whose head, hair and clothes. inner: whose inner face.
         textures: a function from actor to the paths of colour and surface.
+        hair: the actor's, when it is grown already.
     """
 
-    def __init__(self, stage: Stage, head: Head, actor: Actor, inner: Actor, textures):
+    def __init__(self, stage: Stage, head: Head, actor: Actor, inner: Actor, textures, hair=None):
         self.stage, self.head, self.actor, self.inner = stage, head, actor, inner
         self.bpy = stage.bpy
         outer = head.identity(actor)
@@ -251,7 +262,8 @@ class Person:
             self.teeth.append((placed, made["vertices"], upper))
         self._add_eyes()
         self.brows, self.lashes = strands.Brows(head, inner), strands.Lashes(head, inner)
-        self.hair = strands.HeadHair(head, actor, outer)
+        self.beard = strands.Beard(head, inner) if inner.beard else None
+        self.hair = hair or strands.HeadHair(head, actor, outer)
         lash = np.unique(np.concatenate([head.group(name) for name in strands.LASHES]))
         self.lash_vertices = lash
         lids = np.unique(head.quads[quads])
@@ -267,7 +279,15 @@ class Person:
             ),
             self._curves("hair", self.hair.rest, self.hair.radius, actor.hair.colour, False),
         ]
+        if self.beard:
+            grown = self.beard.points(posed, (0, 0, 0))
+            self.curves.append(self._curves("beard", grown, self.beard.radius, inner.hair.colour, True))
         self._add_forearm()
+        self.glasses = None
+        if actor.glasses:
+            vertices, faces = glasses.made(head, outer, actor.glasses)
+            self.glasses = self._object("glasses", vertices, faces, 1), vertices
+            self.glasses[0].data.materials.append(self._frame_material(actor.seed))
 
     # ------------------------------------------------------------------------------------------------- parts
     def _object(self, name: str, vertices: np.ndarray, faces: np.ndarray, smooth: int):
@@ -357,6 +377,14 @@ class Person:
         colour = nodes.mix(nodes.attribute("gum"), (0.80, 0.76, 0.68), (0.48, 0.16, 0.14))
         inputs = {"Base Color": colour, "Roughness": 0.18, "Subsurface Weight": 0.25, "Subsurface Scale": 0.0015}
         nodes.finish(nodes.add("ShaderNodeBsdfPrincipled", inputs).outputs[0], face=1.0, mouth=1.0)
+        return made
+
+    def _frame_material(self, seed: int):
+        """Dark or brown plastic, or metal."""
+        made, nodes = self._material("frame")
+        colour, metal = [((0.008, 0.008, 0.009), 0.0), ((0.09, 0.035, 0.012), 0.0), ((0.55, 0.5, 0.42), 1.0)][seed % 3]
+        inputs = {"Base Color": colour, "Roughness": 0.25, "Metallic": metal}
+        nodes.finish(nodes.add("ShaderNodeBsdfPrincipled", inputs).outputs[0])
         return made
 
     def _cloth(self, colour):
@@ -514,10 +542,13 @@ class Person:
             flat = math.sqrt(1 - IRIS**2)  # the iris' rim on the ball, right, top, left, bottom of it
             rim = np.array([[0, 0, 1], [IRIS, 0, flat], [0, IRIS, flat], [-IRIS, 0, flat], [0, -IRIS, flat]])
             self.irises.append(middle + radius * 0.985 * rim @ (turn @ gaze).T)
-        strands_now = (self.brows.points(posed, pose), self.lashes.points(posed, pose))
-        for made, points in zip(
-            self.curves, (*strands_now, self.hair.points(self.head, self.pivot, pose)), strict=True
-        ):
+        grown = [self.brows.points(posed, pose), self.lashes.points(posed, pose)]
+        grown.append(self.hair.points(self.head, self.pivot, pose))
+        if self.beard:
+            grown.append(self.beard.points(posed, pose))
+        if self.glasses:
+            self._set(self.glasses[0], (self.glasses[1] - self.pivot) @ turn.T + self.pivot)
+        for made, points in zip(self.curves, grown, strict=True):
             made.data.attributes["position"].data.foreach_set("vector", to_blender(points).astype(np.float32).ravel())
             made.data.update_tag()
         self.arm.hide_render = moment.hand is None

@@ -27,13 +27,14 @@ class Texels:
 
     Args:
         row, column: (n,) place in the texture. place: (n, 3) in the base mesh, origin between the eyes.
-        mask: name -> (n,) weights of the head's masks.
+        mask: name -> (n,) weights of the head's masks. size: pixels of the square texture.
     """
 
     row: np.ndarray
     column: np.ndarray
     place: np.ndarray
     mask: dict[str, np.ndarray]
+    size: int
 
 
 def origin(head: Head) -> np.ndarray:
@@ -47,9 +48,9 @@ def skin_quads(head: Head) -> np.ndarray:
     return np.flatnonzero((head.groups == "body") & (centre[:, 1] > 4.6) & (np.abs(centre[:, 0]) < 2.6))
 
 
-def texels(head: Head) -> Texels:
-    """Every pixel of the texture on the skin, with its place on the base mesh."""
-    size = SIZE
+def texels(head: Head, size: int | None = None) -> Texels:
+    """Every pixel of the texture (size x size; None: SIZE) on the skin, with its place on the base mesh."""
+    size = size or SIZE
     names = list(head.mask)
     values = np.c_[head.base - origin(head), np.stack([head.mask[name] for name in names], 1)]
     rows, columns, found = [], [], []
@@ -72,7 +73,7 @@ def texels(head: Head) -> Texels:
             columns.append(x[inside])
             found.append((weights @ values[corners[pick]]).astype(np.float32))
     row, column, found = np.concatenate(rows), np.concatenate(columns), np.concatenate(found)
-    return Texels(row, column, found[:, :3], {name: found[:, 3 + k] for k, name in enumerate(names)})
+    return Texels(row, column, found[:, :3], {name: found[:, 3 + k] for k, name in enumerate(names)}, size)
 
 
 class Noise:
@@ -171,7 +172,7 @@ def paint(head: Head, actor, cells: Texels | None = None) -> tuple[np.ndarray, n
         head: the mesh. actor: cast.Actor. cells: `texels(head)`, when it is already there.
 
     Returns:
-        colour: (4096, 4096, 3) uint8 BGR, sRGB. surface: (4096, 4096, 3) uint16 BGR: red the height (32768 = skin,
+        colour: (size, size, 3) uint8 BGR, sRGB. surface: (size, size, 3) uint16 BGR: red the height (32768 = skin,
         65535 = about 0.45 mm above), green the roughness x 65535, blue 0.
     """
     cells = texels(head) if cells is None else cells
@@ -208,7 +209,9 @@ def paint(head: Head, actor, cells: Texels | None = None) -> tuple[np.ndarray, n
 
     if actor.freckles:
         patches = ramp(noise(p, 0.14, 2), -0.6, 1.2)
-        chance = both(p, (0.32, -0.28, 0.2), (0.2, 0.15, 0.3)) + blob(p, (0, -0.22, 0.4), (0.14, 0.15, 0.3)) + 0.10 * face
+        chance = (
+            both(p, (0.32, -0.28, 0.2), (0.2, 0.15, 0.3)) + blob(p, (0, -0.22, 0.4), (0.14, 0.15, 0.3)) + 0.10 * face
+        )
         picked = scatter(random, p, chance * patches * (1 - lips), int(1500 * actor.freckles) + 20)
         strength = random.uniform(0.15, 0.75, len(picked)) * (0.5 + 0.5 * actor.freckles)
         deep, number = spots(p, p[picked], random.gamma(4, 0.0036, len(picked)).clip(0.005, 0.03))
@@ -241,6 +244,11 @@ def paint(head: Head, actor, cells: Texels | None = None) -> tuple[np.ndarray, n
     relief += 0.55 * ridge * lips
     gloss -= 0.12 * lips
 
+    if actor.makeup:
+        lid = both(p, (0.31, 0.055, 0.1), (0.13, 0.05, 0.3)) * (p[:, 1] > -0.02) * (1 - 0.3 * noise(p, 0.02).clip(0, 1))
+        lid = (actor.makeup * np.clip(1.3 * lid, 0, 1))[:, None]
+        colour = colour * (1 - lid) + lid * np.float32(actor.lids)
+
     if actor.stubble:
         zone = beard(p, lips)
         colour *= 1 - actor.stubble * zone[:, None] * np.float32([0.30, 0.26, 0.20])
@@ -260,9 +268,9 @@ def paint(head: Head, actor, cells: Texels | None = None) -> tuple[np.ndarray, n
     gloss = np.where(inside[:, 0] > 0.5, 0.3, gloss)
 
     srgb = np.where(colour < 0.0031308, 12.92 * colour, 1.055 * np.clip(colour, 0.0031308, 1) ** (1 / 2.4) - 0.055)
-    painted = np.zeros((SIZE, SIZE, 3), np.uint8)
+    painted = np.zeros((cells.size, cells.size, 3), np.uint8)
     painted[cells.row, cells.column] = np.clip(srgb * 255 + 0.5, 0, 255).astype(np.uint8)[:, ::-1]
-    surface = np.zeros((SIZE, SIZE, 3), np.uint16)
+    surface = np.zeros((cells.size, cells.size, 3), np.uint16)
     surface[cells.row, cells.column, 2] = np.clip(32768 + relief * 8000, 0, 65535)
     surface[cells.row, cells.column, 1] = np.clip(gloss, 0.2, 0.9) * 65535
     return _padded(painted, cells), _padded(surface, cells)

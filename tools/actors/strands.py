@@ -62,6 +62,30 @@ class Brows:
         return roots[:, None] + self.lengths[:, None, None] * s * way[:, None] + lift * normal[:, None]
 
 
+class Beard(Brows):
+    """A beard on the inner face: chin, jaw and upper lip, thinly the cheeks. Hairs hang down along the skin."""
+
+    def __init__(self, head: Head, actor: Actor, count: int = 7000):
+        random = np.random.default_rng(actor.seed + 4)
+        quads = head.quads[skin.skin_quads(head)]
+        triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+        places = head.base[triangles] - skin.origin(head)
+        area = np.linalg.norm(np.cross(places[:, 1] - places[:, 0], places[:, 2] - places[:, 0]), axis=1)
+        grows = skin.beard(places.mean(1), (head.mask["lips"][triangles].max(1) > 0.25).astype(float))
+        grows = (
+            grows * (head.inner_face()[triangles].min(1) > 0.5) * (head.mask["inside-mouth"][triangles].max(1) < 0.1)
+        )
+        chance = area * grows
+        self.corners = triangles[random.choice(len(triangles), count, p=chance / chance.sum())]
+        self.weights = random.dirichlet([1, 1, 1], count)
+        root = (head.base[self.corners] * self.weights[..., None]).sum(1) - skin.origin(head)
+        self.ways = np.c_[0.5 * root[:, 0], np.full(count, -1.0), np.full(count, 0.25)] + random.normal(
+            0, 0.25, (count, 3)
+        )
+        self.lengths = actor.beard * random.uniform(0.6, 1.2, count)
+        self.radius = 0.0016 * np.linspace(1, 0.3, 5)[None] * random.uniform(0.7, 1.2, (count, 1))
+
+
 class Lashes:
     """Lashes grown from MakeHuman's strips of lashes, which follow the lids."""
 
@@ -178,6 +202,11 @@ class HeadHair:
             sideways = np.cross(points[:, -1] - points[:, 0], [0, 1, 0.3])
             sideways /= np.linalg.norm(sideways, axis=1, keepdims=True) + 1e-9
             points = points + wave[..., None] * sideways[:, None]
+        if hair.curl:  # every strand winds about its own way, wider towards the tip
+            turns = np.linspace(0, 1, points.shape[1])[None] * 2 * np.pi * (3.5 if long else 1.6)
+            turns = turns + random.uniform(0, 2 * np.pi, (count, 1))
+            coil = np.stack([np.cos(turns), np.sin(turns) * 0.6, np.sin(turns)], -1)
+            points = points + hair.curl * s**0.5 * coil
         self.rest = points
         self.grey = random.uniform(0, 1, count) < hair.grey
         self.shade = random.uniform(0.55, 1.5, count)[lead] * random.uniform(0.8, 1.2, count)  # by lock and by strand
