@@ -193,23 +193,33 @@ def warm_start(model, name: str = "quick_autoencoder") -> bool:
 
 
 def painter_to_begin_with(run: Run, size: int):
-    """The autoencoder that FaceSwap-GAN goes on from: this run's, else the warm start, else an untrained one.
+    """The run's autoencoder, whatever its network; where there is none, the warm start in the quick one, else untrained.
 
     Returns:
-        A `FaceAutoencoder` of the quick shape.
+        A `FaceAutoencoder` that paints faces of `size` pixels.
+
+    Raises:
+        LabError: when the run's paints another size.
     """
     from faceswap_lab import training
     from faceswap_lab.models import autoencoder
 
-    model = autoencoder.FaceAutoencoder(autoencoder.quick(size))
     folder = run.models("autoencoder")
     if (folder / training.CONFIG).exists():
-        training.read_config(folder, "autoencoder", size)
-        training.load_weights(model, folder / training.WEIGHTS)
+        model = training.load_model(folder, "autoencoder", size)
         model.begun_from = str(folder)
-    else:
-        warm_start(model)
+        return model
+    model = autoencoder.FaceAutoencoder(autoencoder.quick(size))
+    warm_start(model)
     return model
+
+
+def begin_gan(run: Run, gan) -> int:
+    """`recipes.begin_gan` with the run's autoencoder, else with the warm start."""
+    from faceswap_lab import weights
+    from faceswap_lab.training import recipes
+
+    return recipes.begin_gan(gan, (run.models("autoencoder"), weights.data_folder() / "weights" / "quick_autoencoder"))
 
 
 def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: int, batch_size: int, **options):

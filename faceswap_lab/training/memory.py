@@ -8,6 +8,7 @@ hold at full size. The two factors were fitted to measured runs (see `ACTIVATION
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import subprocess
 from dataclasses import dataclass
@@ -78,6 +79,10 @@ class MemoryEstimate:
         room = 0.95 * self.available - (self.more - self.activations)
         most = max(0, math.floor(room / self.per_face))
         return most if most < 4 else most // 4 * 4
+
+    def batch_in(self, memory: float) -> int:
+        """The largest batch size on an empty device of so many bytes; 0 when not even one face fits."""
+        return dataclasses.replace(self, available=int(memory) - self.weights - self.banks).batch_that_fits
 
     def warning(self) -> str:
         """A sentence for the case that it does not fit; "" when it does."""
