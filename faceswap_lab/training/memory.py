@@ -100,7 +100,7 @@ def estimate(model: keras.Model, batch_size: int) -> MemoryEstimate:
     """Estimates what `fit` will need; nothing is allocated, nothing is run.
 
     Args:
-        model: compiled, its face sets set.
+        model: its face sets set; one that is not compiled counts as by Adam.
         batch_size: faces of each person.
     """
     from faceswap_lab.models.augmentation import FaceBank
@@ -109,7 +109,8 @@ def estimate(model: keras.Model, batch_size: int) -> MemoryEstimate:
     bank_bytes = sum(_bytes(v) for bank in banks for v in bank.variables)
     weights = sum(_bytes(v) for v in model.weights) - bank_bytes
     gradients = sum(_bytes(v) for v in model.trainable_variables)
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     slots = _slots(optimizer) * gradients
     per_face = _per_face(model)
     device, available = _device()

@@ -20,9 +20,10 @@ def said(error: BaseException | None) -> str:
     JAX may fail once more while Keras puts the state back, so what an error came from counts too.
     """
     while error is not None and not isinstance(error, LabError):
-        text = f"{type(error).__name__}: {error}"
-        if any(sign in text.lower() for sign in SIGNS):
-            return text.splitlines()[0][:160]
+        lines = [type(error).__name__, *str(error).splitlines()]
+        found = [line for line in lines if any(sign in line.lower() for sign in SIGNS)]
+        if found:
+            return found[-1].strip()[:160]  # TensorFlow's first lines name the graph, not the tensor
         error = error.__cause__ or error.__context__
     return ""
 

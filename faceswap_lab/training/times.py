@@ -97,7 +97,7 @@ def predict(model: keras.Model, batch_size: int, steps: int, device: Device | No
     """What a training is expected to take.
 
     Args:
-        model: a compiled `FaceAutoencoder` or `FaceSwapGAN`.
+        model: a `FaceAutoencoder` or `FaceSwapGAN`.
         batch_size: faces of each person.
         steps: of the whole training.
         device: None: the one here, a processor's cores counted.
