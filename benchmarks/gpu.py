@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np  # noqa: E402
 
 from faceswap_lab import files, presets  # noqa: E402
+from faceswap_lab.errors import LabError  # noqa: E402
 
 SHOWN = 8  # faces in a strip
 
@@ -86,8 +87,8 @@ def build(preset, kind: str, out: Path, options):
     """(model, compiled; callbacks; batch size) of one of the four trainings."""
     from faceswap_lab.training import recipes
 
-    published = "quick" not in (preset.autoencoder if kind == "autoencoder" else preset.gan)
-    shape = {"width": options.width} if published and options.width != 1 else {}
+    network = preset.autoencoder if kind == "autoencoder" else preset.gan
+    shape = {} if network == "quick" else {"width": options.width}
     if kind == "autoencoder":
         model = recipes.autoencoder_model(preset, **shape)
         model.compile(optimizer=recipes.autoencoder_optimizer(preset, preset.scratch_steps))
@@ -111,11 +112,13 @@ def measure(preset, kind: str, data: dict, out: Path, options, seconds: float) -
     steps = options.steps or (preset.autoencoder_steps if kind == "autoencoder" else preset.gan_steps)
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
+    panel = None if options.steps else Deadline(seconds - (time.monotonic() - begun))
     history = training.fit(
-        model, folder, counts, steps, batch_size=batch_size, log_every=1 if options.steps else 25, keep=1,
-        checkpoint_every=10**9, checkpoint_seconds=10**9, panel=Deadline(seconds - (time.monotonic() - begun)),
-        callbacks=callbacks, tensorboard=False, progress=False,
+        model, folder, counts, steps, batch_size=batch_size, log_every=1 if options.steps else 10, keep=1,
+        checkpoint_every=10**9, checkpoint_seconds=10**9, panel=panel, callbacks=callbacks, tensorboard=False,
     )  # fmt: skip
+    if history.empty:
+        raise LabError(f"{name}: its share of the time ended before 10 steps. Give more --seconds, or --only some.")
     training.save_model(model, folder, kind if kind == "autoencoder" else "faceswap_gan", {"preset": preset.name})
     shutil.rmtree(folder / "checkpoints")  # gigabytes, and nothing goes on from here
     took = np.diff(history[["step", "seconds"]].to_numpy(), axis=0)  # the first row holds the compiling
