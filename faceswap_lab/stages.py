@@ -193,13 +193,10 @@ def warm_start(model, name: str = "quick_autoencoder") -> bool:
 
 
 def painter_to_begin_with(run: Run, size: int):
-    """The run's autoencoder, whatever its network; where there is none, the warm start in the quick one, else untrained.
-
-    Returns:
-        A `FaceAutoencoder` that paints faces of `size` pixels.
+    """The run's autoencoder, whatever its network; where there is none, the quick one, with the warm start if that fits.
 
     Raises:
-        LabError: when the run's paints another size.
+        LabError: when the run's does not paint faces of `size` pixels.
     """
     from faceswap_lab import training
     from faceswap_lab.models import autoencoder
