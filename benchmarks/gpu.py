@@ -94,7 +94,7 @@ def build(preset, kind: str, out: Path, options):
         model.compile(optimizer=recipes.autoencoder_optimizer(preset, preset.scratch_steps))
         return model, (), preset.batch_size
     model = recipes.gan_model(preset, **shape)
-    recipes.begin_gan(model, (out / f"{preset.name}_autoencoder",))
+    recipes.begin_gan(model, out / f"{preset.name}_autoencoder")
     optimizer, schedule = recipes.gan_training(preset, preset.gan_steps)
     model.compile(optimizer=optimizer)
     return model, (schedule,), preset.gan_batch_size

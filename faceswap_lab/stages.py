@@ -211,14 +211,6 @@ def painter_to_begin_with(run: Run, size: int):
     return model
 
 
-def begin_gan(run: Run, gan) -> int:
-    """`recipes.begin_gan` with the run's autoencoder, else with the warm start."""
-    from faceswap_lab import weights
-    from faceswap_lab.training import recipes
-
-    return recipes.begin_gan(gan, (run.models("autoencoder"), weights.data_folder() / "weights" / "quick_autoencoder"))
-
-
 def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: int, batch_size: int, **options):
     """`training.fit` with the preset's intervals and a preview of both people's own faces.
 

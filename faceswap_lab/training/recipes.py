@@ -14,6 +14,7 @@ from pathlib import Path
 
 import keras
 
+from faceswap_lab import weights
 from faceswap_lab.models import autoencoder_shapes, gan_schedule, gan_shapes, loss_weights
 from faceswap_lab.models.augmentation import Augmentation
 from faceswap_lab.models.autoencoder import QUICK_AUGMENTATION, FaceAutoencoder
@@ -105,32 +106,33 @@ def gan_training(preset: Preset, steps: int) -> tuple[TwoRateAdam, gan_schedule.
     return TwoRateAdam(rate), gan_schedule.ScheduleCallback(phases, steps, rate)
 
 
-def begin_gan(gan: FaceSwapGAN, folders: tuple[Path, ...]) -> int:
-    """Lets a FaceSwap-GAN go on from the first autoencoder that has its shape, and says what it took over.
+def begin_gan(gan: FaceSwapGAN, folder: Path) -> int:
+    """Lets a FaceSwap-GAN go on from an autoencoder of its shape, else from the warm start, and says what it took over.
 
     The published networks have none: they are not built from the autoencoder's layers.
 
     Args:
         gan: not trained yet.
-        folders: where finished autoencoders may lie.
+        folder: where a finished autoencoder may lie.
 
     Returns:
         How many layers were taken over; 0: it starts from nothing.
     """
     fields = {field.name: getattr(gan.config, field.name) for field in dataclasses.fields(AutoencoderConfig)}
     shape = AutoencoderConfig(**fields | {"attention": False})
-    for folder in folders if gan.config.architecture == "quick" else ():
-        if not (folder / CONFIG).exists():
+    warm = weights.data_folder() / "weights" / "quick_autoencoder"
+    for place in (folder, warm) if gan.config.architecture == "quick" else ():
+        if not (place / CONFIG).exists():
             continue
-        options = read_config(folder, "autoencoder")["options"]
+        options = read_config(place, "autoencoder")["options"]
         if AutoencoderConfig(**options) != shape:
-            print(f"The autoencoder {folder.name} ({options['size']} px) has another shape than this FaceSwap-GAN.")
+            print(f"The autoencoder {place.name} ({options['size']} px) has another shape than this FaceSwap-GAN.")
             continue
         painter = FaceAutoencoder(shape)
-        load_weights(painter, folder / WEIGHTS)
-        painter.begun_from = str(folder)  # whose faces are in these weights, see `training.save_model`
+        load_weights(painter, place / WEIGHTS)
+        painter.begun_from = str(place)  # whose faces are in these weights, see `training.save_model`
         taken = gan.begin_with(painter)
-        print(f"{taken} layers taken over from the autoencoder {folder.name}")
+        print(f"{taken} layers taken over from the autoencoder {place.name}")
         return taken
     print(f"No autoencoder fits the {gan.config.architecture} network of {gan.config.size} px: it starts from nothing.")
     return 0

@@ -83,7 +83,7 @@ features = keras.Model(perceptual_net.inputs, perceptual_net.outputs[:4])
 
 def make_gan(loss=None):
     gan = recipes.gan_model(scale, seed, features, loss)
-    stages.begin_gan(run, gan)
+    recipes.begin_gan(gan, run.models("autoencoder"))
     return gan
 
 
