@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from faceswap_lab.errors import LabError
+
+# What a preset's words may be; the networks behind them stand in `training.recipes`, the precisions in `training.pace`.
+WORDS = {
+    "autoencoder": ("quick", "original", "low_memory"),
+    "gan": ("quick", "standard", "lite"),
+    "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
+}
+# The sides in pixels at which a network exists; the quick ones take any multiple of 16.
+SIZES = {"original": (64, 96, 128), "low_memory": (64, 96, 128), "standard": (64, 128, 256), "lite": (64, 128, 256)}
 
 
 @dataclass(frozen=True)
@@ -16,11 +26,16 @@ class Preset:
         summary: what it is for, in one line.
         minutes: how long notebooks 01 to 06 take together on the machine that it is made for.
         every: extraction for training takes every n-th frame.
+        autoencoder: notebook 03's network: "quick", "original" (the first deepfake tools') or "low_memory".
+        gan: notebook 04's: "quick", "standard" (FaceSwap-GAN v2.2) or "lite".
+        precision: of their layers: "float32", "mixed_float16" (GPUs since Volta, the T4 too) or "mixed_bfloat16"
+            (TPUs, GPUs since Ampere); weights, losses and pictures stay in float32.
         face_size: side of the autoencoders' faces in pixels.
         batch_size: faces of each person in one training step.
         autoencoder_steps: training steps from the shipped warm start.
         scratch_steps: steps of the same network from nothing, to compare with.
-        autoencoder_learning_rate: Muon's (`optimizers.ConvolutionMuon`) from the warm start, at its peak.
+        autoencoder_learning_rate: Muon's (`optimizers.ConvolutionMuon`) from the warm start, at its peak, for the quick
+            network (the published ones have their own rate, see `training.recipes`).
         scratch_learning_rate: the same from nothing.
         gan_size: side of FaceSwap-GAN's faces in pixels.
         gan_batch_size: faces of each person in one step of FaceSwap-GAN.
@@ -37,6 +52,9 @@ class Preset:
     summary: str
     minutes: int
     every: int
+    autoencoder: str
+    gan: str
+    precision: str
     face_size: int
     batch_size: int
     autoencoder_steps: int
@@ -52,6 +70,28 @@ class Preset:
     checkpoint_every: int
     checkpoint_seconds: float
 
+    def __post_init__(self):
+        for field, known in WORDS.items():
+            if (word := getattr(self, field)) not in known:
+                raise LabError(
+                    f"{field} {word!r}: there is none of that name. Choose one of {', '.join(known)}, or leave it empty "
+                    "for the preset's."
+                )
+        for field, side in (("autoencoder", self.face_size), ("gan", self.gan_size)):
+            network = getattr(self, field)
+            known = SIZES.get(network)
+            if side not in known if known else side < 32 or side % 16:
+                allowed = ", ".join(map(str, known)) if known else "multiples of 16 from 32 on"
+                raise LabError(f"{field} {network!r}: it has no form for {side}-px faces. Choose one of: {allowed}.")
+
+    def choose(self, **fields) -> Preset:
+        """The preset with some fields changed; what is empty ("" or 0) stays as the preset says.
+
+        Raises:
+            LabError: for a network, a precision or a size that does not exist, naming those that do.
+        """
+        return dataclasses.replace(self, **{name: value for name, value in fields.items() if value})
+
 
 PRESETS = {
     preset.name: preset
@@ -61,6 +101,9 @@ PRESETS = {
             summary="the whole course in minutes on two CPU cores, from warm starts",
             minutes=16,
             every=2,
+            autoencoder="quick",
+            gan="quick",
+            precision="float32",
             face_size=64,
             batch_size=16,
             autoencoder_steps=400,
@@ -78,18 +121,21 @@ PRESETS = {
         ),
         Preset(
             name="class",
-            summary="one lesson on a T4: a training notebook in at most 20 minutes",
+            summary="128 px in mixed precision: a training notebook in at most 20 minutes on a T4, as predicted",
             minutes=60,
             every=1,
-            face_size=64,
+            autoencoder="quick",
+            gan="quick",
+            precision="mixed_float16",
+            face_size=128,
             batch_size=64,
             autoencoder_steps=6000,
             scratch_steps=2000,
             autoencoder_learning_rate=1e-3,
             scratch_learning_rate=2.5e-3,
-            gan_size=64,
-            gan_batch_size=32,
-            gan_steps=4000,
+            gan_size=128,
+            gan_batch_size=16,
+            gan_steps=3600,
             gan_learning_rate=2e-4,
             log_every=50,
             preview_every=250,
@@ -98,9 +144,12 @@ PRESETS = {
         ),
         Preset(
             name="full",
-            summary="the published scale: 40 000 iterations, hours on a large GPU",
+            summary="the published networks and their 40 000 iterations: hours on a large GPU",
             minutes=600,
             every=1,
+            autoencoder="original",
+            gan="standard",
+            precision="mixed_float16",
             face_size=128,
             batch_size=64,
             autoencoder_steps=40_000,

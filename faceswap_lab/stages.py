@@ -167,22 +167,21 @@ def warm_start(model, name: str = "quick_autoencoder") -> bool:
 
 
 def painter_to_begin_with(run: Run, size: int):
-    """The autoencoder that FaceSwap-GAN goes on from: this run's, else the warm start, else an untrained one.
+    """The run's autoencoder, whatever its network; where there is none, the quick one, with the warm start if that fits.
 
-    Returns:
-        A `FaceAutoencoder` of the quick shape.
+    Raises:
+        LabError: when the run's does not paint faces of `size` pixels.
     """
     from faceswap_lab import training
     from faceswap_lab.models import autoencoder
 
-    model = autoencoder.FaceAutoencoder(autoencoder.quick(size))
     folder = run.models("autoencoder")
     if (folder / training.CONFIG).exists():
-        training.read_config(folder, "autoencoder", size)
-        training.load_weights(model, folder / training.WEIGHTS)
+        model = training.load_model(folder, "autoencoder", size)
         model.begun_from = str(folder)
-    else:
-        warm_start(model)
+        return model
+    model = autoencoder.FaceAutoencoder(autoencoder.quick(size))
+    warm_start(model)
     return model
 
 

@@ -20,6 +20,7 @@ SIGNED = {  # (module, function): what it writes may show a painted face and car
     ("benchmarks/ablation.py", "measure"),
     ("benchmarks/asymmetry.py", "measure"),
     ("benchmarks/diagnosis.py", "_train_and_score"),
+    ("benchmarks/gpu.py", "score"),
     ("benchmarks/octave.py", "_train_and_score"),
     ("benchmarks/translation.py", "score"),
     ("faceswap_lab/cards.py", "_write_frames"),

@@ -101,6 +101,30 @@ def critic_flops(model) -> int:
     return 2 * passes * forward_flops(model.critics[0])
 
 
+def step_flops(model, batch_size: int) -> int:
+    """Operations of one training step of a `FaceAutoencoder` or `FaceSwapGAN`.
+
+    Beside `painter_flops` and `critic_flops`, the terms that paint swaps: the swap (forward; and backward where a
+    gradient goes through it), half of the faces painted back by back-translation, all of them by the cycle, and encoded
+    again by the code. Not in it: frozen networks, augmentation, losses on pictures, the optimiser.
+
+    Args:
+        model: see above.
+        batch_size: faces of each person.
+    """
+    encoder, decoder = forward_flops(model.encoders[0]), forward_flops(model.decoders[0])
+    active = model.loss_weights.active()
+    a_face = painter_flops(model)
+    if {"identity", "code", "back_translation", "cycle"} & set(active):
+        swap = decoder if len(model.encoders) == 1 else encoder + decoder
+        a_face += swap * (3 if {"identity", "code", "cycle"} & set(active) else 1)
+    a_face += 3 * (encoder + decoder) // 2 * ("back_translation" in active)
+    a_face += 3 * (encoder + decoder) * ("cycle" in active) + 3 * encoder * ("code" in active)
+    if getattr(model, "critics", ()):
+        a_face += critic_flops(model)
+    return 2 * batch_size * a_face
+
+
 def layer_costs(model: keras.Model) -> list[LayerCost]:
     """Every step of a functional model, in the order in which it is run; models inside are opened.
 

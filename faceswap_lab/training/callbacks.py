@@ -14,7 +14,7 @@ import numpy as np
 from faceswap_lab.errors import LabError
 from faceswap_lab.provenance import certificates
 from faceswap_lab.provenance.placing import write_swapped
-from faceswap_lab.training import advice, checkpoints, previews, state
+from faceswap_lab.training import advice, checkpoints, previews, state, times
 from faceswap_lab.training.guard import DivergedError, Guard, Signals, StopRequest, broken_losses
 from faceswap_lab.training.history import HISTORY, MEASURES, Board, add_event, write_history
 from faceswap_lab.training.pace import Clock, Throttle, as_time
@@ -45,6 +45,8 @@ class Session:
     show: Callable | None = None
     panel: object = None
     progress: bool | None = None
+    predicted: times.Prediction | None = None
+    begun_at: int = 0
     signals: Signals = field(default_factory=Signals)
     step: int = 0
     rows: list[dict] = field(default_factory=list)
@@ -178,6 +180,7 @@ class Session:
     # -- at the end of an interval -------------------------------------------------------------------------------
     def end_interval(self, logs: dict) -> None:
         """The row of the history, and whatever is due at this step."""
+        self.clock.end_interval()
         begun = time.monotonic()
         values = {name: float(value) for name, value in logs.items()}
         if broken := broken_losses(values):
@@ -220,11 +223,23 @@ class Session:
 
     def _report(self, row: dict, drawn: bool) -> None:
         left = self.clock.left(self.total - self.step)
+        self._say_measured(left)
         if self._line is not None:
             self._line.set_postfix_str(f"loss {row.get('loss', float('nan')):.4f}, {as_time(left)} left", refresh=False)
             self._line.update(self.step - self._line.n)
         if self.panel is not None:
             self.panel.update(self.step, self.rows, left, self.picture if drawn else None, self.note)
+
+
+    def _say_measured(self, left: float | None) -> None:
+        """Once, as soon as enough steps were seen: what they took, in the place of what was predicted."""
+        if self.predicted is None or left is None or self.step - self.begun_at < times.MEASURED_AFTER:
+            return
+        print(
+            f"{self.folder.name}: measured {1 / self.clock.step():.3g} steps a second "
+            f"({1 / self.predicted.seconds:.3g} were predicted), {times.in_words(left)} left"
+        )
+        self.predicted = None
 
 
 class Between(keras.callbacks.Callback):

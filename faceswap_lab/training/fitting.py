@@ -23,7 +23,7 @@ import pandas as pd
 from faceswap_lab import distribution, files
 from faceswap_lab.errors import LabError
 from faceswap_lab.machine import cpu_cores
-from faceswap_lab.training import checkpoints, memory, previews
+from faceswap_lab.training import checkpoints, memory, out_of_memory, previews, times
 from faceswap_lab.training.advice import HeldOut
 from faceswap_lab.training.callbacks import Between, IntervalEnd, Session
 from faceswap_lab.training.data import check_batch
@@ -116,8 +116,6 @@ def fit(
     folder = files.make_folder(distribution.own_folder(folder))
     saved = files.make_folder(folder / "checkpoints")
     checkpoints.clear_partial(saved)
-    if warning := memory.estimate(model, batch_size).warning():
-        print(warning)
     pace, guard = pace or Pace(), guard or Guard()
     settings = {
         "batch_size": batch_size,
@@ -127,6 +125,10 @@ def fit(
         "cores": cpu_cores(),
     }
     found = checkpoints.restore(model, saved)
+    settings = out_of_memory.halved_before(found.facts, settings)
+    batch_size = settings["batch_size"]
+    if warning := memory.estimate(model, batch_size).warning():
+        print(warning)
     _say_what_changed(folder, found, settings)
     total = -(-steps // log_every) * log_every
     if found.step >= total:
@@ -140,6 +142,9 @@ def fit(
         clock=Clock(found.history[-1]["seconds"] if found.history else 0.0), progress=progress,
     )  # fmt: skip
     session.take(found)
+    session.begun_at, session.predicted = found.step, times.predict(model, batch_size, total - found.step)
+    if session.predicted:
+        print(f"{folder.name}: {total - found.step} steps of 2 x {batch_size} faces, {session.predicted}")
     if found.step == 0:
         session.begin()
     try:
@@ -152,10 +157,11 @@ def fit(
 
 def _all_segments(session, counts: dict[str, int], callbacks: tuple, verbose: int) -> None:
     """Trains to the end, over rollbacks; each stretch is one call of Keras' `fit`."""
-    reason = ""
+    reason, banks = "", out_of_memory.Banks(session.model)
     # Keras turns XLA on by itself where it sees a GPU; a step that was compiled in an earlier call is not compiled again.
     session.compiles = session.model.jit_compile and session.model.train_function is None
     while session.step < session.total and not reason:
+        full = None
         try:
             session.throttle.recompile(session.model)
             _segment(session, counts, callbacks, verbose)
@@ -163,6 +169,12 @@ def _all_segments(session, counts: dict[str, int], callbacks: tuple, verbose: in
             _roll_back(session, error)
         except StopRequest as request:
             reason = request.reason
+        except Exception as error:
+            full = out_of_memory.said(error)  # words only: the error itself holds on to what the step has allocated
+            if not full:
+                raise
+        if full:
+            out_of_memory.go_on_with_half(session, banks, full)
     reason = reason or session.signals.pending or ""
     session.save_if_new()
     if reason not in ("SIGINT", "SIGTERM"):

@@ -8,6 +8,7 @@ hold at full size. The two factors were fitted to measured runs (see `ACTIVATION
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import subprocess
 from dataclasses import dataclass
@@ -79,6 +80,10 @@ class MemoryEstimate:
         most = max(0, math.floor(room / self.per_face))
         return most if most < 4 else most // 4 * 4
 
+    def batch_in(self, memory: float) -> int:
+        """The largest batch size on an empty device of so many bytes; 0 when not even one face fits."""
+        return dataclasses.replace(self, available=int(memory) - self.weights - self.banks).batch_that_fits
+
     def warning(self) -> str:
         """A sentence for the case that it does not fit; "" when it does."""
         if self.fits:
@@ -95,7 +100,7 @@ def estimate(model: keras.Model, batch_size: int) -> MemoryEstimate:
     """Estimates what `fit` will need; nothing is allocated, nothing is run.
 
     Args:
-        model: compiled, its face sets set.
+        model: its face sets set; one that is not compiled counts as by Adam.
         batch_size: faces of each person.
     """
     from faceswap_lab.models.augmentation import FaceBank
@@ -104,7 +109,8 @@ def estimate(model: keras.Model, batch_size: int) -> MemoryEstimate:
     bank_bytes = sum(_bytes(v) for bank in banks for v in bank.variables)
     weights = sum(_bytes(v) for v in model.weights) - bank_bytes
     gradients = sum(_bytes(v) for v in model.trainable_variables)
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     slots = _slots(optimizer) * gradients
     per_face = _per_face(model)
     device, available = _device()

@@ -54,6 +54,7 @@ def save_model(model, folder: str | Path, kind: str, about: dict | None = None) 
         "options": dataclasses.asdict(model.config),
         "version": __version__,
         "keras": keras.__version__,
+        "precision": model.dtype_policy.name,  # that it was trained in; its weights are float32 in any
         "sha256": files.sha256(folder / WEIGHTS),
         **(about or {}),
     }

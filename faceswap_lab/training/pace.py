@@ -116,6 +116,7 @@ class Clock:
 
     def __init__(self, before: float = 0.0):
         self._durations: deque[float] = deque(maxlen=200)
+        self._fresh: list[float] = []  # durations of this interval
         self._extra, self._steps = 0.0, 0
         self._before, self._begun, self._last = before, time.monotonic(), None
 
@@ -123,12 +124,28 @@ class Clock:
         """Is called between two steps."""
         now = time.monotonic()
         if self._last is not None:
-            self._durations.append(now - self._last)
+            self._fresh.append(now - self._last)
         self._last = now
 
     def hold(self) -> None:
         """The next step is not the one after the last: what lies between is no step's duration."""
         self._last = None
+
+    def end_interval(self) -> None:
+        """Is called when the interval's losses have been read: an accelerator that ran behind has caught up by then.
+
+        Between two steps the clock sees how long it took to ask for one; only all steps of an interval together say how
+        long they took. So each counts with the interval's mean, without the very first step, which was compiled.
+        """
+        self.tick()
+        fresh = self._fresh[0 if self._durations else 1 :]
+        self._durations.extend([float(np.mean(fresh))] * len(fresh) if fresh else ())
+        self._fresh = []
+
+    def step(self) -> float | None:
+        """Seconds of a step: the median, so that a hiccup does not count; None while fewer than three were seen."""
+        seen = self._durations or self._fresh[1:]
+        return float(np.median(seen)) if len(seen) >= 3 else None
 
     def pause(self, seconds: float) -> None:
         """Takes a pause out of the count."""
@@ -143,12 +160,11 @@ class Clock:
         self._extra, self._steps = self._extra + seconds, self._steps + steps
 
     def left(self, steps: int) -> float | None:
-        """Seconds that `steps` more steps will take: the median step (a hiccup does not count) and what stands around the
-        steps; None while fewer than three steps were seen."""
-        if len(self._durations) < 3:
+        """Seconds that `steps` more steps will take: `step` and what stands around the steps; None as there."""
+        if (step := self.step()) is None:
             return None
         around = self._extra / self._steps if self._steps else 0.0
-        return steps * (float(np.median(self._durations)) + around)
+        return steps * (step + around)
 
 
 def as_time(seconds: float | None) -> str:

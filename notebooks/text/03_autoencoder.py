@@ -5,7 +5,7 @@
 # # 03 The autoencoder: one face in, another face out
 # **Goal** Build the classic face-swapping network, train it in two forms, compare them.
 #
-# **Minutes** 25 to read, 8 on two CPU cores (quick), 20 on a T4 (class)
+# **Minutes** 25 to read, 8 on two CPU cores (quick), 10 on a T4 (class, predicted)
 #
 # **Needs** the face sets of notebook 02 (made now if they are missing)
 #
@@ -20,6 +20,9 @@ target = ""  # the clip of A, whose video is changed; empty = the one of the sam
 keep = ""  # "drive" on Colab: the run survives the machine; or a folder
 autoencoder_steps = 0  # 0 = as the preset says
 scratch_steps = 0  # 0 = as the preset says
+model = ""  # quick, original or low_memory; empty = as the preset says
+face_size = 0  # side of the faces in pixels; 0 = as the preset says
+precision = ""  # float32, mixed_float16 or mixed_bfloat16; empty = as the preset says
 
 # %% tags=["setup"]
 import os
@@ -99,11 +102,13 @@ from faceswap_lab.models import autoencoder, losses
 from faceswap_lab.models.augmentation import FaceBank, random_views
 from faceswap_lab.models.layers import PixelShuffle
 from faceswap_lab.models.lighting import light_fields
-from faceswap_lab.models.optimizers import ConvolutionMuon
 from faceswap_lab.teaching import architecture, figures
 from faceswap_lab.teaching.training_panel import TrainingPanel
+from faceswap_lab.training import recipes, times
 
-size = run.preset.face_size
+scale = run.preset.choose(autoencoder=model, face_size=face_size, precision=precision)
+size = scale.face_size
+print(f"the {scale.autoencoder} network of {size} px in {scale.precision}")
 faces, masks, likened = stages.training_arrays(run, size)
 own = {person: len(pictures) // (stages.COPIES + 1) for person, pictures in faces.items()}
 print({person: f"{own[person]} faces, {len(faces[person])} with copies" for person in faces})
@@ -178,7 +183,7 @@ print("picture", layers.Conv2D(3, 5, padding="same", activation="sigmoid")(x).sh
 # | **shared encoder** | one for both | one each | encode A, decode as B |
 # | **shared decoder** | one each | one for both | encode A with B's encoder |
 #
-# The original is far too heavy for a laptop's processor, so the lab has a lean sister that also takes the light out before encoding, puts it back after decoding, and paints a mask.
+# The original is far too heavy for a laptop's processor, so the lab has a lean sister that also takes the light out before encoding, puts it back after decoding, and paints a mask. Presets `quick` and `class` train the sister, at 64 and 128 px; `full` trains the original, and so does `model = "original"` above.
 
 # %%
 for name, config in {"original": autoencoder.original(size), "quick": autoencoder.quick(size)}.items():
@@ -196,14 +201,12 @@ drawn = architecture.draw({"encoder": encoder, "decoder": decoder}, "The quick a
 # Plain L1 is content with a grey blur. So we also compare **local contrast**: grey, minus its local mean, over its local deviation. It sees brows, lids and lips, and neither a tint nor a blur can please it. Eyes and mouth are few pixels, so they get a term of their own.
 
 # %%
-model = autoencoder.FaceAutoencoder(
-    autoencoder.quick(size), autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, seed=seed
-)
-model.set_faces(faces, masks, likened)
-views = model({person: np.arange(8) for person in ("A", "B")})
-total = model.compute_loss(y_pred=views)
-for term, value in model.terms.items():
-    weight = getattr(model.loss_weights, term)
+first = recipes.autoencoder_model(scale, seed=seed)
+first.set_faces(faces, masks, likened)
+views = first({person: np.arange(8) for person in ("A", "B")})
+total = first.compute_loss(y_pred=views)
+for term, value in first.terms.items():
+    weight = getattr(first.loss_weights, term)
     print(f"{term:16s} {float(value.result()):.3f} x {weight:.1f} = {float(value.result()) * weight:.3f}")
 print("total", round(float(total), 3))
 
@@ -219,31 +222,29 @@ for name, picture in {"blurred": blur, "tinted": tint}.items():
 # **Look**: in L1 both cost about the same. In contrast the tint costs almost nothing, and the blur a lot. Which of the two would you rather forgive?
 #
 # ## Train
-# The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the training clips. It saw neither the target clip, nor A in that clip's light, nor the truth. Beside it two models start from nothing, with equal steps: one of each form.
+# The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the training clips. (It is for the quick network at 64 px; any other begins from nothing and says so.) It saw neither the target clip, nor A in that clip's light, nor the truth. Beside it two models start from nothing, with equal steps: one of each form.
 
 # %%
 counts = {person: len(pictures) for person, pictures in faces.items()}
-how = {"loss_weights": autoencoder.QUICK_LOSS, "augmentation": autoencoder.QUICK_AUGMENTATION, "seed": seed}
-batch_size = run.preset.batch_size
+what = {"network": scale.autoencoder, "size": size, "precision": scale.precision, "seed": seed, "counts": counts}
 
 
 def train(name, sharing, steps, warm, **options):
-    folder = stages.model_folder(run, name, steps=steps, sharing=sharing, warm=warm, seed=seed, counts=counts)
-    model = autoencoder.FaceAutoencoder(autoencoder.quick(size, sharing), **how, name=name)
+    folder = stages.model_folder(run, name, steps=steps, sharing=sharing, warm=warm, **what)
+    model = recipes.autoencoder_model(scale, sharing, seed)
     warmed = warm and stages.warm_start(model)
     training.set_faces(model, faces, masks, likened)
-    peak = run.preset.autoencoder_learning_rate if warmed else run.preset.scratch_learning_rate
-    model.compile(optimizer=ConvolutionMuon(keras.optimizers.schedules.CosineDecay(peak, steps, alpha=0.03)))
+    model.compile(optimizer=recipes.autoencoder_optimizer(scale, steps, warmed))
     panel = TrainingPanel(name, ("loss", "reconstruction", "contrast"))
-    history = stages.train_model(run, model, folder, faces, steps, batch_size, panel=panel, **options)
+    history = stages.train_model(run, model, folder, faces, steps, scale.batch_size, panel=panel, **options)
     training.save_model(model, folder, "autoencoder", {"steps": steps, "sharing": sharing, "warm_start": bool(warmed)})
     return model, history
 
 
 # %% [markdown]
-# Each model is trained by **Muon** (Jordan and others, 2024). Adam scales each weight's step by itself; Muon looks at a whole kernel and evens out its step, so that no direction of it learns slowly. Measured on these faces, 750 steps from nothing: Muon's reconstructions are off by 0.144 in local contrast, Adam's by 0.171.
+# The quick models are trained by **Muon** (Jordan and others, 2024). Adam scales each weight's step by itself; Muon looks at a whole kernel and evens out its step, so that no direction of it learns slowly. Measured on these faces, 750 steps from nothing: Muon's reconstructions are off by 0.144 in local contrast, Adam's by 0.171.
 #
-# And each model practises the swap by **back-translation**: a face of B is painted as A, and from that painting B has to come back. No gradient goes through the way there. Without it, A's light eyes shine through in B's face.
+# And they practise the swap by **back-translation**: a face of B is painted as A, and from that painting B has to come back. No gradient goes through the way there. Without it, A's light eyes shine through in B's face.
 
 # %% [markdown]
 # While it trains, the panel shows curves, the newest preview and the time left. **Pause**, **Save now** and **Stop** act at the next step; run the cell again and it goes on where it was. A kernel that dies costs a minute at most: checkpoints hold weights, optimiser and random state, and what they resume is the same run, bit for bit. On Colab the whole machine goes after a while: with `keep = "drive"` in the first cell the run goes on in a new one.
@@ -251,9 +252,18 @@ def train(name, sharing, steps, warm, **options):
 # Losses cannot tell whether a swap gets better. So every preview also asks a face-recognition network, which never trains, how far swapped faces have come from A to B.
 
 # %%
-steps = autoencoder_steps or run.preset.autoencoder_steps
-nothing = scratch_steps or run.preset.scratch_steps
+steps = autoencoder_steps or scale.autoencoder_steps
+nothing = scratch_steps or scale.scratch_steps
 print(steps, "steps from the warm start;", nothing, "steps each from nothing")
+expected = times.predict(first, scale.batch_size, steps + 2 * nothing)
+print("all three trainings:", expected or "this device is not in the table of times")
+
+# %% [markdown]
+# **Mixed precision** (presets `class` and `full`): layers reckon in 16 bits, which a GPU's tensor cores do several times as fast, and which halves the memory of what a step keeps for the way back. Weights, losses and pictures stay in 32 bits, and the loss is scaled up so that small gradients do not vanish.
+#
+# The prediction counts the multiplications and the memory's traffic, and divides by what such a device is expected to reach. After the first steps what they really took stands in its place. How far off was it?
+
+# %%
 held_out = training.HeldOut(measuring.identity_measure(run, size))
 warm_model, warm_history = train("autoencoder", "encoder", steps, warm=True, held_out=held_out)
 
@@ -284,7 +294,7 @@ shared_model, shared_history = train("autoencoder_shared_decoder", "decoder", no
 
 # %%
 histories = {"warm start": warm_history, "from nothing": scratch_history, "shared decoder": shared_history}
-figures.curves(histories, ("reconstruction", "contrast"))
+figures.curves(histories, [term for term in ("reconstruction", "contrast") if term in warm_history])
 
 # %%
 target_faces = stages.ensure_faces(run, "target")
@@ -338,7 +348,7 @@ def mix(first, second, share):
 
 # %%
 normal, _ = warm_model.relight(ops.convert_to_tensor(inputs[[0, 3]]))
-codes = warm_model.encode(normal, 1, 0)
+codes = ops.cast(warm_model.encode(normal, 1, 0), "float32")
 wanted = codes[0] + 0.25 * (codes[1] - codes[0])
 answered = mix(codes[0], codes[1], 0.25)
 if answered is None:
@@ -353,7 +363,8 @@ else:
 # %%
 line = [codes[0] + share * (codes[1] - codes[0]) for share in np.linspace(0, 1, 8)]
 colour, _ = warm_model.paint(ops.stack(line), 1)
-lit = colour / autoencoder.MIDDLE * warm_model.usual_light[1]  # B's usual light put back
+relit = colour / autoencoder.MIDDLE * warm_model.usual_light[1]  # B's usual light put back
+lit = relit if warm_model.config.relight else colour
 figures.row(list(ops.convert_to_numpy(ops.clip(lit, 0, 1))), height=1.2)
 
 # %% [markdown]

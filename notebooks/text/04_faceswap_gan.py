@@ -5,7 +5,7 @@
 # # 04 FaceSwap-GAN: a critic looks over the painter's shoulder
 # **Goal** Meet every part and every loss of FaceSwap-GAN, train it, look at masks and raw paintings.
 #
-# **Minutes** 25 to read, 4 on two CPU cores (quick), 20 on a T4 (class)
+# **Minutes** 25 to read, 4 on two CPU cores (quick), 17 on a T4 (class, predicted)
 #
 # **Needs** the face sets of notebook 02 and the autoencoder of notebook 03 (without it: the warm start that ships with the lab)
 #
@@ -19,6 +19,9 @@ source = ""  # the clip of B, whose face is put in; empty = the one of the sampl
 target = ""  # the clip of A, whose video is changed; empty = the one of the sample
 keep = ""  # "drive" on Colab: the run survives the machine; or a folder
 gan_steps = 0  # 0 = as the preset says
+model = ""  # quick, standard or lite; empty = as the preset says
+face_size = 0  # side of the faces in pixels; 0 = as the preset says
+precision = ""  # float32, mixed_float16 or mixed_bfloat16; empty = as the preset says
 
 # %% tags=["setup"]
 import os
@@ -94,18 +97,21 @@ import numpy as np
 from keras import ops
 
 from faceswap_lab import measuring, training
-from faceswap_lab.models import autoencoder, faceswap_gan
+from faceswap_lab.models import faceswap_gan
 from faceswap_lab.models.face_res import face_res
 from faceswap_lab.teaching import architecture, figures
 from faceswap_lab.teaching.training_panel import TrainingPanel
+from faceswap_lab.training import recipes
 
-size = run.preset.gan_size
+scale = run.preset.choose(gan=model, gan_size=face_size, precision=precision)
+size = scale.gan_size
+print(f"the {scale.gan} network of {size} px in {scale.precision}")
 faces, masks, likened = stages.training_arrays(run, size)
 counts = {person: len(pictures) for person, pictures in faces.items()}
 
 # %% [markdown]
 # ## At its published size
-# The real one has an encoder that narrows to 4x4 with attention on the way, and two decoders. Too heavy for a laptop's processor, so at `quick` the painter is the lean autoencoder of notebook 03 **with attention put in**. The presets `class` and `full` train the same code on a GPU.
+# The real one has an encoder that narrows to 4x4 with attention on the way, and two decoders. Too heavy for a laptop's processor, so at `quick` the painter is the lean autoencoder of notebook 03 **with attention put in**. `class` trains the same at 128 px on a GPU, `full` the published network; `model` above chooses another.
 
 # %%
 for name, config in {"standard": faceswap_gan.standard(64), "lite": faceswap_gan.standard(64, lite=True)}.items():
@@ -124,19 +130,14 @@ perceptual_net = face_res()
 features = keras.Model(perceptual_net.inputs, perceptual_net.outputs[:4])
 
 
-def make_gan(**weights):
-    config = faceswap_gan.quick(size)
-    loss = faceswap_gan.GanLoss(**weights) if weights else faceswap_gan.QUICK_LOSS
-    gan = faceswap_gan.FaceSwapGAN(
-        config, loss, autoencoder.QUICK_AUGMENTATION, features, run.preset.gan_batch_size // 4, seed=seed
-    )
-    painter = stages.painter_to_begin_with(run, size)
-    print(gan.begin_with(painter), "layers taken over from the autoencoder")
+def make_gan(loss=None):
+    gan = recipes.gan_model(scale, seed, features, loss)
+    recipes.begin_gan(gan, run.models("autoencoder"))
     return gan
 
 
 # %%
-gan = make_gan(cycle=10.0)
+gan = make_gan(faceswap_gan.GanLoss(cycle=10.0))
 gan.set_faces(faces, masks, likened)
 
 # %% [markdown]
@@ -151,7 +152,7 @@ index = {person: np.arange(6) for person in ("A", "B")}
 views = gan(index)
 code = views["codes"][1]
 inside = keras.Model(gan.decoders[1].inputs, attention.input)(code)
-weights = ops.convert_to_numpy(attention.attention(inside))
+weights = ops.convert_to_numpy(ops.cast(attention.attention(inside), "float32"))
 print("map", weights.shape, "each row sums to", weights[0, 0].sum().round(3), "gain", float(attention.gain))
 
 # %%
@@ -205,7 +206,7 @@ print(f"{'critics':16s} {float(critics):8.4f}   (their own loss)")
 # - **cycle**: to the other person and back again.
 
 # %% [markdown]
-# What trains below has other weights: the autoencoder's own terms, the critics, and **identity**. A frozen recogniser (not the one that judges in notebook 05) looks at the *swap* itself and says how far it is from the person it should show. It sees grey pictures: in colour it was soonest pleased by an orange nose between grey cheeks. The number rose, the picture did not.
+# What trains below (at `quick` and `class`) has other weights: the autoencoder's own terms, the critics, and **identity**. A frozen recogniser (not the one that judges in notebook 05) looks at the *swap* itself and says how far it is from the person it should show. It sees grey pictures: in colour it was soonest pleased by an orange nose between grey cheeks. The number rose, the picture did not.
 
 # %%
 real, fake = ops.split(views["straight"], 2)[1], ops.split(composite, 2)[1]
@@ -230,15 +231,16 @@ pd.DataFrame(
 # ## Train
 # Painter and critics learn **in one pass**: the painter's loss goes through critics whose weights are held still, the critics' loss through paintings that are held still. Each player gets only its own gradient, so this is an ordinary Keras model with an ordinary `fit()`.
 #
-# It begins where the autoencoder stopped. Two CPU cores have time for 160 steps: enough for the recogniser to pull the swap towards B (identity_gain 0.41 to 0.45, measured on the talking clip), not enough for critics that begin untrained: without them the swap is as sharp (notebook 07).
+# The quick network begins where the autoencoder stopped, if that has its size; the published one begins from nothing. Two CPU cores have time for 160 steps: enough for the recogniser to pull the swap towards B (identity_gain 0.41 to 0.45, measured on the talking clip), not enough for critics that begin untrained: without them the swap is as sharp (notebook 07).
 
 # %%
-steps = gan_steps or run.preset.gan_steps
-folder = stages.model_folder(run, "faceswap_gan", steps=steps, seed=seed, counts=counts, size=size)
+steps = gan_steps or scale.gan_steps
+what = {"network": scale.gan, "size": size, "precision": scale.precision, "seed": seed, "counts": counts}
+folder = stages.model_folder(run, "faceswap_gan", steps=steps, **what)
 gan = make_gan()
 training.set_faces(gan, faces, masks, likened)
-gan.compile(optimizer=faceswap_gan.TwoRateAdam(run.preset.gan_learning_rate))
-schedule = faceswap_gan.ScheduleCallback(faceswap_gan.WARM_SCHEDULE, steps, run.preset.gan_learning_rate)
+optimizer, schedule = recipes.gan_training(scale, steps)
+gan.compile(optimizer=optimizer)
 
 # %%
 options = {
@@ -246,7 +248,7 @@ options = {
     "panel": TrainingPanel("faceswap_gan", ("adversarial", "critics", "reconstruction")),
     "held_out": training.HeldOut(measuring.identity_measure(run, size)),
 }
-history = stages.train_model(run, gan, folder, faces, steps, run.preset.gan_batch_size, **options)
+history = stages.train_model(run, gan, folder, faces, steps, scale.gan_batch_size, **options)
 training.save_model(gan, folder, "faceswap_gan", {"steps": steps})
 
 # %%

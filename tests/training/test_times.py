@@ -1,0 +1,87 @@
+"""Predicted times: the count behind them against one by hand, the table of devices, the sentence, and what replaces it."""
+
+import dataclasses
+
+import pytest
+import small
+
+from faceswap_lab.models import autoencoder, faceswap_gan, flops, loss_weights
+from faceswap_lab.presets import PRESETS
+from faceswap_lab.training import pace, recipes, times
+
+
+def compiled(model):
+    model.compile(optimizer="adam")
+    return model
+
+
+def test_the_counted_work_of_a_step():
+    plain = autoencoder.FaceAutoencoder(autoencoder.quick(64))
+    a_face = flops.painter_flops(plain)
+    assert a_face == pytest.approx(0.197e9, rel=0.02)
+    assert flops.step_flops(plain, 16) == 32 * a_face
+    back = autoencoder.FaceAutoencoder(autoencoder.quick(64), loss_weights.QUICK)
+    assert flops.step_flops(back, 16) / 32 == pytest.approx(0.34e9, rel=0.03)  # as `autoencoder_shapes.quick` says
+    gan = faceswap_gan.FaceSwapGAN(small.SMALL_GAN, small.GAN_LOSS)
+    assert flops.step_flops(gan, 1) == 2 * (flops.painter_flops(gan) + flops.critic_flops(gan))
+
+
+@pytest.mark.parametrize(
+    "name, found",
+    [("Tesla T4", "a T4"), ("NVIDIA A100-SXM4-40GB", "an A100"), ("NVIDIA H200", "an H200"), ("NVIDIA L4", "an L4"),
+     ("NVIDIA H100 80GB HBM3", "an H100"), ("TPU v5 lite", "a TPU v5e"), ("NVIDIA L40S", None), ("Quadro T400", None)],
+)  # fmt: skip
+def test_devices_by_the_names_that_backends_give(name, found):
+    device = times.known(name)
+    assert (device and device.name) == found
+
+
+def test_class_fits_into_a_lesson_on_a_t4_and_its_memory():
+    """Both notebooks' trainings together in 20 minutes as predicted, at half of a T4's memory at most."""
+    one, t4 = PRESETS["class"], times.known("Tesla T4")
+    seconds = 0.0
+    for sharing, steps in (("encoder", one.autoencoder_steps + one.scratch_steps), ("decoder", one.scratch_steps)):
+        model = compiled(recipes.autoencoder_model(one, sharing))
+        assert model.encoders[0].compute_dtype == "float16"
+        assert model.config.size == 128 and times.memory.estimate(model, one.batch_size).batch_in(t4.bytes) >= 128
+        found = times.predict(model, one.batch_size, steps, t4)
+        seconds += found.seconds * steps
+    assert 300 < seconds < 1200
+    gan = compiled(recipes.gan_model(one))
+    found = times.predict(gan, one.gan_batch_size, one.gan_steps, t4)
+    assert 600 < found.seconds * one.gan_steps < 1200
+    assert times.memory.estimate(gan, one.gan_batch_size).batch_in(t4.bytes) >= 2 * one.gan_batch_size
+    # Narrow layers are held up by memory, so that twenty times the arithmetic does not give twenty times the speed.
+    faster = found.seconds / times.predict(gan, 16, 1, times.known("NVIDIA H200")).seconds
+    assert 4 < faster < 16
+    single = dataclasses.replace(one, precision="float32")
+    slower = times.predict(compiled(recipes.gan_model(single)), 16, 1, t4)
+    assert slower.seconds > 1.5 * found.seconds
+
+
+def test_the_prediction_is_said_and_replaced_by_the_measured_speed(tmp_path, capsys):
+    made = small.model()
+    small.train(made, tmp_path, 24, batch_size=2, log_every=8, checkpoint_every=24)
+    said = capsys.readouterr().out
+    assert f"{tmp_path.name}: 24 steps of 2 x 2 faces, about 1 second on two CPU cores, predicted from 0.00 GFLOP" in said
+    assert said.count("steps a second") == 1 and "were predicted), " in said
+    small.train(made, tmp_path, 24, batch_size=2, log_every=8)
+    assert "predicted" not in capsys.readouterr().out  # nothing is left to do
+
+
+def test_an_accelerator_that_runs_behind_is_timed_by_the_interval(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
+    clock = pace.Clock()
+    for _ in range(2):
+        for _step in range(10):
+            clock.tick()
+            now[0] += 30.0 if now[0] == 0 else 0.001  # the first step is compiled, later ones are only asked for
+        now[0] += 0.9  # reading the losses waits for the device
+        clock.end_interval()
+        clock.hold()
+    assert clock.left(100) == pytest.approx(9.6, rel=0.1)
+
+
+def test_words():
+    assert [times.in_words(s) for s in (0.3, 42, 840, 12600)] == ["1 second", "42 seconds", "14 minutes", "3.5 hours"]
