@@ -5,7 +5,6 @@ How frames are read is in `video_reader`, how they are written as a film in `vid
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable
@@ -18,7 +17,13 @@ import pandas as pd
 from faceswap_lab import ffmpeg, files, video_timing
 from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import (
-    IMAGE_SUFFIXES, MOST_PIXELS, frame_seconds, list_pictures, picture_size, read_picture, write_picture,
+    IMAGE_SUFFIXES,
+    MOST_PIXELS,
+    frame_seconds,
+    list_pictures,
+    picture_size,
+    read_picture,
+    write_picture,
 )  # fmt: skip
 from faceswap_lab.video_reader import Frame, Video
 from faceswap_lab.video_writer import VideoWriter, exact_rate

@@ -26,7 +26,6 @@ _KNEE, _PEAK = 0.8, 10.0  # where compression begins, and what becomes 1, in ord
 _TO_BT709 = np.float32(  # linear light, ITU-R BT.2087
     [[1.660491, -0.587641, -0.072850], [-0.124550, 1.132900, -0.008349], [-0.018151, -0.100579, 1.118730]]
 )
-_LUMA_2020 = np.float32([0.2627, 0.6780, 0.0593])
 
 
 @dataclass(frozen=True)
@@ -132,15 +131,15 @@ def _packed(frame: av.VideoFrame, kind: type) -> np.ndarray:
 
 @functools.lru_cache(maxsize=4)
 def _light(transfer: str) -> np.ndarray:
-    """(4096,) float32: the light of each coded level. PQ: in ordinary whites. HLG: of the scene, [0, 1]."""
+    """(4096,) float32: the light of each coded level, in ordinary whites."""
     code = np.arange(4096) / 4080  # swscale writes white as 255 * 16
     if transfer == "smpte2084":  # SMPTE ST 2084
         root = code ** (32 / 2523)
         light = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
         return np.float32(light ** (8192 / 1305) * 10000 / _WHITE)
-    # ITU-R BT.2100
+    # ITU-R BT.2100; its display's gamma for 1000 cd/m2 is taken channel by channel, as zscale does
     light = np.where(code <= 0.5, code**2 / 3, (np.exp((code - 0.55991073) / 0.17883277) + 0.28466892) / 12)
-    return np.float32(light)
+    return np.float32(light**1.2 * 1000 / _WHITE)
 
 
 @functools.lru_cache(maxsize=1)
@@ -165,9 +164,6 @@ def _ordinary(image: np.ndarray, transfer: str, peak: float) -> np.ndarray:
         (H, W, 3) uint8 RGB.
     """
     light = np.take(_light(transfer), image)
-    if transfer != "smpte2084":  # the display's part: BT.2100's gamma of 1.2 at 1000 cd/m2
-        luma = np.maximum(cv2.transform(light, _LUMA_2020[None]), 1e-6)
-        light *= (cv2.pow(luma, 0.2) * (1000 / _WHITE))[..., None]
     light = cv2.transform(light, _TO_BT709)
     most = light.max(axis=2)
     bright = most > _KNEE

@@ -179,7 +179,9 @@ class Video:
 
     def _judge(self, wanted: range, read: int, missing: int, spoilt: int) -> None:
         if not read:
-            raise LabError(f"{self.path}: not one frame could be read ({self.damage or 'it is damaged'}). Check that it plays.")
+            raise LabError(
+                f"{self.path}: not one frame could be read ({self.damage or 'it is damaged'}). Check that it plays."
+            )
         said = [self.damage] if self.damage else []
         said += [f"{missing} frames could not be decoded and show the one before"] if missing else []
         said += [f"{spoilt} are damaged"] if spoilt else []

@@ -23,7 +23,9 @@ import numpy as np
 STANDARD_RATES = (Fraction(24000, 1001), *map(Fraction, (24, 25)), Fraction(30000, 1001), *map(Fraction, (30, 50, 60)))
 REACH = 0.6  # ticks
 LEAST_DELAY = 0.1  # seconds
-LONGEST_PRIMING = 0.05  # seconds that an encoder's sound starts early; old files have all but the first frame later by that
+LONGEST_PRIMING = (
+    0.05  # seconds that an encoder's sound starts early; old files have all but the first frame later by that
+)
 
 
 @dataclass(frozen=True, eq=False)
