@@ -31,6 +31,7 @@ CONTAINERS = (
 MOST_PIXELS = 1 << 26  # a frame: twice 8K (7680x4320); ffmpeg's own limit is four times as high
 MOST_FRAMES = 10_000_000  # 46 hours at 60 frames a second; more is a header that lies
 OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS), "max_pixels": str(MOST_PIXELS)}
+THREADS = min(8, os.cpu_count() or 1)  # of a decoder, each of which holds a frame
 PROBED = 5  # frames that are decoded to find out what a file holds
 LONGEST_GAP = 10.0  # seconds; a longer one in a broadcast is a clock that was set anew
 INTERLACED = "its pictures are interlaced: each was made of both its fields (deinterlaced)"
@@ -151,10 +152,29 @@ def packets(container: av.container.InputContainer, stream: av.stream.Stream) ->
             yield packet
 
 
+def decoded(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.frame.Frame]:
+    """The frames of a stream, pictures or sound; what cannot be decoded is left out."""
+    for packet in itertools.chain(packets(container, stream), itertools.repeat(None, 2 + THREADS)):
+        try:
+            frames = stream.decode(packet)
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError:  # at the end, each spoilt frame that a thread still holds costs one call
+            continue
+        yield from frames
+
+
 def comment(path: str | os.PathLike) -> str:
     """The comment in a file's metadata, or ""."""
     with opened(path) as container:
         return next((text for key, text in container.metadata.items() if key.lower() == "comment"), "")
+
+
+def is_played(path: str | os.PathLike) -> bool:
+    """Whether browsers play a video file's pictures: H.264 of 8 bits, 4:2:0."""
+    with opened(path) as container:
+        context = picture_stream(container).codec_context
+        return context.name == "h264" and context.pix_fmt in ("yuv420p", "yuvj420p")
 
 
 def count_frames(path: str | os.PathLike) -> int:
@@ -196,9 +216,14 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
             raise _too_large(path)
         named = tags(stream.codec_context)  # before a frame is decoded: what the container says
         square = stream.sample_aspect_ratio or Fraction(1)
-        first, error = _first_frames(container, stream)
+        first = list(itertools.islice(picture_frames(container, stream), PROBED))
+        if not first and not width * height:
+            raise LabError(
+                f"{path}: its frames are larger than {MOST_PIXELS >> 20} megapixels, or it does not say how large they are. Give a "
+                "smaller copy, or copy it again."
+            )
         if not first:
-            raise _unreadable(path, error)
+            raise _unreadable(path, None)
         if max(first[0].width * first[0].height, width * height) * max(1, square) > MOST_PIXELS:
             raise _too_large(path)
         colours = tags(first[0], named)
@@ -229,17 +254,16 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
     )
 
 
-def _first_frames(container, stream) -> tuple[list[av.VideoFrame], Exception | None]:
+def picture_frames(
+    container: av.container.InputContainer, stream: av.VideoStream, damaged: bool = False
+) -> Iterator[av.VideoFrame]:
+    """The frames of a video stream by several threads; what a header claims to be too large is left out.
+
+    Of a file that is known to be damaged, no frames are decoded side by side: those beside a spoilt one would be lost with it.
+    """
+    stream.thread_type, stream.thread_count = "SLICE" if damaged else "AUTO", THREADS
     stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
-    found, error = [], None
-    for packet in itertools.chain(packets(container, stream), (None,)):
-        try:
-            found += stream.decode(packet)
-        except av.error.FFmpegError as raised:
-            error = raised
-        if len(found) >= PROBED:
-            break
-    return found, error
+    return decoded(container, stream)
 
 
 def _remarks(frames: list[av.VideoFrame], colours: Tags, transfer: str) -> tuple[str, ...]:

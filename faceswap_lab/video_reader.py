@@ -7,9 +7,7 @@ conversion speak of the same frames, and sound stays in step with clips of varia
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,7 +25,6 @@ from faceswap_lab.video_timing import Clock, Times
 
 SEEK_MARGIN = 10.0  # seconds at a file's start that are decoded rather than jumped over
 _AHEAD = 2.0  # seconds that a jump goes before the first wanted frame, so that filters and references are as without it
-_THREADS = min(8, os.cpu_count() or 1)  # of a decoder, each of which holds a frame
 
 
 @dataclass(frozen=True)
@@ -213,35 +210,28 @@ class Video:
     def _stream(self, stamp: int | None, spoilt: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         with ffmpeg.opened(self.path) as container:
             stream = ffmpeg.picture_stream(container)
-            stream.thread_type, stream.thread_count = "AUTO", _THREADS
-            stream.codec_context.options = {"max_pixels": str(ffmpeg.MOST_PIXELS)}
             if stamp is not None:
                 with contextlib.suppress(av.error.FFmpegError):
                     container.seek(stamp, stream=stream)
-            yield from deinterlaced(self._numbered(container, stream, spoilt))
+            frames = ffmpeg.picture_frames(container, stream, bool(self.damage))
+            yield from deinterlaced(self._numbered(frames, spoilt))
 
-    def _numbered(self, container, stream, spoilt: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Decoded frames with their numbers, which rise; one that is damaged goes to `spoilt`, too."""
+    def _numbered(self, frames: Iterator[av.VideoFrame], spoilt: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decoded frames with their numbers, which rise; that of one that is damaged goes to `spoilt`, too."""
         last, size = -1, None
-        for packet in itertools.chain(ffmpeg.packets(container, stream), (None,)):
-            try:
-                frames = stream.decode(packet)
-            except av.error.FFmpegError:  # the number that is missing then is noticed
+        for frame in frames:
+            if self.times.counted or frame.pts is None:
+                number = last + 1
+            else:
+                number = int(np.searchsorted(self.times.stamps, frame.pts, "right")) - 1
+            if not last < number < len(self.times.stamps):
                 continue
-            for frame in frames:
-                if self.times.counted or frame.pts is None:
-                    number = last + 1
-                else:
-                    number = int(np.searchsorted(self.times.stamps, frame.pts, "right")) - 1
-                if number <= last or number >= len(self.times.stamps):
-                    continue
-                last = number
-                if frame.is_corrupt:
-                    spoilt.add(number)
-                if size not in (None, (frame.width, frame.height)):
-                    width, height = self.size
-                    self.remark(f"its frames change their size on the way; all are brought to {width}x{height}")
-                if frame.interlaced_frame:
-                    self.remark(ffmpeg.INTERLACED)
-                size = size or (frame.width, frame.height)
-                yield number, frame
+            last = number
+            if frame.is_corrupt:
+                spoilt.add(number)
+            if size not in (None, (frame.width, frame.height)):
+                self.remark(f"its frames change their size on the way; all are brought to {self.size[0]}x{self.size[1]}")
+            if frame.interlaced_frame:
+                self.remark(ffmpeg.INTERLACED)
+            size = size or (frame.width, frame.height)
+            yield number, frame

@@ -118,19 +118,14 @@ def _samples(container, stream, made) -> Iterator[tuple[int, np.ndarray]]:
     """Decoded sound: (place in samples from clock 0, (channels, N) float32)."""
     resampler = av.AudioResampler(format="fltp", layout=made.codec_context.layout, rate=made.codec_context.sample_rate)
     rate, place = made.codec_context.sample_rate, None
-    for packet in itertools.chain(ffmpeg.packets(container, stream), (None,)):
-        try:
-            frames = stream.decode(packet)
-        except av.error.FFmpegError:  # a damaged packet is silence
-            continue
-        for frame in frames:
-            if frame.pts is not None:
-                told = round(frame.pts * frame.time_base * rate)
-                place = told if place is None or abs(told - place) > _JUMP * rate else place
-            for part in resampler.resample(frame):
-                place = place or 0
-                yield place, part.to_ndarray()
-                place += part.samples
+    for frame in ffmpeg.decoded(container, stream):
+        if frame.pts is not None:
+            told = round(frame.pts * frame.time_base * rate)
+            place = told if place is None or abs(told - place) > _JUMP * rate else place
+        for part in resampler.resample(frame):
+            place = place or 0
+            yield place, part.to_ndarray()
+            place += part.samples
     for part in resampler.resample(None):
         yield place or 0, part.to_ndarray()
 

@@ -83,14 +83,15 @@ def listed(
             lengths.append(packet.duration or 0)
     known = [stamp for stamp in shown if stamp is not None]
     backwards = any(later < earlier for earlier, later in zip(known, known[1:], strict=False))
-    counted = len(known) < len(shown) / 2 or (stream.codec_context.has_b_frames and not backwards)
+    # AVI has no times of showing; what is made up for frames that refer to later ones is wrong
+    made_up = container.format.name == "avi" and stream.codec_context.has_b_frames and not backwards
+    counted = made_up or len(known) < len(shown) / 2
     tick = 1 / (stream.guessed_rate or stream.average_rate or Fraction(25))
     origin = (container.start_time or 0) / av.time_base
     if counted:
         stamps = np.arange(len(shown), dtype=np.int64)
-        clocks = decoded if None not in decoded and len(set(decoded)) == len(decoded) else None
-        seconds = np.array(clocks, np.float64) * float(base) - origin if clocks else stamps * float(tick)
-        seconds = seconds - min(0, seconds[0]) if len(seconds) else seconds
+        told = made_up and None not in decoded and len(set(decoded)) == len(decoded)
+        seconds = np.array(decoded, np.float64) * float(base) - origin if told else stamps * float(tick)
         last = float(tick)
     else:
         order = {}

@@ -4,7 +4,8 @@ import os
 import resource
 import shutil
 import struct
-import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import ffmpeg_program
 import numpy as np
@@ -170,14 +171,16 @@ def test_a_pipe_is_not_waited_for(tmp_path):
         open_video(tmp_path)
 
 
-def test_the_bounds_cost_no_time():
-    """Decoding with and without them in turns, the quickest of six each."""
-    path = samples.sample_clip("target").path
-    openings = {"plain": ("-i", ffmpeg_program.url(path)), "bounded": ffmpeg.opening(path)}
-    times = {name: [] for name in openings}
-    for _ in range(6):
-        for name, opening in openings.items():
-            begin = time.perf_counter()
-            ffmpeg_program.run("-loglevel", "error", *opening, "-map", "0:V:0", "-f", "null", "-")
-            times[name].append(time.perf_counter() - begin)
-    assert min(times["bounded"]) < 1.3 * min(times["plain"]) + 0.02
+def test_files_are_read_by_several_threads_at_once_and_closed(folder):
+    """Each thread reads the whole film; afterwards no file of it is open any more."""
+
+    def read(number):
+        return [int(frame.image.sum()) for frame in open_video(folder / "private.mp4").frames(every=1 + number % 2)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(read, range(16)))
+    assert all(one == found[0] for one in found[::2]) and all(one == found[0][::2] for one in found[1::2])
+    begun = open_video(folder / "private.mp4").frames()
+    next(begun)
+    begun.close()
+    assert not [link for link in Path("/proc/self/fd").iterdir() if "private.mp4" in os.path.realpath(link)]

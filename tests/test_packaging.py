@@ -29,7 +29,6 @@ COLAB = {
     "opencv-python-headless": "4.12.0.88",
     "tensorboard": "2.19.0",
     "moviepy": "1.0.3",
-    "imageio-ffmpeg": "0.6.0",
     "ipywidgets": "7.7.1",
     "ipykernel": "6.17.1",
     "nbformat": "5.10.4",
