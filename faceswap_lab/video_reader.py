@@ -230,7 +230,9 @@ class Video:
             if frame.is_corrupt:
                 spoilt.add(number)
             if size not in (None, (frame.width, frame.height)):
-                self.remark(f"its frames change their size on the way; all are brought to {self.size[0]}x{self.size[1]}")
+                self.remark(
+                    f"its frames change their size on the way; all are brought to {self.size[0]}x{self.size[1]}"
+                )
             if frame.interlaced_frame:
                 self.remark(ffmpeg.INTERLACED)
             size = size or (frame.width, frame.height)
