@@ -34,6 +34,7 @@ OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS
 THREADS = min(8, os.cpu_count() or 1)  # of a decoder, each of which holds a frame
 PROBED = 5  # frames that are decoded to find out what a file holds
 LONGEST_GAP = 10.0  # seconds; a longer one in a broadcast is a clock that was set anew
+LEAST_STEP_BACK = 0.1  # seconds; a clock goes back by so much only where a file was put together
 INTERLACED = "its pictures are interlaced: each was made of both its fields (deinterlaced)"
 _BROADCASTS = {"mpegts", "mpeg", "mpegtsraw", "vob"}
 _INDEXED = {"mov", "matroska"}
@@ -143,7 +144,7 @@ def packets(container: av.container.InputContainer, stream: av.stream.Stream) ->
                 return
             if packet.dts is not None:
                 gap = 0 if expected is None else packet.dts + shift - expected
-                if gap < -0.5 / stream.time_base or gap > jumps:
+                if gap < -LEAST_STEP_BACK / stream.time_base or gap > jumps:
                     shift -= gap
                 expected = packet.dts + shift + (packet.duration or 0)
             if shift:

@@ -12,6 +12,7 @@ The 0.1 ticks beyond a half keep a clock that rounds to and fro from dropping on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -139,7 +140,8 @@ def clock(times: Times, rate: Fraction) -> Clock:
     first = float(times.seconds[0])
     lead = round(first * rate) if first >= LEAST_DELAY else 0
     places = (times.seconds - first) * float(rate) + lead
-    ticks = max(1, int(np.floor((times.end - first) * float(rate) + lead + 0.5)))
+    end = (times.end - first) * float(rate) + lead
+    ticks = max(1, math.ceil(end - REACH), math.ceil(places[-1] - REACH) + 1)
     if ticks == len(places) and np.abs(places - np.arange(ticks)).max() < 0.5:
         shown = np.arange(ticks, dtype=np.int32)
     else:
