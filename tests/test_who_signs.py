@@ -54,6 +54,7 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("benchmarks/gaze.py", "main"): "coded and decoded again in memory",
     ("benchmarks/landmarks.py", "still_clip"): TEMPORARY,
     ("benchmarks/score_trust.py", "look"): NO_PICTURE,
+    ("benchmarks/reading.py", "make_clip"): TEMPORARY,
     ("benchmarks/steadiness.py", "draw"): "charts, and one row of pixels over time: nobody can be seen in it",
     ("faceswap_lab/face_commands.py", "diagnose_command"): CHART,
     ("faceswap_lab/faces/examination.py", "_face"): GIVEN,
