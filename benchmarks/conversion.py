@@ -46,10 +46,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2  # noqa: E402
+import imageio_ffmpeg  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from faceswap_lab import actors, ffmpeg, training, weights  # noqa: E402
+from faceswap_lab import actors, training, weights  # noqa: E402
 from faceswap_lab.faces import alignment  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import BOX_COLUMNS, MATRIX_COLUMNS, POINT_COLUMNS, FaceSet  # noqa: E402
@@ -69,11 +70,9 @@ def make_clip(folder: Path, height: int, repeats: int) -> Path:
     """talk_A beside its mirror image at this height, `repeats` times over."""
     path, (width, _) = folder / f"clip_{height}_{repeats}.mp4", SIZES[height]
     graph = f"[0:v]split[a][b];[b]hflip[c];[a][c]hstack,scale=-2:{height}:flags=bicubic,crop={width}:{height}:0:0"
-    done = ffmpeg.run(
-        *("-loglevel", "error", "-y", "-stream_loop", str(repeats - 1), "-i", str(actors.clip("talk_A").path)),
-        *("-filter_complex", graph, "-crf", "15", "-c:a", "aac", str(path)),
-    )
-    assert done.returncode == 0, done.stderr
+    given = ("-loglevel", "error", "-y", "-stream_loop", str(repeats - 1), "-i", str(actors.clip("talk_A").path))
+    made = ("-filter_complex", graph, "-crf", "15", "-c:a", "aac", str(path))
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *given, *made], check=True)
     Ledger.load().grant("actor_A", [path])
     return path
 

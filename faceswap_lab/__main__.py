@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -143,13 +142,12 @@ def _bundled() -> dict[str, Path]:
 
 def _ffmpeg(problems: list[str]) -> str:
     try:
-        import imageio_ffmpeg
+        import av
 
-        program = imageio_ffmpeg.get_ffmpeg_exe()
-        first = subprocess.run([program, "-version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
-        return f"{' '.join(first.split()[:3])}, {program}"
-    except (ImportError, OSError, RuntimeError, subprocess.CalledProcessError) as error:
-        problems.append(f"ffmpeg does not run ({error}). Install it again: pip install imageio-ffmpeg")
+        av.codec.Codec("libx264", "w")
+        return f"FFmpeg {av.ffmpeg_version_info}, in PyAV {av.__version__}"
+    except (ImportError, ValueError) as error:
+        problems.append(f"PyAV does not run, or cannot write H.264 ({error}). Install it again: pip install 'av>=18'")
         return "missing"
 
 

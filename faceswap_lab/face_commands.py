@@ -76,6 +76,7 @@ def faces_command(options: argparse.Namespace) -> int:
     from faceswap_lab.faces.options import Extraction
     from faceswap_lab.provenance.checks import may_prepare
     from faceswap_lab.provenance.sources import write_sources
+    from faceswap_lab.video import open_video
 
     given = {
         one.name: getattr(options, one.name)
@@ -85,6 +86,7 @@ def faces_command(options: argparse.Namespace) -> int:
     if len(given.get("rotations", ())) == 1:
         given["rotations"] = given["rotations"][0]
     agreed, workers = may_prepare(options.source), options.workers
+    video = open_video(options.source)
     with contextlib.ExitStack() as stack:
         if options.scheduler:
             stack.enter_context(_cluster(options.scheduler))
@@ -95,9 +97,11 @@ def faces_command(options: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        faces = extract_faces(options.source, options.folder, workers=workers, progress=progress, **given)
+        faces = extract_faces(video, options.folder, workers=workers, progress=progress, **given)
         write_sources(options.folder, agreed)
     print(f"{options.folder}: {len(faces)} faces of {faces.table['person'].nunique()} people")
+    for remark in video.remarks:
+        print(f"  note: {video.path.name}: {remark}.")
     return 0
 
 

@@ -215,7 +215,7 @@ def _loose(path: Path) -> str | None:
         return "unfinished"
     if PART_FILM.fullmatch(path.name):
         with contextlib.suppress(LabError, OSError):
-            return "unfinished" if label.COMMENT in ffmpeg.run(*ffmpeg.opening(path)).stderr else None
+            return "unfinished" if label.COMMENT in ffmpeg.comment(path) else None
     if path.suffix == ".ipynb" and _is_executed(path):
         return "notebooks"
     return None

@@ -69,7 +69,7 @@ def cpu_cores() -> int:
 def versions() -> dict[str, str]:
     """The versions that matter, by name; "missing" where a package is not installed."""
     found = {"faceswap_lab": __version__, "Python": platform.python_version()}
-    packages = ("tensorflow", "keras", "numpy", "opencv-python-headless", "mtcnn", "ai-edge-litert", "imageio-ffmpeg")
+    packages = ("tensorflow", "keras", "numpy", "opencv-python-headless", "mtcnn", "ai-edge-litert", "av")
     for package in packages:
         try:
             found[package] = metadata.version(package)

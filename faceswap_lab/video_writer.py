@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import glob
 import math
 import os
-import subprocess
-import tempfile
-import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
+from faceswap_lab.video_joining import join, refuse
 
 SUFFIXES = (".mp4", ".m4v", ".mov")
 # Against "medium", on a 720p clip of the actors at crf 15: a third of the time (32 ms of processor a frame, not 98), a file of
 # the same size, and 50.3 dB where that has 51.0, which nobody sees. The encoder is what a conversion waits for.
 PRESET = "veryfast"
-BT709 = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
+_TO_BT709 = {
+    "src_colorspace": Colorspace.ITU709,
+    "dst_colorspace": Colorspace.ITU709,
+    "src_color_range": ColorRange.JPEG,
+    "dst_color_range": ColorRange.MPEG,
+    "interpolation": Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP,
+    "threads": 1,
+}
 
 
 def exact_rate(fps: float | Fraction) -> Fraction:
@@ -37,18 +43,6 @@ def exact_rate(fps: float | Fraction) -> Fraction:
     near = Fraction(fps if isinstance(fps, Fraction) else float(fps)).limit_denominator(1001)
     film = Fraction(round(float(fps) * 1.001) * 1000, 1001)  # 23.98 and 29.97 are written for 24000/1001 and 30000/1001
     return film if round(float(film), 2) == round(float(fps), 2) and near.denominator != 1 else near
-
-
-def refuse(path: Path, messages: str, cause: Exception | None = None) -> None:
-    """Raises what ffmpeg's messages mean, as a `LabError` about the file that was to be written."""
-    with files.clear_write_errors(path):
-        for text, code in (("No space left", errno.ENOSPC), ("File too large", errno.ENOSPC),
-                           ("Disk quota", errno.EDQUOT), ("Permission denied", errno.EACCES),
-                           ("Read-only", errno.EROFS)):  # fmt: skip
-            if text in messages:
-                raise OSError(code, text) from cause
-    reason = ffmpeg.complaint(messages) or "ffmpeg was stopped from outside"
-    raise LabError(f"{path}: the video could not be written ({reason}). Run the command again.") from cause
 
 
 class VideoWriter:
@@ -101,7 +95,7 @@ class VideoWriter:
             ffmpeg.check_readable(Path(audio_from))
             if Path(audio_from).is_file():
                 self.audio_from = Path(audio_from)
-        self._process = None
+        self._container = self._stream = None
 
     def __enter__(self) -> VideoWriter:
         self._context = self._opened()
@@ -128,98 +122,60 @@ class VideoWriter:
             )
         if width % 2 or height % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        try:
-            self._process.stdin.write(np.ascontiguousarray(image).data)
-        except OSError as error:  # the pipe broke: ffmpeg has stopped, and its messages say why
-            self._process.wait()
-            self._refuse(self._messages(), error)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        coded = self._reformatter.reformat(frame, format="yuv420p", **_TO_BT709)
+        coded.pts, coded.time_base = self.num_frames, 1 / self.rate
+        self._encode(coded)
         self.num_frames += 1
+
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        try:
+            for packet in self._stream.encode(frame):
+                self._container.mux_one(packet)
+        except av.error.FFmpegError as error:
+            refuse(self.path, error)
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[None]:
         if self.path.is_dir():
             raise LabError(f"{self.path}: a folder has this name. Choose another one for the video.")
         files.make_folder(self.path.parent)
-        for mark in ("????????", "sound-????????"):  # what a killed run left of this very file
-            for leftover in self.path.parent.glob(f"{files.PARTIAL}{mark}-{glob.escape(self.path.name)}"):
-                leftover.unlink(missing_ok=True)
-        with files.atomic_path(self.path) as temporary, tempfile.TemporaryFile() as self._stderr:
-            self._process = subprocess.Popen(
-                self._command(temporary),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=self._stderr,
-                **ffmpeg.APART,
-            )
+        for leftover in self.path.parent.glob(f"{files.PARTIAL}????????-{glob.escape(self.path.name)}"):
+            leftover.unlink(missing_ok=True)  # what a killed run left of this very file
+        with files.atomic_path(self.path) as temporary:
+            pictures = temporary if self.audio_from is None else temporary.with_name(f"{temporary.stem}-silent.mp4")
             try:
+                self._container = av.open(ffmpeg.url(pictures), "w", options={"movflags": "+faststart"})
+                self._stream = self._made_stream()
                 yield
-                self._finish(temporary)
+                self._finish(pictures, temporary)
             finally:
-                if self._process.poll() is None:
-                    self._process.kill()
-                with contextlib.suppress(OSError):
-                    self._process.stdin.close()
-                self._process.wait()
+                with contextlib.suppress(av.error.FFmpegError):
+                    self._container.close()
+                if pictures != temporary:
+                    pictures.unlink(missing_ok=True)
 
-    def _command(self, temporary: Path) -> list[str]:
-        width, height = (side + side % 2 for side in self.size)
-        picture = f"scale=out_color_matrix=bt709:out_range=tv:flags={ffmpeg.SCALING},format=yuv420p,{BT709}"
-        return [
-            *(ffmpeg.program(), "-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pixel_format", "rgb24"),
-            *("-video_size", f"{width}x{height}", "-framerate", str(self.rate), "-i", "pipe:0", "-vf", picture),
-            *("-c:v", "libx264", "-preset", PRESET, "-crf", str(self.crf), "-movflags", "+faststart"),
-            *(("-metadata", f"comment={self.comment}") if self.comment else ()),
-            ffmpeg.url(temporary),
-        ]
+    def _made_stream(self) -> av.VideoStream:
+        if self.comment:
+            self._container.metadata["comment"] = self.comment
+        stream = self._container.add_stream("libx264", self.rate, {"preset": PRESET, "crf": str(self.crf)})
+        stream.width, stream.height = (side + side % 2 for side in self.size)
+        stream.pix_fmt, stream.thread_count = "yuv420p", 0  # as many threads as it likes
+        stream.colorspace = stream.color_primaries = stream.color_trc = stream.color_range = 1  # BT.709, 16 to 235
+        self._reformatter = VideoReformatter()
+        return stream
 
-    def _messages(self) -> str:
-        self._stderr.seek(0)
-        return self._stderr.read(100_000).decode("utf-8", "replace")
-
-    def _refuse(self, messages: str, cause: Exception | None = None) -> None:
-        refuse(self.path, messages, cause)
-
-    def _finish(self, temporary: Path) -> None:
+    def _finish(self, pictures: Path, temporary: Path) -> None:
         if not self.num_frames:
             raise LabError(f"{self.path}: no frame was written, so there is no video. Check the time range.")
+        self._encode(None)
         try:
-            self._process.stdin.close()
-        except OSError:
-            pass  # what ffmpeg says next tells more
-        if self._process.wait():
-            self._refuse(self._messages())
-        written = ffmpeg.count_frames(temporary)
-        if written != self.num_frames:  # a disk that fills up at the very end need not fail the program
-            self._refuse(self._messages() or f"{written} of {self.num_frames} frames arrived on the disk")
-        if self.audio_from is not None and ffmpeg.probe(temporary) and self._has_sound():
-            self._add_sound(temporary)
-
-    def _has_sound(self) -> bool:
-        return ffmpeg.run("-loglevel", "error", *ffmpeg.opening(self.audio_from), "-map", "0:a", "-t", "0.1",
-                          "-c", "copy", "-f", "null", "-").returncode == 0  # fmt: skip
-
-    def _add_sound(self, temporary: Path) -> None:
-        start, end = self.audio_range
-        copied = ("-map", "1:a", "-c", "copy")
-        coded = ("-map", "1:a:0", "-c:v", "copy", "-c:a", "aac", "-b:a", "192k")
-        if start or end is not None:
-            stop = "" if end is None or math.isinf(end) else f":end={end:.6f}"
-            trimmed = f"atrim=start={start:.6f}{stop},asetpts=PTS-{start:.6f}/TB"
-            attempts = [(*coded, "-af", trimmed)]
-        else:
-            attempts = [copied, coded]  # a few codecs (Windows Media) may not stand in an mp4: those are coded again
-        inputs = ("-loglevel", "error", "-y", "-i", ffmpeg.url(temporary), *ffmpeg.opening(self.audio_from))
-        muxed = temporary.with_name(f"{files.PARTIAL}sound-{temporary.name.removeprefix(files.PARTIAL)}")
-        try:
-            for options in attempts:
-                made = (*inputs, "-map", "0:v", *options, "-movflags", "+faststart", ffmpeg.url(muxed))
-                done = ffmpeg.run(*made)
-                if done.returncode == 0 and ffmpeg.count_frames(muxed) == self.num_frames:
-                    os.replace(muxed, temporary)
-                    return
-                if "No space left" in done.stderr or "File too large" in done.stderr:
-                    self._refuse(done.stderr)
-        finally:
-            muxed.unlink(missing_ok=True)
-        reason = ffmpeg.complaint(done.stderr)
-        warnings.warn(f"{self.audio_from}: its sound cannot be used ({reason}); {self.path} is silent.", stacklevel=2)
+            self._container.close()
+        except av.error.FFmpegError as error:
+            refuse(self.path, error)
+        if ffmpeg.count_frames(pictures) != self.num_frames:  # a disk that fills up at the very end need not tell
+            refuse(self.path, None)
+        if pictures != temporary:
+            start, end = self.audio_range
+            pieces = None if not start and end is None else [(start, math.inf if end is None else end)]
+            join([(pictures, self.num_frames)], temporary, self.rate, self.audio_from, pieces, self.comment)

@@ -198,7 +198,7 @@ def test_doctor(capsys):
         "Python",
         "tensorflow",
         "device",
-        "ffmpeg version",
+        "FFmpeg",
         "GB free",
         "weights",
         "bundled clips",

@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ffmpeg_program import program
 
 from faceswap_lab import __main__, cleaning, files, leftovers, notebooks
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import COLUMNS
-from faceswap_lab.ffmpeg import program
 from faceswap_lab.provenance import consent, register
 from faceswap_lab.swap.label import comment
 

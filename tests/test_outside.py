@@ -6,12 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from ffmpeg_program import program
 
 from faceswap_lab import __main__, files, report, runtime, samples, untrusted
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces import archive, merging
 from faceswap_lab.faces.faceset import COLUMNS, FaceSet
-from faceswap_lab.ffmpeg import program
 from faceswap_lab.pictures import write_picture
 from faceswap_lab.provenance import consent, outside
 from faceswap_lab.report import comparison

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from ffmpeg_program import program
 
 from faceswap_lab import files, report, samples
 from faceswap_lab.errors import LabError
-from faceswap_lab.ffmpeg import program
 from faceswap_lab.provenance import credentials
 from faceswap_lab.provenance.verification import verify
 from faceswap_lab.report import frames, pictures, scores
@@ -128,10 +128,19 @@ def test_whole_run(run):
 def test_the_page_tells_what_the_film_says_of_itself(run):
     content, _ = read_page(report.write_report(run))
     assert "What the film says of itself" in content and "<dd>no credentials</dd>" in content
-    made_of = (credentials.Ingredient("<a>.mp4", "0" * 64, identity="anna"), credentials.Ingredient("b.mp4", "1" * 64, "source"))
+    made_of = (
+        credentials.Ingredient("<a>.mp4", "0" * 64, identity="anna"),
+        credentials.Ingredient("b.mp4", "1" * 64, "source"),
+    )
     credentials.sign(run / "swap.mp4", credentials.Facts(model="painter", ingredients=made_of, watermark="c0ffee"))
     content, _ = read_page(report.write_report(run))
-    for words in ("<dd>valid</dd>", "trainedAlgorithmicMedia", "&lt;a&gt;.mp4 (anna)", "<dd>b.mp4</dd>", "no watermark of"):
+    for words in (
+        "<dd>valid</dd>",
+        "trainedAlgorithmicMedia",
+        "&lt;a&gt;.mp4 (anna)",
+        "<dd>b.mp4</dd>",
+        "no watermark of",
+    ):
         assert words in content, words  # the film itself was not marked: that is what is said
     film = bytearray((run / "swap.mp4").read_bytes())
     film[-1] ^= 1

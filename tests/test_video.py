@@ -12,6 +12,7 @@ import warnings
 from fractions import Fraction
 from pathlib import Path
 
+import ffmpeg_program
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,7 +29,7 @@ BITS = 10
 
 
 def run_ffmpeg(*arguments):
-    done = ffmpeg.run("-loglevel", "error", "-y", *map(str, arguments))
+    done = ffmpeg_program.run("-loglevel", "error", "-y", *map(str, arguments))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -50,7 +51,7 @@ def numbers(video, **options):
 
 def packets(path, kind="a"):
     """Every packet of a stream: its time, length and checksum."""
-    return run_ffmpeg("-i", ffmpeg.url(path), "-map", f"0:{kind}", "-c", "copy", "-f", "framecrc", "-")
+    return run_ffmpeg("-i", ffmpeg_program.url(path), "-map", f"0:{kind}", "-c", "copy", "-f", "framecrc", "-")
 
 
 def psnr(one, other):
@@ -386,7 +387,7 @@ def test_round_trip(folder, target):
                      zip(video.frames(every=10), again.frames(every=10), strict=True)], 0)  # fmt: skip
     assert np.abs(shift).max() < 0.7  # no tint
     assert packets(path) == packets(target.path)
-    told = ffmpeg.run("-i", str(path)).stderr
+    told = ffmpeg_program.run("-i", str(path)).stderr
     assert "synthetic: 50 % = ü" in told and "yuv420p(tv, bt709" in told and "h264 (High)" in told
 
 
@@ -415,7 +416,7 @@ def test_trimmed_sound_begins_where_the_frames_do(folder, counted):
         for frame in video.frames(start=3.25, end=5.25):
             out.write(frame.image)
     raw = subprocess.run(
-        [ffmpeg.program(), "-loglevel", "error", "-i", folder / "cut.mp4", "-f", "s16le", "-ac", "1", "-"],
+        [ffmpeg_program.program(), "-loglevel", "error", "-i", folder / "cut.mp4", "-f", "s16le", "-ac", "1", "-"],
         capture_output=True, check=True,
     ).stdout  # fmt: skip
     sound = np.frombuffer(raw, np.int16) / 32768
@@ -428,7 +429,7 @@ def test_sound_that_an_mp4_cannot_hold_is_coded_again(folder, counted):
     run_ffmpeg("-t", 1, "-i", counted, "-f", "lavfi", "-t", 1, "-i", "sine=440", "-c:v", "wmv2", "-c:a", "wmav2", path)
     with VideoWriter(folder / "new.mp4", 25, (64, 64), audio_from=path) as writer:
         writer.write(np.zeros((64, 64, 3), np.uint8))
-    assert "Audio: aac" in ffmpeg.run("-i", str(folder / "new.mp4")).stderr
+    assert "Audio: aac" in ffmpeg_program.run("-i", str(folder / "new.mp4")).stderr
 
 
 def test_no_sound_is_no_trouble(folder, counted, tmp_path):

@@ -57,6 +57,7 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("benchmarks/gaze.py", "main"): "coded and decoded again in memory",
     ("benchmarks/landmarks.py", "still_clip"): TEMPORARY,
     ("benchmarks/score_trust.py", "look"): NO_PICTURE,
+    ("benchmarks/reading.py", "make_clip"): TEMPORARY,
     ("benchmarks/steadiness.py", "draw"): "charts, and one row of pixels over time: nobody can be seen in it",
     ("faceswap_lab/face_commands.py", "diagnose_command"): CHART,
     ("faceswap_lab/faces/examination.py", "_face"): GIVEN,
@@ -64,7 +65,7 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("faceswap_lab/faces/extraction.py", "_write_bytes"): GIVEN,
     ("faceswap_lab/faces/merging.py", "merge"): COPY,
     ("faceswap_lab/faces/recognition.py", "of_set"): NO_PICTURE,
-    ("faceswap_lab/ffmpeg.py", "opening"): "a file to read",
+    ("faceswap_lab/ffmpeg.py", "opened"): "a file to read",
     ("faceswap_lab/forensics/coding.py", "recoded"): TEMPORARY,
     ("faceswap_lab/forensics/marks.py", "passed_on"): "shows what passing on loses; notebook 09 gives a temporary folder",
     ("faceswap_lab/pictures.py", "coded_picture"): TOOL,
@@ -79,12 +80,14 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("faceswap_lab/report/comparison.py", "_frames"): CHART,
     ("faceswap_lab/report/frames.py", "curves_picture"): CHART,
     ("faceswap_lab/report/frames.py", "legend_picture"): CHART,
+    ("faceswap_lab/report/pictures.py", "_coded_again"): "for `playable_clip`, which signs what shows a swap",
     ("faceswap_lab/report/pictures.py", "contact_sheet"): "of a face set of the run's clips, which are given",
     ("faceswap_lab/report/pictures.py", "loss_picture"): CHART,
     ("faceswap_lab/report/__init__.py", "_clips"): "the target and the rendered truth: neither is a network's work",
     ("faceswap_lab/scoring.py", "present"): COPY,
     ("faceswap_lab/stages.py", "contact_sheet"): "of a face set of the run's clips, which are given",
     ("faceswap_lab/swap/outputs.py", "place_picture"): "into a hidden folder, where `sealing.place` signs it",
+    ("faceswap_lab/swap/outputs.py", "_write_gif"): "for `write_gif`",
     ("faceswap_lab/swap/outputs.py", "write_gif"): "into a hidden folder, where `sealing.place` signs it",
     ("faceswap_lab/swap/parts.py", "write"): "into the hidden folder of parts, where `sealing.place` signs what comes of them",
     ("faceswap_lab/teaching/browser.py", "_ipython_display_"): SHOWN,
@@ -95,8 +98,9 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("faceswap_lab/training/history.py", "picture"): "a record in TensorBoard's log, which cannot carry a manifest",
     ("faceswap_lab/video.py", "extract_frames"): GIVEN,
     ("faceswap_lab/video_joining.py", "join"): TOOL,
-    ("faceswap_lab/video_writer.py", "_command"): TOOL,
-    ("faceswap_lab/video_writer.py", "_add_sound"): TOOL,
+    ("faceswap_lab/video_joining.py", "_write"): TOOL,
+    ("faceswap_lab/video_writer.py", "_finish"): TOOL,
+    ("faceswap_lab/video_writer.py", "_opened"): TOOL,
     ("notebooks/text/01_frame_extraction.py", ""): GIVEN,
     ("notebooks/text/02_face_alignment.py", ""): COPY,
     ("tools/actors/frames.py", "textures"): ACTOR,
@@ -111,7 +115,7 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
 def writes(call: ast.Call) -> bool:
     name = name_of(call.func)
     last = name.rpartition(".")[2]
-    to_ffmpeg = name in ("ffmpeg.url", "url")  # what ffmpeg reads goes through ffmpeg.opening
+    to_ffmpeg = name in ("ffmpeg.url", "url")  # what FFmpeg reads goes through ffmpeg.opened
     return (
         last in WRITES
         or last.endswith("VideoWriter")
@@ -169,7 +173,7 @@ def test_whoever_writes_a_picture_or_a_film_signs_it_or_says_why_not():
     "source",
     ["def f():\n    write_picture(path, image)", "def f():\n    cv2.imwrite(path, image)", "def f():\n    figure.savefig(path)",
      "def f():\n    with video.VideoWriter(path, 25, size) as film:\n        film.write(image)", "Image.fromarray(a).save(path)",
-     "def f():\n    ffmpeg.run(*ffmpeg.opening(a), ffmpeg.url(b))", "class A:\n    def f(self):\n        shutil.copyfile(a, b)",
+     "def f():\n    av.open(ffmpeg.url(b), 'w')", "class A:\n    def f(self):\n        shutil.copyfile(a, b)",
      "if x:\n    # !git clone\nfigure.savefig(path)"],
 )  # fmt: skip
 def test_the_search_finds_what_writes(source):

@@ -46,8 +46,7 @@ def read_comment(path: Path) -> str:
     """Whether the file's metadata call it synthetic."""
     if Path(path).is_dir():
         return NOTHING
-    listing = ffmpeg.run(*ffmpeg.opening(path))
-    return "found" if _COMMENT in listing.stderr else NOTHING
+    return "found" if _COMMENT in ffmpeg.comment(path) else NOTHING
 
 
 READERS: Mapping[str, Callable[[Path], str]] = {

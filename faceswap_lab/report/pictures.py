@@ -13,6 +13,7 @@ from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import read_picture
 from faceswap_lab.provenance import credentials
 from faceswap_lab.provenance.hashes import content_hash
+from faceswap_lab.video import Video, VideoWriter, open_video
 
 NOT_LOSSES = ("step", "epoch", "seconds", "minutes", "learning_rate")
 GREY = "#8a8f96"  # readable on white and on black, since the page has both
@@ -110,29 +111,42 @@ def playable_clip(clip: Path, copy: Path, swapped: bool = False) -> bool:
         swapped: faces in it were swapped; coded again, it is signed anew, with `clip` as what it was made of.
 
     Returns:
-        False when there is no such clip, it is a folder of pictures, or ffmpeg cannot read it.
+        False when there is no such clip, it is a folder of pictures, or it cannot be read.
     """
     if not clip.is_file():
         return False
     if copy.exists() and copy.stat().st_mtime >= clip.stat().st_mtime:
         return True
-    facts = ffmpeg.run(*ffmpeg.opening(clip)).stderr
-    with files.atomic_path(copy) as temporary:
-        if clip.suffix.lower() in (".mp4", ".m4v") and "Video: h264" in facts and "yuv420p" in facts:
-            shutil.copyfile(clip, temporary)
+    try:
+        video = open_video(clip)
+        if clip.suffix.lower() in (".mp4", ".m4v") and ffmpeg.is_played(clip):
+            with files.atomic_path(copy) as temporary:
+                shutil.copyfile(clip, temporary)
             return True
-        command = ["-loglevel", "error", "-y", *ffmpeg.opening(clip), "-t", str(LONGEST), "-c:v", "libx264"]
-        command += ["-crf", "20", "-pix_fmt", "yuv420p", "-vf", "scale=-2:'2*trunc(min(720,ih)/2)'", "-c:a", "aac"]
-        if ffmpeg.run(*command, ffmpeg.url(temporary)).returncode:
-            temporary.touch()  # something to rename, removed below
-        elif swapped:
-            made_of = credentials.Ingredient(clip.name, content_hash(clip), path=clip)
-            what = "A film with swapped faces was coded again, for a browser."
-            credentials.sign(temporary, credentials.Facts(title=copy.name, ingredients=(made_of,), description=what))
-    if copy.stat().st_size == 0:
-        copy.unlink()
+        with files.atomic_path(copy) as temporary:
+            _coded_again(video, temporary)
+            if swapped:
+                made_of = credentials.Ingredient(clip.name, content_hash(clip), path=clip)
+                what = "A film with swapped faces was coded again, for a browser."
+                facts = credentials.Facts(title=copy.name, ingredients=(made_of,), description=what)
+                credentials.sign(temporary, facts)
+    except LabError:
         return False
     return True
+
+
+def _coded_again(video: Video, path: Path) -> None:
+    """The first `LONGEST` seconds of a clip, 720 lines at most, as browsers play them."""
+    import cv2
+
+    width, height = video.size
+    lines = 2 * (min(720, height) // 2)
+    size = 2 * max(1, round(width * lines / height / 2)), lines
+    end = LONGEST if video.duration > LONGEST else None
+    with VideoWriter(path, video.rate, size, 20, video.path if video.has_audio else None, audio_end=end) as writer:
+        for frame in video.frames(end=end):
+            resized = frame.image if size == video.size else cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
+            writer.write(resized)
 
 
 def read_json_or_empty(path: Path) -> dict:

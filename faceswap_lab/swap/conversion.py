@@ -169,6 +169,7 @@ def convert(
         report.count(parts.tally)
         report.warnings = [
             *dict.fromkeys(told),
+            *(f"{video.path.name}: {remark}." for remark in (*video.remarks, *sealing.sound_remarks(film, kind))),
             *track.warnings,
             *watermarking.findings(video.size, watermark),
             *findings(report, track, faces, len(plan), swap_function, options, batch_size),

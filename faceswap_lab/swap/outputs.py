@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
-import subprocess
-import tempfile
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
+from av.filter import Graph
 
 from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
@@ -20,7 +21,8 @@ from faceswap_lab.provenance.watermark import Marker
 from faceswap_lab.swap import blending, label
 from faceswap_lab.swap.swapping import Swap
 from faceswap_lab.video import Video
-from faceswap_lab.video_writer import SUFFIXES, refuse
+from faceswap_lab.video_joining import refuse
+from faceswap_lab.video_writer import SUFFIXES
 
 DIFFERENCE_GAIN = 4
 _GIF_RATE = 50  # a GIF counts in hundredths of a second, and players show nothing faster
@@ -159,32 +161,49 @@ def write_gif(folder: Path, out: Path, rate: Fraction) -> None:
     pictures = list_pictures(folder)
     if not pictures:
         raise LabError(f"{out}: no frame was written, so there is no GIF. Check the time range.")
-    slower = f"fps={_GIF_RATE}," if rate > _GIF_RATE else ""
-    palette = folder.with_name("palette.png")
-    feed = ("-f", "image2pipe", "-c:v", "png", "-framerate", str(rate), "-i", "pipe:0")
+    step = max(1, math.ceil(rate / _GIF_RATE))
+    shown = [av.VideoFrame.from_ndarray(read_picture(pictures[0]), "rgb24")]  # all have one size
     with files.atomic_path(out) as temporary:
-        one = ("-f", "image2", "-update", "1")  # without it, a % in the folder's name would be taken for a number
-        _fed(out, pictures, *feed, "-vf", f"{slower}palettegen=stats_mode=full", *one, ffmpeg.url(palette))
-        graph = f"[0:v]{slower}format=rgb24[v];[v][1:v]paletteuse=dither=sierra2_4a:diff_mode=rectangle"
-        given = (*feed, "-f", "png_pipe", "-i", ffmpeg.url(palette))
-        _fed(out, pictures, *given, "-lavfi", graph, "-loop", "0", ffmpeg.url(temporary))
-        palette.unlink(missing_ok=True)
+        try:
+            maker = _graph(shown[0], ("palettegen", "stats_mode=full"))
+            for picture in pictures[::step]:
+                maker.vpush(av.VideoFrame.from_ndarray(read_picture(picture), "rgb24"))
+            maker.vpush(None)
+            _write_gif(temporary, pictures[::step], rate / step, maker.vpull())
+        except av.error.FFmpegError as error:
+            refuse(out, error)
 
 
-def _fed(out: Path, pictures: list[Path], *arguments: str) -> None:
-    """Runs ffmpeg and gives it pictures, one file after another."""
-    command = [ffmpeg.program(), "-hide_banner", "-loglevel", "error", "-y", *arguments]
-    with tempfile.TemporaryFile() as messages:
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages, **ffmpeg.APART) as process:
-            try:
-                for picture in pictures:
-                    process.stdin.write(picture.read_bytes())
-                process.stdin.close()
-            except OSError:
-                pass  # ffmpeg's messages say why it stopped
-            except BaseException:
-                process.kill()
-                raise
-        if process.returncode:
-            messages.seek(0)
-            refuse(out, messages.read(100_000).decode("utf-8", "replace"))
+def _write_gif(path: Path, pictures: list[Path], rate: Fraction, palette: av.VideoFrame) -> None:
+    graph = None
+    with av.open(ffmpeg.url(path), "w", options={"loop": "0"}) as output:
+        stream = output.add_stream("gif", rate)
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(read_picture(picture), "rgb24")
+            frame.pts, frame.time_base = number, 1 / rate
+            if graph is None:
+                graph = _graph(frame, ("paletteuse", "dither=sierra2_4a:diff_mode=rectangle"), palette)
+                stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "pal8"
+            graph.vpush(frame, at=0)
+            made = graph.vpull()
+            made.pts, made.time_base = number, 1 / rate
+            output.mux(stream.encode(made))
+        output.mux(stream.encode(None))
+
+
+def _graph(frame: av.VideoFrame, last: tuple[str, str], palette: av.VideoFrame | None = None) -> Graph:
+    """A graph that takes frames like this one through a filter of libavfilter's, beside a palette where it takes one."""
+    graph = Graph()
+    node, sink = graph.add(*last), graph.add("buffersink")
+    for number, one in enumerate((frame,) if palette is None else (frame, palette)):
+        base = one.time_base or Fraction(1, 25)
+        source = graph.add_buffer(
+            width=one.width, height=one.height, format=one.format, name=f"in{number}", time_base=base
+        )
+        source.link_to(node, 0, number)
+    node.link_to(sink)
+    graph.configure()
+    if palette is not None:
+        graph.vpush(palette, at=1)
+        graph.vpush(None, at=1)
+    return graph

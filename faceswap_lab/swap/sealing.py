@@ -18,6 +18,7 @@ from faceswap_lab.swap import label, outputs
 from faceswap_lab.swap.film import Film
 from faceswap_lab.swap.parts import Parts, whole
 from faceswap_lab.swap.swapping import model_name
+from faceswap_lab.video_sound import recoded
 
 
 def check() -> None:
@@ -51,6 +52,12 @@ def _sound(film: Film, shown: Sequence[tuple[Fraction, Fraction]]) -> dict:
     pieces = None if whole(shown, film.video.rate, film.video.num_frames) else shown
     sound = film.video.path if film.video.has_audio else None
     return {"sound": sound, "pieces": pieces, "comment": label.comment(model_name(film.swap_function))}
+
+
+def sound_remarks(film: Film, kind: str) -> list[str]:
+    """What is said of sound that a film cannot take as it is."""
+    said = recoded(film.video.path) if kind == "film" and film.video.has_audio else ""
+    return [said] if said else []
 
 
 def keeper(film: Film, folder: Path) -> Callable[[int, np.ndarray], None]:

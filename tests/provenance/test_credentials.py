@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import c2pa
+import ffmpeg_program
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -50,7 +51,9 @@ def made(path, seed=0):
                 film.write(picture(seed + number))
     elif path.suffix in (".gif", ".avi", ".mkv"):
         write_picture(path.with_suffix(".png"), picture(seed))
-        done = ffmpeg.run("-loglevel", "error", "-y", "-i", ffmpeg.url(path.with_suffix(".png")), ffmpeg.url(path))
+        done = ffmpeg_program.run(
+            "-loglevel", "error", "-y", "-i", ffmpeg_program.url(path.with_suffix(".png")), ffmpeg_program.url(path)
+        )
         assert done.returncode == 0, done.stderr
         path.with_suffix(".png").unlink()
     else:
@@ -212,8 +215,15 @@ def test_the_header_of_a_film_and_the_manifest_itself_are_covered(signed):
 
 def test_a_stripped_manifest(signed, tmp_path):
     path = signed(".mp4")
-    done = ffmpeg.run(
-        "-loglevel", "error", "-y", "-i", ffmpeg.url(path), "-c", "copy", ffmpeg.url(tmp_path / "again.mp4")
+    done = ffmpeg_program.run(
+        "-loglevel",
+        "error",
+        "-y",
+        "-i",
+        ffmpeg_program.url(path),
+        "-c",
+        "copy",
+        ffmpeg_program.url(tmp_path / "again.mp4"),
     )
     assert done.returncode == 0
     found = verify(tmp_path / "again.mp4")

@@ -1,12 +1,12 @@
 """Clips as people have them: tiny, odd, turned, of variable rate, deep colours, with alpha, damaged, huge."""
 
+import ffmpeg_program
 import numpy as np
 import pandas as pd
 import pytest
 from consents import consented
 from test_conversion import TARGET, Painter, facts, kept, make_set
 
-from faceswap_lab import ffmpeg
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.swap import conversion, label
@@ -16,7 +16,7 @@ FRAMES = 12
 
 
 def run_ffmpeg(*arguments):
-    done = ffmpeg.run("-loglevel", "error", "-y", *map(str, arguments))
+    done = ffmpeg_program.run("-loglevel", "error", "-y", *map(str, arguments))
     assert done.returncode == 0, done.stderr
 
 

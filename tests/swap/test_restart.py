@@ -8,11 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import ffmpeg_program
 import numpy as np
 import pytest
 from test_conversion import ROOT, TARGET, Painter, kept, loudness, make_set, sound_hash
 
-from faceswap_lab import ffmpeg
 from faceswap_lab.errors import LabError
 from faceswap_lab.swap import conversion, parts
 from faceswap_lab.video import open_video
@@ -49,7 +49,9 @@ def uninterrupted(made_set, tmp_path_factory):
 
 def checksums(path):
     """Of every decoded frame, with its time."""
-    return ffmpeg.run("-loglevel", "error", "-i", ffmpeg.url(path), "-map", "0:v", "-f", "framemd5", "-").stdout
+    return ffmpeg_program.run(
+        "-loglevel", "error", "-i", ffmpeg_program.url(path), "-map", "0:v", "-f", "framemd5", "-"
+    ).stdout
 
 
 def begun(made_set, out):
