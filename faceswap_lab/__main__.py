@@ -109,8 +109,7 @@ def doctor_command(options: argparse.Namespace | None = None) -> int:
     rows = [("place", machine.place()), *machine.versions().items()]
     problems += [machine.python_problem()] + [f"{name} is missing" for name, version in rows if version == "missing"]
     try:
-        with machine.quiet():
-            accelerators = machine.devices()
+        accelerators = machine.devices()
         rows.append(("device", ", ".join(accelerators) or f"CPU, {machine.cpu_cores()} cores (preset quick)"))
     except ImportError as error:
         problems.append(f"Keras cannot be imported ({error})")

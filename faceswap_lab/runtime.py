@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faceswap_lab import __version__, files, samples
 from faceswap_lab.errors import LabError
-from faceswap_lab.machine import cpu_cores, devices, place, quiet, table, versions
+from faceswap_lab.machine import cpu_cores, devices, place, table, versions
 from faceswap_lab.presets import Preset
 from faceswap_lab.presets import preset as find_preset
 from faceswap_lab.provenance import outside
@@ -191,11 +191,10 @@ def setup(
     """
     run = prepare(preset, seed, out, source, target, target_training, truth)
 
-    with quiet():
-        import keras  # after the checks: loading it takes seconds
+    import keras  # after the checks: loading it takes seconds
 
-        keras.utils.set_random_seed(seed)
-        accelerators = devices()
+    keras.utils.set_random_seed(seed)
+    accelerators = devices()
     device = ", ".join(accelerators) or f"CPU, {cpu_cores()} cores"
     files.write_json(run.out / "run.json", {**files.read_json(run.out / "run.json"), "device": device})
     print(table(_facts(run, device)))
