@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 from faceswap_lab import (
@@ -229,6 +230,7 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0, or 1 when something that the user can mend went wrong; the message goes to standard error.
     """
     options = build_parser().parse_args(arguments)
+    warnings.formatwarning = _sentence
     try:
         return COMMANDS[options.command](options)
     except LabError as error:
@@ -237,6 +239,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped. What is finished is kept: run the same command again to go on.", file=sys.stderr)
         return 130
+
+
+def _sentence(message: Warning, category: type[Warning], *place, **more) -> str:
+    """A warning as the console shows it: the sentence, without the line of code that gave it."""
+    return f"\n{message}\n"
 
 
 if __name__ == "__main__":

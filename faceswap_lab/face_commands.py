@@ -6,7 +6,7 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from faceswap_lab import files
+from faceswap_lab import files, machine
 from faceswap_lab.errors import LabError
 
 
@@ -89,6 +89,7 @@ def faces_command(options: argparse.Namespace) -> int:
         if options.scheduler:
             stack.enter_context(_cluster(options.scheduler))
             workers = -1
+        notes = stack.enter_context(machine.noted())
         bar = stack.enter_context(tqdm(unit=" frames", smoothing=0.1))
 
         def progress(done: int, total: int) -> None:
@@ -98,6 +99,8 @@ def faces_command(options: argparse.Namespace) -> int:
         faces = extract_faces(options.source, options.folder, workers=workers, progress=progress, **given)
         write_sources(options.folder, agreed)
     print(f"{options.folder}: {len(faces)} faces of {faces.table['person'].nunique()} people")
+    for line in notes:
+        print(f"  note: {line}")
     return 0
 
 

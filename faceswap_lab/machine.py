@@ -8,6 +8,7 @@ import platform
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from importlib import metadata, util
 
@@ -69,6 +70,23 @@ def _greeting() -> Iterator[None]:
                     os.write(2, b"".join(said))
     if not first:
         yield
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[list[str]]:
+    """Collects what is warned of meanwhile, from all threads, each sentence once; it is shown at once as ever."""
+    show, said = warnings.showwarning, []
+
+    def note(message, category, *place, **more):
+        if issubclass(category, UserWarning) and str(message) not in said:
+            said.append(str(message))
+        show(message, category, *place, **more)
+
+    warnings.showwarning = note
+    try:
+        yield said
+    finally:
+        warnings.showwarning = show
 
 
 def devices() -> list[str]:

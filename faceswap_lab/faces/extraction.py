@@ -21,7 +21,7 @@ from faceswap_lab.faces.faceset import COLUMNS, SETTINGS, TABLE, FaceSet, read_t
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.faces.options import Extraction
 from faceswap_lab.faces.people import number_people
-from faceswap_lab.pictures import read_picture
+from faceswap_lab.pictures import read_picture, warn_of_passed_over
 from faceswap_lab.provenance.sources import note_source
 
 ENDS = 1 << 20  # bytes at either end of a file that tell it from another
@@ -74,6 +74,7 @@ def extract_faces(
         raise LabError(f"{', '.join(unknown)}: there is no such option of extraction. There are: {', '.join(known)}.")
     wanted = replace(options or Extraction(), **changes)
     video = source if isinstance(source, Video) else open_video(source)
+    warn_of_passed_over(video.path)
     folder = files.make_folder(folder)
     name = Path(video.path).name
     state = _state(folder, {"source": name, "clip": _fingerprint(video), **_as_json(wanted)})
