@@ -15,6 +15,7 @@ from faceswap_lab import (
     clean_command,
     convert_command,
     course,
+    environment,
     face_commands,
     machine,
     notebooks,
@@ -128,6 +129,7 @@ def doctor_command(options: argparse.Namespace | None = None) -> int:
         rows.append(("notebooks", ", ".join(notebooks.all_notebooks())))
     except LabError as error:
         problems.append(str(error))
+    rows += [("note", sentence) for sentence in environment.notes]
     print(machine.table([(name, value) for name, value in rows]))
     problems = [problem for problem in problems if problem]
     print("\n" + ("All is well." if not problems else "\n".join(f"Problem: {problem}" for problem in problems)))
@@ -232,6 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     warnings.formatwarning = _sentence
     try:
+        environment.check_backend()
         return COMMANDS[options.command](options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceswap_lab import __version__, files, samples
+from faceswap_lab import __version__, environment, files, samples
 from faceswap_lab.errors import LabError
 from faceswap_lab.machine import cpu_cores, devices, place, table, versions
 from faceswap_lab.presets import Preset
@@ -189,6 +189,7 @@ def setup(
         LabError: for an unknown preset, a clip that is missing, a folder that cannot be written or that holds
             a run of other clips.
     """
+    environment.check_backend()
     run = prepare(preset, seed, out, source, target, target_training, truth)
 
     import keras  # after the checks: loading it takes seconds

@@ -1,18 +1,14 @@
 """What a command has to say arrives on the console: always, whatever its threads do meanwhile."""
 
 import os
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
 from consents import consented
+from processes import run_python
 
 from faceswap_lab.video import VideoWriter
 
-ROOT = Path(__file__).resolve().parents[1]
 DOZEN = """
     import os, sys
     from faceswap_lab.__main__ import main
@@ -38,14 +34,6 @@ HAMMER = """
     [thread.join() for thread in threads]
     assert os.path.samestat(before, os.fstat(2))
 """
-
-
-def run_python(code: str, *arguments, cwd=ROOT, **environment) -> subprocess.CompletedProcess:
-    """Runs a text in a Python of its own; `environment` is added to this one's, None takes a variable away."""
-    given = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    given = {name: value for name, value in given.items() if value is not None}
-    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=given, capture_output=True, text=True, timeout=200)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
