@@ -17,6 +17,7 @@ from faceswap_lab import (
     course,
     environment,
     face_commands,
+    files,
     machine,
     notebooks,
     presets,
@@ -90,10 +91,11 @@ def run_command(options: argparse.Namespace) -> int:
     print(f"{run.out}: preset {run.preset.name}, {run.preset.summary}")
     for line in course.check_clips(run.clips):
         print(f"  {line}")
-    try:
-        course.run_course(run, chosen, settings)
-    finally:
-        page = report.write_report(run.out)
+    with files.claimed(run.out, "give another --name or --out", inside=True):
+        try:
+            course.run_course(run, chosen, settings)
+        finally:
+            page = report.write_report(run.out)
     print("\n" + report.summary(run.out))
     print(f"Open {page}")
     return 0

@@ -75,7 +75,12 @@ def extract_faces(
     wanted = replace(options or Extraction(), **changes)
     video = source if isinstance(source, Video) else open_video(source)
     warn_of_passed_over(video.path)
-    folder = files.make_folder(folder)
+    with files.claimed(files.make_folder(folder), "choose another folder", inside=True):
+        return _completed(video, Path(folder), wanted, workers, networks, progress)
+
+
+def _completed(video, folder: Path, wanted: Extraction, workers: int, networks, progress) -> FaceSet:
+    """`extract_faces` of an opened `Video`, with the folder claimed."""
     name = Path(video.path).name
     state = _state(folder, {"source": name, "clip": _fingerprint(video), **_as_json(wanted)})
     note_source(folder, video.path)

@@ -117,7 +117,12 @@ def convert(
     agreed = may_convert(video.path, getattr(swap_function, "sources", ()), model_name(swap_function), ledger)
     plan = plan_frames(video, ranges, options.rest)
     files.make_folder(out.parent)
-    with machine.noted() as noted, _faces(video, faceset, faces_folder, out, plan) as faces:
+    with (
+        files.claimed(out),
+        machine.noted() as noted,
+        _faces(video, faceset, faces_folder, out, plan) as faces,
+        contextlib.ExitStack() as stack,
+    ):
         warn_of_passed_over(video.path)
         person = person if like is None else person_like(faces, like)
         track = face_track(
@@ -127,6 +132,7 @@ def convert(
         kept = Path(frames_folder) if frames_folder is not None else None
         if kept:
             _check_frames_folder(kept)
+            stack.enter_context(files.claimed(kept, inside=True))
         picture = video.size[0] * (1 + options.output.count("+")), video.size[1]
         coding = Coding(video.rate, picture, options.crf if kind == "film" else None)
         key = {
