@@ -84,6 +84,7 @@ def faces_command(options: argparse.Namespace) -> int:
     }
     if len(given.get("rotations", ())) == 1:
         given["rotations"] = given["rotations"][0]
+    wanted = Extraction(**given)
     agreed, workers = may_prepare(options.source), options.workers
     with contextlib.ExitStack() as stack:
         if options.scheduler:
@@ -96,7 +97,7 @@ def faces_command(options: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        faces = extract_faces(options.source, options.folder, workers=workers, progress=progress, **given)
+        faces = extract_faces(options.source, options.folder, wanted, workers=workers, progress=progress)
         write_sources(options.folder, agreed)
     print(f"{options.folder}: {len(faces)} faces of {faces.table['person'].nunique()} people")
     for line in notes:

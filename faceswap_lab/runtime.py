@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceswap_lab import __version__, environment, files, samples
-from faceswap_lab.errors import LabError
+from faceswap_lab import __version__, environment, files, notebooks, samples
+from faceswap_lab.errors import LabError, check_number
 from faceswap_lab.machine import cpu_cores, devices, place, table, versions
 from faceswap_lab.presets import Preset
 from faceswap_lab.presets import preset as find_preset
@@ -149,7 +149,9 @@ def prepare(
 
     Args and Raises: as `setup`.
     """
+    notebooks.check_given()
     chosen = find_preset(preset)
+    check_number("seed", seed, 0, 2**32 - 1, "a whole number", whole=True)
     folder = resolve_out(out)
     outside.refuse_links(folder)
     given = dict(zip(CLIPS, map(str, (source, target, target_training, truth)), strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields, replace
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from faceswap_lab import ffmpeg, files
-from faceswap_lab.errors import LabError
+from faceswap_lab.errors import LabError, check_number
 from faceswap_lab.faces import recognition, tracking
 from faceswap_lab.faces.detection import FaceDetector
 from faceswap_lab.faces.examination import Examined, aligned_points, examine, reference_numbers, tools
@@ -73,6 +74,8 @@ def extract_faces(
     if unknown:
         raise LabError(f"{', '.join(unknown)}: there is no such option of extraction. There are: {', '.join(known)}.")
     wanted = replace(options or Extraction(), **changes)
+    if workers != -1:
+        check_number("workers", workers, 1, math.inf, "-1 for all cores, or a whole number", whole=True)
     video = source if isinstance(source, Video) else open_video(source)
     warn_of_passed_over(video.path)
     with files.claimed(files.make_folder(folder), "choose another folder", inside=True):
