@@ -1,6 +1,7 @@
 """The one error that a user of the lab should ever see, and the check of numbers that raises it."""
 
 import math
+from numbers import Real
 
 
 class LabError(Exception):
@@ -17,7 +18,7 @@ def check_number(parameter: str, value: float, low: float, high: float, what: st
     Raises:
         LabError: naming the parameter, and saying `what` to give.
     """
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     if not good or not low <= value <= high or (whole and value != int(value)):
         bounds = f"{low:g} or more" if math.isinf(high) else f"{low:g} to {high:g}"
         raise LabError(f"{parameter}: {value!r} cannot be used. Give {what}, {bounds}.")

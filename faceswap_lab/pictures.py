@@ -154,7 +154,7 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
     try:
         with _opened(path) as picture:
             if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":  # a second view of the same photograph
-                _tell(path, f"it has {picture.n_frames} frames, and only the first is used in a folder of pictures")
+                _tell(path, f"it has {picture.n_frames} frames, and only the first is used. Give it by itself as a GIF or a video.")
             tags = getattr(picture, "tag_v2", {})
             if tags.get(_TIFF_COLOURS) == 6 and tags.get(_TIFF_COMPRESSION) == 1:  # Pillow would take them for RGB
                 raise ValueError("uncompressed YCbCr colours")
@@ -183,7 +183,7 @@ def _as_rgb(path: Path, picture: Image.Image) -> np.ndarray:
         return np.array(picture.convert("RGB"))
     picture = picture.convert("RGBA")
     if picture.getextrema()[3][0] < 255:
-        _tell(path, "it is transparent in parts, which are shown over black")
+        _tell(path, "it is transparent in parts, which are shown over black. Save it on another ground to change that.")
     return np.array(Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture).convert("RGB"))
 
 
@@ -197,7 +197,8 @@ def _from_deep_grey(path: Path, grey: np.ndarray, picture: Image.Image) -> np.nd
         full = next((full for full in (_stated_range(picture), 65535) if full and brightest <= full), brightest)
         if full == 65535 and 1024 <= brightest <= 4095:
             full = 4095
-            _tell(path, f"its brightest pixel has {brightest:.0f} of 65535, so it was read as 12 bits in 16")
+            said = f"its brightest pixel has {brightest:.0f} of 65535, so it was read as 12 bits in 16."
+            _tell(path, f"{said} If it is that dark, save it in 8 bits.")
     return np.repeat(np.clip(np.round(grey * (255 / full)), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
@@ -211,10 +212,10 @@ def _stated_range(picture: Image.Image) -> int:
 
 def _tell(path: Path, what: str) -> None:
     """Warns once for the pictures of a folder."""
-    kind = (path.parent.absolute(), re.sub(r"\d+", "", what))
+    kind = path.parent.absolute(), re.sub(r"\d+", "", what)
     if kind not in _told:
         _told.add(kind)
-        warnings.warn(f"{path}: {what}; so are others like it in this folder. Give a copy without, if that is wrong.", stacklevel=4)
+        warnings.warn(f"{path}: {what} Others of its kind in this folder are read likewise.", stacklevel=4)
 
 
 def write_picture(path: str | os.PathLike, image: np.ndarray, quality: float = 95) -> None:

@@ -91,6 +91,8 @@ def test_two_conversions_into_one_output(tmp_path, monkeypatch):
     points = [np.array([(50, 40), (75, 40), (62, 52), (52, 65), (72, 65)], float)] * 6
     for number, image in enumerate(pictures):
         write_picture(tmp_path / "target" / f"{number}.png", image)
+    (tmp_path / "target" / "notes.txt").write_text("no picture")
+    (tmp_path / "target" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     consented(tmp_path / "target")
     faces = make_set(tmp_path / "faces", pictures, points)
     given = (tmp_path / "target", faces, Painter(), out)
@@ -101,6 +103,8 @@ def test_two_conversions_into_one_output(tmp_path, monkeypatch):
     report = conversion.convert(*given, part_frames=2, **PLAIN)
     assert (report.frames, report.swapped, report.resumed) == (6, 6, 2)  # what the killed one had finished is kept
     assert len(list_pictures(out)) == 6
+    for name in ("notes.txt: no picture.", "gone.png: a link to a file that is not there."):
+        assert any(name in sentence for sentence in report.warnings)
     assert not list(tmp_path.rglob(f"{files.LOCK}*"))
 
 
