@@ -34,6 +34,7 @@ _UPRIGHT = {
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_COMPRESSION, _TIFF_COLOURS, _TIFF_BRIGHTEST = 256, 257, 258, 259, 262, 281
+UNREADABLE = (Exception,)  # Pillow's readers raise whatever they stumble over in a damaged file
 _SHOWN = 10  # names in a line about a folder
 _told: set[tuple[Path, str]] = set()
 
@@ -111,7 +112,7 @@ def _orientation(picture: Image.Image) -> int:
     """1 to 8; 1, upright, where the EXIF data do not say so, or cannot be read: a camera's strange tag spoils no picture."""
     try:
         found = int(picture.getexif().get(ORIENTATION, 1))
-    except Exception:
+    except UNREADABLE:
         return 1
     return found if found in _UPRIGHT else 1
 
@@ -126,7 +127,7 @@ def picture_size(path: str | os.PathLike) -> tuple[int, int] | None:
             if picture.format == "TIFF":  # where Pillow has turned the size already, and the picture when it is loaded
                 size = picture.tag_v2[_TIFF_WIDTH], picture.tag_v2[_TIFF_HEIGHT]
             return size[::-1] if _orientation(picture) >= 5 else size
-    except Exception:  # Pillow's readers raise whatever they stumble over
+    except UNREADABLE:
         return None
 
 
@@ -168,7 +169,7 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
         raise LabError(
             f"{path}: this picture has more than {MOST_PIXELS // 10**6} megapixels, or its header says so. Give a smaller copy."
         ) from error
-    except Exception as error:  # Pillow's readers raise whatever they stumble over
+    except UNREADABLE as error:
         known = isinstance(error, Image.UnidentifiedImageError) or not str(error)
         reason = "its content is of no format that is read here" if known else str(error).splitlines()[0]
         raise LabError(f"{path}: this picture cannot be read ({reason}). Copy it again, or remove it.") from error

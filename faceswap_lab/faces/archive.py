@@ -26,6 +26,7 @@ from faceswap_lab import files
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import MATRIX_COLUMNS, POINT_COLUMNS, SETTINGS, TABLE, FaceSet, read_table
 from faceswap_lab.faces.landmarks import Landmarks
+from faceswap_lab.pictures import UNREADABLE
 from faceswap_lab.provenance.sources import SOURCES, has_sources, read_sources
 
 FOLDERS = {"faces": ".png", "masks": ".png", "landmarks": ".npy"}
@@ -270,7 +271,7 @@ def _png_size(path: Path) -> int | None:
                 return None
             picture.load()
             return picture.size[0]
-    except Exception:  # Pillow raises whatever it stumbles over
+    except UNREADABLE:
         return None
 
 

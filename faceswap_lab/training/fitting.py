@@ -13,6 +13,7 @@ A model's folder holds
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -51,6 +52,19 @@ def index_batches(counts: dict[str, int], batch_size: int, seed: int, start: int
         step += 1
 
 
+def _one_at_a_time(trains: Callable) -> Callable:
+    """Claims the model's folder for as long as a function trains in it."""
+
+    @functools.wraps(trains)
+    def claims(model: keras.Model, folder: str | Path, *arguments, **options):
+        place = files.make_folder(distribution.own_folder(folder))
+        with files.claimed(place, "give another folder", inside=True):
+            return trains(model, folder, *arguments, **options)
+
+    return claims
+
+
+@_one_at_a_time
 def fit(
     model: keras.Model,
     folder: str | Path,
@@ -108,47 +122,46 @@ def fit(
         The history, one row every `log_every` steps.
 
     Raises:
-        LabError: when the folder cannot be written, the disk is full, the checkpoints belong to another model, or the loss
-            stops being a number again and again.
+        LabError: when another process trains in the folder, the folder cannot be written, the disk is full, the checkpoints
+            belong to another model, or the loss stops being a number again and again.
         KeyboardInterrupt, SystemExit: after Ctrl-C or SIGTERM, when the state is saved.
     """
     check_batch(counts, batch_size)
     folder = files.make_folder(distribution.own_folder(folder))
-    with files.claimed(folder, "give another folder", inside=True):
-        saved = files.make_folder(folder / "checkpoints")
-        checkpoints.clear_partial(saved)
-        if warning := memory.estimate(model, batch_size).warning():
-            print(warning)
-        pace, guard = pace or Pace(), guard or Guard()
-        settings = {
-            "batch_size": batch_size,
-            "seed": seed,
-            "counts": dict(counts),
-            "log_every": log_every,
-            "cores": cpu_cores(),
-        }
-        found = checkpoints.restore(model, saved)
-        _say_what_changed(folder, found, settings)
-        total = -(-steps // log_every) * log_every
-        if found.step >= total:
-            return pd.DataFrame(found.history)
-        throttle = Throttle(model.optimizer, pace)
-        session = Session(
-            model=model, folder=folder, total=total, settings=settings, log_every=log_every, keep=keep,
-            preview_every=max(1, preview_every // log_every) * log_every, checkpoint_seconds=checkpoint_seconds,
-            checkpoint_every=max(1, checkpoint_every // log_every) * log_every, throttle=throttle, guard=guard,
-            held_out=held_out, paint=paint, show=show, panel=panel, board=Board(folder / "tensorboard", found.step, tensorboard),
-            clock=Clock(found.history[-1]["seconds"] if found.history else 0.0), progress=progress,
-        )  # fmt: skip
-        session.take(found)
-        if found.step == 0:
-            session.begin()
-        try:
-            with files.clear_write_errors(folder), Signals() as session.signals:
-                _all_segments(session, counts, callbacks, verbose)
-            return pd.DataFrame(session.rows)
-        finally:
-            session.close()
+    saved = files.make_folder(folder / "checkpoints")
+    checkpoints.clear_partial(saved)
+    if warning := memory.estimate(model, batch_size).warning():
+        print(warning)
+    pace, guard = pace or Pace(), guard or Guard()
+    settings = {
+        "batch_size": batch_size,
+        "seed": seed,
+        "counts": dict(counts),
+        "log_every": log_every,
+        "cores": cpu_cores(),
+    }
+    found = checkpoints.restore(model, saved)
+    _say_what_changed(folder, found, settings)
+    total = -(-steps // log_every) * log_every
+    if found.step >= total:
+        return pd.DataFrame(found.history)
+    throttle = Throttle(model.optimizer, pace)
+    session = Session(
+        model=model, folder=folder, total=total, settings=settings, log_every=log_every, keep=keep,
+        preview_every=max(1, preview_every // log_every) * log_every, checkpoint_seconds=checkpoint_seconds,
+        checkpoint_every=max(1, checkpoint_every // log_every) * log_every, throttle=throttle, guard=guard,
+        held_out=held_out, paint=paint, show=show, panel=panel, board=Board(folder / "tensorboard", found.step, tensorboard),
+        clock=Clock(found.history[-1]["seconds"] if found.history else 0.0), progress=progress,
+    )  # fmt: skip
+    session.take(found)
+    if found.step == 0:
+        session.begin()
+    try:
+        with files.clear_write_errors(folder), Signals() as session.signals:
+            _all_segments(session, counts, callbacks, verbose)
+        return pd.DataFrame(session.rows)
+    finally:
+        session.close()
 
 
 def _all_segments(session, counts: dict[str, int], callbacks: tuple, verbose: int) -> None:
