@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import sys
+import warnings
 from pathlib import Path
 
 from faceswap_lab import (
@@ -13,7 +14,9 @@ from faceswap_lab import (
     clean_command,
     convert_command,
     course,
+    environment,
     face_commands,
+    files,
     machine,
     notebooks,
     presets,
@@ -87,11 +90,12 @@ def run_command(options: argparse.Namespace) -> int:
     print(f"{run.out}: preset {run.preset.name}, {run.preset.summary}")
     for line in course.check_clips(run.clips):
         print(f"  {line}")
-    try:
-        course.run_course(run, chosen, settings)
-    finally:
-        page = report.write_report(run.out)
-        run.keep()
+    with files.claimed(run.out, "give another --name or --out", inside=True):
+        try:
+            course.run_course(run, chosen, settings)
+        finally:
+            page = report.write_report(run.out)
+            run.keep()
     print("\n" + report.summary(run.out))
     print(f"Open {page}")
     return 0
@@ -109,8 +113,7 @@ def doctor_command(options: argparse.Namespace | None = None) -> int:
     rows = [("place", machine.place()), *machine.versions().items()]
     problems += [machine.python_problem()] + [f"{name} is missing" for name, version in rows if version == "missing"]
     try:
-        with machine.quiet():
-            accelerators = machine.devices()
+        accelerators = machine.devices()
         rows.append(("device", ", ".join(accelerators) or f"CPU, {machine.cpu_cores()} cores (preset quick)"))
     except ImportError as error:
         problems.append(f"Keras cannot be imported ({error})")
@@ -128,6 +131,7 @@ def doctor_command(options: argparse.Namespace | None = None) -> int:
         rows.append(("notebooks", ", ".join(notebooks.all_notebooks())))
     except LabError as error:
         problems.append(str(error))
+    rows += [("note", sentence) for sentence in environment.notes]
     print(machine.table([(name, value) for name, value in rows]))
     problems = [problem for problem in problems if problem]
     print("\n" + ("All is well." if not problems else "\n".join(f"Problem: {problem}" for problem in problems)))
@@ -229,7 +233,9 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0, or 1 when something that the user can mend went wrong; the message goes to standard error.
     """
     options = build_parser().parse_args(arguments)
+    warnings.formatwarning = _sentence
     try:
+        environment.check_backend()
         return COMMANDS[options.command](options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)
@@ -237,6 +243,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped. What is finished is kept: run the same command again to go on.", file=sys.stderr)
         return 130
+
+
+def _sentence(message: Warning, category: type[Warning], *place, **more) -> str:
+    """A warning as the console shows it: the sentence, without the line of code that gave it."""
+    return f"\n{message}\n"
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import re
 import shlex
 from pathlib import Path
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.errors import LabError, check_number
 from faceswap_lab.swap.options import (
     BLENDS,
     COLOURS,
@@ -127,6 +128,8 @@ def convert_command(options: argparse.Namespace) -> int:
     chosen = ConversionOptions.read(options.settings, **given) if options.settings else ConversionOptions(**given)
     if options.direction not in DIRECTIONS:
         raise LabError(f"--direction {options.direction}: give {' or '.join(DIRECTIONS)}, in quotes.")
+    for name, least in (("person", 0), ("batch_size", 1)):
+        check_number(f"--{name.replace('_', '-')}", getattr(options, name), least, math.inf, "a whole number", whole=True)
     ranges = [read_range(text) for text in options.ranges]
     video, out = open_video(options.video), Path(options.out)
     outputs.check_place(out, video, options.overwrite)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from faceswap_lab import files, notebooks, samples
 from faceswap_lab.errors import LabError
+from faceswap_lab.pictures import list_pictures, passed_over
 from faceswap_lab.runtime import Run, read_marker
 from faceswap_lab.swap.options import SETTINGS_FILE
 
@@ -59,14 +60,15 @@ def check_clips(clips: samples.Clips) -> list[str]:
             label = name.replace("_", " ")
             for purpose in ("prepare",) if name == "truth" else PURPOSES:
                 ledger.require(path, purpose, label)
+            lines += passed_over(path) if path.is_dir() else []
             lines.append(f"{label}: {path.name}, {width}x{height}, {clip.fps:.4g}/s, {clip.duration:.1f} s, {sound}")
     return lines
 
 
 def clip_fingerprint(path: Path) -> str:
-    """Tells two clips apart by content: a file by its size and its first and last megabyte, a folder by its listing."""
+    """Tells two clips apart by content: a file by its size and its first and last megabyte, a folder by its pictures."""
     if path.is_dir():
-        return notebooks.fingerprint(sorted((entry.name, entry.stat().st_size) for entry in path.iterdir()))
+        return notebooks.fingerprint([(entry.name, entry.stat().st_size) for entry in list_pictures(path)])
     size = path.stat().st_size
     with open(path, "rb") as file:
         head = file.read(2**20)

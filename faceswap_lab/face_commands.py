@@ -6,7 +6,7 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from faceswap_lab import files
+from faceswap_lab import files, machine
 from faceswap_lab.errors import LabError
 
 
@@ -85,23 +85,25 @@ def faces_command(options: argparse.Namespace) -> int:
     }
     if len(given.get("rotations", ())) == 1:
         given["rotations"] = given["rotations"][0]
+    wanted = Extraction(**given)
     agreed, workers = may_prepare(options.source), options.workers
     video = open_video(options.source)
     with contextlib.ExitStack() as stack:
         if options.scheduler:
             stack.enter_context(_cluster(options.scheduler))
             workers = -1
+        notes = stack.enter_context(machine.noted())
         bar = stack.enter_context(tqdm(unit=" frames", smoothing=0.1))
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        faces = extract_faces(video, options.folder, workers=workers, progress=progress, **given)
+        faces = extract_faces(video, options.folder, wanted, workers=workers, progress=progress)
         write_sources(options.folder, agreed)
     print(f"{options.folder}: {len(faces)} faces of {faces.table['person'].nunique()} people")
-    for remark in video.remarks:
-        print(f"  note: {video.path.name}: {remark}.")
+    for line in [*notes, *(f"{video.path.name}: {remark}." for remark in video.remarks)]:
+        print(f"  note: {line}")
     return 0
 
 

@@ -16,11 +16,17 @@ from pathlib import Path
 
 from faceswap_lab.errors import LabError
 
+if os.name == "nt":
+    import msvcrt
+else:
+    import fcntl
+
 MOST_TABLE, MOST_JSON = (
     512 << 20,
     256 << 20,
 )  # bytes of a file that is read whole; a table takes some times that in memory
 PARTIAL = ".partial-"  # marks a file still being written; a later run may remove it
+LOCK = f"{PARTIAL}00000000-in-use"  # lies where a process is at work, see `claimed`
 
 
 @contextlib.contextmanager
@@ -101,7 +107,55 @@ def make_folder(path: str | os.PathLike) -> Path:
 def remove_partial(folder: str | os.PathLike) -> None:
     """Removes what an earlier, killed run left half-written directly in `folder`."""
     for leftover in Path(folder).glob(f"{PARTIAL}*"):
-        leftover.unlink(missing_ok=True)
+        if not leftover.name.startswith(LOCK):
+            leftover.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def claimed(path: str | os.PathLike, remedy: str = "choose another name", inside: bool = False) -> Iterator[None]:
+    """Lets one process at a time work on an output. The operating system ends the claim, however the process ends.
+
+    On a disk that knows no locks, as some network drives, nothing is claimed.
+
+    Args:
+        path: the output; the folder that it lies in is there.
+        remedy: what to do but wait, for the message.
+        inside: `path` is a folder in which the work is done, and the lock lies in it; else it lies beside `path`.
+
+    Raises:
+        LabError: when another process is at work there, or the place cannot be written to.
+    """
+    path = Path(path)
+    place = path / LOCK if inside else path.with_name(f"{LOCK}-{path.name}")
+    with clear_write_errors(path):
+        handle = _lock(place)
+    if handle is None:
+        raise LabError(f"{path}: another process is at work on this now. Wait until it has finished, or {remedy}.")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows keeps an open file; the next claim takes it over
+            place.unlink()
+        os.close(handle)
+
+
+def _lock(place: Path) -> int | None:
+    """The number of an open file whose lock is ours; None when another has it."""
+    while True:
+        handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if os.name == "nt":
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+                return handle  # no locks here
+            os.close(handle)
+            return None
+        if os.name == "nt" or (place.exists() and os.path.samestat(os.fstat(handle), os.stat(place))):
+            return handle
+        os.close(handle)  # whoever had it finished just now, and took the file away
 
 
 def check_free_space(path: str | os.PathLike, needed: int) -> None:

@@ -6,10 +6,15 @@ import contextlib
 import os
 import platform
 import sys
+import tempfile
+import threading
+import warnings
 from collections.abc import Iterator
 from importlib import metadata, util
 
 from faceswap_lab import __version__
+
+_greeting_lock, _greeted = threading.Lock(), False
 
 
 def place() -> str:
@@ -19,18 +24,69 @@ def place() -> str:
     return "Kaggle" if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else "this machine"
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silences what libraries write to standard error by themselves, such as TensorFlow's search for a GPU driver."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+def interpreter(network: str | os.PathLike | bytes, num_threads: int = 1, shape: tuple[int, ...] | None = None):
+    """A LiteRT interpreter that is ready to run; threads may ask for theirs at the same time.
+
+    Args:
+        network: a .tflite file, or its content.
+        num_threads: of the interpreter.
+        shape: of its first input; None: the network's own.
+    """
     try:
-        os.dup2(nowhere, 2)
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:  # TensorFlow brings the same class, deprecated
+        from tensorflow.lite import Interpreter
+    given = {"model_content": network} if isinstance(network, bytes) else {"model_path": str(network)}
+    with _greeting():
+        made = Interpreter(**given, num_threads=num_threads)
+        if shape is not None:
+            made.resize_tensor_input(made.get_input_details()[0]["index"], shape)
+        made.allocate_tensors()
+    return made
+
+
+@contextlib.contextmanager
+def _greeting() -> Iterator[None]:
+    """Keeps "Created TensorFlow Lite XNNPACK delegate" off the console, which LiteRT's C++ says with its first network.
+
+    It asks no log level before, so that only the descriptor is left. That is bent aside once a process, by one thread alone,
+    into a file whose every other line is passed on: nothing is lost, and the descriptor is back before any other network.
+    """
+    global _greeted
+    with _greeting_lock:
+        first, _greeted = not _greeted and sys.stderr is not None, True
+        if first:
+            sys.stderr.flush()
+            with tempfile.TemporaryFile() as aside:
+                kept = os.dup(2)
+                os.dup2(aside.fileno(), 2)
+                try:
+                    yield
+                finally:
+                    os.dup2(kept, 2)
+                    os.close(kept)
+                    aside.seek(0)
+                    said = [line for line in aside.read().splitlines(keepends=True) if b"XNNPACK delegate" not in line]
+                    os.write(2, b"".join(said))
+    if not first:
         yield
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[list[str]]:
+    """Collects what is warned of meanwhile, from all threads, each sentence once; it is shown at once as ever."""
+    show, said = warnings.showwarning, []
+
+    def note(message, category, *place, **more):
+        if issubclass(category, UserWarning) and str(message) not in said:
+            said.append(str(message))
+        show(message, category, *place, **more)
+
+    warnings.showwarning = note
+    try:
+        yield said
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        warnings.showwarning = show
 
 
 def devices() -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import math
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -167,12 +169,53 @@ def _read_value(name: str, text: str, default: object) -> object:
         value = ast.literal_eval(text)
     except (SyntaxError, ValueError):
         value = text
-    if default is None or type(value) is type(default) or (type(default) is float and type(value) is int):
-        return value
-    raise LabError(
-        f"--set {name}={text}: its default is {default!r}, so it must be of kind {type(default).__name__}. "
-        f"Write for example --set {name}={default!r}."
-    )
+    check_value(f"--set {name}={text}", value, default, f"--set {name}={default!r}")
+    return value
+
+
+def check_value(given: str, value: object, default: object, example: str) -> None:
+    """Holds a parameter's value against its default: of the same kind, finite, and negative only where the default is.
+
+    Args:
+        given: how the user gave it, for the message.
+        value: what was read from that; a whole number does for a float.
+        default: the notebook's.
+        example: what could be given instead.
+
+    Raises:
+        LabError: when it cannot be.
+    """
+    same = type(value) is type(default) or (type(default) is float and type(value) is int)
+    if default is not None and not same:
+        raise LabError(
+            f"{given}: its default is {default!r}, so it must be of kind {type(default).__name__}. Write for example {example}."
+        )
+    if isinstance(value, int | float) and not (math.isfinite(value) and (value >= 0 or default is None or default < 0)):
+        raise LabError(f"{given}: this must be a number, 0 or more. Write for example {example}.")
+
+
+def check_given() -> None:
+    """In a notebook that papermill runs: holds what it was given against the defaults of the notebook's parameters.
+
+    Papermill writes a cell of its own behind the one tagged `parameters`; a name that no one uses it only logs.
+
+    Raises:
+        LabError: naming the parameter that the notebook has not, or whose value cannot be.
+    """
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    run = [] if shell is None else list(shell.user_ns.get("In", ()))[1:3]
+    if len(run) < 2 or not run[1].startswith("# Parameters\n"):
+        return
+    try:
+        defaults = literals(run[0])
+    except (SyntaxError, ValueError):  # a notebook of the user's own
+        return
+    for statement in ast.parse(run[1]).body:
+        name = statement.targets[0].id
+        value = shell.user_ns[name]
+        if name not in defaults:
+            raise LabError(f"{name}={value!r}: this notebook has no such parameter. It has: {', '.join(defaults)}.")
+        check_value(f"{name}={value!r}", value, defaults[name], f"{name}={defaults[name]!r}")
 
 
 def fingerprint(*parts) -> str:

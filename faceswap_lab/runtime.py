@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceswap_lab import __version__, files, samples
-from faceswap_lab.errors import LabError
-from faceswap_lab.machine import cpu_cores, devices, place, quiet, table, versions
+from faceswap_lab import __version__, environment, files, notebooks, samples
+from faceswap_lab.errors import LabError, check_number
+from faceswap_lab.machine import cpu_cores, devices, place, table, versions
 from faceswap_lab.presets import PRESETS, Preset
 from faceswap_lab.presets import preset as find_preset
 from faceswap_lab.provenance import outside
@@ -158,7 +158,9 @@ def prepare(
 
     Args and Raises: as `setup`.
     """
+    notebooks.check_given()
     chosen = find_preset(preset)
+    check_number("seed", seed, 0, 2**32 - 1, "a whole number", whole=True)
     folder = resolve_out(out)
     outside.refuse_links(folder)
     storage = open_storage(folder, keep) if keep else None
@@ -202,16 +204,16 @@ def setup(
         LabError: for an unknown preset, a clip that is missing, a folder that cannot be written or that holds
             a run of other clips.
     """
+    environment.check_backend()
     run = prepare(preset, seed, out, source, target, target_training, truth, keep)
 
-    with quiet():
-        import keras  # after the checks: loading it takes seconds
+    import keras  # after the checks: loading it takes seconds
 
-        from faceswap_lab.training import checkpoints
+    from faceswap_lab.training import checkpoints
 
-        checkpoints.after_save[:] = [run.storage.keep_checkpoint] if run.storage else []
-        keras.utils.set_random_seed(seed)
-        accelerators = devices()
+    checkpoints.after_save[:] = [run.storage.keep_checkpoint] if run.storage else []
+    keras.utils.set_random_seed(seed)
+    accelerators = devices()
     device = ", ".join(accelerators) or f"CPU, {cpu_cores()} cores"
     files.write_json(run.out / "run.json", {**files.read_json(run.out / "run.json"), "device": device})
     run.keep()

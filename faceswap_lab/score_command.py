@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.errors import LabError, check_number
 
 
 def add_parsers(commands) -> None:
@@ -68,6 +68,7 @@ def score_command(options: argparse.Namespace) -> int:
     from faceswap_lab.provenance.checks import may_prepare
     from faceswap_lab.score_files import score_files
 
+    check_number("seed", options.seed, 0, 2**32 - 1, "a whole number", whole=True)
     output = Path(options.output)
     gallery = read_gallery(options.gallery)
     for path in filter(None, (options.output, options.target, options.truth, options.source, *gallery.values())):

@@ -34,7 +34,7 @@ def ensure_frames(
 
     may_prepare(run.clip(role), f"clip {role}")
     folder = run.frames(role)
-    key = {"every": every or run.preset.every, "start": start, "end": end}
+    key = {"every": run.preset.every if every is None else every, "start": start, "end": end}
     if not (run.is_done(f"frames_{role}", **key) and (folder / "frames.csv").exists()):
         video.extract_frames(run.clip(role), folder, **key)
         run.mark_done(f"frames_{role}", **key)
@@ -58,7 +58,8 @@ def ensure_faces(run: Run, role: str, every: int | None = None):
     from faceswap_lab.faces import extraction, faceset
 
     agreed, folder = may_prepare(run.clip(role), f"clip {role}"), run.faces(role)
-    key = {"every": every or (1 if role == "target" else run.preset.every)}
+    usual = 1 if role == "target" else run.preset.every
+    key = {"every": usual if every is None else every}
     if not (run.is_done(f"faces_{role}", **key) and (folder / "faces.csv").exists()):
         extraction.extract_faces(run.clip(role), folder, **key)
         run.mark_done(f"faces_{role}", **key)

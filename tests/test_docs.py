@@ -95,6 +95,6 @@ def test_bounds_in_the_text_are_those_of_the_code():
     ):  # fmt: skip
         assert words in text, words
     assert ffmpeg.MOST_FRAMES == 10_000_000 and "ten million frames" in text
-    assert len(pictures.FORMATS) == 8 and "eight plain formats" in text
+    assert len(pictures.FORMATS) + len(pictures._BY_NAME_ALONE) == 16 and "sixteen plain formats" in text
     for path in re.findall(r"`((?:tests|tools)/[\w/]+\.py)`", text):
         assert (ROOT / path).is_file(), path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields, replace
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from faceswap_lab import ffmpeg, files
-from faceswap_lab.errors import LabError
+from faceswap_lab.errors import LabError, check_number
 from faceswap_lab.faces import recognition, tracking
 from faceswap_lab.faces.detection import FaceDetector
 from faceswap_lab.faces.examination import Examined, aligned_points, examine, reference_numbers, tools
@@ -21,7 +22,7 @@ from faceswap_lab.faces.faceset import COLUMNS, SETTINGS, TABLE, FaceSet, read_t
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.faces.options import Extraction
 from faceswap_lab.faces.people import number_people
-from faceswap_lab.pictures import read_picture
+from faceswap_lab.pictures import read_picture, warn_of_passed_over
 from faceswap_lab.provenance.sources import note_source
 
 ENDS = 1 << 20  # bytes at either end of a file that tell it from another
@@ -73,8 +74,16 @@ def extract_faces(
     if unknown:
         raise LabError(f"{', '.join(unknown)}: there is no such option of extraction. There are: {', '.join(known)}.")
     wanted = replace(options or Extraction(), **changes)
+    if workers != -1:
+        check_number("workers", workers, 1, math.inf, "-1 for all cores, or a whole number", whole=True)
     video = source if isinstance(source, Video) else open_video(source)
-    folder = files.make_folder(folder)
+    warn_of_passed_over(video.path)
+    with files.claimed(files.make_folder(folder), "choose another folder", inside=True):
+        return _completed(video, Path(folder), wanted, workers, networks, progress)
+
+
+def _completed(video, folder: Path, wanted: Extraction, workers: int, networks, progress) -> FaceSet:
+    """`extract_faces` of an opened `Video`, with the folder claimed."""
     name = Path(video.path).name
     state = _state(folder, {"source": name, "clip": _fingerprint(video), **_as_json(wanted)})
     note_source(folder, video.path)

@@ -89,17 +89,6 @@ class Landmarks:
         )
 
 
-def _interpreter(path, num_threads: int):
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:  # TensorFlow brings the same class, deprecated
-        from tensorflow.lite import Interpreter
-    with machine.quiet():  # it announces its delegate on standard error, in the middle of a progress line
-        interpreter = Interpreter(str(path), num_threads=num_threads)
-        interpreter.allocate_tensors()
-    return interpreter
-
-
 class FaceMesh:
     """Finds the landmarks of a face whose five points are roughly known.
 
@@ -111,8 +100,8 @@ class FaceMesh:
     """
 
     def __init__(self, num_threads: int = 2, min_score: float = 0.5, passes: int = 2):
-        self.mesh_network = _interpreter(weights.find("face_landmark"), num_threads)
-        self.iris_network = _interpreter(weights.find("iris_landmark"), num_threads)
+        self.mesh_network = machine.interpreter(weights.find("face_landmark"), num_threads)
+        self.iris_network = machine.interpreter(weights.find("iris_landmark"), num_threads)
         self.min_score, self.passes = min_score, passes
 
     def __call__(self, image: np.ndarray, points: np.ndarray) -> Landmarks | None:

@@ -35,14 +35,8 @@ class Network:
             _here.ready = OrderedDict()
         key = (self.name, shape)
         if key not in _here.ready:
-            from ai_edge_litert.interpreter import Interpreter
-
-            with machine.quiet():
-                made = Interpreter(model_content=self.content, num_threads=1)
-                number = made.get_input_details()[0]["index"]
-                made.resize_tensor_input(number, shape)
-                made.allocate_tensors()
-            _here.ready[key] = made, number, made.get_output_details()[0]["index"]
+            made = machine.interpreter(self.content, shape=shape)
+            _here.ready[key] = made, made.get_input_details()[0]["index"], made.get_output_details()[0]["index"]
             while len(_here.ready) > KEPT:
                 _here.ready.popitem(last=False)
         _here.ready.move_to_end(key)

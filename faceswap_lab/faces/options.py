@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.errors import LabError, check_number
 from faceswap_lab.faces import alignment, recognition
 from faceswap_lab.faces.detectors import DETECTORS
 
@@ -70,12 +71,16 @@ class Extraction:
             object.__setattr__(self, name, tuple(str(path) for path in getattr(self, name)))
         if self.detector not in DETECTORS:
             raise LabError(f"detector {self.detector!r}: choose one of {', '.join(DETECTORS)}.")
+        check_number("every", self.every, 1, math.inf, "a whole number", whole=True)
+        for name in ("start", "end"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), 0, math.inf, "seconds")
+        check_number("min_face_size", self.min_face_size, 1, math.inf, "pixels")
+        check_number("run_frames", self.run_frames, 1, math.inf, "a whole number of frames", whole=True)
+        for name in ("min_sharpness", "min_difference"):
+            check_number(name, getattr(self, name), 0, math.inf, "0 for none, or a number")
         if not 0 <= self.min_score < 1:
             raise LabError(f"min_score={self.min_score}: choose a value from 0 to below 1; 0.8 keeps sure faces only.")
-        if self.min_sharpness < 0 or self.min_difference < 0:
-            raise LabError("min_sharpness and min_difference cannot be negative; 0 switches them off.")
-        if self.run_frames < 1:
-            raise LabError(f"run_frames={self.run_frames}: a run has at least one frame.")
         if not 0 < self.identity_threshold < 2:
             raise LabError(
                 f"identity_threshold={self.identity_threshold}: choose a distance between 0 and 2; 0.6 is usual."
@@ -83,11 +88,15 @@ class Extraction:
         if not 0 < self.coverage <= 1:
             raise LabError(f"coverage={self.coverage}: choose a value above 0 and up to 1.")
         object.__setattr__(self, "rotations", _angles(self.rotations))
+        for angle in self.rotations:
+            check_number("rotations", angle, -360, 360, "degrees")
+        for threshold in self.thresholds:
+            check_number("thresholds", threshold, 0, 1, "three shares")
 
 
 def _angles(given) -> tuple[float, ...]:
     if isinstance(given, int | float):
-        if given and not 5 <= abs(given) <= 180:
+        if given and not 5 <= abs(given) <= 180:  # NaN, too
             raise LabError(f"rotations={given}: a step lies between 5 and 180 degrees; give a list for single angles.")
         return tuple(np.arange(abs(given), 360, abs(given)).tolist()) if given else ()
     return tuple(float(angle) for angle in given)

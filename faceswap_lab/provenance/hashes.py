@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faceswap_lab import files
 from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import list_pictures
+from faceswap_lab.pictures import list_pictures, passed_over
 
 
 def content_hash(path: str | os.PathLike) -> str:
@@ -47,7 +47,10 @@ def content_size(path: str | os.PathLike) -> int:
 def _pictures(folder: Path) -> list[Path]:
     found = list_pictures(folder)
     if not found:
-        raise LabError(f"{folder}: there is no picture in this folder. Give a clip, a picture or a folder of pictures.")
+        why = "".join(f"\n{line}" for line in passed_over(folder))
+        raise LabError(
+            f"{folder}: there is no picture in this folder. Give a clip, a picture or a folder of pictures.{why}"
+        )
     return found
 
 

@@ -21,10 +21,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceswap_lab import __version__, files
+from faceswap_lab import __version__, files, machine
 from faceswap_lab.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.people import person_like
+from faceswap_lab.pictures import warn_of_passed_over
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.checks import may_convert
 from faceswap_lab.provenance.consent import Ledger
@@ -116,7 +117,13 @@ def convert(
     agreed = may_convert(video.path, getattr(swap_function, "sources", ()), model_name(swap_function), ledger)
     plan = plan_frames(video, ranges, options.rest)
     files.make_folder(out.parent)
-    with _faces(video, faceset, faces_folder, out, plan) as faces:
+    with (
+        files.claimed(out),
+        machine.noted() as noted,
+        _faces(video, faceset, faces_folder, out, plan) as faces,
+        contextlib.ExitStack() as stack,
+    ):
+        warn_of_passed_over(video.path)
         person = person if like is None else person_like(faces, like)
         track = face_track(
             video, faces, person, options.strength, options.bridge, plan.swaps, options.smallest, options.live
@@ -125,6 +132,7 @@ def convert(
         kept = Path(frames_folder) if frames_folder is not None else None
         if kept:
             _check_frames_folder(kept)
+            stack.enter_context(files.claimed(kept, inside=True))
         picture = video.size[0] * (1 + options.output.count("+")), video.size[1]
         coding = Coding(video.rate, picture, options.crf if kind == "film" else None)
         key = {
@@ -168,7 +176,7 @@ def convert(
             raise
         report.count(parts.tally)
         report.warnings = [
-            *dict.fromkeys(told),
+            *dict.fromkeys([*noted, *told]),
             *(f"{video.path.name}: {remark}." for remark in (*video.remarks, *sealing.sound_remarks(film, kind))),
             *track.warnings,
             *watermarking.findings(video.size, watermark),

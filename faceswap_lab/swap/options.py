@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from dataclasses import dataclass
 
 from faceswap_lab import files
-from faceswap_lab.errors import LabError
+from faceswap_lab.errors import LabError, check_number
 
 BLENDS = ("direct", "mask", "seamless", "laplacian")
 COLOURS = ("none", "mean", "mean_std", "histogram", "linear", "sot")
@@ -25,13 +24,6 @@ def check_name(parameter: str, value: str, known) -> None:
     """Refuses an unknown choice by a `LabError` that lists the known ones."""
     if value not in known:
         raise LabError(f"{parameter}: there is no {value!r}. Choose one of: {', '.join(known)}.")
-
-
-def check_number(parameter: str, value: float, low: float, high: float, what: str) -> None:
-    """Refuses what is no number between `low` and `high` (both included) by a `LabError` that says `what` to give."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or not low <= value <= high:
-        raise LabError(f"{parameter}: {value!r} cannot be used. Give {what}, {low:g} to {high:g}.")
 
 
 @dataclass(frozen=True)
@@ -119,9 +111,9 @@ class ConversionOptions(SwapOptions):
         check_name("rest", self.rest, RESTS)
         if not isinstance(self.live, bool):
             raise LabError(f"live: {self.live!r} cannot be used. Give true or false.")
-        check_number("bridge", self.bridge, 0, 100, "a number of frames")
+        check_number("bridge", self.bridge, 0, 100, "a number of frames", whole=True)
         check_number("smallest", self.smallest, 0, 1e5, "pixels")
-        check_number("crf", self.crf, 0, 51, "libx264's quality")
+        check_number("crf", self.crf, 0, 51, "libx264's quality", whole=True)
 
     @property
     def strength(self) -> float:

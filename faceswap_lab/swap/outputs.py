@@ -15,7 +15,7 @@ from av.filter import Graph
 
 from faceswap_lab import ffmpeg, files
 from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import IMAGE_SUFFIXES, list_pictures, read_picture, write_picture
+from faceswap_lab.pictures import WRITTEN_SUFFIXES, list_pictures, read_picture, write_picture
 from faceswap_lab.provenance.register import MARKER
 from faceswap_lab.provenance.watermark import Marker
 from faceswap_lab.swap import blending, label
@@ -39,7 +39,7 @@ def kind_of(out: Path) -> str:
         return "film"
     if suffix == ".gif":
         return "gif"
-    if suffix in IMAGE_SUFFIXES:
+    if suffix in WRITTEN_SUFFIXES:
         return "picture"
     if suffix and re.fullmatch(r"\.[a-z0-9]{2,5}", suffix) and not out.is_dir():
         known = ", ".join((*SUFFIXES, ".gif"))

@@ -13,6 +13,7 @@ A model's folder holds
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -51,6 +52,19 @@ def index_batches(counts: dict[str, int], batch_size: int, seed: int, start: int
         step += 1
 
 
+def _one_at_a_time(trains: Callable) -> Callable:
+    """Claims the model's folder for as long as a function trains in it."""
+
+    @functools.wraps(trains)
+    def claims(model: keras.Model, folder: str | Path, *arguments, **options):
+        place = files.make_folder(distribution.own_folder(folder))
+        with files.claimed(place, "give another folder", inside=True):
+            return trains(model, folder, *arguments, **options)
+
+    return claims
+
+
+@_one_at_a_time
 def fit(
     model: keras.Model,
     folder: str | Path,
@@ -108,8 +122,8 @@ def fit(
         The history, one row every `log_every` steps.
 
     Raises:
-        LabError: when the folder cannot be written, the disk is full, the checkpoints belong to another model, or the loss
-            stops being a number again and again.
+        LabError: when another process trains in the folder, the folder cannot be written, the disk is full, the checkpoints
+            belong to another model, or the loss stops being a number again and again.
         KeyboardInterrupt, SystemExit: after Ctrl-C or SIGTERM, when the state is saved.
     """
     check_batch(counts, batch_size)
