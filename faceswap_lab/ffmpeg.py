@@ -1,39 +1,41 @@
-"""ffmpeg, run as a program: what is in a file, and what its messages mean. `video` and `video_writer` stand on this."""
+"""FFmpeg's libraries, through PyAV: a file of unknown origin is opened, its packets are listed on one clock, its facts told.
+
+`video` and `video_writer` stand on this.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import os
-import re
-import subprocess
-import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import imageio_ffmpeg
+import av
 
+from faceswap_lab import video_timing
 from faceswap_lab.errors import LabError
+from faceswap_lab.video_colours import HDR, Tags, orientation, tags
 
-SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # colours to within rounding, at a little time
-# What a file of variable rate without a sensible rate of its own (screen recordings claim 1000) is brought to.
-STANDARD_RATES = (Fraction(24000, 1001), *map(Fraction, (24, 25)), Fraction(30000, 1001), *map(Fraction, (30, 50, 60)))
-# Ctrl-C goes to all programs of the terminal's group; these end when their reader or writer closes the pipe.
-APART = {"process_group": 0} if os.name == "posix" else {}
-_HDR = ("smpte2084", "arib-std-b67")
-_WHITE = 203  # cd/m2 of an ordinary picture's white in a film of high dynamic range: ITU-R BT.2408
 # What a stranger's file may be: containers that hold their pictures and their sound themselves. Left out is all that names other
 # files or addresses (playlists of ffconcat, HLS, DASH, IMF, SDP; numbered pictures; scripts and menus), whatever it is called.
 CONTAINERS = (
     "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "gif", "apng", "mpegts", "mpegtsraw", "mpeg", "mpegvideo",
     "flv", "live_flv", "asf", "ogg", "nut", "ivf", "mxf", "dv", "rm", "wtv", "vob", "m4v", "h263", "h264", "hevc", "vvc", "av1",
-    "obu", "mjpeg", "yuv4mpegpipe", "swf", "webp_pipe", "webp_anim", "png_pipe", "jpeg_pipe", "bmp_pipe", "tiff_pipe",
+    "obu", "mjpeg", "yuv4mpegpipe", "swf", "webp_pipe", "png_pipe", "jpeg_pipe", "bmp_pipe", "tiff_pipe",
     "wav", "w64", "aiff", "mp3", "aac", "ac3", "eac3", "flac", "caf", "amr", "au", "wv", "tta",
 )  # fmt: skip
-PROTOCOLS = "file,pipe"  # no address is opened, not even by a file that asks for it
 MOST_PIXELS = 1 << 26  # a frame: twice 8K (7680x4320); ffmpeg's own limit is four times as high
 MOST_FRAMES = 10_000_000  # 46 hours at 60 frames a second; more is a header that lies
-SQUARE_PIXELS = f"scale=w='min(round(iw*sar),ceil({MOST_PIXELS + 1}/ih))':h=ih,setsar=1"
+OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS), "max_pixels": str(MOST_PIXELS)}
+PROBED = 5  # frames that are decoded to find out what a file holds
+LONGEST_GAP = 10.0  # seconds; a longer one in a broadcast is a clock that was set anew
+INTERLACED = "its pictures are interlaced: each was made of both its fields (deinterlaced)"
+_BROADCASTS = {"mpegts", "mpeg", "mpegtsraw", "vob"}
+_INDEXED = {"mov", "matroska"}
 
 
 @dataclass(frozen=True)
@@ -43,101 +45,35 @@ class Facts:
     Args:
         rate: frames a second, as an exact fraction; for a variable rate, the constant rate that comes nearest.
         size: width and height in pixels after rotation, with square pixels.
-        duration: seconds from the file's start to the end of the last readable frame.
+        times: when its frames are shown, see `video_timing.Times`.
         declared: seconds that the file claims to last, sound included, or None.
         has_audio: whether there is sound.
-        rotation: degrees clockwise that the stored frames are turned by for showing.
-        indexed: whether the file lists all its frames (mp4, mov), so that a jump into it lands where it should.
-        damage: ffmpeg's complaint about a file cut off in the middle, or "".
+        turn: how its stored frames are turned for showing, see `video_colours.orientation`.
+        rotation: the same in degrees clockwise.
+        indexed: whether the file lists its frames (mp4, mkv), so that a jump into it lands where it should.
+        damage: what is wrong with a file that was cut off or damaged, or "".
         transfer: "smpte2084" (PQ) or "arib-std-b67" (HLG) for a film of high dynamic range, else "".
+        tags: what the file as a whole says of its colours.
+        remarks: sentences about what reading it changes.
     """
 
     rate: Fraction
     size: tuple[int, int]
-    duration: float
+    times: video_timing.Times
     declared: float | None
     has_audio: bool
+    turn: tuple[bool, bool, bool]
     rotation: int
     indexed: bool
     damage: str
     transfer: str
-
-
-def program() -> str:
-    """The ffmpeg program that comes with imageio-ffmpeg (or the one that IMAGEIO_FFMPEG_EXE names).
-
-    Raises:
-        LabError: when there is none for this machine.
-    """
-    try:
-        return imageio_ffmpeg.get_ffmpeg_exe()
-    except RuntimeError as error:
-        raise LabError("ffmpeg: no such program was found. pip install --force-reinstall imageio-ffmpeg") from error
+    tags: Tags
+    remarks: tuple[str, ...]
 
 
 def url(path: str | os.PathLike) -> str:
-    """The path as ffmpeg takes it for a plain file, whatever it begins with or contains (-, :, %, blanks)."""
+    """The path as FFmpeg takes it for a plain file, whatever it begins with or contains (-, :, %, blanks)."""
     return "file:" + os.path.abspath(path)
-
-
-def opening(path: str | os.PathLike) -> tuple[str, ...]:
-    """ffmpeg's options that open a file which may come from anywhere: as a plain file, in a known container, of bounded frames.
-
-    A playlist that is called film.mp4 would otherwise make ffmpeg read whatever files it names.
-    """
-    bounds = (
-        "-protocol_whitelist",
-        PROTOCOLS,
-        "-format_whitelist",
-        ",".join(CONTAINERS),
-        "-max_pixels",
-        str(MOST_PIXELS),
-    )
-    return (*bounds, "-i", url(path))
-
-
-def complaint(messages: str) -> str:
-    """The first line of ffmpeg's messages that says what is wrong, without memory addresses; "" when there is none."""
-    lines = [re.sub(r"^(\[[^\]]*\] )+", "", line).strip() for line in messages.splitlines()]
-    lines = [line for line in lines if line and "Last message repeated" not in line]
-    telling = [line for line in lines if re.search("partial file|prematurely|moov|No space|denied|Invalid data", line)]
-    return (telling or lines or [""])[0].rstrip(".")
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess:
-    """Runs ffmpeg to its end and keeps its output as text; a non-zero exit status is the caller's to judge."""
-    command = [program(), "-hide_banner", "-nostdin", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
-
-
-def tone_mapping(transfer: str) -> str:
-    """Filters that bring a film of high dynamic range to ordinary colours (BT.709); "" where there is nothing to do.
-
-    What an ordinary picture can show keeps its colours (a PQ or HLG copy of the actors comes back within 2 levels of 255, as it
-    lies it is 12 to 17 levels off); what is brighter is compressed. Without these filters such a film looks grey, and a face
-    from it is no face that a model has seen.
-
-    Args:
-        transfer: see `Facts`.
-    """
-    if not transfer:
-        return ""
-    if not _has_filter("zscale"):
-        warnings.warn(
-            "this ffmpeg has no zscale filter, and the film's high dynamic range cannot be brought to ordinary colours: it will "
-            "look grey. Use the ffmpeg of imageio-ffmpeg.",
-            stacklevel=2,
-        )
-        return ""
-    return (
-        f"zscale=t=linear:npl={_WHITE},format=gbrpf32le,zscale=p=bt709,tonemap=mobius:param=0.8:desat=0,"
-        "zscale=t=bt709:m=bt709:r=tv,format=yuv444p,"
-    )
-
-
-@functools.lru_cache(maxsize=8)
-def _has_filter(name: str) -> bool:
-    return re.search(rf"^ *[.TSC]+ {name} ", run("-filters").stdout, re.M) is not None
 
 
 def check_readable(path: Path) -> None:
@@ -156,8 +92,81 @@ def check_readable(path: Path) -> None:
         raise LabError(f"{path}: this may not be read. Change its permissions.")
 
 
+@contextlib.contextmanager
+def opened(path: str | os.PathLike) -> Iterator[av.container.InputContainer]:
+    """Opens a file which may come from anywhere: as a plain file, in a known container, of bounded frames.
+
+    A playlist that is called film.mp4 would otherwise make FFmpeg read whatever files it names.
+
+    Raises:
+        LabError: when it is missing, empty or nothing that FFmpeg reads.
+    """
+    check_readable(Path(path))
+    try:
+        container = av.open(url(path), options=OPTIONS, metadata_errors="replace")
+    except av.error.FFmpegError as error:
+        raise _unreadable(path, error) from error
+    with container:
+        yield container
+
+
+def _unreadable(path: str | os.PathLike, error: Exception | None) -> LabError:
+    if isinstance(error, av.error.ArgumentError):  # not on the list of containers
+        return LabError(
+            f"{path}: this is no video but a playlist, or another kind of file that can name further ones; none of those was read. "
+            "Give the film itself."
+        )
+    reason = f" ({getattr(error, 'strerror', None) or error})" if error else ""
+    return LabError(
+        f"{path}: this is no video that can be read{reason}, or it was cut off before its index was written. Check that it plays, "
+        "or copy, download or record it again."
+    )
+
+
+def picture_stream(container: av.container.InputContainer) -> av.VideoStream | None:
+    """The first video stream that is no cover picture; None where there is none."""
+    streams = (one for one in container.streams.video if one.codec_context is not None)
+    return next((one for one in streams if not one.disposition & av.stream.Disposition.attached_pic), None)
+
+
+def packets(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.Packet]:
+    """The packets of a stream in the file's order, on one clock: where that is set back (files put together), it goes on.
+
+    The end of a file that is cut off is its end; `is_corrupt` marks a packet that is known to be incomplete.
+    """
+    shift, expected = 0, None
+    jumps = LONGEST_GAP / stream.time_base if _BROADCASTS & set(container.format.name.split(",")) else float("inf")
+    with contextlib.suppress(av.error.FFmpegError):
+        for packet in container.demux(stream):
+            if not packet.size and packet.dts is None:
+                return
+            if packet.dts is not None:
+                gap = 0 if expected is None else packet.dts + shift - expected
+                if gap < -0.5 / stream.time_base or gap > jumps:
+                    shift -= gap
+                expected = packet.dts + shift + (packet.duration or 0)
+            if shift:
+                packet.dts = None if packet.dts is None else packet.dts + shift
+                packet.pts = None if packet.pts is None else packet.pts + shift
+            yield packet
+
+
+def comment(path: str | os.PathLike) -> str:
+    """The comment in a file's metadata, or ""."""
+    with opened(path) as container:
+        return next((text for key, text in container.metadata.items() if key.lower() == "comment"), "")
+
+
+def count_frames(path: str | os.PathLike) -> int:
+    """The number of coded frames in a video file, 0 where it is none; nothing is decoded."""
+    with contextlib.suppress(LabError), opened(path) as container:
+        stream = picture_stream(container)
+        return sum(1 for _ in packets(container, stream)) if stream else 0
+    return 0
+
+
 def probe(path: str | os.PathLike) -> Facts:
-    """Finds out what is in a video file, by decoding its first frame and listing its packets.
+    """Finds out what is in a video file, by decoding its first frames and listing its packets.
 
     Args:
         path: the file.
@@ -176,94 +185,81 @@ def probe(path: str | os.PathLike) -> Facts:
 
 @functools.lru_cache(maxsize=64)
 def _probe(path: Path, size: int, changed: int) -> Facts:
-    # framecrc is ffmpeg's own table of frames: its header gives the exact rate and the size after every filter, where
-    # the text meant for people rounds 24000/1001 to 23.98 and tells the size before rotation.
-    first = run(*opening(path), "-map", "0:V:0", "-frames:v", "1", "-vf", SQUARE_PIXELS, "-fps_mode", "cfr",
-                "-f", "framecrc", "-")  # fmt: skip
-    base = re.search(r"^#tb 0: (\d+)/(\d+)", first.stdout, re.M)
-    dimensions = re.search(r"^#dimensions 0: (\d+)x(\d+)", first.stdout, re.M)
-    if not (base and dimensions and re.search(r"^0,", first.stdout, re.M)):
-        raise _unreadable(path, first.stderr)
-    if int(dimensions[1]) * int(dimensions[2]) > MOST_PIXELS:
-        raise _too_large(path)
-    text = first.stderr.split("Stream mapping:")[0]
-    stream = re.search(r"^ *Stream #0:\d+.*?: Video: .*$", text, re.M)
-    average = re.search(r" (\d+(?:\.\d+)?)(k?) fps", stream.group() if stream else "")
-    rate = _sensible_rate(Fraction(int(base[2]), int(base[1])), average)
-    turned = re.search(r"rotation of (-?\d+(?:\.\d+)?) degrees", text)
-    declared = re.search(r"^ *Duration: (\d+):(\d+):(\d+\.\d+)", text, re.M)
-    end, damage = _scan(path, rate)
+    with opened(path) as container:
+        stream = picture_stream(container)
+        if stream is None and container.streams.audio:
+            raise LabError(f"{path}: there is sound in this file and no picture. Give a video.")
+        if stream is None:
+            raise _unreadable(path, None)
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if width * height > MOST_PIXELS:
+            raise _too_large(path)
+        named = tags(stream.codec_context)  # before a frame is decoded: what the container says
+        square = stream.sample_aspect_ratio or Fraction(1)
+        first, error = _first_frames(container, stream)
+        if not first:
+            raise _unreadable(path, error)
+        if max(first[0].width * first[0].height, width * height) * max(1, square) > MOST_PIXELS:
+            raise _too_large(path)
+        colours = tags(first[0], named)
+        turn, rotation = orientation(first[0])
+        side = (round(first[0].width * square), first[0].height)
+        transfer = HDR.get(colours.transfer, "")
+        has_audio, declared = bool(container.streams.audio), container.duration
+        indexed = bool(_INDEXED & set(container.format.name.split(",")))
+        remarks = _remarks(first, colours, transfer)
+    with opened(path) as container:
+        stream = picture_stream(container)
+        times, cut = video_timing.listed(container, stream, packets(container, stream))
+        rate = video_timing.sensible_rate(stream.guessed_rate or stream.average_rate, times)
+    length = None if declared is None else declared / av.time_base
     return Facts(
         rate=rate,
-        size=(int(dimensions[1]), int(dimensions[2])),
-        duration=end,
-        declared=sum(float(part) * unit for part, unit in zip(declared.groups(), (3600, 60, 1), strict=True))
-        if declared
-        else None,
-        has_audio=re.search(r"^ *Stream #0:\d+.*?: Audio: ", text, re.M) is not None,
-        rotation=round(-float(turned[1])) % 360 if turned else 0,
-        indexed=re.match(r"Input #0, mov,mp4", text) is not None,
-        damage=damage,
-        transfer=next((name for name in _HDR if name in (stream.group() if stream else "")), ""),
+        size=side[::-1] if turn[0] else side,
+        times=times,
+        declared=length,
+        has_audio=has_audio,
+        turn=turn,
+        rotation=rotation,
+        indexed=indexed,
+        damage="a packet of it is incomplete" if cut else "",
+        transfer=transfer,
+        tags=named,
+        remarks=remarks,
     )
 
 
-def _sensible_rate(rate: Fraction, average: re.Match | None) -> Fraction:
-    mean = float(average[1]) * (1000 if average[2] else 1) if average else float(rate)
-    if rate > 60 and mean > 0 and rate > 1.5 * mean:
-        return next((standard for standard in STANDARD_RATES if standard > mean - 0.01), rate)
-    return rate
+def _first_frames(container, stream) -> tuple[list[av.VideoFrame], Exception | None]:
+    stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+    found, error = [], None
+    for packet in itertools.chain(packets(container, stream), (None,)):
+        try:
+            found += stream.decode(packet)
+        except av.error.FFmpegError as raised:
+            error = raised
+        if len(found) >= PROBED:
+            break
+    return found, error
 
 
-def _unreadable(path: Path, messages: str) -> LabError:
-    if "Format not on whitelist" in messages:
-        return LabError(
-            f"{path}: this is no video but a playlist, or another kind of file that can name further ones; none of those was read. "
-            "Give the film itself."
+def _remarks(frames: list[av.VideoFrame], colours: Tags, transfer: str) -> tuple[str, ...]:
+    found = []
+    if any(frame.interlaced_frame for frame in frames):
+        found.append(INTERLACED)
+    if transfer:
+        assumed = " (only its transfer is named; BT.2020's primaries are assumed)" if colours.primaries != 9 else ""
+        found.append(f"its high dynamic range ({transfer}) was brought to ordinary colours{assumed}")
+    elif colours.guessed and not frames[0].format.is_rgb:
+        found.append(
+            f"it does not say how its colours are coded: BT.{colours.guessed} is assumed, as usual for this size, and named in "
+            "what is written"
         )
-    if re.search(
-        r"Picture size \d+x\d+ (exceeds|is invalid)|Invalid (image|video) size|exceeds .*max_pixels", messages
-    ):
-        return _too_large(path)
-    if "matches no streams" in messages and " Audio: " in messages:
-        return LabError(f"{path}: there is sound in this file and no picture. Give a video.")
-    if "moov atom not found" in messages:
-        return LabError(
-            f"{path}: this is no video, or one that was cut off before its index was written (moov atom not found). "
-            "Copy, download or record it again."
-        )
-    reason = complaint(messages.split("Stream mapping:")[-1]) if "Stream mapping:" in messages else complaint(messages)
-    reason = f" ({reason})" if reason and not reason.startswith(("Input #", "Stream #")) else ""
-    return LabError(f"{path}: this is no video that ffmpeg can read{reason}. Check that it plays, or copy it again.")
+    if any(part.is_alpha for part in frames[0].format.components):
+        found.append("its transparency is not kept: the colours are taken as they are stored")
+    return tuple(found)
 
 
 def _too_large(path: Path) -> LabError:
     return LabError(
         f"{path}: its frames are larger than {MOST_PIXELS >> 20} megapixels, or its header says so. Give a smaller copy."
     )
-
-
-def count_frames(path: str | os.PathLike) -> int:
-    """The number of coded frames in a video file; nothing is decoded."""
-    listing = run("-loglevel", "error", *opening(path), "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "-")
-    return sum(line.startswith("0,") for line in listing.stdout.splitlines())
-
-
-def _scan(path: Path, rate: Fraction) -> tuple[float, str]:
-    """Seconds from the file's start to the end of its last frame, and ffmpeg's complaint about a broken file."""
-    command = [program(), "-hide_banner", "-nostdin", "-loglevel", "error", *opening(path), "-map", "0:V:0"]
-    command += ["-c", "copy", "-f", "framecrc", "-"]
-    base, end = Fraction(1), Fraction(0)
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
-    with subprocess.Popen(command, **streams) as process:
-        messages = []
-        for line in process.stdout:  # line by line: a long video has millions of packets
-            if line.startswith("#tb 0: "):
-                base = Fraction(line[7:].strip())
-            elif line.startswith("0,"):
-                fields = line.split(",")
-                length = int(fields[3]) * base or 1 / rate
-                end = max(end, int(fields[2]) * base + length)
-            elif not line.startswith("#") and len(messages) < 20:
-                messages.append(line)
-    return float(end), complaint("".join(messages))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -19,6 +21,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM")
 MOST_PIXELS = (
     2 * Image.MAX_IMAGE_PIXELS
 )  # 179 million, where Pillow refuses a picture by its header; it warns at half of that
+ANIMATED = ("WEBP", "PNG", "GIF")  # formats that can move
 ORIENTATION = 0x0112  # EXIF: how the camera was held; 5 to 8 lie on their side
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
@@ -44,6 +47,29 @@ def picture_size(path: str | os.PathLike) -> tuple[int, int] | None:
             return picture.size[::-1] if turned else picture.size
     except UNREADABLE:
         return None
+
+
+def frame_seconds(path: str | os.PathLike) -> list[float] | None:
+    """How long each frame of an animated WebP, PNG or GIF is shown, in seconds; None when the file is one picture or none."""
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            count = getattr(picture, "n_frames", 1) if picture.format in ANIMATED else 1
+            found = []
+            for number in range(count):
+                picture.seek(number)
+                picture.load()  # WebP tells how long a frame lasts when it has decoded it
+                found.append((picture.info.get("duration") or 100) / 1000)
+    except UNREADABLE:
+        return None
+    return found if count > 1 else None
+
+
+def animation(path: str | os.PathLike) -> Iterator[np.ndarray]:
+    """The frames of an animated picture one after another, (H, W, 3) uint8 RGB; a damaged one ends early."""
+    with contextlib.suppress(*UNREADABLE), Image.open(path, formats=FORMATS) as picture:
+        for number in range(picture.n_frames):
+            picture.seek(number)
+            yield np.array(picture.convert("RGB"))
 
 
 def read_picture(path: str | os.PathLike) -> np.ndarray:

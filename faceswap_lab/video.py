@@ -12,17 +12,21 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from faceswap_lab import ffmpeg, files
+from faceswap_lab import ffmpeg, files, video_timing
 from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import IMAGE_SUFFIXES, MOST_PIXELS, list_pictures, picture_size, read_picture, write_picture
+from faceswap_lab.pictures import (
+    IMAGE_SUFFIXES, MOST_PIXELS, frame_seconds, list_pictures, picture_size, read_picture, write_picture,
+)  # fmt: skip
 from faceswap_lab.video_reader import Frame, Video
 from faceswap_lab.video_writer import VideoWriter, exact_rate
 
 __all__ = ["IMAGE_SUFFIXES", "Frame", "Video", "VideoWriter", "extract_frames", "open_video", "read_picture"]
 
 FOLDER_FPS = 25.0
+ANIMATED_SUFFIXES = (".webp", ".png", ".gif")
 MARKER = "frames.json"
 
 
@@ -40,30 +44,65 @@ def open_video(path: str | os.PathLike, fps: float | None = None) -> Video:
         LabError: when it is missing, empty or no video, or the rate is no rate.
     """
     path = Path(path)
+    if path.suffix.lower() in ANIMATED_SUFFIXES and path.is_file() and (lengths := frame_seconds(path)):
+        return _open_animation(path, lengths, fps)
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         return _open_pictures(path, exact_rate(FOLDER_FPS if fps is None else fps))
     facts = ffmpeg.probe(path)
     rate = facts.rate if fps is None else exact_rate(fps)
-    if facts.duration * rate > ffmpeg.MOST_FRAMES:
-        raise LabError(
-            f"{path}: it claims to last {facts.duration:.0f} s at {float(rate):.6g} frames a second, which is more than "
-            f"{ffmpeg.MOST_FRAMES} frames. Copy it again, or cut it."
-        )
+    _check_length(path, facts.times, rate)
+    clock = video_timing.clock(facts.times, rate)
     damage = facts.damage
-    if not damage and facts.declared and facts.duration < facts.declared - 0.5 and not facts.has_audio:
-        damage = f"{facts.duration:.2f} s of {facts.declared:.2f} s are there"
+    if not damage and facts.declared and facts.times.end < facts.declared - 0.5 and not facts.has_audio:
+        damage = f"{facts.times.end:.2f} s of {facts.declared:.2f} s are there"
     return Video(
         path=path,
         rate=rate,
         size=facts.size,
-        duration=facts.duration,
-        num_frames=max(1, math.floor(facts.duration * rate + 0.5)),
+        duration=len(clock.shown) / float(rate) if clock.start else facts.times.end,
+        num_frames=len(clock.shown),
         has_audio=facts.has_audio,
         rotation=facts.rotation,
         indexed=facts.indexed,
         damage=damage,
         transfer=facts.transfer,
+        start=clock.start,
+        remarks=[*facts.remarks, *_timing_remarks(clock, rate)],
+        times=facts.times,
+        clock=clock,
+        turn=facts.turn,
+        tags=facts.tags,
     )
+
+
+def _check_length(path: Path, times: video_timing.Times, rate: Fraction) -> None:
+    if times.end * rate > ffmpeg.MOST_FRAMES:
+        raise LabError(
+            f"{path}: it claims to last {times.end:.0f} s at {float(rate):.6g} frames a second, which is more than "
+            f"{ffmpeg.MOST_FRAMES} frames. Copy it again, or cut it."
+        )
+
+
+def _timing_remarks(clock: video_timing.Clock, rate: Fraction) -> list[str]:
+    if not (clock.doubled or clock.dropped):
+        return []
+    return [
+        f"its frames do not come at a constant rate: at {float(rate):.6g} a second, {clock.doubled} are doubled and "
+        f"{clock.dropped} dropped"
+    ]
+
+
+def _open_animation(path: Path, lengths: list[float], fps: float | None) -> Video:
+    """An animated picture, whose frames Pillow reads."""
+    ends = np.cumsum(lengths)
+    times = video_timing.Times(np.arange(len(ends)), np.r_[0.0, ends[:-1]], float(ends[-1]), True)
+    usual = Fraction(1000, max(1, round(1000 * float(np.median(lengths)))))
+    rate = video_timing.sensible_rate(usual, times) if fps is None else exact_rate(fps)
+    _check_length(path, times, rate)
+    clock = video_timing.clock(times, rate)
+    size = picture_size(path)
+    remarks = _timing_remarks(clock, rate)
+    return Video(path, rate, size, times.end, len(clock.shown), remarks=remarks, times=times, clock=clock)
 
 
 def _open_pictures(path: Path, rate: Fraction) -> Video:

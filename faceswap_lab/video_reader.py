@@ -1,27 +1,33 @@
-"""A video's frames, one after another: decoded by ffmpeg, or read from a folder of pictures.
+"""A video's frames, one after another: decoded by FFmpeg's libraries, or read from a folder of pictures.
 
 A file's frames are numbered at one constant rate from its start, whatever way they are read, so that extraction and
-conversion speak of the same frames, and sound stays in step with clips of variable rate.
+conversion speak of the same frames, and sound stays in step with clips of variable rate. The rule is in `video_timing`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
-import subprocess
-import tempfile
+import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 
 from faceswap_lab import ffmpeg
 from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import read_picture
+from faceswap_lab.pictures import animation, read_picture
+from faceswap_lab.video_colours import Painter, Tags, deinterlaced
+from faceswap_lab.video_timing import Clock, Times
 
 SEEK_MARGIN = 10.0  # seconds at a file's start that are decoded rather than jumped over
+_AHEAD = 2.0  # seconds that a jump goes before the first wanted frame, so that filters and references are as without it
+_THREADS = min(8, os.cpu_count() or 1)  # of a decoder, each of which holds a frame
 
 
 @dataclass(frozen=True)
@@ -53,9 +59,13 @@ class Video:
         has_audio: whether there is sound.
         rotation: degrees clockwise that a file's frames are turned by; `frames` has done it.
         kind: "video" or "folder".
+        start: seconds from the file's start to frame 0; its sound is shifted by as much.
         pictures: a folder's pictures in order; numbers in their names count as numbers (2 before 10).
         indexed: whether a file can be entered in the middle; if not, frames before `start` are decoded and dropped.
         damage: what is wrong with a file that is cut off, or "".
+        remarks: sentences about what reading changes (doubled, dropped, deinterlaced, resized, ...); reading adds to them.
+        times, clock: a file's own times, and which of its frames stands at each number, see `video_timing`.
+        turn, tags: see `ffmpeg.Facts`.
         transfer: of a film of high dynamic range, see `ffmpeg.Facts`; its frames come in ordinary colours.
     """
 
@@ -71,6 +81,12 @@ class Video:
     indexed: bool = False
     damage: str = ""
     transfer: str = ""
+    start: float = 0.0
+    remarks: list[str] = field(default_factory=list, compare=False)
+    times: Times | None = field(default=None, compare=False, repr=False)
+    clock: Clock | None = field(default=None, compare=False, repr=False)
+    turn: tuple[bool, bool, bool] = (False, False, False)
+    tags: Tags | None = None
 
     @property
     def fps(self) -> float:
@@ -134,48 +150,96 @@ class Video:
         if not found:
             raise LabError(f"{self.path}: none of its {len(wanted)} pictures can be read. Copy them again.")
 
+    def remark(self, sentence: str) -> None:
+        """Notes what reading changes, once."""
+        if sentence not in self.remarks:
+            self.remarks.append(sentence)
+
     def _decoded(self, wanted: range) -> Iterator[Frame]:
-        width, height = self.size
-        read = 0
-        with (
-            tempfile.TemporaryFile() as messages,
-            subprocess.Popen(self._command(wanted), stdout=subprocess.PIPE, stderr=messages, **ffmpeg.APART) as process,
-        ):
-            try:
-                while True:
-                    image = np.empty((height, width, 3), np.uint8)
-                    if process.stdout.readinto(memoryview(image).cast("B")) < image.nbytes:
-                        break
-                    index = wanted.start + read * wanted.step
-                    read += 1
-                    yield Frame(index, float(index / self.rate), image)
-                status = process.wait()
-            finally:
-                process.kill()  # when the caller stops early; else it has ended already
-            messages.seek(0)
-            complaint = ffmpeg.complaint(messages.read(100_000).decode("utf-8", "replace")) or self.damage
+        """The wanted frames of a file: at each tick the one that the clock names, or the newest before it that can be read."""
+        paint = np.array if self.tags is None else Painter(self.size, self.turn, self.tags, self.transfer)
+        spoilt: set[int] = set()
+        ticks = iter(wanted)
+        tick, read, missing, held, image = next(ticks), 0, 0, None, None
+        with contextlib.closing(self._source(wanted.start, spoilt)) as source:
+            for number, frame in source:
+                while tick is not None and self.clock.shown[tick] < number and held is not None:
+                    missing += held[0] != self.clock.shown[tick]  # it could not be decoded
+                    image = paint(held[1]) if image is None else image.copy()
+                    yield Frame(tick, float(tick / self.rate), image)
+                    tick, read = next(ticks, None), read + 1
+                held, image = (number, frame), None
+                while tick is not None and self.clock.shown[tick] == number:
+                    image = paint(frame) if image is None else image.copy()
+                    yield Frame(tick, float(tick / self.rate), image)
+                    tick, read = next(ticks, None), read + 1
+                if tick is None:
+                    break
+        self._judge(wanted, read, missing, len(spoilt))
+
+    def _judge(self, wanted: range, read: int, missing: int, spoilt: int) -> None:
         if not read:
-            raise LabError(f"{self.path}: not one frame could be read ({complaint}). Check that it plays.")
-        if complaint or status or read < len(wanted) - 1:
+            raise LabError(f"{self.path}: not one frame could be read ({self.damage or 'it is damaged'}). Check that it plays.")
+        said = [self.damage] if self.damage else []
+        said += [f"{missing} frames could not be decoded and show the one before"] if missing else []
+        said += [f"{spoilt} are damaged"] if spoilt else []
+        said += ["it ends early"] if read < len(wanted) - 1 and not said else []
+        if said:
             warnings.warn(
-                f"{self.path}: this file is cut off or damaged ({complaint or 'it ends early'}). {read} frames were "
-                f"read (frame {wanted.start} to {index}) and are used.",
-                stacklevel=2,
+                f"{self.path}: this file is cut off or damaged ({', '.join(said)}). {read} frames were read (frame "
+                f"{wanted.start} to {wanted[read - 1]}) and are used.",
+                stacklevel=3,
             )
 
-    def _command(self, wanted: range) -> list[str]:
-        # -copyts keeps the file's own clock also after a jump. The jump goes to the key frame before; the fps filter
-        # then drops what lies before the first wanted frame, so a jump changes nothing but the waiting.
-        begin = wanted.start / self.rate
-        jump = ["-noaccurate_seek", "-ss", f"{float(begin) - 2:.6f}"] if self.indexed and begin > SEEK_MARGIN else []
-        chosen = f"select=not(mod(n\\,{wanted.step}))," if wanted.step > 1 else ""
-        width, height = self.size
-        filters = (
-            f"fps=fps={self.rate}:start_time={float(begin):.9f},{chosen}{ffmpeg.tone_mapping(self.transfer)}"
-            f"scale={width}:{height}:flags={ffmpeg.SCALING},format=rgb24"
-        )
-        return [
-            *(ffmpeg.program(), "-hide_banner", "-nostdin", "-loglevel", "error", *jump, "-copyts", "-start_at_zero"),
-            *(*ffmpeg.opening(self.path), "-map", "0:V:0", "-vf", filters, "-fps_mode", "passthrough"),
-            *("-frames:v", str(len(wanted)), "-f", "rawvideo", "pipe:1"),
-        ]
+    def _source(self, first: int, spoilt: set[int]) -> Iterator[tuple[int, object]]:
+        """The file's frames by their numbers, from at most that of tick `first` on."""
+        if self.tags is None:
+            yield from enumerate(animation(self.path))
+            return
+        target = int(self.clock.shown[first])
+        jump = self.times.seconds[target] - _AHEAD
+        if self.indexed and not self.times.counted and self.times.seconds[target] > SEEK_MARGIN:
+            stamp = int(np.searchsorted(self.times.seconds, jump))
+            with contextlib.closing(self._stream(int(self.times.stamps[stamp]), spoilt)) as source:
+                begun = next(source, None)
+                if begun is not None and begun[0] <= stamp:
+                    yield begun
+                    yield from source
+                    return
+        yield from self._stream(None, spoilt)
+
+    def _stream(self, stamp: int | None, spoilt: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        with ffmpeg.opened(self.path) as container:
+            stream = ffmpeg.picture_stream(container)
+            stream.thread_type, stream.thread_count = "AUTO", _THREADS
+            stream.codec_context.options = {"max_pixels": str(ffmpeg.MOST_PIXELS)}
+            if stamp is not None:
+                with contextlib.suppress(av.error.FFmpegError):
+                    container.seek(stamp, stream=stream)
+            yield from deinterlaced(self._numbered(container, stream, spoilt))
+
+    def _numbered(self, container, stream, spoilt: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decoded frames with their numbers, which rise; one that is damaged goes to `spoilt`, too."""
+        last, size = -1, None
+        for packet in itertools.chain(ffmpeg.packets(container, stream), (None,)):
+            try:
+                frames = stream.decode(packet)
+            except av.error.FFmpegError:  # the number that is missing then is noticed
+                continue
+            for frame in frames:
+                if self.times.counted or frame.pts is None:
+                    number = last + 1
+                else:
+                    number = int(np.searchsorted(self.times.stamps, frame.pts, "right")) - 1
+                if number <= last or number >= len(self.times.stamps):
+                    continue
+                last = number
+                if frame.is_corrupt:
+                    spoilt.add(number)
+                if size not in (None, (frame.width, frame.height)):
+                    width, height = self.size
+                    self.remark(f"its frames change their size on the way; all are brought to {width}x{height}")
+                if frame.interlaced_frame:
+                    self.remark(ffmpeg.INTERLACED)
+                size = size or (frame.width, frame.height)
+                yield number, frame

@@ -1,0 +1,229 @@
+"""From a decoded frame to upright RGB: matrix and range, high dynamic range, deinterlacing, rotation."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from av.filter import Graph
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+
+HDR = {16: "smpte2084", 18: "arib-std-b67"}  # PQ and HLG, by their numbers in ITU-T H.273
+_BT709, _BT601, _BT2020, _UNKNOWN = 1, 5, 9, 2
+_MATRICES = (_BT709, 4, _BT601, 6, 7, _BT2020, 10)
+# Into planes the accurate scaler is as exact as into packed RGB, and four times as fast (it has vector code there).
+_EXACT = (
+    Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
+)
+_WHITE = 203  # cd/m2 of an ordinary picture's white in a film of high dynamic range: ITU-R BT.2408
+_KNEE, _PEAK = 0.8, 10.0  # where compression begins, and what becomes 1, in ordinary whites
+_TO_BT709 = np.float32(  # linear light, ITU-R BT.2087
+    [[1.660491, -0.587641, -0.072850], [-0.124550, 1.132900, -0.008349], [-0.018151, -0.100579, 1.118730]]
+)
+_LUMA_2020 = np.float32([0.2627, 0.6780, 0.0593])
+
+
+@dataclass(frozen=True)
+class Tags:
+    """How colours are coded, by the numbers of ITU-T H.273; 2 is "not said". `range`: 0 not said, 1 16 to 235, 2 0 to 255.
+
+    `guessed`: 709 or 601 where the matrix was not said and was chosen by the size, else 0.
+    """
+
+    matrix: int
+    range: int
+    transfer: int
+    primaries: int
+    guessed: int = 0
+
+
+def tags(picture: av.VideoFrame | av.VideoCodecContext, container: Tags | None = None) -> Tags:
+    """What a frame says of its colours, else its container, else what is usual: BT.709 for HD, BT.601 below, BT.2020 for HDR.
+
+    Args:
+        picture: a decoded frame, or a codec's context for what the container says.
+        container: what that said; None: nothing is filled in.
+    """
+    said = [int(picture.colorspace), int(picture.color_range), int(picture.color_trc), int(picture.color_primaries)]
+    if container is None:
+        return Tags(*said)
+    matrix, span, transfer, primaries = said
+    matrix = matrix if matrix in _MATRICES else container.matrix
+    span = span or container.range
+    transfer = container.transfer if transfer in (0, _UNKNOWN) else transfer
+    primaries = container.primaries if primaries in (0, _UNKNOWN) else primaries
+    guessed = 0
+    if matrix not in _MATRICES and (transfer in HDR or primaries == _BT2020):
+        matrix = _BT2020
+    elif matrix not in _MATRICES:
+        guessed = 709 if picture.height > 576 or picture.width >= 1280 else 601
+        matrix = _BT709 if guessed == 709 else _BT601
+    return Tags(matrix, span, transfer, primaries, guessed)
+
+
+def orientation(frame: av.VideoFrame) -> tuple[tuple[bool, bool, bool], int]:
+    """How a frame is turned for showing: (swap axes, then mirror left-right, then upside down), and degrees clockwise."""
+    for side in frame.side_data:
+        if side.type.name == "DISPLAYMATRIX":
+            a, b, _, c, d = np.frombuffer(side, np.int32)[:5].tolist()
+            degrees = round(math.degrees(math.atan2(b, a))) % 360
+            if abs(a) < abs(b):
+                return (True, c < 0, b < 0), degrees
+            return (False, a < 0, d < 0), degrees
+    return (False, False, False), 0
+
+
+class Painter:
+    """Turns decoded frames of one file into RGB; frames of another size or other colours on the way are taken as they are.
+
+    Args:
+        size: width and height of all pictures, after turning.
+        turn: see `orientation`.
+        named: what the container says of the colours.
+        transfer: of a film of high dynamic range, whose colours are made ordinary; "" takes colours as they lie.
+    """
+
+    def __init__(self, size: tuple[int, int], turn: tuple[bool, bool, bool], named: Tags, transfer: str):
+        self.stored = size[::-1] if turn[0] else size
+        self.turn, self.named, self.transfer = turn, named, transfer
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
+        """(H, W, 3) uint8 RGB, writeable."""
+        said = tags(frame, self.named)
+        full = said.range == 2 or frame.format.name.startswith(("yuvj", "gray"))
+        is_hdr = bool(self.transfer)
+        made = self._reformatter.reformat(
+            frame,
+            *self.stored,
+            "gbrp12le" if is_hdr else "gbrp",
+            src_colorspace=said.matrix,
+            dst_colorspace=said.matrix,
+            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=_EXACT,
+            threads=1,
+        )
+        image = _packed(made, np.uint16 if is_hdr else np.uint8)
+        if is_hdr:
+            image = _ordinary(image, self.transfer, _peak(frame))
+        swap, mirror, upset = self.turn
+        if any(self.turn):
+            image = image.transpose(1, 0, 2) if swap else image
+            image = np.ascontiguousarray(image[:: -1 if upset else 1, :: -1 if mirror else 1])
+        return image
+
+
+def _packed(frame: av.VideoFrame, kind: type) -> np.ndarray:
+    """The planes G, B, R of a frame as (H, W, 3) RGB."""
+    bytes_each = np.dtype(kind).itemsize
+    planes = [
+        np.frombuffer(one, kind).reshape(frame.height, one.line_size // bytes_each)[:, : frame.width]
+        for one in frame.planes
+    ]
+    return cv2.merge([planes[2], planes[0], planes[1]])
+
+
+@functools.lru_cache(maxsize=4)
+def _light(transfer: str) -> np.ndarray:
+    """(4096,) float32: the light of each coded level. PQ: in ordinary whites. HLG: of the scene, [0, 1]."""
+    code = np.arange(4096) / 4080  # swscale writes white as 255 * 16
+    if transfer == "smpte2084":  # SMPTE ST 2084
+        root = code ** (32 / 2523)
+        light = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
+        return np.float32(light ** (8192 / 1305) * 10000 / _WHITE)
+    # ITU-R BT.2100
+    light = np.where(code <= 0.5, code**2 / 3, (np.exp((code - 0.55991073) / 0.17883277) + 0.28466892) / 12)
+    return np.float32(light)
+
+
+@functools.lru_cache(maxsize=1)
+def _coded() -> np.ndarray:
+    """(4096,) uint8: what is shown for the square root of light (BT.1886)."""
+    return np.uint8(np.rint(255 * np.linspace(0, 1, 4096) ** (2 / 2.4)))
+
+
+def _ordinary(image: np.ndarray, transfer: str, peak: float) -> np.ndarray:
+    """Brings a picture of high dynamic range to ordinary colours (BT.709).
+
+    What an ordinary picture can show keeps its colours (a PQ or HLG copy of the actors comes back within 2 levels of 255, as it
+    lies it is 12 to 17 levels off); what is brighter is compressed (the Moebius curve). Without this such a film looks grey,
+    and a face from it is no face that a model has seen.
+
+    Args:
+        image: (H, W, 3) uint16 RGB, 0 to 4095, BT.2020.
+        transfer: see `ffmpeg.Facts`.
+        peak: the brightest that it shows, in ordinary whites.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    light = np.take(_light(transfer), image)
+    if transfer != "smpte2084":  # the display's part: BT.2100's gamma of 1.2 at 1000 cd/m2
+        luma = np.maximum(cv2.transform(light, _LUMA_2020[None]), 1e-6)
+        light *= (cv2.pow(luma, 0.2) * (1000 / _WHITE))[..., None]
+    light = cv2.transform(light, _TO_BT709)
+    most = light.max(axis=2)
+    bright = most > _KNEE
+    if bright.any():
+        j, values = _KNEE, most[bright]
+        a = -j * j * (peak - 1) / (j * j - 2 * j + peak)
+        b = (j * j - 2 * j * peak + peak) / max(peak - 1, 1e-6)
+        mapped = (b * b + 2 * b * j + j * j) / (b - a) * (values + a) / (values + b)
+        light[bright] *= (mapped / values)[:, None]
+    root = cv2.sqrt(np.clip(light, 0, 1))
+    return np.take(_coded(), np.rint(root * 4095).astype(np.uint16))
+
+
+def _peak(frame: av.VideoFrame) -> float:
+    """The brightest that a film says it shows, over 100 cd/m2, as ffmpeg's tonemap counts it; 10 where it does not say."""
+    for side in frame.side_data:
+        if side.type.name == "CONTENT_LIGHT_LEVEL" and (most := int(np.frombuffer(side, np.uint32)[0])):
+            return most / 100
+    return _PEAK
+
+
+def deinterlaced(frames: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, av.VideoFrame]]:
+    """The same numbered frames; from the first interlaced one on, each is made of both its fields by libavfilter's bwdif."""
+    graph, kind = None, None
+    for number, frame in frames:
+        now = (frame.format.name, frame.width, frame.height)
+        if graph is not None and now != kind:
+            yield from _pulled(graph, None)
+            graph = None
+        if graph is None and frame.interlaced_frame:
+            graph, kind = _bwdif(frame), now
+        if graph is None:
+            yield number, frame
+        else:
+            frame.pts, frame.time_base = number, Fraction(1, 1000)
+            yield from _pulled(graph, frame)
+    if graph is not None:
+        yield from _pulled(graph, None)
+
+
+def _bwdif(frame: av.VideoFrame) -> Graph:
+    graph = Graph()
+    nodes = (
+        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)),
+        graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced"),
+        graph.add("buffersink"),
+    )
+    graph.link_nodes(*nodes).configure()
+    return graph
+
+
+def _pulled(graph: Graph, frame: av.VideoFrame | None) -> Iterator[tuple[int, av.VideoFrame]]:
+    graph.vpush(frame)
+    while True:
+        try:
+            made = graph.vpull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+        yield round(made.pts * made.time_base * 1000), made

@@ -1,0 +1,161 @@
+"""When the frames of a file are shown, and which of them stands at each tick of a constant rate: the one rule for all readers.
+
+Files count in coarse clocks, late, with gaps, or not at all. Here a clip gets a constant rate in one place:
+
+1. The first frame stands at tick 0. Where the picture begins 0.1 s or more after the file does (sound goes ahead), the first
+   frame is shown from the file's start on; a shorter delay is left to the sound, which keeps it exactly (`Clock.start`).
+2. Tick k shows the frame nearest to it among those not shown yet that are at most 0.6 ticks away; of two as near, the earlier.
+3. Where there is none, the newest frame that has begun stays (it is doubled); frames that no tick takes are dropped.
+
+The 0.1 ticks beyond a half keep a clock that rounds to and fro from dropping one frame and doubling the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import numpy as np
+
+# What a file of variable rate without a sensible rate of its own (browsers' and screen recordings claim 1000) is brought to.
+STANDARD_RATES = (Fraction(24000, 1001), *map(Fraction, (24, 25)), Fraction(30000, 1001), *map(Fraction, (30, 50, 60)))
+REACH = 0.6  # ticks
+LEAST_DELAY = 0.1  # seconds
+LONGEST_PRIMING = 0.05  # seconds that an encoder's sound starts early; old files have all but the first frame later by that
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """When a file's frames are shown.
+
+    Args:
+        stamps: (N,) int64, rising: what the frames are stamped with, in the stream's clock; of a counted file, 0 to N - 1.
+        seconds: (N,) float64: the same in seconds from the file's start.
+        end: seconds from the file's start to the end of the last frame.
+        counted: whether stamps tell nothing (raw streams, AVI with B-frames), so that frames are numbered as they come.
+    """
+
+    stamps: np.ndarray
+    seconds: np.ndarray
+    end: float
+    counted: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Clock:
+    """Which frame of a file stands at each tick.
+
+    Args:
+        shown: (ticks,) int32, rising: the frame's number.
+        start: seconds from the file's start to tick 0; its sound is shifted by as much.
+        doubled, dropped: ticks that repeat the frame before; frames that no tick shows.
+    """
+
+    shown: np.ndarray
+    start: float
+    doubled: int
+    dropped: int
+
+
+def listed(
+    container: av.container.InputContainer, stream: av.VideoStream, packets: Iterable[av.Packet]
+) -> tuple[Times, bool]:
+    """Lists the frames of a stream by its packets; nothing is decoded.
+
+    Args:
+        container, stream: opened at the start.
+        packets: the stream's, see `ffmpeg.packets`.
+
+    Returns:
+        The times, and whether a packet is incomplete.
+    """
+    base, broadcast = stream.time_base, container.format.name.startswith("mpeg")
+    shown, decoded, lengths, cut = [], [], [], False
+    for packet in packets:
+        cut |= packet.is_corrupt and not broadcast  # there it marks a join, too
+        if not packet.is_discard:
+            shown.append(packet.pts)
+            decoded.append(packet.dts)
+            lengths.append(packet.duration or 0)
+    known = [stamp for stamp in shown if stamp is not None]
+    backwards = any(later < earlier for earlier, later in zip(known, known[1:], strict=False))
+    counted = len(known) < len(shown) / 2 or (stream.codec_context.has_b_frames and not backwards)
+    tick = 1 / (stream.guessed_rate or stream.average_rate or Fraction(25))
+    origin = (container.start_time or 0) / av.time_base
+    if counted:
+        stamps = np.arange(len(shown), dtype=np.int64)
+        clocks = decoded if None not in decoded and len(set(decoded)) == len(decoded) else None
+        seconds = np.array(clocks, np.float64) * float(base) - origin if clocks else stamps * float(tick)
+        seconds = seconds - min(0, seconds[0]) if len(seconds) else seconds
+        last = float(tick)
+    else:
+        order = {}
+        for stamp, length in zip(shown, lengths, strict=True):
+            if stamp is not None:
+                order[stamp] = length
+        stamps = np.array(sorted(order), np.int64)
+        seconds = stamps * float(base) - origin
+        last = order[int(stamps[-1])] * float(base) or float(tick)
+    return Times(stamps, _primed(seconds), float(seconds[-1]) + last if len(seconds) else 0.0, counted), cut
+
+
+def _primed(seconds: np.ndarray) -> np.ndarray:
+    """The same times with the first one put right in a file that shifted all but the first by its sound's priming.
+
+    Old versions of ffmpeg noticed that the sound begins before 0 when the first picture was written already.
+    """
+    steps = np.diff(seconds)
+    if len(steps) > 3:
+        usual = float(np.median(steps[1:]))
+        regular = np.mean(np.abs(steps[1:] - usual) < 0.0016) > 0.9
+        if regular and 0.004 < steps[0] - usual < LONGEST_PRIMING:
+            seconds = seconds.copy()
+            seconds[0] = seconds[1] - (seconds[-1] - seconds[1]) / (len(seconds) - 2)
+    return seconds
+
+
+def sensible_rate(rate: Fraction | None, times: Times) -> Fraction:
+    """The rate that frames are counted at: the file's own, unless it is none or far over what it shows."""
+    span = float(times.seconds[-1] - times.seconds[0]) if len(times.seconds) else 0.0
+    mean = (len(times.seconds) - 1) / span if span > 0 else float(rate or 25)
+    if not rate or rate <= 0 or (rate > 60 and rate > 1.5 * mean):
+        enough = [one for one in STANDARD_RATES if one > 0.98 * mean]
+        return min(enough, key=lambda one: abs(one - mean), default=Fraction(round(mean)))
+    return Fraction(rate)
+
+
+def clock(times: Times, rate: Fraction) -> Clock:
+    """Brings frames to a constant rate, by the rule at this module's top.
+
+    Args:
+        times: of at least one frame.
+        rate: ticks a second.
+    """
+    first = float(times.seconds[0])
+    lead = round(first * rate) if first >= LEAST_DELAY else 0
+    places = (times.seconds - first) * float(rate) + lead
+    ticks = max(1, int(np.floor((times.end - first) * float(rate) + lead + 0.5)))
+    if ticks == len(places) and np.abs(places - np.arange(ticks)).max() < 0.5:
+        shown = np.arange(ticks, dtype=np.int32)
+    else:
+        shown = _nearest(places.tolist(), ticks)
+    taken = len(np.unique(shown))
+    return Clock(shown, first - lead / float(rate), ticks - taken, len(places) - taken)
+
+
+def _nearest(places: list[float], ticks: int) -> np.ndarray:
+    shown = np.zeros(ticks, np.int32)
+    now = 0
+    for tick in range(1, ticks):
+        best, distance, other = None, REACH, now + 1
+        while other < len(places) and places[other] <= tick + REACH:
+            if abs(places[other] - tick) <= distance and (best is None or abs(places[other] - tick) < distance):
+                best, distance = other, abs(places[other] - tick)
+            elif best is None and places[other] <= tick:
+                now = other
+            other += 1
+        now = now if best is None else best
+        shown[tick] = now
+    return shown
