@@ -248,7 +248,7 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         turn=turn,
         rotation=rotation,
         indexed=indexed,
-        damage="a packet of it is incomplete" if cut else "",
+        damage="not all of its frames are there" if cut else "",
         transfer=transfer,
         tags=named,
         remarks=remarks,

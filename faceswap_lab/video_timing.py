@@ -72,12 +72,13 @@ def listed(
         packets: the stream's, see `ffmpeg.packets`.
 
     Returns:
-        The times, and whether a packet is incomplete.
+        The times, and whether a packet is incomplete or the file's index names more of them.
     """
     base, broadcast = stream.time_base, container.format.name.startswith("mpeg")
-    shown, decoded, lengths, cut = [], [], [], False
+    shown, decoded, lengths, cut, count = [], [], [], False, 0
     for packet in packets:
         cut |= packet.is_corrupt and not broadcast  # there it marks a join, too
+        count += 1
         if not packet.is_discard:
             shown.append(packet.pts)
             decoded.append(packet.dts)
@@ -102,7 +103,9 @@ def listed(
         stamps = np.array(sorted(order), np.int64)
         seconds = stamps * float(base) - origin
         last = order[int(stamps[-1])] * float(base) or float(tick)
-    return Times(stamps, _primed(seconds), float(seconds[-1]) + last if len(seconds) else 0.0, counted), cut
+    return Times(
+        stamps, _primed(seconds), float(seconds[-1]) + last if len(seconds) else 0.0, counted
+    ), cut or count < stream.frames - 1
 
 
 def _primed(seconds: np.ndarray) -> np.ndarray:
