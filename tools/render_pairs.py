@@ -43,7 +43,10 @@ def render(out: Path, takes: list[pairs.Take], share: int, of: int) -> None:
         renderer.take(take)
         if before < pairs.SHOTS:
             took = (time.process_time() - start) / (2 * (pairs.SHOTS - before))
-            print(f"{take.folder} {take.number:05d} {take.target}<-{take.source}: {took:.2f} s of a core a picture", flush=True)
+            print(
+                f"{take.folder} {take.number:05d} {take.target}<-{take.source}: {took:.2f} s of a core a picture",
+                flush=True,
+            )
 
 
 def render_all(out: Path, seed: int, shots: int, workers: int) -> None:
