@@ -154,7 +154,7 @@ def animation(path: str | os.PathLike) -> Iterator[np.ndarray]:
     with contextlib.suppress(*UNREADABLE), Image.open(path, formats=FORMATS) as picture:
         for number in range(picture.n_frames):
             picture.seek(number)
-            yield np.array(picture.convert("RGB"))
+            yield _as_rgb(Path(path), picture)
 
 
 def read_picture(path: str | os.PathLike) -> np.ndarray:

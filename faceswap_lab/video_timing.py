@@ -2,8 +2,7 @@
 
 Files count in coarse clocks, late, with gaps, or not at all. Here a clip gets a constant rate in one place:
 
-1. The first frame stands at tick 0. Where the picture begins 0.1 s or more after the file does (sound goes ahead), the first
-   frame is shown from the file's start on; a shorter delay is left to the sound, which keeps it exactly (`Clock.start`).
+1. The first frame stands at tick 0, however late the picture begins; the sound keeps its step with it (`Clock.start`).
 2. Tick k shows the frame nearest to it among those not shown yet that are at most 0.6 ticks away; of two as near, the earlier.
 3. Where there is none, the newest frame that has begun stays (it is doubled); frames that no tick takes are dropped.
 
@@ -23,7 +22,6 @@ import numpy as np
 # What a file of variable rate without a sensible rate of its own (browsers' and screen recordings claim 1000) is brought to.
 STANDARD_RATES = (Fraction(24000, 1001), *map(Fraction, (24, 25)), Fraction(30000, 1001), *map(Fraction, (30, 50, 60)))
 REACH = 0.6  # ticks
-LEAST_DELAY = 0.1  # seconds
 LONGEST_PRIMING = (
     0.05  # seconds that an encoder's sound starts early; old files have all but the first frame later by that
 )
@@ -87,7 +85,7 @@ def listed(
     backwards = any(later < earlier for earlier, later in zip(known, known[1:], strict=False))
     # AVI has no times of showing; what is made up for frames that refer to later ones is wrong
     made_up = container.format.name == "avi" and stream.codec_context.has_b_frames and not backwards
-    counted = made_up or len(known) < len(shown) / 2
+    counted = made_up or len(known) < 0.9 * len(shown)  # a few frames without a time are damage; more, and times tell nothing
     tick = 1 / (stream.guessed_rate or stream.average_rate or Fraction(25))
     origin = (container.start_time or 0) / av.time_base
     if counted:
@@ -141,16 +139,15 @@ def clock(times: Times, rate: Fraction) -> Clock:
         rate: ticks a second.
     """
     first = float(times.seconds[0])
-    lead = round(first * rate) if first >= LEAST_DELAY else 0
-    places = (times.seconds - first) * float(rate) + lead
-    end = (times.end - first) * float(rate) + lead
+    places = (times.seconds - first) * float(rate)
+    end = (times.end - first) * float(rate)
     ticks = max(1, math.ceil(end - REACH), math.ceil(places[-1] - REACH) + 1)
     if ticks == len(places) and np.abs(places - np.arange(ticks)).max() < 0.5:
         shown = np.arange(ticks, dtype=np.int32)
     else:
         shown = _nearest(places.tolist(), ticks)
     taken = len(np.unique(shown))
-    return Clock(shown, first - lead / float(rate), ticks - taken, len(places) - taken)
+    return Clock(shown, first, ticks - taken, len(places) - taken)
 
 
 def _nearest(places: list[float], ticks: int) -> np.ndarray:

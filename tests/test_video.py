@@ -214,8 +214,10 @@ def test_picture_that_starts_after_the_sound(folder, counted):
     path = folder / "late.mkv"
     run_ffmpeg("-f", "lavfi", "-i", "sine=440:duration=3", "-itsoffset", 0.5, "-t", 2, "-i", counted, "-map", "1:v",
                "-map", "0:a", "-c:v", "copy", path)  # fmt: skip
-    found = numbers(open_video(path))
-    assert found[0] == (0, 0) and dict(found)[45] == 30  # half a second of the first frame, so that sound fits
+    video = open_video(path)
+    found = numbers(video)
+    assert found[0] == (0, 0) and dict(found)[45] == 45  # each frame once; the sound is shifted by the half second
+    assert video.start == pytest.approx(0.5, abs=0.002)
 
 
 def test_rotation(folder, target):

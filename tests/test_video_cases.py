@@ -268,14 +268,15 @@ def test_pieces_of_sound_are_cut_at_the_sample(spoken, tmp_path, codec):
     assert begins == pytest.approx([0.25, 0.75], abs=0.003) and len(sound) / 48000 == pytest.approx(1.0, abs=0.03)
 
 
-def test_sound_keeps_step_with_a_picture_that_begins_a_little_late(tmp_path):
-    """The picture starts 50 ms after the sound: frame 0 is the first frame, and the copied sound starts as much before it."""
+@pytest.mark.parametrize("late", [0.05, 0.5])
+def test_sound_keeps_step_with_a_picture_that_begins_late(tmp_path, late):
+    """Frame 0 is the first frame, and the copied sound starts as much before it as it did."""
     path, out = tmp_path / "late.mkv", tmp_path / "o.mp4"
-    click = "aevalsrc='if(between(t,1.05,1.07),0.6*sin(2*PI*1000*t),0)':d=2:s=48000"
-    run_ffmpeg("-f", "lavfi", "-i", click, "-itsoffset", "0.05", "-f", "lavfi", "-i", "testsrc=64x64:rate=20:d=2", "-c:a", "aac",
+    click = f"aevalsrc='if(between(t,{1 + late},{1.02 + late}),0.6*sin(2*PI*1000*t),0)':d=2:s=48000"
+    run_ffmpeg("-f", "lavfi", "-i", click, "-itsoffset", late, "-f", "lavfi", "-i", "testsrc=64x64:rate=20:d=2", "-c:a", "aac",
                path)  # fmt: skip
     video = open_video(path)
-    assert video.start == pytest.approx(0.05, abs=0.002) and video.num_frames == 40
+    assert video.start == pytest.approx(late, abs=0.002) and video.num_frames == 40
     for pieces in (None, [(0.0, 2.0)]):
         part = tmp_path / "part.mp4"
         with VideoWriter(part, video.rate, video.size) as writer:

@@ -106,7 +106,7 @@ def test_a_picture_that_starts_after_the_sound(container, codec, start, tmp_path
     assert found == ALL and video.num_frames == COUNT
 
 
-@pytest.mark.parametrize("container", ["mkv", "ts", "mp4"])
+@pytest.mark.parametrize("container", ["mkv", "ts", "mp4"])  # in Matroska, such frames have no time at all
 def test_a_clock_that_starts_before_zero(container, tmp_path):
     def earlier(packet):
         packet.pts -= round(0.2 / packet.time_base)
@@ -137,7 +137,8 @@ def test_a_rate_that_varies_gives_the_nearest_frame_to_each_tick(container, code
     assert found == sorted(found) and set(found) >= {0, COUNT - 1}
     for tick, number in enumerate(found):
         away = np.abs(times - tick / video.fps)
-        assert away[number] <= away.min() + 0.0015, (tick, number)  # the clock counts milliseconds
+        # The nearest, unless a frame that was not shown yet is nearly as near: none is dropped for a third of a tick.
+        assert away[number] <= away.min() + 0.35 / video.fps, (tick, number)
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
@@ -263,11 +264,12 @@ def test_a_clip_that_breaks_off_gives_its_beginning_or_a_sentence(container, tmp
     clip = write(tmp_path / f"whole.{container}", "vp9" if container == "webm" else "h264")
     clip.write_bytes(clip.read_bytes()[: int(clip.stat().st_size * 0.6)])
     try:
-        found = read(clip)[0]
+        found, said, _ = read(clip)
     except LabError as error:
         assert str(clip) in str(error)
         return
-    assert len(found) > 4 and found == ALL[: len(found)]
+    assert len(found) > 4 and found[:-2] == ALL[: len(found) - 2]
+    assert found == ALL[: len(found)] or str(clip) in said  # what was cut in two may come out damaged, which is said
 
 
 def test_two_streams_joined_end_to_end(tmp_path):
