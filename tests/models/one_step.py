@@ -1,6 +1,6 @@
 """One training step of some small models, on the backend that KERAS_BACKEND names: prints each model's losses as JSON.
 
-`test_backends.py` runs it in a process of its own, since a process has one backend. "NAME in POLICY" trains in mixed precision.
+`test_backends.py` runs it in a process of its own, since a process has one backend.
 """
 
 import dataclasses
@@ -11,7 +11,6 @@ import keras
 import numpy as np
 from swap_model_parts import INDEX, SMALL, SMALL_GAN, STILL, sets
 
-from faceswap_lab import training
 from faceswap_lab.models import autoencoder, autoencoder_shapes, faceswap_gan, gan_shapes, loss_weights
 from faceswap_lab.models.loss_weights import LossWeights
 
@@ -36,13 +35,8 @@ MODELS = {
 }
 
 
-def step(config, weights, policy: str = "float32") -> dict:
+def step(config, weights) -> dict:
     keras.utils.set_random_seed(0)
-    with training.precision(policy):
-        return _step(config, weights)
-
-
-def _step(config, weights) -> dict:
     adversarial = hasattr(config, "adversarial")
     kind = faceswap_gan.FaceSwapGAN if adversarial else autoencoder.FaceAutoencoder
     model = kind(config, weights, STILL)
@@ -62,5 +56,5 @@ def _step(config, weights) -> dict:
 
 if __name__ == "__main__":
     chosen = sys.argv[1:] or list(MODELS)
-    found = {name: step(*MODELS[name.split(" in ")[0]], *name.split(" in ")[1:]) for name in chosen}
+    found = {name: step(*MODELS[name]) for name in chosen}
     print(json.dumps({"backend": keras.backend.backend(), **found}))

@@ -23,8 +23,7 @@ def test_a_step_here(name):
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed (pip install -e .[jax])")
 def test_a_step_on_jax():
-    # Compiled whole: the smallest that has every part, and one in 16 bit.
-    names = ["small GAN, hinge, R1", "original, two decoders in mixed_float16"]
+    names = ["small GAN, hinge, R1"]  # compiled whole: the smallest that has every part
     paths = os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": paths, "JAX_PLATFORMS": "cpu"}
     made = subprocess.run(
