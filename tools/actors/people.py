@@ -18,7 +18,17 @@ PEOPLE = tuple(f"P{number:02d}" for number in range(1, COUNT + 1))
 HELD_OUT = ("P06", "P13", "P20", "P27")
 TRAINING = tuple(name for name in PEOPLE if name not in HELD_OUT)
 # people whose first seed looked wrong, or like somebody else
-RESEEDED = {"P02": 8002, "P09": 8009, "P10": 9201, "P17": 9041, "P18": 9410, "P20": 9300, "P22": 8022, "P27": 9100}
+RESEEDED = {
+    "P02": 8002,
+    "P09": 8009,
+    "P10": 9202,
+    "P14": 9502,
+    "P17": 9041,
+    "P18": 9410,
+    "P20": 9300,
+    "P22": 8022,
+    "P27": 9100,
+}
 
 # MakeHuman's shape targets that come in pairs, with the deviation of their weights
 SHAPES = {
