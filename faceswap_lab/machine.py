@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import sys
-import tempfile
-import threading
 import warnings
 from collections.abc import Iterator
 from importlib import metadata, util
 
-from faceswap_lab import __version__
+from faceswap_lab import __version__, log_levels
 
-_greeting_lock, _greeted = threading.Lock(), False
+_greeted = False
 
 
 def place() -> str:
@@ -47,29 +46,12 @@ def interpreter(network: str | os.PathLike | bytes, num_threads: int = 1, shape:
 
 @contextlib.contextmanager
 def _greeting() -> Iterator[None]:
-    """Keeps "Created TensorFlow Lite XNNPACK delegate" off the console, which LiteRT's C++ says with its first network.
-
-    It asks no log level before, so that only the descriptor is left. That is bent aside once a process, by one thread alone,
-    into a file whose every other line is passed on: nothing is lost, and the descriptor is back before any other network.
-    """
+    """Keeps a line off the console which LiteRT's C++ says with its first network, asking no log level before."""
     global _greeted
-    with _greeting_lock:
-        first, _greeted = not _greeted and sys.stderr is not None, True
-        if first:
-            sys.stderr.flush()
-            with tempfile.TemporaryFile() as aside:
-                kept = os.dup(2)
-                os.dup2(aside.fileno(), 2)
-                try:
-                    yield
-                finally:
-                    os.dup2(kept, 2)
-                    os.close(kept)
-                    aside.seek(0)
-                    said = [line for line in aside.read().splitlines(keepends=True) if b"XNNPACK delegate" not in line]
-                    os.write(2, b"".join(said))
-    if not first:
+    held = contextlib.nullcontext() if _greeted else log_levels.held_back(re.compile(rb"XNNPACK delegate"))
+    with held:
         yield
+    _greeted = True
 
 
 @contextlib.contextmanager
