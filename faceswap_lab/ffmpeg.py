@@ -272,7 +272,7 @@ def _remarks(frames: list[av.VideoFrame], colours: Tags, transfer: str) -> tuple
     if any(frame.interlaced_frame for frame in frames):
         found.append(INTERLACED)
     if transfer:
-        assumed = " (only its transfer is named; BT.2020's primaries are assumed)" if colours.primaries != 9 else ""
+        assumed = " (only its transfer is named; BT.2020's primaries and a white of 100 cd/m2 are assumed)" if colours.primaries != 9 else ""
         found.append(f"its high dynamic range ({transfer}) was brought to ordinary colours{assumed}")
     elif colours.guessed and not frames[0].format.is_rgb:
         found.append(

@@ -22,6 +22,7 @@ _EXACT = (
     Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 )
 _WHITE = 203  # cd/m2 of an ordinary picture's white in a film of high dynamic range: ITU-R BT.2408
+_OLD_WHITE = 100  # the same before that report; converters that name the transfer only (zimg's default) still count so
 _KNEE, _PEAK = 0.8, 10.0  # where compression begins, and what becomes 1, in ordinary whites
 _TO_BT709 = np.float32(  # linear light, ITU-R BT.2087
     [[1.660491, -0.587641, -0.072850], [-0.124550, 1.132900, -0.008349], [-0.018151, -0.100579, 1.118730]]
@@ -111,7 +112,8 @@ class Painter:
         )
         image = _packed(made, np.uint16 if is_hdr else np.uint8)
         if is_hdr:
-            image = _ordinary(image, self.transfer, _peak(frame))
+            white = _WHITE if said.primaries == _BT2020 else _OLD_WHITE
+            image = _ordinary(image, self.transfer, _peak(frame), white)
         swap, mirror, upset = self.turn
         if any(self.turn):
             image = image.transpose(1, 0, 2) if swap else image
@@ -130,13 +132,13 @@ def _packed(frame: av.VideoFrame, kind: type) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=4)
-def _light(transfer: str) -> np.ndarray:
-    """(4096,) float32: the light of each coded level, in ordinary whites."""
+def _light(transfer: str, white: float) -> np.ndarray:
+    """(4096,) float32: the light of each coded level, in ordinary whites of so many cd/m2."""
     code = np.arange(4096) / 4080  # swscale writes white as 255 * 16
     if transfer == "smpte2084":  # SMPTE ST 2084
         root = code ** (32 / 2523)
         light = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
-        return np.float32(light ** (8192 / 1305) * 10000 / _WHITE)
+        return np.float32(light ** (8192 / 1305) * 10000 / white)
     # ITU-R BT.2100; its display's gamma for 1000 cd/m2 is taken channel by channel, as zscale does
     light = np.where(code <= 0.5, code**2 / 3, (np.exp((code - 0.55991073) / 0.17883277) + 0.28466892) / 12)
     return np.float32(light**1.2 * 1000 / _WHITE)
@@ -148,7 +150,7 @@ def _coded() -> np.ndarray:
     return np.uint8(np.rint(255 * np.linspace(0, 1, 4096) ** (2 / 2.4)))
 
 
-def _ordinary(image: np.ndarray, transfer: str, peak: float) -> np.ndarray:
+def _ordinary(image: np.ndarray, transfer: str, peak: float, white: float) -> np.ndarray:
     """Brings a picture of high dynamic range to ordinary colours (BT.709).
 
     What an ordinary picture can show keeps its colours (a PQ or HLG copy of the actors comes back within 2 levels of 255, as it
@@ -159,11 +161,12 @@ def _ordinary(image: np.ndarray, transfer: str, peak: float) -> np.ndarray:
         image: (H, W, 3) uint16 RGB, 0 to 4095, BT.2020.
         transfer: see `ffmpeg.Facts`.
         peak: the brightest that it shows, in ordinary whites.
+        white: cd/m2 of an ordinary white (PQ; HLG counts in shares of its display's peak).
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    light = np.take(_light(transfer), image)
+    light = np.take(_light(transfer, white), image)
     light = cv2.transform(light, _TO_BT709)
     most = light.max(axis=2)
     bright = most > _KNEE
