@@ -8,17 +8,20 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import logging
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.logging
 
 from faceswap_lab import video_timing
 from faceswap_lab.errors import LabError
-from faceswap_lab.video_colours import HDR, Tags, orientation, tags
+from faceswap_lab.video_colours import HDR, Tags, names_transfer_alone, orientation, tags
 
 # What a stranger's file may be: containers that hold their pictures and their sound themselves. Left out is all that names other
 # files or addresses (playlists of ffconcat, HLS, DASH, IMF, SDP; numbered pictures; scripts and menus), whatever it is called.
@@ -234,11 +237,15 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         has_audio, declared = bool(container.streams.audio), container.duration
         indexed = bool(_INDEXED & set(container.format.name.split(",")))
         remarks = _remarks(first, colours, transfer)
+        broadcast = bool(_BROADCASTS & set(container.format.name.split(",")))
     with opened(path) as container:
         stream = picture_stream(container)
-        times, cut = video_timing.listed(container, stream, packets(container, stream))
+        with _complaints() as complaints:
+            times, cut = video_timing.listed(container, stream, packets(container, stream))
         rate = video_timing.sensible_rate(stream.guessed_rate or stream.average_rate, times)
     length = None if declared is None else declared / av.time_base
+    if cut and broadcast:  # where broadcasts were put together, a packet is incomplete, too
+        remarks, cut = (*remarks, "a packet of it is incomplete: it was put together there, or is damaged"), False
     return Facts(
         rate=rate,
         size=side[::-1] if turn[0] else side,
@@ -248,11 +255,26 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         turn=turn,
         rotation=rotation,
         indexed=indexed,
-        damage="not all of its frames are there" if cut else "",
+        damage="not all of its frames are there" if cut else "its structure is broken" if complaints else "",
         transfer=transfer,
         tags=named,
         remarks=remarks,
     )
+
+
+_complaining = threading.Lock()
+logging.getLogger("libav").addHandler(logging.NullHandler())  # or what other threads meet meanwhile would be printed
+
+
+@contextlib.contextmanager
+def _complaints() -> Iterator[list]:
+    """What FFmpeg has to say of a file while its packets are listed in this thread: errors that it reports and passes over."""
+    with _complaining, av.logging.Capture(local=True) as found:
+        av.logging.set_level(av.logging.ERROR)
+        try:
+            yield found
+        finally:
+            av.logging.set_level(None)
 
 
 def picture_frames(
@@ -272,7 +294,11 @@ def _remarks(frames: list[av.VideoFrame], colours: Tags, transfer: str) -> tuple
     if any(frame.interlaced_frame for frame in frames):
         found.append(INTERLACED)
     if transfer:
-        assumed = " (only its transfer is named; BT.2020's primaries and a white of 100 cd/m2 are assumed)" if colours.primaries != 9 else ""
+        assumed = (
+            " (only its transfer is named; BT.2020's primaries and a white of 100 cd/m2 are assumed)"
+            if names_transfer_alone(frames[0])
+            else ""
+        )
         found.append(f"its high dynamic range ({transfer}) was brought to ordinary colours{assumed}")
     elif colours.guessed and not frames[0].format.is_rgb:
         found.append(

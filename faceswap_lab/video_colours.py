@@ -67,6 +67,11 @@ def tags(picture: av.VideoFrame | av.VideoCodecContext, container: Tags | None =
     return Tags(matrix, span, transfer, primaries, guessed)
 
 
+def names_transfer_alone(frame: av.VideoFrame) -> bool:
+    """Whether a coded picture says that it is of high dynamic range, and of its primaries nothing, whatever its container adds."""
+    return int(frame.color_trc) in HDR and int(frame.color_primaries) in (0, _UNKNOWN)
+
+
 def orientation(frame: av.VideoFrame) -> tuple[tuple[bool, bool, bool], int]:
     """How a frame is turned for showing: (swap axes, then mirror left-right, then upside down), and degrees clockwise."""
     for side in frame.side_data:
@@ -112,7 +117,7 @@ class Painter:
         )
         image = _packed(made, np.uint16 if is_hdr else np.uint8)
         if is_hdr:
-            white = _WHITE if said.primaries == _BT2020 else _OLD_WHITE
+            white = _OLD_WHITE if names_transfer_alone(frame) else _WHITE
             image = _ordinary(image, self.transfer, _peak(frame), white)
         swap, mirror, upset = self.turn
         if any(self.turn):

@@ -72,10 +72,10 @@ def listed(
     Returns:
         The times, and whether a packet is incomplete or the file's index names more of them.
     """
-    base, broadcast = stream.time_base, container.format.name.startswith("mpeg")
+    base = stream.time_base
     shown, decoded, lengths, cut, count = [], [], [], False, 0
     for packet in packets:
-        cut |= packet.is_corrupt and not broadcast  # there it marks a join, too
+        cut |= packet.is_corrupt
         count += 1
         if not packet.is_discard:
             shown.append(packet.pts)
@@ -85,7 +85,9 @@ def listed(
     backwards = any(later < earlier for earlier, later in zip(known, known[1:], strict=False))
     # AVI has no times of showing; what is made up for frames that refer to later ones is wrong
     made_up = container.format.name == "avi" and stream.codec_context.has_b_frames and not backwards
-    counted = made_up or len(known) < 0.9 * len(shown)  # a few frames without a time are damage; more, and times tell nothing
+    counted = made_up or len(known) < 0.9 * len(
+        shown
+    )  # a few frames without a time are damage; more, and times tell nothing
     tick = 1 / (stream.guessed_rate or stream.average_rate or Fraction(25))
     origin = (container.start_time or 0) / av.time_base
     if counted:
@@ -101,9 +103,8 @@ def listed(
         stamps = np.array(sorted(order), np.int64)
         seconds = stamps * float(base) - origin
         last = order[int(stamps[-1])] * float(base) or float(tick)
-    return Times(
-        stamps, _primed(seconds), float(seconds[-1]) + last if len(seconds) else 0.0, counted
-    ), cut or count < stream.frames - 1
+    end = float(seconds[-1]) + last if len(seconds) else 0.0
+    return Times(stamps, _primed(seconds), end, counted), cut or count < stream.frames - 1
 
 
 def _primed(seconds: np.ndarray) -> np.ndarray:
