@@ -29,7 +29,8 @@ LINK = re.compile(r"""(\]\(|(?:src|href)=")([^)"\s]+)""")
 
 # What is there already is used; else the lab comes from the nearest of four places. -P: the working directory's folders do
 # not count as installed. Fetched under another name first, so that a fetch that is broken off leaves no half lab.
-SETUP_CELL = """import os
+SETUP_CELL = """# @title Set up the lab: run this cell, then go on
+import os
 import shutil
 import subprocess
 import sys
@@ -252,6 +253,8 @@ def normalise(notebook: nbformat.NotebookNode, name: str, setting: dict[str, str
     for index, cell in enumerate(cells):
         new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
         metadata = {"tags": tags(cell)} if tags(cell) else {}
+        if "setup" in tags(cell):  # long, and no lesson: Colab shows its title, JupyterLab folds it
+            metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
         made.cells.append(new(cell.source, metadata=metadata, id=f"cell-{index:02d}"))
     made.nbformat_minor = 5
     return made

@@ -23,6 +23,7 @@ start_second = 0.0
 end_second = 0.0  # 0 = to the end
 
 # %% tags=["setup"]
+# @title Set up the lab: run this cell, then go on
 import os
 import shutil
 import subprocess

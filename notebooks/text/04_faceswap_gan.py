@@ -24,6 +24,7 @@ face_size = 0  # side of the faces in pixels; 0 = as the preset says
 precision = ""  # float32, mixed_float16 or mixed_bfloat16; empty = as the preset says
 
 # %% tags=["setup"]
+# @title Set up the lab: run this cell, then go on
 import os
 import shutil
 import subprocess

@@ -20,6 +20,7 @@ target = ""  # the clip of A, whose video is changed; empty = the one of the sam
 keep = ""  # "drive" on Colab: the run survives the machine; or a folder
 
 # %% tags=["setup"]
+# @title Set up the lab: run this cell, then go on
 import os
 import shutil
 import subprocess

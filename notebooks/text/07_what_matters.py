@@ -23,6 +23,7 @@ ablation_steps = 60  # training steps of each variant
 faces_each = 60  # faces of each set to train on, at most
 
 # %% tags=["setup"]
+# @title Set up the lab: run this cell, then go on
 import os
 import shutil
 import subprocess

@@ -21,6 +21,7 @@ keep = ""  # "drive" on Colab: the run survives the machine; or a folder
 octave_steps = 0  # 0 = half of the steps from nothing that the preset says
 
 # %% tags=["setup"]
+# @title Set up the lab: run this cell, then go on
 import os
 import shutil
 import subprocess

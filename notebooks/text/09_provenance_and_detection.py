@@ -22,6 +22,7 @@ meso_steps = 150  # training steps of the small network
 gap_frames = 4  # frames left out on each side, wherever training and test meet
 
 # %% tags=["setup"]
+# @title Set up the lab: run this cell, then go on
 import os
 import shutil
 import subprocess

@@ -22,6 +22,7 @@ pix2pix_steps = 0  # 0 = as the preset says
 cyclegan_steps = 0  # 0 = as the preset says
 
 # %% tags=["setup"]
+# @title Set up the lab: run this cell, then go on
 import os
 import shutil
 import subprocess
