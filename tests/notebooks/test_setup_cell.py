@@ -109,7 +109,7 @@ def execute(client, code: str) -> tuple[str, str, str]:
     """Runs code in a kernel: what it printed, and name and words of its error."""
     printed = []
     reply = client.execute_interactive(
-        code, timeout=60, output_hook=lambda message: printed.append(message["content"].get("text", ""))
+        code, timeout=300, output_hook=lambda message: printed.append(message["content"].get("text", ""))
     )["content"]
     return "".join(printed), reply.get("ename", ""), reply.get("evalue", "")
 
@@ -127,14 +127,14 @@ def test_interrupted_then_failed_then_installed_in_one_kernel_wherever_it_stands
     client = manager.blocking_client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=300)
         asked = client.execute(cell)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not machine.started.exists():
             assert time.monotonic() < deadline
             time.sleep(0.05)
         manager.interrupt_kernel()
-        while (reply := client.get_shell_msg(timeout=30))["parent_header"].get("msg_id") != asked:
+        while (reply := client.get_shell_msg(timeout=120))["parent_header"].get("msg_id") != asked:
             pass
         assert reply["content"]["ename"] == "KeyboardInterrupt"
 
