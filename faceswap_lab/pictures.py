@@ -158,8 +158,9 @@ def animation(path: str | os.PathLike) -> Iterator[np.ndarray]:
 
 
 def read_picture(path: str | os.PathLike) -> np.ndarray:
-    """Reads a picture, turned upright as its camera noted; of a moving one the first frame, over black what is transparent.
+    """Reads a picture, turned upright as its camera noted; of a moving one the first frame.
 
+    What is transparent in part keeps its colours, as in a film; what is so altogether is black.
     Grey of more than 8 bits is brought to 8 by the range that the file states (TIFF's BitsPerSample and MaxSampleValue), else
     by 16 bits; by 12 when the brightest pixel lies between 1024 and 4095, as microscopes and infrared cameras write: a picture
     of 16 bits would be all but black then. Floating point counts to 1, 255 or 65535, whichever holds the brightest pixel.
@@ -208,10 +209,10 @@ def _as_rgb(path: Path, picture: Image.Image) -> np.ndarray:
         return np.array(ImageCms.profileToProfile(picture, lab, srgb, outputMode="RGB"))
     if not picture.has_transparency_data:
         return np.array(picture.convert("RGB"))
-    picture = picture.convert("RGBA")
-    if picture.getextrema()[3][0] < 255:
-        _tell(path, "it is transparent in parts, which are shown over black. Save it on another ground to change that.")
-    return np.array(Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture).convert("RGB"))
+    image = np.array(picture.convert("RGBA"))
+    if image[..., 3].min() < 255:
+        _tell(path, "it is transparent in parts, which keep their colours. Save it on a ground of your own to change that.")
+    return np.where(image[..., 3:] > 0, image[..., :3], np.uint8(0))
 
 
 def _from_deep_grey(path: Path, grey: np.ndarray, picture: Image.Image) -> np.ndarray:

@@ -65,7 +65,7 @@ def test_unknown_and_impossible_options_are_named(tmp_path, target):
         ({"min_score": 1.5}, "min_score=1.5"),
         ({"coverage": 0}, "coverage=0"),
         ({"rotations": 1}, "rotations=1"),
-        ({"min_sharpness": -1}, "cannot be negative"),
+        ({"min_sharpness": -1}, "min_sharpness: -1 .*0 or more"),
         ({"like": str(tmp_path / "no.png")}, "no.png"),
         ({"identity_threshold": 3}, "identity_threshold=3"),
     ):
