@@ -74,8 +74,10 @@ class Page:
     def _ipython_display_(self) -> None:
         print(self.path)
         if machine.place() == "Colab":
-            from google.colab import output
-
+            try:
+                from google.colab import output
+            except ImportError:  # a kernel of one's own there has no page to show it in
+                return
             handler = functools.partial(_Quietly, directory=str(self.path.parent))
             server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
             threading.Thread(target=server.serve_forever, daemon=True).start()

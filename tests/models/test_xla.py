@@ -1,7 +1,7 @@
 """Every training step compiles under XLA, which Keras switches on by itself where it sees a GPU, and holds in 16 bit."""
 
 import dataclasses
-import functools
+import gc
 import os
 import types
 
@@ -158,10 +158,12 @@ class Run:
         return self.losses[:steps]
 
 
-@functools.cache
-def fast(name: str, policy: str = "float32") -> Run:
-    """A compiled run: both of a model's tests go on with the same one."""
-    return Run(name, policy, jit_compile=True)
+@pytest.fixture(autouse=True)
+def memory_back():
+    """Compiled steps hold a gigabyte each."""
+    yield
+    keras.backend.clear_session()
+    gc.collect()
 
 
 def hashed(shape, seed):
@@ -194,7 +196,7 @@ def equal_draws(monkeypatch):
 @pytest.mark.parametrize("name", CASES)
 def test_a_compiled_step_loses_what_the_plain_one_does(name, equal_draws):
     """Two steps each: the second step's loss tells whether the first one's update was the same."""
-    plain, compiled = (run(2) for run in (Run(name, run_eagerly=True), fast(name)))
+    plain, compiled = (run(2) for run in (Run(name, run_eagerly=True), Run(name, jit_compile=True)))
     assert compiled[0] == pytest.approx(plain[0], rel=1e-4)
     assert compiled[1] == pytest.approx(plain[1], rel=2e-3) and compiled[1] != compiled[0]
 
@@ -221,10 +223,18 @@ def check_16_bit(model, steps: int) -> None:
 
 @pytest.mark.parametrize("name", COURSE)
 def test_fifty_steps_in_16_bit_learn_what_32_do(name, equal_draws):
-    whole, half = (np.mean(fast(name, policy)(50)[-10:]) for policy in ("float32", "mixed_float16"))
-    assert half == pytest.approx(whole, rel=0.02)
-    assert whole < 0.98 * np.mean(fast(name)(10))  # it has learnt something by then
-    check_16_bit(fast(name, "mixed_float16").model, 50)
+    """Without XLA: what it compiles is tested above, and half a minute for each policy more is much."""
+    whole, half = (Run(name, policy, jit_compile=False) for policy in ("float32", "mixed_float16"))
+    ends = [np.mean(run(50)[-10:]) for run in (whole, half)]
+    assert ends[1] == pytest.approx(ends[0], rel=0.02)
+    assert ends[0] < 0.98 * np.mean(whole(10))  # it has learnt something by then
+    check_16_bit(half.model, 50)
+
+
+def test_a_step_in_16_bit_compiles():
+    run = Run(COURSE[0], "mixed_float16", jit_compile=True)
+    assert np.isfinite(run(2)).all()
+    check_16_bit(run.model, 2)
 
 
 @pytest.fixture
