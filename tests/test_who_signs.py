@@ -49,6 +49,14 @@ CHART = "a chart: no pixel of a face"
 ACTOR = "a rendered actor: no network painted it"
 NO_PICTURE = "numbers or a manifest, no picture"
 PLAIN = {  # (module, function): why it needs no manifest of its own
+    **{(f"notebooks/text/{path.name}", "fetch"): "the lab itself, as it was uploaded" for path in NOTEBOOKS},
+    ("faceswap_lab/run_storage.py", "_pack"): COPY,
+    ("faceswap_lab/run_storage.py", "_take_along"): NO_PICTURE,
+    ("faceswap_lab/run_storage.py", "_unpack"): COPY,
+    ("tools/actors/pairs.py", "_write"): ACTOR,
+    ("tools/render_pairs.py", "looks"): ACTOR,
+    ("tools/render_pairs.py", "main"): ACTOR,
+    ("tools/test_colab_image.py", "colab"): NO_PICTURE,
     ("benchmarks/asymmetry.py", "own_set"): GIVEN,
     ("benchmarks/conversion.py", "sequential"): TEMPORARY,
     ("benchmarks/conversion.py", "rates_alone"): TEMPORARY,
