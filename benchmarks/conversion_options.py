@@ -31,7 +31,7 @@ from faceswap_lab import actors, scores, training, weights  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
 from faceswap_lab.models.identity import FaceRecognition  # noqa: E402
-from faceswap_lab.scores import face_width, seams  # noqa: E402
+from faceswap_lab.scores import contrast, face_width, seams  # noqa: E402
 from faceswap_lab.swap import blending, swapping  # noqa: E402
 from faceswap_lab.swap.options import BLENDS, COLOURS, ENLARGES, MASKS, SwapOptions  # noqa: E402
 
@@ -117,7 +117,7 @@ def hands_kept(clip: Clip, hands: np.ndarray) -> dict[str, float]:
         changes = [
             np.abs(one.astype(int) - frame).mean(axis=2) for one, frame in zip(outputs, clip.frames, strict=True)
         ]
-        same = sum(int((change < scores.DIFFERENT)[where].sum()) for change, where in zip(changes, over, strict=True))
+        same = sum(int((change < contrast.DIFFERENT)[where].sum()) for change, where in zip(changes, over, strict=True))
         found[mask] = round(same / max(1, sum(int(where.sum()) for where in over)), 4)
     return found
 
