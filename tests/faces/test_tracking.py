@@ -37,8 +37,11 @@ def test_it_follows_what_the_cascade_finds(frames):
     assert detector.looked <= 4
     reference = FaceDetector(min_face_size=40).detect(frames)
     overlaps, errors = [], []
+    assert sum(not len(other.boxes) for other in reference) <= 1  # of 60: the cascade may miss one that is followed
     for one, other in zip(followed, reference, strict=True):
         assert one.people.tolist() == [0]
+        if not len(other.boxes):
+            continue
         overlaps.append(overlap(one.faces.boxes[0], other.boxes[0]))
         errors.append(np.linalg.norm(one.faces.points[0] - other.points[0], axis=1).mean())
     assert np.mean(np.array(overlaps) >= 0.9) >= 0.95 and np.mean(np.array(errors) <= 2) >= 0.95

@@ -35,7 +35,7 @@ def test_trained_in_sixteen_bits_and_loaded_in_thirty_two(tmp_path, name):
     loaded = training.SwapFunction(training.load_model(tmp_path))(faces)
     for mine, theirs, channels in zip(painted, loaded, (3, 1), strict=True):
         assert mine.dtype == theirs.dtype == np.float32 and theirs.shape == (3, 64, 64, channels)
-        assert 0 < np.abs(mine - theirs).max() < 0.02 or channels == 1 and not gan  # no alpha: ones in both
+        assert 0 < np.abs(mine - theirs).max() < 0.03 or channels == 1 and not gan  # no alpha: ones in both
     assert loaded[1].min() == 1.0 or gan
 
 
