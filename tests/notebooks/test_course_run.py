@@ -117,7 +117,8 @@ def test_the_conversion_opens_cold(tmp_path):
     assert found["models"]["warm_start"]["nearer_to_source"] > 0.5
     executed = (tmp_path / "cold" / "notebooks" / "05_video_conversion.ipynb").read_text(encoding="utf-8")
     assert "data:video/mp4;base64," in executed and "cold/index.html" in executed and len(executed) < 8_000_000
-    assert not [noise for noise in ("FutureWarning", "remapper failed", "absl::", "port.cc", '"name": "stderr"') if noise in executed]
+    noises = ("FutureWarning", "remapper failed", "absl::", "port.cc", '"name": "stderr"')
+    assert not [noise for noise in noises if noise in executed]
 
 
 def test_the_evaluation_opens_cold_and_without_a_truth(tmp_path):
