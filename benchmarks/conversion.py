@@ -22,9 +22,9 @@ Expected before measuring: two cores, and an encoder that is a program of its ow
 than 2x; with batches and with mixing in the face's window only, 2x to 3x. 80 % of the slowest step is not to be had where the
 steps share two cores: 50 to 60 %. 1.5 GB at 1080p.
 
-Measured on two otherwise idle cores (two rounds): 19.1 frames a second against 7.9, 2.45 x (goal 3); 2.15 x with the same preset;
-2.3 times less processor time. Both cores are 93 % busy, so nothing is left that overlap could win; alone the encoder reaches 44
-frames a second, and the conversion has 43 % of that (goal 80 %). 1.9 GB at 1080p (120 frames, one run beside other work).
+Measured on two otherwise idle cores (two rounds): 25.2 frames a second against 10.2, 2.48 x (goal 3); 2.37 x with the same preset;
+2.5 times less processor time, of which the encoder takes nearly half. Alone the encoder reaches 44 frames a second, and the
+conversion has 57 % of that (goal 80 %). 1.9 GB at 1080p (120 frames, an earlier version, one run beside other work).
 
 Last line: JSON.
 """
