@@ -41,6 +41,8 @@ LEAST_STEP_BACK = 0.1  # seconds; a clock goes back by so much only where a file
 INTERLACED = "its pictures are interlaced: each was made of both its fields (deinterlaced)"
 _BROADCASTS = {"mpegts", "mpeg", "mpegtsraw", "vob"}
 _INDEXED = {"mov", "matroska"}
+_complaining = threading.Lock()
+logging.getLogger("libav").addHandler(logging.NullHandler())  # or what other threads meet meanwhile would be printed
 
 
 @dataclass(frozen=True)
@@ -260,10 +262,6 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         tags=named,
         remarks=remarks,
     )
-
-
-_complaining = threading.Lock()
-logging.getLogger("libav").addHandler(logging.NullHandler())  # or what other threads meet meanwhile would be printed
 
 
 @contextlib.contextmanager

@@ -44,8 +44,8 @@ class Preset:
         log_every: steps from one row of the loss history to the next.
         preview_every: steps from one saved preview grid to the next.
         checkpoint_every: steps from one checkpoint to the next.
-        checkpoint_seconds: a checkpoint is written earlier when the last one is older than this; a disconnect loses no
-            more.
+        checkpoint_seconds: a checkpoint is written earlier when the last one is older than this; a kill loses no more,
+            and neither does a machine that goes, where the run is kept (`run_storage`).
     """
 
     name: str

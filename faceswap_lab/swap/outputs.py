@@ -162,10 +162,10 @@ def write_gif(folder: Path, out: Path, rate: Fraction) -> None:
     if not pictures:
         raise LabError(f"{out}: no frame was written, so there is no GIF. Check the time range.")
     step = max(1, math.ceil(rate / _GIF_RATE))
-    shown = [av.VideoFrame.from_ndarray(read_picture(pictures[0]), "rgb24")]  # all have one size
     with files.atomic_path(out) as temporary:
         try:
-            maker = _graph(shown[0], ("palettegen", "stats_mode=full"))
+            first = av.VideoFrame.from_ndarray(read_picture(pictures[0]), "rgb24")  # all have one size
+            maker = _graph(first, ("palettegen", "stats_mode=full"))
             for picture in pictures[::step]:
                 maker.vpush(av.VideoFrame.from_ndarray(read_picture(picture), "rgb24"))
             maker.vpush(None)

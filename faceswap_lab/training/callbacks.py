@@ -230,7 +230,6 @@ class Session:
         if self.panel is not None:
             self.panel.update(self.step, self.rows, left, self.picture if drawn else None, self.note)
 
-
     def _say_measured(self, left: float | None) -> None:
         """Once, as soon as enough steps were seen: what they took, in the place of what was predicted."""
         if self.predicted is None or left is None or self.step - self.begun_at < times.MEASURED_AFTER:

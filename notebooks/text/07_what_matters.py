@@ -5,7 +5,7 @@
 # # 07 What matters: switch a part off and see
 # **Goal** Guess what each part of the training is worth, measure it, say how sure you are.
 #
-# **Minutes** 20 to read, 3 on two CPU cores (quick), 2 on a T4 (class)
+# **Minutes** 20 to read, 3 on two CPU cores (quick); on a T4 not measured
 #
 # **Needs** the face sets of notebook 02 (made now if they are missing)
 #

@@ -5,7 +5,7 @@
 # # 08 Octave convolution: half the channels at half the size
 # **Goal** Split a face into low and high frequencies, build a layer that keeps both, measure what it saves.
 #
-# **Minutes** 20 to read, 3 on two CPU cores (quick), 8 on a T4 (class)
+# **Minutes** 20 to read, 3 on two CPU cores (quick); on a T4 not measured
 #
 # **Needs** the face sets of notebook 02 (made now if they are missing)
 #

@@ -5,7 +5,7 @@
 # # 10 CycleGAN: when nobody has the answer
 # **Goal** Translate faces with pairs, see why there are none, and let a cycle take their place.
 #
-# **Minutes** 20 to read, 4 on two CPU cores (quick), 20 on a T4 (class)
+# **Minutes** 20 to read, 4 on two CPU cores (quick); on a T4 not measured
 #
 # **Needs** the sample clips, whose true swap is known, and their face sets (made now if they are missing)
 #
