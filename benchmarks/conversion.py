@@ -58,7 +58,7 @@ from faceswap_lab.provenance.consent import VARIABLE, Ledger  # noqa: E402
 from faceswap_lab.swap import conversion, conversion_report, label, outputs, pairing, swapping  # noqa: E402
 from faceswap_lab.swap.options import ConversionOptions  # noqa: E402
 from faceswap_lab.video import VideoWriter, open_video  # noqa: E402
-from faceswap_lab.video_writer import PRESET  # noqa: E402
+from faceswap_lab.video_writer import CODING  # noqa: E402
 
 GOALS = {"ratio": 3.0, "share": 0.8, "memory": 3.0}
 SIZES = {720: (1280, 720), 1080: (1920, 1080)}
@@ -91,16 +91,16 @@ def enlarged(faces: FaceSet, height: int, repeats: int) -> FaceSet:
     return made
 
 
-def sequential(clip: Path, faces: FaceSet, function, out: Path, preset: str = "medium") -> int:
-    """The same work, one frame after another; `preset` is libx264's, by default moviepy's own."""
+def sequential(clip: Path, faces: FaceSet, function, out: Path, coding=(("preset", "medium"),)) -> int:
+    """The same work, one frame after another; `coding` are libx264's options, by default moviepy's own."""
     from moviepy.video.io.ffmpeg_reader import FFMPEG_VideoReader
     from moviepy.video.io.ffmpeg_writer import FFMPEG_VideoWriter
 
     rows = {int(frame): row for row, frame in enumerate(faces.table["frame"])}
     reader = FFMPEG_VideoReader(str(clip))
     writer = FFMPEG_VideoWriter(
-        str(out), reader.size, reader.fps, codec="libx264", audiofile=str(clip), preset=preset,
-        ffmpeg_params=["-crf", str(OPTIONS.crf)],
+        str(out), reader.size, reader.fps, codec="libx264", audiofile=str(clip),
+        ffmpeg_params=[part for name, value in (("crf", str(OPTIONS.crf)), *coding) for part in (f"-{name}", value)],
     )  # fmt: skip
     count = 0
     for index in range(reader.n_frames):
@@ -250,7 +250,7 @@ def main() -> None:
         cores = len(os.sched_getaffinity(0))
         contenders = {
             "sequential": sequential,
-            "sequential, our preset": lambda *given: sequential(*given, preset=PRESET),
+            "sequential, our coding": lambda *given: sequential(*given, CODING.items()),
             "ours": ours,
         }
         times, used = {which: [] for which in contenders}, {which: [] for which in contenders}
@@ -273,9 +273,9 @@ def main() -> None:
             work[which] = python + programs
             busy = work[which] * rates[which] / 1000 / cores
             print(f"{which:24}{rates[which]:10.1f}{ratios[which]:7.2f}{python:11.1f}{programs:11.1f}{busy:12.0%}")
-        same = float(np.median(seconds["sequential, our preset"] / seconds["ours"]))
+        same = float(np.median(seconds["sequential, our coding"] / seconds["ours"]))
         print(
-            f"processor time: {work['sequential'] / work['ours']:.2f} times less; with the same preset {same:.2f} times the rate"
+            f"processor time: {work['sequential'] / work['ours']:.2f} times less; with the same coding {same:.2f} times the rate"
         )
         alone = rates_alone(clip, faces, function, folder)
         slowest = min(alone, key=alone.get)

@@ -268,7 +268,7 @@ def _write(film: Film, parts: Parts, keep: Keep | None, progress: Callable[[int,
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the steps share the cores among them already
     try:
-        with contextlib.closing(finished_steps(film, parts.position, keep)) as steps:
+        with machine.freed_memory_kept(), contextlib.closing(finished_steps(film, parts.position, keep)) as steps:
             for step in steps:
                 parts.write(step.position, step.index, step.shown, step.tally)
                 if progress:
