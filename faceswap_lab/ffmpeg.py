@@ -139,12 +139,13 @@ def picture_stream(container: av.container.InputContainer) -> av.VideoStream | N
 def packets(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.Packet]:
     """The packets of a stream in the file's order, on one clock: where that is set back (files put together), it goes on.
 
-    The end of a file that is cut off is its end; `is_corrupt` marks a packet that is known to be incomplete.
+    The end of a file that is cut off is its end; `is_corrupt` marks a packet that is known to be incomplete. Each packet holds
+    one picture; those of a file that has them packed otherwise (DivX) have no time of showing.
     """
     shift, expected = 0, None
     jumps = LONGEST_GAP / stream.time_base if _BROADCASTS & set(container.format.name.split(",")) else float("inf")
     with contextlib.suppress(av.error.FFmpegError):
-        for packet in container.demux(stream):
+        for packet in video_timing.unpacked(container.demux(stream), stream):
             if not packet.size and packet.dts is None:
                 return
             if packet.dts is not None:

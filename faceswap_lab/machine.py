@@ -16,7 +16,7 @@ from faceswap_lab import __version__, log_levels
 
 _greeted = False
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt's names in malloc.h
-_ARRAY, _ROOM = 32 << 20, 512 << 20  # bytes: the largest that glibc takes for an array; what each thread's heap may keep
+_ARRAY, _ROOM = 32 << 20, 512 << 20  # bytes: what glibc still takes for an array, and may keep in each thread's heap
 
 
 def place() -> str:

@@ -11,13 +11,16 @@ The 0.1 ticks beyond a half keep a clock that rounds to and fro from dropping on
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
 
 # What a file of variable rate without a sensible rate of its own (browsers' and screen recordings claim 1000) is brought to.
 STANDARD_RATES = (Fraction(24000, 1001), *map(Fraction, (24, 25)), Fraction(30000, 1001), *map(Fraction, (30, 50, 60)))
@@ -25,6 +28,7 @@ REACH = 0.6  # ticks
 LONGEST_PRIMING = (
     0.05  # seconds that an encoder's sound starts early; old files have all but the first frame later by that
 )
+_PACKED = re.compile(rb"DivX\d+(?:b|Build)\d+p")  # how DivX and Xvid say that packets hold a frame and its B-frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +62,23 @@ class Clock:
     start: float
     doubled: int
     dropped: int
+
+
+def unpacked(packets: Iterator[av.Packet], stream: av.stream.Stream) -> Iterator[av.Packet]:
+    """The same packets, one picture in each: old DivX files have a B-frame in its reference's packet, and later an empty one.
+
+    Their times of showing are the packets', so that no frame's is right, and they are taken away.
+    """
+    unpack = None
+    if stream.codec_context.name == "mpeg4" and (first := next(packets, None)):
+        packets = itertools.chain([first], packets)
+        if _PACKED.search((stream.codec_context.extradata or b"") + bytes(first)):
+            unpack = BitStreamFilterContext("mpeg4_unpack_bframes", stream)
+    for packet in packets:
+        for one in unpack.filter(packet) if unpack and packet.size else [packet]:
+            if unpack:
+                one.pts, one.stream = None, stream
+            yield one
 
 
 def listed(

@@ -95,6 +95,33 @@ def write(
     return path
 
 
+def packed(source, path):
+    """Copies MPEG-4 with B-frames as DivX and Xvid stored it: I, P and B in one packet, B, an empty one, P and B, ..."""
+    start, empty, b_frame = b"\0\0\1\xb6", b"\0\0\1\xb6\x50\x4f", 2
+    chunks, owed = [], False
+    with av.open(str(source)) as given, av.open(str(path), "w") as out:
+        stream = given.streams.video[0]
+        copy = out.add_stream_from_template(stream)
+        for content in (bytes(packet) for packet in given.demux(stream) if packet.size):
+            place = content.index(start)
+            if not chunks:
+                content = content[:place] + b"\0\0\1\xb2DivX503b1393p\0" + content[place:]
+            if content[content.index(start) + 4] >> 6 != b_frame:
+                chunks += [empty, content] if owed else [content]
+                owed = False
+            elif owed:
+                chunks.append(content)
+            else:
+                chunks[-1] += content
+                owed = True
+        for n, chunk in enumerate([*chunks, empty] if owed else chunks):
+            packet = av.Packet(chunk)
+            packet.stream, packet.time_base, packet.pts, packet.dts = copy, 1 / stream.average_rate, n, n
+            packet.is_keyframe = n == 0
+            out.mux(packet)
+    return path
+
+
 def woven(images) -> list[np.ndarray]:
     """Interlaced frames: the even lines of one picture and the odd lines of the next, as a camera's two fields."""
     made = []

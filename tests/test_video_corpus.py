@@ -11,7 +11,7 @@ import av
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from numbered import COUNT, SIZE, STRIP, combing, numbers, picture, read_number, woven, write
+from numbered import COUNT, SIZE, STRIP, combing, numbers, packed, picture, read_number, woven, write
 from PIL import Image
 
 from faceswap_lab.errors import LabError
@@ -95,6 +95,14 @@ def test_frames_that_lie_out_of_order(container, tmp_path):
 @pytest.mark.parametrize("container", ["avi", "mp4", "mkv"])
 def test_frames_that_lie_out_of_order_in_mpeg4(container, tmp_path):
     assert read(write(tmp_path / f"b.{container}", "mpeg4", options={"bf": "2"}))[0] == ALL
+
+
+@pytest.mark.parametrize("container", ["avi", "mkv"])
+@pytest.mark.parametrize("between", [1, 2, 3])
+def test_frames_that_share_a_packet_as_divx_had_them(container, between, tmp_path):
+    clip = write(tmp_path / "b.avi", "mpeg4", options={"bf": str(between), "b_strategy": "0"})
+    found, said, video = read(packed(clip, tmp_path / f"packed.{container}"))
+    assert found == ALL and not said and video.fps == 25
 
 
 @pytest.mark.parametrize(
