@@ -8,7 +8,7 @@ from the small clip. The model is the one that ships with the lab (64 px).
 Sequential, as most swapping tools do it: moviepy reads a frame; one face is cut out, painted, matched in colour; the painting
 and its mask are brought to the whole frame and mixed there; moviepy writes (libx264, the same crf, its usual preset). Ours is
 `conversion.convert` with the same options and without smoothing, which the sequential version cannot do; it codes with a faster
-preset (see `video_writer.PRESET`), and so does a second sequential version, which tells how much of the gain that is. All run in
+preset (see `video_writer.CODING`), and so does a second sequential version, which tells how much of the gain that is. All run in
 turn in one process, after a first turn that does not count; ratios are medians of the rounds' ratios.
 
 Then each step of ours alone, fed from memory, and the whole as a share of the slowest step's rate. On a machine whose cores are
@@ -22,9 +22,11 @@ Expected before measuring: two cores, and an encoder that is a program of its ow
 than 2x; with batches and with mixing in the face's window only, 2x to 3x. 80 % of the slowest step is not to be had where the
 steps share two cores: 50 to 60 %. 1.5 GB at 1080p.
 
-Measured on two otherwise idle cores (two rounds): 25.2 frames a second against 10.2, 2.48 x (goal 3); 2.37 x with the same preset;
-2.5 times less processor time, of which the encoder takes nearly half. Alone the encoder reaches 44 frames a second, and the
-conversion has 57 % of that (goal 80 %). 1.9 GB at 1080p (120 frames, an earlier version, one run beside other work).
+Measured on two cores that two background jobs and other work shared (four rounds, no memory run): 3.18 x (goal 3), 3.2 times less
+processor time (52 ms a frame of 169); 2.04 x with the same coding. Of 65 ms a frame before, 10 were libx264's preset, and about as
+many the system's, which filled fresh memory for every picture (`machine.freed_memory_kept`). 24 frames a second became 34 beside
+that load. The share of the slowest step (goal 80 %) says nothing on busy cores: 26 %. 1.9 GB at 1080p (120 frames, an earlier
+version, one run beside other work).
 
 Last line: JSON.
 """

@@ -326,7 +326,7 @@ UNCHECKED = (
     "vp9",
     "mpeg4",
     "ffv1",
-)  # no decoder notices changed bytes inside such a frame, as long as it can be read
+)  # no decoder marks changed bytes inside such a frame, as long as it can be read, see `video_reader`
 
 
 def test_spoilt_files_give_true_frames_a_warning_or_a_sentence(tmp_path):
