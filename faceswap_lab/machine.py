@@ -79,7 +79,7 @@ def freed_memory_kept() -> Iterator[None]:
     """Lets arrays of a frame's size take the place of freed ones meanwhile, where the C library is glibc.
 
     By itself it hands them back, and the system fills the next one with zeros page by page: a copy of 1280x720 in RGB took
-    1.7 ms, and takes 0.2 ms so. A quarter of a conversion's processor time went there. In the end all goes back.
+    1.7 ms, and takes 0.2 ms so. A tenth of a conversion's processor time went there. In the end all goes back.
     """
     if platform.libc_ver()[0] != "glibc":
         yield
