@@ -25,7 +25,8 @@ steps share two cores: 50 to 60 %. 1.5 GB at 1080p.
 Measured on two cores that two background jobs and other work shared (four rounds, no memory run): 3.18 x (goal 3), 3.2 times less
 processor time (52 ms a frame of 169); 2.04 x with the same coding. In a quieter minute a conversion took 47 ms a frame where it
 took 64 before: 10 less by libx264's options, the rest mostly by memory that the system need not fill anew for every picture
-(`machine.freed_memory_kept`); 34 frames a second in place of 24. The share of the slowest step (goal 80 %) says nothing on busy cores: 26 %. 1.9 GB at 1080p (120 frames, an earlier
+(`machine.freed_memory_kept`); 34 frames a second in place of 24.
+The share of the slowest step (goal 80 %) says nothing on busy cores: 26 %. 1.9 GB at 1080p (120 frames, an earlier
 version, one run beside other work).
 
 Last line: JSON.
