@@ -3,7 +3,7 @@
 A file's frames are numbered at one constant rate from its start, whatever way they are read, so that extraction and
 conversion speak of the same frames, and sound stays in step with clips of variable rate. The rule is in `video_timing`.
 
-Damage is told of as far as decoders mark it. Bytes that changed inside a frame of HEVC, VP8 or VP9 are decoded to other colours
+Damage is told of as far as decoders mark it. Bytes that changed inside a frame of HEVC, VP8, VP9 or FFV1 decode to other colours
 without a mark: of 36 such files (500 spoilt ones) FFmpeg flags none, with `err_detect` (crccheck, bitstream, buffer, explode) none
 either. Only FFV1's check sums showed, 13 of the 36, in FFmpeg's log and nowhere else; what threads log is not to be told apart by
 file, so that it is not used. An archive keeps check sums of its own for that.
