@@ -22,6 +22,7 @@ autoencoder_steps = 0  # 0 = as the preset says
 scratch_steps = 0  # 0 = as the preset says
 model = ""  # quick, original or low_memory; empty = as the preset says
 face_size = 0  # side of the faces in pixels; 0 = as the preset says
+batch_size = 0  # faces of each person in one step; 0 = as the preset says
 precision = ""  # float32, mixed_float16 or mixed_bfloat16; empty = as the preset says
 
 # %% tags=["setup"]
@@ -107,7 +108,7 @@ from faceswap_lab.teaching import architecture, figures
 from faceswap_lab.teaching.training_panel import TrainingPanel
 from faceswap_lab.training import recipes, times
 
-scale = run.preset.choose(autoencoder=model, face_size=face_size, precision=precision)
+scale = run.preset.choose(autoencoder=model, face_size=face_size, batch_size=batch_size, precision=precision)
 size = scale.face_size
 print(f"the {scale.autoencoder} network of {size} px in {scale.precision}")
 faces, masks, likened = stages.training_arrays(run, size)
@@ -227,7 +228,8 @@ for name, picture in {"blurred": blur, "tinted": tint}.items():
 
 # %%
 counts = {person: len(pictures) for person, pictures in faces.items()}
-what = {"network": scale.autoencoder, "size": size, "precision": scale.precision, "seed": seed, "counts": counts}
+what = {"network": scale.autoencoder, "size": size, "batch_size": scale.batch_size, "precision": scale.precision}
+what |= {"seed": seed, "counts": counts}
 
 
 def train(name, sharing, steps, warm, **options):
