@@ -3,7 +3,7 @@
 A model's folder holds
     config.json              kind, options, version; SHA-256 of the weights
     model.weights.h5         the finished model's weights
-    history.csv              one row every `log_every` steps and at the end: step, loss, its terms, learning rate, rollbacks, seconds
+    history.csv              one row every `log_every` steps and at the end: step, loss and terms, learning rate, rollbacks, seconds
     events.csv               what happened: rollbacks, stops, advice
     held_out.csv             the measures on held-out faces
     previews/step_*.png      the same faces, painted again and again; timelapse.mp4 shows them as a film
