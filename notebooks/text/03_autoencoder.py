@@ -94,6 +94,7 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %%
 import dataclasses
+import gc
 
 import keras
 import numpy as np
@@ -204,7 +205,7 @@ drawn = architecture.draw({"encoder": encoder, "decoder": decoder}, "The quick a
 
 # %%
 first = recipes.autoencoder_model(scale, seed=seed)
-first.set_faces(faces, masks, likened)
+first.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, likened)))
 views = first({person: np.arange(8) for person in ("A", "B")})
 total = first.compute_loss(y_pred=views)
 for term, value in first.terms.items():
@@ -241,6 +242,8 @@ def train(name, sharing, steps, warm, **options):
     panel = TrainingPanel(name, ("loss", "reconstruction", "contrast"))
     history = stages.train_model(run, model, folder, faces, steps, scale.batch_size, panel=panel, **options)
     training.save_model(model, folder, "autoencoder", {"steps": steps, "sharing": sharing, "warm_start": bool(warmed)})
+    model = training.load_model(folder, "autoencoder", size)  # without the faces, which take a gigabyte and more
+    gc.collect()
     return model, history
 
 
