@@ -189,6 +189,8 @@ def painter_to_begin_with(run: Run, size: int):
 def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: int, batch_size: int, **options):
     """`training.fit` with the preset's intervals and a preview of both people's own faces.
 
+    A training of few steps has a row of its history, and a look at its previews, every eighth of them.
+
     Args:
         model: compiled, its faces set.
         folder: the model's, see `model_folder`.
@@ -203,7 +205,8 @@ def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: in
     small = preview_faces(faces, model.config.size)
     counts = {person: len(pictures) for person, pictures in faces.items()}
     names = ("log_every", "preview_every", "checkpoint_every", "checkpoint_seconds")
-    options = {name: getattr(run.preset, name) for name in names} | options
+    preset = {name: getattr(run.preset, name) for name in names}
+    options = preset | {"log_every": min(preset["log_every"], max(1, steps // 8))} | options
     return training.fit(
         model,
         folder,

@@ -76,7 +76,7 @@ def practice_faces(sets: dict[str, list], recipe: Recipe, folder: Path | None = 
         the disk where `folder` is given. The sets' own pictures come first, then the copies of the first, of the second, ...
 
     Raises:
-        LabError: when a picture cannot be read, or the disk is full.
+        LabError: when a picture cannot be read, or the disk is full or does not keep what is written.
     """
     _say_how_many(sets, recipe)
     if folder is None:
@@ -88,6 +88,11 @@ def practice_faces(sets: dict[str, list], recipe: Recipe, folder: Path | None = 
         _remove_others(place.parent)
         _write(place, facts, sets, recipe, workers)
         found = _read(place, facts)
+        if found is None:
+            raise LabError(
+                f"{place}: what was just written there does not read back as it was. The disk or the mounted folder does not "
+                "hold it: give the run another folder (out), and run again."
+            )
     return found
 
 

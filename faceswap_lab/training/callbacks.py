@@ -232,11 +232,11 @@ class Session:
 
     def _say_measured(self, left: float | None) -> None:
         """Once, as soon as enough steps were seen: what they took, in the place of what was predicted."""
-        if self.predicted is None or left is None or self.step - self.begun_at < times.MEASURED_AFTER:
+        if self.predicted is None or left is None or self.step - self.begun_at < self.predicted.measured_after:
             return
         print(
             f"{self.folder.name}: measured {1 / self.clock.step():.3g} steps a second "
-            f"({1 / self.predicted.seconds:.3g} were predicted), {times.in_words(left)} left"
+            f"({1 / self.predicted.seconds:.3g} were predicted)" + (f", {times.in_words(left)} left" if left else "")
         )
         self.predicted = None
 

@@ -3,7 +3,7 @@
 A model's folder holds
     config.json              kind, options, version; SHA-256 of the weights
     model.weights.h5         the finished model's weights
-    history.csv              one row every `log_every` steps: step, loss and its terms, learning rate, rollbacks, seconds
+    history.csv              one row every `log_every` steps and at the end: step, loss and terms, learning rate, rollbacks, seconds
     events.csv               what happened: rollbacks, stops, advice
     held_out.csv             the measures on held-out faces
     previews/step_*.png      the same faces, painted again and again; timelapse.mp4 shows them as a film
@@ -98,7 +98,7 @@ def fit(
         model: compiled, its face sets set; takes batches of indices.
         folder: the model's folder (see the module's text).
         counts: faces in each set, {"A": ..., "B": ...}, see `set_faces`.
-        steps: the total number of steps, a multiple of `log_every` (rounded up to one).
+        steps: the total number of steps.
         batch_size: faces of each person in one step.
         seed: of the order of the faces.
         log_every: steps from one row of the history to the next.
@@ -119,7 +119,7 @@ def fit(
         verbose: of Keras' `fit`.
 
     Returns:
-        The history, one row every `log_every` steps.
+        The history, one row every `log_every` steps and one at the end.
 
     Raises:
         LabError: when another process trains in the folder, the folder cannot be written, the disk is full, the checkpoints
@@ -144,21 +144,20 @@ def fit(
     if warning := memory.estimate(model, batch_size).warning():
         print(warning)
     _say_what_changed(folder, found, settings)
-    total = -(-steps // log_every) * log_every
-    if found.step >= total:
+    if found.step >= steps:
         return pd.DataFrame(found.history)
     throttle = Throttle(model.optimizer, pace)
     session = Session(
-        model=model, folder=folder, total=total, settings=settings, log_every=log_every, keep=keep,
+        model=model, folder=folder, total=steps, settings=settings, log_every=log_every, keep=keep,
         preview_every=max(1, preview_every // log_every) * log_every, checkpoint_seconds=checkpoint_seconds,
         checkpoint_every=max(1, checkpoint_every // log_every) * log_every, throttle=throttle, guard=guard,
         held_out=held_out, paint=paint, show=show, panel=panel, board=Board(folder / "tensorboard", found.step, tensorboard),
         clock=Clock(found.history[-1]["seconds"] if found.history else 0.0), progress=progress,
     )  # fmt: skip
     session.take(found)
-    session.begun_at, session.predicted = found.step, times.predict(model, batch_size, total - found.step)
+    session.begun_at, session.predicted = found.step, times.predict(model, batch_size, steps - found.step)
     if session.predicted:
-        print(f"{folder.name}: {total - found.step} steps of 2 x {batch_size} faces, {session.predicted}")
+        print(f"{folder.name}: {steps - found.step} steps of 2 x {batch_size} faces, {session.predicted}")
     if found.step == 0:
         session.begin()
     try:
@@ -202,17 +201,18 @@ def _all_segments(session, counts: dict[str, int], callbacks: tuple, verbose: in
 
 
 def _segment(session, counts: dict[str, int], callbacks: tuple, verbose: int) -> None:
-    """From here to the end, or to the end of the interval that a save has cut in two."""
+    """From here to the last whole interval's end; what a save or the end of the training has cut is a stretch of its own."""
     done, log_every = session.step, session.log_every
-    inside = done % log_every
+    inside, left = done % log_every, session.total - done
+    intervals = 1 if inside else max(1, left // log_every)
     for callback in callbacks:
         if hasattr(callback, "go_on_from"):
             callback.go_on_from(done)
     batch_size, seed = session.settings["batch_size"], session.settings["seed"]
     session.model.fit(
         distribution.feed(lambda: index_batches(counts, batch_size, seed, done), session.model),
-        steps_per_epoch=log_every - inside if inside else log_every,
-        epochs=done // log_every + 1 if inside else session.total // log_every,
+        steps_per_epoch=min(log_every - inside, left),
+        epochs=done // log_every + intervals,
         initial_epoch=done // log_every,
         callbacks=[Between(session), *callbacks, IntervalEnd(session)],
         shuffle=False,

@@ -117,7 +117,7 @@ class Clock:
     def __init__(self, before: float = 0.0):
         self._durations: deque[float] = deque(maxlen=200)
         self._fresh: list[float] = []  # durations of this interval
-        self._extra, self._steps = 0.0, 0
+        self._extra, self._steps, self._warm = 0.0, 0, False
         self._before, self._begun, self._last = before, time.monotonic(), None
 
     def tick(self) -> None:
@@ -138,14 +138,15 @@ class Clock:
         long they took. So each counts with the interval's mean, without the very first step, which was compiled.
         """
         self.tick()
-        fresh = self._fresh[0 if self._durations else 1 :]
+        fresh = self._fresh[0 if self._warm else 1 :]
+        self._warm = self._warm or bool(self._fresh)
         self._durations.extend([float(np.mean(fresh))] * len(fresh) if fresh else ())
         self._fresh = []
 
     def step(self) -> float | None:
-        """Seconds of a step: the median, so that a hiccup does not count; None while fewer than three were seen."""
-        seen = self._durations or self._fresh[1:]
-        return float(np.median(seen)) if len(seen) >= 3 else None
+        """Seconds of a step: the median, so that a hiccup does not count; None while fewer than two were seen."""
+        seen = self._durations or self._fresh[0 if self._warm else 1 :]
+        return float(np.median(seen)) if len(seen) >= 2 else None
 
     def pause(self, seconds: float) -> None:
         """Takes a pause out of the count."""

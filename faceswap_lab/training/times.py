@@ -17,7 +17,7 @@ from faceswap_lab.training import memory
 
 TRAFFIC = 16  # how often a step's activations pass the memory: written, read by layer, activation and norm, both ways
 LAUNCH = 0.005  # seconds a step for starting its kernels and handing out the batch
-MEASURED_AFTER = 20  # steps
+MEASURED_AFTER = 20  # steps, or as many as there are
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,15 @@ class Prediction:
     steps: int
     flops: float
 
+    @property
+    def measured_after(self) -> int:
+        """After how many steps the measured speed is told instead."""
+        return min(MEASURED_AFTER, self.steps)
+
     def __str__(self) -> str:
         return (
             f"about {in_words(self.steps * self.seconds)} on {self.device.name}, predicted from "
-            f"{self.flops / 1e9:.2f} GFLOP a face; measured after {MEASURED_AFTER} steps"
+            f"{self.flops / 1e9:.2f} GFLOP a face; measured after {self.measured_after} steps"
         )
 
 

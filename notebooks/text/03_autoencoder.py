@@ -22,6 +22,7 @@ autoencoder_steps = 0  # 0 = as the preset says
 scratch_steps = 0  # 0 = as the preset says
 model = ""  # quick, original or low_memory; empty = as the preset says
 face_size = 0  # side of the faces in pixels; 0 = as the preset says
+batch_size = 0  # faces of each person in one step; 0 = as the preset says
 precision = ""  # float32, mixed_float16 or mixed_bfloat16; empty = as the preset says
 
 # %% tags=["setup"]
@@ -93,6 +94,7 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %%
 import dataclasses
+import gc
 
 import keras
 import numpy as np
@@ -107,7 +109,7 @@ from faceswap_lab.teaching import architecture, figures
 from faceswap_lab.teaching.training_panel import TrainingPanel
 from faceswap_lab.training import recipes, times
 
-scale = run.preset.choose(autoencoder=model, face_size=face_size, precision=precision)
+scale = run.preset.choose(autoencoder=model, face_size=face_size, batch_size=batch_size, precision=precision)
 size = scale.face_size
 print(f"the {scale.autoencoder} network of {size} px in {scale.precision}")
 faces, masks, likened = stages.training_arrays(run, size)
@@ -203,7 +205,7 @@ drawn = architecture.draw({"encoder": encoder, "decoder": decoder}, "The quick a
 
 # %%
 first = recipes.autoencoder_model(scale, seed=seed)
-first.set_faces(faces, masks, likened)
+first.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, likened)))
 views = first({person: np.arange(8) for person in ("A", "B")})
 total = first.compute_loss(y_pred=views)
 for term, value in first.terms.items():
@@ -227,7 +229,8 @@ for name, picture in {"blurred": blur, "tinted": tint}.items():
 
 # %%
 counts = {person: len(pictures) for person, pictures in faces.items()}
-what = {"network": scale.autoencoder, "size": size, "precision": scale.precision, "seed": seed, "counts": counts}
+what = {"network": scale.autoencoder, "size": size, "batch_size": scale.batch_size, "precision": scale.precision}
+what |= {"seed": seed, "counts": counts}
 
 
 def train(name, sharing, steps, warm, **options):
@@ -239,6 +242,8 @@ def train(name, sharing, steps, warm, **options):
     panel = TrainingPanel(name, ("loss", "reconstruction", "contrast"))
     history = stages.train_model(run, model, folder, faces, steps, scale.batch_size, panel=panel, **options)
     training.save_model(model, folder, "autoencoder", {"steps": steps, "sharing": sharing, "warm_start": bool(warmed)})
+    model = training.load_model(folder, "autoencoder", size)  # without the faces, which take a gigabyte and more
+    gc.collect()
     return model, history
 
 

@@ -21,6 +21,7 @@ keep = ""  # "drive" on Colab: the run survives the machine; or a folder
 gan_steps = 0  # 0 = as the preset says
 model = ""  # quick, standard or lite; empty = as the preset says
 face_size = 0  # side of the faces in pixels; 0 = as the preset says
+batch_size = 0  # faces of each person in one step; 0 = as the preset says
 precision = ""  # float32, mixed_float16 or mixed_bfloat16; empty = as the preset says
 
 # %% tags=["setup"]
@@ -104,7 +105,7 @@ from faceswap_lab.teaching import architecture, figures
 from faceswap_lab.teaching.training_panel import TrainingPanel
 from faceswap_lab.training import recipes
 
-scale = run.preset.choose(gan=model, gan_size=face_size, precision=precision)
+scale = run.preset.choose(gan=model, gan_size=face_size, gan_batch_size=batch_size, precision=precision)
 size = scale.gan_size
 print(f"the {scale.gan} network of {size} px in {scale.precision}")
 faces, masks, likened = stages.training_arrays(run, size)
@@ -139,7 +140,7 @@ def make_gan(loss=None):
 
 # %%
 gan = make_gan(faceswap_gan.GanLoss(cycle=10.0))
-gan.set_faces(faces, masks, likened)
+gan.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, likened)))
 
 # %% [markdown]
 # ## Self-attention
@@ -236,7 +237,8 @@ pd.DataFrame(
 
 # %%
 steps = gan_steps or scale.gan_steps
-what = {"network": scale.gan, "size": size, "precision": scale.precision, "seed": seed, "counts": counts}
+what = {"network": scale.gan, "size": size, "batch_size": scale.gan_batch_size, "precision": scale.precision}
+what |= {"seed": seed, "counts": counts}
 folder = stages.model_folder(run, "faceswap_gan", steps=steps, **what)
 gan = make_gan()
 training.set_faces(gan, faces, masks, likened)

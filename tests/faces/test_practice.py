@@ -16,6 +16,7 @@ import pytest
 
 from faceswap_lab import files, runtime, samples, stages, untrusted
 from faceswap_lab.errors import LabError
+from faceswap_lab.faces import practice
 from faceswap_lab.faces.faceset import COLUMNS, MATRIX_COLUMNS, FaceSet
 from faceswap_lab.faces.practice import FACTS, Recipe, most_varied, practice_faces
 
@@ -127,6 +128,22 @@ def test_what_is_damaged_is_made_again(sets, tmp_path, damage, capsys):
         path.write_bytes({"bit": content, "short": content[:3000], "pickle": b"\x80\x04N."}[damage])
     assert same(whole, practice_faces(sets, RECIPE, tmp_path / "practice"))
     assert ("damaged, and made again" in capsys.readouterr().out) == (damage != "facts")
+
+
+def test_a_disk_that_does_not_keep_what_is_written_is_told(sets, tmp_path, monkeypatch):
+    whole = practice._write
+
+    def write(place, *more):
+        whole(place, *more)
+        content = bytearray((place / "masks_A.npy").read_bytes())
+        content[-100] ^= 1
+        (place / "masks_A.npy").write_bytes(content)
+
+    monkeypatch.setattr(practice, "_write", write)
+    with pytest.raises(LabError, match=f"{ENDING}: what was just written there does not read back .* another folder"):
+        practice_faces(sets, RECIPE, tmp_path / "practice")
+    monkeypatch.undo()
+    assert same(practice_faces(sets, RECIPE, tmp_path / "practice"), practice_faces(sets, RECIPE))
 
 
 SCRIPT = """

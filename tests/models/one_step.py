@@ -1,5 +1,7 @@
 """One training step of some small models, on the backend that KERAS_BACKEND names: prints each model's losses as JSON.
 
+    KERAS_BACKEND=jax PYTHONPATH=. python tests/models/one_step.py "quick" "quick@mixed_float16"
+
 `test_backends.py` runs it in a process of its own, since a process has one backend.
 """
 
@@ -13,6 +15,7 @@ from swap_model_parts import INDEX, SMALL, SMALL_GAN, STILL, sets
 
 from faceswap_lab.models import autoencoder, autoencoder_shapes, faceswap_gan, gan_shapes, loss_weights
 from faceswap_lab.models.loss_weights import LossWeights
+from faceswap_lab.training.pace import precision
 
 ALL = {name: 1.0 for name in (*loss_weights.REGIONS, "ssim", "ms_ssim", "code", "cycle", "mask", "alpha_hinge")}
 MODELS = {
@@ -35,15 +38,18 @@ MODELS = {
 }
 
 
-def step(config, weights) -> dict:
+def step(config, weights, policy: str = "float32") -> dict:
+    """The first step's losses, and `moved`: the share of weights that it changed."""
     keras.utils.set_random_seed(0)
     adversarial = hasattr(config, "adversarial")
     kind = faceswap_gan.FaceSwapGAN if adversarial else autoencoder.FaceAutoencoder
-    model = kind(config, weights, STILL)
-    model.set_faces(*sets(config.size, 5))
-    optimizer = faceswap_gan.TwoRateAdam(1e-3) if adversarial else keras.optimizers.Adam(1e-3)
     eager = keras.backend.backend() == "tensorflow"  # tracing takes longer there than one step; JAX only runs compiled
-    model.compile(optimizer=optimizer, run_eagerly=eager, jit_compile=not eager)
+    with precision(policy):
+        model = kind(config, weights, STILL)
+        model.set_faces(*sets(config.size, 5))
+        optimizer = faceswap_gan.TwoRateAdam(1e-3) if adversarial else keras.optimizers.Adam(1e-3)
+        model.compile(optimizer=optimizer, run_eagerly=eager, jit_compile=not eager)
+    model.optimizer.initial_scale = 2**11  # of mixed_float16: where Keras begins, 2**15, the first steps only find the scale
     # While an attention's gain is 0 its other weights receive no gradient: they are left out.
     asleep = ("query", "key", "value")
     learning = [v for v in model.trainable_variables if not any(part in v.path for part in asleep)]
@@ -56,5 +62,6 @@ def step(config, weights) -> dict:
 
 if __name__ == "__main__":
     chosen = sys.argv[1:] or list(MODELS)
-    found = {name: step(*MODELS[name]) for name in chosen}
+    asked = {name: name.partition("@") for name in chosen}
+    found = {name: step(*MODELS[model], policy or "float32") for name, (model, _, policy) in asked.items()}
     print(json.dumps({"backend": keras.backend.backend(), **found}))

@@ -211,6 +211,18 @@ def test_clipping_and_warm_up_in_a_training(tmp_path):
         training.Pace(clip_norm=1.0, global_clip_norm=1.0)
 
 
+def test_as_many_steps_run_as_were_asked_for(tmp_path):
+    """Fewer than an interval, and more than one; asked for more later, it goes on as if it had never stopped."""
+    how = {"log_every": 4, "checkpoint_every": 4}
+    short, longer, straight = small.model(), small.model(seed=3), small.model()
+    assert small.train(short, tmp_path / "short", 3, **how)["step"].tolist() == [3]
+    assert int(short.optimizer.iterations) == training.steps_done(tmp_path / "short") == 3
+    assert small.train(longer, tmp_path / "short", 5, **how)["step"].tolist() == [3, 4, 5]
+    assert small.train(straight, tmp_path / "straight", 5, **how)["step"].tolist() == [4, 5]
+    for name, wanted in small.arrays(straight).items():
+        np.testing.assert_array_equal(small.arrays(longer)[name], wanted, err_msg=name)
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_and_weights_stay_float32(tmp_path, policy):
     with training.precision(policy):

@@ -1,10 +1,13 @@
 """Predicted times: the count behind them against one by hand, the table of devices, the sentence, and what replaces it."""
 
 import dataclasses
+import re
+from types import SimpleNamespace
 
 import pytest
 import small
 
+from faceswap_lab import stages
 from faceswap_lab.models import autoencoder, faceswap_gan, flops, loss_weights
 from faceswap_lab.presets import PRESETS
 from faceswap_lab.training import pace, recipes, times
@@ -67,6 +70,31 @@ def test_the_prediction_is_said_and_replaced_by_the_measured_speed(tmp_path, cap
     assert said.count("steps a second") == 1 and "were predicted), " in said
     small.train(made, tmp_path, 24, batch_size=2, log_every=8)
     assert "predicted" not in capsys.readouterr().out  # nothing is left to do
+
+
+def test_a_class_training_of_three_steps_says_what_was_predicted_and_what_they_took(tmp_path, capsys):
+    """Three steps run, though the preset has a row every 50; each has its own, and the first one, compiled, is not measured."""
+    made, (faces, _) = small.model(), small.faces()
+    run = SimpleNamespace(preset=PRESETS["class"], seed=0)
+    history = stages.train_model(run, made, tmp_path, faces, 3, 2, tensorboard=False)
+    assert history["step"].tolist() == [1, 2, 3] and int(made.optimizer.iterations) == 3
+    said = capsys.readouterr().out
+    assert "3 steps of 2 x 2 faces" in said and "GFLOP a face; measured after 3 steps" in said
+    assert re.search(r"measured [\d.]+ steps a second \([\d.]+ were predicted\)$", said, re.M)
+    assert said.index("predicted from") < said.index("were predicted")
+
+
+def test_an_interval_of_one_step_is_timed_from_the_second_on(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
+    clock = pace.Clock()
+    for seconds in (30.0, 2.0, 4.0):
+        clock.tick()
+        now[0] += seconds
+        assert clock.step() is None
+        clock.end_interval()
+        clock.hold()
+    assert clock.step() == pytest.approx(3.0)
 
 
 def test_an_accelerator_that_runs_behind_is_timed_by_the_interval(monkeypatch):
