@@ -11,14 +11,20 @@ the composite, which goes back into the frame without colour transfer and withou
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers, ops
 
+from faceswap_lab import files, untrusted
+from faceswap_lab.errors import LabError
 from faceswap_lab.models import losses
 
 SLOPE = 0.1  # of the leaky ReLU
+MOST_BYTES, MOST_PIXELS = 1 << 28, 1024  # of a stored network, and the side of its faces
 STRUCTURE_SIGMA = 1 / 38  # of the face's side, the scale at which `metrics` compare local contrast
 
 
@@ -29,9 +35,8 @@ class SwapperConfig:
     Args:
         size: side S of the faces, pixels, a multiple of 16.
         references: K, pictures of the source beside each face.
-        filters: channels at S/2, S/4, S/8 and S/16.
-        relight: side of the grid on which light is carried over; S/16 is that of the innermost layer.
-    """
+        filters: channels at S/2, S/4, S/8 and S/16; light is carried over on the coarsest of these grids.
+        """
 
     size: int = 128
     references: int = 3
@@ -89,7 +94,9 @@ def build_swapper(config: SwapperConfig) -> keras.Model:
     x = _convolution(x, config.filters[0])
     parts = layers.Conv2D(4 * (count + 5), 3, padding="same", name="parts")(x)
     painting = Compose(count, name="compose")([faces, references, light, parts])
-    return keras.Model([faces, references], painting, name="reference_swapper")
+    network = keras.Model([faces, references], painting, name="reference_swapper")
+    network.config = config
+    return network
 
 
 def _convolution(x, filters: int, kernel: int = 3, strides: int = 1):
@@ -145,15 +152,13 @@ def _blocks(x, side: int):
 
 
 def _enlarged(x, size: int):
-    """Bilinear, by two small matrix products: XLA has no slow path for these, and no kernel for some resizes' gradients."""
+    """(N, s, s, C) to (N, size, size, C), bilinear: two small matrix products, since XLA lacks a kernel for resizing's gradient."""
     rows = _bilinear(x.shape[1], size)
     x = ops.einsum("ph,nhwc->npwc", rows, x)
     return ops.einsum("qw,npwc->npqc", rows, x)
 
 
-def _bilinear(few: int, many: int):
-    import numpy as np
-
+def _bilinear(few: int, many: int) -> np.ndarray:
     place = np.clip((np.arange(many) + 0.5) * few / many - 0.5, 0, few - 1)
     return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(few))).astype("float32")
 
@@ -209,3 +214,49 @@ class SwapperTraining(keras.Model):
         one, other = (self.identity_network(ops.clip(pictures, 0, 1)) for pictures in (colour, truth))
         one, other = ops.normalize(one, axis=-1), ops.stop_gradient(ops.normalize(other, axis=-1))
         return ops.mean(1 - ops.sum(one * other, axis=-1))
+
+
+def paint(network: keras.Model, faces: np.ndarray, references: np.ndarray, batch_size: int = 16) -> np.ndarray:
+    """What the network paints.
+
+    Args:
+        network: from `build_swapper`.
+        faces: (N, S, S, 3) uint8 RGB. references: (N, S, S, 3 K + 1) uint8, see `build_swapper`.
+        batch_size: faces a pass.
+
+    Returns:
+        (N, S, S, 4) float32 [0, 1]: the composite, RGB, and alpha.
+    """
+    painted = []
+    for first in range(0, len(faces), batch_size):
+        some = [x[first : first + batch_size].astype(np.float32) / 255 for x in (faces, references)]
+        painted.append(ops.convert_to_numpy(network(some, training=False)))
+    return np.concatenate(painted).clip(0, 1)
+
+
+def save(network: keras.Model, average: np.ndarray, path: str | os.PathLike) -> None:
+    """Writes a network and the average shape of faces that belongs to it ((9, P, 2), see `swap.references`), in 16 bit."""
+    shape = [network.config.size, network.config.references, *network.config.filters]
+    weights = {f"weight_{k}": value.astype(np.float16) for k, value in enumerate(network.get_weights())}
+    with files.atomic_path(Path(path)) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, shape=np.array(shape), average=average.astype(np.float32), **weights)
+
+
+def load(path: str | os.PathLike) -> tuple[keras.Model, np.ndarray]:
+    """What `save` wrote: the network, and the average shape (9, P, 2) float64.
+
+    Raises:
+        LabError: when the file is missing, damaged, or holds no such network.
+    """
+    try:
+        with untrusted.arrays(Path(path), MOST_BYTES) as held:
+            size, references, *filters = held["shape"].tolist()
+            if not (16 <= size <= MOST_PIXELS and 1 <= references <= 8 and len(filters) == 4 and max(filters) <= 1024):
+                raise ValueError(f"a network of shape {held['shape'].tolist()}")
+            network = build_swapper(SwapperConfig(size, references, tuple(filters)))
+            network.set_weights([held[f"weight_{k}"].astype(np.float32) for k in range(len(network.weights))])
+            return network, held["average"].astype(np.float64)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LabError(
+            f"{path}: this is no base model, or it is damaged ({error}). Train one with tools/train_swapper.py."
+        ) from error

@@ -16,11 +16,10 @@ import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.faces.alignment import align, alignment_matrix, canonical_points
-from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, head_pose
+from faceswap_lab.faces.alignment import align, alignment_matrix
+from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose
 from faceswap_lab.faces.masks import face_outline
+from faceswap_lab.swap.options import SwapOptions
 
 REFERENCES = 3
 # What one step is in each reading: yaw, pitch (degrees); mouth's opening and width, eyes' opening (shares of the distance
@@ -34,7 +33,10 @@ _LIGHT_GRID, _LIGHT_STEP = 4, 0.18  # a fifth brighter is one step
 _FOREHEAD = 0.5  # of the way from the mesh's upper edge to the hairline: above it pictures show hair
 _SHRINKAGE = np.array([0.7, 4.0, 4.0])  # faces' worth of doubt about what is a person's own, and how it turns with the head
 _POSE_STEP = 25.0  # degrees
-LIMIT = 400  # pictures of the source
+# How a composite wants to be put back: light and edges are the target's already, and alpha says where it counts.
+PUTTING_BACK = SwapOptions(
+    blend="mask", colour="none", mask="alpha", erode=-4.0, forehead=0.0, feather=2.0, sharpen="none", amount=0.0
+)
 
 
 def face_points(aligned: Landmarks) -> np.ndarray:
@@ -128,30 +130,6 @@ class Person:
         read = np.stack([readings(landmarks) for _, landmarks in found])
         return cls(images, points, read, np.stack([light_of(image) for image in images]))
 
-    @classmethod
-    def from_set(cls, faces: FaceSet, size: int, limit: int = LIMIT) -> Person:
-        """The faces of a set that have landmarks, evenly spread ones where there are more than `limit`.
-
-        Raises:
-            LabError: when there is none.
-        """
-        rows = [row for row in range(len(faces)) if faces.landmarks(row) is not None]
-        if not rows:
-            raise LabError(
-                f"{faces.folder}: no face of this set has landmarks, so there is no picture to take the source's face "
-                "from. Look at its contact sheet, or give a picture that shows the face larger and from the front."
-            )
-        rows = np.asarray(rows)[np.unique(np.linspace(0, len(rows) - 1, min(limit, len(rows))).round().astype(int))]
-        chosen = faces.subset(rows)
-        scale = size / 256
-        images = chosen.images(size)
-        landmarks = []
-        for row in range(len(chosen)):
-            matrix = chosen.matrix(row) * scale
-            matrix[:, 2] += (scale - 1) / 2
-            landmarks.append(chosen.landmarks(row).transformed(matrix))
-        return cls.from_faces(zip(images, landmarks, strict=True))
-
     def subset(self, rows) -> Person:
         return Person(self.images[rows], self.points[rows], self.read[rows], self.light[rows])
 
@@ -210,12 +188,6 @@ def beside(
     return warped(source.images[rows], source.points[rows], face.points[0] + move)
 
 
-def look(image: np.ndarray, finder: FaceMesh) -> Person | None:
-    """An aligned face (S, S, 3) uint8 RGB as a `Person` of one picture; None where the landmarks are not found."""
-    landmarks = finder(image, canonical_points(len(image)))
-    return None if landmarks is None else Person.from_faces([(image, landmarks)])
-
-
 def cut(frame: np.ndarray, points: np.ndarray, size: int, finder: FaceMesh) -> tuple[np.ndarray, Person] | None:
     """One face of a frame.
 
@@ -228,7 +200,5 @@ def cut(frame: np.ndarray, points: np.ndarray, size: int, finder: FaceMesh) -> t
     landmarks = finder(frame, points)
     if landmarks is None:
         return None
-    from faceswap_lab.faces.landmarks import five_points
-
     matrix = alignment_matrix(five_points(landmarks), size)
     return matrix, Person.from_faces([(align(frame, matrix, size), landmarks.transformed(matrix))])
