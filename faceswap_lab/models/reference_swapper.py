@@ -1,0 +1,262 @@
+"""The base model: paints the true swap of people it has never seen, from the target's face and pictures of the source.
+
+A U-Net (O. Ronneberger, P. Fischer, T. Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015,
+arXiv:1505.04597) sees the target's face beside pictures of the source that were warped to its landmarks (`swap.references`).
+It does not paint the skin but says, pixel by pixel, which of these pictures to take it from, how to relight them, and what
+to add. So detail comes from the source's own pictures, few weights do, and a new person needs no training.
+
+It is trained on rendered true swaps: the target's head, hair and light with the source's inner face. The answer is therefore
+the composite, which goes back into the frame without colour transfer and without sharpening.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from faceswap_lab import files, untrusted
+from faceswap_lab.errors import LabError
+from faceswap_lab.models import losses
+
+SLOPE = 0.1  # of the leaky ReLU
+MOST_BYTES, MOST_PIXELS = 1 << 28, 1024  # of a stored network, and the side of its faces
+STRUCTURE_SIGMA = 1 / 38  # of the face's side, the scale at which `metrics` compare local contrast
+
+
+@dataclass(frozen=True)
+class SwapperConfig:
+    """The shape of a base model.
+
+    Args:
+        size: side S of the faces, pixels, a multiple of 16.
+        references: K, pictures of the source beside each face.
+        filters: channels at S/2, S/4, S/8 and S/16; light is carried over on the coarsest of these grids.
+        """
+
+    size: int = 128
+    references: int = 3
+    filters: tuple[int, ...] = (32, 64, 96, 128)
+
+
+@dataclass(frozen=True)
+class SwapperLoss:
+    """Weights of the terms, all between the painting and the true swap; a term at 0 is not computed.
+
+    Args:
+        l1: mean absolute difference, `inside` times as heavy where the face is.
+        structure: local contrast at two scales, inside the face (`losses.contrast_loss`).
+        edges: first differences, inside the face.
+        alpha: what counts of the painting, against the rendered mask.
+        identity: 1 - cosine of the descriptors of `identity_network`, a recognition network that no score uses.
+    """
+
+    l1: float = 1.0
+    inside: float = 4.0
+    structure: float = 0.3
+    edges: float = 0.5
+    alpha: float = 0.2
+    identity: float = 0.0
+
+
+def build_swapper(config: SwapperConfig) -> keras.Model:
+    """The network, uncompiled.
+
+    Inputs (both float32 RGB [0, 1]): faces (N, S, S, 3); references (N, S, S, 3 K + 1), the source's pictures and last
+    what of them is known, [0, 1].
+
+    Returns:
+        A model that answers (N, S, S, 4): the composite, RGB [0, 1], and alpha, [0, 1].
+
+    Raises:
+        ValueError: for a size that is no multiple of 16.
+    """
+    if config.size % 16:
+        raise ValueError(f"size {config.size}: it is halved four times, so give a multiple of 16")
+    count, size = config.references, config.size
+    faces = keras.Input((size, size, 3), name="faces")
+    references = keras.Input((size, size, 3 * count + 1), name="references")
+    x = layers.Concatenate()([faces, references])
+    skips = []
+    for level, filters in enumerate(config.filters):
+        x = _convolution(x, filters, 4 if level == 0 else 3, strides=2)
+        x = _convolution(x, filters)
+        skips.append(x)
+    x = _convolution(x, config.filters[-1])
+    light = layers.Conv2D(6 * count, 3, padding="same", kernel_initializer="zeros", name="light")(x)
+    for filters, skip in zip(config.filters[-2::-1], skips[-2::-1], strict=True):
+        x = layers.UpSampling2D(interpolation="bilinear")(_convolution(x, filters, 1))
+        x = _convolution(layers.Concatenate()([x, skip]), filters)
+    x = _convolution(x, config.filters[0])
+    parts = layers.Conv2D(4 * (count + 5), 3, padding="same", name="parts")(x)
+    painting = Compose(count, name="compose")([faces, references, light, parts])
+    network = keras.Model([faces, references], painting, name="reference_swapper")
+    network.config = config
+    return network
+
+
+def _convolution(x, filters: int, kernel: int = 3, strides: int = 1):
+    x = layers.Conv2D(filters, kernel, strides, padding="same", kernel_initializer="he_normal")(x)
+    return layers.LeakyReLU(SLOPE)(x)
+
+
+@keras.saving.register_keras_serializable("faceswap_lab")
+class Compose(layers.Layer):
+    """Puts the painting together: a mixture of the target and the relit references, plus a small correction.
+
+    Args:
+        count: K, references.
+
+    Call: faces (N, S, S, 3); references (N, S, S, 3 K + 1); light (N, s, s, 6 K), gains and offsets of each reference on a
+    coarse grid; parts (N, S/2, S/2, 4 (K + 5)), for each pixel of a block of four the mixture's logits, correction and alpha.
+    Returns (N, S, S, 4) float32.
+    """
+
+    def __init__(self, count: int, **options):
+        super().__init__(dtype="float32", **options)  # a mixture in 16 bit would show bands
+        self.count = count
+
+    def call(self, inputs):
+        faces, references, light, parts = inputs
+        size, count = faces.shape[1], self.count
+        light = _enlarged(light, size)
+        parts = _blocks(parts, 2)
+        share = ops.softmax(parts[..., : count + 1], axis=-1)
+        painting = share[..., :1] * faces
+        for k in range(count):
+            gain, offset = (light[..., 6 * k + first : 6 * k + first + 3] for first in (0, 3))
+            lit = ops.exp(ops.clip(gain, -2.0, 2.0)) * references[..., 3 * k : 3 * k + 3] + offset
+            painting = painting + share[..., k + 1 : k + 2] * lit
+        painting = painting + ops.tanh(parts[..., count + 1 : count + 4])
+        alpha = ops.sigmoid(parts[..., count + 4 : count + 5])
+        return ops.concatenate([painting, alpha], axis=-1)
+
+    def compute_output_shape(self, shapes):
+        return (*shapes[0][:3], 4)
+
+    def get_config(self):
+        return {**super().get_config(), "count": self.count}
+
+
+def _blocks(x, side: int):
+    """Depth to space: (N, H, W, side^2 C) to (N, side H, side W, C)."""
+    height, width, channels = x.shape[1:]
+    few = channels // side**2
+    x = ops.reshape(x, (-1, height, width, side, side, few))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(x, (-1, side * height, side * width, few))
+
+
+def _enlarged(x, size: int):
+    """(N, s, s, C) to (N, size, size, C), bilinear: two small matrix products, since XLA lacks a kernel for resizing's gradient."""
+    rows = _bilinear(x.shape[1], size)
+    x = ops.einsum("ph,nhwc->npwc", rows, x)
+    return ops.einsum("qw,npwc->npqc", rows, x)
+
+
+def _bilinear(few: int, many: int) -> np.ndarray:
+    place = np.clip((np.arange(many) + 0.5) * few / many - 0.5, 0, few - 1)
+    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(few))).astype("float32")
+
+
+class SwapperTraining(keras.Model):
+    """Trains a network of `build_swapper` with `fit` on true swaps, on any backend.
+
+    Args:
+        network: what is trained.
+        weights_of_loss: the terms.
+        identity_network: faces (N, S, S, 3) -> descriptors (N, D), frozen; needed for the identity term only.
+        augment: function of (batch, seed generator) -> batch, drawn anew in every step, or None.
+
+    A batch is a dictionary of uint8 arrays: faces, truth (N, S, S, 3), references (N, S, S, 3 K + 1), mask (N, S, S, 1).
+    """
+
+    def __init__(self, network, weights_of_loss: SwapperLoss, identity_network=None, augment=None, seed: int = 0):
+        super().__init__()
+        self.network, self.terms, self.augment = network, weights_of_loss, augment
+        self.identity_network = identity_network
+        self.draw = keras.random.SeedGenerator(seed)
+        self.trackers = {name: keras.metrics.Mean(name) for name in ("l1", "structure", "alpha_error", "identity")}
+
+    def call(self, batch, training=False):
+        batch = {name: ops.cast(value, "float32") / 255 for name, value in batch.items()}
+        if training and self.augment is not None:
+            batch = self.augment(batch, self.draw)
+        painted = self.network([batch["faces"], batch["references"]], training=training)
+        return {"painted": painted, "truth": batch["truth"], "mask": batch["mask"]}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        del x, y, sample_weight, training
+        colour, alpha = y_pred["painted"][..., :3], y_pred["painted"][..., 3:]
+        truth, mask, terms = y_pred["truth"], y_pred["mask"], self.terms
+        difference = ops.mean(ops.abs(colour - truth) * (1 + (terms.inside - 1) * mask))
+        sigma = truth.shape[1] * STRUCTURE_SIGMA
+        structure = losses.contrast_loss(colour, truth, sigma, mask)
+        structure = structure + losses.coarse_contrast_loss(colour, truth, sigma, mask)
+        wrong = ops.mean(ops.abs(alpha - mask))
+        total = terms.l1 * difference + terms.structure * structure + terms.alpha * wrong
+        total = total + terms.edges * losses.edge_loss(colour, truth, mask)
+        self.trackers["l1"].update_state(difference)
+        self.trackers["structure"].update_state(structure)
+        self.trackers["alpha_error"].update_state(wrong)
+        if terms.identity:
+            unlike = self.unlike(colour, truth)
+            self.trackers["identity"].update_state(unlike)
+            total = total + terms.identity * unlike
+        return total
+
+    def unlike(self, colour, truth):
+        """1 - cosine between the descriptors of painting and truth, mean over the batch."""
+        one, other = (self.identity_network(ops.clip(pictures, 0, 1)) for pictures in (colour, truth))
+        one, other = ops.normalize(one, axis=-1), ops.stop_gradient(ops.normalize(other, axis=-1))
+        return ops.mean(1 - ops.sum(one * other, axis=-1))
+
+
+def paint(network: keras.Model, faces: np.ndarray, references: np.ndarray, batch_size: int = 16) -> np.ndarray:
+    """What the network paints.
+
+    Args:
+        network: from `build_swapper`.
+        faces: (N, S, S, 3) uint8 RGB. references: (N, S, S, 3 K + 1) uint8, see `build_swapper`.
+        batch_size: faces a pass.
+
+    Returns:
+        (N, S, S, 4) float32 [0, 1]: the composite, RGB, and alpha.
+    """
+    painted = []
+    for first in range(0, len(faces), batch_size):
+        some = [x[first : first + batch_size].astype(np.float32) / 255 for x in (faces, references)]
+        painted.append(ops.convert_to_numpy(network(some, training=False)))
+    return np.concatenate(painted).clip(0, 1)
+
+
+def save(network: keras.Model, average: np.ndarray, path: str | os.PathLike) -> None:
+    """Writes a network and the average shape of faces that belongs to it ((9, P, 2), see `swap.references`), in 16 bit."""
+    shape = [network.config.size, network.config.references, *network.config.filters]
+    weights = {f"weight_{k}": value.astype(np.float16) for k, value in enumerate(network.get_weights())}
+    with files.atomic_path(Path(path)) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, shape=np.array(shape), average=average.astype(np.float32), **weights)
+
+
+def load(path: str | os.PathLike) -> tuple[keras.Model, np.ndarray]:
+    """What `save` wrote: the network, and the average shape (9, P, 2) float64.
+
+    Raises:
+        LabError: when the file is missing, damaged, or holds no such network.
+    """
+    try:
+        with untrusted.arrays(Path(path), MOST_BYTES) as held:
+            size, references, *filters = held["shape"].tolist()
+            if not (16 <= size <= MOST_PIXELS and 1 <= references <= 8 and len(filters) == 4 and max(filters) <= 1024):
+                raise ValueError(f"a network of shape {held['shape'].tolist()}")
+            network = build_swapper(SwapperConfig(size, references, tuple(filters)))
+            network.set_weights([held[f"weight_{k}"].astype(np.float32) for k in range(len(network.weights))])
+            return network, held["average"].astype(np.float64)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LabError(
+            f"{path}: this is no base model, or it is damaged ({error}). Train one with tools/train_swapper.py."
+        ) from error

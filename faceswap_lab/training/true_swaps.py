@@ -1,0 +1,230 @@
+"""The base model's training data: rendered people, and beside each picture its true swap (tools/render_pairs.py makes them).
+
+For every shot the target's face is cut out as a face set would, and three pictures of the source are warped beside it
+(`swap.references`). Each shot is prepared several times: as if the detector had erred a little, with the source known from
+a clip, from all its pictures or from one only, coded as JPEG, with something held before the face. Light, contrast, noise
+and blur are drawn anew in every training step (`varied_light`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from keras import ops, random
+
+from faceswap_lab import files
+from faceswap_lab.actors import FIVE
+from faceswap_lab.errors import LabError
+from faceswap_lab.faces.alignment import align
+from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.models import losses
+from faceswap_lab.pictures import read_picture
+from faceswap_lab.swap import references
+from faceswap_lab.swap.references import Person
+
+MODES = {"take": 0.35, "all": 0.45, "one": 0.2}  # what is known of the source -> how often
+_KEYS = ("images", "points", "read", "light")
+
+
+@dataclass(frozen=True, eq=False)
+class TrueSwap:
+    """One shot.
+
+    Args:
+        number: of the shot. take: shots of one take share people and light. person, other: target's and source's name.
+        frame, truth: (H, W, 3) uint8 RGB. mask: (H, W) float32 [0, 1], where the face is seen, in either.
+        matrix: (2, 3), frame to the aligned square. face: the target's, a `Person` of one picture.
+    """
+
+    number: int
+    take: int
+    person: str
+    other: str
+    frame: np.ndarray
+    truth: np.ndarray
+    mask: np.ndarray
+    matrix: np.ndarray
+    face: Person
+
+
+def read_shots(folder: Path, size: int, finder: FaceMesh | None = None) -> list[TrueSwap]:
+    """The shots of a folder of tools/render_pairs.py (train or held_out) on which the target's landmarks are found.
+
+    Raises:
+        LabError: when there is none.
+    """
+    finder, found = finder or FaceMesh(), []
+    for path in sorted(Path(folder).glob("?????.json")):
+        label = files.read_json(path)
+        stem = str(path)[: -len(".json")]
+        frame, truth = (read_picture(Path(f"{stem}_{kind}.png")) for kind in ("target", "truth"))
+        cut = references.cut(frame, np.array([label["target"][name] for name in FIVE]), size, finder)
+        if cut is None:
+            continue
+        target_mask, truth_mask = (_face_mask(f"{stem}_{kind}_regions.png") for kind in ("target", "truth"))
+        mask = np.maximum(target_mask, truth_mask)
+        # shots of a take follow each other and share their light's name
+        take = int(label["light"]["name"].split("_")[1])
+        found.append(TrueSwap(label["shot"], take, label["person"], label["other"], frame, truth, mask, *cut))
+    if not found:
+        raise LabError(f"{folder}: there are no rendered shots. Make them with tools/render_pairs.py.")
+    return found
+
+
+def _face_mask(path: str) -> np.ndarray:
+    """What of a picture shows skin of the face, eyes or mouth, and no hand: (H, W) float32 [0, 1]."""
+    regions = cv2.imread(path, cv2.IMREAD_UNCHANGED)  # blue, green, red, alpha = mouth, eyes, face, hand
+    if regions is None or regions.ndim != 3 or regions.shape[2] != 4:
+        raise LabError(f"{path}: this picture of regions cannot be read. Delete the shot's .json and render again.")
+    return regions[..., :3].max(axis=2).astype(np.float32) / 255 * (1 - regions[..., 3].astype(np.float32) / 255)
+
+
+def people(shots: Iterable[TrueSwap]) -> dict[str, tuple[Person, np.ndarray]]:
+    """Name -> all pictures of a person as target, and the take of each."""
+    by_name: dict[str, list[TrueSwap]] = {}
+    for shot in shots:
+        by_name.setdefault(shot.person, []).append(shot)
+    return {
+        name: (joined([shot.face for shot in own]), np.array([shot.take for shot in own]))
+        for name, own in by_name.items()
+    }
+
+
+def joined(faces: Sequence[Person]) -> Person:
+    return Person(*(np.concatenate([getattr(face, key) for face in faces]) for key in _KEYS))
+
+
+class Preparation:
+    """Makes training samples of shots.
+
+    Args:
+        shots: from `read_shots`. average: see `references.average_shape`; made from these shots when None.
+    """
+
+    def __init__(self, shots: list[TrueSwap], average: np.ndarray | None = None):
+        self.shots, self.people = shots, people(shots)
+        every = joined([known for known, _ in self.people.values()])
+        self.average = references.average_shape(every.points, every.read) if average is None else average
+        self.size = every.images.shape[1]
+
+    def known_source(self, name: str, mode: str, draw: np.random.Generator) -> Person:
+        """What is known of a source: of one take, of all, one picture."""
+        known, takes = self.people[name]
+        if mode == "all":
+            return known
+        if mode == "take":
+            return known.subset(np.flatnonzero(takes == draw.choice(takes)))
+        return known.subset([draw.integers(len(known))])
+
+    def sample(self, shot: TrueSwap, mode: str, draw: np.random.Generator | None) -> dict[str, np.ndarray] | None:
+        """One sample, see `SwapperTraining`; without `draw` nothing is varied. None: the source has no picture yet."""
+        if shot.other not in self.people:
+            return None
+        still, steady = draw is None, draw or np.random.default_rng(shot.number)
+        source = self.known_source(shot.other, mode, steady)
+        target = self.people[shot.person][0] if mode == "all" else shot.face
+        shapes = [references.own_shape(each.points, each.read, self.average) for each in (source, target)]
+        matrix, points = shot.matrix, shot.face.points[0]
+        if not still:
+            change = _similarity(draw, self.size)
+            matrix = np.vstack([change, [0, 0, 1]])[:2] @ np.vstack([matrix, [0, 0, 1]])
+            points = ((points * self.size - 0.5) @ change[:, :2].T + change[:, 2] + 0.5) / self.size
+            points = points + draw.normal(0, 0.003, points.shape)
+        face, truth = (align(picture, matrix, self.size) for picture in (shot.frame, shot.truth))
+        mask = (255 * align(shot.mask, matrix, self.size)).clip(0, 255).astype(np.uint8)
+        seen = Person(face[None], points[None], shot.face.read, shot.face.light)
+        beside = references.beside(source, self.average, *shapes, seen)
+        if not still:
+            if draw.uniform() < 0.25:
+                face, truth, mask = _held_before(face, truth, mask, draw)
+            face = _coded(face, draw)
+        return {"faces": face, "truth": truth, "references": beside, "mask": mask[..., None]}
+
+    def samples(self, variants: int, seed: int = 0, mode: str | None = None) -> dict[str, np.ndarray]:
+        """All shots, `variants` times each; 0: once, unvaried. Arrays of uint8, shuffled.
+
+        Args:
+            mode: of MODES; None draws.
+        """
+        draw = np.random.default_rng(seed)
+        found = []
+        for _ in range(max(1, variants)):
+            for shot in self.shots:
+                drawn = mode or str(draw.choice(list(MODES), p=list(MODES.values())))
+                found.append(self.sample(shot, drawn, draw if variants else None))
+        found = [sample for sample in found if sample is not None]
+        if variants:
+            draw.shuffle(found)
+        return {key: np.stack([sample[key] for sample in found]) for key in found[0]}
+
+
+def _similarity(draw: np.random.Generator, size: int) -> np.ndarray:
+    """(2, 3) a small turn, scaling and shift about the square's middle, as a detector errs."""
+    angle, scale = draw.normal(0, np.radians(2)), np.exp(draw.normal(0, 0.03))
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.full(2, (size - 1) / 2)
+    return np.column_stack([turn, middle - turn @ middle + draw.normal(0, 0.015 * size, 2)])
+
+
+def _coded(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """The face as a JPEG of random quality shows it, half of the time."""
+    if draw.uniform() < 0.5:
+        return face
+    coded = cv2.imencode(".jpg", face[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(draw.integers(35, 96))])[1]
+    return cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def _held_before(face, truth, mask, draw: np.random.Generator):
+    """Something flat of a random colour before face and truth, out of the mask: a rotated ellipse or a bar."""
+    size = len(face)
+    shape = np.zeros((size, size), np.float32)
+    middle = tuple(int(value) for value in draw.uniform(0.1 * size, 0.9 * size, 2))
+    axes = tuple(int(value) for value in draw.uniform(0.06 * size, 0.25 * size, 2))
+    cv2.ellipse(shape, middle, axes, float(draw.uniform(0, 180)), 0, 360, 1.0, -1)
+    shape = cv2.GaussianBlur(shape, (0, 0), float(draw.uniform(0.6, 1.5)))[..., None]
+    grain = cv2.GaussianBlur(draw.normal(0, 60, (size, size, 3)).astype(np.float32), (0, 0), 3)
+    colour = draw.uniform(20, 235, 3) + grain
+    face, truth = (np.clip(each + shape * (colour - each), 0, 255).astype(np.uint8) for each in (face, truth))
+    return face, truth, np.round(mask * (1 - shape[..., 0])).astype(np.uint8)
+
+
+def varied_light(batch: dict, draw) -> dict:
+    """Mirrors, relights, blurs and roughens samples; compiles with the training step.
+
+    Args:
+        batch: as `SwapperTraining` has it, float32 [0, 1]. draw: a `keras.random.SeedGenerator`.
+    """
+    count = ops.shape(batch["faces"])[0]
+
+    def normal(width, channels=1):
+        return random.normal((count, 1, 1, channels), stddev=width, seed=draw)
+
+    def chance(share):
+        return ops.cast(random.uniform((count, 1, 1, 1), seed=draw) < share, "float32")
+
+    flip = chance(0.5)
+    batch = {name: value + flip * (value[:, :, ::-1] - value) for name, value in batch.items()}
+    faces, truth, beside = batch["faces"], batch["truth"], batch["references"]
+    gain, power = ops.exp(normal(0.08) + normal(0.05, 3)), ops.exp(normal(0.12))
+    faces, truth = (ops.clip(gain * ops.clip(x, 1e-4, 1) ** power, 0, 1) for x in (faces, truth))
+    known, pictures = beside[..., -1:], beside[..., :-1]
+    # all pictures of the source come from one camera
+    gain, power = ops.exp(normal(0.05) + normal(0.03, 3)), ops.exp(normal(0.08))
+    gain = ops.tile(gain, (1, 1, 1, pictures.shape[-1] // 3))
+    pictures = ops.clip(gain * ops.clip(pictures, 1e-4, 1) ** power, 0, 1)
+    soft = 0.8 * chance(0.25)
+    sigma = faces.shape[1] / 100
+    faces, truth = (x + soft * (losses.gaussian_blur(x, sigma) - x) for x in (faces, truth))
+    rough = 0.012 * ops.abs(normal(1.0))
+    faces = faces + rough * random.normal(ops.shape(faces), seed=draw)
+    pictures = pictures + rough * random.normal(ops.shape(pictures), seed=draw)
+    return {
+        "faces": ops.clip(faces, 0, 1),
+        "truth": truth,
+        "references": ops.concatenate([ops.clip(pictures, 0, 1), known], axis=-1),
+        "mask": batch["mask"],
+    }

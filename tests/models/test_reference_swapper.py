@@ -1,0 +1,127 @@
+"""The base model's network: what it answers, that its step compiles and holds in 16 bit, that it learns, that it is kept."""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from faceswap_lab.errors import LabError
+from faceswap_lab.models import reference_swapper
+from faceswap_lab.models.reference_swapper import SwapperConfig, SwapperLoss, SwapperTraining, build_swapper
+from faceswap_lab.training.true_swaps import varied_light
+
+tf = pytest.importorskip("tensorflow")
+# Half of the compiler's time goes into making the step fast. It is read when XLA first compiles.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+
+SMALL = SwapperConfig(size=32, references=3, filters=(8, 8, 12, 12))
+
+
+def smooth(draw, *shape):
+    """Pictures with something to see at several scales, uint8."""
+    coarse = draw.integers(20, 236, (shape[0], 4, 4, shape[-1])).repeat(8, axis=1).repeat(8, axis=2)
+    fine = draw.integers(-20, 21, (shape[0], 16, 16, shape[-1])).repeat(2, axis=1).repeat(2, axis=2)
+    return (coarse + fine).clip(0, 255).astype(np.uint8)
+
+
+def batch(count=6, seed=0):
+    """The truth is the second reference inside a disc, the target outside."""
+    draw = np.random.default_rng(seed)
+    faces, pictures = smooth(draw, count, 32, 32, 3), smooth(draw, count, 32, 32, 9)
+    row, column = np.mgrid[:32, :32] - 15.5
+    mask = np.repeat(255 * (np.hypot(row, column) < 11)[None, ..., None], count, axis=0).astype(np.uint8)
+    truth = np.where(mask > 0, pictures[..., 3:6], faces)
+    return {"faces": faces, "truth": truth, "references": np.concatenate([pictures, mask], axis=-1), "mask": mask}
+
+
+def training(augment=None, network=None, **terms):
+    keras.utils.set_random_seed(0)
+    return SwapperTraining(build_swapper(SMALL), SwapperLoss(**terms), network, augment)
+
+
+def test_it_answers_a_composite_and_alpha():
+    held = batch(5)
+    painted = reference_swapper.paint(build_swapper(SMALL), held["faces"], held["references"], batch_size=2)
+    assert painted.shape == (5, 32, 32, 4) and painted.dtype == np.float32
+    assert 0 <= painted.min() and painted.max() <= 1
+    with pytest.raises(ValueError, match="multiple of 16"):
+        build_swapper(SwapperConfig(size=40))
+
+
+def test_the_light_grid_and_the_blocks_lie_where_they_should():
+    ramp = np.arange(4, dtype=np.float32).reshape(1, 1, 4, 1).repeat(4, axis=1)
+    enlarged = keras.ops.convert_to_numpy(reference_swapper._enlarged(ramp, 16))[0, 8, :, 0]
+    np.testing.assert_allclose(enlarged, np.clip((np.arange(16) + 0.5) / 4 - 0.5, 0, 3), atol=1e-6)
+    parts = np.arange(2 * 2 * 4, dtype=np.float32).reshape(1, 2, 2, 4)
+    blocks = keras.ops.convert_to_numpy(reference_swapper._blocks(parts, 2))[0, ..., 0]
+    np.testing.assert_array_equal(blocks, [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]])
+
+
+def test_it_learns_to_take_the_right_reference():
+    model = training(alpha=1.0)
+    model.compile(keras.optimizers.Adam(5e-3), jit_compile=False)
+    seen, other = batch(24), batch(12, seed=1)
+    for _ in range(120):
+        model.train_on_batch(seen)
+    painted = reference_swapper.paint(model.network, other["faces"], other["references"])
+    truth, mask = other["truth"] / 255, other["mask"][..., 0] > 0
+    unchanged = np.abs(other["faces"] / 255 - truth)[mask].mean()
+    assert np.abs(painted[..., :3] - truth)[mask].mean() < 0.35 * unchanged
+    assert np.abs(painted[..., 3] - mask).mean() < 0.1
+
+
+def descriptor():
+    """A frozen network that tells pictures apart, in the place of a recognition network."""
+    network = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 5, 4), keras.layers.Flatten()])
+    network.trainable = False
+    return network
+
+
+def steps(count, compiled, augment, identity=0.0):
+    """The losses of some steps, of which each must move every weight."""
+    model = training(augment, identity=identity, network=descriptor() if identity else None)
+    model.compile(keras.optimizers.Adam(1e-3), jit_compile=compiled)
+    found = []
+    for _ in range(count):
+        before = model.network.get_weights()
+        found.append(float(model.train_on_batch(batch(), return_dict=True)["loss"]))
+        assert all((one != other).any() for one, other in zip(before, model.network.get_weights(), strict=True))
+    assert np.isfinite(found).all()
+    return found
+
+
+def test_a_step_compiles_under_xla():
+    """With every term, and the same first loss as without; the draws compile on their own."""
+    first = steps(2, True, None, identity=0.1)[0]
+    assert first == pytest.approx(steps(1, False, None, identity=0.1)[0], rel=1e-4)
+    draw = keras.random.SeedGenerator(0)
+    given = {name: array.astype(np.float32) / 255 for name, array in batch().items()}
+    varied = tf.function(lambda held: varied_light(held, draw), jit_compile=True)(given)
+    assert all(np.isfinite(value).all() and value.shape == given[name].shape for name, value in varied.items())
+
+
+def test_a_step_holds_in_16_bit():
+    whole = steps(1, False, None)[0]
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        assert steps(2, False, None)[0] == pytest.approx(whole, rel=0.02)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
+def test_it_is_kept_in_16_bit(tmp_path):
+    network, average, path = build_swapper(SMALL), np.random.default_rng(0).normal(size=(9, 7, 2)), tmp_path / "base.npz"
+    reference_swapper.save(network, average, path)
+    assert path.stat().st_size < 2.5 * network.count_params() + 20_000
+    found, kept = reference_swapper.load(path)
+    np.testing.assert_allclose(kept, average, rtol=1e-6)
+    held = batch(2)
+    one, other = (reference_swapper.paint(model, held["faces"], held["references"]) for model in (network, found))
+    np.testing.assert_allclose(one, other, atol=0.01)
+    path.write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(LabError, match="base.npz"):
+        reference_swapper.load(path)
+    np.savez(path, shape=np.array([32, 3, 8, 12, 16, 100_000]), average=average)
+    with pytest.raises(LabError, match=r"no base model.*100000"):
+        reference_swapper.load(path)
