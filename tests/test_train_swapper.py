@@ -152,6 +152,8 @@ def test_a_killed_training_ends_with_the_same_weights_and_a_table(cast, tmp_path
     assert resumed.returncode == 0, resumed.stderr[-2000:]
     with np.load(tmp_path / "whole" / "base.npz") as one, np.load(out / "base.npz") as other:
         assert all((one[name] == other[name]).all() for name in one.files)
+    other = run(cast, out, *options, "--seed", 1)
+    assert other.returncode == 1 and "made_with.json" in other.stderr  # samples and checkpoint belong to seed 0
     table = pd.read_csv(out / "scores.csv", index_col=0)
     assert list(table.index) == ["base, all", "base, one", "reference alone", "ceiling"]
     assert table.loc["ceiling", "structure_gain"] > 0.5 > table.loc["base, all", "structure_gain"]

@@ -49,7 +49,7 @@ def samples(cast: Path, out: Path, size: int, seed: int) -> tuple[dict[str, np.n
 
 
 def identity_network(truth: np.ndarray) -> keras.Model:
-    """The frozen descriptor of the identity term (no score's), centred on the faces that are to be painted."""
+    """The frozen descriptor of the identity term (not identity_gain's), centred on the faces that are to be painted."""
     size = truth.shape[1]
     some = truth[:: max(1, len(truth) // 256)].astype(np.float32) / 255
     return face_descriptor(size, centre=face_descriptor(size).predict(some, batch_size=16, verbose=0).mean(axis=0))
@@ -124,13 +124,21 @@ class _Given:
         return self.answer[None, ..., :3], self.answer[None, ..., 3:]
 
 
+def _check_same(out: Path, asked: dict) -> None:
+    """Notes what a training was asked for; samples and checkpoints of another one are never gone on from."""
+    path = out / "made_with.json"
+    if path.exists() and files.read_json(path) != asked:
+        raise LabError(f"{path}: this folder was begun with other shots or options than {asked}. Choose an empty folder.")
+    files.write_json(path, asked)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cast", type=Path, help="what tools/render_pairs.py rendered")
     parser.add_argument("out", type=Path, help="where the samples, the checkpoint and the model go")
     parser.add_argument("--steps", type=int, default=12000, help="of BATCH samples (12000)")
     parser.add_argument("--size", type=int, default=128, help="side of the faces, a multiple of 16 (128)")
-    parser.add_argument("--identity", type=float, default=0.1, help="weight of the identity term (0.1); 0 is a third faster")
+    parser.add_argument("--identity", type=float, default=0.1, help="weight of the identity term (0.1)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--score", action="store_true", help="only score the base that lies in OUT")
     parser.add_argument("--every", type=int, default=1, help="score every n-th held-out shot only")
@@ -140,6 +148,8 @@ def main() -> None:
     out = files.make_folder(arguments.out)
     base = out / "base.npz"
     if not arguments.score:
+        shots = len([*(arguments.cast / "train").glob("?????.json")])
+        _check_same(out, {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity")} | {"shots": shots})
         arrays, average = samples(arguments.cast, out, arguments.size, arguments.seed)
         print(f"{len(arrays['faces'])} samples of {arguments.size} px")
         reference_swapper.save(train(out, arrays, arguments.steps, arguments.seed, arguments.identity), average, base)

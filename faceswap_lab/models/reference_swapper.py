@@ -52,7 +52,7 @@ class SwapperLoss:
         structure: local contrast at two scales, inside the face (`losses.contrast_loss`).
         edges: first differences, inside the face.
         alpha: what counts of the painting, against the rendered mask.
-        identity: 1 - cosine of the descriptors of `identity_network`, a recognition network that no score uses.
+        identity: 1 - cosine of the descriptors of `identity_network`, which is not the one behind identity_gain.
     """
 
     l1: float = 1.0

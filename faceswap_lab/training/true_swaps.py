@@ -179,7 +179,7 @@ def _coded(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 
 
 def _held_before(face, truth, mask, draw: np.random.Generator):
-    """Something flat of a random colour before face and truth, out of the mask: a rotated ellipse or a bar."""
+    """Something flat of a random colour before face and truth, out of the mask: a rotated ellipse."""
     size = len(face)
     shape = np.zeros((size, size), np.float32)
     middle = tuple(int(value) for value in draw.uniform(0.1 * size, 0.9 * size, 2))
