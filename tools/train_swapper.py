@@ -44,7 +44,7 @@ def samples(cast: Path, out: Path, size: int, seed: int) -> tuple[dict[str, np.n
         made = preparation.samples(VARIANTS, seed)
         with files.atomic_path(kept) as temporary, temporary.open("wb") as stream:
             np.savez(stream, average=preparation.average, **made)
-    with np.load(kept) as held:
+    with np.load(kept, allow_pickle=False) as held:
         return {name: held[name] for name in held.files if name != "average"}, held["average"]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from keras import ops, random
+from PIL import Image
 
 from faceswap_lab import files
 from faceswap_lab.actors import FIVE
@@ -77,9 +78,13 @@ def read_shots(folder: Path, size: int, finder: FaceMesh | None = None) -> list[
 
 def _face_mask(path: str) -> np.ndarray:
     """What of a picture shows skin of the face, eyes or mouth, and no hand: (H, W) float32 [0, 1]."""
-    regions = cv2.imread(path, cv2.IMREAD_UNCHANGED)  # blue, green, red, alpha = mouth, eyes, face, hand
-    if regions is None or regions.ndim != 3 or regions.shape[2] != 4:
-        raise LabError(f"{path}: this picture of regions cannot be read. Delete the shot's .json and render again.")
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            regions = np.asarray(picture)  # face, eyes, mouth, hand
+    except (OSError, SyntaxError, ValueError) as error:
+        raise LabError(f"{path}: {error}. Delete the shot's .json and render again.") from error
+    if regions.ndim != 3 or regions.shape[2] != 4:
+        raise LabError(f"{path}: this is no picture of four regions. Delete the shot's .json and render again.")
     return regions[..., :3].max(axis=2).astype(np.float32) / 255 * (1 - regions[..., 3].astype(np.float32) / 255)
 
 
