@@ -92,6 +92,8 @@ def run_command(options: argparse.Namespace) -> int:
         print(f"  {line}")
     with files.claimed(run.out, "give another --name or --out", inside=True):
         try:
+            if any(path.name.startswith("03") for path in chosen):
+                course.first_swap(run)
             course.run_course(run, chosen, settings)
         finally:
             page = report.write_report(run.out)

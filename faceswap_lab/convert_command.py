@@ -7,8 +7,10 @@ import dataclasses
 import math
 import re
 import shlex
+import shutil
 from pathlib import Path
 
+from faceswap_lab import files
 from faceswap_lab.errors import LabError, check_number
 from faceswap_lab.swap.options import (
     BLENDS,
@@ -52,13 +54,16 @@ def add_parser(commands) -> None:
     """Adds the command to the command line."""
     convert = commands.add_parser(
         "convert",
-        help="put one person's face into a video, by a trained model; goes on where it stopped",
+        help="put one person's face into a video, with or without a trained model; goes on where it stopped",
         description="Converts a video, a folder of pictures or a picture. Run it again after a stop: what is finished is kept.",
     )
     convert.add_argument("video", help="the target: a video, a folder of pictures, or a picture")
-    convert.add_argument(
-        "--model", required=True, metavar="FOLDER", help="a trained model, such as runs/sample/models/autoencoder"
-    )
+    painter = convert.add_mutually_exclusive_group(required=True)
+    painter.add_argument("--model", metavar="FOLDER", help="a trained model, such as runs/sample/models/autoencoder")
+    painter.add_argument(
+        "--source", metavar="FILE",
+        help="whose face comes in: a clip, a picture or a face set. No training: the base model that ships with the lab swaps",
+    )  # fmt: skip
     convert.add_argument(
         "--out", required=True, metavar="FILE", help="a video (.mp4), a .gif, a folder of pictures, or a picture"
     )
@@ -66,7 +71,7 @@ def add_parser(commands) -> None:
         "--faces", default="", metavar="FOLDER", help="the video's face set (default: the faces are found now)"
     )
     convert.add_argument(
-        "--direction", default="A<-B", help='whose video gets whose face, in quotes: "A<-B" (default) or "B<-A"'
+        "--direction", default="A<-B", help='of a --model: whose video gets whose face, in quotes: "A<-B" (default) or "B<-A"'
     )
     convert.add_argument("--person", type=int, default=0, help="whose face, as numbered in the face set (0)")
     convert.add_argument(
@@ -118,14 +123,15 @@ def convert_command(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from faceswap_lab.faces.faceset import FaceSet
-    from faceswap_lab.provenance.checks import may_convert
-    from faceswap_lab.provenance.sources import read_sources
     from faceswap_lab.swap import conversion, outputs
     from faceswap_lab.video import open_video
 
     names = [one.name for one in dataclasses.fields(ConversionOptions)]
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    chosen = ConversionOptions.read(options.settings, **given) if options.settings else ConversionOptions(**given)
+    chosen = ConversionOptions.read(options.settings, **given) if options.settings else None
+    ConversionOptions(**given)
+    if options.source and options.direction != "A<-B":
+        raise LabError("--direction belongs to --model: with --source the source's face comes into the video.")
     if options.direction not in DIRECTIONS:
         raise LabError(f"--direction {options.direction}: give {' or '.join(DIRECTIONS)}, in quotes.")
     for name, least in (("person", 0), ("batch_size", 1)):
@@ -134,14 +140,7 @@ def convert_command(options: argparse.Namespace) -> int:
     video, out = open_video(options.video), Path(options.out)
     outputs.check_place(out, video, options.overwrite)
     faces = FaceSet(options.faces) if options.faces else None
-
-    from faceswap_lab import training
-
-    training.read_config(options.model)
-    may_convert(video.path, read_sources(options.model), options.model)
-    source, target = DIRECTIONS[options.direction]
-    model = training.load_model(options.model)
-    function = training.SwapFunction(model, source, target, options.batch_size, name=Path(options.model).resolve().name)
+    function, found = (_trained(options, video), None) if options.model else _base(options, video, out)
     with tqdm(unit=" frames", smoothing=0.1) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -149,12 +148,51 @@ def convert_command(options: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         report = conversion.convert(
-            video, faces, function, out, chosen, person=options.person, like=options.like or None, ranges=ranges,
+            video, faces, function, out, chosen, **given, person=options.person, like=options.like or None, ranges=ranges,
             label=options.label,
             batch_size=options.batch_size, overwrite=options.overwrite, frames_folder=options.frames or None,
             progress=progress,
         )  # fmt: skip
+    _remove(found)
     print(report.summary())
     print(f"Written: {out}, {conversion.report_path(out)}")
     print(f"Signed: python -m faceswap_lab verify {shlex.quote(str(out))} shows and checks its content credentials")
     return 0
+
+
+def _trained(options: argparse.Namespace, video):
+    """The swap function of --model, when all whom it learnt from agreed."""
+    from faceswap_lab import training
+    from faceswap_lab.provenance.checks import may_convert
+    from faceswap_lab.provenance.sources import read_sources
+
+    training.read_config(options.model)
+    may_convert(video.path, read_sources(options.model), options.model)
+    model = training.load_model(options.model)
+    name = Path(options.model).resolve().name
+    return training.SwapFunction(model, *DIRECTIONS[options.direction], options.batch_size, name=name)
+
+
+def _base(options: argparse.Namespace, video, out: Path):
+    """The base model's swap function for --source, when whoever that shows agreed; and the folder of the faces found in it."""
+    from faceswap_lab.faces.faceset import TABLE
+    from faceswap_lab.provenance.checks import may_convert, may_prepare
+    from faceswap_lab.swap import base_swap, conversion
+    from faceswap_lab.video import open_video
+
+    may_convert(video.path, may_prepare(options.source, "source"), options.source)
+    found = None
+    if not (Path(options.source) / TABLE).exists():
+        found = conversion.work_folder(out, "source", open_video(options.source))
+        files.make_folder(out.parent)
+    try:
+        faces = base_swap.faces_of(options.source, found)
+        return base_swap.BaseSwap.from_faces(faces, batch_size=options.batch_size), found
+    except LabError:
+        _remove(found)
+        raise
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)

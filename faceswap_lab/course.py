@@ -137,6 +137,26 @@ def run_course(
     return results
 
 
+def first_swap(run: Run, say: Callable[[str], None] | None = None) -> None:
+    """Swaps the target clip with the base model, before anything is trained: minutes later there is something to look at.
+
+    What hinders it, the notebooks meet again and explain; it is said in a line.
+    """
+    from faceswap_lab import scoring
+    from faceswap_lab.swap.base_swap import NAME
+
+    say = say or (lambda text: print(text, end="", flush=True))
+    say("without training: ")
+    began = time.monotonic()
+    try:
+        swap = scoring.swap_clip(run, NAME, scoring.base_function(run))
+    except LabError as error:
+        say(f"no swap ({error})\n")
+    else:
+        minutes = f"{(time.monotonic() - began) / 60:.1f} min" if swap.report else "done before"
+        say(f"{minutes}  {swap.path.relative_to(run.out)}\n")
+
+
 def _run_one(run: Run, path: Path, settings: dict[str, object]) -> Result:
     marker = run.out / "stages" / f"{path.stem}.json"
     defaults = notebooks.parameters(path)

@@ -26,11 +26,13 @@ from faceswap_lab.scores import baselines, people
 from faceswap_lab.scores.card import ScoreCard, make_cards, rounded
 from faceswap_lab.scores.following import gaze_still
 from faceswap_lab.scores.measures import FIRST, Known
+from faceswap_lab.swap import base_swap
+from faceswap_lab.swap.base_swap import BaseSwap
 from faceswap_lab.swap.conversion import ConversionReport, convert
 
 __all__ = [
-    "COMPARISONS", "DEFAULTS", "MODELS", "WARM_START", "Swapped", "clip_frames", "clip_points", "compare", "kept_frames", "present",
-    "score_run", "settings", "settings_path", "swap_clip", "swap_functions", "told_settings",
+    "COMPARISONS", "DEFAULTS", "MODELS", "WARM_START", "Swapped", "base_function", "clip_frames", "clip_points", "compare",
+    "kept_frames", "present", "score_run", "settings", "settings_path", "swap_clip", "swap_functions", "told_settings",
 ]  # fmt: skip
 
 MODELS = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder")
@@ -60,8 +62,17 @@ class Swapped:
         return clip_frames(self.path) if self.frames is None else kept_frames(self.frames)
 
 
-def swap_functions(run: Run) -> dict[str, training.SwapFunction]:
-    """The run's finished models by name, A's faces in and B's out.
+def base_function(run: Run) -> BaseSwap:
+    """The base model with B's faces: a swap without training.
+
+    Raises:
+        LabError: when B's clip shows no face clearly, or a consent is missing.
+    """
+    return BaseSwap.from_faces(stages.main_person(stages.ensure_faces(run, "B")))
+
+
+def swap_functions(run: Run) -> dict[str, training.SwapFunction | BaseSwap]:
+    """The run's finished models by name, A's faces in and B's out, and the base model where it has swapped in this run.
 
     Without any, the warm start that ships with the lab stands in, with a printed sentence.
 
@@ -75,7 +86,9 @@ def swap_functions(run: Run) -> dict[str, training.SwapFunction]:
         there, folders = [WARM_START], {WARM_START: _warm_start()}
     elif missing := [name for name in MODELS if name not in there]:
         print(f"Not trained in this run, and so left out: {', '.join(missing)}.")
-    return {name: training.SwapFunction(training.load_model(folders[name]), name=name) for name in there}
+    functions = {name: training.SwapFunction(training.load_model(folders[name]), name=name) for name in there}
+    swapped = any((run.out / "swap").glob(f"{base_swap.NAME}_*.mp4"))
+    return functions | ({base_swap.NAME: base_function(run)} if swapped else {})
 
 
 def _warm_start() -> Path:
@@ -89,7 +102,7 @@ def swap_clip(run: Run, name: str, swap_function, blend: str = "", **options) ->
         name: the model's.
         swap_function: see `swap_functions`.
         blend: "direct", "mask", "seamless" or "laplacian"; "" takes that of the run's settings.
-        options: of `conversion.convert`, which count more than the run's `settings`.
+        options: of `conversion.convert`, which count more than the run's `settings` and the function's `putting_back`.
 
     Where a true swap is known, the unlabelled frames are kept as pictures, since the scores want them before lossy
     coding. Without one nothing needs them, and a long clip would fill the disk.
@@ -103,11 +116,13 @@ def swap_clip(run: Run, name: str, swap_function, blend: str = "", **options) ->
     faces = stages.ensure_faces(run, "target")
     may_convert(run.clip("target"), getattr(swap_function, "sources", ()), name)  # also of what was made before
     chosen = settings(run)
+    if own := getattr(swap_function, "putting_back", None):
+        chosen = dataclasses.replace(chosen, **dataclasses.asdict(own))
     blend = blend or chosen.blend
     path, frames = run.swap(name, blend), run.out / "swap" / f"{name}_{blend}_frames"
     frames = frames if run.clips.truth else None
     config = (_warm_start() if name == WARM_START else run.out / "models" / name) / training.CONFIG
-    model = files.read_json(config).get("sha256") if config.exists() else name
+    model = files.read_json(config).get("sha256") if config.exists() else getattr(swap_function, "digest", name)
     key = {"model": model, "faces": list(faces.table["face"]), **dataclasses.asdict(chosen), "blend": blend, **options}
     stage = f"swap_{name}_{blend}"
     if run.is_done(stage, **key) and path.exists() and (frames is None or frames.exists()):

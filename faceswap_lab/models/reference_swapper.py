@@ -121,19 +121,25 @@ class Compose(layers.Layer):
         self.count = count
 
     def call(self, inputs):
+        mixture, pictures, correction, alpha = self.ingredients(inputs)
+        painting = correction
+        for k, picture in enumerate(pictures):
+            painting = painting + mixture[..., k : k + 1] * picture
+        return ops.concatenate([painting, alpha], axis=-1)
+
+    def ingredients(self, inputs):
+        """The mixture's shares (N, S, S, K + 1), the K + 1 pictures mixed (target, relit references), correction and alpha."""
         faces, references, light, parts = inputs
         size, count = faces.shape[1], self.count
         light = _enlarged(light, size)
         parts = _blocks(parts, 2)
-        share = ops.softmax(parts[..., : count + 1], axis=-1)
-        painting = share[..., :1] * faces
+        pictures = [faces]
         for k in range(count):
             gain, offset = (light[..., 6 * k + first : 6 * k + first + 3] for first in (0, 3))
-            lit = ops.exp(ops.clip(gain, -2.0, 2.0)) * references[..., 3 * k : 3 * k + 3] + offset
-            painting = painting + share[..., k + 1 : k + 2] * lit
-        painting = painting + ops.tanh(parts[..., count + 1 : count + 4])
+            pictures.append(ops.exp(ops.clip(gain, -2.0, 2.0)) * references[..., 3 * k : 3 * k + 3] + offset)
+        correction = ops.tanh(parts[..., count + 1 : count + 4])
         alpha = ops.sigmoid(parts[..., count + 4 : count + 5])
-        return ops.concatenate([painting, alpha], axis=-1)
+        return ops.softmax(parts[..., : count + 1], axis=-1), pictures, correction, alpha
 
     def compute_output_shape(self, shapes):
         return (*shapes[0][:3], 4)
@@ -232,6 +238,21 @@ def paint(network: keras.Model, faces: np.ndarray, references: np.ndarray, batch
         some = [x[first : first + batch_size].astype(np.float32) / 255 for x in (faces, references)]
         painted.append(ops.convert_to_numpy(network(some, training=False)))
     return np.concatenate(painted).clip(0, 1)
+
+
+def explain(network: keras.Model, faces: np.ndarray, references: np.ndarray) -> dict[str, np.ndarray]:
+    """What a painting is made of; arguments as for `paint`.
+
+    Returns:
+        float32 arrays: mixture (N, S, S, K + 1), the shares of the target and of each reference; relit (N, K, S, S, 3), the
+        references under the target's light; correction (N, S, S, 3), what is added; alpha (N, S, S).
+    """
+    compose = network.get_layer("compose")
+    some = [x.astype(np.float32) / 255 for x in (faces, references)]
+    mixture, pictures, correction, alpha = compose.ingredients(keras.Model(network.inputs, compose.input)(some))
+    relit = ops.stack(pictures[1:], axis=1)
+    named = {"mixture": mixture, "relit": relit, "correction": correction, "alpha": alpha[..., 0]}
+    return {name: ops.convert_to_numpy(value) for name, value in named.items()}
 
 
 def save(network: keras.Model, average: np.ndarray, path: str | os.PathLike) -> None:

@@ -77,11 +77,14 @@ def convert(
         faceset: the faces found in it (made of every frame), or the set's folder. None: they are found now.
         swap_function: faces (N, S, S, 3) float32 RGB [0, 1] -> (colour (N, S, S, 3), alpha (N, S, S, 1)), both float32
             [0, 1]; with the attribute `size` = S, a `name` for the file's metadata, a `digest` that tells it from others, and
-            the `sources` that it learnt from, if any: see `training.SwapFunction`.
+            the `sources` that it learnt from, if any: see `training.SwapFunction`. One that wants to be put back in a way of
+            its own says so in `putting_back`, `SwapOptions`; one that wants to see the target's faces first has a method
+            `for_target(faces)` that gives the function to use: see `base_swap.BaseSwap`.
         out: what is written: a video (.mp4, .m4v, .mov), a .gif, a folder of pictures (no ending), or, of one frame, a
             picture. It appears when it is complete and signed (see `provenance.credentials`), and beside it
             NAME.conversion.json with the report.
-        options: how; its fields may also be given by name (blend="seamless", smoothing="strong", ...), which count more.
+        options: how; None: as the swap function wants it. Its fields may also be given by name (blend="seamless",
+            smoothing="strong", ...), which count more.
         person: whose face, as in the set's column `person`.
         like: whose face, by what it looks like; counts more than `person`. See `people.person_like`.
         ranges: (start, end) in seconds, end exclusive, None for the clip's own; only these are swapped. What becomes of the
@@ -106,7 +109,7 @@ def convert(
             place cannot be written to, or the certificate that outputs are signed with cannot be used.
     """
     began = time.perf_counter()
-    options, out = _chosen(options, choices), Path(out)
+    options, out = _chosen(options, choices, swap_function), Path(out)
     if batch_size < 1 or part_frames < 1:
         raise LabError(f"batch_size={batch_size}, part_frames={part_frames}: give 1 or more.")
     video = video if isinstance(video, Video) else open_video(video)
@@ -125,6 +128,8 @@ def convert(
     ):
         warn_of_passed_over(video.path)
         person = person if like is None else person_like(faces, like)
+        if for_target := getattr(swap_function, "for_target", None):
+            swap_function = for_target(faces.subset((faces.table["person"] == person).to_numpy()))
         track = face_track(
             video, faces, person, options.strength, options.bridge, plan.swaps, options.smallest, options.live
         )
@@ -191,11 +196,12 @@ def convert(
     return report
 
 
-def _chosen(options: ConversionOptions | None, choices: dict) -> ConversionOptions:
+def _chosen(options: ConversionOptions | None, choices: dict, swap_function: SwapFunction) -> ConversionOptions:
     known = [one.name for one in dataclasses.fields(ConversionOptions)]
     if unknown := [name for name in choices if name not in known]:
         raise LabError(f"{', '.join(unknown)}: there is no such option. Choose from: {', '.join(known)}.")
-    return ConversionOptions(**{**(dataclasses.asdict(options) if options else {}), **choices})
+    begin = options or getattr(swap_function, "putting_back", None)
+    return ConversionOptions(**{**(dataclasses.asdict(begin) if begin else {}), **choices})
 
 
 @contextlib.contextmanager
@@ -206,17 +212,26 @@ def _faces(video: Video, given, folder, out: Path, plan: FramePlan) -> Iterator[
         return
     from faceswap_lab.faces.extraction import extract_faces
 
-    mark = hashlib.sha256(repr((_fingerprint(video), plan)).encode()).hexdigest()[:8]
-    place = Path(folder) if folder is not None else out.with_name(f".{out.name}.faces-{mark}")
-    if folder is None:
-        for other in out.parent.glob(f".{glob.escape(out.name)}.faces-*"):
-            if other != place:
-                shutil.rmtree(other, ignore_errors=True)
+    place = Path(folder) if folder is not None else work_folder(out, "faces", video, plan)
     swapped = float(plan.inside[0][0] / video.rate), float(plan.inside[-1][1] / video.rate)
     start, end = swapped if folder is None else (None, None)
     yield extract_faces(video, place, start=start, end=end)
     if folder is None:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def work_folder(out: Path, kind: str, video: Video, *more) -> Path:
+    """A hidden folder beside an output, for faces found on the way; what another clip left in such a one is removed.
+
+    Args:
+        out: the output. kind: whose faces, "faces" (the target's) or "source". video, more: what they depend on.
+    """
+    mark = hashlib.sha256(repr((_fingerprint(video), *more)).encode()).hexdigest()[:8]
+    place = out.with_name(f".{out.name}.{kind}-{mark}")
+    for other in out.parent.glob(f".{glob.escape(out.name)}.{kind}-*"):
+        if other != place:
+            shutil.rmtree(other, ignore_errors=True)
+    return place
 
 
 def _fingerprint(video: Video) -> list:

@@ -125,3 +125,20 @@ def test_it_is_kept_in_16_bit(tmp_path):
     np.savez(path, shape=np.array([32, 3, 8, 12, 16, 100_000]), average=average)
     with pytest.raises(LabError, match=r"no base model.*100000"):
         reference_swapper.load(path)
+
+
+def test_a_painting_is_its_explanation_put_together():
+    network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=32))
+    draw = np.random.default_rng(0)
+    for layer in ("light", "parts"):  # as it starts, the light is 0
+        weights = network.get_layer(layer)
+        weights.set_weights([draw.normal(0, 0.05, w.shape).astype("float32") for w in weights.get_weights()])
+    faces = draw.integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    references = draw.integers(0, 256, (2, 32, 32, 10), dtype=np.uint8)
+    parts = reference_swapper.explain(network, faces, references)
+    pictures = np.concatenate([faces[:, None] / 255, parts["relit"]], axis=1)
+    mixed = np.einsum("nhwk,nkhwc->nhwc", parts["mixture"], pictures)
+    painted = reference_swapper.paint(network, faces, references)
+    assert np.abs(np.clip(mixed + parts["correction"], 0, 1) - painted[..., :3]).max() < 1e-5
+    assert np.abs(parts["alpha"] - painted[..., 3]).max() < 1e-6
+    assert np.abs(parts["relit"][:, 0] - references[..., :3] / 255).mean() > 0.01  # the light does count

@@ -1,0 +1,169 @@
+"""The base model in a conversion: swaps people that nothing was trained on, from a clip or a single picture of the source."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from faceswap_lab import weights
+from faceswap_lab.errors import LabError
+from faceswap_lab.faces.alignment import canonical_points, scale_matrix
+from faceswap_lab.faces.extraction import extract_faces
+from faceswap_lab.faces.faceset import FACE_SIZE, TABLE, FaceSet
+from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.models import reference_swapper
+from faceswap_lab.provenance.checks import may_prepare
+from faceswap_lab.provenance.sources import Source, write_sources
+from faceswap_lab.swap import references
+from faceswap_lab.swap.references import PUTTING_BACK, Person
+from faceswap_lab.video import open_video
+
+NAME = "base"
+PICTURES = 150  # of a person: more of them know hardly more poses and expressions
+
+
+@functools.cache
+def shipped() -> tuple[keras.Model, np.ndarray]:
+    """The network that ships with the lab and the average shape of faces, see `reference_swapper.load`.
+
+    Raises:
+        LabError: when the file is missing or damaged.
+    """
+    return reference_swapper.load(weights.find(NAME))
+
+
+def person_of(faces: FaceSet, size: int) -> Person:
+    """Up to PICTURES faces of a set whose landmarks are known, evenly spread, in `size` pixels; they should be one person's.
+
+    Raises:
+        LabError: when there is none.
+    """
+    known = [(row, found) for row in range(len(faces)) if (found := faces.landmarks(row)) is not None]
+    if not known:
+        raise LabError(f"{faces.folder}: it shows no face clearly. Give a clip or picture that shows one, larger or sharper.")
+    chosen = np.unique(np.linspace(0, len(known) - 1, min(PICTURES, len(known))).round().astype(int))
+    rows, landmarks = zip(*(known[k] for k in chosen), strict=True)
+    places = [scale_matrix(faces.matrix(row), size / FACE_SIZE) for row in rows]
+    aligned = [found.transformed(place) for found, place in zip(landmarks, places, strict=True)]
+    return Person.from_faces(zip(faces.subset(rows).images(size), aligned, strict=True))
+
+
+def faces_of(source: str | os.PathLike, folder: str | os.PathLike | None) -> FaceSet:
+    """The faces of whoever is put in, for `BaseSwap.from_faces`: of the main person that a clip or picture shows.
+
+    Args:
+        source: a clip, a folder of pictures, one picture, or a face set's folder.
+        folder: where a face set is made of it, unless it is one; a stopped extraction goes on.
+
+    Raises:
+        LabError: when consent to prepare it is missing, it cannot be read, or shows no face.
+    """
+    agreed = may_prepare(source, "source")
+    if (Path(source) / TABLE).exists():
+        return _main_person(FaceSet(source))
+    clip = open_video(source)
+    faces = extract_faces(clip, folder, every=max(1, round(len(clip.indices()) / PICTURES)))
+    write_sources(folder, agreed)
+    return _main_person(faces)
+
+
+def _main_person(faces: FaceSet) -> FaceSet:
+    return faces.subset((faces.table["person"] == 0).to_numpy())
+
+
+class BaseSwap:
+    """A swap function (see `conversion.convert`) that needs no training: it paints the source into faces of the target.
+
+    Args:
+        source: pictures of the person put in, of the network's size.
+        sources: the clips behind them, whose consent a conversion asks for.
+        target: pictures of the person who is replaced, to know their shape; None: each face speaks for itself.
+        network, average: from `shipped`, when None.
+        batch_size: faces a pass.
+    """
+
+    name = NAME
+    putting_back = PUTTING_BACK
+
+    def __init__(
+        self, source: Person, sources: tuple[Source, ...] = (), target: Person | None = None, network=None, average=None,
+        batch_size: int = 16,
+    ):  # fmt: skip
+        if network is None:
+            network, average = shipped()
+        self.network, self.average, self.batch_size = network, average, batch_size
+        self.size = network.config.size
+        if source.images.shape[1] != self.size:
+            raise LabError(f"source: its faces have {source.images.shape[1]} px. Give them {self.size} px.")
+        self.source, self.sources, self.target_shape = source, tuple(sources), None
+        self.source_shape = references.own_shape(source.points, source.read, average)
+        if target is not None:
+            self.target_shape = references.own_shape(target.points, target.read, average)
+        self.finder = FaceMesh()
+
+    @classmethod
+    def from_faces(cls, faces: FaceSet, **options) -> BaseSwap:
+        """From faces of the source, whose consent to be prepared is asked for; options as for the class.
+
+        Raises:
+            LabError: when that consent is missing, or no face has landmarks.
+        """
+        sources = may_prepare(faces.folder, "source")
+        network = options.get("network") or shipped()[0]
+        return cls(person_of(faces, network.config.size), sources, **options)
+
+    def for_target(self, faces: FaceSet) -> BaseSwap:
+        """The same swap, which knows the target's shape from all its faces (of that person only); itself without landmarks."""
+        if not faces.has_landmarks():
+            return self
+        known = person_of(faces, self.size)
+        other = copy.copy(self)
+        other.__dict__.pop("digest", None)
+        other.target_shape = references.own_shape(known.points, known.read, self.average)
+        return other
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Tells these weights, this source and this target from any others."""
+        found = hashlib.sha256(self.source.images.tobytes() + self.source.points.tobytes())
+        found.update(b"" if self.target_shape is None else self.target_shape.tobytes())
+        for weight in self.network.get_weights():
+            found.update(np.ascontiguousarray(weight).tobytes())
+        return found.hexdigest()
+
+    def beside(self, face: np.ndarray) -> np.ndarray | None:
+        """What the network sees beside a face (S, S, 3) uint8 RGB, see `references.warped`; None where no face is seen."""
+        landmarks = self.finder(face, canonical_points(self.size))
+        if landmarks is None:
+            return None
+        seen = Person.from_faces([(face, landmarks)])
+        shape = self.target_shape
+        if shape is None:
+            shape = references.own_shape(seen.points, seen.read, self.average)
+        return references.beside(self.source, self.average, self.source_shape, shape, seen)
+
+    def __call__(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Paints.
+
+        Args:
+            faces: (N, S, S, 3) float32 RGB [0, 1].
+
+        Returns:
+            The composite, same shape, and alpha (N, S, S, 1), both [0, 1]; alpha is 0 where no face is seen.
+        """
+        pictures = np.round(np.clip(faces, 0, 1) * 255).astype(np.uint8)
+        found = [self.beside(picture) for picture in pictures]
+        seen = np.array([one is not None for one in found])
+        colour, alpha = faces.astype(np.float32), np.zeros((*faces.shape[:3], 1), np.float32)
+        if seen.any():
+            beside = np.stack([one for one in found if one is not None])
+            painted = reference_swapper.paint(self.network, pictures[seen], beside, self.batch_size)
+            colour = colour.copy()
+            colour[seen], alpha[seen] = painted[..., :3], painted[..., 3:]
+        return colour, alpha

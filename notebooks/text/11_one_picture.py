@@ -1,0 +1,275 @@
+# %% [markdown]
+# **On Colab**: [colab.research.google.com](https://colab.research.google.com) > Upload: this notebook; then put `faceswap_lab_colab.zip` (made by `make colab`) into its Files panel, or on a Drive that is mounted there.
+
+# %% [markdown]
+# # 11 One picture: a swap with no training
+# **Goal** Swap with the base model, from a clip or one picture; see what a reference gives, what learning from true swaps adds, and where it breaks.
+#
+# **Minutes** 20 to read, 2 on two CPU cores (quick); on a T4 not measured
+#
+# **Needs** two clips, and their face sets (made now if they are missing)
+#
+# **Makes** `swap/base_mask.mp4`, `swap/one_picture.mp4`
+
+# %% tags=["parameters"]
+preset = "quick"  # quick, class or full
+seed = 0
+out = "runs/sample"  # relative to the lab's folder
+source = ""  # the clip of B, whose face is put in; empty = the one of the sample
+target = ""  # the clip of A, whose video is changed; empty = the one of the sample
+keep = ""  # "drive" on Colab: the run survives the machine; or a folder
+
+# %% tags=["setup"]
+# @title Set up the lab: run this cell, then go on
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = ""  # on GitHub; empty: no address
+ARCHIVE = "faceswap_lab_colab.zip"  # the lab in one file, made by `make colab`
+
+
+def call(*command):  # runs a program; where that fails, stops and says why in one sentence
+    plain = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "PIP_NO_COLOR": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=plain)
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.strip().splitlines()] or [f"exit code {done.returncode}"]
+        reasons = [line for line in lines if line.lower().startswith(("error:", "fatal:")) and "subprocess" not in line]
+        retry = "Run this cell again (on Kaggle, first allow Session options > Internet: it asks for a verified phone)."
+        sys.exit(f"The lab is not installed, since {' '.join(command[:4])} said: {(reasons or lines)[-1]} {retry}")
+
+
+def installed():  # where a Python started now finds the lab and its packages, wherever this notebook lies; [] without a lab
+    ask = "import pathlib, sys, faceswap_lab as lab; print(pathlib.Path(lab.__file__).parents[1], *sys.path, sep=chr(10))"
+    return subprocess.run([sys.executable, "-P", "-c", ask], capture_output=True, text=True).stdout.splitlines()
+
+
+def fetch():  # the lab's folder: around this notebook, fetched before, from the archive, or from GitHub
+    here, part = Path.cwd(), Path("lab.part")
+    for folder in (here, *here.parents, here / "lab"):
+        if (folder / "faceswap_lab" / "__init__.py").exists() and (folder / "pyproject.toml").exists():
+            return folder
+    shutil.rmtree(part, ignore_errors=True)
+    places = (ARCHIVE, f"drive/MyDrive/{ARCHIVE}", f"drive/MyDrive/*/{ARCHIVE}")
+    archives = [found for folder in (here, Path("/content")) for place in places for found in folder.glob(place)]
+    unpacked = [found.parents[1] for found in Path("/kaggle/input").rglob("faceswap_lab/__init__.py")]
+    if unpacked:  # Kaggle unpacks what is added as a dataset, and lets nobody write there
+        shutil.copytree(unpacked[0], part)
+    elif archives:
+        try:
+            shutil.unpack_archive(archives[0], part)
+        except (shutil.ReadError, OSError, EOFError) as error:
+            sys.exit(f"{archives[0]} cannot be unpacked ({error}): wait until it is uploaded whole, or upload it again.")
+    elif REPOSITORY and shutil.which("git"):
+        call("git", "clone", "-q", "--depth", "1", f"https://github.com/{REPOSITORY}", str(part))
+    else:
+        sys.exit(f"The lab is not here: upload {ARCHIVE} (`make colab` makes it) to {here} or a mounted Drive (Kaggle: "
+                 "as a dataset), then run this cell again.")
+    next(part.rglob("pyproject.toml")).parent.rename("lab")
+    return here / "lab"
+
+
+if not installed():
+    print("Installing the lab: about four minutes, once a runtime.", flush=True)
+    call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
+sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
+
+from faceswap_lab import runtime, stages
+
+run = runtime.setup(preset, seed, out, source, target, keep=keep)
+
+# %% [markdown]
+# ## Learn once, swap anybody
+# The models of notebooks 03 and 04 know two people and nobody else: their weights *are* A and B. One-shot swappers (FaceShifter, Li and others 2019, [arXiv:1912.13457](https://arxiv.org/abs/1912.13457); SimSwap, Chen and others 2020, [arXiv:2106.06340](https://arxiv.org/abs/2106.06340)) are trained on many people, and are *told* the source by pictures when they swap.
+#
+# They have no true swaps to learn from, so they trade a loss for identity against one for staying like the target. **We have true swaps**: rendered people, each moment rendered twice. So the base model is simply shown the answer. A and B, whom you see here, are *not* among the 24 people that it learnt from.
+
+# %%
+import numpy as np
+import pandas as pd
+
+from faceswap_lab import scoring, video
+from faceswap_lab.faces import alignment
+from faceswap_lab.models import reference_swapper
+from faceswap_lab.swap import base_swap, references, swapping
+from faceswap_lab.teaching import figures
+
+faces_b = stages.main_person(stages.ensure_faces(run, "B"))
+base = base_swap.BaseSwap.from_faces(faces_b)
+print(f"{len(base.source)} pictures of B; {base.network.count_params():,} weights; faces of {base.size} px")
+
+# %%
+faces = stages.main_person(stages.ensure_faces(run, "target"))
+row = len(faces) // 3
+index = int(faces.table.loc[row, "frame"])
+frame = next(f.image for f in video.open_video(run.clip("target")).frames() if f.index == index)
+small = alignment.scale_matrix(faces.matrix(row), base.size / 256)
+face = alignment.align(frame, small, base.size)
+
+# %% [markdown]
+# ## Step 1: look it up
+# Which picture of B helps with this face of A? The one that looks the same way, under the same light. Rarely does one picture have the right mouth *and* the right eyes, so three are looked up: the nearest in all, in the mouth, in the eyes. "Near" is a weighted distance of readings:
+# $$d(i) = \sum_k w_k \left(\frac{r_k^{\,\text{target}} - r_k^{\,(i)}}{s_k}\right)^2$$
+# with yaw, pitch, the mouth's opening and width, the lids, the irises, and the light; $s_k$ is what counts as one step.
+#
+# **Predict**: will the three be the same picture?
+
+# %%
+seen = base_swap.person_of(faces.subset([row]), base.size)
+chosen = references.choose(base.source, seen.read[0], seen.light[0])
+figures.row([face, *base.source.images[chosen]], ["A, the target", "nearest in all", "in the mouth", "in the eyes"])
+pd.DataFrame(
+    [seen.read[0], *base.source.read[chosen]], ["target", "all", "mouth", "eyes"],
+    ["yaw", "pitch", "lips", "width", "lids", "iris right", "iris down"],
+).round(2)  # fmt: skip
+
+# %% [markdown]
+# ## Step 2: bend it
+# Each picture is carried, triangle by triangle, to where B's features *would* lie if B did what A does. Where is that? A's landmarks, moved by how the two faces differ in shape:
+# $$p^{\text{wanted}} = p^{A} + \left(s^{B} - s^{A}\right)$$
+# A person's shape $s$ is the mean difference from what an average face would show at the same pose and expression (a ridge regression: of one picture little is believed, of many pictures all).
+
+# %%
+beside = base.for_target(faces).beside(face)
+warped = [beside[..., 3 * k : 3 * k + 3] for k in range(3)]
+figures.row([face, *warped, beside[..., -1]], ["A", "bent: all", "mouth", "eyes", "known"])
+
+# %% [markdown]
+# **Look**: the detail is B's own, pores and all. And it is no swap yet: another light, teeth from another moment, edges where triangles end. Laid over A as it is, what do the scores say?
+
+# %% [markdown]
+# ## Step 3: let a network finish it
+# A U-Net (Ronneberger and others 2015, [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)) sees the target beside the three bent pictures. It does not paint skin from nothing; for each pixel it says which picture to take, how to relight it, what to add, and how much the result counts:
+# $$\hat y = m_0\, x + \sum_{k=1}^{3} m_k \left(e^{g_k} r_k + o_k\right) + c, \qquad \sum_k m_k = 1$$
+# with the target $x$, the bent references $r_k$, the mixture $m$, gains $g$ and offsets $o$ (coarse: 8x8), the correction $c$.
+
+# %%
+parts = reference_swapper.explain(base.network, face[None], beside[None])
+shares = [parts["mixture"][0, ..., k] for k in range(4)]
+figures.row([*shares, parts["correction"][0] + 0.5], ["from A", "from 1", "from 2", "from 3", "added"])
+
+# %%
+painting, alpha = reference_swapper.paint(base.network, face[None], beside[None])[0, ..., :3], parts["alpha"][0]
+figures.row([face, painting, alpha], ["A", "the composite", "alpha"], height=2.6)
+
+# %% [markdown]
+# The composite holds A's hair and light already, so it goes back **without** colour transfer and sharpening, where alpha says.
+#
+# ## What does each step earn?
+# **Predict** the order of: one bent picture laid on as it is, the base with *one* picture of B, the base with all of them.
+
+# %%
+one = base_swap.BaseSwap.from_faces(faces_b.subset([len(faces_b) // 2])).for_target(faces)
+every = base.for_target(faces)
+
+
+def given(colour):  # a swap function that answers with one picture
+    def paint(some):
+        return colour[None], np.repeat(alpha[None, ..., None], len(some), axis=0)
+
+    paint.size = base.size
+    return paint
+
+
+# %%
+alone = given(warped[0].astype("float32") / 255)
+ways = {"reference alone": alone, "base, one picture": one, "base, all pictures": every}
+swaps = {
+    name: swapping.swap_frame(frame, faces.matrix(row), None, function, base.putting_back) for name, function in ways.items()
+}
+figures.row([frame, *swaps.values()], ["target", *swaps], height=3)
+scoring.compare(run, index, swaps, faces.points(row))
+
+# %% [markdown]
+# **Look** at the two networks' numbers beside the reference's: that difference is what the true swaps taught. (Notebook 06 says how far one frame can be trusted.)
+#
+# ## The whole film, in one command
+# In a shell it is `python -m faceswap_lab convert a.mp4 --source b.mp4 --out swapped.mp4`; `--source` may be one picture. Consent is asked for as always, of the source, too.
+
+# %%
+film = scoring.swap_clip(run, "base", base)
+if film.report:
+    print(film.report.summary())
+
+# %%
+from faceswap_lab.swap.conversion import convert
+from faceswap_lab.teaching.showing import Film
+
+short = convert(
+    run.clip("target"), faces, one, run.out / "swap" / "one_picture.mp4", ranges=[(0, 2)], overwrite=True
+)
+Film((run.out / "swap" / "base_mask.mp4").read_bytes(), "the base model, all pictures of B", 480)
+
+# %%
+Film((run.out / "swap" / "one_picture.mp4").read_bytes(), "two seconds, from one picture of B", 480)
+
+# %% [markdown]
+# **Watch** the eyes when the looked-up picture changes, and the mouth when it opens wider than B's ever did.
+#
+# ## Where it breaks
+# Four moments, and which part gives way. Say first what you expect.
+
+# %%
+from faceswap_lab import actors
+
+hard = [f.image for f in actors.clip("hard_A").frames()]
+five = actors.clip("hard_A").points()
+moments = [10, 25, 40, 55]
+tried = [
+    swapping.swap_frame(hard[k], alignment.alignment_matrix(five[k], 256), None, base, base.putting_back) for k in moments
+]
+figures.rows({"target": [hard[k] for k in moments], "base": tried}, height=2.4)
+
+
+# %% [markdown]
+# | what you see | why |
+# |---|---|
+# | a profile with a doubled nose | the mesh guesses what it cannot see, and no picture of B looks that way |
+# | a hand that turns to skin | alpha has seen flat things before faces in training, few real hands |
+# | a soft face | the loss pays the mean of what could be there; an adversarial loss (notebook 04) would not |
+# | somebody else's likeness | 24 rendered people are few: what all of them share it takes for granted |
+#
+# ## Exercise
+# Write the mixture yourself: the composite before the correction. Leave it, and the reference answers.
+
+# %%
+def my_mixture(mixture, pictures):
+    """Your turn: (S, S, 4) shares and four pictures (4, S, S, 3), floats; the mixed picture (S, S, 3)."""
+    return None
+
+
+# %%
+pictures = np.stack([face.astype("float32") / 255, *parts["relit"][0]])
+wanted = np.einsum("hwk,khwc->hwc", parts["mixture"][0], pictures)
+mine = my_mixture(parts["mixture"][0], pictures)
+if mine is None:
+    print("not filled in yet: the reference goes on")
+elif np.shape(mine) != wanted.shape:
+    print(f"not yet: the shape is {np.shape(mine)}, wanted is {wanted.shape} (which axis do you sum over?)")
+elif np.abs(mine - wanted).max() < 1e-4:
+    print("right: at every pixel the four shares sum to 1")
+else:
+    print(f"not yet: off by {np.abs(mine - wanted).max():.3f} (is each picture weighted by its own share?)")
+
+# %%
+assert np.allclose(parts["mixture"].sum(axis=-1), 1, atol=1e-4)
+assert np.abs(np.clip(wanted + parts["correction"][0], 0, 1) - painting).max() < 1e-3
+figures.row([wanted, painting], ["mixed", "with the correction"], height=2.4)
+
+# %% [markdown]
+# ## Recap
+# You looked pictures up, bent them to another face's landmarks, let a network that knows neither person finish the swap, and measured each step.
+#
+# 1. Why can this model be shown the right answer, and those of notebooks 03 and 04 not?
+# 2. What does the network do with a bent picture whose light is wrong?
+# 3. Why does one picture of B earn less than a clip?
+# 4. Why does the composite need no colour transfer?
+# 5. Whom must its scores be measured on, and whom not?
+#
+# **Next**: a clip and a picture of your own, with the consent of both.
+
+# %%
+numbers = film.report.summary().splitlines()[0] if film.report else "made before"
+run.finish("11_one_picture", f"swap/base_mask.mp4 without training: {numbers}")

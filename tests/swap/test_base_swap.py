@@ -1,0 +1,143 @@
+"""The base model in a conversion, on people whom no training of it saw: what it paints, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+from consents import consented
+
+from faceswap_lab import __main__, samples, scores
+from faceswap_lab.errors import LabError
+from faceswap_lab.faces.extraction import extract_faces
+from faceswap_lab.pictures import list_pictures, read_picture, write_picture
+from faceswap_lab.provenance.sources import write_sources
+from faceswap_lab.swap import base_swap
+from faceswap_lab.swap.base_swap import BaseSwap
+from faceswap_lab.video import open_video
+
+TARGET, SOURCE = (samples.sample_clip(name).path for name in ("target", "train_B"))
+LENGTH = "0-1.2"  # seconds that are swapped
+
+
+def run(*arguments):
+    return __main__.main(["convert", *map(str, arguments)])
+
+
+def gains(folder):
+    """Of the swapped frames in a folder, against the true swap."""
+    clip, truth = samples.sample_clip("target"), samples.sample_clip("truth")
+    paths = list_pictures(folder)
+    shown = zip(map(read_picture, paths), open_video(truth.path).frames(), open_video(TARGET).frames(), strict=False)
+    judged = [({"base": swap}, right.image, target.image) for swap, right, target in shown]
+    assert len(judged) == 24 and paths[-1].stem == "000023"
+    return scores.score_frames(judged, clip.points()[:24])["base"].as_json()
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """A few faces of B, who is in no training of the base."""
+    folder = tmp_path_factory.mktemp("faces") / "B"
+    found = extract_faces(SOURCE, folder, every=30)
+    write_sources(folder, base_swap.may_prepare(SOURCE))
+    return found
+
+
+def test_a_clip_of_the_source_swaps_in_one_command(tmp_path):
+    out, kept = tmp_path / "o.mp4", tmp_path / "kept"
+    assert run(TARGET, "--source", SOURCE, "--out", out, "--frames", kept, "--range", LENGTH) == 0
+    report = json.loads((tmp_path / "o.conversion.json").read_text())
+    assert report["swapped"] == report["frames"] == 24
+    assert {name: report["options"][name] for name in ("mask", "colour", "sharpen")} == {
+        "mask": "alpha", "colour": "none", "sharpen": "none",
+    }  # fmt: skip
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "o.conversion.json", "o.mp4"]
+    found = gains(kept)
+    assert found["swap_gain"] > 0 and found["identity_gain"] > 0
+
+
+def test_a_single_picture_does_and_an_option_counts_more_than_the_model_s_own(tmp_path):
+    shown = next(open_video(SOURCE).frames(start=0.5)).image
+    picture = consented(write(tmp_path / "b.png", shown))
+    kept = tmp_path / "kept"
+    given = [TARGET, "--source", picture, "--out", tmp_path / "o.mp4", "--frames", kept, "--range", LENGTH]
+    assert run(*given, "--feather", 4) == 0
+    report = json.loads((tmp_path / "o.conversion.json").read_text())
+    assert report["options"]["feather"] == 4 and report["options"]["mask"] == "alpha"
+    found = gains(kept)
+    assert found["swap_gain"] > 0 and found["identity_gain"] > 0
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda folder: consented(write(folder / "wall.png", np.full((200, 200, 3), 90, np.uint8))), "no face"),
+        (lambda folder: write(folder / "b.png", next(open_video(SOURCE).frames()).image), "consent"),
+        (lambda folder: folder / "nothing.mp4", "nothing.mp4"),
+    ],
+)
+def test_what_is_wrong_with_a_source_is_said_and_leaves_nothing(tmp_path, capsys, make, says):
+    source = make(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    assert run(TARGET, "--source", source, "--out", tmp_path / "o.mp4") == 1
+    told = capsys.readouterr().err
+    assert says in told and str(source) in told
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def write(path, image):
+    write_picture(path, image)
+    return path
+
+
+def test_a_direction_belongs_to_a_model(tmp_path, capsys):
+    assert run(TARGET, "--source", SOURCE, "--direction", "B<-A", "--out", tmp_path / "o.mp4") == 1
+    assert "--direction belongs to --model" in capsys.readouterr().err
+
+
+def test_an_interrupted_conversion_goes_on_with_the_faces_that_were_found(tmp_path, monkeypatch):
+    from faceswap_lab.swap import conversion
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    given = [TARGET, "--source", SOURCE, "--out", tmp_path / "o.mp4", "--range", "0-0.2"]
+    with monkeypatch.context() as patch:
+        patch.setattr(conversion, "convert", stopped)
+        assert run(*given) == 130
+    (found,) = tmp_path.glob(".o.mp4.source-*")
+    written = {path: path.stat().st_mtime_ns for path in found.glob("faces/*.png")}
+    assert len(written) > 100
+    monkeypatch.setattr(conversion, "convert", stopped)
+    assert run(*given) == 130
+    assert {path: path.stat().st_mtime_ns for path in found.glob("faces/*.png")} == written
+
+
+def test_where_no_face_is_seen_nothing_is_painted(faces):
+    function = BaseSwap.from_faces(faces)
+    wall = np.full((2, function.size, function.size, 3), 0.4, np.float32)
+    wall[1] = faces.images(function.size)[0] / 255
+    colour, alpha = function(wall)
+    assert (colour[0] == wall[0]).all() and not alpha[0].any()
+    assert alpha[1].mean() > 0.1 and colour.shape == wall.shape and colour.min() >= 0 and colour.max() <= 1
+
+
+def test_the_digest_tells_sources_and_targets_apart(faces):
+    function = BaseSwap.from_faces(faces)
+    first = function.digest
+    met = function.for_target(faces)
+    fewer = BaseSwap.from_faces(faces.subset([0, 1]))
+    assert len({first, met.digest, fewer.digest}) == 3 and function.digest == first
+    assert BaseSwap.from_faces(faces).digest == first
+    assert function.target_shape is None and met.target_shape is not None
+
+
+def test_of_many_pictures_some_are_kept_evenly_spread(faces, monkeypatch):
+    monkeypatch.setattr(base_swap, "PICTURES", 4)
+    person = base_swap.person_of(faces, 64)
+    assert len(person) == 4 and person.images.shape[1:] == (64, 64, 3)
+    assert (person.images[0] == faces.images(64)[0]).all() and (person.images[-1] == faces.images(64)[-1]).all()
+
+
+def test_faces_of_another_size_are_refused(faces):
+    with pytest.raises(LabError, match="64 px"):
+        BaseSwap(base_swap.person_of(faces, 64))
