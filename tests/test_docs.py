@@ -1,9 +1,13 @@
-"""The pages under docs/ and the README: links lead somewhere, and every paragraph about the law names its sources."""
+"""README, docs/ and the glossary: links, commands, options and names exist; every paragraph about the law names its sources."""
 
+import argparse
+import ast
 import re
 from pathlib import Path
 
 import pytest
+
+from faceswap_lab.__main__ import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -98,3 +102,199 @@ def test_bounds_in_the_text_are_those_of_the_code():
     assert len(pictures.FORMATS) + len(pictures._BY_NAME_ALONE) == 16 and "sixteen plain formats" in text
     for path in re.findall(r"`((?:tests|tools)/[\w/]+\.py)`", text):
         assert (ROOT / path).is_file(), path
+
+
+PACKAGE = ROOT / "faceswap_lab"
+FOLDERS = r"(?<![\w/.])(?:\.ci|benchmarks|data|docs|faceswap_lab|notebooks|tests|tools)/[\w./*-]*"
+FILES = r"\.(csv|h5|html|jpg|jsonl?|key|md|mp4|npy|npz|pem|png|py|toml|txt|yml|zip)$"
+LIBRARIES = {"keras", "ops", "tf"}  # names that the pages use and that are not the lab's
+
+
+def choices(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """A parser's subcommands by name."""
+    found = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return found[0] if found else {}
+
+
+COMMANDS = choices(build_parser())
+NESTED = {name: choices(parser) for name, parser in COMMANDS.items()}
+SCRIPTS = {path.relative_to(ROOT).as_posix(): path.read_text() for folder in ("tools", "benchmarks")
+           for path in (ROOT / folder).glob("*.py")}  # fmt: skip
+MAKEFILE = (ROOT / "Makefile").read_text()
+ALL_OPTIONS = {option for name, parser in COMMANDS.items() for one in (parser, *NESTED[name].values())
+               for option in one._option_string_actions}  # fmt: skip
+ALL_OPTIONS |= set(re.findall(r"\"(--[a-z][\w-]*)\"", "".join(SCRIPTS.values())))
+
+
+def code(text: str) -> list[str]:
+    """A page's commands and names: its spans, and the lines of blocks that are not Python, joined and without comments."""
+    blocks = re.findall(r"^```\n(.*?)^```", text, re.M | re.S)
+    lines = [re.sub(r"\s+# .*", "", line) for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return lines + re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+
+
+def unknown_options(line: str, known) -> list[str]:
+    return [option for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", line) if option not in known]
+
+
+def wrong_command(line: str) -> list[str]:
+    """What a line of code asks of the lab's commands, of make or of a script, and there is not."""
+    words, called = line.split(), re.search(r"-m faceswap_lab (\S+)(.*)", line)
+    if called and called[1] not in (*COMMANDS, "COMMAND"):
+        return [line]
+    command = called[1] if called else words[0] if words and words[0] in COMMANDS else ""
+    if command in COMMANDS:
+        rest = called[2] if called else line
+        inner = next((one for word in rest.split() if (one := NESTED[command].get(word))), COMMANDS[command])
+        return unknown_options(rest, inner._option_string_actions)
+    if words[:1] == ["make"]:
+        targets, variables = re.findall(r"^([\w-]+):", MAKEFILE, re.M), re.findall(r"^(\w+) \??=", MAKEFILE, re.M)
+        return [word for word in re.sub(r"'.*?'", "", line).split()[1:]
+                if word.partition("=")[0] not in (variables if "=" in word else targets)]  # fmt: skip
+    script = next((name for name in SCRIPTS if name in line), "")
+    if script:
+        return [option for option in unknown_options(line, ()) if f'"{option}"' not in SCRIPTS[script]]
+    return unknown_options(line, ALL_OPTIONS) if line.startswith("--") else []
+
+
+def top_level(module: Path) -> set[str]:
+    """The names that a module defines or imports."""
+    found = set()
+    for node in ast.parse(module.read_text()).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        else:
+            found |= {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+    return found
+
+
+def exists(name: str) -> bool:
+    """Whether a dotted name is a module of the lab or stands at the top level of one: `training.fit`, `swap.options`."""
+    parts = name.removeprefix("faceswap_lab.").split(".")
+    for start in (PACKAGE, *(folder for folder in PACKAGE.iterdir() if folder.is_dir())):
+        for count in range(len(parts), 0, -1):
+            place = start.joinpath(*parts[:count])
+            module = next((one for one in (Path(f"{place}.py"), place / "__init__.py") if one.is_file()), None)
+            if module:
+                if count == len(parts) or parts[count] in top_level(module):
+                    return True
+                break
+    return False
+
+
+def wrong_names(text: str) -> list[str]:
+    """Dotted names in spans, and what blocks of Python import and take from the lab, that are not there."""
+    dotted = [re.match(r"[a-z_]+(\.\w+)+(?=\(|$)", span) for span in code(text)]
+    names = [one[0] for one in dotted if one and not re.search(FILES, one[0]) and one[0].split(".")[0] not in LIBRARIES]
+    for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S):
+        tree, given = ast.parse(block), {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("faceswap_lab"):
+                given |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        names += given.values()
+        modules = {short: name for short, name in given.items() if (ROOT / (name.replace(".", "/") + ".py")).is_file()
+                   or (ROOT / name.replace(".", "/")).is_dir()}  # fmt: skip
+        names += [f"{modules[node.value.id]}.{node.attr}" for node in ast.walk(tree)
+                  if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules]  # fmt: skip
+    return [name for name in names if not exists(name)]
+
+
+def wrong_paths(text: str) -> list[str]:
+    """Paths of the repository in spans and blocks that are not there; `*` may stand for anything."""
+    shown = "\n".join(code(text) + re.findall(r"^```python\n(.*?)^```", text, re.M | re.S))
+    paths = [path.rstrip(".") for path in re.findall(FOLDERS, shown) if not re.search(r"/N[NA]", path)]  # NN_name, NAME
+    files = [name for name in re.findall(r"^[\w*]+\.py$", shown, re.M) if not any(PACKAGE.rglob(name))]
+    return files + [path for path in paths if not any(ROOT.glob(path))]
+
+
+def wrong_tables(text: str) -> list[str]:
+    """Options in a table that is headed "option of `command`" and that this command does not have."""
+    wrong = []
+    for command, table in re.findall(r"^\| option of `(\w+)`.*\n((?:\|.*\n)+)", text, re.M):
+        first = "".join(row.split("|")[1] for row in table.splitlines())
+        wrong += unknown_options(first, COMMANDS[command]._option_string_actions)
+    return wrong
+
+
+def mistakes(text: str) -> list[str]:
+    """All that a page shows as code and that does not exist."""
+    return sum(map(wrong_command, code(text)), []) + wrong_names(text) + wrong_paths(text) + wrong_tables(text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_options_targets_paths_and_names_exist(page):
+    assert not mistakes(page.read_text(encoding="utf-8"))
+
+
+WRONG = """`python -m faceswap_lab fly` `convert --wings` `consent grant --reason x` `make tea` `make lab SUGAR=1` `tools/none.py`
+`--nowhere` `training.nothing` `nobody.fit` `nosuch.py` `python tools/render_actors.py --colour` and good: `make lab NAME=x`
+```
+.venv/bin/python -m faceswap_lab score a \\
+    --tea b.mp4   # --not-this
+```
+```python
+from faceswap_lab import training, nonsense
+training.fit(), training.fly()
+```
+| option of `run` | |
+|---|---|
+| `--only`, `--blend` | |
+"""
+
+
+def test_what_does_not_exist_is_found():
+    assert sorted(mistakes(WRONG)) == sorted([
+        "python -m faceswap_lab fly", "--wings", "--reason", "tea", "SUGAR=1", "tools/none.py", "--nowhere",
+        "training.nothing", "nobody.fit", "nosuch.py", "--colour", "--tea", "faceswap_lab.nonsense",
+        "faceswap_lab.training.fly", "--blend",
+    ])  # fmt: skip
+
+
+def test_the_readme_is_short_and_leads_to_every_page():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 150
+    linked = {next(filter(None, found)).partition("#")[0] for found in links(text)}
+    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").iterdir()} <= linked
+    assert {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")} <= linked
+    assert all(f"`{command}`" in text for command in COMMANDS)
+
+
+def test_every_benchmark_stands_with_the_results():
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    programs = [name for name, source in SCRIPTS.items() if name.startswith("benchmarks/") and "__main__" in source]
+    assert len(programs) >= 15 and not [name for name in programs if name not in text]
+
+
+def test_the_files_to_read_are_an_evening():
+    text = sections((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))["Seven files to read, in order"]
+    listed = re.findall(r"^\d\. `(\S+)`", text, re.M)
+    assert len(listed) == 7 and sum(len((ROOT / path).read_text().splitlines()) for path in listed) < 2000
+
+
+def plain(text: str) -> str:
+    return re.sub(r"[_\-\s*]+", " ", text).lower()
+
+
+def test_the_glossary_is_sorted_bilingual_and_true():
+    """Every term, or the lab's word for it, is met in every lesson (or on the page) that the last column names."""
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in re.findall(r"^\|.*\|$", text, re.M)[2:]]
+    terms = [row[0] for row in rows]
+    assert len(rows) >= 60 and terms == sorted(set(terms), key=str.lower)
+    lessons, wrong = {}, []
+    for path in (ROOT / "notebooks" / "text").glob("[0-9][0-9]_*.py"):
+        cells = path.read_text(encoding="utf-8").split("# %%")
+        lessons[path.name[:2]] = plain("".join(cell for cell in cells if 'tags=["setup"]' not in cell))
+    for term, chinese, meaning, own, where in rows:
+        assert re.search("[\u4e00-\u9fff]", chinese), f"{term}: no Chinese term"
+        assert meaning.endswith(".") and not re.search(r"\. ", meaning), f"{term}: more than one sentence"
+        assert where == "-" or re.fullmatch(r"\d\d(, \d\d)*|\[\w+\]\([\w.#-]+\)", where), f"{term}: where is it met?"
+        words = [re.escape(plain(word.strip())) for word in re.split("[,;()]", f"{term},{own}") if word.strip()]
+        places = {number: lessons.get(number, "") for number in re.findall(r"\b\d\d\b", where)}
+        for page in re.findall(r"\]\(([\w.]+)", where):
+            places[page] = plain((ROOT / "docs" / page).read_text(encoding="utf-8"))
+        found = re.compile(rf"\b(?:{'|'.join(words)})")
+        wrong += [f"{term}: not met in {place}" for place, shown in places.items() if not found.search(shown)]
+    assert not wrong, wrong

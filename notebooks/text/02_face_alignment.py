@@ -309,7 +309,7 @@ for number, (name, bad) in enumerate(spoilt.items(), 1):
     print(f"{number} {name:15s} difficulty {found.difficulty['A<-B']:.2f}   {', '.join(named)}")
 
 # %% [markdown]
-# Does the predicted difficulty come true? `benchmarks/diagnosis.py` trains on each of these sets and ranks the real gains against it; the README has the figures.
+# Does the predicted difficulty come true? `benchmarks/diagnosis.py` trains on each of these sets and ranks the real gains against it: [the figures](../docs/results.md#the-diagnosis).
 #
 # ## Clean a set
 # Blurred, wrong, half-hidden: delete the picture in `faces/B/faces`, and the face is gone, from training and from conversion. It stays gone when extraction runs again. The **browser** does it with a click: mark faces, press *reject marked*; *undo* brings them back, also tomorrow. Here on a copy:

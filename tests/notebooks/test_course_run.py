@@ -1,4 +1,4 @@
-"""The whole course on the bundled clips, as `make lab` runs it: the swap must be as good as the README says."""
+"""The whole course on the bundled clips, as `make lab` runs it: the swap must be as good as docs/results.md says."""
 
 import json
 import os
