@@ -214,8 +214,7 @@ Film((run.out / "swap" / "one_picture.mp4").read_bytes(), "two seconds, from one
 # %%
 from faceswap_lab import actors
 
-hard = [f.image for f in actors.clip("hard_A").frames()]
-five = actors.clip("hard_A").points()
+hard, five = actors.clip("hard_A").frames(), actors.clip("hard_A").points()
 moments = [10, 25, 40, 55]
 tried = [
     swapping.swap_frame(hard[k], alignment.alignment_matrix(five[k], 256), None, base, base.putting_back) for k in moments
