@@ -108,7 +108,7 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
         answers["ceiling"] = truth.astype(np.float32) / 255
         matrix = scale_matrix(shot.matrix, swapping.FACE_SIZE / size)
         swapped = {
-            name: swapping.swap_frame(shot.frame, matrix, None, _Given(answer), PUTTING_BACK)
+            name: swapping.swap_frame(shot.frame, matrix, None, Given(answer), PUTTING_BACK)
             for name, answer in answers.items()
         }
         judged.append((swapped, shot.truth, shot.frame))
@@ -119,7 +119,7 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
     return table[[name for name in MEASURES if name in table]].astype(float).round(3)
 
 
-class _Given:
+class Given:
     """A swap function that answers with one painting, (S, S, 4)."""
 
     def __init__(self, answer: np.ndarray):
