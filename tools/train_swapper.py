@@ -31,7 +31,7 @@ from faceswap_lab.models.face_res import face_descriptor  # noqa: E402
 from faceswap_lab.models.optimizers import ConvolutionMuon  # noqa: E402
 from faceswap_lab.swap import swapping  # noqa: E402
 from faceswap_lab.swap.references import PUTTING_BACK  # noqa: E402
-from faceswap_lab.training import checkpoints, true_swaps  # noqa: E402
+from faceswap_lab.training import checkpoints, times, true_swaps  # noqa: E402
 
 RATE, BATCH, VARIANTS, CHECKPOINT_EVERY = 2.5e-3, 12, 3, 200
 MEASURES = ("swap_gain", "structure_gain", "identity_gain", "pixel_gain", "sharpness")
@@ -67,6 +67,7 @@ def train(out: Path, arrays: dict[str, np.ndarray], steps: int, seed: int, ident
         raise LabError(f"{out}: {count} samples are no batch of {BATCH}. Render more with tools/render_pairs.py.")
     keras.utils.set_random_seed(seed)
     network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=arrays["faces"].shape[1]))
+    print(times.predict_network(network, BATCH, steps) or "how long it takes on this device is not known")
     terms = reference_swapper.SwapperLoss(identity=identity)
     descriptor = identity_network(arrays["truth"]) if identity else None
     model = reference_swapper.SwapperTraining(network, terms, descriptor, true_swaps.varied_light, seed)

@@ -117,12 +117,33 @@ def predict(model: keras.Model, batch_size: int, steps: int, device: Device | No
         work = flops.step_flops(model, batch_size)
     except ValueError:  # a layer of somebody's own
         return None
-    peak = found.peak16 if model.encoders[0].compute_dtype != "float32" else found.peak32
-    arithmetic = work / (peak * found.share)
-    if found is DEVICES[-1] and device is None:
+    traffic = TRAFFIC * memory.estimate(model, batch_size).activations
+    seconds = _seconds(found, work, traffic, model.encoders[0].compute_dtype, alone=device is None)
+    return Prediction(found, seconds, steps, work / (2 * batch_size))
+
+
+def predict_network(network: keras.Model, batch_size: int, steps: int, device: Device | None = None) -> Prediction | None:
+    """What training one functional network is expected to take, as `predict` has it; losses and frozen networks are not in it.
+
+    Args:
+        network: such as `reference_swapper.build_swapper` makes.
+    """
+    found = device or this_device()
+    if found is None:
+        return None
+    cost, dtype = flops.network_cost(network), network.compute_dtype
+    work = 6 * cost.multiplications  # forward and backward, a multiplication and an addition each
+    traffic = TRAFFIC * cost.activations * (4 if dtype == "float32" else 2)
+    seconds = _seconds(found, work * batch_size, traffic * batch_size, dtype, alone=device is None)
+    return Prediction(found, seconds, steps, work)
+
+
+def _seconds(device: Device, work: float, traffic: float, dtype: str, alone: bool) -> float:
+    """Of one step: operations, bytes through the memory; `alone`: the processor here, its cores counted."""
+    arithmetic = work / ((device.peak32 if dtype == "float32" else device.peak16) * device.share)
+    if device is DEVICES[-1] and alone:
         arithmetic *= 2 / cpu_cores()
-    traffic = TRAFFIC * memory.estimate(model, batch_size).activations / found.bandwidth
-    return Prediction(found, arithmetic + traffic + LAUNCH, steps, work / (2 * batch_size))
+    return arithmetic + traffic / device.bandwidth + LAUNCH
 
 
 def in_words(seconds: float) -> str:

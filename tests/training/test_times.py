@@ -8,7 +8,7 @@ import pytest
 import small
 
 from faceswap_lab import stages
-from faceswap_lab.models import autoencoder, faceswap_gan, flops, loss_weights
+from faceswap_lab.models import autoencoder, faceswap_gan, flops, loss_weights, reference_swapper
 from faceswap_lab.presets import PRESETS
 from faceswap_lab.training import pace, recipes, times
 
@@ -113,3 +113,14 @@ def test_an_accelerator_that_runs_behind_is_timed_by_the_interval(monkeypatch):
 
 def test_words():
     assert [times.in_words(s) for s in (0.3, 42, 840, 12600)] == ["1 second", "42 seconds", "14 minutes", "3.5 hours"]
+
+
+@pytest.mark.parametrize("size", [128, 256])
+def test_a_functional_network_is_predicted_too(size):
+    """The base model: 2.75 GFLOP to train on a face of 128 px, four times that at 256; twice the batch, twice the time."""
+    network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=size))
+    t4 = times.known("Tesla T4")
+    found, twice = (times.predict_network(network, batch, 1000, t4) for batch in (12, 24))
+    assert found.flops == pytest.approx(2.75e9 * (size / 128) ** 2, rel=0.01) and found.steps == 1000
+    assert twice.seconds - times.LAUNCH == pytest.approx(2 * (found.seconds - times.LAUNCH))
+    assert found.seconds > 12 * found.flops / t4.peak32  # no device reaches its peak
