@@ -16,14 +16,20 @@ def settings_path(run: Run) -> Path:
     return run.out / SETTINGS_FILE
 
 
-def settings(run: Run) -> ConversionOptions:
+def settings(run: Run, swap_function=None) -> ConversionOptions:
     """The options of a run's conversions: its settings file's where there is one, else the lab's defaults.
+
+    Args:
+        swap_function: that paints; one with `putting_back`, such as the base model, is put back in that way, whatever was
+            chosen for others.
 
     Raises:
         LabError: when the file holds no settings, or some that there are none of.
     """
     path = settings_path(run)
-    return ConversionOptions.read(path) if path.exists() else DEFAULTS
+    found = ConversionOptions.read(path) if path.exists() else DEFAULTS
+    own = getattr(swap_function, "putting_back", None)
+    return dataclasses.replace(found, **dataclasses.asdict(own)) if own else found
 
 
 def told_settings(run: Run) -> str:

@@ -102,7 +102,7 @@ def swap_clip(run: Run, name: str, swap_function, blend: str = "", **options) ->
         name: the model's.
         swap_function: see `swap_functions`.
         blend: "direct", "mask", "seamless" or "laplacian"; "" takes that of the run's settings.
-        options: of `conversion.convert`, which count more than the run's `settings` and the function's `putting_back`.
+        options: of `conversion.convert`, which count more than the run's `settings`.
 
     Where a true swap is known, the unlabelled frames are kept as pictures, since the scores want them before lossy
     coding. Without one nothing needs them, and a long clip would fill the disk.
@@ -115,9 +115,7 @@ def swap_clip(run: Run, name: str, swap_function, blend: str = "", **options) ->
     """
     faces = stages.ensure_faces(run, "target")
     may_convert(run.clip("target"), getattr(swap_function, "sources", ()), name)  # also of what was made before
-    chosen = settings(run)
-    if own := getattr(swap_function, "putting_back", None):
-        chosen = dataclasses.replace(chosen, **dataclasses.asdict(own))
+    chosen = settings(run, swap_function)
     blend = blend or chosen.blend
     path, frames = run.swap(name, blend), run.out / "swap" / f"{name}_{blend}_frames"
     frames = frames if run.clips.truth else None

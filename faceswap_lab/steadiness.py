@@ -95,7 +95,7 @@ def of_run(
     with register.passing_folder() as folder:
         for blend in blends:
             for smoothing in smoothings:
-                options = dataclasses.replace(scoring.settings(run), blend=blend, smoothing=smoothing)
+                options = dataclasses.replace(scoring.settings(run, swap_function), blend=blend, smoothing=smoothing)
                 made, masks = frames_and_masks(run.clip("target"), faces, swap_function, options, frames, folder)
                 found[f"{blend}, {smoothing}"] = measure(made, masks, scene, mesh)
     return pd.DataFrame({name: dataclasses.asdict(one) for name, one in found.items()}).T
