@@ -165,16 +165,16 @@ one = base_swap.BaseSwap.from_faces(faces_b.subset([len(faces_b) // 2])).for_tar
 every = base.for_target(faces)
 
 
-def given(colour):  # a swap function that answers with one picture
+def given(colour, counts):  # a swap function that answers with one picture
     def paint(some):
-        return colour[None], np.repeat(alpha[None, ..., None], len(some), axis=0)
+        return colour[None], counts[None, ..., None]
 
     paint.size = base.size
     return paint
 
 
 # %%
-alone = given(warped[0].astype("float32") / 255)
+alone = given(warped[0].astype("float32") / 255, alpha * (beside[..., -1] / 255))
 ways = {"reference alone": alone, "base, one picture": one, "base, all pictures": every}
 swaps = {
     name: swapping.swap_frame(frame, faces.matrix(row), None, function, base.putting_back) for name, function in ways.items()
