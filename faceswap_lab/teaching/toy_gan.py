@@ -88,7 +88,9 @@ def histograms(games: dict[str, dict[int, np.ndarray]]):
     """Draws what each game's generator makes, a row a game and a panel a look, over the real numbers in grey."""
     bins, real = np.linspace(-4, 4, 61), real_numbers(20_000)[:, 0]
     columns = max(map(len, games.values()))
-    figure, axes = plt.subplots(len(games), columns, figsize=(2.5 * columns, 1.7 * len(games)), sharex=True, squeeze=False)
+    figure, axes = plt.subplots(
+        len(games), columns, figsize=(2.5 * columns, 1.7 * len(games)), sharex=True, squeeze=False
+    )
     for line, (name, seen) in zip(axes, games.items(), strict=True):
         for axis, (step, generated) in zip(line, seen.items(), strict=False):
             axis.hist(real, bins, density=True, color="#bbbbbb", label="real")
