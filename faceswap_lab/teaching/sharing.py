@@ -38,15 +38,15 @@ def small_faces(pictures: np.ndarray) -> np.ndarray:
 
 def _encoder() -> keras.Model:
     x = inputs = keras.Input((SIDE, SIDE, 3))
-    for filters in (16, 32, 64):
+    for filters in (12, 24, 48):
         x = layers.downscale(x, filters, slope=0.1)
     return keras.Model(inputs, keras.layers.Dense(CODE)(keras.layers.Flatten()(x)))
 
 
 def _decoder() -> keras.Model:
     inputs = keras.Input((CODE,))
-    x = keras.layers.Reshape((4, 4, 32))(keras.layers.Dense(4 * 4 * 32)(inputs))
-    for filters in (32, 24, 16):
+    x = keras.layers.Reshape((4, 4, 24))(keras.layers.Dense(4 * 4 * 24)(inputs))
+    for filters in (32, 16, 8):
         x = layers.upscale(x, filters)
     return keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same", activation="sigmoid")(x))
 

@@ -225,8 +225,9 @@ x = ops.cast(inside[:1], "float32")
 query, key, value = (ops.reshape(part(x), (-1, part.filters)) for part in (attention.query, attention.key, attention.value))
 by_hand = x + ops.reshape(ops.softmax(query @ ops.transpose(key)) @ value, x.shape)
 attention.gain.assign(1.0)
-print("largest difference:", float(ops.max(ops.abs(by_hand - attention(x)))))
+by_layer = attention(x)
 attention.gain.assign(0.0)
+print("largest difference:", float(ops.max(ops.abs(by_hand - by_layer))))
 
 # %%
 side = int(weights.shape[-1] ** 0.5)
@@ -410,7 +411,7 @@ Video(str(folder / training.TIMELAPSE), embed=True, width=420)
 figures.curves({"FaceSwap-GAN": history}, ("adversarial", "critics", "reconstruction"), logarithmic=False)
 
 # %% [markdown]
-# **Look**: how good is 0.8? A discriminator that cannot tell does best to answer 0.5 always. Its loss is then the variance of $\lambda$, $\frac{1}{4(2\cdot 0.2+1)}=0.18$, the generator's $(0.5-1)^2=0.25$; four pictures are judged, so the curves would lie at 0.71 and 1. Below 0.71 the discriminators still see a difference.
+# **Look**: what would be a good value? A discriminator that cannot tell does best to answer 0.5 always. Its loss is then the variance of $\lambda$, $\frac{1}{4(2\cdot 0.2+1)}=0.18$, the generator's $(0.5-1)^2=0.25$; four pictures are judged, so the curves would lie at 0.71 and 1. Above 0.71 the discriminators are worse than that constant, since they have just begun; below it they see a difference.
 #
 # A loss here is measured against an opponent that changes too: both may fall, or rise, while pictures get better or worse. So a GAN's curves do not tell when to stop; the previews do.
 
