@@ -166,7 +166,7 @@ for name, seen in toys.items():
     print(f"{name:8s} share of numbers at -2 and at 2:", toy_gan.mode_shares(list(seen.values())[-1]).round(2))
 
 # %% [markdown]
-# **Look**: above, every number sits at one of the two places. Each *is* a good forgery, so its loss does not say what is missing: **mode collapse**. In faces it would be a mouth that never opens. Try `non_saturating`, or another `seed`: a GAN's luck is part of the result. FaceSwap-GAN is safer than the toy, because L1 ties each output to its own input.
+# **Look**: in the upper row, every number ends at one of the two places (the lower row may lose one for a while, and finds it again). Each *is* a good forgery, so its loss does not say what is missing: **mode collapse**. In faces it would be a mouth that never opens. Try `non_saturating`, or another `seed`: a GAN's luck is part of the result. FaceSwap-GAN is safer than the toy, because L1 ties each output to its own input.
 
 # %% [markdown]
 # ## At its published size
