@@ -47,7 +47,8 @@ class SetDistance:
         frechet_floor: what two halves of the *reference* set have, each of the smaller set's size where it has so many: nothing
             below it means anything. NaN where the reference has too few.
         frechet_trusted: whether both sets are large enough for the feature, see `ENOUGH`.
-        kernel, kernel_error: the kernel distance, which may fall below 0, and its standard error over subsets (frames taken as independent).
+        kernel, kernel_error: the kernel distance, which may fall below 0, and its standard error over subsets (frames taken as
+            independent).
         faces: number of faces of both sets.
     """
 
@@ -201,7 +202,7 @@ def _not_of_rows(table: pd.DataFrame) -> float:
 
 
 class SetDistances:
-    """Both distances of an output's faces to the source's real ones, by the judge's 128 numbers: a `shots.Measure` of the whole set.
+    """Both distances of an output's faces to the source's real ones, by the judge's numbers: a `shots.Measure` of the whole set.
 
     Args:
         reference: (M, 128) the judge's numbers of the source's faces, many and varied.
