@@ -8,10 +8,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceswap_lab.models import layers
 from faceswap_lab.models.face_statistics import PEOPLE, resize
 
-SIDE, CODE = 32, 24  # pixels of a face's side, numbers of its code
+SIDE, HIDDEN, CODE = 32, 128, 24  # pixels of a face's side, numbers of the hidden layers and of the code
 FORMS = {"one encoder, two decoders": (1, 2), "nothing shared": (2, 2), "everything shared": (1, 1)}
 
 
@@ -37,18 +36,13 @@ def small_faces(pictures: np.ndarray) -> np.ndarray:
 
 
 def _encoder() -> keras.Model:
-    x = inputs = keras.Input((SIDE, SIDE, 3))
-    for filters in (12, 24, 48):
-        x = layers.downscale(x, filters, slope=0.1)
-    return keras.Model(inputs, keras.layers.Dense(CODE)(keras.layers.Flatten()(x)))
+    hidden = keras.layers.Dense(HIDDEN, activation="leaky_relu")
+    return keras.Sequential([keras.Input((SIDE, SIDE, 3)), keras.layers.Flatten(), hidden, keras.layers.Dense(CODE)])
 
 
 def _decoder() -> keras.Model:
-    inputs = keras.Input((CODE,))
-    x = keras.layers.Reshape((4, 4, 24))(keras.layers.Dense(4 * 4 * 24)(inputs))
-    for filters in (32, 16, 8):
-        x = layers.upscale(x, filters)
-    return keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same", activation="sigmoid")(x))
+    hidden, out = keras.layers.Dense(HIDDEN, activation="leaky_relu"), keras.layers.Dense(SIDE * SIDE * 3, "sigmoid")
+    return keras.Sequential([keras.Input((CODE,)), hidden, out, keras.layers.Reshape((SIDE, SIDE, 3))])
 
 
 def train(faces: dict[str, np.ndarray], steps: int = 300, seed: int = 0) -> dict[str, Form]:
