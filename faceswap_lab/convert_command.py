@@ -46,7 +46,7 @@ _HELP = {
     "smallest": "px; lower faces are left as they are",
     "output": ", ".join(OUTPUTS),
     "rest": "frames outside the ranges: " + ", ".join(RESTS),
-    "crf": "quality of libx264, 0 (lossless) to 51",
+    "crf": "quality of libx264, 0 (best) to 51",
 }
 
 

@@ -54,7 +54,8 @@ class VideoWriter:
         path: the file to make: .mp4, .m4v or .mov.
         fps: frames a second.
         size: width and height of the frames. An odd side gains one pixel, a copy of its edge: yuv420p needs even ones.
-        crf: quality of libx264: 0 lossless, 15 visually lossless, 23 ffmpeg's own choice, 51 worst.
+        crf: quality of libx264: 0 keeps the frames as yuv420p has them (their colours halved), 15 looks lossless, 23 is ffmpeg's
+            own choice, 51 worst.
         audio_from: file whose sound goes under the frames, or None. A folder or a silent file gives no sound.
         audio_start: seconds, where the frames begin in `audio_from`.
         audio_end: seconds, where they end, exclusive; None: at its end. Sound that is not trimmed is copied packet by
@@ -89,7 +90,7 @@ class VideoWriter:
         if min(self.size) < 2:
             raise LabError(f"{path}: frames of {self.size[0]}x{self.size[1]} pixels make no video. Check the size.")
         if not 0 <= crf <= 51:
-            raise LabError(f"crf={crf}: the quality of a video goes from 0 (lossless) to 51 (worst). Take 15.")
+            raise LabError(f"crf={crf}: the quality of a video goes from 0 (best) to 51 (worst). Take 15.")
         if self.audio_range[0] < 0 or (audio_end is not None and audio_end <= self.audio_range[0]):
             raise LabError(f"sound from {audio_start} to {audio_end} s: no time range. Let it end behind its start.")
         self.audio_from = None

@@ -1,22 +1,23 @@
 """Do the swapped faces, as a set, look like the source's real faces? Frechet and kernel distance on recognition features.
 
-Both compare two clouds of features, with no pairing. `frechet_distance` (FID) fits a gaussian to each; it is **biased**: two
-halves of one set have a distance that grows as they shrink. `kernel_distance` (KID) is unbiased, and noisy. Measured on
-train_B against itself, N faces a side, ten draws (mean, and spread in brackets):
+Both compare two clouds of features, with no pairing. `frechet_distance` fits a gaussian to each; it is **biased**: two halves
+of one set have a distance that grows as they shrink. `kernel_distance` is unbiased, and noisy. With the features of an
+Inception network they are known as FID and KID; with a face network's, as here, they are neither, and no paper's numbers can
+be compared. Measured on train_B against itself, N faces a side, ten draws (mean, and spread in brackets):
 
     N                        20              40              80              160             252        A against B, 252
-    FID, dlib, 128     0.070 (0.007)   0.046 (0.004)   0.024 (0.002)   0.011 (0.001)   0.007 (0.001)        0.30
-    FID, FaceRes, 1024  16.6 (1.8)      10.2 (1.0)       6.3 (0.5)       3.5 (0.3)       2.4 (0.1)          51
-    KID, dlib, 1e-3    -0.03 (0.05)     0.01 (0.03)     0.00 (0.02)     0.00 (0.01)     0.00 (0.004)        6.1
+    Frechet, dlib, 128 0.070 (0.007)   0.046 (0.004)   0.024 (0.002)   0.011 (0.001)   0.007 (0.001)        0.30
+    Frechet, FaceRes    16.6 (1.8)      10.2 (1.0)       6.3 (0.5)       3.5 (0.3)       2.4 (0.1)          51
+    kernel, dlib, 1e-3 -0.03 (0.05)     0.01 (0.03)     0.00 (0.02)     0.00 (0.01)     0.00 (0.004)        6.1
 
-So: compare FID only between sets of one size, and trust it above `ENOUGH` faces for each number of the feature; below, read
-KID. **Neither is a judgement of the swap alone.** The source's pictures are of another clip, with other light and poses: on
-talk_A, against train_B, the truth has an FID of 0.055 and a KID of 0.5e-3, and B's own real clip talk_B 0.069 and 0.8e-3.
-Nothing below that is to be had, and a video's frames are not independent: the errors given here are too small for them.
+So: compare Frechet distances only between sets of one size, and trust them above `ENOUGH` faces for each number of the feature
+(FaceRes has 1024); below, read the kernel distance. **Neither is a judgement of the swap alone.** The source's pictures are
+of another clip, with other light and poses: on talk_A, against train_B, the truth has a Frechet distance of 0.055 and a kernel
+distance of 0.5e-3, and B's own real clip talk_B 0.069 and 0.8e-3. Nothing below that is to be had, and a video's frames are not
+independent: the errors given here are too small for them.
 
 M. Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash equilibrium", NeurIPS 2017.
-M. Binkowski et al., "Demystifying MMD GANs", ICLR 2018. Theirs are Inception's features; numbers of other features cannot be
-compared.
+M. Binkowski et al., "Demystifying MMD GANs", ICLR 2018.
 """
 
 from __future__ import annotations
@@ -42,11 +43,12 @@ class SetDistance:
     """How far two sets of faces are apart.
 
     Args:
-        frechet: FID on these features, 0 or more.
+        frechet: the Frechet distance on these features, 0 or more.
         frechet_floor: what two halves of the *reference* set have, each of the smaller set's size where it has so many: nothing
             below it means anything. NaN where the reference has too few.
         frechet_trusted: whether both sets are large enough for the feature, see `ENOUGH`.
-        kernel, kernel_error: KID, which may fall below 0, and its standard error over subsets (frames taken as independent).
+        kernel, kernel_error: the kernel distance, which may fall below 0, and its standard error over subsets (frames taken as
+            independent).
         faces: number of faces of both sets.
     """
 
@@ -66,8 +68,8 @@ class SetDistance:
             "" if np.isnan(self.frechet_floor) else f" (two halves of the source's own have {self.frechet_floor:.3g})"
         )
         return (
-            f"FID of {self.faces[0]} and {self.faces[1]} faces is biased upwards{floor}: compare it only with sets of the same "
-            "size, and read KID beside it."
+            f"The Frechet distance of {self.faces[0]} and {self.faces[1]} faces is biased upwards{floor}: compare it only with "
+            "sets of the same size, and read the kernel distance beside it."
         )
 
 
@@ -115,7 +117,7 @@ def _root(covariance: np.ndarray) -> np.ndarray:
 
 
 def frechet_distance(faces: np.ndarray, reference: np.ndarray) -> float:
-    """FID: the Frechet distance between gaussians fitted to two sets of features. Biased upwards, see above.
+    """The Frechet distance between gaussians fitted to two sets of features. Biased upwards, see above.
 
     Args:
         faces, reference: (N, D), (M, D), from `features.features`; rows with NaN are left out.
@@ -148,7 +150,7 @@ def _unbiased(faces: np.ndarray, reference: np.ndarray) -> float:
 def kernel_distance(
     faces: np.ndarray, reference: np.ndarray, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE, seed: int = 0
 ) -> tuple[float, float]:
-    """KID: the squared maximum mean discrepancy of two sets, kernel (x y / D + 1)^3, its unbiased estimate.
+    """The squared maximum mean discrepancy of two sets, kernel (x y / D + 1)^3, its unbiased estimate.
 
     Args:
         faces, reference: as in `frechet_distance`.
@@ -200,7 +202,7 @@ def _not_of_rows(table: pd.DataFrame) -> float:
 
 
 class SetDistances:
-    """FID and KID of an output's faces to the source's real ones, by the judge's 128 numbers: a `shots.Measure` of the whole set.
+    """Both distances of an output's faces to the source's real ones, by the judge's numbers: a `shots.Measure` of the whole set.
 
     Args:
         reference: (M, 128) the judge's numbers of the source's faces, many and varied.
@@ -208,12 +210,13 @@ class SetDistances:
     """
 
     SCORES = (
-        Score("frechet_dlib", "Frechet distance (FID)", "Between the swapped faces and the source's own, as two clouds of what "
-              "dlib sees: 0 is the same cloud. Biased upwards for few faces: compare only sets of one size. 0.06 for the actors' "
-              "truth (other light than the source's pictures), 0.33 for the unchanged target.", "lower", (0, np.inf),
+        Score("frechet_dlib", "Frechet distance", "Between the swapped faces and the source's own, as two clouds of what "
+              "dlib sees (so it is no FID, whose network is Inception): 0 is the same cloud. Biased upwards for few faces: compare "
+              "only sets of one size. 0.06 for the actors' truth (other light than the source's pictures), 0.33 for the "
+              "unchanged target.", "lower", (0, np.inf),
               without_interval(_not_of_rows), needs=("source",),
               paper="Heusel et al., GANs trained by a two time-scale update rule, NeurIPS 2017"),
-        Score("kernel_dlib", "kernel distance (KID), x 1000", "The same by a kernel, without that bias and noisier: 0 is the same "
+        Score("kernel_dlib", "kernel distance, x 1000", "The same by a kernel, without that bias and noisier: 0 is the same "
               "cloud, and chance may put it below. 0.5 for the actors' truth, 6 for the unchanged target. Its interval takes "
               "frames as independent, which a film's are not: it is too narrow.", "lower", (-np.inf, np.inf),
               without_interval(_not_of_rows), needs=("source",), paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018"),

@@ -93,7 +93,7 @@ class ConversionOptions(SwapOptions):
         smallest: px; faces whose box is lower than this in the frame are left as they are.
         output: "swap", "target+swap", "target+swap+mask" or "difference".
         rest: frames outside the chosen ranges: "keep" (unchanged) or "drop".
-        crf: quality of libx264, 0 (lossless) to 51.
+        crf: quality of libx264, 0 (best) to 51.
     """
 
     smoothing: str = "light"

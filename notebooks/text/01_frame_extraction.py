@@ -5,7 +5,7 @@
 # # 01 From a video to frames, and what gets lost
 # **Goal** Read a video, take the frames you need, see what JPEG and video compression do to a face.
 #
-# **Minutes** 15 to read, 1 on two CPU cores or a T4
+# **Minutes** 25 to read, 1 on two CPU cores or a T4
 #
 # **Needs** a clip with a face (the bundled one, or yours)
 #
@@ -93,7 +93,7 @@ import numpy as np
 import pandas as pd
 
 from faceswap_lab import video
-from faceswap_lab.teaching import figures
+from faceswap_lab.teaching import compression, figures
 
 clip = video.open_video(run.clip("target"))
 print(f"{clip.size[0]}x{clip.size[1]} pixels, {clip.fps:g} frames a second, {clip.duration:.2f} s")
@@ -119,7 +119,11 @@ print(f"mean change from one frame to the next: {np.mean(change):.2f} of 255")
 
 # %% [markdown]
 # ## What JPEG does to a face
-# Each row saves the same crop at another quality. **PSNR** says in decibels how near the copy is (the square of 255 over the mean squared error); above 40 dB hardly anybody sees a difference. Look at lids and lips: that is where a face loses first.
+# Each row saves the same crop at another quality. **PSNR** says in decibels how near the copy $y$ is to the picture $x$; above 40 dB hardly anybody sees a difference:
+#
+# $$\mathrm{PSNR}=10\log_{10}\frac{255^2}{E[(x-y)^2]}$$
+#
+# Look at lids and lips: that is where a face loses first.
 
 # %%
 frame = some[0].image
@@ -150,13 +154,52 @@ figures.rows(
 )
 
 # %% [markdown]
+# ## One block, by hand
+# JPEG cuts a picture into blocks $X$ of 8x8 pixels and writes each as a sum of 64 waves, from even grey to the finest stripes: the **discrete cosine transform** $F=CXC^T$ with
+#
+# $$C_{kn}=\sqrt{\frac{1+[k>0]}{8}} \cos\frac{\pi(2n+1)k}{16}$$
+#
+# $C$ is a rotation ($CC^T=1$): so far nothing is lost. Then each wave's share is divided by a step from a table $Q$ and **rounded**, $\mathrm{round}(F/Q)$. Fine waves have large steps: most of their shares become 0, and zeros cost nothing. **Predict** how many of the 64 are left at quality 30.
+
+# %%
+k, n = np.mgrid[:8, :8]
+C = np.sqrt((1 + (k > 0)) / 8) * np.cos(np.pi * (2 * n + 1) * k / 16)
+top, left = (8 * (side // 16) for side in crop.shape[:2])
+block = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[top : top + 8, left : left + 8]
+F = C @ (block.astype(float) - 128) @ C.T
+print(F.round().astype(int))
+
+# %%
+views = {"block": block}
+for quality in (75, 30, 10):
+    Q = compression.quantisation_steps(quality)
+    kept = np.round(F / Q)
+    views[f"quality {quality}"] = np.clip(C.T @ (kept * Q) @ C + 128, 0, 255).round().astype(np.uint8)
+    jpeg = cv2.imencode(".jpg", block, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    apart = np.abs(views[f"quality {quality}"].astype(int) - cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)).max()
+    print(f"quality {quality}: {int((kept != 0).sum())} of 64 left; at most {apart} grey level from OpenCV's JPEG")
+
+# %%
+figures.row(list(views.values()), list(views), height=1.7)
+
+# %% [markdown]
+# ## Half the colours
+# The eye sees light more sharply than colour. So JPEG and video do not keep R, G, B but **luma** $Y=0.299R+0.587G+0.114B$ and two differences from it, $C_b$ and $C_r$, and of those one value for each 2x2 pixels: **4:2:0**. That halves the data *before* any coder begins. **Predict**: which pixels of a face suffer most?
+
+# %%
+halved = compression.halved_colours(crop)
+lost = np.clip(np.abs(crop.astype(int) - halved) * 8, 0, 255).astype(np.uint8)
+print(f"4:2:0 alone: {psnr(crop, halved):.1f} dB, at most {np.abs(crop.astype(int) - halved).max()} levels off")
+figures.row([crop, halved, lost], ["as it was", "colours halved", "error x 8"], height=2.2)
+
+# %% [markdown]
 # ## What a video codec does to a face
-# H.264 saves space by describing *changes*. Its quality dial is **crf**: 0 loses nothing, 15 looks lossless, 23 is the default, 35 and more are for tiny files. A model trained on crushed faces paints crushed faces.
+# H.264 takes blocks apart in the same way, and saves far more by describing *changes*. Its quality dial is **crf**: 15 looks lossless, 23 is the default, 35 and more are for tiny files. At 0 it keeps every luma and colour value that it was *given*; but what it is given is 4:2:0, as nearly all players expect (`yuv420p`). So even crf 0 is not the film that you had. A model trained on crushed faces paints crushed faces.
 
 # %%
 first = [frame.image for frame in clip.frames(end=0.5)]
 rows, crushed = [], []
-for crf in (10, 15, 23, 35, 45):
+for crf in (0, 10, 15, 23, 35, 45):
     path = run.out / "codec" / f"crf_{crf}.mp4"
     with video.VideoWriter(path, clip.fps, clip.size, crf=crf) as writer:
         for image in first:
@@ -171,7 +214,22 @@ pd.DataFrame(rows, columns=["crf", "bytes", "PSNR dB"])
 # %%
 original = first[-1][height // 4 : 3 * height // 4, width // 4 : 3 * width // 4]
 errors = [np.clip(np.abs(original.astype(int) - copy) * 8, 0, 255).astype(np.uint8) for copy in crushed]
-figures.rows({"crf 10 ... 45": crushed, "error x 8": errors}, height=1.7)
+figures.rows({"crf 0 ... 45": crushed, "error x 8": errors}, height=1.7)
+
+# %% [markdown]
+# **Look** at crf 0: enormous, and still not exact.
+#
+# ## I, P and B
+# An **I** frame is coded by itself, like a JPEG. A **P** frame says where each of its blocks lay in an *earlier* frame, and what has changed since. A **B** frame may look both ways, so the later one has to come first in the file. **Predict**: how many times as large is an I frame?
+
+# %%
+kinds = compression.frame_kinds(run.out / "codec" / "crf_23.mp4")
+print("shown:       ", "".join(kinds["kind"]))
+print("in the file: ", "".join(kinds.sort_values("coded")["kind"]))
+kinds.groupby("kind")["bytes"].agg(["count", "mean"]).round()
+
+# %% [markdown]
+# Two consequences. To show frame 100 a player must go back to the I frame before it: jumping about in a film is slow, reading it in order is fast. And errors come in *groups*: all frames that lean on one bad frame share its fault, so ten frames of a film are not ten independent looks (notebook 06).
 
 # %% [markdown]
 # ## Write the frames, read them back
@@ -198,33 +256,42 @@ print("largest difference between the video's frames and the files:", worst)
 # | blocks and rings around eyes | trained on a small, crushed file: look for the original |
 # | the same face 600 times | every frame taken of somebody who sits still |
 # | sound runs away from the lips | a variable frame rate written as if it were constant |
-#
+
+# %% [markdown]
 # ## Exercise
-# How many frames does one get from `seconds` of video at `rate`, taking every `n`-th? Write it. Left as it is, the reference answers.
+# Write PSNR, without looking back: two pictures of the same size and kind in, decibels out. For two equal pictures it is infinite. Left as it is, the reference answers.
 
 # %%
-def count(seconds, rate, n):
-    """Your turn."""
-    return None
+def my_psnr(first, second):
+    """(H, W, 3) uint8 each; decibels out."""
+    return None  # your turn
 
 
 # %%
-wanted = len(range(0, round(clip.duration * clip.fps), 7))
-answer = count(clip.duration, clip.fps, 7)
-print(
-    "not filled in yet: it is" if answer is None else "right:" if answer == wanted else f"not yet ({answer}): it is",
-    wanted,
-)
+tried = {"quality 75": copies[2], "one level darker": np.maximum(crop, 1) - 1, "equal": crop}
+verdict = "right, for equal pictures too"
+for name, copy in tried.items():
+    error = np.mean((crop.astype(float) - copy) ** 2)
+    wanted = 10 * np.log10(255**2 / error) if error else np.inf
+    with np.errstate(divide="ignore"):
+        answer, wrapped = my_psnr(crop, copy), 10 * np.log10(255**2 / np.mean(np.square(crop - copy)))
+    if answer is None:
+        verdict = f"not filled in yet: at quality 75 it is {psnr(crop, copies[2]):.1f} dB"
+    elif not np.isclose(answer, wanted, atol=0.01):
+        why = "uint8 wraps round: 3 - 5 is 254. Take floats first" if np.isclose(answer, wrapped) else "255 squared above"
+        verdict = f"not yet, {name}: {answer:.2f} where {wanted:.2f} is right ({why})"
+print(verdict)
 
 # %% [markdown]
 # ## Recap
-# You read a clip's facts, took frames by number and by time, measured what JPEG and H.264 take from a face, and wrote frames that are exact.
+# You read a clip's facts, took frames by number and by time, took a JPEG block and a film's frames apart, measured what they take from a face, and wrote frames that are exact.
 #
 # 1. Why does conversion need every frame, and training not?
 # 2. What is a variable frame rate, and what does it do to sound?
-# 3. At which crf did you first see a difference? At which PSNR?
-# 4. Why is PNG worth its size here?
-# 5. What is PSNR blind to?
+# 3. What does a film lose at crf 0, and where?
+# 4. Why is the cosine transform not what loses anything? What is?
+# 5. Why is PNG worth its size here?
+# 6. What is PSNR blind to?
 #
 # **Next**: notebook 02 finds the face in each frame.
 

@@ -5,7 +5,7 @@
 # # 02 Find the face, align it, mask it
 # **Goal** Watch a detector at work, align faces to a fraction of a pixel, make, clean and judge a face set.
 #
-# **Minutes** 35 to read, 3 on two CPU cores or a T4
+# **Minutes** 50 to read, 3 on two CPU cores or a T4
 #
 # **Needs** two clips (the bundled ones, or yours)
 #
@@ -82,13 +82,14 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## MTCNN: three networks, each pickier than the last
-# A **cascade** looks everywhere cheaply and then ever more closely where it pays. P-Net (12x12 pixels) slides over the picture, R-Net (24x24) looks again at what P-Net proposed, O-Net (48x48) decides and finds five points. P-Net knows only one size of face, so it gets the picture at many sizes: a **pyramid**.
+# A **cascade** ([Zhang et al., 2016](https://arxiv.org/abs/1604.02878)) looks everywhere cheaply and then ever more closely where it pays. P-Net (12x12 pixels) slides over the picture, R-Net (24x24) looks again at what P-Net proposed, O-Net (48x48) decides and finds five points. P-Net knows only one size of face, so it gets the picture at many sizes: a **pyramid**.
 
 # %%
 import numpy as np
 
 from faceswap_lab import video
 from faceswap_lab.faces import alignment, masks
+from faceswap_lab.faces import boxes as geometry
 from faceswap_lab.faces.detection import FaceDetector
 from faceswap_lab.faces.landmarks import FaceMesh, five_points, head_pose
 from faceswap_lab.teaching import cascade, figures
@@ -104,7 +105,7 @@ figures.row(seen.levels[:5], [f"x {scale:.2f}" for scale in seen.scales], height
 figures.row([cascade.heat(level) for level in seen.maps[:5]], ["P-Net: a face here?"], height=1.8)
 
 # %% [markdown]
-# **Predict**: how many boxes will P-Net propose for one face? Then look at what is left after each stage. **Non-maximum suppression** keeps the surest box of each heap.
+# **Predict**: how many boxes will P-Net propose for one face? Then look at what is left after each stage. Between them **non-maximum suppression** keeps the surest box of each heap; how, comes below.
 
 # %%
 stages_seen = {
@@ -116,6 +117,44 @@ stages_seen = {
 colours = (cascade.RED, cascade.YELLOW, cascade.BLUE, cascade.GREEN)
 drawn = [cascade.draw_boxes(frame, boxes, colour) for boxes, colour in zip(stages_seen.values(), colours, strict=True)]
 figures.row(drawn, [f"{name}: {len(boxes)}" for name, boxes in stages_seen.items()], height=2.6)
+
+
+# %% [markdown]
+# **How much do two boxes agree?** Their **intersection over union**: 0 apart, 1 equal, and the same whatever their size:
+#
+# $$\mathrm{IoU}(a,b)=\frac{\vert a\cap b\vert}{\vert a\cup b\vert}=\frac{\vert a\cap b\vert}{\vert a\vert+\vert b\vert-\vert a\cap b\vert}$$
+#
+# A box is (x0, y0, x1, y1). **Predict**: a square, and the same shifted by half of its side: 1/2, 1/3 or 1/4?
+
+# %%
+def iou(box, others):
+    """One box (4,) against others (n, 4): (n,) in [0, 1]."""
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    inner = np.clip(high - low, 0, None).prod(axis=1)
+    area, areas = (box[2:] - box[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(axis=1)
+    return inner / (area + areas - inner)
+
+
+# %%
+print(iou(np.array([0, 0, 10, 10]), np.array([[0, 0, 10, 10], [5, 0, 15, 10], [10, 0, 20, 10]])).round(3))
+
+# %% [markdown]
+# **Suppression** is then greedy: (1) take the surest box that is left and keep it; (2) throw away every other box whose IoU with it is above a threshold; (3) go on until none is left. You will write it in the exercise below.
+#
+# **Box regression.** A network need not only say yes or no. R-Net also answers with four numbers $r$: by what share of its sides each corner should move,
+#
+# $$x_0'=x_0+r_0 w \qquad y_0'=y_0+r_1 h \qquad x_1'=x_1+r_2 w \qquad y_1'=y_1+r_3 h$$
+#
+# As shares they mean the same for a small face and a large one.
+
+# %%
+given = seen.proposed[:, :4]
+answers = detector.refinement.on_crops(geometry.cut_crops(frame, given, 24))
+width, height = (given[:, 2:] - given[:, :2] + 1).T  # MTCNN counts both border pixels
+moved = given + answers[:, :4] * np.stack([width, height, width, height], axis=1)
+print("largest difference to the detector's own:", np.abs(moved - detector.refine(frame, given)[0]).max())
+truth = seen.output.boxes[0]
+print(f"mean IoU with the final box: {iou(truth, given).mean():.2f} before, {iou(truth, moved).mean():.2f} after")
 
 # %% [markdown]
 # ## Followed, not searched
@@ -156,9 +195,11 @@ print(f"followed and searched points lie {np.mean(apart):.2f} px apart, at most 
 
 # %% [markdown]
 # ## Five points, one similarity
-# A face for training must always sit at the same place. The five points (eyes, nose, mouth corners) are brought to five **canonical** points by the best **similarity**: a turn, a scale, a shift, found in closed form by Umeyama's method. No mirror, no shear: they would bend the person.
+# A face for training must always sit at the same place. The five points $p_i$ (eyes, nose, mouth corners) are brought to five **canonical** points $q_i$ by the best **similarity**: a scale $s$, a turn $R$, a shift $t$. No mirror, no shear: they would bend the person. The best one makes
 #
-# First a check that the method is right: a transform we know must come back.
+# $$\frac{1}{n}\sum_i \Vert sRp_i+t-q_i\Vert^2$$
+#
+# as small as can be. [Umeyama (1991)](https://doi.org/10.1109/34.88573) found it in closed form. First a check: a transform we know must come back.
 
 # %%
 angle, scale, shift = np.radians(12), 1.7, np.array([31.0, -8.0])
@@ -166,6 +207,28 @@ turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos
 points = np.random.default_rng(seed).uniform(0, 200, (5, 2))
 found = alignment.umeyama(points, points @ turn.T + shift)
 print("largest error in the matrix:", np.abs(found - np.column_stack([turn, shift])).max())
+
+# %% [markdown]
+# **Where it comes from**, in three steps.
+#
+# 1. *Shift*: set the slope in $t$ to 0. Mean goes to mean: $t=\bar q-sR\bar p$. From here on all points are taken from their means.
+# 2. *Turn*: what is left depends on $R$ by $-2s \mathrm{tr}(R^T\Sigma)$ with $\Sigma=\frac{1}{n}\sum_i q_i p_i^T$. Decompose $\Sigma=USV^T$: then $\mathrm{tr}(R^T\Sigma)=\mathrm{tr}(ZS)$ with $Z=V^TR^TU$, a turn or a mirror too. No entry of $Z$ exceeds 1, so $Z=1$ is best: $R=UV^T$.
+# 3. *Scale*: a parabola in $s$, lowest at $s=\mathrm{tr}(S)/\sigma_p^2$, where $\sigma_p^2$ is the points' variance.
+
+# %% [markdown]
+# **One trap**: $UV^T$ may be a *mirror*, with $\det U\det V=-1$. Points that are noisy or nearly on a line do that; then the face would come back as its own reflection. The cheapest repair turns the direction that matters least, that of the *smallest* singular value: with $D=\mathrm{diag}(1,\det U\det V)$
+#
+# $$R=UDV^T \qquad s=\mathrm{tr}(SD)/\sigma_p^2$$
+#
+# **Predict**: the points below are mirrored. What does the best *similarity* without a mirror leave?
+
+# %%
+mirrored = points * [-1, 1]
+left, singular, right = np.linalg.svd((mirrored - mirrored.mean(0)).T @ (points - points.mean(0)))
+forced = alignment.umeyama(points, mirrored)
+off = np.linalg.norm(alignment.transform_points(forced, points) - mirrored, axis=1).mean()
+print(f"det(U) det(V) = {np.linalg.det(left) * np.linalg.det(right):.0f}, det(UV) = {np.linalg.det(left @ right):.0f}")
+print(f"det(R) = {np.sign(np.linalg.det(forced[:, :2])):.0f}: a turn; the points are left {off:.0f} px apart")
 
 # %%
 if not len(seen.output):
@@ -184,7 +247,7 @@ figures.row([boxes, aligned, marked], ["box, square, points", "aligned", "canoni
 
 # %% [markdown]
 # ## Dense landmarks
-# Five points jump by a pixel or two from frame to frame, and so would the face. A second network finds **468 points**; two more looks give 71 points round each eye, and the irises. The alignment uses five points *read off the mesh*, which hardly depend on where the detector put its own. The mesh has depth, so it also tells where the head points.
+# Five points jump by a pixel or two from frame to frame, and so would the face. A second network finds **468 points** ([Kartynnik et al., 2019](https://arxiv.org/abs/1907.06724)); two more looks give 71 points round each eye, and the irises. The alignment uses five points *read off the mesh*, which hardly depend on where the detector put its own. The mesh has depth, so it also tells where the head points.
 
 # %%
 mesh = FaceMesh()
@@ -211,6 +274,9 @@ def wander(other):
 by_detector = np.mean([wander(alignment.alignment_matrix(five_points(landmarks) + n, 256)) for n in noise])
 by_mesh = np.mean([wander(alignment.alignment_matrix(five_points(mesh(frame, detected + n)), 256)) for n in noise])
 print(f"points off by 1.5 px move the aligned corners by {by_detector:.1f} px, through the mesh by {by_mesh:.1f} px")
+
+# %% [markdown]
+# **Other ways**, which you will meet in other tools. *HOG* ([Dalal and Triggs, 2005](https://doi.org/10.1109/CVPR.2005.177)): count the directions of edges in small cells, slide a linear classifier over the counts; dlib's first detector, here `detector="hog"`. *Regression trees* ([Kazemi and Sullivan, 2014](https://doi.org/10.1109/CVPR.2014.241)): begin with the mean shape, let trees that compare pairs of pixels correct it ten times; dlib's 68 points, a millisecond a face. *3D face fitting* ([Zhu et al., 2016](https://arxiv.org/abs/1511.07212)): find pose and shape of a 3D head model whose projection fits; sees points that are hidden, at any turn of the head.
 
 # %% [markdown]
 # ## Masks
@@ -248,7 +314,7 @@ figures.row(
 
 # %% [markdown]
 # ## Who is it?
-# A recognition network turns a face into 128 numbers; two pictures of one person lie less than about 0.6 apart. That is how a set with two people in it is taken apart, and how extraction can keep or drop a person (`like=`, `unlike=`). The actors are rendered, so they are nearer to one another than living people are.
+# A recognition network turns a face into 128 numbers, its **embedding**; two pictures of one person lie less than about 0.6 apart. That is how a set with two people in it is taken apart, and how extraction can keep or drop a person (`like=`, `unlike=`). The actors are rendered, so they are nearer to one another than living people are.
 
 # %%
 from faceswap_lab.faces import recognition
@@ -355,37 +421,67 @@ figures.row([aligned, by_box, wrong], ["right", "the box, unaligned", "left and 
 
 
 # %% [markdown]
-# ## Exercise
-# How far apart are the eyes of the aligned face, in pixels? Use `placed.eye_contours`, (2, 71, 2): the first 16 points of each run round the lids.
+# ## Exercise: suppression
+# Write non-maximum suppression with `iou` of above, in three steps. It is tried on the boxes that P-Net proposed. Left as it is, the reference answers and the notebook goes on.
 
 # %%
-def eye_distance(contours):
-    """Your turn: the distance between the mean lid points of both eyes."""
-    return None
+def nms(boxes, scores, threshold):
+    """Boxes (n, 4), scores (n,). Return the indices of the boxes that stay, the surest first."""
+    return None  # your turn
 
 
 # %%
-wanted = float(np.linalg.norm(np.subtract(*placed.eye_contours[:, :16].mean(axis=1))))
-answer = eye_distance(placed.eye_contours)
-print(
-    "not filled in yet: it is"
-    if answer is None
-    else "right:"
-    if abs(answer - wanted) < 0.5
-    else f"not yet ({answer:.1f}): it is",
-    round(wanted, 1),
-)
+boxes, scores = seen.proposals[:, :4], seen.proposals[:, 4]
+right, mine = geometry.suppress(boxes, scores, 0.5), nms(boxes, scores, 0.5)
+if mine is None:
+    print("not filled in yet: the reference keeps", len(right), "of", len(boxes))
+elif len(mine) and max(np.delete(iou(boxes[k], boxes[mine]), n).max(initial=0) for n, k in enumerate(mine)) > 0.5:
+    print("not yet: two boxes that you keep overlap by more than the threshold")
+elif any(iou(boxes[k], boxes[mine]).max(initial=0) <= 0.5 for k in right):
+    print("not yet: a box is gone though nothing that you keep overlaps it")
+elif set(mine) != set(right):
+    print("not yet: of each heap the *surest* box stays; do you begin with the highest score?")
+else:
+    print("right:", len(mine), "boxes are left of", len(boxes))
+
+
+# %% [markdown]
+# ## Exercise: umeyama
+# Write the similarity from the three steps and the trap. `np.linalg.svd(S)` gives $U$, the singular values, and $V^T$ (transposed already).
+
+# %%
+def similarity(source, target):
+    """Points (n, 2) each. Return the (2, 3) matrix [sR t] that takes source to target."""
+    return None  # your turn
+
+
+# %%
+verdict = "right: also where the points are mirrored"
+for wanted in (points @ turn.T + shift, points * [-1, 1] + shift):
+    right, mine = alignment.umeyama(points, wanted), similarity(points, wanted)
+    if mine is None:
+        verdict = "not filled in yet: the reference goes on"
+    elif np.shape(mine) != (2, 3):
+        verdict = f"not yet: the shape is {np.shape(mine)}, wanted is (2, 3)"
+    elif np.linalg.det(mine[:, :2]) < 0:
+        verdict = "not yet: that is a mirror. Which sign has det U det V, and where does it go?"
+    elif not np.allclose(mine[:, :2], right[:, :2], atol=1e-6):
+        verdict = "not yet: turn or scale is off. Is the scale tr(SD) over the variance, and nothing transposed twice?"
+    elif not np.allclose(mine, right, atol=1e-6):
+        verdict = "not yet: the shift is off. Mean goes to mean"
+print(verdict)
 
 # %% [markdown]
 # ## Recap
-# You watched three networks narrow down a face and followed it, brought five points to their canonical place, found dense landmarks, made masks, built three face sets, and had them judged before training on them.
+# You watched three networks narrow down a face, measured boxes, derived the transform that brings five points to their canonical place, found landmarks, made masks and three face sets, and had them judged.
 #
 # 1. Why does P-Net need a pyramid?
-# 2. What may a similarity do, and what not?
-# 3. Why read the five points off the mesh?
-# 4. What is an eye mask good for in training?
-# 5. What happens to a face whose picture you delete?
-# 6. Which poses would A<-B have to guess?
+# 2. Why is IoU divided by the union, and not by one of the boxes?
+# 3. What may a similarity do, and what not? Where does the determinant come in?
+# 4. Why read the five points off the mesh?
+# 5. What is an eye mask good for in training?
+# 6. What happens to a face whose picture you delete?
+# 7. Which poses would A<-B have to guess?
 #
 # **Next**: notebook 03 trains the first model on these faces.
 

@@ -5,7 +5,7 @@
 # # 03 The autoencoder: one face in, another face out
 # **Goal** Build the classic face-swapping network, train it in two forms, compare them.
 #
-# **Minutes** 25 to read, 8 on two CPU cores (quick), 10 on a T4 (class, predicted)
+# **Minutes** 35 to read, 8 on two CPU cores (quick), 10 on a T4 (class, predicted)
 #
 # **Needs** the face sets of notebook 02 (made now if they are missing)
 #
@@ -105,7 +105,7 @@ from faceswap_lab.models import autoencoder, losses
 from faceswap_lab.models.augmentation import FaceBank, random_views
 from faceswap_lab.models.layers import PixelShuffle
 from faceswap_lab.models.lighting import light_fields
-from faceswap_lab.teaching import architecture, figures
+from faceswap_lab.teaching import architecture, figures, sharing
 from faceswap_lab.teaching.training_panel import TrainingPanel
 from faceswap_lab.training import recipes, times
 
@@ -129,8 +129,37 @@ figures.rows(
 )
 
 # %% [markdown]
-# ## The warp trick
-# If the network saw a face and had to return the same face, it could copy pixels and learn nothing. So the input is **bent** a little and the answer is not. To undo the bend, the network has to know what a face looks like.
+# ## The idea, before any network
+# An **encoder** $E$ turns a face into a short code; each person has a **decoder**, $D_A$ and $D_B$. Both pairs are trained to give back what they were shown:
+#
+# $$\min_{E,D_A,D_B} E_a\vert D_A(E(a))-a\vert + E_b\vert D_B(E(b))-b\vert$$
+#
+# No term mentions a swap. The swap is a question that was never asked in training: $D_B(E(a))$. Why should it answer with B's face and A's expression? Three small autoencoders (32 px) learn from the same faces; they differ only in what the two people **share**.
+#
+# **Predict** for each: what does it paint when a face of A is to become B?
+
+# %%
+own_faces = {person: pictures[: own[person]] for person, pictures in faces.items()}
+forms = sharing.train(own_faces, steps=150, seed=seed)
+eight = sharing.small_faces(own_faces["A"][np.linspace(0, own["A"] - 1, 8).astype(int)])
+asked = {name: ops.convert_to_numpy(form.paint(form.encode(eight, 0), 1)) for name, form in forms.items()}
+figures.rows({"A": eight, **asked})
+
+# %%
+for name, form in forms.items():
+    print(f"{name:26s} {sharing.between_share(form, own_faces):.0%} of the codes' variance tells A from B")
+
+# %% [markdown]
+# **Look**:
+# - *everything shared*: one decoder paints both, so the code **must** say who it is. A comes back, and there is no way to ask for B.
+# - *nothing shared*: each pair has invented a language of its own, and B's decoder cannot read A's.
+# - *one encoder, two decoders*: one language, and each decoder knows the person anyhow. Room in a code is scarce; what is spent on identity is lost for pose, mouth and light, so little is. **Sharing drives identity out of the code.**
+#
+# Not all of it: nothing forbids a rest, and B's decoder merely never learnt to look at it. Where code is plenty, A shines through.
+
+# %% [markdown]
+# ## Bend the input
+# The small experiment leaves something open. What decides how wide B's jaw is? If B's decoder always finds the jaw where the code says, it will paint A's outline. So the first tools **bend** the input a little and leave the answer straight, $\min E\vert D_B(E(\mathrm{bend}(b)))-b\vert$: the shape that comes in is not to be trusted, and the decoder has to know B's own. It is a denoising autoencoder ([Vincent et al., 2008](https://doi.org/10.1145/1390156.1390294)) whose noise moves pixels.
 #
 # All of this happens for the whole batch at once, inside the training step, on the accelerator. A loader that warps pictures on two slow CPU cores starves any GPU.
 
@@ -141,7 +170,7 @@ warped, answer = random_views(bank(some), size, classic, keras.random.SeedGenera
 figures.rows({"input": warped, "answer": answer[..., :3], "its mask": answer[..., 3:4]})
 
 # %% [markdown]
-# Our quick model does without the warp: faces that are aligned to a fraction of a pixel, and a short code, leave little to copy, and a decoder that need not guess where the face lies paints sharper. What it trains on instead is other **light**: the difference between the light on two other frames is put on a face, input and answer alike.
+# The bend has a price: a decoder that has to guess where the face lies paints softer. Our quick model teaches the same lesson at a lower one, with the **likened** pictures of above, half of its inputs: B's face in *A's* shape goes in, B's own comes out. That is the very bend which a swap will need, and no random one. So its warp is off, and it trains on other **light** besides: the difference between the light on two other frames is put on a face, input and answer alike.
 
 # %%
 lights = light_fields(faces["B"], masks["B"][..., 0])
@@ -151,7 +180,7 @@ figures.rows({"B": faces["B"][some], **{f"in other light {k + 1}": view[..., :3]
 
 # %% [markdown]
 # ## The encoder, layer by layer
-# Each convolution with stride 2 halves the picture and widens the channels. At the end a **dense** layer squeezes everything into a short code: there is no room for pixels, only for what matters (pose, expression, light). The figures 128, 256, 512, 1024 are those of the first deepfake tools.
+# Each convolution with stride 2 halves the picture and widens the channels. At the end a **dense** layer squeezes everything into a short code: 1024 numbers for the 12 288 of a 64-px picture, so pixels cannot be copied. The figures 128, 256, 512, 1024 are those of the first deepfake tools.
 #
 # **Predict** the shape after four such layers before you run the cell.
 
@@ -170,7 +199,7 @@ print("unfolded", x.shape)
 
 # %% [markdown]
 # ## The decoder, layer by layer
-# To grow, a convolution makes four times the channels and **pixel shuffle** turns each group of four into a 2x2 block. Three such steps lead from 8x8 to 64x64; a last convolution paints three colours.
+# To grow, a convolution makes four times the channels and **pixel shuffle** turns each group of four into a 2x2 block ([Shi et al., 2016](https://arxiv.org/abs/1609.05158)). Four such steps undo the encoder's four halvings; a last convolution paints three colours. (In the published network the first of the four still belongs to the shared half.)
 
 # %%
 for filters in (512, 256, 128, 64):
@@ -201,7 +230,11 @@ drawn = architecture.draw({"encoder": encoder, "decoder": decoder}, "The quick a
 
 # %% [markdown]
 # ## The loss, term by term
-# Plain L1 is content with a grey blur. So we also compare **local contrast**: grey, minus its local mean, over its local deviation. It sees brows, lids and lips, and neither a tint nor a blur can please it. Eyes and mouth are few pixels, so they get a term of their own.
+# Plain L1 is content with a grey blur. So we also compare **local contrast**: grey $g$, minus its local mean, over its local deviation, with bars for a gaussian mean over a few pixels:
+#
+# $$c=\frac{g-\bar g}{\sqrt{\overline{g^2}-\bar g^2}+0.02} \qquad L=E\vert c(\hat x)-c(x)\vert$$
+#
+# It sees brows, lids and lips, and neither a tint nor a blur can please it. Eyes and mouth are few pixels, so they get a term of their own.
 
 # %%
 first = recipes.autoencoder_model(scale, seed=seed)
@@ -248,9 +281,9 @@ def train(name, sharing, steps, warm, **options):
 
 
 # %% [markdown]
-# The quick models are trained by **Muon** (Jordan and others, 2024). Adam scales each weight's step by itself; Muon looks at a whole kernel and evens out its step, so that no direction of it learns slowly. Measured on these faces, 750 steps from nothing: Muon's reconstructions are off by 0.144 in local contrast, Adam's by 0.171.
+# The quick models are trained by **Muon** ([Jordan et al., 2024](https://kellerjordan.github.io/posts/muon/)). Adam scales each weight's step by itself. Muon takes a whole kernel's step as a matrix $M=USV^T$ and goes by $UV^T$ instead: all singular values 1, so that no direction learns slowly. Measured on these faces, 750 steps from nothing: Muon's reconstructions are off by 0.144 in local contrast, Adam's by 0.171.
 #
-# And they practise the swap by **back-translation**: a face of B is painted as A, and from that painting B has to come back. No gradient goes through the way there. Without it, A's light eyes shine through in B's face.
+# And they practise the swap by **back-translation** ([Sennrich et al., 2016](https://arxiv.org/abs/1511.06709)): a face $b$ of B is painted as A, and from that painting B has to come back, $\vert D_B(E(D_A(E(b))))-b\vert$. No gradient goes through the way there. Without it, A's light eyes shine through in B's face.
 
 # %% [markdown]
 # While it trains, the panel shows curves, the newest preview and the time left. **Pause**, **Save now** and **Stop** act at the next step; run the cell again and it goes on where it was. A kernel that dies costs a minute at most: checkpoints hold weights, optimiser and random state, and what they resume is the same run, bit for bit. On Colab the whole machine goes after a while: with `keep = "drive"` in the first cell the run goes on in a new one.
@@ -265,7 +298,7 @@ expected = times.predict(first, scale.batch_size, steps + 2 * nothing)
 print("all three trainings:", expected or "this device is not in the table of times")
 
 # %% [markdown]
-# **Mixed precision** (presets `class` and `full`): layers reckon in 16 bits, which a GPU's tensor cores do several times as fast, and which halves the memory of what a step keeps for the way back. Weights, losses and pictures stay in 32 bits, and the loss is scaled up so that small gradients do not vanish.
+# **Mixed precision** (presets `class` and `full`): layers reckon in 16 bits, which a GPU's tensor cores do several times as fast, and which halves the memory of what a step keeps for the way back ([Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740)). Weights, losses and pictures stay in 32 bits, and the loss is scaled up so that small gradients do not vanish.
 #
 # The prediction counts the multiplications and the memory's traffic, and divides by what such a device is expected to reach. After the first steps what they really took stands in its place. How far off was it?
 
@@ -374,16 +407,24 @@ lit = relit if warm_model.config.relight else colour
 figures.row(list(ops.convert_to_numpy(ops.clip(lit, 0, 1))), height=1.2)
 
 # %% [markdown]
-# ## Recap
-# You built an encoder and a decoder and pushed a batch through every layer. You trained one shared encoder with two decoders, and two encoders with one shared decoder, and compared them on the same faces. You saw what a warm start is worth.
+# ## Relatives
+# A **variational autoencoder** ([Kingma and Welling, 2014](https://arxiv.org/abs/1312.6114)) lets the encoder answer with a mean $\mu$ and a deviation $\sigma$, draws the code $z=\mu+\sigma\varepsilon$ with noise $\varepsilon$, and pays for every code that strays from $N(0,1)$:
 #
-# 1. Why is the input bent, and the answer not?
-# 2. What has to be in the code for a swap to work? What must not be?
+# $$L=E\vert D(z)-x\vert^2+\beta \mathrm{KL}(N(\mu,\sigma^2) \Vert N(0,1))$$
+#
+# The gaps between codes are filled, so that *any* code gives a face: one can invent people. The price is blur, and a swap needs no invented people: it always has a face to encode. In the exercise you walked between two codes without that promise, and saw whether it holds.
+
+# %% [markdown]
+# ## Recap
+# You saw what sharing does to a code, and pushed a batch through every layer. You trained the two forms of sharing, compared them on the same faces, and saw what a warm start is worth.
+#
+# 1. Why can nothing be swapped when nothing is shared? And when everything is?
+# 2. What does a bent input teach the decoder? What does the quick model have instead?
 # 3. Which half chooses the person in each of the two forms?
 # 4. Why is a low L1 no proof of a good face?
 # 5. What does the likened picture add that warping alone cannot?
 #
-# **Next**: notebook 04 lets a critic judge the paintings.
+# **Next**: notebook 04 lets a discriminator judge the outputs.
 
 # %%
 run.finish("03_autoencoder", f"3 autoencoders: {steps} steps from the warm start, 2 x {nothing} from nothing")

@@ -2,10 +2,10 @@
 # **On Colab**: [colab.research.google.com](https://colab.research.google.com) > Upload: this notebook; then put `faceswap_lab_colab.zip` (made by `make colab`) into its Files panel, or on a Drive that is mounted there.
 
 # %% [markdown]
-# # 04 FaceSwap-GAN: a critic looks over the painter's shoulder
-# **Goal** Meet every part and every loss of FaceSwap-GAN, train it, look at masks and raw paintings.
+# # 04 FaceSwap-GAN: a discriminator looks over the generator's shoulder
+# **Goal** Write a GAN's losses and one whole training step by hand, train FaceSwap-GAN, look at masks and raw output.
 #
-# **Minutes** 25 to read, 4 on two CPU cores (quick), 17 on a T4 (class, predicted)
+# **Minutes** 40 to read, 5 on two CPU cores (quick), 18 on a T4 (class, predicted)
 #
 # **Needs** the face sets of notebook 02 and the autoencoder of notebook 03 (without it: the warm start that ships with the lab)
 #
@@ -86,10 +86,10 @@ from faceswap_lab import runtime, stages
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
-# ## Why a critic
-# L1 and its relatives compare pixels, and a network that is unsure paints the average of what could be there: a blur. A **critic** is a second network that learns to tell real faces from painted ones. It gives no average the benefit of the doubt: a blur is never real.
+# ## Why a discriminator
+# L1 and its relatives compare pixels, and a network that is unsure paints the average of what could be there: a blur. A **discriminator** is a second network that learns to tell real faces from generated ones (the lab's code calls it a *critic*, and the generator a *painter*). To it a blur is never real.
 #
-# FaceSwap-GAN adds three things to notebook 03: **self-attention**, a painted **mask** (alpha), and a **critic for each person**.
+# FaceSwap-GAN adds three things to notebook 03: **self-attention**, a painted **mask** (alpha), and a **discriminator for each person**. First, a GAN so small that one can see all of it.
 
 # %%
 import dataclasses
@@ -100,8 +100,9 @@ from keras import ops
 
 from faceswap_lab import measuring, training
 from faceswap_lab.models import faceswap_gan
+from faceswap_lab.models.critics import draw_beta
 from faceswap_lab.models.face_res import face_res
-from faceswap_lab.teaching import architecture, figures
+from faceswap_lab.teaching import architecture, figures, toy_gan
 from faceswap_lab.teaching.training_panel import TrainingPanel
 from faceswap_lab.training import recipes
 
@@ -111,17 +112,72 @@ print(f"the {scale.gan} network of {size} px in {scale.precision}")
 faces, masks, likened = stages.training_arrays(run, size)
 counts = {person: len(pictures) for person, pictures in faces.items()}
 
+
+# %% [markdown]
+# ## A GAN of one number
+# Real numbers $x$ lie around -2 and 2. A generator $G$ turns noise $z$ into numbers; a discriminator scores a number $s$ and calls it real with probability $D=\sigma(s)$. Both fight over one value ([Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661)), the **minimax** game:
+#
+# $$\min_G \max_D E_x[\log D(x)] + E_z[\log(1-D(G(z)))]$$
+#
+# With $\mathrm{softplus}(s)=\log(1+e^s)$: $\log D=-\mathrm{softplus}(-s)$ and $\log(1-D)=-\mathrm{softplus}(s)$. Each function below takes scores and returns both losses, the generator's first.
+
+# %%
+def minimax(real, generated):
+    discriminator = ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(generated))
+    return -ops.mean(ops.softplus(generated)), discriminator
+
+
+# %% [markdown]
+# At first every generated number is found out: $s$ is far below 0, $\log(1-D)$ is flat there, and the generator learns nothing just when it has most to learn. The **non-saturating** loss (same paper) asks for the same by another function, $-E_z[\log D(G(z))]$, which is steep there. **Least squares** (LSGAN, [Mao et al., 2017](https://arxiv.org/abs/1611.04076)) drops the logarithm:
+#
+# $$L_D=E_x[(s(x)-1)^2]+E_z[s(G(z))^2] \qquad L_G=E_z[(s(G(z))-1)^2]$$
+
+# %%
+def non_saturating(real, generated):
+    return ops.mean(ops.softplus(-generated)), minimax(real, generated)[1]
+
+
+def least_squares(real, generated):
+    return ops.mean((generated - 1) ** 2), ops.mean((real - 1) ** 2) + ops.mean(generated**2)
+
+
+# %% [markdown]
+# **Predict**: for a number that is found out ($s=-4$), which loss pulls hardest?
+
+# %%
+scores, nudge = np.array([-4.0, 0.0, 2.0]), 1e-3
+for game in (minimax, non_saturating, least_squares):
+    ends = [[float(game(scores[:1], np.array([s + step]))[0]) for step in (-nudge, nudge)] for s in scores]
+    print(f"{game.__name__:15s} slope of L_G at s = -4, 0, 2:", *(f"{(b - a) / (2 * nudge):6.2f}" for a, b in ends))
+
+# %% [markdown]
+# In the minimax game what one wins the other loses: the generator's loss is minus a part of the discriminator's. In the other two the losses are *different functions*. At $s=2$ least squares pushes a generated number back towards 1, and **both** losses fall.
+#
+# ## Mode collapse
+# Nothing asks a generator for variety. While the discriminator is slow, all numbers may crowd where it happens to be kind. **Predict**: one of these two discriminators learns at a tenth of the generator's rate, one at twice its rate, as published for FaceSwap-GAN. What does the generator make?
+
+# %%
+rates = {"a tenth": 0.1, "twice": 2.0}
+toys = {name: toy_gan.train(least_squares, factor, seed=seed) for name, factor in rates.items()}
+toy_gan.histograms(toys)
+
+# %%
+for name, seen in toys.items():
+    print(f"{name:8s} share of numbers at -2 and at 2:", toy_gan.mode_shares(list(seen.values())[-1]).round(2))
+
+# %% [markdown]
+# **Look**: in the upper row, every number ends at one of the two places (the lower row may lose one for a while, and finds it again). Each *is* a good forgery, so its loss does not say what is missing: **mode collapse**. In faces it would be a mouth that never opens. Try `non_saturating`, or another `seed`: a GAN's luck is part of the result. FaceSwap-GAN is safer than the toy, because L1 ties each output to its own input.
+
 # %% [markdown]
 # ## At its published size
-# The real one has an encoder that narrows to 4x4 with attention on the way, and two decoders. Too heavy for a laptop's processor, so at `quick` the painter is the lean autoencoder of notebook 03 **with attention put in**. `class` trains the same at 128 px on a GPU, `full` the published network; `model` above chooses another.
+# The real one has an encoder that narrows to 4x4 with attention on the way, and two decoders. Too heavy for a laptop's processor, so at `quick` the generator is the lean autoencoder of notebook 03 **with attention put in**. `class` trains the same at 128 px on a GPU, `full` the published network; `model` above chooses another.
 
 # %%
 for name, config in {"standard": faceswap_gan.standard(64), "lite": faceswap_gan.standard(64, lite=True)}.items():
     encoder, decoder = faceswap_gan.build_encoder(config), faceswap_gan.build_decoder(config, "decoder")
     critic = faceswap_gan.build_critic(config, "critic")
-    print(
-        f"{name:9s} encoder {encoder.count_params():>11,}  decoder {decoder.count_params():>10,}  critic {critic.count_params():>9,} weights"
-    )
+    weights = [network.count_params() for network in (encoder, decoder, critic)]
+    print(f"{name:9s} weights: encoder {weights[0]:>11,}  decoder {weights[1]:>10,}  discriminator {weights[2]:>9,}")
 
 # %%
 networks = {"encoder": encoder, "decoder": decoder, "critic": critic}
@@ -144,7 +200,11 @@ gan.set_faces(*({person: some[person][:8] for person in some} for some in (faces
 
 # %% [markdown]
 # ## Self-attention
-# A convolution sees its neighbourhood. Attention lets every place look at every other: the left eye can ask what the right eye does. Each row of the map sums to 1 and says where one place looks; the result is added with a **gain that starts at 0**, so a trained painter is not disturbed.
+# A convolution sees its neighbourhood. Attention lets every place look at every other: the left eye can ask what the right eye does. At every place three 1x1 convolutions give a **query** (what do I look for), a **key** (what am I) and a **value** (what do I hand over), as rows of $Q$, $K$, $V$ ([Zhang et al., 2018](https://arxiv.org/abs/1805.08318)):
+#
+# $$A=\mathrm{softmax}(QK^T) \qquad y=x+\gamma AV$$
+#
+# Each row of $A$ sums to 1. The **gain** $\gamma$ starts at 0, so a trained generator is not disturbed.
 #
 # **Predict**: the map below is still untrained. Will it be even, or patchy?
 
@@ -157,6 +217,18 @@ inside = keras.Model(gan.decoders[1].inputs, attention.input)(code)
 weights = ops.convert_to_numpy(ops.cast(attention.attention(inside), "float32"))
 print("map", weights.shape, "each row sums to", weights[0, 0].sum().round(3), "gain", float(attention.gain))
 
+# %% [markdown]
+# By hand, for the first face, and with a gain of 1 for a moment so that there is something to compare:
+
+# %%
+x = ops.cast(inside[:1], "float32")
+query, key, value = (ops.reshape(part(x), (-1, part.filters)) for part in (attention.query, attention.key, attention.value))
+by_hand = x + ops.reshape(ops.softmax(query @ ops.transpose(key)) @ value, x.shape)
+attention.gain.assign(1.0)
+by_layer = attention(x)
+attention.gain.assign(0.0)
+print("largest difference:", float(ops.max(ops.abs(by_hand - by_layer))))
+
 # %%
 side = int(weights.shape[-1] ** 0.5)
 face = ops.convert_to_numpy(ops.clip(views["straight"], 0, 1))[6]
@@ -167,8 +239,8 @@ looks = [
 figures.row([face, *looks], ["face", *places])
 
 # %% [markdown]
-# ## Mask, composite, critic
-# The decoder paints colour *and* alpha. The **composite** is `alpha * colour + (1 - alpha) * input`: where the mask is 0 the input shines through. The critic sees picture and input together and scores **patches**, not the whole: one number for each region.
+# ## Mask, composite, discriminator
+# The decoder gives colour $C$ *and* alpha $\alpha$. The **composite** is $\alpha C+(1-\alpha)X$: where the mask is 0 the input $X$ shines through. The discriminator sees picture and input together and scores **patches**, not the whole: one number for each region ([Isola et al., 2017](https://arxiv.org/abs/1611.07004)).
 
 # %%
 composite = gan.composite(views["colour"], views["alpha"], views["bent"])
@@ -187,6 +259,21 @@ scores = gan.judge(1, ops.split(composite, 2)[1], warped, frozen=True)
 print("patch scores", scores.shape, "mean", round(float(ops.mean(scores)), 3))
 
 # %% [markdown]
+# **How steep may a discriminator be?** If its score jumps between two nearly equal pictures, its gradient tells the generator nothing useful. **Spectral normalisation** ([Miyato et al., 2018](https://arxiv.org/abs/1802.05957)) divides each kernel, seen as a matrix $W$, by its largest singular value: $W/\sigma(W)$ stretches nothing. Power iteration finds $\sigma$: apply $W$ and $W^T$ in turn, and what is left is the direction that is stretched most.
+
+# %%
+kernel = ops.convert_to_numpy(gan.critics[1].get_layer("critic_down_1").kernel)
+matrix = kernel.reshape(-1, kernel.shape[-1])
+u = np.random.default_rng(seed).normal(size=matrix.shape[1])
+for _ in range(100):
+    v = matrix @ (u / np.linalg.norm(u))
+    u = matrix.T @ (v / np.linalg.norm(v))
+print(f"power iteration {np.linalg.norm(u):.4f}, from the SVD {np.linalg.svd(matrix)[1][0]:.4f}")
+
+# %% [markdown]
+# FaceSwap-GAN v2.2 has instance norms instead; in Keras it would be `keras.layers.SpectralNormalization`. Another way, offered here as the loss weight `gradient_penalty`, punishes the slope itself, at real pictures: R1, $\frac{1}{2}E_x[\Vert\nabla D(x)\Vert^2]$ ([Mescheder et al., 2018](https://arxiv.org/abs/1801.04406)).
+
+# %% [markdown]
 # ## Every loss term, before training
 # The table is computed on this one batch. Weights are those published for FaceSwap-GAN v2.2 (cycle is off there; it is on here so that you see it).
 
@@ -197,25 +284,88 @@ terms, critics = gan.loss_terms(views)
 for term, value in terms.items():
     weight = published.weight(term)
     print(f"{term:16s} {float(value):8.4f} x {weight:5.2f} = {float(value) * weight:8.4f}")
-print(f"{'critics':16s} {float(critics):8.4f}   (their own loss)")
+print(f"{'discriminators':16s} {float(critics):8.4f}   (their own loss)")
 
 # %% [markdown]
-# - **adversarial**: mixup-LSGAN. The critic sees a mixture of real and painted and must name the share; the painter wants its paintings scored as real. (Relativistic LSGAN and hinge are the other choices.)
+# - **adversarial**: least squares with **mixup** ([Zhang et al., 2018](https://arxiv.org/abs/1710.09412)). The discriminator sees a mixture of real $x$ and generated $g$ and must name the share $\lambda$, drawn from $\mathrm{Beta}(0.2, 0.2)$: $L_D=(D(\lambda x+(1-\lambda)g)-\lambda)^2$, $L_G=(D(g)-1)^2$.
 # - **reconstruction**, **edge**: L1 of pixels, and of their first differences.
 # - **eyes**, **eyes_gradients**: inside the eye mask, weight 30: gaze makes or breaks a swap.
 # - **perceptual**: distance between features of a frozen face-recognition network, at four depths.
-# - **alpha**, **alpha_hinge**, **alpha_variation**: keep the mask small, but not below *m*, and smooth. **kernel_decay**: keep the kernels small.
-# - **cycle**: to the other person and back again.
+# - **alpha**, **alpha_hinge**, **alpha_variation**: the mean of $\alpha$, of $\max(0, m-\alpha)$, and of neighbours' differences: a small mask, but not below $m$, and smooth.
+# - **kernel_decay**: small kernels. **cycle**: to the other person and back again.
 
 # %% [markdown]
-# What trains below (at `quick` and `class`) has other weights: the autoencoder's own terms, the critics, and **identity**. A frozen recogniser (not the one that judges in notebook 05) looks at the *swap* itself and says how far it is from the person it should show. It sees grey pictures: in colour it was soonest pleased by an orange nose between grey cheeks. The number rose, the picture did not.
+# Two other games are offered. **Relativistic average** ([Jolicoeur-Martineau, 2019](https://arxiv.org/abs/1807.00734)) asks not "is it real?" but "is it more real than the mean of the others?", with $\bar D$ for a mean score:
+#
+# $$L_D=\frac{1}{2}E[(D(x)-\bar D(g)-1)^2]+\frac{1}{2}E[(D(g)-\bar D(x)+1)^2]$$
+#
+# and for the generator with signs changed. **Hinge** ([Lim and Ye, 2017](https://arxiv.org/abs/1705.02894)) leaves alone what is right by a margin:
+#
+# $$L_D=E[\max(0,1-D(x))]+E[\max(0,1+D(g))] \qquad L_G=-E[D(g)]$$
 
 # %%
 real, fake = ops.split(views["straight"], 2)[1], ops.split(composite, 2)[1]
 for kind in ("mixup", "relativistic", "hinge"):
     gan.config = dataclasses.replace(gan.config, adversarial=kind)
-    painter, critic = gan.adversarial_terms(1, real, fake, warped)
-    print(f"{kind:13s} painter {float(painter):.3f}  critic {float(critic):.3f}")
+    generator, discriminator = gan.adversarial_terms(1, real, fake, warped)
+    print(f"{kind:13s} generator {float(generator):.3f}  discriminator {float(discriminator):.3f}")
+
+# %% [markdown]
+# What trains below (at `quick` and `class`) has other weights: the autoencoder's own terms, the discriminators, and **identity**. A frozen recognition network (not the one that judges in notebook 05) looks at the *swap* itself: how far is its embedding from the person it should show? It sees grey pictures: in colour it was soonest pleased by an orange nose between grey cheeks. The number rose, the picture did not.
+
+# %% [markdown]
+# ## One training step, by hand
+# The real network, with the two terms that make it a GAN: L1, and a tenth of mixup-LSGAN. First the losses. For each person two pictures are judged, the composite and the raw colour.
+
+# %%
+weights = faceswap_gan.LossWeights(reconstruction=1.0, adversarial=0.1, background=1.0)
+small = faceswap_gan.FaceSwapGAN(faceswap_gan.quick(size), weights, seed=seed)
+small.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, likened)))
+small.compile(optimizer=faceswap_gan.TwoRateAdam(1e-4), run_eagerly=True)
+
+
+# %%
+def losses_by_hand(views):
+    generator = discriminator = 0.0
+    for person, D in enumerate(small.critics):
+        real, seen, colour, alpha = (ops.split(views[x], 2)[person] for x in ("straight", "bent", "colour", "alpha"))
+        for made in (alpha * colour + (1 - alpha) * seen, colour):
+            share = draw_beta((), 0.2, small.random)
+            mixture = share * real + (1 - share) * made
+            generator += ops.mean((D(ops.concatenate([made, seen], -1)) - 1) ** 2)
+            discriminator += ops.mean((D(ops.concatenate([mixture, seen], -1)) - share) ** 2)
+    return ops.mean(ops.abs(views["colour"] - views["straight"])) + 0.1 * generator, discriminator
+
+
+# %% [markdown]
+# The textbook's step: each loss is differentiated by its own player's weights only, and each player has its own Adam.
+
+# %%
+import tensorflow as tf
+
+before, draws = small.get_weights(), ops.copy(small.random.state)
+with tf.GradientTape(persistent=True) as tape:
+    losses = losses_by_hand(small(index, training=True))
+halves = [*small.encoders, *small.decoders], small.critics
+for loss, networks, rate in zip(losses, halves, (1e-4, 2e-4), strict=True):
+    variables = [variable for network in networks for variable in network.trainable_variables]
+    slopes = tape.gradient(loss, [variable.value for variable in variables])
+    keras.optimizers.Adam(rate, beta_1=0.5).apply(slopes, variables)
+
+# %% [markdown]
+# Then the package's own step, from the same weights and with the same random draws. It makes **one pass**: generator's and discriminators' losses are added, with the discriminators' weights held still in the first (`stop_gradient`) and the generated pictures in the second. **Predict**: how far apart are the weights afterwards?
+
+# %%
+by_hand = small.get_weights()
+small.set_weights(before)
+small.random.state.assign(draws)
+small.train_on_batch(index)
+far = [max(np.abs(a - b).max() for a, b in zip(some, small.get_weights(), strict=True)) for some in (before, by_hand)]
+print(f"a weight moved by up to {far[0]:.1e}; by hand and by package they differ by {far[1]:.1e}")
+assert far[1] < 1e-3 * far[0], "the step by hand is not the package's"
+
+# %% [markdown]
+# The same to the last digits of float32. So a GAN needs no training loop of its own: it is an ordinary Keras model with an ordinary `fit()`, and progress bars, callbacks and checkpoints come free.
 
 # %% [markdown]
 # ## The schedule is data
@@ -231,9 +381,7 @@ pd.DataFrame(
 
 # %% [markdown]
 # ## Train
-# Painter and critics learn **in one pass**: the painter's loss goes through critics whose weights are held still, the critics' loss through paintings that are held still. Each player gets only its own gradient, so this is an ordinary Keras model with an ordinary `fit()`.
-#
-# The quick network begins where the autoencoder stopped, if that has its size; the published one begins from nothing. Two CPU cores have time for 160 steps: enough for the recogniser to pull the swap towards B (identity_gain 0.41 to 0.45, measured on the talking clip), not enough for critics that begin untrained: without them the swap is as sharp (notebook 07).
+# The quick network begins where the autoencoder stopped, if that has its size; the published one begins from nothing. Two CPU cores have time for 160 steps: enough for the recognition network to pull the swap towards B (identity_gain 0.41 to 0.45, measured on the talking clip), not enough for discriminators that begin untrained: without them the swap is as sharp (notebook 07).
 
 # %%
 steps = gan_steps or scale.gan_steps
@@ -263,8 +411,16 @@ Video(str(folder / training.TIMELAPSE), embed=True, width=420)
 figures.curves({"FaceSwap-GAN": history}, ("adversarial", "critics", "reconstruction"), logarithmic=False)
 
 # %% [markdown]
-# **Look**: both losses fall while the two find their balance; after that one's gain is the other's loss. So a GAN's curves do not tell when to stop; the previews do.
+# **Look**: what would be a good value? A discriminator that cannot tell does best to answer 0.5 always. Its loss is then the variance of $\lambda$, $\frac{1}{4(2\cdot 0.2+1)}=0.18$, the generator's $(0.5-1)^2=0.25$; four pictures are judged, so the curves would lie at 0.71 and 1. Above 0.71 the discriminators are worse than that constant, since they have just begun; below it they see a difference.
 #
+# A loss here is measured against an opponent that changes too: both may fall, or rise, while pictures get better or worse. So a GAN's curves do not tell when to stop; the previews do.
+
+# %%
+shares = ops.convert_to_numpy(draw_beta((100_000,), 0.2, keras.random.SeedGenerator(seed)))
+cannot_tell = {"adversarial": 4 * 0.5**2, "critics": 4 * shares.var()}
+print({name: f"{history[name].iloc[-1]:.2f}, cannot tell: {value:.2f}" for name, value in cannot_tell.items()})
+
+# %% [markdown]
 # ## Masks and raw output on the target
 # These faces come from the clip that notebook 05 converts.
 
@@ -292,7 +448,8 @@ print(f"alpha inside the face {inner.mean():.2f}, in the corners {corner.mean():
 # |---|---|
 # | the output is the target, previews look fine | **alpha near zero**: raise the hinge's *m* |
 # | the source's reconstruction where the target should be | **wrong direction** |
-# | checkerboard, wild colours | critics far ahead of the painter: lower their rate |
+# | checkerboard, wild colours | discriminators far ahead of the generator: lower their rate |
+# | one mouth for every mouth | **mode collapse**: discriminators too slow, L1 too weak |
 
 # %%
 figures.rows(
@@ -306,35 +463,42 @@ figures.rows(
 
 # %% [markdown]
 # ## Exercise
-# Write the composite yourself. Leave it, and the reference answers.
+# Write the **hinge** game of above: scores in, both losses out, the generator's first. Leave it, and the reference answers.
 
 # %%
-def my_composite(colour, alpha, inputs):
-    """Your turn: alpha 1 shows the painting, alpha 0 the input."""
-    return None
+def hinge(real, generated):
+    """Scores (N,) of real and of generated pictures. Return (generator's loss, discriminator's loss)."""
+    return None  # your turn
 
 
 # %%
-wanted, mine = alpha * colour + (1 - alpha) * inputs, my_composite(colour, alpha, inputs)
+scores = np.random.default_rng(seed).normal(0, 2, (2, 100)).astype("float32")
+right = float(-scores[1].mean()), float(np.maximum(0, 1 - scores[0]).mean() + np.maximum(0, 1 + scores[1]).mean())
+mine = hinge(*scores)
 if mine is None:
-    print("not filled in yet: the reference goes on")
+    print(f"not filled in yet: the reference says {right[0]:.3f} and {right[1]:.3f}")
+elif np.shape(mine) != (2,):
+    print("not yet: two numbers are wanted, the generator's loss and the discriminator's; is a mean missing?")
+elif abs(mine[0] - right[0]) > 1e-4:
+    print("not yet: the generator wants *high* scores of what it made, so its loss is minus their mean; no hinge")
+elif abs(mine[1] - right[1]) > 1e-4:
+    print("not yet: real scores count up to 1, generated ones down to -1; beyond that there is nothing to pay")
 else:
-    worst = np.unravel_index(np.abs(mine - wanted).argmax(), wanted.shape)
-    print(
-        "right"
-        if np.abs(mine - wanted).max() < 1e-5
-        else f"not yet: off by {np.abs(mine - wanted).max():.2f} at {worst[1:3]}"
-    )
+    print("right: what is right by a margin costs nothing. Try toy_gan.train(hinge)")
+
+# %% [markdown]
+# Then **change and explain**: which `factor` of `toy_gan.train` is the smallest that keeps both modes, over three seeds? And with `minimax`, where you found the slope of 0.02?
 
 # %% [markdown]
 # ## Recap
-# You looked at an attention map, at masks and at patch scores. You computed every loss of FaceSwap-GAN on one batch, and trained painter and critics in one `fit()`.
+# You wrote GAN losses and saw a generator lose a mode. You computed attention, every loss of FaceSwap-GAN, and one whole training step by hand, and trained it all in one `fit()`.
 #
 # 1. Why does the attention's gain start at 0?
-# 2. What does the critic see besides the picture, and why?
+# 2. What does the discriminator see besides the picture, and why?
 # 3. What happens without the alpha hinge?
-# 4. Why must the critics' weights be held still in the painter's loss?
-# 5. Why do a GAN's curves not say when to stop?
+# 4. Which weights must the generator's loss not change, and how is that done in one pass?
+# 5. Why is "one's gain is the other's loss" true of minimax and false of least squares?
+# 6. Why do a GAN's curves not say when to stop?
 #
 # **Next**: notebook 05 puts the faces back into the video.
 

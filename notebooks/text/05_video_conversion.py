@@ -5,7 +5,7 @@
 # # 05 Back into the video
 # **Goal** Put the painted face back into every frame, write the film with its sound, and say how good it is.
 #
-# **Minutes** 25 to read, 4 on two CPU cores or a T4
+# **Minutes** 35 to read, 4 on two CPU cores or a T4
 #
 # **Needs** a model of notebook 03 or 04 (without one: the warm start that ships with the lab)
 #
@@ -154,11 +154,29 @@ scoring.compare(run, index, worn, faces.points(row))
 # **Why the numbers disagree.** On A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was painted. But then a rim shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*, knowing what it costs: the skin tone is A's.
 
 # %% [markdown]
+# **What the choices compute.** *mean_std* ([Reinhard et al., 2001](https://doi.org/10.1109/38.946629)) moves each channel's mean $\mu$ and deviation $\sigma$ from the painting's to the target's, in L\*a\*b\*:
+#
+# $$y=\mu_t+\frac{\sigma_t}{\sigma_p}(x-\mu_p)$$
+#
+# *sot* asks for more: the whole cloud of colours should become the target's, each colour moving as little as possible (**optimal transport**). For numbers that is sorting: the k-th smallest takes the place of the k-th smallest. For colours one sorts along a direction, moves, and tries the next ([Pitié et al., 2005](https://doi.org/10.1109/ICCV.2005.166); [Rabin et al., 2011](https://doi.org/10.1007/978-3-642-24785-9_37)):
+
+# %%
+cloud, goal = (face[soft > 0.5].astype(float) for face in (painted, aligned))
+turns = np.random.default_rng(0)
+for step in range(16):
+    if step in (0, 1, 4, 15):
+        print(f"after {step:2d} turns the means differ by {np.abs(cloud.mean(0) - goal.mean(0)).max():.4f}, "
+              f"the covariances by {np.abs(np.cov(cloud.T) - np.cov(goal.T)).max():.4f}")  # fmt: skip
+    for axis in np.linalg.qr(turns.normal(size=(3, 3)))[0]:
+        order, place = np.argsort(cloud @ axis), np.argsort(goal @ axis)
+        cloud[order] += ((goal[place] - cloud[order]) @ axis)[:, None] * axis
+
+# %% [markdown]
 # ## Four blends
 # - **direct** pastes the square: all its edges show.
 # - **mask** overlay mixes by the soft outline.
-# - **seamless** cloning keeps the painting's *gradients* and solves for colours that meet the frame's at the rim (Pérez et al., 2003).
-# - **laplacian** pyramids mix each size of detail over an edge of its own width (Burt and Adelson, 1983).
+# - **seamless** cloning keeps the painting's *gradients* and solves for colours that meet the frame's at the rim ([Pérez et al., 2003](https://doi.org/10.1145/882262.882269)).
+# - **laplacian** pyramids mix each size of detail over an edge of its own width ([Burt and Adelson, 1983](https://doi.org/10.1145/245.247)): a picture is blurred and halved again and again, $G_0, G_1 \ldots$, and level $k$ is what is lost each time, $L_k=G_k-\mathrm{up}(G_{k+1})$. Each level is mixed by the mask's own $G_k$, and all are added up.
 
 # %%
 ways = {blend: dataclasses.replace(scoring.DEFAULTS, blend=blend) for blend in options.BLENDS}
@@ -168,6 +186,36 @@ figures.row([frame, *blends.values()], ["target", *blends], height=2.8)
 # %%
 write_swapped(run.pictures() / "blends.png", np.hstack([frame, *blends.values()]), next(iter(functions)))
 scoring.compare(run, index, blends, faces.points(row))
+
+# %% [markdown]
+# ## Poisson's equation, by hand
+# Seamless cloning looks for the picture $u$ whose *slopes* are as near to the painting's $g$ as can be, while it equals the frame $f$ on the rim:
+#
+# $$\min_u \int \Vert\nabla u-\nabla g\Vert^2 \qquad u=f \text{ on the rim}$$
+#
+# Where that is least, $\Delta u=\Delta g$: Poisson's equation. On one row of pixels it is a line of algebra a pixel, with the frame's values known at both ends:
+#
+# $$u_{i-1}-2u_i+u_{i+1}=g_{i-1}-2g_i+g_{i+1}$$
+
+# %%
+middle = len(soft) * 3 // 5
+first, *_, last = np.flatnonzero(soft[middle] > 0.5)
+f, g = (face[middle, first : last + 1, 0].astype(float) for face in (aligned, painted))
+inner = len(f) - 2
+second = np.diag(np.full(inner, -2.0)) + np.diag(np.ones(inner - 1), 1) + np.diag(np.ones(inner - 1), -1)
+wanted = np.diff(g, 2)
+wanted[[0, -1]] -= f[[0, -1]]  # the rim is known, so it goes to the right-hand side
+u = np.concatenate([f[:1], np.linalg.solve(second, wanted), f[-1:]])
+
+# %%
+pd.DataFrame({"frame f": f, "painting g": g, "cloned u": u}).plot(
+    figsize=(7, 2.6), style=[":", "--", "-"], xlabel="pixel of the row", ylabel="red"
+)
+straight = np.interp(np.arange(len(f)), [0, len(f) - 1], (f - g)[[0, -1]])
+print("u - g is a straight line, up to", np.abs(u - g - straight).max())
+
+# %% [markdown]
+# **Look**: the clone has every bump of the painting and the frame's colours at both ends. What is added, $u-g$, has no second difference: in one dimension a straight line between the two mismatches, in two the smoothest **membrane** spanned over the rim. It is smooth, so the lab solves for it on 32x32 cells only (`swap/cloning.py`). And it hangs on the rim alone: **predict** what a dark hair that crosses the rim does to the whole cheek.
 
 # %% [markdown]
 # ## Still hands

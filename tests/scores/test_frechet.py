@@ -47,7 +47,7 @@ def test_fewer_faces_than_numbers_still_give_a_distance(random):
 
 
 def test_frechet_is_biased_and_the_kernel_distance_is_not(random):
-    """Two sets of one kind: FID shrinks as the sets grow, KID is 0 on average at any size."""
+    """Two sets of one kind: the Frechet distance shrinks as the sets grow, the kernel distance is 0 on average at any size."""
     means = {}
     for size in (20, 80):
         pairs = [random.normal(size=(2, size, 16)) for _ in range(30)]
