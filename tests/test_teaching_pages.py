@@ -132,7 +132,7 @@ def questions(number: str) -> list[str]:
 
 def predictions(number: str) -> list[str]:
     """What follows each "Predict" of a lesson, up to the next one or the cell's end."""
-    return sum((words.split("**Predict**")[1:] for words in cells(number)[0]), [])
+    return sum((re.split(r"\*\*[Pp]redict\*\*", words)[1:] for words in cells(number)[0]), [])
 
 
 def stubs(number: str) -> list[tuple[str, ast.FunctionDef, str]]:
