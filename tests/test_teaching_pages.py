@@ -177,7 +177,7 @@ def test_every_answer_is_short_and_names_the_wrong_one_that_tempts(number):
 @pytest.mark.parametrize("number", LESSONS)
 def test_every_prediction_has_what_comes(number):
     asked = predictions(number)
-    answered = re.findall(r"^- \*(.+?[.?:]?)\* (?=[^\s*])(.{20,})$", ANSWERS[number].get("Predictions", ""), re.M)
+    answered = re.findall(r'^- "(.+?)" (.{20,})$', ANSWERS[number].get("Predictions", ""), re.M)
     place, lesson = f"docs/teaching/answers.md, {number}", LESSONS[number].name
     for tail, (quoted, _) in zip(asked, answered, strict=False):
         assert quoted in tail, f"{place}: {lesson} asks {tail.strip()[:120]!r}, where the answers have {quoted!r}"
