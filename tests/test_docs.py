@@ -14,7 +14,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "data" / "README.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 LAW = ROOT / "docs" / "law_and_manners.md"
 STRANGERS = ROOT / "docs" / "files_from_strangers.md"
@@ -256,7 +256,7 @@ def test_the_readme_is_short_and_leads_to_every_page():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 150
     linked = {next(filter(None, found)).partition("#")[0] for found in links(text)}
-    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").iterdir()} <= linked
+    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.*")} <= linked
     assert {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")} <= linked
     assert all(f"`{command}`" in text for command in COMMANDS)
 
