@@ -227,7 +227,7 @@ def photograph(scene: Scene, folder: Path, look: Path | None) -> dict[str, float
     if look:
         write_swapped(
             look / "photograph_as_source.png",
-            np.hstack([astronaut()[:384, 40:424], *swapped[:: len(swapped) // 4]]),
+            np.hstack([astronaut()[:384, 40:424], *swapped[:: max(1, len(swapped) // 4)]]),
             "base",
         )
         write_swapped(look / "photograph_as_target.png", np.hstack([astronaut(), still]), "base")

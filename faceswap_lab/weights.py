@@ -45,7 +45,7 @@ WEIGHTS = {
     "dlib_mmod": WeightFile("face_recognition_models", "models/mmod_human_face_detector.dat", ("4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",), "face_recognition_models", "CC0", "dlib's CNN face detector"),
     "face_res": WeightFile("", "weights/face_res/face_res.weights.h5", ("85657a98e0129ff87dd4eb8b73f4dbabf73256b43c6c400d447340ea8f1d4823",), "", "Apache-2.0", "HSE-FaceRes: the trainer's recogniser"),
     "quick_autoencoder": WeightFile("", "weights/quick_autoencoder/model.weights.h5", ("4d92270aaef126884a3044d06db8162d5d0ce85360ca85e4f3d7edd55b680f7c",), "", "CC0", "the warm start of the preset quick"),
-    "base": WeightFile("", "weights/base/base.npz", ("9591b4afed25ecd8e7041c654ae6cc3d3e37cad004906219211fe1c3855c85bb",), "", "CC0", "the base model: swaps without training"),
+    "base": WeightFile("", "weights/base/base.npz", ("f0e555d0c88f0303d8f96993433f4a13fc26a78275ef1fad2adc20db3dea5bc1",), "", "CC0", "the base model: swaps without training"),
 }  # fmt: skip
 
 
