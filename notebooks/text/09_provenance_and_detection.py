@@ -146,7 +146,7 @@ detection.area_table(signs_found, ["detector"], "film")
 
 # %% [markdown]
 # ## Frequencies
-# A picture is a sum of waves. How strong are the coarse ones, how strong the fine ones, in all directions together? What a network paints small and enlarges lacks the finest (Durall et al., 2020).
+# A picture is a sum of waves. How strong are the coarse ones, how strong the fine ones, in all directions together? What a network paints small and enlarges lacks the finest ([Durall et al., 2020](https://arxiv.org/abs/2003.01826)).
 
 # %%
 spectra = {film: spectrum.radial_spectrum(this.crops(film, coding.FILMED).faces) for film in this.films}
@@ -169,7 +169,7 @@ detection.area_table(across, ["detector"], "film")
 # **Look** along a row: whichever swap it learnt from, the classifier finds what was painted at 64 pixels. Softness is what those share, and what it learnt. Down the last columns it is less sure, and the interval wide: a swap made in another way, or without a fault, is no softer than an honest film. The next model will not be, either.
 #
 # ## A small network
-# MesoNet (Afchar et al., 2018): four convolutions, under 30 000 weights. It sees pieces of faces of both classes, mirrored, darker, brighter, and asks: swapped?
+# MesoNet ([Afchar et al., 2018](https://arxiv.org/abs/1809.00888)): four convolutions, under 30 000 weights. It sees pieces of faces of both classes, mirrored, darker, brighter, and asks: swapped?
 
 # %%
 naive = meso.MesoDetector(meso_steps, seed)
@@ -359,7 +359,7 @@ print(verdict)
 # 4. Whom does the claim check protect, and whom not?
 # 5. What does a missing watermark prove?
 #
-# **Next**: notebook 10 leaves the autoencoder for unaligned pictures.
+# **Next**: notebook 10 leaves the autoencoder for *unpaired* pictures.
 
 # %%
 found = {"signs": signs_found, "spectra": across, "networks": network_areas, "passed on": crossed, "claims": claimed}
