@@ -65,6 +65,28 @@ def _colour(value: float) -> str:
     return f"background-color: rgba({', '.join(map(str, tint))}, {0.55 * share:.2f})"
 
 
+def distributions_plot(numbers: pd.DataFrame, detector: str, real: str = "real"):
+    """What lies behind an AUC: how a detector's numbers of real faces and of each swap's are spread, a panel a swap.
+
+    Args:
+        numbers: from `trials.numbers`, of one scene and coding.
+        detector: one of its detectors.
+        real: the film that is none.
+    """
+    seen = {film: rows["number"] for film, rows in numbers[numbers["detector"] == detector].groupby("film", sort=False)}
+    honest = seen.pop(real)
+    bins = np.histogram_bin_edges(np.concatenate([honest, *seen.values()]), 24)
+    figure, axes = plt.subplots(1, len(seen), figsize=(2.6 * len(seen), 2.2), sharex=True, squeeze=False)
+    for axis, (film, found) in zip(axes[0], seen.items(), strict=True):
+        axis.hist(honest, bins, density=True, color=REAL, alpha=0.45, hatch="//", label=real)
+        axis.hist(found, bins, density=True, color=SWAP, histtype="step", lw=1.8, label="swapped")
+        axis.set(title=film.replace("_", " "), yticks=[], xlabel=detector)
+        axis.title.set_size(9)
+    axes[0][0].legend(fontsize=7)
+    figure.tight_layout()
+    plt.show()
+
+
 def alarms_plot(found: Mapping[str, Alarms]):
     """What becomes of ten thousand films, a bar a case: swaps that are caught, swaps that are missed, false alarms.
 

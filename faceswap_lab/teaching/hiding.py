@@ -32,7 +32,7 @@ def _network(channels: int, out: int, width: int = 16) -> keras.Model:
     return keras.Sequential([keras.Input((SIDE, SIDE, channels)), cells, hidden, made, PixelShuffle()])
 
 
-def train(faces: np.ndarray, steps: int = 400, unseen: float = 4 / 255, seed: int = 0) -> Cycle:
+def train(faces: np.ndarray, steps: int = 250, unseen: float = 4 / 255, seed: int = 0) -> Cycle:
     """Trains both networks together: L1 of there and back, and of "there" against the plain grey picture.
 
     The second term stands for a discriminator that lets only grey pictures pass, and does not see small differences: large

@@ -83,7 +83,7 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## The hope
-# A deepfake takes long to train. One proposal, never measured, was to put **octave convolution** (Chen et al., ICCV 2019) in place of every convolution: less computation, less memory, and a wider view. It rests on one observation: most of a picture is smooth, and what is smooth can be kept at half the size.
+# A deepfake takes long to train. One proposal, never measured, was to put **octave convolution** ([Chen et al., 2019](https://arxiv.org/abs/1904.05049)) in place of every convolution: less computation, less memory, and a wider view. It rests on one observation: most of a picture is smooth, and what is smooth can be kept at half the size.
 #
 # This notebook measures what was hoped for.
 

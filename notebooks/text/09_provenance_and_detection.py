@@ -5,7 +5,7 @@
 # # 09 Was this face swapped?
 # **Goal** Look for swaps by eye, by statistics, by a network and by whose face it is; find out where each goes wrong; read what a film says of itself.
 #
-# **Minutes** 35 to read, 3 on two CPU cores or a T4
+# **Minutes** 40 to read, 3 on two CPU cores or a T4
 #
 # **Needs** the films of notebook 05 (without them: made now, by the warm start that ships with the lab if need be)
 #
@@ -132,12 +132,18 @@ print({side: int((sides == side).sum()) for side in (material.TRAIN, material.TE
 
 # %% [markdown]
 # ## What the eye looks for
-# Four signs from the guides, each as one number a face: an edge round the face, softness, dull eyes, colours that jump. The **AUC** is the chance that a swapped face gets the larger number than a real one: 0.5 guesses, 1 errs never, below 0.5 it is *wrong*. **Predict** the best sign.
+# Four signs from the guides, each as one number a face: an edge round the face, softness, dull eyes, colours that jump. The **AUC** is the chance that a swapped face gets a larger number $s$ than a real one, $P(s_{\mathrm{swap}}>s_{\mathrm{real}})$: 0.5 guesses, 1 errs never, below 0.5 it is *wrong*. **Predict** the best sign.
 
 # %%
 by_eye = trials.numbers(this, {sign.name: sign for sign in signs.SIGNS}, gap=gap_frames)
 signs_found = trials.areas(by_eye)
 detection.area_table(signs_found, ["detector"], "film")
+
+# %%
+detection.distributions_plot(by_eye, "blur")
+
+# %% [markdown]
+# **Look** behind the numbers of *blur*: hills that lie apart give an AUC near 1, hills on top of each other 0.5. Where would you put a threshold? Each place buys caught swaps (right of it, red) with accused honest faces (right of it, hatched).
 
 # %% [markdown]
 # Brackets: 95 % intervals over blocks of moments (notebook 06); one without width is no proof of perfection, only of few moments. **Look**: at `quick`, faces are painted at 64 pixels and enlarged, so *blur* finds every model's swap. It does not find the classical swap, which bends real pictures, nor the perfect one. *Seam* prefers to accuse the real film: a good blend is smoother than A's own cheek.
@@ -146,7 +152,7 @@ detection.area_table(signs_found, ["detector"], "film")
 
 # %% [markdown]
 # ## Frequencies
-# A picture is a sum of waves. How strong are the coarse ones, how strong the fine ones, in all directions together? What a network paints small and enlarges lacks the finest (Durall et al., 2020).
+# A picture is a sum of waves. How strong are the coarse ones, how strong the fine ones, in all directions together? What a network paints small and enlarges lacks the finest ([Durall et al., 2020](https://arxiv.org/abs/2003.01826)).
 
 # %%
 spectra = {film: spectrum.radial_spectrum(this.crops(film, coding.FILMED).faces) for film in this.films}
@@ -169,7 +175,7 @@ detection.area_table(across, ["detector"], "film")
 # **Look** along a row: whichever swap it learnt from, the classifier finds what was painted at 64 pixels. Softness is what those share, and what it learnt. Down the last columns it is less sure, and the interval wide: a swap made in another way, or without a fault, is no softer than an honest film. The next model will not be, either.
 #
 # ## A small network
-# MesoNet (Afchar et al., 2018): four convolutions, under 30 000 weights. It sees pieces of faces of both classes, mirrored, darker, brighter, and asks: swapped?
+# MesoNet ([Afchar et al., 2018](https://arxiv.org/abs/1809.00888)): four convolutions, under 30 000 weights. It sees pieces of faces of both classes, mirrored, darker, brighter, and asks: swapped?
 
 # %%
 naive = meso.MesoDetector(meso_steps, seed)
@@ -271,7 +277,11 @@ detection.area_table(claimed, ["claim"], "film")
 
 # %% [markdown]
 # ## How rare are swaps?
-# Suppose a detector with an AUC of 0.9, its threshold at 10 % false alarms (its two classes normally distributed and spread alike). **Predict**: among films of which 1 in 100 is a swap, how many of its alarms are false?
+# Suppose a detector with an AUC of 0.9, its threshold at $f=10$ % false alarms. If both hills are normal and equally wide, they lie $\sqrt 2 z(0.9)=1.8$ deviations apart ($z$: the normal distribution's inverse), and a share $c$ of the swaps is caught. What an alarm is *worth* depends on a third number, how many films are swaps at all, the **base rate** $p$ (Bayes' rule):
+#
+# $$P(\mathrm{real}\mid\mathrm{alarm})=\frac{(1-p)f}{(1-p)f+pc}$$
+#
+# **Predict**: among films of which 1 in 100 is a swap, how many of its alarms are false?
 
 # %%
 caught = evidence.sensitivity_at(0.9, 0.1)
@@ -359,7 +369,7 @@ print(verdict)
 # 4. Whom does the claim check protect, and whom not?
 # 5. What does a missing watermark prove?
 #
-# **Next**: notebook 10 leaves the autoencoder for unaligned pictures.
+# **Next**: notebook 10 leaves the autoencoder for *unpaired* pictures.
 
 # %%
 found = {"signs": signs_found, "spectra": across, "networks": network_areas, "passed on": crossed, "claims": claimed}

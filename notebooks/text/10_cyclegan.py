@@ -5,7 +5,7 @@
 # # 10 CycleGAN: when nobody has the answer
 # **Goal** Translate faces with pairs, see why there are none, and let a cycle take their place.
 #
-# **Minutes** 20 to read, 4 on two CPU cores (quick); on a T4 not measured
+# **Minutes** 30 to read, 4 on two CPU cores (quick); on a T4 not measured
 #
 # **Needs** the sample clips, whose true swap is known, and their face sets (made now if they are missing)
 #
@@ -89,6 +89,7 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 # Our actors are rendered, so we do have them. Look at one column: same moment, same light, another face.
 
 # %%
+import cv2
 import keras
 import numpy as np
 import pandas as pd
@@ -97,9 +98,10 @@ from keras import ops
 from faceswap_lab import pairs, scores, training
 from faceswap_lab.models import cyclegan, pix2pix
 from faceswap_lab.models.autoencoder import resize
+from faceswap_lab.models.losses import gaussian_blur, grey
 from faceswap_lab.models.translation import ConstantThenLinear
 from faceswap_lab.models.translation_networks import build_critic, build_generator, patch_size
-from faceswap_lab.teaching import figures
+from faceswap_lab.teaching import figures, hiding, sharing
 
 # %%
 scale = {"quick": (64, 240, 360), "class": (128, 4000, 8000), "full": (256, 20_000, 100_000)}
@@ -120,8 +122,8 @@ print(f"{len(train_rows)} pairs to learn from, {len(test_rows)} later ones to te
 unseen, wanted = (resize(pictures[test_rows], size).astype("float32") / 255 for pictures in (before, truth))
 
 # %% [markdown]
-# ## pix2pix: a U-Net and a critic that sees both
-# The **U-Net** shrinks the picture to a single pixel and grows it again; at each size it hands the picture across, so that what need not change need not be remembered. The **PatchGAN critic** sees input and painting side by side and scores patches.
+# ## pix2pix: a U-Net and a discriminator that sees both
+# pix2pix is [Isola et al., 2017](https://arxiv.org/abs/1611.07004). Its **U-Net** ([Ronneberger et al., 2015](https://arxiv.org/abs/1505.04597)) shrinks the picture to a single pixel and grows it again; at each size it hands the picture across, so that what need not change need not be remembered. The **PatchGAN** discriminator (*critic* in the code) sees input and output side by side and scores patches.
 #
 # **Predict** before you run: the published patch is 70 x 70 of 256 pixels. Is a score for a patch harder on blur, or on a nose in the wrong place?
 
@@ -143,13 +145,19 @@ views = painter({"A": np.arange(4)})
 print("input", views["real"][0].shape, "painting", views["fake"].shape)
 
 # %% [markdown]
-# The critic's answer is a small map, not a number: on blur it is hard, on the whole it is blind. So pix2pix adds **100 times L1**, which knows where the nose belongs. Each term on this batch, untrained:
+# The discriminator's answer is a small map, not a number: on blur it is hard, on the whole it is blind. So pix2pix adds **100 times L1**, which knows where the nose belongs. With input $a$, truth $b$ and $D$ for a probability, its GAN loss is the **non-saturating** one of notebook 04:
+#
+# $$L_G=-E[\log D(a,G(a))]+100 E\vert G(a)-b\vert$$
+#
+# $$L_D=-\frac{1}{2}E[\log D(a,b)]-\frac{1}{2}E[\log(1-D(a,G(a)))]$$
+#
+# Each term on this batch, untrained:
 
 # %%
 terms, critic = painter.loss_terms(views)
 for term, value in terms.items():
     print(f"{term:12s} {float(value):.3f} x {getattr(painter.loss_weights, term):.0f}")
-print(f"{'critic':12s} {float(critic):.3f}   (log 2 = 0.693 is a critic that cannot tell)")
+print(f"{'critic':12s} {float(critic):.3f}   (log 2 = 0.693 is a discriminator that cannot tell)")
 
 
 # %%
@@ -189,9 +197,9 @@ figures.rows({"A, unseen": unseen[show], "pix2pix": paintings["pix2pix"][show], 
 
 # %% [markdown]
 # ## Without pairs, anything goes
-# Take the truth away. What is left are two heaps: faces of A, faces of B. A critic can still say whether a painting *looks like B*. Is that enough?
+# Take the truth away. What is left are two heaps: faces of A, faces of B. A discriminator can still say whether a picture *looks like B*. Is that enough?
 #
-# The lower row is a "translation" that shuffles the heap of B. **Predict** what a critic says to it.
+# The lower row is a "translation" that shuffles the heap of B. **Predict** what a discriminator says to it.
 
 # %%
 names = ("target", "A") if run.clips.target_training else ("target",)
@@ -206,13 +214,17 @@ shuffled = np.random.default_rng(seed).permutation(len(faces["B"]))[:8]
 figures.rows({"A": faces["A"][::-1][:: len(faces["A"]) // 8][:8], "an answer": faces["B"][shuffled]})
 
 # %% [markdown]
-# It says: perfect, each one is B. But A looks left and the answer looks right. A critic asks for *some* face of B, never for *this* expression.
+# It says: perfect, each one is B. But A looks left and the answer looks right. A discriminator asks for *some* face of B, never for *this* expression.
 
 # %% [markdown]
 # ## The cycle says what must be kept
-# CycleGAN trains two generators, A to B and B to A, and asks: **after the way there and back you must be who you were**. Whoever throws the pose away on the first leg cannot find it again on the second.
+# CycleGAN ([Zhu et al., 2017](https://arxiv.org/abs/1703.10593)) trains two generators, $G$ from A to B and $F$ from B to A, and asks: **after the way there and back you must be who you were**. Whoever throws the pose away on the first leg cannot find it again on the second.
 #
-# | the two generators | critics say | the cycle costs |
+# $$L=E[(D_B(G(a))-1)^2]+E[(D_A(F(b))-1)^2]+10 E\vert F(G(a))-a\vert+10 E\vert G(F(b))-b\vert$$
+#
+# The first two terms are **least squares**, as in LSGAN; pairs occur nowhere.
+#
+# | the two generators | discriminators say | the cycle costs |
 # |---|---|---|
 # | change nothing | A is not B | 0 |
 # | shuffle | perfect | very much |
@@ -235,7 +247,7 @@ for name, seen in {"as it starts": views, "shuffled": shuffle}.items():
 # %% [markdown]
 # Even four neighbours of one clip, shuffled, cost many times as much.
 #
-# Two more things help. A **pool** of 50 old paintings reminds the critics of what they have seen through already. And on two cores the generator paints a *change* of its input, so it begins with the identity; the published one has to learn to copy first.
+# Three more things help. The **identity loss**, $5E\vert G(b)-b\vert+5E\vert F(a)-a\vert$: who is B already need not change. It keeps colours; here they *must* change, so at `quick` it is off. A **pool** of 50 old pictures reminds the discriminators of what they have seen through already ([Shrivastava et al., 2017](https://arxiv.org/abs/1612.07828)). And on two cores the generator paints a *change* of its input, so it begins with the identity; the published one has to learn to copy first.
 
 # %%
 walk = train("cyclegan", walker, faces, 2 if quick else 1, 1e-3 if quick else 2e-4)
@@ -249,15 +261,43 @@ figures.rows({name: pictures[show] for name, pictures in lines.items()})
 
 # %% [markdown]
 # **Look**: what changed, what did not? Compare skin, then the brows, then the width of nose and jaw. Could the picture be painted back from it? Then the cycle is content, whatever the truth says.
+
+# %% [markdown]
+# ## A cycle that cheats
+# Does a low cycle loss prove that the picture in the middle *shows* what was kept? [Chu et al., 2017](https://arxiv.org/abs/1712.02950) found aerial photographs that came back from a plain street map, with every tree: the map carried them as noise that nobody sees.
 #
+# Small enough to watch: $G$ must make a face grey, $F$ give the colours back, and each face has a random cast that nobody can guess from grey. A pixel may be off by 4 of 255 levels before it costs anything. **Predict**: which colours will come back?
+
+# %%
+casts = np.random.default_rng(seed).uniform(0.6, 1.4, (len(faces["A"]), 1, 1, 3))
+cast = np.clip(sharing.small_faces(faces["A"]) * casts, 0, 1).astype("float32")
+secret = hiding.train(cast, seed=seed)
+middle = ops.convert_to_numpy(secret.there(cast))
+plain = ops.convert_to_numpy(grey(cast))
+blurred = np.stack([cv2.blur(picture, (2, 2))[..., None] for picture in middle])
+
+# %%
+ways = {"from the middle": middle, "from plain grey": plain, "from the middle, blurred": blurred}
+came = {name: ops.convert_to_numpy(secret.back(picture)) for name, picture in ways.items()}
+some = np.linspace(0, len(cast) - 1, 8).astype(int)
+hidden = {"in": cast, "in the middle": middle, "minus grey, x 20": 0.5 + 20 * (middle - plain)}
+figures.rows({name: pictures[some] for name, pictures in {**hidden, **came}.items()})
+
+# %%
+print(f"the middle is {255 * np.abs(middle - plain).mean():.1f} levels from plain grey")
+for name, pictures in came.items():
+    print(f"{name:28s} {255 * np.abs(pictures - cast).mean():.1f} levels from what went in")
+
+# %% [markdown]
+# **Look**: to us the middle is grey, but the networks whisper: the cast is told by a faint pattern, two levels high. Blur it over 2x2 pixels, which changes little for an eye, and what comes back is as wrong as from plain grey. So a low cycle loss proves nothing about what the middle *shows*. Judge the middle itself, as below, and never the way back. (In training, noise or blur between the two legs makes whispering hard.)
+
+# %% [markdown]
 # ## Colour yes, shape hardly: measured
 # Two numbers on the pixels where truth and target differ. **Colour**: how far the broad colours came from the target's (0) to the truth's (1). **Structure**: take a painting's local contrast, which no tint can move, and mix it as well as you can from the target's and the truth's: how much of the truth is in the mixture? Beside the models stands a plain tint.
 #
 # **Predict** CycleGAN's two numbers.
 
 # %%
-from faceswap_lab.models.losses import gaussian_blur
-
 different = np.stack(
     [scores.different_pixels(*((x * 255).astype(np.uint8) for x in two)) for two in zip(wanted, unseen, strict=True)]
 )
@@ -348,17 +388,20 @@ else:
     print(f"not yet: {float(mine):.4f}, and it should be {reference:.4f}")
 
 # %% [markdown]
-# ## Beyond faces
+# ## Beyond
+# **One-shot swappers** (FaceShifter, [Li et al., 2019](https://arxiv.org/abs/1912.13457); SimSwap, [Chen et al., 2020](https://arxiv.org/abs/2106.06340)) need no training for B: one network for all people gets B's *embedding* from a recognition network as a second input, and an identity loss asks that the output has it. What they know of B is one picture. **Diffusion** ([Ho et al., 2020](https://arxiv.org/abs/2006.11239)) has no discriminator: a network learns to take noise off pictures, $E\Vert\varepsilon-\varepsilon_\theta(\sqrt{\bar a_t}x+\sqrt{1-\bar a_t}\varepsilon, t)\Vert^2$, and makes a picture from noise alone in many small steps, guided by what it is told. Sharp and varied, and slow: tens of passes a frame.
+
+# %% [markdown]
 # Wherever colour and texture are the difference, and no pairs exist, a cycle does well: summer to winter, photograph to painting, one dish to another (ramen to fried rice, on the same plate). Where the *shape* is the difference, as between two faces, share an encoder.
 
 # %% [markdown]
 # ## Recap
-# You trained pix2pix on pairs and tested it on unseen frames. You saw that a critic alone accepts any face of B. You trained a CycleGAN on two heaps, and measured what it moves and what it leaves.
+# You trained pix2pix with pairs and a CycleGAN without, saw how a cycle can cheat, and measured what each moves and leaves.
 #
 # 1. Where could pairs of a face swap come from, and why does that defeat the purpose?
-# 2. What does the critic of pix2pix see that CycleGAN's does not?
+# 2. Which GAN loss has pix2pix, which CycleGAN, and what does pix2pix's discriminator see besides?
 # 3. Why must the test frames be a block?
-# 4. Which generators have a cycle loss of 0 and are useless?
+# 4. Which generators have a cycle loss of 0 and are useless? Which have a low one and lie?
 # 5. Why does a shared, narrow code change the shape where a cycle does not?
 #
 # **Next**: two face sets of your own; only pix2pix needs a truth.

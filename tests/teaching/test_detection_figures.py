@@ -47,3 +47,18 @@ def test_spectra_are_drawn_beside_the_real_one(drawn):
     left, right = plt.gcf().axes
     assert [line.get_label() for line in left.lines] == ["real", "swap"]
     assert np.allclose(right.lines[0].get_ydata(), 0) and np.allclose(right.lines[1].get_ydata(), -7)
+
+
+def test_the_hills_behind_an_auc_are_those_of_the_detector_asked_for(drawn):
+    rows = [("blur", "real", 0.0), ("blur", "a_model", 1.0), ("blur", "perfect", 0.0), ("seam", "real", 9.0)]
+    numbers = pd.DataFrame([{"detector": d, "film": f, "number": n} for d, f, n in rows for _ in range(5)])
+    detection.distributions_plot(numbers, "blur")
+    apart, alike = plt.gcf().axes
+    assert [axis.get_title() for axis in (apart, alike)] == ["a model", "perfect"]
+    assert max(bar.get_x() + bar.get_width() for bar in apart.patches[:24]) == 1.0  # the 9 is another detector's
+    tops = [
+        [int(np.argmax([bar.get_height() for bar in axis.patches[:24]])), axis.patches[24].get_xy()]
+        for axis in (apart, alike)
+    ]
+    heights = [xy[:, 1] for _, xy in tops]
+    assert tops[0][0] == tops[1][0] == 0 and heights[0][:4].max() == 0 < heights[1][:4].max()

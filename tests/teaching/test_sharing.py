@@ -8,7 +8,7 @@ from faceswap_lab.teaching import sharing
 
 def test_only_a_shared_encoder_with_two_decoders_can_swap(actor_chips):
     faces = {person: actor_chips[person] for person in ("A", "B")}
-    forms = sharing.train(faces, steps=50)
+    forms = sharing.train(faces, steps=150)
     a, b = (sharing.small_faces(faces[person]) for person in ("A", "B"))
     towards_b = {}
     for name, form in forms.items():
