@@ -192,16 +192,30 @@ def surroundings(number: str) -> dict[str, object]:
     draw = np.random.default_rng(3)
     pictures, alpha = draw.random((2, 2, 6, 6, 3)), draw.random((2, 6, 6, 1))
     if number == "01":
-        return {"clip": SimpleNamespace(duration=6.0, fps=20.0)}
+        crop = draw.integers(0, 200, (8, 8, 3), dtype=np.uint8)
+        return {"crop": crop, "copies": [crop, crop, crop // 2], "psnr": lambda *_: 0.0}
     if number == "02":
-        return {"placed": SimpleNamespace(eye_contours=draw.normal(128, 20, (2, 71, 2)) + [[[0, 0]], [[74, 0]]])}
+        from faceswap_lab.faces import alignment, boxes
+
+        corner, score = draw.uniform(0, 60, (40, 2)), draw.random((40, 1))
+        proposals = np.hstack([corner, corner + draw.uniform(10, 30, (40, 2)), score])
+        code = next(cell for cell in cells(number)[1] if cell.startswith("def iou"))
+        exec(compile(code, "iou", "exec"), kernel := {"np": np})
+        turned = {"points": corner[:5], "turn": np.array([[1.2, -0.5], [0.5, 1.2]]), "shift": np.array([31.0, -8.0])}
+        return {
+            "seen": SimpleNamespace(proposals=proposals),
+            "geometry": boxes,
+            "alignment": alignment,
+            **turned,
+            **kernel,
+        }
     if number == "03":
         codes = draw.normal(size=(2, 16))
         plain = SimpleNamespace(convert_to_tensor=np.asarray, cast=np.asarray)
         model = SimpleNamespace(relight=lambda faces: (faces, None), encode=lambda *_: codes)
         return {"ops": plain, "warm_model": model, "inputs": draw.random((4, 2, 2, 3)).astype("float32")}
     if number == "04":
-        return {"colour": pictures[0], "inputs": pictures[1], "alpha": alpha}
+        return {"ops": SimpleNamespace(mean=np.mean, maximum=np.maximum)}
     if number == "05":
         return {"painted": pictures[0, 0], "aligned": pictures[1, 0], "soft": alpha[0, ..., 0]}
     if number == "07":

@@ -19,6 +19,8 @@ SIGNS = {"write_swapped", "write_signed", "sealed", "sign", "sign_pictures", "ke
 SIGNED = {  # (module, function): what it writes may show a painted face and carries its manifest
     ("benchmarks/ablation.py", "measure"),
     ("benchmarks/asymmetry.py", "measure"),
+    ("benchmarks/base.py", "photograph"),
+    ("benchmarks/base.py", "show"),
     ("benchmarks/diagnosis.py", "_train_and_score"),
     ("benchmarks/gpu.py", "score"),
     ("benchmarks/octave.py", "_train_and_score"),
