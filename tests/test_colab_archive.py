@@ -86,7 +86,7 @@ def test_nothing_private_and_nothing_for_developers(unpacked):
     with zipfile.ZipFile(unpacked.with_suffix(".zip")) as file:
         names = {name.removeprefix("faceswap_lab_colab/") for name in file.namelist()}
     assert "pyproject.toml" in names and "notebooks/05_video_conversion.ipynb" in names
-    wrong = re.compile(r"(^|/)(tests|tools|runs|\.git|__pycache__|sample)/|hard_|benchmarks/\w+\.py")
+    wrong = re.compile(r"(^|/)(tests|tools|runs|\.git|__pycache__|sample)/|hard_truth|benchmarks/\w+\.py")
     assert not [name for name in names if wrong.search(name)]
     known = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=True).stdout
     assert names <= set(known.splitlines())
