@@ -83,9 +83,9 @@ def flattened(image: np.ndarray) -> np.ndarray:
     if size != (width, height):
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
     grey = grey.astype(np.float32)
-    rest = grey - cv2.GaussianBlur(grey, (0, 0), 5.0)
-    spread = np.sqrt(cv2.GaussianBlur(rest * rest, (0, 0), 4.0))
-    return rest / (spread + 0.5) ** 1.5  # about as an optimal filter has it: busy places drown the mark
+    rest = grey - cv2.GaussianBlur(grey, (0, 0), 2.0)
+    strength = cv2.resize(pattern.strength(grey), size, interpolation=cv2.INTER_LINEAR)
+    return rest * strength / (cv2.GaussianBlur(rest * rest, (0, 0), 3.0) + 1)
 
 
 def places(field: np.ndarray, shares: tuple[float, float], turns: tuple[float, ...] = (0.0,)) -> list[Place]:
