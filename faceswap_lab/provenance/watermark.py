@@ -135,8 +135,7 @@ def read(frames: np.ndarray | Iterable[np.ndarray]) -> Reading:
     """Looks for the mark in a picture, or in some frames of one film together.
 
     Args:
-        frames: (H, W, 3) uint8 RGB, or several of one size, which are averaged after flattening: the mark stays, the rest
-            moves on.
+        frames: (H, W, 3) uint8 RGB, or several of one size, which are flattened together: the mark stays, the rest moves on.
 
     Returns:
         A `Reading`.
@@ -188,8 +187,7 @@ def _flattened(images: list[np.ndarray]) -> np.ndarray | None:
     if shorter < LEAST // 4:
         return None
     left, top = (max(0, (length - _LONGEST * shorter) // 2) for length in (width, height))
-    cut = [image[top : height - top, left : width - left] for image in images]
-    return sum(synchronising.flattened(image) for image in cut) / np.float32(len(cut))
+    return synchronising.flattened([image[top : height - top, left : width - left] for image in images])
 
 
 def _searched(field: np.ndarray | None, frames: int, wide: bool) -> Reading:
