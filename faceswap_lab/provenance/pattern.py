@@ -28,9 +28,9 @@ BITS = IDENT_BITS + CHECK_BITS
 _KEY = b"faceswap_lab watermark 1"
 _GUIDES = 4  # one wave in so many is a guide
 _LOOKED = 192  # px: the shorter side of the picture that detail is measured in, whatever the frame's
-_SIDES, _LEAST = (256, 384), (0.85, 0.6)  # levels (root mean square), by the shorter side: finer waves lose more by coding
+_SIDES, _LEAST = (256, 384), (0.85, 0.6)  # levels (rms), by the shorter side: finer waves lose more by coding
 _BUSY, _MOST = 0.7, 2.0  # levels: more by level of detail, and at most: beside strong edges more is seen as beads
-_EVEN, _KEPT = 0.5, 0.32  # level of detail of walls and plain cloth (skin has 1), and how much of the strength is left there
+_EVEN, _KEPT = 0.5, 0.32  # level of detail of walls (skin has 1), and how much of the strength is left there
 _DARK = 60.0  # level under which a change of one level is seen more easily, and is made smaller
 _ROOM = np.ones((7, 7), np.uint8)
 

@@ -41,7 +41,6 @@ from faceswap_lab.video import Video, open_video
 LEAST = 128  # px of the shorter side: below, the shortest waves are finer than pixels
 NEEDED = 9.8  # of a pattern, standard deviations of chance: `certainty.false_alarms` of it is under one in a million
 SURE = 0.999  # how probable a number must be, against all others, to be given
-_POWER = 255**2 / 10**3.82  # levels squared, of the whole change: it never costs a picture more than a PSNR of 38 dB
 _LONGEST = 4  # times its shorter side is read of a picture, around its middle
 
 
@@ -84,15 +83,9 @@ class Marker:
             raise LabError(f"watermark: this is made for {width}x{height}, not {image.shape[1]}x{image.shape[0]}.")
         grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
         strength = cv2.resize(pattern.strength(grey), self.size, interpolation=cv2.INTER_LINEAR)
-        lighter, darker = self._changes(strength, 1.0)
-        power = (cv2.norm(lighter, cv2.NORM_L2SQR) + cv2.norm(darker, cv2.NORM_L2SQR)) / grey.size
-        if power > _POWER:  # a picture that is busy all over
-            lighter, darker = self._changes(strength, (_POWER / power) ** 0.5)
+        # By how many levels a pixel gets lighter or darker, each as bytes, which are added several times as fast as words.
+        lighter, darker = (cv2.multiply(self._pattern, strength, scale=sign, dtype=cv2.CV_8U) for sign in (1, -1))
         return cv2.subtract(cv2.add(image, cv2.merge([lighter] * 3)), cv2.merge([darker] * 3))
-
-    def _changes(self, strength: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-        """By how many levels each pixel gets lighter, and by how many darker: bytes are added four times as fast as words."""
-        return tuple(cv2.multiply(self._pattern, strength, scale=sign * scale, dtype=cv2.CV_8U) for sign in (1, -1))
 
 
 @dataclass(frozen=True)
@@ -102,14 +95,14 @@ class Reading:
     Args:
         found: whether the mark is there.
         ident: the number, six hexadecimal digits; "" when nothing was found, or the mark is too weak to be sure of its number.
-        agreement: of the guide waves with the key, in standard deviations of chance at one place; 11 in a fresh mark. The best of
+        agreement: of the guide waves with the key, in standard deviations of chance at one place; 9 in a fresh mark. The best of
             all places may have 5 without one.
         bits: (40,) float64: their signs are the bits as they were read, before decoding corrects any; how far they are
             from 0 is in standard deviations of chance, too.
         frames: how many frames were looked at.
         share: of the marked picture's shorter side, how much this picture's shows: 0.8 after a crop to 80 %.
-        degrees: by how much the picture was turned anticlockwise, to half a degree; 0 for less.
-        weight: how well all waves agree with the likeliest number's pattern: about 22 in a fresh mark, 7.5 without one; 9.8
+        degrees: by how much the picture was turned anticlockwise, to half a degree; 0 for less than 1.5.
+        weight: how well all waves agree with the likeliest number's pattern: about 18 in a fresh mark, 7 without one; 9.8
             (`NEEDED`) are needed.
     """
 

@@ -50,7 +50,7 @@ def test_one_frame_of_a_film_as_the_lab_writes_it_is_read(marked):
 
 @pytest.mark.parametrize("attack", [*CODED, "crop to 80 %, then crf 28"])
 def test_ten_frames_are_read_after_coding_again(attack):
-    frames = list(actors.clip("truth_A_from_B").frames(12))  # a swap before a plain wall, as far apart as `look` takes them
+    frames = list(actors.clip("truth_A_from_B").frames(12))  # before a plain wall, as far apart as `look` takes them
     marker = watermark.Marker((384, 384), IDENT)
     coded = {**attacks.ATTACKS, **attacks.HARDER}[attack]([marker.apply(frame) for frame in frames])
     assert len(coded) == 10 and watermark.read(coded).ident == IDENT
@@ -125,7 +125,7 @@ def test_other_sizes(frames, size):
     picture = attacks.scaled(frames[:1], 4)[0]
     picture = picture[: size[1], 300 : 300 + size[0]]
     marked = watermark.Marker(size, IDENT).apply(picture)
-    assert noise_ratio(picture, marked) > 38
+    assert noise_ratio(picture, marked) > 41.9
     reading = watermark.read(marked)
     assert reading.ident == IDENT and reading.frames == 1
 
