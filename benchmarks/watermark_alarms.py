@@ -44,7 +44,7 @@ def judged(item: tuple[int, np.ndarray]) -> tuple[bool, bool, float, float]:
     cv2.setNumThreads(1)
     whole = number % EVERY == 0
     reading = watermark.searched(picture, whole)
-    most = max(synchronising.agreements(synchronising.flattened(picture), synchronising.SHARES)) if whole else np.nan
+    most = max(synchronising.agreements(synchronising.flattened([picture]), synchronising.SHARES)) if whole else np.nan
     return whole, reading.found, reading.weight, most
 
 

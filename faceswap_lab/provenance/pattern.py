@@ -17,6 +17,7 @@ import hashlib
 import itertools
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 TILES = 4  # along the picture's shorter side
@@ -26,6 +27,12 @@ CHECK_BITS = 16
 BITS = IDENT_BITS + CHECK_BITS
 _KEY = b"faceswap_lab watermark 1"
 _GUIDES = 4  # one wave in so many is a guide
+_LOOKED = 192  # px: the shorter side of the picture that detail is measured in, whatever the frame's
+_SIDES, _LEAST = (256, 384), (0.85, 0.6)  # levels (rms), by the shorter side: finer waves lose more by coding
+_BUSY, _MOST = 0.7, 2.0  # levels: more by level of detail, and at most: beside strong edges more is seen as beads
+_EVEN, _KEPT = 0.5, 0.32  # level of detail of walls (skin has 1), and how much of the strength is left there
+_DARK = 60.0  # level under which a change of one level is seen more easily, and is made smaller
+_ROOM = np.ones((7, 7), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -156,3 +163,28 @@ def drawn(size: tuple[int, int], signs: np.ndarray) -> np.ndarray:
 def turning(numbers: np.ndarray, length: int, tile: float) -> np.ndarray:
     """(N, length) complex64: waves of so many cycles a tile, at the pixels' centres along one side."""
     return np.exp(2j * np.pi / tile * np.outer(numbers, np.arange(length) + 0.5)).astype(np.complex64)
+
+
+def strength(grey: np.ndarray) -> np.ndarray:
+    """How strong the mark may be at each place without being seen: hardly on even ground, more where texture masks it.
+
+    The same for the picture before and after it was marked, more or less, so that a reader knows where to look.
+
+    Args:
+        grey: (H, W) uint8 or float32 in [0, 255].
+
+    Returns:
+        (h, w) float32 in levels (root mean square), the shorter side at most 192 px.
+    """
+    height, width = grey.shape
+    least = np.float32(np.interp(min(height, width), _SIDES, _LEAST))
+    factor = min(1.0, _LOOKED / min(height, width))
+    while min(grey.shape) >= 2 * _LOOKED:  # means of 2x2 are many times faster than those of an odd factor
+        grey = cv2.resize(grey, (grey.shape[1] // 2, grey.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    detail = cv2.GaussianBlur(np.abs(small - cv2.GaussianBlur(small, (0, 0), 2)), (0, 0), 1.5)
+    detail = cv2.GaussianBlur(cv2.erode(detail, _ROOM), (0, 0), 1.5)  # beside a single edge is no texture
+    most = least * (0.5 + 0.5 * np.minimum(small / _DARK, 1)) + _BUSY * detail
+    masked = np.clip(_KEPT + (detail - _EVEN) / _EVEN, _KEPT, 1)
+    return np.minimum(most * masked, _MOST).astype(np.float32)

@@ -1,6 +1,7 @@
 """Finds the watermark's tiles in a picture that was scaled or cut since it was marked, and reads the waves in them.
 
-The picture is flattened first: what is smooth is taken away and what is busy is damped, so that the mark stands out of it.
+The picture is flattened first: what is smooth is taken away, and each place counts by how strong the mark can be there and how
+little else is there.
 Then the waves' strengths are measured for every size that the tiles may have. Where the size is right, the guide waves agree
 with the key after one shift, and the correlation over all shifts (one inverse Fourier transform) has a peak. Of all peaks that
 one is right where the other waves, too, are decided. The same is looked for in the picture mirrored, and turned a little.
@@ -9,7 +10,7 @@ one is right where the other waves, too, are decided. The same is looked for in 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -67,25 +68,34 @@ def weight(agreement: float, bits: float) -> float:
     return 0.5 * agreement + np.sqrt(0.75 / pattern.BITS) * bits
 
 
-def flattened(image: np.ndarray) -> np.ndarray:
-    """What is left of a picture to look for the mark in.
+def flattened(images: Sequence[np.ndarray]) -> np.ndarray:
+    """What is left of a picture, or of some frames of one film together, to look for the mark in: a matched filter.
+
+    Each place counts by how strong the mark may be there over the power of what hides it (Kay, "Fundamentals of Statistical
+    Signal Processing: Detection Theory", 1998, chapter 4). In a film that power is taken once in each frame, and again in
+    their sum: there the mark has stayed, while what moved or was coded otherwise in every frame has worn off.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
+        images: (H, W, 3) uint8 RGB each, of one size.
 
     Returns:
-        (H', W') float32 of about -2 to 2, the shorter side `WORKING` px.
+        (H', W') float32, the shorter side `WORKING` px.
     """
-    height, width = image.shape[:2]
+    height, width = images[0].shape[:2]
     factor = WORKING / min(height, width)
     size = max(WORKING, round(width * factor)), max(WORKING, round(height * factor))
-    grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-    if size != (width, height):
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
-    grey = grey.astype(np.float32)
-    rest = grey - cv2.GaussianBlur(grey, (0, 0), 5.0)
-    spread = np.sqrt(cv2.GaussianBlur(rest * rest, (0, 0), 4.0))
-    return rest / (spread + 0.5) ** 1.5  # about as an optimal filter has it: busy places drown the mark
+    signal = power = np.float32(0)
+    for image in images:
+        grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+        if size != (width, height):
+            grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+        grey = grey.astype(np.float32)
+        rest = grey - cv2.GaussianBlur(grey, (0, 0), 1.5)
+        strength = cv2.resize(pattern.strength(grey), size, interpolation=cv2.INTER_LINEAR)
+        noise = cv2.GaussianBlur(rest * rest, (0, 0), 3.0) + 1
+        signal = signal + rest * strength / noise
+        power = power + strength * strength / noise
+    return signal * power / (cv2.GaussianBlur(signal * signal, (0, 0), 3.0) + power)
 
 
 def places(field: np.ndarray, shares: tuple[float, float], turns: tuple[float, ...] = (0.0,)) -> list[Place]:

@@ -335,7 +335,7 @@ print(verification.verify(changed).state, "|", watermark.look(changed))
 changed.unlink()
 
 # %% [markdown]
-# None of them can be relied on to be there: coding a film again loses the manifest, a crop the label. The watermark is still read from one frame after crf 28, after half the size, a crop to 60 % or a turn of 5 degrees, each by itself; very strong compression (crf 35), or half the size *and* crf 28, mostly lose it. A mark that is found says something (by reckoning, under one unmarked picture in a million shows it); none found says nothing. Notebook 09 goes on from here.
+# None of them can be relied on to be there: coding a film again loses the manifest, a crop the label. The watermark is still read from one frame after half the size, a crop to 60 % or a turn of 5 degrees, each by itself, and from ten frames after crf 28; stronger compression (crf 32), or half the size *and* crf 28, mostly lose it. A mark that is found says something (by reckoning, under one unmarked picture in a million shows it); none found says nothing. Notebook 09 goes on from here.
 
 # %% [markdown]
 # ## Does it flicker?

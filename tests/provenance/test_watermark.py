@@ -1,5 +1,10 @@
-"""The watermark: read again after what a clip meets, from one frame; not seen, and not found where there is none."""
+"""The watermark: read again after what a clip meets; not seen, and not found where there is none.
 
+One frame is enough for a lossless picture, for the lab's own coding and for milder changes; after a film was coded again more
+coarsely, it takes ten.
+"""
+
+import cv2
 import numpy as np
 import pytest
 
@@ -7,10 +12,13 @@ from faceswap_lab import actors
 from faceswap_lab.errors import LabError
 from faceswap_lab.pictures import write_picture
 from faceswap_lab.provenance import attacks, certainty, pattern, synchronising, watermark
+from faceswap_lab.swap.options import ConversionOptions
 from faceswap_lab.video import VideoWriter
 
 IDENT = "a1b2c3"
 SIGNS = pattern.encoded(int(IDENT, 16))
+CODED = ("H.264 crf 23", "H.264 crf 28")  # what takes ten frames
+OWN = ConversionOptions().crf
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +36,7 @@ def noise_ratio(before, after):
     return 10 * np.log10(255**2 / ((before.astype(float) - after) ** 2).mean())
 
 
-@pytest.mark.parametrize("attack", attacks.ATTACKS)
+@pytest.mark.parametrize("attack", [name for name in attacks.ATTACKS if name not in CODED])
 def test_one_frame_is_read_after_what_a_clip_meets(marked, attack):
     reading = watermark.read(attacks.ATTACKS[attack](marked)[1])
     assert reading.found and reading.ident == IDENT
@@ -36,12 +44,26 @@ def test_one_frame_is_read_after_what_a_clip_meets(marked, attack):
     assert reading.share == pytest.approx(0.8 if "crop" in attack else 1, abs=0.01)
 
 
+def test_one_frame_of_a_film_as_the_lab_writes_it_is_read(marked):
+    assert [watermark.searched(frame, whole=False).ident for frame in attacks.compressed(marked, OWN)] == [IDENT] * 3
+
+
+@pytest.mark.parametrize("attack", [*CODED, "crop to 80 %, then crf 28"])
+def test_ten_frames_are_read_after_coding_again(attack):
+    frames = list(actors.clip("truth_A_from_B").frames(12))  # before a plain wall, as far apart as `look` takes them
+    marker = watermark.Marker((384, 384), IDENT)
+    coded = {**attacks.ATTACKS, **attacks.HARDER}[attack]([marker.apply(frame) for frame in frames])
+    assert len(coded) == 10 and watermark.read(coded).ident == IDENT
+
+
 @pytest.mark.parametrize("degrees", [-5, -1.3, 0.5, 2])
 def test_a_turned_picture_is_read_and_the_angle_told(marked, degrees):
     (turned,) = attacks.turned(attacks.cropped(marked[:1], 0.9), degrees)
     reading = watermark.read(turned)
-    assert reading.ident == IDENT and reading.weight > 14
-    assert reading.degrees == pytest.approx(degrees, abs=0.6) and reading.share == pytest.approx(0.9, abs=0.02)
+    assert reading.ident == IDENT and reading.weight > 11
+    near = abs(degrees) < 1.5 and reading.degrees == 0  # so little needs no turning back
+    assert near or reading.degrees == pytest.approx(degrees, abs=0.6)
+    assert reading.share == pytest.approx(0.9, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -51,16 +73,40 @@ def test_one_frame_is_read_after_more(marked, attack):
     assert watermark.read(attacks.HARDER[attack](marked)[0]).ident == IDENT
 
 
-@pytest.mark.parametrize("attack", ["crop to 80 %, then 50 %", "crop to 80 %, then crf 28", "mirrored"])
+@pytest.mark.parametrize("attack", ["crop to 80 %, then 50 %", "mirrored"])
 def test_several_frames_are_read_after_two_attacks(marked, attack):
     assert watermark.read(attacks.HARDER[attack](marked)).ident == IDENT
 
 
 def test_the_mark_is_not_seen(frames, marked):
-    assert min(map(noise_ratio, frames, marked)) > 43
+    assert min(map(noise_ratio, frames, marked)) > 45.5
     for frame, other in zip(frames, marked, strict=True):
         assert other.dtype == np.uint8 and other.shape == frame.shape
-        assert np.abs(other.astype(int) - frame).max() <= 12
+        assert np.abs(other.astype(int) - frame).max() <= 6
+
+
+def test_the_wall_behind_the_actor_keeps_clean(frames, marked):
+    """A quarter at most of the 0.8 levels that were seen there as a mottled grain, and no pixel by more than one."""
+    for frame, other in zip(frames, marked, strict=True):
+        wall = other[:60, :60].astype(float) - frame[:60, :60]
+        assert 0 < wall.std() < 0.2 and np.abs(wall).max() <= 1
+
+
+def test_texture_hides_more_of_the_mark_than_a_single_edge_or_even_ground():
+    even = np.full((384, 384), 120, np.uint8)
+    edge, texture = even.copy(), even.copy()
+    edge[:, 192:] = 220
+    texture[:] = np.clip(120 + np.random.default_rng(1).normal(0, 30, texture.shape), 0, 255)
+    even, edge, texture = (pattern.strength(one)[40:-40, 40:-40] for one in (even, edge, texture))
+    assert 0 < even.max() < 0.25 and texture.min() > 1.5
+    assert (edge > 0.3).mean(axis=0).sum() <= 8, "of 192 px across, where the edge itself hides it"
+
+
+def test_a_reader_sees_where_the_mark_is_strong(frames, marked):
+    coded = attacks.compressed(marked, 28)
+    for frame, other in zip(frames, coded, strict=True):
+        before, after = (pattern.strength(cv2.cvtColor(one, cv2.COLOR_RGB2GRAY)) for one in (frame, other))
+        assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.9
 
 
 def test_the_same_frame_comes_out_the_same(frames, marked):
@@ -79,19 +125,19 @@ def test_other_sizes(frames, size):
     picture = attacks.scaled(frames[:1], 4)[0]
     picture = picture[: size[1], 300 : 300 + size[0]]
     marked = watermark.Marker(size, IDENT).apply(picture)
-    assert noise_ratio(picture, marked) > 38
+    assert noise_ratio(picture, marked) > 41.9
     reading = watermark.read(marked)
     assert reading.ident == IDENT and reading.frames == 1
 
 
-@pytest.mark.parametrize("level", [0, 18, 128, 250, 255])
-def test_grey_grounds_are_marked_faintly(level):
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_grey_grounds_are_marked_faintly_and_black_ones_not_at_all(level):
     ground = np.full((256, 320, 3), level, np.uint8)
     marked = watermark.Marker((320, 256), IDENT).apply(ground)
     assert np.ptp(marked, axis=2).max() == 0, "the mark has no colour"
-    assert noise_ratio(ground, marked) > 46
-    assert watermark.read(marked).ident == IDENT
-    assert not watermark.read(ground).found
+    assert np.abs(marked.astype(int) - ground).max() == (level > 0)
+    assert watermark.searched(marked, whole=False).ident == (IDENT if level else "")
+    assert not watermark.searched(ground, whole=False).found
 
 
 def test_noise_and_stripes_are_no_mark():
