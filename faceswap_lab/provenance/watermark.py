@@ -1,18 +1,18 @@
 """The invisible watermark: puts a conversion's number into the pictures themselves, and reads it out again.
 
-What it can do: what passes on a clip usually leaves it in. Its number is read out of one frame of 384 pixels after H.264 up to
-crf 28, scaling to 50 to 150 %, a crop to 60 %, a turn of up to 5 degrees, mirroring, JPEG 30, WebP 50, noise, other brightness,
-contrast or frame rate, each by itself; after a crop and crf 28 out of three frames in four (`benchmarks/watermark.py` measures
-each). It says "made by faceswap_lab" and the conversion's number, which its report names too.
+What it can do: what passes on a clip usually leaves it in. Its number is read out of one frame of 384 pixels as the lab writes
+it, after H.264 of crf 18, scaling to 50 to 150 %, a crop to 60 %, a turn of up to 5 degrees, mirroring, JPEG 30, WebP 50, noise,
+other brightness, contrast or frame rate, each by itself; and out of ten frames of a clip after crf 23, after crf 28, and after
+a crop and crf 28 (`benchmarks/watermark.py` measures each). It says "made by faceswap_lab" and the conversion's number, which
+its report names too. On walls it is a sixth of a level (root mean square), on skin one or two, beside strong edges no more.
 
 What it cannot do: prove anything about a picture without it, or stand against someone who wants it gone. It is the same in
-every frame and its key is public, so that it can be reckoned out or put on another clip. At crf 32 the number is read out of
-four frames in nine, at crf 35 of one in eight, where the coded frames lie a quarter of a second apart; frames in a row are coded
-with less loss. After halving and crf 28 it is read out of no single frame, and out of ten in a row of one film in four. Of 21
-photographs 19 can be read at all (two textures are busy all over, where the bound on the change leaves too little of it), 17 at
-crf 28, 10 at crf 32. A turn of 10 degrees, a stretch in one direction, a heavy crop or a film of a screen lose it. In small
-pictures it holds less, as its waves are finer there: of 256 px half of the frames are read at crf 28. A perfectly even ground
-keeps it only until it is compressed. For proof there is the signed manifest, for people the visible label.
+every frame and its key is public, so that it can be reckoned out or put on another clip. Out of one frame its number is read
+three times in four at crf 23, once in four at crf 28, so that a film in which few frames show a swap loses it there. At crf 32
+ten frames tell it in half of the films; after halving and crf 28 they do not. Of 21 photographs 19 can be read at all: two
+textures, busy all over, leave too little of it. A turn of 10 degrees, a stretch in one direction, a heavy crop or a film of a
+screen lose it. In small pictures it holds less, as its waves are finer there. A perfectly even ground keeps it only until it
+is compressed, a black one not at all. For proof there is the signed manifest, for people the visible label.
 
 Libraries were looked at first (November 2026): trustmark and the learned method of invisible-watermark need PyTorch beside
 TensorFlow; its plain method is lost by H.264, a crop or a change of size (measured by the benchmark).
