@@ -17,7 +17,6 @@ from processes import environment
 from faceswap_lab import actors
 from faceswap_lab.actors import FIVE
 from faceswap_lab.errors import LabError
-from faceswap_lab.models import reference_swapper
 from faceswap_lab.training import true_swaps
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -158,22 +157,6 @@ def test_a_killed_training_ends_with_the_same_weights_and_a_table(cast, tmp_path
     table = pd.read_csv(out / "scores.csv", index_col=0)
     assert list(table.index) == ["base, all", "base, one", "reference alone", "ceiling"]
     assert table.loc["ceiling", "structure_gain"] > 0.5 > table.loc["base, all", "structure_gain"]
-
-
-def test_a_training_goes_on_from_another_base(cast, tmp_path):
-    """Two steps at half the rate move the weights a little, from where they were and not from nothing."""
-    network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=32))
-    shots = true_swaps.Preparation(true_swaps.read_shots(cast / "train", 32))
-    reference_swapper.save(network, shots.average, tmp_path / "first.npz")
-    options = ("--steps", 2, "--size", 32, "--identity", 0, "--every", 6)
-    done = run(cast, tmp_path / "finer", *options, "--begin", tmp_path / "first.npz")
-    assert done.returncode == 0, done.stderr[-2000:]
-    with np.load(tmp_path / "first.npz") as one, np.load(tmp_path / "finer" / "base.npz") as other:
-        kernel = max((name for name in one.files if name.startswith("weight")), key=lambda name: one[name].size)
-        apart = np.linalg.norm(one[kernel].astype(float) - other[kernel]) / np.linalg.norm(one[kernel].astype(float))
-    assert 0 < apart < 0.1  # two kernels drawn anew are 1.4 apart
-    refused = run(cast, tmp_path / "finer", *options)
-    assert refused.returncode == 1 and "made_with.json" in refused.stderr
 
 
 def test_a_size_that_cannot_be_halved_is_refused(cast, tmp_path):

@@ -3,7 +3,6 @@
     python tools/train_swapper.py CAST OUT              CAST from tools/render_pairs.py; OUT/base.npz and OUT/scores.csv
     python tools/train_swapper.py CAST OUT --steps 300  a short look
     python tools/train_swapper.py CAST OUT --score      only the table of the base that lies in OUT
-    python tools/train_swapper.py CAST FINER --begin OUT/base.npz --identity 0.6 --steps 2000      goes on from that base
 
 After a stop, the same command goes on where it was, from at most 200 steps before. The table is made with CAST/held_out
 alone, whose people are in no training: the base with all pictures of the source and with a single one, the nearest
@@ -57,9 +56,7 @@ def identity_network(truth: np.ndarray) -> keras.Model:
     return face_descriptor(size, centre=face_descriptor(size).predict(some, batch_size=16, verbose=0).mean(axis=0))
 
 
-def train(
-    out: Path, arrays: dict[str, np.ndarray], steps: int, seed: int, identity: float, begin: Path | None = None
-) -> keras.Model:
+def train(out: Path, arrays: dict[str, np.ndarray], steps: int, seed: int, identity: float) -> keras.Model:
     """Trains with a cosine of the learning rate; what is kept of the weights is their running mean over the end.
 
     By Muon: after 200 steps from nothing (128 px, batches of 12), held-out people's local contrast was off by 0.294 with it
@@ -69,16 +66,13 @@ def train(
     if count < BATCH:
         raise LabError(f"{out}: {count} samples are no batch of {BATCH}. Render more with tools/render_pairs.py.")
     keras.utils.set_random_seed(seed)
-    if begin:
-        network, _ = reference_swapper.load(begin)
-    else:
-        network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=arrays["faces"].shape[1]))
+    network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=arrays["faces"].shape[1]))
     print(times.predict_network(network, BATCH, steps) or "how long it takes on this device is not known")
     terms = reference_swapper.SwapperLoss(identity=identity)
     descriptor = identity_network(arrays["truth"]) if identity else None
     model = reference_swapper.SwapperTraining(network, terms, descriptor, true_swaps.varied_light, seed)
-    warm, peak = max(1, steps // 50), RATE / 2 if begin else RATE
-    rate = keras.optimizers.schedules.CosineDecay(peak / 50, steps - warm, warmup_target=peak, warmup_steps=warm, alpha=0.01)
+    warm = max(1, steps // 50)
+    rate = keras.optimizers.schedules.CosineDecay(RATE / 50, steps - warm, warmup_target=RATE, warmup_steps=warm, alpha=0.01)
     mean = max(0.5, 1 - 50 / steps)
     model.compile(ConvolutionMuon(rate, by_adam=("light", "parts"), global_clipnorm=1.0, use_ema=True, ema_momentum=mean))
     model({name: array[:1] for name, array in arrays.items()})
@@ -148,10 +142,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cast", type=Path, help="what tools/render_pairs.py rendered")
     parser.add_argument("out", type=Path, help="where the samples, the checkpoint and the model go")
-    parser.add_argument("--steps", type=int, default=12000, help="of BATCH samples (12000)")
+    parser.add_argument("--steps", type=int, default=5000, help="of BATCH samples (5000)")
     parser.add_argument("--size", type=int, default=128, help="side of the faces, a multiple of 16 (128)")
     parser.add_argument("--identity", type=float, default=0.2, help="weight of the identity term (0.2)")
-    parser.add_argument("--begin", type=Path, help="a base.npz to go on from, at half the learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--score", action="store_true", help="only score the base that lies in OUT")
     parser.add_argument("--every", type=int, default=1, help="score every n-th held-out shot only")
@@ -162,12 +155,10 @@ def main() -> None:
     base = out / "base.npz"
     if not arguments.score:
         shots = len([*(arguments.cast / "train").glob("?????.json")])
-        asked = {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity")} | {"shots": shots}
-        _check_same(out, asked | ({"begin": files.sha256(arguments.begin)} if arguments.begin else {}))
+        _check_same(out, {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity")} | {"shots": shots})
         arrays, average = samples(arguments.cast, out, arguments.size, arguments.seed)
         print(f"{len(arrays['faces'])} samples of {arguments.size} px")
-        trained = train(out, arrays, arguments.steps, arguments.seed, arguments.identity, arguments.begin)
-        reference_swapper.save(trained, average, base)
+        reference_swapper.save(train(out, arrays, arguments.steps, arguments.seed, arguments.identity), average, base)
     table = score(arguments.cast, *reference_swapper.load(base), arguments.every)
     with files.atomic_path(out / "scores.csv") as temporary:
         table.to_csv(temporary)
