@@ -306,7 +306,7 @@ for name, y in {"darker": 0.95 * x, "blurred": cv2.GaussianBlur(x, (0, 0), 2.0)}
     print(f"{name:8s} PSNR {10 * np.log10(1 / np.square(x - y).mean()):.1f} dB   SSIM {ssim(x, y):.3f}")
 
 # %% [markdown]
-# Below they are measured where the swap matters: on the pixels that the true swap changes, and in a band along their rim. **Predict** the SSIM of the *unchanged* target.
+# **Look**: PSNR forgives the blur, SSIM the darkness. Below they are measured where the swap matters: on the pixels that the true swap changes, and in a band along their rim. **Predict** the SSIM of the *unchanged* target.
 
 # %%
 table("psnr", "ssim", "ms_ssim", "seam_ssim", "temporal_error")
