@@ -111,8 +111,10 @@ face = alignment.align(frame, small, base.size)
 # %% [markdown]
 # ## Step 1: look it up
 # Which picture of B helps with this face of A? The one that looks the same way, under the same light. Rarely does one picture have the right mouth *and* the right eyes, so three are looked up: the nearest in all, in the mouth, in the eyes. "Near" is a weighted distance of readings:
-# $$d(i) = \sum_k w_k \left(\frac{r_k^{\,\text{target}} - r_k^{\,(i)}}{s_k}\right)^2$$
-# with yaw, pitch, the mouth's opening and width, the lids, the irises, and the light; $s_k$ is what counts as one step.
+#
+# $$d(i)=\sum_k w_k\left(\frac{r_k-r_k(i)}{s_k}\right)^2$$
+#
+# over the target's readings $r_k$ and those of picture $i$: yaw, pitch, the mouth's opening and width, the lids, the irises, and the light; $s_k$ is what counts as one step.
 #
 # **Predict**: will the three be the same picture?
 
@@ -128,7 +130,9 @@ pd.DataFrame(
 # %% [markdown]
 # ## Step 2: bend it
 # Each picture is carried, triangle by triangle, to where B's features *would* lie if B did what A does. Where is that? A's landmarks, moved by how the two faces differ in shape:
-# $$p^{\text{wanted}} = p^{A} + \left(s^{B} - s^{A}\right)$$
+#
+# $$p=p_A+(s_B-s_A)$$
+#
 # A person's shape $s$ is the mean difference from what an average face would show at the same pose and expression (a ridge regression: of one picture little is believed, of many pictures all).
 
 # %%
@@ -142,7 +146,9 @@ figures.row([face, *warped, beside[..., -1]], ["A", "bent: all", "mouth", "eyes"
 # %% [markdown]
 # ## Step 3: let a network finish it
 # A U-Net (Ronneberger and others 2015, [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)) sees the target beside the three bent pictures. It does not paint skin from nothing; for each pixel it says which picture to take, how to relight it, what to add, and how much the result counts:
-# $$\hat y = m_0\, x + \sum_{k=1}^{3} m_k \left(e^{g_k} r_k + o_k\right) + c, \qquad \sum_k m_k = 1$$
+#
+# $$y=m_0x+\sum_{k=1}^{3} m_k(e^{g_k}r_k+o_k)+c \qquad \sum_k m_k=1$$
+#
 # with the target $x$, the bent references $r_k$, the mixture $m$, gains $g$ and offsets $o$ (coarse: 8x8), the correction $c$.
 
 # %%
