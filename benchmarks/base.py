@@ -91,7 +91,8 @@ def reference_alone(base: BaseSwap) -> Given:
         if beside is None:
             return face, np.zeros((*face.shape[:2], 1), np.float32)
         painted = reference_swapper.paint(base.network, np.round(face[None] * 255).astype(np.uint8), beside[None])[0]
-        return beside[..., :3].astype(np.float32) / 255, painted[..., 3:] * (beside[..., -1:] > 127)
+        known = beside[..., -1:] > 127
+        return np.where(known, beside[..., :3].astype(np.float32) / 255, face), painted[..., 3:] * known
 
     return Given(base.size, make)
 

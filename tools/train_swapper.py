@@ -103,8 +103,9 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
             f"base, {mode}": reference_swapper.paint(network, one["faces"][None], one["references"][None])[0]
             for mode, one in made.items()
         }
-        nearest = made["all"]["references"].astype(np.float32) / 255
-        answers["reference alone"] = np.concatenate([nearest[..., :3], nearest[..., -1:]], axis=-1)
+        nearest = np.where(made["all"]["references"][..., -1:] > 0, made["all"]["references"][..., :3], made["all"]["faces"])
+        known = made["all"]["references"][..., -1:]
+        answers["reference alone"] = np.concatenate([nearest, known], axis=-1).astype(np.float32) / 255
         truth = np.concatenate([made["all"]["truth"], made["all"]["mask"]], axis=-1)
         answers["ceiling"] = truth.astype(np.float32) / 255
         matrix = scale_matrix(shot.matrix, swapping.FACE_SIZE / size)

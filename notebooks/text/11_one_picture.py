@@ -180,7 +180,8 @@ def given(colour, counts):  # a swap function that answers with one picture
 
 
 # %%
-alone = given(warped[0].astype("float32") / 255, alpha * (beside[..., -1] / 255))
+laid = np.where(beside[..., -1:] > 0, warped[0], face).astype("float32") / 255
+alone = given(laid, alpha * (beside[..., -1] / 255))
 ways = {"reference alone": alone, "base, one picture": one, "base, all pictures": every}
 swaps = {
     name: swapping.swap_frame(frame, faces.matrix(row), None, function, base.putting_back) for name, function in ways.items()
@@ -231,6 +232,7 @@ figures.rows({"target": [hard[k] for k in moments], "base": tried}, height=2.4)
 # %% [markdown]
 # | what you see | why |
 # |---|---|
+# | a poor swap from one picture | it was turned or lit from the side: give a frontal one in even light |
 # | a profile with a doubled nose | the mesh guesses what it cannot see, and no picture of B looks that way |
 # | a hand that turns to skin | alpha has seen flat things before faces in training, few real hands |
 # | a soft face | the loss pays the mean of what could be there; an adversarial loss (notebook 04) would not |

@@ -51,20 +51,21 @@ def test_a_clip_of_the_source_swaps_in_one_command(tmp_path):
         "mask": "alpha", "colour": "none", "sharpen": "none",
     }  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "o.conversion.json", "o.mp4"]
-    found = gains(kept)
-    assert found["swap_gain"] > 0 and found["identity_gain"] > 0
+    found = gains(kept)  # measured: 0.25, 0.23 and 0.20
+    assert found["swap_gain"] > 0.22 and found["structure_gain"] > 0.20 and found["identity_gain"] > 0.17
 
 
 def test_a_single_picture_does_and_an_option_counts_more_than_the_model_s_own(tmp_path):
-    shown = next(open_video(SOURCE).frames(start=0.5)).image
+    clip = samples.sample_clip("train_B")
+    shown = clip.frames()[np.abs(clip.pose()).sum(axis=1).argmin()]  # the most frontal one
     picture = consented(write(tmp_path / "b.png", shown))
     kept = tmp_path / "kept"
     given = [TARGET, "--source", picture, "--out", tmp_path / "o.mp4", "--frames", kept, "--range", LENGTH]
     assert run(*given, "--feather", 4) == 0
     report = json.loads((tmp_path / "o.conversion.json").read_text())
     assert report["options"]["feather"] == 4 and report["options"]["mask"] == "alpha"
-    found = gains(kept)
-    assert found["swap_gain"] > 0 and found["identity_gain"] > 0
+    found = gains(kept)  # measured: 0.26, 0.24 and 0.21
+    assert found["swap_gain"] > 0.23 and found["structure_gain"] > 0.21 and found["identity_gain"] > 0.18
 
 
 @pytest.mark.parametrize(
