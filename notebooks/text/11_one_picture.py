@@ -237,7 +237,8 @@ figures.rows({"target": [hard[k] for k in moments], "base": tried}, height=2.4)
 # | a hand that turns to skin | alpha has seen flat things before faces in training, few real hands |
 # | a soft face | the loss pays the mean of what could be there; an adversarial loss (notebook 04) would not |
 # | somebody else's likeness | 24 rendered people are few: what all of them share it takes for granted |
-#
+
+# %% [markdown]
 # ## Exercise
 # Write the mixture yourself: the composite before the correction. Leave it, and the reference answers.
 
