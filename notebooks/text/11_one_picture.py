@@ -232,7 +232,7 @@ figures.rows({"target": [hard[k] for k in moments], "base": tried}, height=2.4)
 # %% [markdown]
 # | what you see | why |
 # |---|---|
-# | a poor swap from one picture | it was turned or lit from the side: give a frontal one in even light |
+# | a poor swap from one picture | it was turned, or lit from the side |
 # | a profile with a doubled nose | the mesh guesses what it cannot see, and no picture of B looks that way |
 # | a hand that turns to skin | alpha has seen flat things before faces in training, few real hands |
 # | a soft face | the loss pays the mean of what could be there; an adversarial loss (notebook 04) would not |
