@@ -11,7 +11,8 @@ from faceswap_lab.errors import LabError
 
 MADE = {
     "unfinished": [".partial-12345678-swap.mp4", "swap/.a_mask.mp4.parts/part-000000.mp4", "faces/B/faces/.partial-1-a.png",
-                   ".swap.partial.mp4", "swap/.frames.old/000001.png"],
+                   ".swap.partial.mp4", "swap/.frames.old/000001.png", ".o.mp4.source-0123abcd/faces/000000_0.png",
+                   ".o.mp4.faces-0123abcd/faces.csv"],
     "frames": ["frames/target/000000.png", "frames/target/frames.csv", "swap/gan_mask_frames/000000.png"],
     "faces": ["faces/A/faces/000000_0.png", "faces/A/masks/000000_0.png", "faces/A/landmarks/000000_0.npy",
               "faces/A/faces.csv", "faces/A/identities.npz", "faces/A/rejected/000001_0.png",
