@@ -24,7 +24,7 @@ MARKER = "run.json"
 # What is found where, by the path inside a run; the first that fits counts. Markers of finished stages show nobody, but go with the
 # rest, and before it, so that the course makes again what is gone.
 KINDS = {
-    "unfinished": r"(.*/)?(\.partial-[^/]*|\.[^/]+\.(parts|old|partial)|\.swap\.partial\.mp4|\.([^/]+\.)?(faces|source)-[^/]*)(/.*)?",
+    "unfinished": r"(.*/)?(\.partial-[^/]*|\.[^/]+\.(parts|old|partial)|\.swap\.partial\.mp4|\.[^/]*(faces|source)-[^/]*)(/.*)?",
     "frames": r"frames/.*|swap/[^/]*_frames/.*",
     "debug": r"(faces|gallery)/(.*/)?debug/.*",
     "faces": r"(faces|gallery)/.*",
