@@ -61,9 +61,9 @@ def test_a_single_picture_does_and_an_option_counts_more_than_the_model_s_own(tm
     picture = consented(write(tmp_path / "b.png", shown))
     kept = tmp_path / "kept"
     given = [TARGET, "--source", picture, "--out", tmp_path / "o.mp4", "--frames", kept, "--range", LENGTH]
-    assert run(*given, "--feather", 4) == 0
+    assert run(*given, "--enlarge", "lanczos") == 0
     report = json.loads((tmp_path / "o.conversion.json").read_text())
-    assert report["options"]["feather"] == 4 and report["options"]["mask"] == "alpha"
+    assert report["options"]["enlarge"] == "lanczos" and report["options"]["mask"] == "alpha"
     found = gains(kept)  # measured: 0.26, 0.24 and 0.21
     assert found["swap_gain"] > 0.23 and found["structure_gain"] > 0.21 and found["identity_gain"] > 0.18
 
