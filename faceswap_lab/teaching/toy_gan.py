@@ -74,7 +74,7 @@ def train(game, factor: float = 2.0, steps: int = 800, looks: int = 4, seed: int
     noise = np.random.default_rng(seed).normal(size=(2000, 1)).astype("float32")
     real = real_numbers(256 * each, seed)
     for look in range(1, looks + 1):
-        gan.fit(real, batch_size=256, verbose=0)
+        gan.fit(real, batch_size=256, shuffle=False, verbose=0)  # Keras shuffles by a seed of its own
         seen[look * each] = ops.convert_to_numpy(gan.generator(noise))[:, 0]
     return seen
 
