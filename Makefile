@@ -44,10 +44,11 @@ $(READY): pyproject.toml
 lab: setup
 	"$(BIN)/python" -m faceswap_lab run --name "$(NAME)" --preset "$(PRESET)" $(ARGS)
 
+# One thread a worker for numpy's products: two workers share two cores, and OpenBLAS's threads wait by turning in circles.
 test: setup
 	"$(BIN)/ruff" check .
 	"$(BIN)/python" tools/lint_notebooks.py
-	"$(BIN)/python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OPENBLAS_NUM_THREADS=1 "$(BIN)/python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # ARGS="-k 2026.07" chooses an image.
 test-colab: setup
