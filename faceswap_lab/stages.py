@@ -85,8 +85,7 @@ def training_faces(run: Run, person: str) -> list:
 
 def main_person(faces):
     """A face set without the other people that its clip shows."""
-    main = faces.table["person"] == 0
-    return faces if main.all() else faces.subset(main)
+    return faces.of_person()
 
 
 def training_arrays(

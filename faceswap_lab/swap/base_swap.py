@@ -66,15 +66,11 @@ def faces_of(source: str | os.PathLike, folder: str | os.PathLike | None) -> Fac
     """
     agreed = may_prepare(source, "source")
     if (Path(source) / TABLE).exists():
-        return _main_person(FaceSet(source))
+        return FaceSet(source).of_person()
     clip = open_video(source)
     faces = extract_faces(clip, folder, every=max(1, round(len(clip.indices()) / PICTURES)))
     write_sources(folder, agreed)
-    return _main_person(faces)
-
-
-def _main_person(faces: FaceSet) -> FaceSet:
-    return faces.subset((faces.table["person"] == 0).to_numpy())
+    return faces.of_person()
 
 
 class BaseSwap:

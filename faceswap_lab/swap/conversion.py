@@ -129,7 +129,7 @@ def convert(
         warn_of_passed_over(video.path)
         person = person if like is None else person_like(faces, like)
         if for_target := getattr(swap_function, "for_target", None):
-            swap_function = for_target(faces.subset((faces.table["person"] == person).to_numpy()))
+            swap_function = for_target(faces.of_person(person))
         track = face_track(
             video, faces, person, options.strength, options.bridge, plan.swaps, options.smallest, options.live
         )
