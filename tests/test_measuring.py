@@ -21,6 +21,9 @@ class Faces:
     def subset(self, rows):
         return Faces(self.pictures[rows])
 
+    def of_person(self):
+        return self.subset(self.table["person"] == 0)
+
     def images(self, size=256):
         from faceswap_lab.models.autoencoder import resize
 

@@ -195,6 +195,9 @@ class FakeFaces:
     def subset(self, rows):
         return FakeFaces(int(np.sum(rows)), self.value)
 
+    def of_person(self):
+        return self.subset(self.table["person"] == 0)
+
 
 def test_training_arrays(clips, monkeypatch):
     sets = {"target": FakeFaces(5, 1), "A": FakeFaces(0, 2), "B": FakeFaces(12, 3)}
