@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceswap_lab import ablation, actors, worth
-from faceswap_lab.ablation import VARIANTS
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors
+from faceswap_lab.studies import ablation, ablation_effect
+from faceswap_lab.studies.ablation import VARIANTS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,45 +29,45 @@ def results(**scores):
 
 def test_worth_is_the_paired_difference_with_students_interval():
     rows = results(base=[0.30, 0.40, 0.50], no_turns=[0.28, 0.36, 0.44])  # differences 0.02, 0.04, 0.06
-    found = worth.worth(rows, "no_turns", "structure_gain")
+    found = ablation_effect.worth(rows, "no_turns", "structure_gain")
     assert found.seeds == 3 and found.mean == pytest.approx(0.04)
     assert found.half_width == pytest.approx(4.302653 * 0.02 / np.sqrt(3), rel=1e-5)
     assert not found.is_clear  # 0.04 +- 0.05, though all three seeds agree
-    assert worth.verdict(rows, "no_turns") == "no difference seen"
+    assert ablation_effect.verdict(rows, "no_turns") == "no difference seen"
 
 
 def test_pairing_takes_the_luck_of_a_seed_out():
     luck = np.array([0.0, 0.3, -0.2])
     rows = results(base=0.4 + luck, no_turns=0.3 + luck + [0, 0.01, -0.01], no_light=0.5 + luck + [0, 0.01, -0.01])
-    assert worth.verdict(rows, "no_turns") == "pays" and worth.verdict(rows, "no_light") == "costs"
-    assert worth.verdict(rows[:4] + rows[6:7], "no_light") == "too few seeds"
+    assert ablation_effect.verdict(rows, "no_turns") == "pays" and ablation_effect.verdict(rows, "no_light") == "costs"
+    assert ablation_effect.verdict(rows[:4] + rows[6:7], "no_light") == "too few seeds"
 
 
 def test_a_part_that_is_switched_on_is_read_the_other_way_round():
     rows = results(base=[0.3, 0.3, 0.3], attention=[0.40, 0.41, 0.39], no_turns=[0.40, 0.41, 0.39])
-    assert worth.worth(rows, "attention", "structure_gain").mean == pytest.approx(0.1)
-    assert worth.worth(rows, "no_turns", "structure_gain").mean == pytest.approx(-0.1)
+    assert ablation_effect.worth(rows, "attention", "structure_gain").mean == pytest.approx(0.1)
+    assert ablation_effect.worth(rows, "no_turns", "structure_gain").mean == pytest.approx(-0.1)
 
 
 def test_larger_is_better_in_every_measure():
     rows = results(base=[0.1, 0.1], no_turns=[0.4, 0.4])  # sharpness 0.9 and 0.6: nearer to 1 is better
-    assert worth.worth(rows, "no_turns", "sharpness").mean == pytest.approx(0.3)
+    assert ablation_effect.worth(rows, "no_turns", "sharpness").mean == pytest.approx(0.3)
     gaze = [{"variant": name, "seed": 0, "gaze_error": value} for name, value in (("base", 5.0), ("no_eyes", 8.0))]
-    one = worth.worth(gaze, "no_eyes", "gaze_error")
+    one = ablation_effect.worth(gaze, "no_eyes", "gaze_error")
     assert one.mean == pytest.approx(3) and np.isinf(one.half_width) and not one.is_clear
 
 
 def test_a_difference_too_small_to_see_is_none():
     rows = results(base=[0.300, 0.300, 0.300], no_turns=[0.297, 0.2970001, 0.297])
-    assert worth.verdict(rows, "no_turns") == "no difference seen"
+    assert ablation_effect.verdict(rows, "no_turns") == "no difference seen"
 
 
 def test_missing_seeds_and_measures_are_left_out():
     rows = results(base=[0.3, 0.4], no_turns=[0.2])
-    assert worth.worth(rows, "no_turns", "structure_gain").seeds == 1
-    assert worth.worth(rows, "no_eyes", "structure_gain").seeds == 0
-    assert np.isnan(worth.worth(rows, "no_turns", "gaze_error").mean)
-    found = worth.table(rows).set_index("variant")
+    assert ablation_effect.worth(rows, "no_turns", "structure_gain").seeds == 1
+    assert ablation_effect.worth(rows, "no_eyes", "structure_gain").seeds == 0
+    assert np.isnan(ablation_effect.worth(rows, "no_turns", "gaze_error").mean)
+    found = ablation_effect.table(rows).set_index("variant")
     assert found.loc["base", "structure_gain"] == pytest.approx(0.35) and found.loc["no_turns", "seeds"] == 1
 
 
@@ -136,14 +137,14 @@ def test_what_does_not_fit_is_refused(material):
 
 def test_the_shipped_numbers_are_whole():
     """What notebook 07 shows: every result has the measures, every variant the base's seeds to be paired with."""
-    found = json.loads(worth.MEASURED.read_text(encoding="utf-8"))
+    found = json.loads(ablation_effect.MEASURED.read_text(encoding="utf-8"))
     rows = found["results"]
     base = {row["seed"] for row in rows if row["variant"] == "base"}
     assert found["start"] in ablation.STARTS and found["steps"] > 0 and len(base) >= 2
     for row in rows:
         assert row["variant"] in VARIANTS and row["seed"] in base
         assert all(isinstance(row[measure], float) for measure in ("structure_gain", "identity_gain", "swap_gain"))
-    shown = worth.table(rows)
+    shown = ablation_effect.table(rows)
     assert (shown["variant"] == "base").sum() == 1 and shown["verdict"].str.len().gt(0).sum() == len(shown) - 1
     assert shown.set_index("variant").loc["base", "structure_gain"] > 0  # past the average face
 
@@ -205,10 +206,10 @@ def test_a_gan_without_critics_trains_only_the_painter_and_begins_at_the_warm_st
 
 
 def test_norms_stand_after_every_block_but_the_first():
-    from faceswap_lab.models import autoencoder_shapes
+    from faceswap_lab.models import autoencoder_networks
 
-    config = dataclasses.replace(autoencoder_shapes.quick(64), block_norm="group")
-    networks = autoencoder_shapes.build_encoder(config), autoencoder_shapes.build_decoder(config)
+    config = dataclasses.replace(autoencoder_networks.quick(64), block_norm="group")
+    networks = autoencoder_networks.build_encoder(config), autoencoder_networks.build_decoder(config)
     names = [[layer.name for layer in network.layers if layer.name.endswith("_norm")] for network in networks]
     assert names == [["down_1_norm", "down_2_norm", "down_3_norm"], ["up_0_norm", "up_1_norm"]]
     with pytest.raises(ValueError, match="block_norm"):

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab import actors, samples, video
-from faceswap_lab.errors import LabError
-from faceswap_lab.faces.detection import FaceDetector
+from faceswap_lab import video
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors, samples
+from faceswap_lab.faces.mtcnn import FaceDetector
 
 CLIPS = {clip.id: clip for clip in actors.clips()}
 LABELLED = [name for name, clip in CLIPS.items() if "masks" in clip.facts]

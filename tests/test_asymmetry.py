@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from faceswap_lab import asymmetry
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.studies import asymmetry
 
 DIFFICULTY = {name: {"A<-B": 0.2, "B<-A": 0.2} for name in asymmetry.SETS} | {
     name: {"A<-B": 0.2 + 0.4 * (one.person == "B"), "B<-A": 0.2 + 0.4 * (one.person == "A")}

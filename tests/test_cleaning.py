@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from faceswap_lab import __main__, cleaning, files, runtime, samples
-from faceswap_lab.errors import LabError
+from faceswap_lab import __main__
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import clean_up, runtime, samples
 
 MADE = {
     "unfinished": [".partial-12345678-swap.mp4", "swap/.a_mask.mp4.parts/part-000000.mp4", "faces/B/faces/.partial-1-a.png",
@@ -63,7 +65,7 @@ def tree(folder):
 
 
 def test_everything_is_found_by_kind(run):
-    found = cleaning.find(run)
+    found = clean_up.find(run)
     assert {
         kind: sorted(path.relative_to(run).as_posix() for path in paths) for kind, paths in found.found.items()
     } == {kind: sorted(names) for kind, names in MADE.items()}
@@ -92,7 +94,7 @@ def test_what_is_to_be_kept_is_kept(run):
     assert tree(run) >= {*MADE["swap"], *MADE["models"], *STAYS}
     assert not tree(run) & {*MADE["faces"], *MADE["stages"], *MADE["unfinished"]}
     with pytest.raises(LabError, match="--keep faecs: there is no such kind. Choose from"):
-        cleaning.remove(cleaning.find(run), ["faecs"])
+        clean_up.remove(clean_up.find(run), ["faecs"])
 
 
 def test_links_lead_nowhere(run, tmp_path):
@@ -101,22 +103,22 @@ def test_links_lead_nowhere(run, tmp_path):
     (run / "faces" / "A" / "faces" / "linked.png").symlink_to(private / "photo.png")
     (run / "gallery" / "up").symlink_to("../../..")
     (run / "report" / "broken.png").symlink_to(tmp_path / "nothing")
-    found = cleaning.find(run)
+    found = clean_up.find(run)
     assert all(path.is_relative_to(run) for paths in found.found.values() for path in paths)
     assert not any("private" in str(path) or "photo" in str(path) for paths in found.found.values() for path in paths)
-    cleaning.remove(found)
+    clean_up.remove(found)
     assert tree(private) == {"photo.png"} and (tmp_path / "runs").is_dir()
     assert not (run / "frames" / "out").is_symlink() and not (run / "gallery").exists()
 
 
 def test_a_folder_that_becomes_a_link_in_between(run, tmp_path):
-    found = cleaning.find(run)
+    found = clean_up.find(run)
     shutil.rmtree(run / "frames" / "target")
     for name in ("000000.png", "frames.csv"):
         touch(tmp_path / "private" / name)
     (run / "frames" / "target").symlink_to(tmp_path / "private")
     with pytest.raises(LabError, match="has become a link since it was listed"):
-        cleaning.remove(found)
+        clean_up.remove(found)
     assert tree(tmp_path / "private") == {"photo.png", "000000.png", "frames.csv"}
 
 
@@ -128,24 +130,24 @@ def test_what_is_no_run_is_not_touched(run, tmp_path, monkeypatch):
         if marker is not None:
             touch(other / "run.json", marker.encode())
         with pytest.raises(LabError, match="album: there is no run of this lab here"):
-            cleaning.runs_in(other)
+            clean_up.runs_in(other)
     (other / "run.json").unlink()
     (other / "run.json").symlink_to(run / "run.json")
-    assert cleaning.runs_in(tmp_path / "runs") == [run]
+    assert clean_up.runs_in(tmp_path / "runs") == [run]
     for place, message in ((tmp_path / "link", "this is a link to"), (tmp_path / "none", "no such folder")):
         with pytest.raises(LabError, match=message):
-            cleaning.runs_in(place)
+            clean_up.runs_in(place)
     shutil.copy(run / "run.json", tmp_path / "run.json")
     monkeypatch.setenv("HOME", str(tmp_path / "private"))
     with pytest.raises(LabError, match="lies here among other things"):
-        cleaning.runs_in(tmp_path)
+        clean_up.runs_in(tmp_path)
     monkeypatch.setattr(samples, "ROOT", run)
     with pytest.raises(LabError, match="lies here among other things"):
-        cleaning.runs_in(run)
+        clean_up.runs_in(run)
     monkeypatch.undo()
     (run / ".git").mkdir()
     with pytest.raises(LabError, match="under version control"):
-        cleaning.runs_in(run)
+        clean_up.runs_in(run)
     assert tree(other) == {"faces/me.png", "run.json"}
 
 
@@ -161,11 +163,11 @@ def test_stopped_in_the_middle_and_done_again(run, monkeypatch):
 
     monkeypatch.setattr(Path, "unlink", stops)
     with pytest.raises(KeyboardInterrupt):
-        cleaning.remove(cleaning.find(run))
-    assert set(gone[:2]) == set(MADE["stages"]) and cleaning.is_run(run)
+        clean_up.remove(clean_up.find(run))
+    assert set(gone[:2]) == set(MADE["stages"]) and clean_up.is_run(run)
     monkeypatch.undo()
-    left = cleaning.find(run)
-    assert cleaning.remove(left) == sum(map(len, MADE.values())) - 7
+    left = clean_up.find(run)
+    assert clean_up.remove(left) == sum(map(len, MADE.values())) - 7
     assert tree(run) == {*STAYS, "pictures/me.mp4", "frames/clip_of_pictures/1.png"}
 
 
@@ -193,7 +195,7 @@ def test_all_runs_by_default_and_one_by_its_name(run, monkeypatch, capsys):
 def test_a_folder_that_cannot_be_written_to(run):
     (run / "stages").chmod(0o500)
     with pytest.raises(LabError, match="cannot be written to"):
-        cleaning.remove(cleaning.find(run))
+        clean_up.remove(clean_up.find(run))
     (run / "stages").chmod(0o700)
 
 
@@ -211,5 +213,5 @@ def test_a_real_run_s_folders_are_all_known(tmp_path, monkeypatch):
     for folder in made:
         touch(folder / "any.png")
     run.mark_done("faces_B")
-    found = cleaning.find(cleaning.runs_in(run.out)[0])
+    found = clean_up.find(clean_up.runs_in(run.out)[0])
     assert not found.others and len(found) == len(made) and len(found.found["stages"]) == 1

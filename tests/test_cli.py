@@ -7,15 +7,17 @@ import sys
 import nbformat
 import pytest
 
-from faceswap_lab import __main__, course, files, notebooks, runtime, weights
-from faceswap_lab.errors import LabError
+from faceswap_lab import __main__
+from faceswap_lab.base import files, weights
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import execution, notebooks, runtime
 
 PARAMETERS = 'preset = "quick"\nseed = 0\nout = ""\nsource = ""\ntarget = ""\n'
 FIRST = """from pathlib import Path
-from faceswap_lab import runtime
+from faceswap_lab.course import runtime
 run = runtime.prepare(preset, seed, out, source, target)
 Path(out, "count.txt").open("a").write("1")"""
-SECOND = """from faceswap_lab import runtime
+SECOND = """from faceswap_lab.course import runtime
 from faceswap_lab.errors import LabError
 run = runtime.prepare(preset, seed, out, source, target)
 if fail == "lab":
@@ -48,7 +50,7 @@ def lab(tmp_path, monkeypatch):
     write_notebook(folder / "02_second.ipynb", PARAMETERS + 'steps = 5\nrate = 0.5\nfail = ""\n', SECOND)
     found = notebooks.all_notebooks(folder)
     monkeypatch.setattr(notebooks, "all_notebooks", lambda *_: found)
-    monkeypatch.setattr(course, "check_clips", lambda clips: [f"source: {clips.source.name}"])
+    monkeypatch.setattr(execution, "check_clips", lambda clips: [f"source: {clips.source.name}"])
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes(name.encode())
     monkeypatch.chdir(tmp_path)
@@ -130,14 +132,14 @@ def test_bad_clip_is_refused_before_the_notebooks(lab, capsys, monkeypatch):
     def refuse(clips):
         raise LabError("b.mp4: this is no video.")
 
-    monkeypatch.setattr(course, "check_clips", refuse)
+    monkeypatch.setattr(execution, "check_clips", refuse)
     assert run(lab) == 1
     captured = capsys.readouterr()
     assert "b.mp4: this is no video." in captured.err and "[1/2]" not in captured.out
 
 
 def test_disk_full(lab, capsys, monkeypatch):
-    monkeypatch.setattr(course, "SPACE_NEEDED", 10**18)
+    monkeypatch.setattr(execution, "SPACE_NEEDED", 10**18)
     assert run(lab) == 1
     assert "MB are needed here" in capsys.readouterr().err
 
@@ -166,10 +168,10 @@ def test_cleaning_a_face_set_counts(lab):
     one = runtime.prepare(out=lab / "run", source=lab / "b.mp4", target=lab / "a.mp4")
     later = lab / "03_later.ipynb"
     write_notebook(later, PARAMETERS, "1")
-    before = course.run_fingerprint(one, later, {})
-    assert course.run_fingerprint(one, later, {}) == before
+    before = execution.run_fingerprint(one, later, {})
+    assert execution.run_fingerprint(one, later, {}) == before
     picture.unlink()
-    assert course.run_fingerprint(one, later, {}) != before
+    assert execution.run_fingerprint(one, later, {}) != before
 
 
 def test_other_conversion_settings_count_from_notebook_05_on(lab):
@@ -177,9 +179,9 @@ def test_other_conversion_settings_count_from_notebook_05_on(lab):
     places = {name: lab / f"{name}_later.ipynb" for name in ("04", "05")}
     for path in places.values():
         write_notebook(path, PARAMETERS, "1")
-    before = {name: course.run_fingerprint(one, path, {}) for name, path in places.items()}
+    before = {name: execution.run_fingerprint(one, path, {}) for name, path in places.items()}
     files.write_text(one.out / "conversion_settings.json", '{"erode": 4}')
-    after = {name: course.run_fingerprint(one, path, {}) for name, path in places.items()}
+    after = {name: execution.run_fingerprint(one, path, {}) for name, path in places.items()}
     assert after["04"] == before["04"] and after["05"] != before["05"]
 
 

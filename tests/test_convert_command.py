@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from consents import consented
 
-from faceswap_lab import __main__, convert_command, samples, training, weights
-from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import list_pictures, read_picture, write_picture
+from faceswap_lab import __main__, training
+from faceswap_lab.base import weights
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.cli import convert
+from faceswap_lab.course import samples
 from faceswap_lab.swap.options import ConversionOptions
 from faceswap_lab.video import open_video
+from faceswap_lab.video.pictures import list_pictures, read_picture, write_picture
 
 MODEL = weights.data_folder() / "weights" / "quick_autoencoder"
 TARGET = samples.sample_clip("target").path
@@ -75,11 +78,11 @@ def test_what_is_wrong_is_said_at_once_and_leaves_nothing(tmp_path, capsys, monk
 
 
 def test_ranges_as_people_write_them():
-    assert convert_command.read_range("2-5.5") == (2, 5.5)
-    assert convert_command.read_range("8-") == (8, None) and convert_command.read_range("-3") == (None, 3)
+    assert convert.read_range("2-5.5") == (2, 5.5)
+    assert convert.read_range("8-") == (8, None) and convert.read_range("-3") == (None, 3)
     for text in ("", "a-b", "1-2-3", "--"):
         with pytest.raises(LabError, match="--range"):
-            convert_command.read_range(text)
+            convert.read_range(text)
 
 
 def test_a_model_is_told_from_others_by_its_weights_and_direction():

@@ -16,9 +16,9 @@ import keras
 import numpy as np
 import pytest
 
-from faceswap_lab import distribution
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.models import replicas
+from faceswap_lab.training import distribution
 
 WORKER = Path(__file__).with_name("distribution_worker.py")
 

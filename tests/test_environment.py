@@ -9,8 +9,8 @@ import keras
 import pytest
 from processes import run_python
 
-from faceswap_lab import environment
 from faceswap_lab.__main__ import main
+from faceswap_lab.base import environment
 
 FOREIGN = {"backend": "torch", "floatx": "float16", "epsilon": 0.001, "image_data_format": "channels_first"}
 SHOWS = """
@@ -53,7 +53,7 @@ def test_a_file_that_keras_would_stumble_over(tmp_path, content, said):
 
 
 def test_a_usual_file_is_left_alone_and_not_talked_about(tmp_path):
-    code = "import os, faceswap_lab; print(os.environ['KERAS_HOME'], faceswap_lab.environment.notes)"
+    code = "import os, faceswap_lab; print(os.environ['KERAS_HOME'], faceswap_lab.base.environment.notes)"
     content = {"backend": "tensorflow", "floatx": "float32", "epsilon": 1e-07, "image_data_format": "channels_last"}
     for given in (content, {"backend": "tensorflow"}, {"nnx_enabled": False}):
         assert run_python(code, **settings_folder(tmp_path, given)).stdout.split() == [str(tmp_path), "[]"]
@@ -68,7 +68,7 @@ def test_keras_that_was_imported_before_is_set_as_well(tmp_path, monkeypatch):
 
 
 def test_a_backend_of_the_environment_counts(tmp_path):
-    code = "import os, faceswap_lab; print(os.environ['KERAS_BACKEND'], *faceswap_lab.environment.notes)"
+    code = "import os, faceswap_lab; print(os.environ['KERAS_BACKEND'], *faceswap_lab.base.environment.notes)"
     given = settings_folder(tmp_path, {"backend": "torch"}) | {"KERAS_BACKEND": "jax"}
     assert run_python(code, **given).stdout.split() == ["jax"]
 

@@ -11,13 +11,13 @@ import ffmpeg_program
 import numpy as np
 import pytest
 
-from faceswap_lab import ffmpeg, samples
-from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import picture_size, write_picture
-from faceswap_lab.report import pictures
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import samples
+from faceswap_lab.course.report import pictures
 from faceswap_lab.swap.outputs import write_gif
-from faceswap_lab.video import VideoWriter, open_video
-from faceswap_lab.video_joining import join, sound_tracks
+from faceswap_lab.video import VideoWriter, ffmpeg, open_video
+from faceswap_lab.video.joining import join, sound_tracks
+from faceswap_lab.video.pictures import picture_size, write_picture
 
 PLAYLISTS = {
     "ffconcat": "ffconcat version 1.0\nfile 'private.mp4'\n",

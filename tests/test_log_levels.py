@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from faceswap_lab import log_levels, weights
-from faceswap_lab.log_levels import held_back
+from faceswap_lab.base import log_levels, weights
+from faceswap_lab.base.log_levels import held_back
 
 ROOT = Path(__file__).resolve().parents[1]
 SAID = "I0000 00:00:1795915599.303655   28300 port.cc:153] oneDNN custom operations are on.\n"
@@ -70,7 +70,7 @@ def test_only_noise_is_held_back_from_any_thread_and_after_any_end(capfd):
 def test_nothing_breaks_without_a_standard_error():
     assert (
         python(
-            "-c", "import os; os.close(2); import faceswap_lab.log_levels as l\nwith l.held_back(l.LOADING): print(1)"
+            "-c", "import os; os.close(2); import faceswap_lab.base.log_levels as l\nwith l.held_back(l.LOADING): print(1)"
         )[0]
         == "1\n"
     )

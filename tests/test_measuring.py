@@ -5,7 +5,7 @@ import types
 import numpy as np
 import pytest
 
-from faceswap_lab import measuring, stages
+from faceswap_lab.course import held_out_measures, stages
 from faceswap_lab.faces import alignment
 
 
@@ -48,7 +48,7 @@ def sets(actor_frames):
 
 def test_identity_is_nought_for_the_target_and_one_for_the_source(sets, monkeypatch):
     monkeypatch.setattr(stages, "ensure_faces", lambda run, role: sets[role])
-    measure = measuring.identity_measure(None, 96, count=4)
+    measure = held_out_measures.identity_measure(None, 96, count=4)
 
     def paints(pictures):
         return types.SimpleNamespace(translate=lambda faces, source, target: (pictures(faces), None))

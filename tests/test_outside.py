@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 from ffmpeg_program import program
 
-from faceswap_lab import __main__, files, report, runtime, samples, untrusted
-from faceswap_lab.errors import LabError
+from faceswap_lab import __main__
+from faceswap_lab.base import files, untrusted
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import report, runtime, samples
+from faceswap_lab.course.report import comparison
 from faceswap_lab.faces import archive, merging
 from faceswap_lab.faces.faceset import COLUMNS, FaceSet
-from faceswap_lab.pictures import write_picture
-from faceswap_lab.provenance import consent, outside
-from faceswap_lab.report import comparison
+from faceswap_lab.provenance import consent, trusted_paths
 from faceswap_lab.swap.parts import Coding, Parts, parts_folder
 from faceswap_lab.swap.ranges import FramePlan
+from faceswap_lab.video.pictures import write_picture
 
 SECRET = "the combination is 31-7-88"
 SCORES = {
@@ -70,12 +72,12 @@ def test_a_report_does_not_take_a_film_that_was_not_given(tmp_path, private, cap
     if known == "another's seal":
         with monkeypatch.context() as patch:
             patch.setenv(consent.VARIABLE, str(tmp_path / "their_ledger"))
-            seals[known] = outside.seal_of("target", private)
+            seals[known] = trusted_paths.seal_of("target", private)
             assert seals[known]["sha256"] == digest
-    outside.seal_of("target", tmp_path / "private" / "secret.txt")  # this computer has a key
+    trusted_paths.seal_of("target", tmp_path / "private" / "secret.txt")  # this computer has a key
     run = strangers_run(tmp_path / "theirs", private, seals[known])
     with monkeypatch.context() as patch:
-        patch.setattr(outside, "content_hash", lambda path: pytest.fail(f"{path} was read"))
+        patch.setattr(trusted_paths, "content_hash", lambda path: pytest.fail(f"{path} was read"))
         assert __main__.main(["report", str(run)]) == 0
     assert copies(run, private) == []
     page, said = (run / "index.html").read_text(encoding="utf-8"), capsys.readouterr().out
@@ -113,20 +115,20 @@ def test_on_another_computer_it_is_given_again(tmp_path, private, monkeypatch, c
 
 
 def test_a_seal_counts_for_one_role_one_path_and_one_content(tmp_path, private):
-    kept = outside.seal_of("target", private)
+    kept = trusted_paths.seal_of("target", private)
     other = shutil.copy(private, tmp_path / "copy.mp4")
-    assert outside.look(tmp_path / "run", "target", str(private), kept) == (private, "")
+    assert trusted_paths.look(tmp_path / "run", "target", str(private), kept) == (private, "")
     for role, path, note in (
         ("output", private, kept),
         ("target", other, kept),
         ("target", private, {**kept, "sha256": "0" * 64}),
         ("target", private, None),
     ):
-        assert outside.look(tmp_path / "run", role, str(path), note) == (None, outside.NOT_GIVEN)
-    key = tmp_path / "ledger" / outside.KEY
+        assert trusted_paths.look(tmp_path / "run", role, str(path), note) == (None, trusted_paths.NOT_GIVEN)
+    key = tmp_path / "ledger" / trusted_paths.KEY
     assert key.stat().st_mode & 0o077 == 0 and key.stat().st_size == 32
     key.write_bytes(b"")  # an empty key would let everybody seal
-    assert outside.look(tmp_path / "run", "target", str(private), kept) == (None, outside.NOT_GIVEN)
+    assert trusted_paths.look(tmp_path / "run", "target", str(private), kept) == (None, trusted_paths.NOT_GIVEN)
 
 
 def test_bundled_clips_and_those_inside_need_no_seal(tmp_path, private):
@@ -134,14 +136,14 @@ def test_bundled_clips_and_those_inside_need_no_seal(tmp_path, private):
     inside.parent.mkdir()
     shutil.copy(private, inside)
     assert (
-        outside.look(tmp_path / "run", "target", "data/sample/target.mp4", None)[0]
+        trusted_paths.look(tmp_path / "run", "target", "data/sample/target.mp4", None)[0]
         == samples.ROOT / "data/sample/target.mp4"
     )
-    assert outside.look(tmp_path / "run", "target", str(inside), None) == (inside, "")
+    assert trusted_paths.look(tmp_path / "run", "target", str(inside), None) == (inside, "")
     for way in (f"{tmp_path}/run/../private/diary.mp4", "data/actors/../../README.md", "README.md"):
-        assert outside.look(tmp_path / "run", "target", way, None) == (None, outside.NOT_GIVEN)
+        assert trusted_paths.look(tmp_path / "run", "target", way, None) == (None, trusted_paths.NOT_GIVEN)
     (tmp_path / "run" / "link.mp4").symlink_to(private)
-    assert outside.look(tmp_path / "run", "target", f"{tmp_path}/run/link.mp4", None) == (None, outside.LINKED)
+    assert trusted_paths.look(tmp_path / "run", "target", f"{tmp_path}/run/link.mp4", None) == (None, trusted_paths.LINKED)
 
 
 def test_a_strangers_run_does_not_go_on_with_films_of_this_computer(tmp_path, private):
@@ -190,7 +192,7 @@ def test_films_of_score_cards_and_comparisons(tmp_path, private):
     assert "The film diary.mp4 is left out" in page and copies(tmp_path / "one", private) == []
     entries = [tmp_path / "one", tmp_path / "two"]
     assert [entry.film() for entry in comparison.read_entries(entries)] == [None, None]
-    own = {**clip, "outside": outside.seal_of("output", private)}
+    own = {**clip, "outside": trusted_paths.seal_of("output", private)}
     files.write_json(tmp_path / "one" / "scores.json", {**SCORES, "clip": own})
     assert "report/output.mp4" in report.write_card_page(tmp_path / "one").read_text(encoding="utf-8")
     assert [entry.film() for entry in comparison.read_entries(entries)] == [private, None]

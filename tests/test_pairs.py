@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceswap_lab import pairs
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import pairs
 from faceswap_lab.faces.faceset import MATRIX_COLUMNS, FaceSet
 
 

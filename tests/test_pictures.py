@@ -11,9 +11,9 @@ from consents import consented
 from PIL import Image, features
 
 from faceswap_lab.__main__ import main
-from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import list_pictures, passed_over, picture_size, read_picture, write_picture
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.video import open_video
+from faceswap_lab.video.pictures import list_pictures, passed_over, picture_size, read_picture, write_picture
 
 CASES = Path(__file__).parent / "pictures"
 HEIGHT, WIDTH = 48, 64

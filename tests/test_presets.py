@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.presets import PRESETS, preset
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course.presets import PRESETS, preset
 
 
 def test_names():

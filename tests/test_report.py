@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 from ffmpeg_program import program
 
-from faceswap_lab import files, report, samples
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import report, samples
+from faceswap_lab.course.report import frames, pictures, scores
 from faceswap_lab.provenance import credentials
 from faceswap_lab.provenance.verification import verify
-from faceswap_lab.report import frames, pictures, scores
 
 SCORES = {
     "models": {

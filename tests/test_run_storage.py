@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceswap_lab import files, run_storage, runtime, samples
-from faceswap_lab.errors import LabError
-from faceswap_lab.run_storage import HERE, INDEX, LOOSE, RunStorage, keep_folder, open_storage
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import run_storage, runtime, samples
+from faceswap_lab.course.run_storage import HERE, INDEX, LOOSE, RunStorage, keep_folder, open_storage
 
 ROOT = Path(__file__).parents[1]
 KEPT = {

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceswap_lab import files, machine, runtime, samples, stages
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files, machine
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import runtime, samples, stages
 
 
 @pytest.fixture

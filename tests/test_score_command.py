@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 from consents import consented
 
-from faceswap_lab import __main__, score_command, score_files
-from faceswap_lab.errors import LabError
+from faceswap_lab import __main__
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.cli import score
+from faceswap_lab.course import score_files
 from faceswap_lab.faces.extraction import extract_faces
-from faceswap_lab.pictures import list_pictures, read_picture, write_picture
+from faceswap_lab.metrics import people, recognition_features
 from faceswap_lab.provenance.verification import verify
-from faceswap_lab.scores import features, people
-from faceswap_lab.scores.baselines import blurred_truth
 from faceswap_lab.swap import label
-from faceswap_lab.video_writer import VideoWriter
+from faceswap_lab.swap.baselines import blurred_truth
+from faceswap_lab.video.pictures import list_pictures, read_picture, write_picture
+from faceswap_lab.video.writer import VideoWriter
 
 COUNT = 8
 
@@ -33,7 +35,7 @@ class PlainJudge:
 
 @pytest.fixture(autouse=True)
 def plain_judge(monkeypatch):
-    monkeypatch.setattr(people, "Dlib", lambda: features.Dlib(PlainJudge()))
+    monkeypatch.setattr(people, "Dlib", lambda: recognition_features.Dlib(PlainJudge()))
 
 
 def put(folder, frames):
@@ -60,7 +62,7 @@ def card(clips, tmp_path_factory):
     """The card of `soft`, made once."""
     out = tmp_path_factory.mktemp("cards") / "soft"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(people, "Dlib", lambda: features.Dlib(PlainJudge()))
+        patch.setattr(people, "Dlib", lambda: recognition_features.Dlib(PlainJudge()))
         score_files.score_files(clips / "soft", clips / "target", out, clips / "truth")
     return out
 
@@ -210,7 +212,7 @@ def test_compare(card, clips, tmp_path, capsys):
 
 
 def test_gallery_as_people_write_it():
-    assert score_command.read_gallery(["a=b.mp4", "c=d=e"]) == {"a": "b.mp4", "c": "d=e"}
+    assert score.read_gallery(["a=b.mp4", "c=d=e"]) == {"a": "b.mp4", "c": "d=e"}
     for given in (["a"], ["=b"], ["a=b", "a=c"]):
         with pytest.raises(LabError, match="--gallery"):
-            score_command.read_gallery(given)
+            score.read_gallery(given)

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from faceswap_lab import runtime, scoring, stages
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import runtime, scoring, stages
 from faceswap_lab.swap.options import ConversionOptions
 
 

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from faceswap_lab import runtime, samples, side_by_side, video
-from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import read_picture
+from faceswap_lab import video
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import runtime, samples, side_by_side
 from faceswap_lab.provenance import register, verification
+from faceswap_lab.video.pictures import read_picture
 
 
 @pytest.fixture(scope="module")

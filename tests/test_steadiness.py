@@ -6,10 +6,11 @@ import types
 import numpy as np
 import pytest
 
-from faceswap_lab import actors, steadiness
+from faceswap_lab.course import actors
 from faceswap_lab.faces.extraction import extract_faces
+from faceswap_lab.metrics.temporal import Unrest
 from faceswap_lab.provenance import register
-from faceswap_lab.scores.temporal import Unrest
+from faceswap_lab.studies import temporal_smoothing
 from faceswap_lab.swap.options import ConversionOptions
 
 
@@ -35,7 +36,7 @@ def faces(clip, tmp_path_factory):
 def test_frames_and_masks_are_those_of_the_conversion(clip, faces, tmp_path):
     """They leave the clip as it is, and the mask lies on the labelled face."""
     options = ConversionOptions(blend="mask", colour="none", sharpen="none", smoothing="off")
-    frames, masks = steadiness.frames_and_masks(clip.path, faces, Same(), options, 4, tmp_path)
+    frames, masks = temporal_smoothing.frames_and_masks(clip.path, faces, Same(), options, 4, tmp_path)
     assert len(frames) == len(masks) == 4 and masks.dtype == np.float32
     face = clip.masks()["face"][0]
     region = face > 0.5 * face.max()
@@ -56,11 +57,11 @@ def test_a_measurement_leaves_nothing_in_the_register(clip, faces, tmp_path, mon
     run = types.SimpleNamespace(
         out=tmp_path, clip=lambda role: clip.path, clips=types.SimpleNamespace(truth=actors.clip("truth_A_from_B").path)
     )
-    monkeypatch.setattr(steadiness, "measure", measure)
-    monkeypatch.setattr(steadiness, "FaceMesh", lambda: None)
-    monkeypatch.setattr(steadiness.stages, "ensure_faces", lambda run, role: faces)
+    monkeypatch.setattr(temporal_smoothing, "measure", measure)
+    monkeypatch.setattr(temporal_smoothing, "FaceMesh", lambda: None)
+    monkeypatch.setattr(temporal_smoothing.stages, "ensure_faces", lambda run, role: faces)
     before = {one.path for one in register.outputs()}
-    found = steadiness.of_run(run, Same(), ["mask", "direct"], ["off"], frames=4)
+    found = temporal_smoothing.of_run(run, Same(), ["mask", "direct"], ["off"], frames=4)
     assert list(found.index) == ["truth", "mask, off", "direct, off"]
     assert [states.count(register.THERE) for states in seen[1:]] == [1, 1]
     assert {one.path for one in register.outputs()} == before

@@ -16,11 +16,11 @@ import h5py
 import numpy as np
 import pytest
 
-from faceswap_lab import files, untrusted, weights
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files, untrusted, weights
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.archive import import_set
-from faceswap_lab.pictures import picture_size, read_picture, write_picture
 from faceswap_lab.video import open_video
+from faceswap_lab.video.pictures import picture_size, read_picture, write_picture
 
 
 class Harmful:
@@ -341,7 +341,7 @@ def test_what_is_refused_takes_no_memory(tmp_path):
     names = ["huge.weights.h5", "huge.npy", "huge.npz", "huge.png"]
     names += [sparse(tmp_path / name, 4 << 30).name for name in ("huge.json", "huge.csv")]
     code = [sys.executable, "-c", MEASURED, *names]
-    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[2])}
     done = subprocess.run(code, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     lines = done.stdout.split("\n")
     assert lines[:6] == ["refused"] * 6, done.stdout + done.stderr

@@ -19,12 +19,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from faceswap_lab import ffmpeg, files, samples
-from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import list_pictures, read_picture, write_picture
-from faceswap_lab.video import VideoWriter, extract_frames, open_video
-from faceswap_lab.video_joining import refuse
-from faceswap_lab.video_writer import exact_rate
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import samples
+from faceswap_lab.video import VideoWriter, extract_frames, ffmpeg, open_video
+from faceswap_lab.video.joining import refuse
+from faceswap_lab.video.pictures import list_pictures, read_picture, write_picture
+from faceswap_lab.video.writer import exact_rate
 
 ROOT = Path(__file__).resolve().parents[1]
 BITS = 10
@@ -130,7 +131,7 @@ def test_sample_clip_refuses(tmp_path):
 
 
 def test_data_folder_from_environment(tmp_path):
-    code = "from faceswap_lab import samples; print(samples.MANIFEST)"
+    code = "from faceswap_lab.course import samples; print(samples.MANIFEST)"
     environment = {**os.environ, "FACESWAP_LAB_DATA": str(tmp_path), "PYTHONPATH": str(ROOT)}
     shown = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == str(tmp_path / "sample" / "manifest.json")

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceswap_lab import ffmpeg, samples, video_timing
-from faceswap_lab.video import VideoWriter, open_video
-from faceswap_lab.video_joining import join
-from faceswap_lab.video_sound import recoded
+from faceswap_lab.course import samples
+from faceswap_lab.video import VideoWriter, ffmpeg, open_video, timing
+from faceswap_lab.video.joining import join
+from faceswap_lab.video.sound import recoded
 
 CASES = Path(__file__).parent / "cases"
 BARS = ((200, 40, 40), (224, 172, 140), (40, 160, 60), (40, 60, 200), (230, 220, 50), (128, 128, 128))
@@ -70,8 +70,8 @@ def test_a_shift_of_all_frames_but_the_first_loses_none(rate, late):
     stamps = np.round(1000 * (seconds + np.where(seconds > 0, late, 0)))
     packets = [_packet(int(stamp), round(1000 / float(Fraction(rate)))) for stamp in stamps]
     with av.open(str(CASES / "old_24.mkv")) as container:
-        times, _ = video_timing.listed(container, container.streams.video[0], packets)
-    clock = video_timing.clock(times, Fraction(rate))
+        times, _ = timing.listed(container, container.streams.video[0], packets)
+    clock = timing.clock(times, Fraction(rate))
     assert clock.dropped == clock.doubled == 0 and np.array_equal(clock.shown, np.arange(200))
     assert clock.start == pytest.approx(late, abs=0.0015)
 
@@ -94,8 +94,8 @@ def _packet(stamp, length):
     ],
 )
 def test_the_rule_of_the_constant_rate(seconds, shown):
-    times = video_timing.Times(np.arange(len(seconds)), np.array(seconds, float), seconds[-1] + 1.0, False)
-    clock = video_timing.clock(times, Fraction(1))
+    times = timing.Times(np.arange(len(seconds)), np.array(seconds, float), seconds[-1] + 1.0, False)
+    clock = timing.clock(times, Fraction(1))
     assert clock.shown.tolist() == shown
     assert clock.doubled == len(shown) - len(set(shown)) and clock.dropped == len(seconds) - len(set(shown))
 

@@ -14,7 +14,7 @@ import pytest
 from numbered import COUNT, SIZE, STRIP, combing, numbers, packed, picture, read_number, woven, write
 from PIL import Image
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.video import open_video
 
 ALL = list(range(COUNT))

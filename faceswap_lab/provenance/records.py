@@ -8,9 +8,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError
-from faceswap_lab.provenance.sources import Source, is_identity
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.sources import Source, is_identity
 
 PURPOSES = {
     "prepare": "face sets and training",

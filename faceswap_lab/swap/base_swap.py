@@ -11,17 +11,17 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from faceswap_lab import weights
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import weights
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces import references
 from faceswap_lab.faces.alignment import canonical_points, scale_matrix
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.faceset import FACE_SIZE, TABLE, FaceSet
 from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.faces.references import PUTTING_BACK, Person
+from faceswap_lab.faces.sources import Source, write_sources
 from faceswap_lab.models import reference_swapper
 from faceswap_lab.provenance.checks import may_prepare
-from faceswap_lab.provenance.sources import Source, write_sources
-from faceswap_lab.swap import references
-from faceswap_lab.swap.references import PUTTING_BACK, Person
 from faceswap_lab.video import open_video
 
 NAME = "base"

@@ -21,23 +21,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceswap_lab import __version__, files, machine
-from faceswap_lab.errors import LabError
+from faceswap_lab import __version__
+from faceswap_lab.base import files, machine
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.people import person_like
-from faceswap_lab.pictures import warn_of_passed_over
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.checks import may_convert
 from faceswap_lab.provenance.consent import Ledger
 from faceswap_lab.swap import label, outputs, sealing, smoothing, watermarking
 from faceswap_lab.swap.conversion_report import ConversionReport, findings, report_path
-from faceswap_lab.swap.film import Film, Keep, batches, finished_steps
 from faceswap_lab.swap.options import OUTPUTS, ConversionOptions, SwapOptions
 from faceswap_lab.swap.pairing import FaceTrack, face_track
 from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts
 from faceswap_lab.swap.ranges import FramePlan, plan_frames
+from faceswap_lab.swap.steps import Film, Keep, batches, finished_steps
 from faceswap_lab.swap.swapping import SwapFunction, model_name, model_size, swap_frame, swap_frames
 from faceswap_lab.video import Video, open_video
+from faceswap_lab.video.pictures import warn_of_passed_over
 
 __all__ = [
     "OUTPUTS", "ConversionOptions", "ConversionReport", "SwapOptions", "convert", "swap_frame", "swap_frames",

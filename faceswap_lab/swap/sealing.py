@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.provenance import certificates, credentials, placing
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.provenance import certificates, credentials, publishing
 from faceswap_lab.provenance.credentials import Facts, Ingredient
-from faceswap_lab.provenance.placing import sealed
+from faceswap_lab.provenance.publishing import sealed
 from faceswap_lab.provenance.register import Enter, mark_folder
 from faceswap_lab.swap import label, outputs
-from faceswap_lab.swap.film import Film
 from faceswap_lab.swap.parts import Parts, whole
+from faceswap_lab.swap.steps import Film
 from faceswap_lab.swap.swapping import model_name
-from faceswap_lab.video_sound import recoded
+from faceswap_lab.video.sound import recoded
 
 
 def check() -> None:
@@ -48,7 +48,7 @@ def facts_of(film: Film) -> Facts:
 
 
 def _sound(film: Film, shown: Sequence[tuple[Fraction, Fraction]]) -> dict:
-    """The sound that belongs to what is shown, as `video_joining.join` takes it."""
+    """The sound that belongs to what is shown, as `joining.join` takes it."""
     pieces = None if whole(shown, film.video.rate, film.video.num_frames) else shown
     sound = film.video.path if film.video.has_audio else None
     return {"sound": sound, "pieces": pieces, "comment": label.comment(model_name(film.swap_function))}
@@ -68,7 +68,7 @@ def keeper(film: Film, folder: Path) -> Callable[[int, np.ndarray], None]:
     facts = dataclasses.replace(facts, watermark=None, ingredients=plain)
 
     def keep(index: int, picture: np.ndarray) -> None:
-        placing.write_signed(folder / f"{index:06d}.png", picture, facts, signing=signing)
+        publishing.write_signed(folder / f"{index:06d}.png", picture, facts, signing=signing)
 
     return keep
 

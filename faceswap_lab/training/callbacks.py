@@ -11,12 +11,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.provenance import certificates
-from faceswap_lab.provenance.placing import write_swapped
-from faceswap_lab.training import advice, checkpoints, previews, state, times
-from faceswap_lab.training.guard import DivergedError, Guard, Signals, StopRequest, broken_losses
+from faceswap_lab.provenance.publishing import write_swapped
+from faceswap_lab.training import checkpoints, early_stopping, previews, state, times
 from faceswap_lab.training.history import HISTORY, MEASURES, Board, add_event, write_history
+from faceswap_lab.training.interruption import DivergedError, Guard, Signals, StopRequest, broken_losses
 from faceswap_lab.training.pace import Clock, Throttle, as_time
 
 POLL_EVERY = 0.2  # seconds between two looks at the panel's buttons
@@ -40,7 +40,7 @@ class Session:
     guard: Guard
     board: Board
     clock: Clock
-    held_out: advice.HeldOut | None = None
+    held_out: early_stopping.HeldOut | None = None
     paint: Callable | None = None
     show: Callable | None = None
     panel: object = None
@@ -214,7 +214,7 @@ class Session:
         measures.append({"step": self.step, **found})
         write_history(self.folder / MEASURES, measures)
         self.board.scalars(self.step, {f"held_out/{name}": value for name, value in found.items()})
-        said = advice.advise(measures, held.patience, held.tolerance)
+        said = early_stopping.advise(measures, held.patience, held.tolerance)
         if said and said != self.facts.get("advice"):
             self.facts["advice"] = said
             add_event(self.folder, self.step, "advice", f"{self.folder.name}: {said}")

@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceswap_lab import files, runtime, samples, stages, untrusted
-from faceswap_lab.errors import LabError
-from faceswap_lab.faces import practice
+from faceswap_lab.base import files, untrusted
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import runtime, samples, stages
 from faceswap_lab.faces.faceset import COLUMNS, MATRIX_COLUMNS, FaceSet
-from faceswap_lab.faces.practice import FACTS, Recipe, most_varied, practice_faces
+from faceswap_lab.training import practice_faces as practice
+from faceswap_lab.training.practice_faces import FACTS, Recipe, most_varied, practice_faces
 
 ROOT = Path(__file__).parents[2]
 RECIPE = Recipe(side=24, copies=2, seed=3)
@@ -64,7 +65,7 @@ def test_found_again_they_are_those_that_were_made(sets, tmp_path, monkeypatch):
     assert not np.array_equal(fresh[0]["A"][15], fresh[0]["A"][0]) and not np.array_equal(fresh[2]["A"], fresh[0]["A"])
     assert same(fresh, practice_faces(sets, RECIPE, workers=7))
     assert same(fresh, practice_faces(sets, RECIPE, tmp_path / "practice", workers=3))
-    monkeypatch.setattr("faceswap_lab.faces.practice._make", None)  # nothing is made any more
+    monkeypatch.setattr("faceswap_lab.training.practice_faces._make", None)  # nothing is made any more
     found = practice_faces(sets, RECIPE, tmp_path / "practice")
     assert same(fresh, found) and not found[0]["A"].flags.writeable
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from faceswap_lab.faces.faceset import BOX_COLUMNS, COLUMNS, MATRIX_COLUMNS, POINT_COLUMNS, FaceSet
-from faceswap_lab.pictures import write_picture
+from faceswap_lab.video.pictures import write_picture
 
 POINTS = np.array([[100, 100], [160, 100], [130, 140], [105, 170], [155, 170]], float)
 

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.alignment import canonical_points
-from faceswap_lab.forensics import claims, evidence, meso, signs, spectrum
-from faceswap_lab.forensics.material import Crops
+from faceswap_lab.studies.detection import error_rates, handcrafted_features, identity_check, mesonet, spectrum
+from faceswap_lab.studies.detection.data_set import Crops
 
 SIDE = 96
 
@@ -65,7 +65,7 @@ def test_the_spectrum_detector_finds_a_blur_that_it_learnt_and_loses_it_where_al
     detector = spectrum.SpectrumDetector().fit(crops_of(real), crops_of(swapped))
     fresh = textures(24, 3), blurred(textures(24, 4), 0.6)
     found = [detector(crops_of(faces)) for faces in fresh]
-    assert evidence.auc(*found).value > 0.95
+    assert error_rates.auc(*found).value > 0.95
     assert (
         detector.weights.shape == (SIDE // 2 - 1,) and detector.weights[-10:].mean() < 0
     )  # fine detail speaks for real
@@ -102,20 +102,20 @@ def test_bad_faces_and_single_classes_are_refused():
     with pytest.raises(LabError, match="swapped faces: 0 to learn from"):
         spectrum.SpectrumDetector().fit(few, none)
     with pytest.raises(LabError, match="real faces: 3 to learn from, and 8"):
-        meso.MesoDetector(1).fit(few.some(np.arange(3)), few)
+        mesonet.MesoDetector(1).fit(few.some(np.arange(3)), few)
     with pytest.raises(LabError, match="steps=0"):
-        meso.MesoDetector(0)
+        mesonet.MesoDetector(0)
 
 
 def test_the_network_is_small_and_takes_any_size():
-    model = meso.build_meso()
+    model = mesonet.build_meso()
     assert model.count_params() < 30_000
     assert [model(np.zeros((2, side, side, 3), "float32")).shape for side in (64, 128)] == [(2, 1), (2, 1)]
 
 
 def test_batches_hold_both_classes_and_pieces_of_their_faces():
     real, swapped = np.full((3, 40, 40, 3), 100, np.uint8), np.full((5, 40, 40, 3), 200, np.uint8)
-    pictures, answers = next(meso.batches(real, swapped, 8, 32, 0))
+    pictures, answers = next(mesonet.batches(real, swapped, 8, 32, 0))
     assert (
         pictures.shape == (8, 32, 32, 3)
         and pictures.dtype == np.float32
@@ -131,9 +131,9 @@ def test_the_network_learns_a_planted_checkerboard():
     def swapped(seed):
         return np.clip(textures(24, seed, 64) + checks, 0, 255).astype(np.uint8)
 
-    detector = meso.MesoDetector(steps=40).fit(crops_of(textures(24, 5, 64)), crops_of(swapped(6)))
+    detector = mesonet.MesoDetector(steps=40).fit(crops_of(textures(24, 5, 64)), crops_of(swapped(6)))
     found = [detector(crops_of(faces)) for faces in (textures(24, 7, 64), swapped(8))]
-    assert evidence.auc(*found).value > 0.95
+    assert error_rates.auc(*found).value > 0.95
 
 
 def test_an_edge_round_the_face_is_seen():
@@ -141,26 +141,26 @@ def test_an_edge_round_the_face_is_seen():
     inside = crops_of(faces).skin[0] > 127
     pasted = faces.copy()
     pasted[:, inside] = np.clip(pasted[:, inside].astype(int) + 40, 0, 255)
-    plain, edged = (signs.edge_round_face(crops_of(one)) for one in (faces, pasted))
+    plain, edged = (handcrafted_features.edge_round_face(crops_of(one)) for one in (faces, pasted))
     assert edged.min() > plain.max() and edged.mean() > 1.5 * plain.mean()
 
 
 def test_blur_and_dull_eyes_are_seen():
     faces = textures(6, 10)
-    sharp, soft = (signs.softness(crops_of(one)) for one in (faces, blurred(faces, 2)))
+    sharp, soft = (handcrafted_features.softness(crops_of(one)) for one in (faces, blurred(faces, 2)))
     assert sharp.max() < soft.min() <= 0
     dull, eyes = faces.copy(), crops_of(faces).eyes[0] > 127
     dull[:, eyes] = blurred(faces, 3)[:, eyes]
-    bright, dark = (signs.dull_eyes(crops_of(one)) for one in (faces, dull))
+    bright, dark = (handcrafted_features.dull_eyes(crops_of(one)) for one in (faces, dull))
     assert bright.max() < 0.7 * dark.min() < 0
 
 
 def test_flicker_is_what_leaves_the_straight_line_and_needs_both_neighbours():
     level = np.array([100, 104, 108, 112, 122, 120, 124])
     faces = np.broadcast_to(level[:, None, None, None], (7, SIDE, SIDE, 3)).astype(np.uint8)
-    found = signs.flicker(crops_of(faces))
+    found = handcrafted_features.flicker(crops_of(faces))
     assert np.isnan(found[[0, -1]]).all() and found[1:3].tolist() == [0, 0] and found[4] == pytest.approx(6)
-    gone = signs.flicker(crops_of(faces, frames=[0, 1, 2, 9, 10, 11, 12]))
+    gone = handcrafted_features.flicker(crops_of(faces, frames=[0, 1, 2, 9, 10, 11, 12]))
     assert np.isnan(gone[[0, 2, 3, 6]]).all() and np.isfinite(gone[[1, 4, 5]]).all()
 
 
@@ -178,9 +178,9 @@ class MeanColour:
 
 def test_a_claim_is_checked_by_the_distance_to_the_claimed_person():
     references = np.array([[0.5, 0.5, 0.5], [0.5, 0.5, 0.6], [0.5, 0.5, 0.4], [np.nan, 0, 0]], np.float32)
-    check = claims.ClaimCheck("A", references, MeanColour())
+    check = identity_check.ClaimCheck("A", references, MeanColour())
     same, other = (np.full((4, 8, 8, 3), level, np.uint8) for level in (128, 250))
     numbers = [check(crops_of(faces)) for faces in (same, other)]
     assert check.name == "is it A?" and numbers[0].max() < 0.11 and numbers[1].min() > 0.8
     with pytest.raises(LabError, match="A: no reference picture"):
-        claims.ClaimCheck("A", references[3:], MeanColour())
+        identity_check.ClaimCheck("A", references[3:], MeanColour())

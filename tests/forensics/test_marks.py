@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from faceswap_lab import video
-from faceswap_lab.errors import LabError
-from faceswap_lab.forensics import marks
-from faceswap_lab.pictures import write_picture
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.provenance import credentials
-from faceswap_lab.provenance.placing import write_swapped
+from faceswap_lab.provenance.publishing import write_swapped
 from faceswap_lab.provenance.watermark import Marker
+from faceswap_lab.studies.detection import provenance_signs
 from faceswap_lab.swap import label
+from faceswap_lab.video.pictures import write_picture
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def films(tmp_path_factory):
 
 
 def test_marks_are_read_and_some_are_lost_on_the_way(films, tmp_path):
-    copies = marks.passed_on(films / "swap.mp4", tmp_path)
-    found = marks.read_marks({**copies, "real": films / "real.mp4"})
+    copies = provenance_signs.passed_on(films / "swap.mp4", tmp_path)
+    found = provenance_signs.read_marks({**copies, "real": films / "real.mp4"})
     assert found.columns.tolist() == ["manifest", "watermark", "label", "comment"]
     assert found.loc["as made"].tolist() == ["valid", "found", "top left", "found"]
     assert found.loc["coded again"].tolist() == ["none", "found", "top left", "none"]
@@ -42,9 +42,9 @@ def test_marks_are_read_and_some_are_lost_on_the_way(films, tmp_path):
 
 def test_a_film_that_is_missing_or_none_is_refused(tmp_path):
     with pytest.raises(LabError, match=r"gone\.mp4"):
-        marks.read_marks({"gone": tmp_path / "gone.mp4"})
+        provenance_signs.read_marks({"gone": tmp_path / "gone.mp4"})
     with pytest.raises(LabError, match="films: none is given"):
-        marks.read_marks({})
+        provenance_signs.read_marks({})
 
 
 def test_a_folder_of_pictures_is_read_like_a_film(films, tmp_path):
@@ -52,6 +52,6 @@ def test_a_folder_of_pictures_is_read_like_a_film(films, tmp_path):
         write_swapped(tmp_path / "signed" / f"{number:03d}.png", frame.image, "a model")
         write_picture(tmp_path / "mixed" / f"{number:03d}.png", frame.image)
     write_swapped(tmp_path / "mixed" / "009.png", frame.image, "a model")
-    found = marks.read_marks({"signed": tmp_path / "signed", "mixed": tmp_path / "mixed"})
+    found = provenance_signs.read_marks({"signed": tmp_path / "signed", "mixed": tmp_path / "mixed"})
     assert found.loc["signed"].tolist() == ["valid", "found", "top left", "none"]
     assert found.loc["mixed", "manifest"] == "none, valid"

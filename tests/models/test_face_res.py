@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError
-from faceswap_lab.models.face_res import face_descriptor, face_res, tight_crop, weights_folder
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.models.mobilenet_recognition import face_descriptor, face_res, tight_crop, weights_folder
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceswap_lab import weights
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import weights
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.alignment import transform_points
+from faceswap_lab.models.dlib_recognition import MEAN_FACE, SAME_PERSON, FaceRecognition, chip, chip_points
 from faceswap_lab.models.dlib_weights import read_layers
-from faceswap_lab.models.identity import MEAN_FACE, SAME_PERSON, FaceRecognition, chip, chip_points
 
 # What dlib 20.0.1 (CPU) says of the picture `numpy.random.default_rng(0).integers(0, 256, (150, 150, 3), uint8)`.
 DLIB = np.array(
@@ -123,5 +123,5 @@ def test_damaged_file_is_named(tmp_path):
 def test_package_is_not_imported():
     """face_recognition_models imports pkg_resources, which newer setuptools no longer have."""
     assert importlib.util.find_spec("face_recognition_models") is not None
-    source = Path(importlib.util.find_spec("faceswap_lab.models.identity").origin).read_text(encoding="utf-8")
+    source = Path(importlib.util.find_spec("faceswap_lab.models.dlib_recognition").origin).read_text(encoding="utf-8")
     assert "import face_recognition_models" not in source

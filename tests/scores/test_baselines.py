@@ -5,11 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.models.identity import FaceRecognition
-from faceswap_lab.scores import baselines, classical
-from faceswap_lab.scores.gains import different_pixels
-from faceswap_lab.swap import colour
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.metrics.gains import different_pixels
+from faceswap_lab.models.dlib_recognition import FaceRecognition
+from faceswap_lab.swap import baselines, classical, colour
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceswap_lab.scores import bootstrap
-from faceswap_lab.scores.catalogue import Score, gain_of, mean_of, ratio_of, value_of, weighted_values
+from faceswap_lab.metrics import bootstrap
+from faceswap_lab.metrics.catalogue import Score, gain_of, mean_of, ratio_of, value_of, weighted_values
 
 MEAN = (Score("mean", "mean", "", "higher", (-9, 9), mean_of("x")),)
 

@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab import actors
-from faceswap_lab.errors import LabError
-from faceswap_lab.scores.catalogue import value_of
-from faceswap_lab.scores.detail import SIZES, SourceSharpness, detail, fitting_sizes, source_detail
-from faceswap_lab.scores.shots import measure_clips
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors
+from faceswap_lab.metrics.catalogue import value_of
+from faceswap_lab.metrics.frame_samples import measure_clips
+from faceswap_lab.metrics.sharpness import SIZES, SourceSharpness, detail, fitting_sizes, source_detail
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.scores.frechet import frechet_distance, gaussian_distance, kernel_distance, set_distance
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.metrics.frechet import frechet_distance, gaussian_distance, kernel_distance, set_distance
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.scores import (
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.metrics import (
     SIGMA,
     different_pixels,
     edge_energy,
@@ -16,7 +16,7 @@ from faceswap_lab.scores import (
     nearer_to_source,
     score_clip,
 )
-from faceswap_lab.scores.baselines import (
+from faceswap_lab.swap.baselines import (
     average_face,
     blurred_truth,
     face_oval,

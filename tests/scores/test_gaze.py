@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab import actors
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors
 from faceswap_lab.faces.landmarks import CONTOUR_LIDS, FaceMesh, Landmarks
-from faceswap_lab.scores import gaze
+from faceswap_lab.metrics import gaze
 
 EYES = np.array([[90.0, 100.0], [160.0, 100.0]])  # middles of the drawn eyes; their distance is the unit
 HALF, LID = 13.0, 5.0  # half an eye's width; half the height of its gap

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceswap_lab import actors
-from faceswap_lab.errors import LabError
-from faceswap_lab.scores.catalogue import value_of
-from faceswap_lab.scores.features import Dlib, FaceRes, Remembering, features
-from faceswap_lab.scores.identity import Gallery, Identity, margin_correlation
-from faceswap_lab.scores.shots import measure_clips
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors
+from faceswap_lab.metrics.catalogue import value_of
+from faceswap_lab.metrics.frame_samples import measure_clips
+from faceswap_lab.metrics.identity import Gallery, Identity, margin_correlation
+from faceswap_lab.metrics.recognition_features import Dlib, FaceRes, Remembering, features
 
 EVERY = 40  # of the talking clips' 120 frames
 

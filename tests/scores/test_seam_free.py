@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceswap_lab import actors
-from faceswap_lab.scores.catalogue import value_of
-from faceswap_lab.scores.clips import face_width
-from faceswap_lab.scores.rims import Seam, changed_region, rim_edges, seam
-from faceswap_lab.scores.shots import measure_clips
+from faceswap_lab.course import actors
+from faceswap_lab.metrics.catalogue import value_of
+from faceswap_lab.metrics.clips import face_width
+from faceswap_lab.metrics.frame_samples import measure_clips
+from faceswap_lab.metrics.seam_without_reference import Seam, changed_region, rim_edges, seam
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceswap_lab.scores import seams
+from faceswap_lab.metrics import seam_against_truth
 from faceswap_lab.swap import masks
 
 WIDTH = 80.0
@@ -25,19 +25,19 @@ def shifted(truth, mask, levels):
 
 def test_the_truth_has_no_seam(scene):
     truth, mask = scene
-    assert seams.seam_visibility([(truth, truth, mask)], WIDTH) == 0
+    assert seam_against_truth.seam_visibility([(truth, truth, mask)], WIDTH) == 0
 
 
 def test_a_step_along_the_rim_shows_and_grows_with_its_height(scene):
     truth, mask = scene
-    found = [seams.seam_visibility([(shifted(truth, mask, levels), truth, mask)], WIDTH) for levels in (5, 20, 40)]
+    found = [seam_against_truth.seam_visibility([(shifted(truth, mask, levels), truth, mask)], WIDTH) for levels in (5, 20, 40)]
     assert 0 < found[0] < 0.5 < found[1] < found[2]
 
 
 def test_a_wider_soft_edge_shows_less(scene):
     truth, mask = scene
     soft = masks.feather((mask > 0.5).astype(np.float32), 24)
-    sharp, gradual = (seams.seam_visibility([(shifted(truth, one, 30), truth, one)], WIDTH) for one in (mask, soft))
+    sharp, gradual = (seam_against_truth.seam_visibility([(shifted(truth, one, 30), truth, one)], WIDTH) for one in (mask, soft))
     assert gradual < 0.6 * sharp
 
 
@@ -46,21 +46,21 @@ def test_what_lies_away_from_the_rim_does_not_count(scene):
     spot = truth.copy()
     spot[90:110, 90:110] = 255
     spot[:15] = 0
-    assert seams.seam_visibility([(spot, truth, mask)], WIDTH) < 1e-3
+    assert seam_against_truth.seam_visibility([(spot, truth, mask)], WIDTH) < 1e-3
 
 
 def test_no_mask_no_answer(scene):
     truth, mask = scene
-    assert np.isnan(seams.seam_visibility([(truth, truth, np.zeros_like(mask))], WIDTH))
-    assert seams.seam(truth, truth, np.ones_like(mask), WIDTH) == (0.0, 0.0)
+    assert np.isnan(seam_against_truth.seam_visibility([(truth, truth, np.zeros_like(mask))], WIDTH))
+    assert seam_against_truth.seam(truth, truth, np.ones_like(mask), WIDTH) == (0.0, 0.0)
 
 
 def test_spill_counts_only_what_should_have_been_left_alone(scene):
     target, mask = scene
     truth = shifted(target, mask, 60)
-    assert seams.spill([(target, truth, target)]) == seams.spill([(truth, truth, target)]) == 0
-    assert seams.spill([(shifted(target, mask, 30), truth, target)]) < 0.01
+    assert seam_against_truth.spill([(target, truth, target)]) == seam_against_truth.spill([(truth, truth, target)]) == 0
+    assert seam_against_truth.spill([(shifted(target, mask, 30), truth, target)]) < 0.01
     elsewhere = target.copy()
     elsewhere[:40] = target[:40] ^ 64
-    assert seams.spill([(elsewhere, truth, target)]) > 0.3
-    assert np.isnan(seams.spill([(elsewhere, target, target)]))
+    assert seam_against_truth.spill([(elsewhere, truth, target)]) > 0.3
+    assert np.isnan(seam_against_truth.spill([(elsewhere, target, target)]))

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.scores.catalogue import Score, gain_of, mean_of, ratio_of, value_of
-from faceswap_lab.scores.shots import measure_clips
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.metrics.catalogue import Score, gain_of, mean_of, ratio_of, value_of
+from faceswap_lab.metrics.frame_samples import measure_clips
 
 POINTS = np.tile([[30.0, 30], [60, 30], [45, 45], [33, 60], [57, 60]], (3, 1, 1))
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.scores import temporal
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.metrics import temporal
 
 COUNT, SIDE, EYES = 12, 96, 30.0
 POINTS = np.tile([[33.0, 40], [63, 40], [48, 55], [36, 70], [60, 70]], (COUNT, 1, 1))

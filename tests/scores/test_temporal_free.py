@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab.scores.catalogue import value_of
-from faceswap_lab.scores.motion import (
+from faceswap_lab.metrics.catalogue import value_of
+from faceswap_lab.metrics.frame_samples import measure_clips
+from faceswap_lab.metrics.temporal_consistency import (
     Flicker,
     Jitter,
     TargetFlow,
@@ -16,7 +17,6 @@ from faceswap_lab.scores.motion import (
     warp,
     warped_difference,
 )
-from faceswap_lab.scores.shots import measure_clips
 
 COUNT, SIDE = 6, 160
 POINTS = np.tile([[60.0, 60], [100, 60], [80, 80], [65, 105], [95, 105]], (COUNT, 1, 1))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from faceswap_lab import actors
+from faceswap_lab.course import actors
+from faceswap_lab.faces import references
 from faceswap_lab.faces.landmarks import FaceMesh
-from faceswap_lab.swap import references
 from faceswap_lab.training.true_swaps import joined
 
 SIZE = 96

@@ -10,13 +10,13 @@ import pytest
 from test_conversion import PLAIN, ROOT, TARGET, Painter, convert, kept, make_set
 
 from faceswap_lab import __main__
-from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import write_picture
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.sources import source_of
 from faceswap_lab.provenance import certificates, credentials, watermark
-from faceswap_lab.provenance.sources import source_of
 from faceswap_lab.provenance.verification import verify
 from faceswap_lab.swap import conversion, parts
 from faceswap_lab.video import open_video
+from faceswap_lab.video.pictures import write_picture
 
 FRAMES = 6
 SCRIPT = f"""

@@ -5,27 +5,27 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 
-from faceswap_lab.models import autoencoder_shapes, critics, flops, gan_shapes
-from faceswap_lab.teaching import architecture
+from faceswap_lab.models import autoencoder_networks, discriminators, faceswap_gan_networks, flops
+from faceswap_lab.widgets import architecture
 
 matplotlib.use("Agg")
 
 
 def halves(config):
-    rooms = gan_shapes if getattr(config, "architecture", "quick") != "quick" else autoencoder_shapes
+    rooms = faceswap_gan_networks if getattr(config, "architecture", "quick") != "quick" else autoencoder_networks
     found = {"encoder": rooms.build_encoder(config), "decoder": rooms.build_decoder(config)}
     if hasattr(config, "critic_filters"):
-        found["critic"] = critics.build_critic(config, "critic_A")
+        found["critic"] = discriminators.build_critic(config, "critic_A")
     return found
 
 
 MODELS = {
-    "original": autoencoder_shapes.original(64, width=0.06),
-    "low memory": autoencoder_shapes.low_memory(64, width=0.06),
-    "quick": autoencoder_shapes.quick(64),
-    "quick GAN": gan_shapes.quick(64),
-    "standard 128": gan_shapes.standard(128, width=0.06),
-    "lite 64, hybrid": gan_shapes.standard(64, lite=True, width=0.06, norm="hybrid"),
+    "original": autoencoder_networks.original(64, width=0.06),
+    "low memory": autoencoder_networks.low_memory(64, width=0.06),
+    "quick": autoencoder_networks.quick(64),
+    "quick GAN": faceswap_gan_networks.quick(64),
+    "standard 128": faceswap_gan_networks.standard(128, width=0.06),
+    "lite 64, hybrid": faceswap_gan_networks.standard(64, lite=True, width=0.06, norm="hybrid"),
 }
 
 
@@ -57,7 +57,7 @@ def test_the_figure_shows_the_models_own_shapes(name):
 
 
 def test_attention_skips_and_branches_are_marked():
-    found = {box.name: box for box in architecture.boxes(gan_shapes.build_decoder(MODELS["standard 128"]))}
+    found = {box.name: box for box in architecture.boxes(faceswap_gan_networks.build_decoder(MODELS["standard 128"]))}
     assert found["attention_1"].kind == found["attention_2"].kind == "attention"
     assert found["residual_2"].skip == "up_2" and found["side_64"].branch == "attention_2"
     assert {name for name, box in found.items() if box.kind == "output"} == {"colour", "alpha", "side_64"}
@@ -88,7 +88,7 @@ def test_operations_by_hand():
 def test_operations_are_those_that_tensorflow_counts():
     tensorflow = pytest.importorskip("tensorflow")
     profiler = tensorflow.compat.v1.profiler
-    networks = halves(gan_shapes.standard(64, lite=True, width=0.25, norm=None))
+    networks = halves(faceswap_gan_networks.standard(64, lite=True, width=0.25, norm=None))
     del networks[
         "decoder"
     ]  # its softmax over 4096 x 4096 places, which we leave out, is a fifth of so narrow a network

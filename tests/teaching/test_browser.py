@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceswap_lab import samples
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import samples
 from faceswap_lab.faces import curation
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.teaching.browser import FaceBrowser
-from faceswap_lab.teaching.showing import Picture
+from faceswap_lab.widgets.browser import FaceBrowser
+from faceswap_lab.widgets.showing import Picture
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_a_notebook_displays_it(folder, monkeypatch):
     seen = []
     monkeypatch.setattr(IPython.display, "display", seen.append)
     browser = FaceBrowser(folder, page_size=4)
-    monkeypatch.setattr("faceswap_lab.teaching.browser.somebody_watches", lambda: True)
+    monkeypatch.setattr("faceswap_lab.widgets.browser.somebody_watches", lambda: True)
     browser._ipython_display_()
     assert seen == [browser.widget]
 

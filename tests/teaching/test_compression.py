@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from faceswap_lab import video
-from faceswap_lab.errors import LabError
-from faceswap_lab.teaching import compression
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.studies import compression
 
 
 @pytest.mark.parametrize("quality", [10, 50, 90])

@@ -6,7 +6,7 @@ import pytest
 
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.consent import Ledger
-from faceswap_lab.teaching.consent_panel import NEW, ConsentPanel
+from faceswap_lab.widgets.consent_panel import NEW, ConsentPanel
 
 
 @pytest.fixture
@@ -138,6 +138,6 @@ def test_a_static_page_shows_the_records(panel, monkeypatch):
     monkeypatch.setattr(IPython.display, "display", seen.append)
     panel._ipython_display_()
     assert "actor_A: " in seen[0].data and "In a running notebook a form stands here" in seen[0].data
-    monkeypatch.setattr("faceswap_lab.teaching.consent_panel.somebody_watches", lambda: True)
+    monkeypatch.setattr("faceswap_lab.widgets.consent_panel.somebody_watches", lambda: True)
     panel._ipython_display_()
     assert seen[1] is panel.widget

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceswap_lab.forensics.evidence import alarms
-from faceswap_lab.scores.bootstrap import Interval
-from faceswap_lab.teaching import detection
+from faceswap_lab.metrics.bootstrap import Interval
+from faceswap_lab.studies.detection.error_rates import alarms
+from faceswap_lab.widgets import detection
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ import numpy as np
 from keras import ops
 
 from faceswap_lab.models.losses import grey
-from faceswap_lab.teaching import hiding, sharing
+from faceswap_lab.studies import cycle_hiding, sharing
 
 
 def test_colours_are_hidden_in_a_pattern(actor_chips):
     faces = sharing.small_faces(np.concatenate([actor_chips["A"], actor_chips["B"]]).repeat(8, axis=0))
     casts = np.random.default_rng(0).uniform(0.6, 1.4, (len(faces), 1, 1, 3))
     faces = np.clip(faces * casts, 0, 1).astype("float32")
-    cycle = hiding.train(faces, steps=200)
+    cycle = cycle_hiding.train(faces, steps=200)
     middle, plain = (ops.convert_to_numpy(pictures) for pictures in (cycle.there(faces), grey(faces)))
     assert np.abs(middle - plain).mean() < 4 / 255  # it passes for grey
     ways = {"middle": middle, "plain": plain, **{f"{name} blurred": np.stack([cv2.blur(one, (2, 2))[..., None] for one in some])

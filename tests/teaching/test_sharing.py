@@ -3,8 +3,8 @@
 import numpy as np
 from keras import ops
 
-from faceswap_lab.models.identity import chip
-from faceswap_lab.teaching import sharing
+from faceswap_lab.models.dlib_recognition import chip
+from faceswap_lab.studies import sharing
 
 
 def test_only_a_shared_encoder_with_two_decoders_can_swap(actor_frames):

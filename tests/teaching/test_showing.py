@@ -19,9 +19,9 @@ from IPython.core.formatters import DisplayFormatter
 from tuned import Painter, some_shots
 
 import faceswap_lab
-from faceswap_lab.pictures import coded_picture
-from faceswap_lab.teaching import figures, showing, training_panel, tuning
-from faceswap_lab.teaching.showing import Film, Page, Picture, explain
+from faceswap_lab.video.pictures import coded_picture
+from faceswap_lab.widgets import figures, showing, training_panel, tuning
+from faceswap_lab.widgets.showing import Film, Page, Picture, explain
 
 
 class Image734:

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from faceswap_lab.teaching import toy_gan
+from faceswap_lab.studies import toy_gan
 
 
 def least_squares(real, generated):

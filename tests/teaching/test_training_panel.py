@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import faceswap_lab
-from faceswap_lab.teaching.training_panel import TrainingPanel
+from faceswap_lab.widgets.training_panel import TrainingPanel
 
 HERE = Path(__file__).resolve().parents[1] / "training"
 

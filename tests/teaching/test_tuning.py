@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 from tuned import Painter, some_shots
 
-from faceswap_lab import actors
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import COLUMNS, FaceSet
-from faceswap_lab.pictures import write_picture
 from faceswap_lab.swap import swapping
 from faceswap_lab.swap.options import BLENDS, ConversionOptions, SwapOptions
-from faceswap_lab.teaching import tuning
+from faceswap_lab.video.pictures import write_picture
+from faceswap_lab.widgets import tuning
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def page(tmp_path):
     work.mkdir()
     private.mkdir()
     cells = [
-        "from tuned import Painter, some_shots\n\nfrom faceswap_lab.teaching import tuning",
+        "from tuned import Painter, some_shots\n\nfrom faceswap_lab.widgets import tuning",
         'tuning.TuningPanel(some_shots(2), Painter(), "conversion_settings.json")',
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])

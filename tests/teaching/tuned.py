@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from faceswap_lab import actors
+from faceswap_lab.course import actors
 from faceswap_lab.faces import alignment
-from faceswap_lab.teaching.tuning import Shot
+from faceswap_lab.widgets.tuning import Shot
 
 
 class Painter:
