@@ -20,7 +20,7 @@ from faceswap_lab.video.pictures import list_pictures, write_picture
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 HOLDS = """
 import sys, time
-from faceswap_lab import files
+from faceswap_lab.base import files
 with files.claimed(sys.argv[1], inside=len(sys.argv) > 2):
     print("held", flush=True)
     time.sleep(300)

@@ -223,11 +223,11 @@ def surroundings(number: str) -> dict[str, object]:
         from faceswap_lab.studies import ablation_effect
 
         results = files.read_json(ablation_effect.MEASURED)["results"]
-        return {"worth": ablation_effect, "results": results, "names": ["no_contrast", "adam"]}
+        return {"ablation_effect": ablation_effect, "results": results, "names": ["no_contrast", "adam"]}
     if number == "08":  # the cost by the formula that the lesson prints
         return {"octave": SimpleNamespace(theoretical_cost=lambda share: 1 - 0.75 * share * (2 - share))}
     if number == "09":  # counted: of 10 000 films 160 right alarms and 980 false ones
-        return {"evidence": SimpleNamespace(alarms=lambda *_: SimpleNamespace(false_share=980 / 1140))}
+        return {"error_rates": SimpleNamespace(alarms=lambda *_: SimpleNamespace(false_share=980 / 1140))}
     if number == "10":
         return {"unseen": pictures[0], "back": pictures[1]}
     shares = draw.random((1, 6, 6, 4))

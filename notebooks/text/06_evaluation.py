@@ -76,7 +76,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -171,7 +171,7 @@ figures.curves({best: pd.DataFrame({"step": lags, f"correlation of {measure}, by
                [f"correlation of {measure}, by distance in frames"], logarithmic=False)  # fmt: skip
 
 # %% [markdown]
-# Drawing single frames with replacement (the plain bootstrap) would treat them as independent. Drawing **blocks** of neighbours keeps what ties them together. On invented series with a memory like this one's, the plain interval holds the true value in a third to a half of all cases instead of 95 %; blocks come to nine in ten (`tests/scores/test_bootstrap.py`).
+# Drawing single frames with replacement (the plain bootstrap) would treat them as independent. Drawing **blocks** of neighbours keeps what ties them together. On invented series with a memory like this one's, the plain interval holds the true value in a third to a half of all cases instead of 95 %; blocks come to nine in ten (`tests/metrics/test_bootstrap.py`).
 
 # %%
 from faceswap_lab.metrics.gains import GainMeasure

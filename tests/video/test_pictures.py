@@ -15,7 +15,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.video import open_video
 from faceswap_lab.video.pictures import list_pictures, passed_over, picture_size, read_picture, write_picture
 
-CASES = Path(__file__).parent / "pictures"
+CASES = Path(__file__).parents[1] / "pictures"
 HEIGHT, WIDTH = 48, 64
 RED, GREEN = np.meshgrid(np.linspace(20, 235, WIDTH), np.linspace(30, 220, HEIGHT))
 TRUTH = np.stack([RED, GREEN, np.full_like(RED, 90)], axis=-1).round().astype(np.uint8)

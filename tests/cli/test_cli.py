@@ -18,7 +18,7 @@ from faceswap_lab.course import runtime
 run = runtime.prepare(preset, seed, out, source, target)
 Path(out, "count.txt").open("a").write("1")"""
 SECOND = """from faceswap_lab.course import runtime
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 run = runtime.prepare(preset, seed, out, source, target)
 if fail == "lab":
     raise LabError("clip.mp4: no face in any frame. Use a clip that shows a face.")

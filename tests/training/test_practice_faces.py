@@ -149,14 +149,14 @@ def test_a_disk_that_does_not_keep_what_is_written_is_told(sets, tmp_path, monke
 
 SCRIPT = """
 import sys
-from faceswap_lab.faces import likening, practice
 from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.training import practice_faces, shape_transfer
 from pathlib import Path
-slow = likening.paint_copy
-likening.paint_copy = lambda *what: __import__("time").sleep(0.2) or slow(*what)
+slow = shape_transfer.paint_copy
+shape_transfer.paint_copy = lambda *what: __import__("time").sleep(0.2) or slow(*what)
 folder = Path(sys.argv[1])
-practice.practice_faces({"A": [FaceSet(folder / "A1"), FaceSet(folder / "A2")], "B": [FaceSet(folder / "B")]},
-                        practice.Recipe(24, 2, 3), folder / "practice", workers=2)
+practice_faces.practice_faces({"A": [FaceSet(folder / "A1"), FaceSet(folder / "A2")], "B": [FaceSet(folder / "B")]},
+                              practice_faces.Recipe(24, 2, 3), folder / "practice", workers=2)
 """
 
 

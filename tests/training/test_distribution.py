@@ -20,7 +20,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.models import replicas
 from faceswap_lab.training import distribution
 
-WORKER = Path(__file__).with_name("distribution_worker.py")
+WORKER = Path(__file__).parents[1].joinpath("distribution_worker.py")
 
 
 def start(*arguments, backend="tensorflow"):

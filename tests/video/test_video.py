@@ -27,7 +27,7 @@ from faceswap_lab.video.joining import refuse
 from faceswap_lab.video.pictures import list_pictures, read_picture, write_picture
 from faceswap_lab.video.writer import exact_rate
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 BITS = 10
 
 

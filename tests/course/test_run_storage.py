@@ -20,7 +20,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import run_storage, runtime, samples
 from faceswap_lab.course.run_storage import HERE, INDEX, LOOSE, RunStorage, keep_folder, open_storage
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KEPT = {
     "run.json": "{}",
     "swap.mp4": "film",
@@ -223,7 +223,7 @@ def test_a_place_that_fails_costs_no_work(kept, capsys, monkeypatch):
 MACHINE = """
 import json, sys
 import small
-from faceswap_lab import runtime, samples
+from faceswap_lab.course import runtime, samples
 out, keep, steps, straight = sys.argv[1:]
 clips = samples.sample_clips()
 run = runtime.setup("quick", 0, out, clips["train_B"], clips["target"], keep=keep)

@@ -18,7 +18,7 @@ from faceswap_lab.video import VideoWriter, ffmpeg, open_video, timing
 from faceswap_lab.video.joining import join
 from faceswap_lab.video.sound import recoded
 
-CASES = Path(__file__).parent / "cases"
+CASES = Path(__file__).parents[1] / "cases"
 BARS = ((200, 40, 40), (224, 172, 140), (40, 160, 60), (40, 60, 200), (230, 220, 50), (128, 128, 128))
 
 

@@ -15,7 +15,7 @@ from faceswap_lab.course import actors
 from faceswap_lab.studies import ablation, ablation_effect
 from faceswap_lab.studies.ablation import VARIANTS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def results(**scores):

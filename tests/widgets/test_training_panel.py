@@ -114,7 +114,7 @@ START = f"""
 import sys
 sys.path[:0] = [{str(HERE)!r}]
 import small
-from faceswap_lab.teaching.training_panel import TrainingPanel
+from faceswap_lab.widgets.training_panel import TrainingPanel
 panel = TrainingPanel()
 buttons = [panel.pause_button, panel.save_button, panel.stop_button]
 print("interactive", panel.interactive, *(button.model_id for button in buttons), flush=True)

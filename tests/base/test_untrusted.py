@@ -312,9 +312,9 @@ def test_notes_and_tables_of_gigabytes(tmp_path):
 
 MEASURED = """
 import resource, sys
-from faceswap_lab import files, untrusted
-from faceswap_lab.pictures import read_picture
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files, untrusted
+from faceswap_lab.video.pictures import read_picture
+from faceswap_lab.base.errors import LabError
 import h5py, pandas
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 loads = {".h5": untrusted.check_weights, ".npy": untrusted.array, ".npz": lambda p: untrusted.arrays(p).__enter__(),

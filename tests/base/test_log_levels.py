@@ -12,7 +12,7 @@ import pytest
 from faceswap_lab.base import log_levels, weights
 from faceswap_lab.base.log_levels import held_back
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SAID = "I0000 00:00:1795915599.303655   28300 port.cc:153] oneDNN custom operations are on.\n"
 
 
