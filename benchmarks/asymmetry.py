@@ -262,7 +262,7 @@ def measure(options) -> None:
 
 def rulers(work: Path, judge=None) -> dict:
     """What the blurred and the shifted truth, and a tint, earn in both directions; kept."""
-    from faceswap_lab.swap.baselines import score_baselines
+    from faceswap_lab.metrics.baselines import score_baselines
 
     path = work / "rulers.json"
     if not path.exists():

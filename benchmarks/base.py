@@ -45,7 +45,6 @@ from faceswap_lab.course import actors  # noqa: E402
 from faceswap_lab.faces import alignment  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
-from faceswap_lab.faces.references import PUTTING_BACK  # noqa: E402
 from faceswap_lab.faces.sources import write_sources  # noqa: E402
 from faceswap_lab.metrics import measures, people  # noqa: E402
 from faceswap_lab.metrics.card import make_cards  # noqa: E402
@@ -58,7 +57,10 @@ from faceswap_lab.swap import (  # noqa: E402
     conversion,
     swapping,
 )
-from faceswap_lab.swap.base_swap import BaseSwap  # noqa: E402
+from faceswap_lab.swap.base_swap import (
+    PUTTING_BACK,  # noqa: E402
+    BaseSwap,  # noqa: E402
+)
 from faceswap_lab.swap.options import COLOURS  # noqa: E402
 from faceswap_lab.video.pictures import write_picture  # noqa: E402
 

@@ -37,11 +37,11 @@ from train_swapper import BATCH, MEASURES, RATE, VARIANTS, Given  # noqa: E402
 
 from faceswap_lab import metrics  # noqa: E402
 from faceswap_lab.faces.alignment import canonical_points, invert, scale_matrix, transform_points  # noqa: E402
-from faceswap_lab.faces.references import PUTTING_BACK  # noqa: E402
 from faceswap_lab.models.mobilenet_recognition import face_descriptor  # noqa: E402
 from faceswap_lab.models.optimizers import ConvolutionMuon  # noqa: E402
 from faceswap_lab.models.reference_swapper import SwapperConfig, SwapperLoss, SwapperTraining, build_swapper  # noqa: E402
 from faceswap_lab.swap import swapping  # noqa: E402
+from faceswap_lab.swap.base_swap import PUTTING_BACK  # noqa: E402
 from faceswap_lab.training import true_swaps  # noqa: E402
 
 SIZE, PICTURES = 128, 24  # of the faces; of a person whose embedding is averaged

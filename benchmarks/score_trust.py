@@ -49,11 +49,15 @@ import pandas as pd  # noqa: E402
 from faceswap_lab import metrics, training, video  # noqa: E402
 from faceswap_lab.base import files, weights  # noqa: E402
 from faceswap_lab.course import actors, runtime  # noqa: E402
-from faceswap_lab.metrics import distortions, sensitivity, validation  # noqa: E402
+from faceswap_lab.metrics import (  # noqa: E402
+    baselines,  # noqa: E402
+    distortions,
+    sensitivity,
+    validation,
+)
 from faceswap_lab.metrics.frame_samples import measure_clips  # noqa: E402
 from faceswap_lab.metrics.likeness import Remembered  # noqa: E402
 from faceswap_lab.models.dlib_recognition import FaceRecognition  # noqa: E402
-from faceswap_lab.swap import baselines  # noqa: E402
 
 DIRECTIONS = {
     "A<-B": ("talk_A", "truth_A_from_B", "train_A", "train_B"),

@@ -2,9 +2,15 @@
 
 import ast
 import graphlib
+import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from faceswap_lab.base import safeguards as base
+from faceswap_lab.provenance import safeguards as lab
 
 PACKAGE = Path(__file__).resolve().parents[1] / "faceswap_lab"
 # A room may import the floors above its own line, and itself. Rooms of one line do not know each other, but faces and models.
@@ -15,8 +21,9 @@ FLOORS = [
     {"training"},
     {"swap"},
     {"metrics"},
-    {"provenance", "studies"},
+    {"provenance"},
     {"course"},
+    {"studies"},  # above the course, since they are made on runs: five of them open a run's stages or scores
     {"widgets", "cli"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -73,3 +80,30 @@ def test_no_import_climbs(here):
 
 def test_no_circle():
     graphlib.TopologicalSorter({name: known - {name, "faceswap_lab"} for name, known in MODULES.items()}).prepare()
+
+
+LOADED = """
+import sys, importlib
+importlib.import_module("faceswap_lab." + sys.argv[1])
+print(*sorted({name.split(".")[1] for name in sys.modules if name.startswith("faceswap_lab.")}))
+"""
+
+
+NEVER = [("swap.conversion", {"provenance"}), ("training", {"swap", "provenance"}), ("metrics", {"swap"})]
+
+
+@pytest.mark.parametrize("here, never", NEVER)
+def test_what_loading_a_room_loads(here, never):
+    done = subprocess.run([sys.executable, "-c", LOADED, here], capture_output=True, text=True, check=True)
+    assert not never & set(done.stdout.split())
+
+
+def test_every_safeguard_of_the_lab_fits_its_protocol():
+    """The lab's provenance answers all that the core may ask, with the same arguments."""
+    for protocol, answers in ((base.Safeguards, lab), (base.Agreement, lab.Agreement)):
+        asked = {name: call for name, call in vars(protocol).items() if inspect.isfunction(call) and name[0] != "_"}
+        assert asked
+        for name, call in asked.items():
+            wanted = [one for one in inspect.signature(call).parameters if one != "self"]
+            given = [one for one in inspect.signature(getattr(answers, name)).parameters if one != "self"]
+            assert given[: len(wanted)] == wanted, name

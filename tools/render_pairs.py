@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from faceswap_lab.base import files  # noqa: E402
 from faceswap_lab.base.errors import LabError  # noqa: E402
-from faceswap_lab.course.actors import FIVE  # noqa: E402
+from faceswap_lab.faces.alignment import FIVE  # noqa: E402
 from tools.actors import assets, cast, frames, labels, motion, pairs, people, scene  # noqa: E402
 from tools.actors.head import Head  # noqa: E402
 

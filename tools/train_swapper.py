@@ -27,11 +27,11 @@ from faceswap_lab import metrics  # noqa: E402
 from faceswap_lab.base import files  # noqa: E402
 from faceswap_lab.base.errors import LabError  # noqa: E402
 from faceswap_lab.faces.alignment import canonical_points, invert, scale_matrix, transform_points  # noqa: E402
-from faceswap_lab.faces.references import PUTTING_BACK  # noqa: E402
 from faceswap_lab.models import reference_swapper  # noqa: E402
 from faceswap_lab.models.mobilenet_recognition import face_descriptor  # noqa: E402
 from faceswap_lab.models.optimizers import ConvolutionMuon  # noqa: E402
 from faceswap_lab.swap import swapping  # noqa: E402
+from faceswap_lab.swap.base_swap import PUTTING_BACK  # noqa: E402
 from faceswap_lab.training import checkpoints, times, true_swaps  # noqa: E402
 
 RATE, BATCH, VARIANTS, CHECKPOINT_EVERY = 2.5e-3, 12, 3, 200

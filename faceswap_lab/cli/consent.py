@@ -21,7 +21,7 @@ from faceswap_lab.faces.sources import (
 )
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.consent import VARIABLE, Ledger, user_folder
-from faceswap_lab.provenance.records import PURPOSES, ConsentRecord, read_date
+from faceswap_lab.provenance.records import PURPOSES, ConsentRecord, describe, read_date
 
 
 def add_parser(commands) -> None:
@@ -78,22 +78,6 @@ def consent_command(options: argparse.Namespace) -> int:
     return {"show": _show, "grant": _grant, "revoke": _revoke, "check": _check, "sources": _sources}[options.action](
         options
     )
-
-
-def describe(record: ConsentRecord) -> list[str]:
-    """A record in a few lines, for people."""
-    uses = {purpose: record.refusal(purpose) for purpose in PURPOSES}
-    lines = [
-        f"{record.identity}: {record.person}",
-        f"  for      {', '.join(f'{one} ({PURPOSES[one]})' for one in record.purposes)}",
-        f"  granted  {f'on {record.granted_on} ' if record.granted_on else ''}by {record.granted_by}",
-        f"  until    {record.until or 'it is revoked'}",
-    ]
-    if record.scope:
-        lines.append(f"  scope    {record.scope}")
-    refused = {why for purpose in record.purposes if (why := uses[purpose])}
-    lines += [f"  STOPPED  it {why}" for why in sorted(refused)]
-    return [*lines, f"  files    {len(record.sources)}"]
 
 
 def doctor_rows(problems: list[str]) -> list[tuple[str, str]]:

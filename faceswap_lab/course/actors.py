@@ -18,9 +18,9 @@ from faceswap_lab import video
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.weights import data_folder
+from faceswap_lab.faces.alignment import FIVE
 
 MANIFEST = data_folder() / "actors" / "manifest.json"
-FIVE = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 REGIONS = ("face", "eyes", "mouth", "hand")
 STEPS = 64  # landmarks are stored in 64ths of a pixel
 

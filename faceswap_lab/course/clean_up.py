@@ -14,12 +14,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from faceswap_lab.base import files
+from faceswap_lab.base import files, safeguards
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import samples
 from faceswap_lab.course.runtime import read_marker
 from faceswap_lab.faces.sources import SOURCES, read_sources
-from faceswap_lab.provenance import register
 
 MARKER = "run.json"
 # What is found where, by the path inside a run; the first that fits counts. Markers of finished stages show nobody, but go with the
@@ -61,7 +60,7 @@ WORDS = {
     "register": "entries about outputs, by which a revoked consent finds them",
 }
 # What a place is known by goes last, so that a removal that was stopped can be done again.
-MARKERS = ("kept.json", "index.html", register.MARKER, "key.json", "scores.json", "made_with.json", "config.json",
+MARKERS = ("kept.json", "index.html", safeguards.MARKER, "key.json", "scores.json", "made_with.json", "config.json",
            "model.weights.h5", "faces.csv")  # fmt: skip
 SHOWING = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".mp4", ".mov", ".mkv", ".avi", ".webm", ".npz",
            ".npy", ".ipynb", ".html", ".h5", ".zip", ".pdf"}  # fmt: skip

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faceswap_lab.base import files
+from faceswap_lab.base import files, safeguards
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.weights import data_folder
 from faceswap_lab.course import clean_up, notebooks, run_storage, samples
@@ -46,7 +46,7 @@ _SCORES = {
     "scores": r"scores\.json|scores/(frame_\d{6}_[^/]*\.jpg|curves\.png|heat\.png|[^/]*\.csv)",
 }
 _PAGE = {"report": r"index\.html|heat\.png|frames/[^/]*_frame_\d{6}_[^/]*\.jpg|films/[^/]*\.mp4"}
-_FRAMES = {"frames": rf"\d{{6}}\.png|{re.escape(register.MARKER)}"}
+_FRAMES = {"frames": rf"\d{{6}}\.png|{re.escape(safeguards.MARKER)}"}
 _KEPT = {"kept": r"kept\.json|[^/]+-[0-9a-f]{16}\.zip"}
 _STOPPED = {"unfinished": r".*"}
 
@@ -136,7 +136,7 @@ def _kind(place: Path) -> tuple[dict[str, str] | None, tuple[str, ...]]:
         return _KEPT, ()
     if is_face_set(place):
         return _SET, ()
-    if (place / register.MARKER).is_file():
+    if (place / safeguards.MARKER).is_file():
         return (_STOPPED if name.startswith(".") and name.endswith(".old") else _FRAMES), ()
     config = _json(place / "config.json")
     trained = {"kind", "options", "sha256"} <= set(config) and (place / "model.weights.h5").is_file()

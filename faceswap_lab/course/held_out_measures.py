@@ -8,8 +8,9 @@ import numpy as np
 from faceswap_lab.course import stages
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.faces.alignment import canonical_points
+from faceswap_lab.faces.embeddings import chip
 from faceswap_lab.models.autoencoder import resize
-from faceswap_lab.models.dlib_recognition import FaceRecognition, chip
+from faceswap_lab.models.dlib_recognition import FaceRecognition
 
 
 def identity_measure(run: Run, size: int, count: int = 6):

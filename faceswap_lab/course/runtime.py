@@ -11,11 +11,10 @@ from faceswap_lab import __version__
 from faceswap_lab.base import environment, files
 from faceswap_lab.base.errors import LabError, check_number
 from faceswap_lab.base.machine import cpu_cores, devices, place, table, versions
-from faceswap_lab.course import notebooks, samples
+from faceswap_lab.course import notebooks, samples, trusted_paths
 from faceswap_lab.course.presets import PRESETS, Preset
 from faceswap_lab.course.presets import preset as find_preset
 from faceswap_lab.course.run_storage import RunStorage, open_storage
-from faceswap_lab.provenance import trusted_paths
 
 # TensorFlow switches oneDNN on by itself on some processors only; on others a training step costs a fifth less with it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

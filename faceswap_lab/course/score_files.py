@@ -9,15 +9,13 @@ import numpy as np
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.course import score_cards
+from faceswap_lab.course import score_cards, trusted_paths
 from faceswap_lab.course.report.frames import file_name
 from faceswap_lab.faces.alignment import transform_points
 from faceswap_lab.faces.faceset import TABLE, FaceSet
-from faceswap_lab.metrics import people
+from faceswap_lab.metrics import baselines, people
 from faceswap_lab.metrics.card import ScoreCard, make_cards
 from faceswap_lab.metrics.measures import Known
-from faceswap_lab.provenance import trusted_paths
-from faceswap_lab.swap import baselines
 from faceswap_lab.video import Video, open_video
 
 MOST_FACES = 250  # of each person, that are looked for in a clip

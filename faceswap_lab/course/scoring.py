@@ -20,14 +20,14 @@ from faceswap_lab.course.run_settings import DEFAULTS, settings, settings_path, 
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.course.score_cards import Clip
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.metrics import people
+from faceswap_lab.metrics import baselines, people
 from faceswap_lab.metrics.card import ScoreCard, make_cards, rounded
 from faceswap_lab.metrics.following import gaze_still
 from faceswap_lab.metrics.measures import FIRST, Known
 from faceswap_lab.provenance.checks import may_convert
 from faceswap_lab.provenance.consent import user_folder
 from faceswap_lab.provenance.register import enter
-from faceswap_lab.swap import base_swap, baselines
+from faceswap_lab.swap import base_swap
 from faceswap_lab.swap.base_swap import BaseSwap
 from faceswap_lab.swap.conversion import ConversionReport, convert
 from faceswap_lab.video.pictures import read_picture

@@ -15,12 +15,43 @@ import numpy as np
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import alignment
+from faceswap_lab.faces.alignment import align, umeyama
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.models.dlib_recognition import SAME_PERSON, FaceRecognition, chip
+from faceswap_lab.models.dlib_recognition import CHIP_SIZE, SAME_PERSON, FaceRecognition
 
 STORED = "identities.npz"  # face name -> 128 numbers, beside faces.csv
 SIZE = 128
 MOST_KEPT = 1 << 30  # bytes of all faces' numbers: a million faces
+
+# The five points of the mean face to which dlib aligns, as shares of the face's box: centres of the eyes, tip of the
+# nose, corners of the mouth. Means of points 36-41 and 42-47, and points 30, 48 and 54, of the 68 in dlib's
+# `get_face_chip_details`. The chip adds a quarter of that box on every side.
+MEAN_FACE = np.array(
+    [[0.225492, 0.215990], [0.754762, 0.215990], [0.490127, 0.515625], [0.254149, 0.780233], [0.726104, 0.780233]]
+)
+PADDING = 0.25
+
+
+def chip_points(size: int = CHIP_SIZE, padding: float = PADDING) -> np.ndarray:
+    """Where the five points lie in a face chip of `size` pixels: (5, 2) float64, (x, y) in pixels."""
+    return (MEAN_FACE + padding) / (1 + 2 * padding) * size - 0.5
+
+
+def chip(image: np.ndarray, points: np.ndarray, size: int = CHIP_SIZE) -> np.ndarray:
+    """Cuts a face out as the judge wants to see it: upright, eyes level, from the forehead to below the chin.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        points: (5, 2) float, (x, y) in pixels: left eye, right eye (as seen in the picture), nose, mouth corners.
+        size: side of the chip in pixels; the judge wants 150.
+
+    Returns:
+        (size, size, 3) uint8 RGB; beyond the picture its border is repeated.
+
+    Raises:
+        ValueError: when a point is not finite or all points coincide.
+    """
+    return align(image, umeyama(points, chip_points(size)), size)
 
 
 def of_faces(images: np.ndarray, points: np.ndarray, recognition: FaceRecognition | None = None) -> np.ndarray:

@@ -19,7 +19,6 @@ from scipy.spatial import Delaunay
 from faceswap_lab.faces.alignment import align, alignment_matrix
 from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose
 from faceswap_lab.faces.masks import face_outline
-from faceswap_lab.swap.options import SwapOptions
 
 REFERENCES = 3
 # What one step is in each reading: yaw, pitch (degrees); mouth's opening and width, eyes' opening (shares of the distance
@@ -33,10 +32,6 @@ _LIGHT_GRID, _LIGHT_STEP = 4, 0.18  # a fifth brighter is one step
 _FOREHEAD = 0.5  # of the way from the mesh's upper edge to the hairline: above it pictures show hair
 _SHRINKAGE = np.array([0.7, 4.0, 4.0])  # faces' worth of doubt about what is a person's own, and how it turns with the head
 _POSE_STEP = 25.0  # degrees
-# How a composite wants to be put back: light and edges are the target's already, and alpha says where it counts.
-PUTTING_BACK = SwapOptions(
-    blend="mask", colour="none", mask="alpha", erode=-4.0, forehead=0.0, feather=2.0, sharpen="none", amount=0.0
-)
 
 
 def face_points(aligned: Landmarks) -> np.ndarray:

@@ -18,9 +18,9 @@ import numpy as np
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.alignment import alignment_matrix, invert
+from faceswap_lab.metrics import baselines
 from faceswap_lab.metrics.clips import check_frame, check_points, face_width, together
 from faceswap_lab.metrics.gains import different_pixels
-from faceswap_lab.swap import baselines
 
 WIDTH = 290.0  # px; strengths in pixels are those of a face this wide (`clips.face_width`), as in the actors' clips
 _SQUARE = 64  # px of the aligned square that is pasted

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from faceswap_lab.faces.embeddings import chip
 from faceswap_lab.metrics.recognition_features import CHIPS_AT_ONCE
-from faceswap_lab.models.dlib_recognition import FaceRecognition, chip
+from faceswap_lab.models.dlib_recognition import FaceRecognition
 
 if TYPE_CHECKING:
     from faceswap_lab.metrics.frame_samples import Picture

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces import embeddings
 from faceswap_lab.faces.alignment import align, alignment_matrix, transform_points
 from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
 from faceswap_lab.metrics.clips import check_points
@@ -80,7 +81,7 @@ class Dlib(Remembering):
 
     def cut(self, image: np.ndarray, points: np.ndarray) -> np.ndarray:
         """A face chip, (150, 150, 3) uint8 RGB."""
-        return dlib_recognition.chip(image, points)
+        return embeddings.chip(image, points)
 
     def look(self, faces: np.ndarray) -> np.ndarray:
         """(N, 128) float32."""

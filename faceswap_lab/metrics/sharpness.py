@@ -33,10 +33,10 @@ import pandas as pd
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.alignment import align, alignment_matrix, matrix_scale, transform_points
 from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
+from faceswap_lab.metrics.baselines import face_oval
 from faceswap_lab.metrics.catalogue import Score
 from faceswap_lab.metrics.frame_samples import Shot
 from faceswap_lab.metrics.weighting import Weighted, median
-from faceswap_lab.swap.baselines import face_oval
 
 SIZES = (128, 96, 64, 48)  # px of the aligned square
 FINE, MIDDLE, COARSE = 1.0, 2.0, 4.0  # px of the gaussians

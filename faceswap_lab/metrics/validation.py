@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from faceswap_lab.base import files
-from faceswap_lab.course.samples import ROOT
 from faceswap_lab.metrics import distortions
 from faceswap_lab.metrics.catalogue import Score
 from faceswap_lab.metrics.sensitivity import Sight
@@ -34,7 +34,7 @@ REAL = "quality, real outputs"  # by quality, among what is no planted fault: mo
 RANKS = 0.6  # a score ranks where rho is at least this, and its 95 % interval lies above 0
 LEAST_RUNGS = 8
 DRAWS = 1000
-MEASURED = ROOT / "benchmarks" / "results" / "score_trust.json"  # by `benchmarks/score_trust.py --write`
+MEASURED = Path(__file__).with_name("validation.json")  # by `benchmarks/score_trust.py --write`
 
 
 @dataclass(frozen=True)

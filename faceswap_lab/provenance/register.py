@@ -14,13 +14,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from faceswap_lab import __version__
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.safeguards import MARKER
 from faceswap_lab.faces.sources import Source, merged
 from faceswap_lab.provenance.checks import Agreed
 from faceswap_lab.provenance.consent import VARIABLE, user_folder
@@ -28,9 +29,6 @@ from faceswap_lab.video.fingerprints import content_hash
 
 OUTPUTS = "outputs"
 THERE, REPLACED, MISSING = "there", "replaced", "moved or deleted"
-# Stands in a folder whose pictures a conversion may replace, and says which one made them.
-MARKER = "swapped_frames.txt"
-Enter = Callable[..., list[str]]  # (path, lies) -> `record_output`'s answer
 
 
 @dataclass(frozen=True)

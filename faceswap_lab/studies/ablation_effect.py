@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from faceswap_lab.course.samples import ROOT
 from faceswap_lab.studies.ablation import VARIANTS
 
 MEASURES = ("structure_gain", "identity_gain", "swap_gain", "gaze_error", "sharpness")
 DECIDING = ("structure_gain", "identity_gain")  # what the verdict is about
 LEAST = 0.01  # a gain smaller than this is none that anyone would see
-MEASURED = ROOT / "benchmarks" / "results" / "ablation.json"  # by `benchmarks/ablation.py --write`
+MEASURED = Path(__file__).with_name("ablation.json")  # by `benchmarks/ablation.py --write`
 MEASURED_GAN = MEASURED.with_name("ablation_gan.json")  # the same, with `--start gan`
 BEGUN = {"warm": "the warm start", "nothing": "nothing", "gan": "a FaceSwap-GAN that paints as the warm start"}
 

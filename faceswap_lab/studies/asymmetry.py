@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,13 +21,12 @@ from scipy import stats
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.course.samples import ROOT
 from faceswap_lab.faces.diagnosis import DIRECTIONS
 
 BALANCED = "balanced"
 GAINS = ("structure_gain", "identity_gain", "swap_gain")
 QUALITY = "quality"  # the mean of structure and identity gain: what a viewer sees first, and neither earned by a tint
-MEASURED = ROOT / "benchmarks" / "results" / "asymmetry.json"  # by `benchmarks/asymmetry.py --write`
+MEASURED = Path(__file__).with_name("asymmetry.json")  # by `benchmarks/asymmetry.py --write`
 _EXACT = 7  # up to so many pairs, all orders are tried
 
 

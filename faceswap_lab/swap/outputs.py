@@ -15,8 +15,7 @@ from av.filter import Graph
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.provenance.register import MARKER
-from faceswap_lab.provenance.watermark import Marker
+from faceswap_lab.base.safeguards import MARKER, Mark
 from faceswap_lab.swap import blending, label
 from faceswap_lab.swap.swapping import Swap
 from faceswap_lab.video import Video, ffmpeg
@@ -94,7 +93,7 @@ def arranged(
     output: str,
     blend: str,
     corner: str | None,
-    marker: Marker | None = None,
+    marker: Mark | None = None,
 ) -> np.ndarray:
     """The picture that is written.
 

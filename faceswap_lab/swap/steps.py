@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from faceswap_lab.provenance.checks import Agreed
-from faceswap_lab.provenance.watermark import Marker
+from faceswap_lab.base.safeguards import Mark
 from faceswap_lab.swap import outputs, pipeline, smoothing
 from faceswap_lab.swap.conversion_report import measured
 from faceswap_lab.swap.options import ConversionOptions
@@ -59,9 +58,8 @@ class Film:
     size: int
     batch_size: int
     corner: str | None
-    marker: Marker | None
+    marker: Mark | None
     batches: dict[int, int]  # row of the track -> number of its batch
-    agreed: Agreed  # the target and what the model learnt from, with those whom they show
 
     @property
     def depth(self) -> int:
@@ -79,7 +77,7 @@ def finished_steps(film: Film, first: int, keep: Keep | None = None) -> Generato
     Args:
         film: what to make.
         first: position of the first frame that is wanted.
-        keep: called with each frame without label and watermark, see `sealing.keeper`.
+        keep: called with each frame without label and watermark, see `base.safeguards.Agreement.keep`.
 
     Yields:
         Steps with `shown` and `tally`.

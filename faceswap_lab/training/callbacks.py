@@ -12,8 +12,7 @@ import keras
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.provenance import certificates
-from faceswap_lab.provenance.publishing import write_swapped
+from faceswap_lab.base.safeguards import safeguards
 from faceswap_lab.training import checkpoints, early_stopping, previews, state, times
 from faceswap_lab.training.history import HISTORY, MEASURES, Board, add_event, write_history
 from faceswap_lab.training.interruption import DivergedError, Guard, Signals, StopRequest, broken_losses
@@ -111,11 +110,10 @@ class Session:
         self.picture = self.paint(self.model)
         path = self.folder / previews.PREVIEWS / f"step_{step:06d}.png"
         try:
-            write_swapped(path, self.picture, self.folder.name, previews.SHOWN)
+            safeguards().write_swapped(path, self.picture, self.folder.name, previews.SHOWN)
         except LabError as error:  # a certificate that runs out meanwhile is no reason to lose a training
             add_event(self.folder, step, "notice", f"The preview of step {step} is signed by nobody known: {error}")
-            other = certificates.of_this_process()
-            write_swapped(path, self.picture, self.folder.name, previews.SHOWN, signing=other)
+            safeguards().write_swapped(path, self.picture, self.folder.name, previews.SHOWN, own=True)
         self.board.picture(step, "preview", self.picture)
         if self.show:
             self.show(step, self.picture)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.provenance import publishing
+from faceswap_lab.base.safeguards import safeguards
 from faceswap_lab.video import pictures, writer
 
 PREVIEWS, TIMELAPSE = "previews", "timelapse.mp4"
@@ -104,9 +104,7 @@ def timelapse(folder: str | Path, path: str | Path | None = None, fps: float | N
     last = step_of(found[-1])
     newest = stamped(pictures.read_picture(found[-1]), last, last)
     path = Path(path) if path else folder / TIMELAPSE
-    with publishing.sealed(
-        path, path.with_name(f".{path.name}.unsigned"), publishing.facts(path, folder.name, SHOWN)
-    ) as unsigned:
+    with safeguards().publish(path, path.with_name(f".{path.name}.unsigned"), folder.name, SHOWN) as unsigned:
         with writer.VideoWriter(
             unsigned, fps, newest.shape[1::-1], crf=18, comment="previews of a training"
         ) as film:

@@ -19,9 +19,8 @@ from PIL import Image
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.course.actors import FIVE
 from faceswap_lab.faces import references
-from faceswap_lab.faces.alignment import align
+from faceswap_lab.faces.alignment import FIVE, align
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.faces.references import Person
 from faceswap_lab.models import losses

@@ -10,11 +10,10 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.cli.consent import describe
 from faceswap_lab.faces.sources import is_identity
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.consent import Ledger
-from faceswap_lab.provenance.records import PURPOSES, ConsentRecord
+from faceswap_lab.provenance.records import PURPOSES, ConsentRecord, describe
 from faceswap_lab.widgets.messages import Telling, give_focus
 from faceswap_lab.widgets.training_panel import somebody_watches
 

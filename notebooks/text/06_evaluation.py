@@ -93,7 +93,7 @@ import pandas as pd
 from faceswap_lab.course import score_cards, scoring
 from faceswap_lab.video.pictures import read_picture
 from faceswap_lab.metrics import bootstrap, people
-from faceswap_lab.swap import baselines
+from faceswap_lab.metrics import baselines
 from faceswap_lab.widgets import figures
 
 swaps = [scoring.swap_clip(run, name, function) for name, function in scoring.swap_functions(run).items()]

@@ -16,9 +16,9 @@ from faceswap_lab.cli import score
 from faceswap_lab.course import score_files
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.metrics import people, recognition_features
+from faceswap_lab.metrics.baselines import blurred_truth
 from faceswap_lab.provenance.verification import verify
 from faceswap_lab.swap import label
-from faceswap_lab.swap.baselines import blurred_truth
 from faceswap_lab.video.pictures import list_pictures, read_picture, write_picture
 from faceswap_lab.video.writer import VideoWriter
 

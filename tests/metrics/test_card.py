@@ -6,12 +6,12 @@ import pytest
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics import measures, score_clip
+from faceswap_lab.metrics.baselines import Baselines, baseline_clips, blurred_truth
 from faceswap_lab.metrics.card import make_cards
 from faceswap_lab.metrics.catalogue import Score, mean_of
 from faceswap_lab.metrics.embedding_cache import Judge
 from faceswap_lab.metrics.gains import GainMeasure
 from faceswap_lab.metrics.measures import Known
-from faceswap_lab.swap.baselines import Baselines, baseline_clips, blurred_truth
 
 
 class PlainJudge:

@@ -6,9 +6,9 @@ import pytest
 from faceswap_lab.course import actors
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.metrics import expression, following, gaze, likeness
+from faceswap_lab.metrics.baselines import shifted_truth
 from faceswap_lab.metrics.catalogue import value_of
 from faceswap_lab.metrics.frame_samples import measure_clips
-from faceswap_lab.swap.baselines import shifted_truth
 
 
 @pytest.fixture(scope="module")

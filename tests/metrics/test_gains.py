@@ -16,7 +16,7 @@ from faceswap_lab.metrics import (
     nearer_to_source,
     score_clip,
 )
-from faceswap_lab.swap.baselines import (
+from faceswap_lab.metrics.baselines import (
     average_face,
     blurred_truth,
     face_oval,

@@ -24,7 +24,7 @@ import numpy as np
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.course.actors import FIVE
+from faceswap_lab.faces.alignment import FIVE
 
 from . import frames, labels, motion, people, scene
 from .cast import Light

@@ -11,6 +11,7 @@ from pathlib import Path
 from faceswap_lab import __version__
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
 from faceswap_lab.course.report.card import card_lines, card_section, frame_sections, write_card_page
 from faceswap_lab.course.report.comparison import comparison_lines, write_comparison
@@ -18,7 +19,6 @@ from faceswap_lab.course.report.marks import marks_section
 from faceswap_lab.course.report.markup import figure, link, missing, player, players, section, text, title
 from faceswap_lab.course.report.pictures import read_json_or_empty
 from faceswap_lab.course.report.scores import MEASURES, best_model, number, score_section, summary
-from faceswap_lab.provenance import trusted_paths
 
 __all__ = [
     "card_lines",
@@ -47,7 +47,7 @@ COMMON = ("preset", "seed", "out", "source", "target")  # parameters that the pa
 def write_report(run_folder: str | Path) -> Path:
     """Writes index.html for a run, from what its folder holds; what is missing is named with its notebook.
 
-    Of files outside that folder, only those are copied that this user gave to the lab, see `provenance.trusted_paths`.
+    Of files outside that folder, only those are copied that this user gave to the lab, see `course.trusted_paths`.
 
     Args:
         run_folder: runs/<name>.

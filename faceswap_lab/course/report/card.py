@@ -7,11 +7,11 @@ from pathlib import Path
 
 from faceswap_lab import __version__
 from faceswap_lab.base import files
+from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
 from faceswap_lab.course.report.frames import picture_path
 from faceswap_lab.course.report.markup import figure, link, player, players, section, text, title
 from faceswap_lab.course.report.scores import best_model, between, in_unit, score_rows
-from faceswap_lab.provenance import trusted_paths
 
 BETTER = {"higher": "higher", "lower": "lower", "one": "nearer to 1"}
 GAINS = ("swap_gain", "identity_gain")

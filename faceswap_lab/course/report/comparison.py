@@ -13,13 +13,13 @@ import pandas as pd
 from faceswap_lab import __version__
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
 from faceswap_lab.course.report.card import BETTER, LABEL, TEMPLATE, scored_film
 from faceswap_lab.course.report.frames import file_name, picture_path
 from faceswap_lab.course.report.markup import figure, player, players, section, text, title
 from faceswap_lab.course.report.pictures import read_json_or_empty
 from faceswap_lab.course.report.scores import MEASURES, best_model, between, in_unit, score_rows
-from faceswap_lab.provenance import trusted_paths
 
 _HIDDEN = ("time", "sha256", "fingerprint", "minutes", "made", "done", "out", "parameters.out", "target", "source")
 

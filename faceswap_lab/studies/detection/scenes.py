@@ -77,7 +77,7 @@ def target_scene(run: Run, functions: Mapping[str, SwapFunction], classical: boo
 
     Args:
         functions: from `models`.
-        classical: also make `swap.classical`'s swap: another method of making one, at a tenth of a second a frame.
+        classical: also make `metrics.classical_swap`'s swap: another method of making one, at a tenth of a second a frame.
 
     Raises:
         LabError: when the target clip shows no face.

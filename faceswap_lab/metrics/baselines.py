@@ -2,7 +2,7 @@
 
 - `unchanged`: the target as it is; 0 by definition.
 - `colour_transfer`: the target with the source's mean and deviation, colour by colour, over the face. It changes no feature.
-- `classical_swap`: the source's pictures bent onto the target's landmarks and cloned in, see `swap.classical`.
+- `classical_swap`: the source's pictures bent onto the target's landmarks and cloned in, see `metrics.classical_swap`.
 - `tint`: the target with the truth's own mean and deviation, colour by colour, inside the pixels that differ.
 - `average_face`: the source's mean face, put over the target's face with its colours.
 - `truth`: the true swap; 1 by definition.
@@ -20,11 +20,11 @@ import numpy as np
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.alignment import align, alignment_matrix, canonical_points
+from faceswap_lab.metrics.classical_swap import ClassicalSwap, Finder, SourceFaces
 from faceswap_lab.metrics.clips import check_points, together
 from faceswap_lab.metrics.gains import Gains, different_pixels, score_frames
 from faceswap_lab.models.dlib_recognition import FaceRecognition
 from faceswap_lab.swap import blending, colour
-from faceswap_lab.swap.classical import ClassicalSwap, Finder, SourceFaces
 
 BLUR_SIGMA = 4.0  # pixels of the frame
 SHIFT = 2  # pixels of the frame

@@ -11,11 +11,11 @@ from ffmpeg_program import program
 from faceswap_lab import __main__
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.course import report, runtime, samples
+from faceswap_lab.course import report, runtime, samples, trusted_paths
 from faceswap_lab.course.report import comparison
 from faceswap_lab.faces import archive, merging
 from faceswap_lab.faces.faceset import COLUMNS, FaceSet
-from faceswap_lab.provenance import consent, trusted_paths
+from faceswap_lab.provenance import consent
 from faceswap_lab.swap.parts import Coding, Parts, parts_folder
 from faceswap_lab.swap.ranges import FramePlan
 from faceswap_lab.video.pictures import write_picture

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.metrics import baselines, classical_swap
 from faceswap_lab.metrics.gains import different_pixels
 from faceswap_lab.models.dlib_recognition import FaceRecognition
-from faceswap_lab.swap import baselines, classical, colour
+from faceswap_lab.swap import colour
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +20,13 @@ def clip(actor_frames):
 
 @pytest.fixture(scope="module")
 def source(actor_frames):
-    return classical.SourceFaces.from_frames(*actor_frames("train_B", 9))
+    return classical_swap.SourceFaces.from_frames(*actor_frames("train_B", 9))
 
 
 @pytest.fixture(scope="module")
 def made(clip, source, actor_frames):
     truth, target, points = clip
-    maker = baselines.Baselines(source, classical.SourceFaces.from_frames(*actor_frames("train_A", 9)))
+    maker = baselines.Baselines(source, classical_swap.SourceFaces.from_frames(*actor_frames("train_A", 9)))
     return [maker(*moment) for moment in zip(target, points, truth, strict=True)]
 
 
@@ -100,24 +101,24 @@ def test_a_picture_goes_over_unchanged_onto_its_own_landmarks(source):
     inside = np.zeros(image.shape[1:3], bool)
     middle = shape[0].mean(axis=0).astype(int)
     inside[middle[1] - 20 : middle[1] + 20, middle[0] - 20 : middle[0] + 20] = True
-    same = classical.carried_over(image, shape, np.ones(1), shape[0], inside)
+    same = classical_swap.carried_over(image, shape, np.ones(1), shape[0], inside)
     np.testing.assert_allclose(same[inside], image[0][inside] / 255, atol=1e-3)
-    moved = classical.carried_over(image, shape, np.ones(1), shape[0] + [3, -2], np.roll(inside, (-2, 3), (0, 1)))
+    moved = classical_swap.carried_over(image, shape, np.ones(1), shape[0] + [3, -2], np.roll(inside, (-2, 3), (0, 1)))
     np.testing.assert_allclose(np.roll(moved, (2, -3), (0, 1))[inside], image[0][inside] / 255, atol=1e-3)
 
 
 def test_the_target_among_the_pictures_is_found(clip, source):
     """A clip whose own frames are the pictures is given back: the nearest picture is the frame itself."""
     _, target, points = clip
-    own = classical.SourceFaces.from_frames(target, points)
-    swap = classical.ClassicalSwap(own)
+    own = classical_swap.SourceFaces.from_frames(target, points)
+    swap = classical_swap.ClassicalSwap(own)
     chosen = [swap.choose(features) for features in own.features]
     assert [max(weights, key=weights.get) for weights in chosen] == list(range(len(target)))
     assert all(sum(weights.values()) == pytest.approx(1) for weights in chosen)
 
 
 def test_a_picture_is_kept_until_another_is_clearly_nearer(source):
-    swap = classical.ClassicalSwap(source, finder=lambda *both: None)
+    swap = classical_swap.ClassicalSwap(source, finder=lambda *both: None)
     first = source.features[0]
     other = source.features[np.argmax(np.square(source.features - first).sum(axis=1))]
     swap.choose(first)
@@ -135,17 +136,17 @@ def test_colours_lose_a_cast_and_gain_no_contrast():
     random = np.random.default_rng(0)
     flat, rich = (0.5 + spread * random.normal(0, 1, (64, 64, 3)).astype(np.float32) for spread in (0.01, 0.05))
     mask = np.ones((64, 64), np.float32)
-    kept = classical.in_colours_of(flat, rich - 0.2, mask)
+    kept = classical_swap.in_colours_of(flat, rich - 0.2, mask)
     assert kept.std() == pytest.approx(flat.std(), rel=0.3) and kept.mean() == pytest.approx(0.3, abs=0.02)
-    assert classical.in_colours_of(rich, flat, mask).std() < 0.02
+    assert classical_swap.in_colours_of(rich, flat, mask).std() < 0.02
 
 
 def test_bad_input_is_named(clip, source):
     _, target, points = clip
     with pytest.raises(LabError, match="no frame shows a face"):
-        classical.SourceFaces.from_frames(target[:2], points[:2] * np.nan)
+        classical_swap.SourceFaces.from_frames(target[:2], points[:2] * np.nan)
     with pytest.raises(LabError, match="2 rows for 6 frames|2 rows for"):
-        classical.SourceFaces.from_frames(target, points[:2])
-    swap = classical.classical_swap(target[:2], points[:2] * np.nan, source, finder=lambda *both: None)
+        classical_swap.SourceFaces.from_frames(target, points[:2])
+    swap = classical_swap.classical_swap(target[:2], points[:2] * np.nan, source, finder=lambda *both: None)
     for shown, given in itertools.zip_longest(swap, target[:2]):
         np.testing.assert_array_equal(shown, given)
