@@ -15,7 +15,7 @@ WRITES = {  # last name of a call that writes a picture, a film, or bytes that m
     "place_pictures", "copyfile", "copytree", "write_bytes", "write_swapped", "write_signed", "sealed", "summary.image",
     "keeper", "playable_clip",
 }  # fmt: skip
-SIGNS = {"write_swapped", "write_signed", "sealed", "sign", "sign_pictures", "keeper"}
+SIGNS = {"write_swapped", "write_signed", "sealed", "sign", "sign_pictures", "keep", "publish"}
 SIGNED = {  # (module, function): what it writes may show a painted face and carries its manifest
     ("benchmarks/ablation.py", "measure"),
     ("benchmarks/asymmetry.py", "measure"),
