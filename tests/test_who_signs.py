@@ -13,9 +13,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks" / "text").glob("*.py"))
 WRITES = {  # last name of a call that writes a picture, a film, or bytes that may be one
     "write_picture", "coded_picture", "savefig", "imwrite", "imencode", "imsave", "mimsave", "write_gif", "place_picture",
     "place_pictures", "copyfile", "copytree", "write_bytes", "write_swapped", "write_signed", "sealed", "summary.image",
-    "keeper", "playable_clip",
+    "keeper", "publish", "publish_pictures", "playable_clip",
 }  # fmt: skip
-SIGNS = {"write_swapped", "write_signed", "sealed", "sign", "sign_pictures", "keep", "publish"}
+SIGNS = {"write_swapped", "write_signed", "sealed", "sign", "sign_pictures", "keeper", "publish", "publish_pictures"}
 SIGNED = {  # (module, function): what it writes may show a painted face and carries its manifest
     ("benchmarks/ablation.py", "measure"),
     ("benchmarks/asymmetry.py", "measure"),
@@ -33,7 +33,7 @@ SIGNED = {  # (module, function): what it writes may show a painted face and car
     ("faceswap_lab/course/side_by_side.py", "write_film"),
     ("faceswap_lab/course/side_by_side.py", "write_still"),
     ("faceswap_lab/swap/conversion.py", "convert"),
-    ("faceswap_lab/provenance/safeguards.py", "keep"),
+    ("faceswap_lab/provenance/safeguards.py", "keeper"),
     ("faceswap_lab/provenance/safeguards.py", "publish"),
     ("faceswap_lab/provenance/safeguards.py", "write_swapped"),
     ("faceswap_lab/swap/finishing.py", "leave_what_plays"),

@@ -34,7 +34,7 @@ class Agreement(Protocol):
     def mark(self, size: tuple[int, int], key: dict) -> Mark | None:
         """What marks the frames, (width, height) large; None where they are too small."""
 
-    def keep(self, film: Any, folder: Path) -> Callable[[int, np.ndarray], None]:
+    def keeper(self, film: Any, folder: Path) -> Callable[[int, np.ndarray], None]:
         """A function that keeps a swapped frame, given its index and (H, W, 3) uint8 RGB, as a picture of the folder."""
 
     def mark_folder(self, folder: Path, film: Any, thing: str) -> list[str]:

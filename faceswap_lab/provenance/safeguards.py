@@ -73,7 +73,7 @@ class Agreement:
             watermark=film.marker and film.marker.ident,
         )
 
-    def keep(self, film: Any, folder: Path) -> Callable[[int, np.ndarray], None]:
+    def keeper(self, film: Any, folder: Path) -> Callable[[int, np.ndarray], None]:
         facts, signing = self.facts(film), certificates.signing()
         # They are kept unmarked. A target's own credentials are left out: each picture would check the whole target anew.
         plain = tuple(dataclasses.replace(one, path=None) for one in facts.ingredients)

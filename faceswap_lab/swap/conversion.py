@@ -169,7 +169,7 @@ def convert(
         thing = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
         told = _clear_frames_folder(kept, parts, film, thing, agreement) if kept else []
         try:
-            _write(film, parts, agreement.keep(film, kept) if kept else None, progress)
+            _write(film, parts, agreement.keeper(film, kept) if kept else None, progress)
             parts.finish()
             told += finishing.place(parts, out, kind, film, overwrite, thing, agreement)
         except KeyboardInterrupt:

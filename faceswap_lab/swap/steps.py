@@ -77,7 +77,7 @@ def finished_steps(film: Film, first: int, keep: Keep | None = None) -> Generato
     Args:
         film: what to make.
         first: position of the first frame that is wanted.
-        keep: called with each frame without label and watermark, see `base.safeguards.Agreement.keep`.
+        keep: called with each frame without label and watermark, see `base.safeguards.Agreement.keeper`.
 
     Yields:
         Steps with `shown` and `tally`.
