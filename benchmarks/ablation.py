@@ -6,7 +6,7 @@
     python benchmarks/ablation.py --only warp,attention --seeds 5
     python benchmarks/ablation.py --report           (the table of what is done so far)
 
-Every variant of `faceswap_lab.ablation.VARIANTS` trains on the same faces (every fourth frame of talk_A and train_B, every
+Every variant of `faceswap_lab.studies.ablation.VARIANTS` trains on the same faces (every fourth frame of talk_A and train_B, every
 eighth of train_A, three varied copies each) for the same number of steps from the same start, swaps every sixth frame of
 talk_A, and is scored against the true swap. All variants of one seed come before the next seed, so that a run that is
 stopped early compares like with like. Finished trainings are kept with their settings and not done twice.
@@ -54,9 +54,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np  # noqa: E402
 
-from faceswap_lab import ablation, actors, files, runtime, worth  # noqa: E402
+from faceswap_lab.base import files  # noqa: E402
+from faceswap_lab.course import actors, runtime  # noqa: E402
 from faceswap_lab.models import faceswap_gan  # noqa: E402
 from faceswap_lab.models.autoencoder import QUICK_AUGMENTATION, QUICK_LOSS, quick  # noqa: E402
+from faceswap_lab.studies import ablation, ablation_effect  # noqa: E402
 
 EVERY = {"talk_A": 4, "train_A": 8, "train_B": 4}
 SCORED = 6  # every n-th frame of talk_A
@@ -131,9 +133,9 @@ def measure(names: list[str], options) -> None:
         return
     import keras
 
-    from faceswap_lab.models.identity import FaceRecognition
-    from faceswap_lab.provenance.placing import write_swapped
-    from faceswap_lab.scores.likeness import Remembered
+    from faceswap_lab.metrics.likeness import Remembered
+    from faceswap_lab.models.dlib_recognition import FaceRecognition
+    from faceswap_lab.provenance.publishing import write_swapped
 
     shared, judge, mesh = material(face_sets(work, options.faces)), FaceRecognition(), Remembered()
     print({person: len(faces) for person, faces in shared.faces.items()}, "faces;", len(shared.target), "frames scored")
@@ -157,17 +159,17 @@ def report(results: list[dict], steps: int, start: str) -> dict:
     """Prints the table; returns the figures."""
     import pandas as pd
 
-    found = worth.table(results)
-    begun = f"{steps} steps from {worth.BEGUN[start]}"
+    found = ablation_effect.table(results)
+    begun = f"{steps} steps from {ablation_effect.BEGUN[start]}"
     print(f"\n{begun}; worth: with the part, less without it, ± 95 % interval of the paired difference")
     with pd.option_context("display.width", 250, "display.max_columns", 30, "display.float_format", "{:.3f}".format):
         print(found.to_string(index=False))
     figures = {}
     base = found[found["variant"] == "base"].iloc[0]
-    for measure in worth.MEASURES:
+    for measure in ablation_effect.MEASURES:
         figures[f"ablation_base_{measure}"] = _figure(base[measure], None, begun)
     for _, row in found[found["variant"] != "base"].iterrows():
-        for measure in worth.DECIDING:
+        for measure in ablation_effect.DECIDING:
             pair = (
                 (row[measure], base[measure]) if ablation.VARIANTS[row["variant"]].on else (base[measure], row[measure])
             )
@@ -217,7 +219,7 @@ def main() -> None:
     if options.write:
         facts = {"steps": options.steps, "start": options.start, "batch_size": ablation.BATCH_SIZE}
         files.write_json(
-            worth.MEASURED_GAN if options.start == "gan" else worth.MEASURED, {**facts, "results": results}
+            ablation_effect.MEASURED_GAN if options.start == "gan" else ablation_effect.MEASURED, {**facts, "results": results}
         )
     print(json.dumps(figures))
 

@@ -19,8 +19,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from faceswap_lab import actors, video  # noqa: E402
-from faceswap_lab.faces.detection import FaceDetector  # noqa: E402
+from faceswap_lab import video  # noqa: E402
+from faceswap_lab.course import actors  # noqa: E402
+from faceswap_lab.faces.mtcnn import FaceDetector  # noqa: E402
 
 PROFILE = 45.0  # degrees of yaw from which a face counts as a profile
 FAULTLESS = ("train", "target", "truth", "hard", "stranger")

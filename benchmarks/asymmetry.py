@@ -4,9 +4,9 @@
     python benchmarks/asymmetry.py --report        (the table of what is done so far)
     python benchmarks/asymmetry.py --write         (keeps it for notebook 06)
 
-Seven pairs of face sets (`faceswap_lab.asymmetry.SETS`), each of which trains the quick 64-px autoencoder from nothing, since
-the shipped warm start has seen all of the actors' faces: same steps, same batches, same recipe as notebook 03 (Muon, 8 faces of
-each person a step, three varied copies a face), but for the back-translation, which takes half of the time and is worth nothing
+Seven pairs of face sets (`faceswap_lab.studies.asymmetry.SETS`), each of which trains the quick 64-px autoencoder from nothing,
+since the shipped warm start has seen all of the actors' faces: same steps, same batches, same recipe as notebook 03 (Muon, 8 faces
+of each person a step, three varied copies a face), but for the back-translation, which takes half of the time and is worth nothing
 that one can see in so short a training (`benchmarks/ablation.py`: -0.003 ± 0.024 of structure). The faces come from train_A and
 train_B only. **Neither target clip's faces are trained on**: talk_A and talk_B are new to the model alike. The blurred sets have
 the same faces, landmarks and masks, and only their pictures are spoilt; the frontal sets have as many faces as the balanced one.
@@ -57,8 +57,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np  # noqa: E402
 
-from faceswap_lab import ablation, actors, asymmetry, files, runtime  # noqa: E402
+from faceswap_lab.base import files  # noqa: E402
+from faceswap_lab.course import actors, runtime  # noqa: E402
 from faceswap_lab.faces.diagnosis import DIRECTIONS  # noqa: E402
+from faceswap_lab.studies import ablation, asymmetry  # noqa: E402
 
 CLIPS = ("train_A", "train_B", "talk_A", "talk_B")
 FACES, FEW = 84, 7
@@ -88,7 +90,7 @@ def ready_sets(work: Path, ready: Path | None) -> dict:
 def own_set(faces, folder: Path, change=None):
     """A face set of its own from some rows of another, its pictures changed; landmarks and masks stay as they are."""
     from faceswap_lab.faces.faceset import FaceSet
-    from faceswap_lab.pictures import read_picture, write_picture
+    from faceswap_lab.video.pictures import read_picture, write_picture
 
     if not (folder / "faces.csv").exists():
         making = folder.with_name(f".partial-{folder.name}")
@@ -220,9 +222,9 @@ def measure(options) -> None:
     """Diagnoses, trains and scores whatever is missing, until the time is up."""
     import keras
 
-    from faceswap_lab import scores
-    from faceswap_lab.models.identity import FaceRecognition
-    from faceswap_lab.provenance.placing import write_swapped
+    from faceswap_lab import metrics
+    from faceswap_lab.models.dlib_recognition import FaceRecognition
+    from faceswap_lab.provenance.publishing import write_swapped
 
     until, work = time.time() + 60 * options.minutes, options.work
     ready, judge = ready_sets(work, options.faces), FaceRecognition()
@@ -250,7 +252,7 @@ def measure(options) -> None:
         trained, row, strips = time.monotonic() - started, {"set": name, "seed": seed}, []
         for way, material in shared.items():
             made = swap(model, material, way)
-            row[way] = scores.score_clip(made, material.truth, material.target, material.points, judge).as_json()
+            row[way] = metrics.score_clip(made, material.truth, material.target, material.points, judge).as_json()
             strips += [np.hstack([material.target[i], made[i], material.truth[i]])[::2, ::2] for i in (3, 12)]
         write_swapped(work / "pictures" / file.replace(".json", ".png"), np.vstack(strips), RECIPE)
         files.write_json(work / "results" / file, row | {"seconds": round(trained, 1)})
@@ -260,7 +262,7 @@ def measure(options) -> None:
 
 def rulers(work: Path, judge=None) -> dict:
     """What the blurred and the shifted truth, and a tint, earn in both directions; kept."""
-    from faceswap_lab.scores.baselines import score_baselines
+    from faceswap_lab.metrics.baselines import score_baselines
 
     path = work / "rulers.json"
     if not path.exists():

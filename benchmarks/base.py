@@ -39,21 +39,30 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from skimage.data import astronaut  # noqa: E402
 
-from faceswap_lab import actors, training, weights  # noqa: E402
+from faceswap_lab import training  # noqa: E402
+from faceswap_lab.base import weights  # noqa: E402
+from faceswap_lab.course import actors  # noqa: E402
 from faceswap_lab.faces import alignment  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
+from faceswap_lab.faces.sources import write_sources  # noqa: E402
+from faceswap_lab.metrics import measures, people  # noqa: E402
+from faceswap_lab.metrics.card import make_cards  # noqa: E402
+from faceswap_lab.metrics.recognition_features import Dlib, FaceRes, features, set_features  # noqa: E402
 from faceswap_lab.models import reference_swapper  # noqa: E402
-from faceswap_lab.pictures import write_picture  # noqa: E402
-from faceswap_lab.provenance.placing import write_swapped  # noqa: E402
-from faceswap_lab.provenance.sources import write_sources  # noqa: E402
-from faceswap_lab.scores import baselines, measures, people  # noqa: E402
-from faceswap_lab.scores.card import make_cards  # noqa: E402
-from faceswap_lab.scores.features import Dlib, FaceRes, features, set_features  # noqa: E402
-from faceswap_lab.swap import base_swap, conversion, swapping  # noqa: E402
-from faceswap_lab.swap.base_swap import BaseSwap  # noqa: E402
+from faceswap_lab.provenance.publishing import write_swapped  # noqa: E402
+from faceswap_lab.swap import (  # noqa: E402
+    base_swap,
+    baselines,  # noqa: E402
+    conversion,
+    swapping,
+)
+from faceswap_lab.swap.base_swap import (
+    PUTTING_BACK,  # noqa: E402
+    BaseSwap,  # noqa: E402
+)
 from faceswap_lab.swap.options import COLOURS  # noqa: E402
-from faceswap_lab.swap.references import PUTTING_BACK  # noqa: E402
+from faceswap_lab.video.pictures import write_picture  # noqa: E402
 
 PAIRS = {"talk_A": "train_B", "talk_B": "train_A"}  # target -> source
 MEASURES = (

@@ -35,13 +35,13 @@ import pandas as pd  # noqa: E402
 from keras import layers, ops  # noqa: E402
 from train_swapper import BATCH, MEASURES, RATE, VARIANTS, Given  # noqa: E402
 
-from faceswap_lab import scores  # noqa: E402
+from faceswap_lab import metrics  # noqa: E402
 from faceswap_lab.faces.alignment import canonical_points, invert, scale_matrix, transform_points  # noqa: E402
-from faceswap_lab.models.face_res import face_descriptor  # noqa: E402
+from faceswap_lab.models.mobilenet_recognition import face_descriptor  # noqa: E402
 from faceswap_lab.models.optimizers import ConvolutionMuon  # noqa: E402
 from faceswap_lab.models.reference_swapper import SwapperConfig, SwapperLoss, SwapperTraining, build_swapper  # noqa: E402
 from faceswap_lab.swap import swapping  # noqa: E402
-from faceswap_lab.swap.references import PUTTING_BACK  # noqa: E402
+from faceswap_lab.swap.base_swap import PUTTING_BACK  # noqa: E402
 from faceswap_lab.training import true_swaps  # noqa: E402
 
 SIZE, PICTURES = 128, 24  # of the faces; of a person whose embedding is averaged
@@ -143,7 +143,7 @@ def score(preparation: Preparation, networks: dict[str, keras.Model], every: int
         }
         judged.append((swaps, shot.truth, shot.frame))
         points.append(transform_points(invert(shot.matrix), canonical_points(SIZE)))
-    found = scores.score_frames(judged, np.array(points))
+    found = metrics.score_frames(judged, np.array(points))
     return pd.DataFrame({name: gains.as_json() for name, gains in found.items()}).T[list(MEASURES)].astype(float)
 
 

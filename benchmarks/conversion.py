@@ -8,7 +8,7 @@ from the small clip. The model is the one that ships with the lab (64 px).
 Sequential, as most swapping tools do it: moviepy reads a frame; one face is cut out, painted, matched in colour; the painting
 and its mask are brought to the whole frame and mixed there; moviepy writes (libx264, the same crf, its usual preset). Ours is
 `conversion.convert` with the same options and without smoothing, which the sequential version cannot do; it codes with a faster
-preset (see `video_writer.CODING`), and so does a second sequential version, which tells how much of the gain that is. All run in
+preset (see `writer.CODING`), and so does a second sequential version, which tells how much of the gain that is. All run in
 turn in one process, after a first turn that does not count; ratios are medians of the rounds' ratios.
 
 Then each step of ours alone, fed from memory, and the whole as a share of the slowest step's rate. On a machine whose cores are
@@ -51,7 +51,9 @@ import imageio_ffmpeg  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from faceswap_lab import actors, training, weights  # noqa: E402
+from faceswap_lab import training  # noqa: E402
+from faceswap_lab.base import weights  # noqa: E402
+from faceswap_lab.course import actors  # noqa: E402
 from faceswap_lab.faces import alignment  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import BOX_COLUMNS, MATRIX_COLUMNS, POINT_COLUMNS, FaceSet  # noqa: E402
@@ -59,7 +61,7 @@ from faceswap_lab.provenance.consent import VARIABLE, Ledger  # noqa: E402
 from faceswap_lab.swap import conversion, conversion_report, label, outputs, pairing, swapping  # noqa: E402
 from faceswap_lab.swap.options import ConversionOptions  # noqa: E402
 from faceswap_lab.video import VideoWriter, open_video  # noqa: E402
-from faceswap_lab.video_writer import CODING  # noqa: E402
+from faceswap_lab.video.writer import CODING  # noqa: E402
 
 GOALS = {"ratio": 3.0, "share": 0.8, "memory": 3.0}
 SIZES = {720: (1280, 720), 1080: (1920, 1080)}

@@ -27,11 +27,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from faceswap_lab import actors, scores, training, weights  # noqa: E402
+from faceswap_lab import metrics, training  # noqa: E402
+from faceswap_lab.base import weights  # noqa: E402
+from faceswap_lab.course import actors  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
-from faceswap_lab.models.identity import FaceRecognition  # noqa: E402
-from faceswap_lab.scores import contrast, face_width, seams  # noqa: E402
+from faceswap_lab.metrics import contrast, face_width, seam_against_truth  # noqa: E402
+from faceswap_lab.models.dlib_recognition import FaceRecognition  # noqa: E402
 from faceswap_lab.swap import blending, swapping  # noqa: E402
 from faceswap_lab.swap.options import BLENDS, COLOURS, ENLARGES, MASKS, SwapOptions  # noqa: E402
 
@@ -92,10 +94,10 @@ class Clip:
         """Gains, sharpness, seam and spill of one setting."""
         outputs, placed = self.swapped(options)
         named = (({"swap": one}, *rest) for one, *rest in zip(outputs, self.truth, self.frames, strict=True))
-        found = scores.score_frames(named, self.points, self.judge)["swap"].as_json()
+        found = metrics.score_frames(named, self.points, self.judge)["swap"].as_json()
         width = face_width(self.points)
-        seam = seams.seam_visibility(zip(outputs, self.truth, placed, strict=True), width)
-        return {**found, "seam": seam, "spill": seams.spill(zip(outputs, self.truth, self.frames, strict=True))}
+        seam = seam_against_truth.seam_visibility(zip(outputs, self.truth, placed, strict=True), width)
+        return {**found, "seam": seam, "spill": seam_against_truth.spill(zip(outputs, self.truth, self.frames, strict=True))}
 
 
 def hands_kept(clip: Clip, hands: np.ndarray) -> dict[str, float]:

@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from faceswap_lab import actors  # noqa: E402
-from faceswap_lab.faces.detection import FaceDetector  # noqa: E402
+from faceswap_lab.course import actors  # noqa: E402
+from faceswap_lab.faces.mtcnn import FaceDetector  # noqa: E402
 from faceswap_lab.faces.tracking import track_run  # noqa: E402
 
 MIN_FACE = 20
@@ -171,8 +171,8 @@ def agreement(followed: list, cascade: list) -> dict[str, float]:
 
 def where_the_time_goes(detector: FaceDetector, frame: np.ndarray) -> list[tuple[str, float, float]]:
     """(stage, milliseconds on one core, GFLOP) for one frame."""
-    from faceswap_lab.faces import boxes as boxes_of
-    from faceswap_lab.faces import detection as d
+    from faceswap_lab.faces import mtcnn as d
+    from faceswap_lab.faces import mtcnn_boxes as boxes_of
 
     def clock(work) -> tuple[float, object]:
         times = []

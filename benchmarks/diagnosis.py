@@ -7,7 +7,7 @@
 Nine face sets of B, good ones and the failure sets of data/actors, each train a `quick` autoencoder with the same faces of A
 from the same warm start, for the same number of steps. Each model then swaps frames of talk_A, which are scored against the
 true swap: by the three gains and by `structure_gain`, the correlation of local contrast with the truth's (1 the truth, 0 the
-unchanged target; see `faceswap_lab/scores/gains.py`). It is there because swap_gain is a squared error, for which a face without
+unchanged target; see `faceswap_lab/metrics/gains.py`). It is there because swap_gain is a squared error, for which a face without
 any features is better than the wrong features. The diagnosis sees the face sets only. Prints, for every set, what the
 diagnosis names, the predicted difficulty of A<-B and the gains, and as the last line JSON: Spearman's rank correlation of
 difficulty and gains (-1 is perfect), beside that of the plainest predictor, the number of faces.
@@ -30,7 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np  # noqa: E402
 
-from faceswap_lab import actors, files, runtime  # noqa: E402
+from faceswap_lab.base import files  # noqa: E402
+from faceswap_lab.course import actors, runtime  # noqa: E402
 
 SETS = {  # direction: name: (clip, every, fault)
     "A<-B": {
@@ -74,7 +75,7 @@ def face_set(clip: str, every: int, fault: str, work: Path):
 
 def _planted(clip: str, every: int, fault: str, work: Path) -> Path:
     """A folder of a clip's frames that are spoilt as the failure sets of data/actors are."""
-    from faceswap_lab.pictures import write_picture
+    from faceswap_lab.video.pictures import write_picture
     from tools.actors.faults import FAULTS
 
     folder, random = work / "planted" / f"{clip}_{every}_{fault}", np.random.default_rng(0)
@@ -104,9 +105,10 @@ def gains(direction: str, name: str, work: Path, steps: int) -> dict[str, float]
 def _train_and_score(direction: str, name: str, work: Path, steps: int) -> dict[str, float]:
     import keras
 
-    from faceswap_lab import scores, stages, training
+    from faceswap_lab import metrics, training
+    from faceswap_lab.course import stages
     from faceswap_lab.models import autoencoder
-    from faceswap_lab.provenance.placing import write_swapped
+    from faceswap_lab.provenance.publishing import write_swapped
     from faceswap_lab.swap.swapping import swap_frames
 
     person, other = direction.split("<-")  # whose clip is changed, whose face is put in
@@ -137,7 +139,7 @@ def _train_and_score(direction: str, name: str, work: Path, steps: int) -> dict[
         list(target.subset(rows).masks(256, "face")),
         training.SwapFunction(model, *((0, 1) if person == "A" else (1, 0))),
     )
-    found = scores.score_clip(made, truth, before, actors.clip(clip).points()[numbers])
+    found = metrics.score_clip(made, truth, before, actors.clip(clip).points()[numbers])
     strip = np.hstack([before[3], made[3], truth[3], before[12], made[12], truth[12]])
     write_swapped(folder / "swaps.png", strip, folder.name)
     return found.as_json()

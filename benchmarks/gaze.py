@@ -1,4 +1,4 @@
-"""How well does `faceswap_lab.scores.gaze` read where a face looks? Against the actors' labels, and against known changes.
+"""How well does `faceswap_lab.metrics.gaze` read where a face looks? Against the actors' labels, and against known changes.
 
     python benchmarks/gaze.py              (about a minute)
 
@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from faceswap_lab import actors  # noqa: E402
+from faceswap_lab.course import actors  # noqa: E402
 from faceswap_lab.faces.landmarks import FaceMesh  # noqa: E402
-from faceswap_lab.scores import gaze  # noqa: E402
+from faceswap_lab.metrics import gaze  # noqa: E402
 
 UNSEEN = ("talk_A", "talk_B", "truth_A_from_B", "truth_B_from_A")
 

@@ -32,8 +32,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np  # noqa: E402
 
-from faceswap_lab import files, presets  # noqa: E402
-from faceswap_lab.errors import LabError  # noqa: E402
+from faceswap_lab.base import files  # noqa: E402
+from faceswap_lab.base.errors import LabError  # noqa: E402
+from faceswap_lab.course import presets  # noqa: E402
 
 SHOWN = 8  # faces in a strip
 
@@ -46,7 +47,7 @@ def prepare(path: Path, size: int, faces: int) -> None:
         size: side of the model's faces in pixels.
         faces: of each face set, at most; each gets one varied copy.
     """
-    from faceswap_lab import pairs, runtime, stages
+    from faceswap_lab.course import pairs, runtime, stages
 
     run = runtime.prepare("class", 0, path.with_suffix(""))
 
@@ -85,7 +86,7 @@ class Deadline:
 
 def build(preset, kind: str, out: Path, options):
     """(model, compiled; callbacks; batch size) of one of the four trainings."""
-    from faceswap_lab.training import recipes
+    from faceswap_lab.course import recipes
 
     network = preset.autoencoder if kind == "autoencoder" else preset.gan
     shape = {} if network == "quick" else {"width": options.width}
@@ -170,7 +171,7 @@ def score(model, data: dict, out: Path, name: str) -> dict:
     strip = np.clip(np.round(strip * 255), 0, 255).astype(np.uint8)
     np.savez_compressed(out / f"{name}_strip.npz", strip=strip)
     try:
-        from faceswap_lab.provenance.placing import write_swapped
+        from faceswap_lab.provenance.publishing import write_swapped
 
         write_swapped(out / f"{name}_strip.png", strip, name, "target, swap and truth")
     except ImportError as error:  # a GPU's machine need not be able to sign
@@ -208,7 +209,7 @@ def main() -> None:
 
     import keras
 
-    from faceswap_lab.machine import devices
+    from faceswap_lab.base.machine import devices
 
     begun, rows = time.monotonic(), []
     with np.load(options.faces, allow_pickle=False) as stored:

@@ -11,8 +11,8 @@ import numpy as np
 import skimage
 import sklearn.datasets
 
-from faceswap_lab.pictures import read_picture
-from faceswap_lab.provenance import attacks
+from faceswap_lab.provenance import watermark_attacks
+from faceswap_lab.video.pictures import read_picture
 
 FACES = ("astronaut", "grace_hopper")
 _SCIENCE = (
@@ -45,15 +45,15 @@ def variants(pictures: list[np.ndarray], count: int, seed: int = 5) -> Iterator[
         if some.random() < 0.5:
             picture = np.ascontiguousarray(picture[:, ::-1])
         if some.random() < 0.7:
-            (picture,) = attacks.scaled([picture], some.uniform(128, 640) / min(picture.shape[:2]))
+            (picture,) = watermark_attacks.scaled([picture], some.uniform(128, 640) / min(picture.shape[:2]))
         if some.random() < 0.5:
             levels = 255 * (np.arange(256) / 255) ** some.uniform(0.5, 2)
             picture = cv2.LUT(picture, np.rint(levels).astype(np.uint8))
         if some.random() < 0.3:
-            (picture,) = attacks.noisy([picture], some.uniform(2, 15), number)
+            (picture,) = watermark_attacks.noisy([picture], some.uniform(2, 15), number)
         way = some.random()
         if way < 0.5:
-            (picture,) = attacks.jpeg([picture], int(some.integers(30, 96)))
+            (picture,) = watermark_attacks.jpeg([picture], int(some.integers(30, 96)))
         elif way < 0.7:
-            (picture,) = attacks.webp([picture], int(some.integers(30, 96)))
+            (picture,) = watermark_attacks.webp([picture], int(some.integers(30, 96)))
         yield picture

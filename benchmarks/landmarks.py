@@ -45,12 +45,13 @@ from scipy.spatial import cKDTree
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from faceswap_lab import actors, video  # noqa: E402
+from faceswap_lab import video  # noqa: E402
+from faceswap_lab.course import actors  # noqa: E402
 from faceswap_lab.faces import alignment, masks  # noqa: E402
 from faceswap_lab.faces import landmarks as lm  # noqa: E402
-from faceswap_lab.faces.detection import FaceDetector  # noqa: E402
+from faceswap_lab.faces.mtcnn import FaceDetector  # noqa: E402
 from faceswap_lab.swap import smoothing  # noqa: E402
-from faceswap_lab.video_writer import VideoWriter  # noqa: E402
+from faceswap_lab.video.writer import VideoWriter  # noqa: E402
 
 SIZE = 256
 PROFILE, SHUT = 45.0, 0.5  # degrees of yaw; share of a blink from which an eye counts as shut

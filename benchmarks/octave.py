@@ -39,7 +39,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np  # noqa: E402
 
-from faceswap_lab import actors, files, runtime  # noqa: E402
+from faceswap_lab.base import files  # noqa: E402
+from faceswap_lab.course import actors, runtime  # noqa: E402
 
 ALPHAS = (0.0, 0.25, 0.5)
 BATCH = 8
@@ -211,7 +212,7 @@ class _Peak:
 def training_arrays(work: Path):
     from diagnosis import face_set
 
-    from faceswap_lab import stages
+    from faceswap_lab.course import stages
 
     sets = {person: [face_set(f"train_{person}", EVERY, "", work)] for person in ("A", "B")}
     return stages.practice_arrays(sets, 96, COPIES, seed=0)
@@ -230,8 +231,8 @@ def gains(alpha: float, steps: int, seed: int, work: Path, arrays) -> dict[str, 
 def _train_and_score(alpha, steps, seed, work: Path, arrays) -> dict[str, float]:
     from diagnosis import face_set, structure_gain
 
-    from faceswap_lab import scores, training
-    from faceswap_lab.provenance.placing import write_swapped
+    from faceswap_lab import metrics, training
+    from faceswap_lab.provenance.publishing import write_swapped
     from faceswap_lab.swap.swapping import swap_frames
 
     model, start = ready_to_train(alpha, steps, arrays, seed), time.perf_counter()
@@ -244,7 +245,7 @@ def _train_and_score(alpha, steps, seed, work: Path, arrays) -> dict[str, float]
     points = actors.clip("talk_A").points()[numbers]
     matrices = [target.matrix(row) for row in range(len(target))]
     made = swap_frames(list(before), matrices, list(target.masks(256, "face")), training.SwapFunction(model))
-    found = scores.score_clip(made, truth, before, points)
+    found = metrics.score_clip(made, truth, before, points)
     name = f"swaps_{alpha}_{steps}_{seed}.png"
     some = np.linspace(0, len(made) - 1, 5).astype(int)
     strip = np.vstack([np.hstack([x[i] for i in some]) for x in (before, made, truth)])

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2  # noqa: E402
 
-from faceswap_lab import actors  # noqa: E402
+from faceswap_lab.course import actors  # noqa: E402
 from faceswap_lab.video import VideoWriter, open_video  # noqa: E402
 
 SIZE = (1280, 720)

@@ -5,8 +5,8 @@
     python benchmarks/score_trust.py --report
     python benchmarks/score_trust.py --write            (keeps it for the score card and notebook 06)
 
-The rungs of `faceswap_lab.scores.ladder`, the baselines, the warm start and a run's models, in both directions: talk_A with its
-true swap truth_A_from_B, and talk_B with truth_B_from_A. Scores of single frames look at every fourth frame, scores in time at
+The rungs of `faceswap_lab.metrics.distortions`, the baselines, the warm start and a run's models, in both directions: talk_A with
+its true swap truth_A_from_B, and talk_B with truth_B_from_A. Scores of single frames look at every fourth frame, scores in time at
 40 frames in a row (--first, --frames, --every, --stretch). Prints for each score Spearman's rho by what the true swap says (both
 directions together, rungs compared within their clip only), the verdict, and from which strength it sees each fault. As the last
 line JSON: each score's rho with quality ("ours") and that of retrieval, the plainest question ("baseline").
@@ -46,11 +46,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from faceswap_lab import actors, files, runtime, scores, training, video, weights  # noqa: E402
-from faceswap_lab.models.identity import FaceRecognition  # noqa: E402
-from faceswap_lab.scores import baselines, ladder, sight, trust  # noqa: E402
-from faceswap_lab.scores.likeness import Remembered  # noqa: E402
-from faceswap_lab.scores.shots import measure_clips  # noqa: E402
+from faceswap_lab import metrics, training, video  # noqa: E402
+from faceswap_lab.base import files, weights  # noqa: E402
+from faceswap_lab.course import actors, runtime  # noqa: E402
+from faceswap_lab.metrics import (  # noqa: E402
+    baselines,  # noqa: E402
+    distortions,
+    sensitivity,
+    validation,
+)
+from faceswap_lab.metrics.frame_samples import measure_clips  # noqa: E402
+from faceswap_lab.metrics.likeness import Remembered  # noqa: E402
+from faceswap_lab.models.dlib_recognition import FaceRecognition  # noqa: E402
 
 DIRECTIONS = {
     "A<-B": ("talk_A", "truth_A_from_B", "train_A", "train_B"),
@@ -66,13 +73,13 @@ def average(clip: str, every: int) -> np.ndarray:
     return baselines.average_face(frames, actors.clip(clip).points()[::every])
 
 
-def known_clip(direction: str, options) -> ladder.KnownClip:
+def known_clip(direction: str, options) -> distortions.KnownClip:
     """The clip of a direction, as many of its frames as are asked for."""
     target, truth, _, source = DIRECTIONS[direction]
     part = slice(options.first, options.first + options.frames)
     frames = [list(actors.clip(name).frames()[part]) for name in (target, truth)]
     worn = {"source": average(source, 8), "stranger": average("stranger", 2)}
-    return ladder.KnownClip(*frames, actors.clip(target).points()[part], worn)
+    return distortions.KnownClip(*frames, actors.clip(target).points()[part], worn)
 
 
 def face_set(clip: str, work: Path, ready: Path | None):
@@ -87,7 +94,7 @@ def face_set(clip: str, work: Path, ready: Path | None):
         return extract_faces(actors.clip(clip).path, work / "faces" / clip)
 
 
-def swapped_by(folder: Path, blend: str, direction: str, known: ladder.KnownClip, faces, first: int) -> list:
+def swapped_by(folder: Path, blend: str, direction: str, known: distortions.KnownClip, faces, first: int) -> list:
     """A model's swap of every frame, each for itself: unlabelled, T times (H, W, 3) uint8 RGB."""
     from faceswap_lab.swap.swapping import swap_frames
 
@@ -104,7 +111,7 @@ def swapped_by(folder: Path, blend: str, direction: str, known: ladder.KnownClip
     return [found.get(index, frame) for index, frame in enumerate(known.target)]
 
 
-def further_rungs(direction: str, known: ladder.KnownClip, options) -> dict:
+def further_rungs(direction: str, known: distortions.KnownClip, options) -> dict:
     """Makers of the outputs that are no planted faults: models and, where they are there, more baselines."""
     models = {"warm start": weights.data_folder() / "weights" / "quick_autoencoder"}
     if options.run:
@@ -127,19 +134,27 @@ def further_rungs(direction: str, known: ladder.KnownClip, options) -> dict:
 
 def measures(direction: str) -> dict[str, tuple[str, object]]:
     """Name -> ("single" or "in time", maker) of every measure that is tried."""
-    from faceswap_lab.scores import detail, fidelity, following, identity, motion, rims, temporal_error
+    from faceswap_lab.metrics import (
+        fidelity,
+        following,
+        identity,
+        seam_without_reference,
+        sharpness,
+        temporal_consistency,
+        temporal_error,
+    )
 
     *_, target, source = DIRECTIONS[direction]
     galleries = [identity.Gallery(network, seen, source[-1], target[-1]) for network, seen in people()]
-    usual = detail.source_detail(*_pictures(source, 12))
+    usual = sharpness.source_detail(*_pictures(source, 12))
     found = {
         "identity": ("single", lambda: identity.Identity(*galleries)),
-        "seam": ("single", rims.Seam),
-        "sharpness": ("single", lambda: detail.SourceSharpness(usual)),
+        "seam": ("single", seam_without_reference.Seam),
+        "sharpness": ("single", lambda: sharpness.SourceSharpness(usual)),
         "kept": ("single", following.Kept),
-        "jitter": ("in time", motion.Jitter),
-        "flicker": ("in time", motion.Flicker),
-        "warp": ("in time", motion.WarpError),
+        "jitter": ("in time", temporal_consistency.Jitter),
+        "flicker": ("in time", temporal_consistency.Flicker),
+        "warp": ("in time", temporal_consistency.WarpError),
         "fidelity": ("single", fidelity.Fidelity),
         "landmarks": ("single", following.LandmarkErrors),
         "expression": ("single", following.ExpressionErrors),
@@ -151,12 +166,12 @@ def measures(direction: str) -> dict[str, tuple[str, object]]:
 @functools.cache
 def people() -> list[tuple]:
     """Both networks, and what each sees in pictures of A, B and the stranger."""
-    from faceswap_lab.scores import features
+    from faceswap_lab.metrics import recognition_features
 
     clips = {name: (f"train_{name}", 12) for name in "AB"} | {"stranger": ("stranger", 2)}
     found = []
-    for network in (features.Dlib(), features.FaceRes()):
-        found.append((network, {name: features.features(*_pictures(*one), network) for name, one in clips.items()}))
+    for network in (recognition_features.Dlib(), recognition_features.FaceRes()):
+        found.append((network, {name: recognition_features.features(*_pictures(*one), network) for name, one in clips.items()}))
     return found
 
 
@@ -185,7 +200,7 @@ def look(direction: str, options) -> tuple[dict, dict[str, dict]]:
     marks = {name: f"{name}_{version(one)}" for name, one in samples.items()}
     until = time.time() + 60 * options.minutes
     known = known_clip(direction, options)
-    makers = {rung.name: lambda rung=rung: rung.make(known) for rung in ladder.rungs(known)}
+    makers = {rung.name: lambda rung=rung: rung.make(known) for rung in distortions.rungs(known)}
     makers |= further_rungs(direction, known, options)
     order = sorted(
         makers, key=lambda name: (name not in ("truth", "unchanged"), _hash(name))
@@ -201,7 +216,7 @@ def look(direction: str, options) -> tuple[dict, dict[str, dict]]:
             if "gains" not in kept:
                 recognition = recognition or FaceRecognition()
                 parts = (frames, known.truth, known.target, known.points)
-                kept["gains"] = scores.score_clip(*(part[some] for part in parts), recognition).as_json()
+                kept["gains"] = metrics.score_clip(*(part[some] for part in parts), recognition).as_json()
             for kind, part in (("single", some), ("in time", run)):
                 working = {one: tried[one][1]() for one in missing if tried[one][0] == kind}
                 if working:
@@ -227,7 +242,7 @@ def _hash(name: str) -> str:
 
 def weigh(
     looked: dict[str, tuple[dict, dict[str, dict]]], groups: dict[str, str]
-) -> tuple[list[trust.Trust], pd.DataFrame]:
+) -> tuple[list[validation.Trust], pd.DataFrame]:
     """From all tables to a `Trust` of each score, and the numbers themselves, a row a direction and rung."""
     all_scores = next(iter(looked.values()))[0]
     numbers, references, fallen = {}, {}, {name: {} for name in all_scores}
@@ -246,27 +261,27 @@ def weigh(
             row = {score.name: score.of(tables[kind]) for kind, some in of_kind.items() for score in some}
             numbers[direction, rung] = row
             gains = rungs[rung]["gains"]
-            references[direction, rung] = {name: _value(gains[name]) for name in (*trust.GAINS, "pixel_gain")}
-            references[direction, rung][trust.STEADINESS] = -row["temporal_error"]
+            references[direction, rung] = {name: _value(gains[name]) for name in (*validation.GAINS, "pixel_gain")}
+            references[direction, rung][validation.STEADINESS] = -row["temporal_error"]
         for kind, some in of_kind.items():
             truth = joined["truth"][kind]
-            tables = {rung: joined[rung][kind] for rung in joined if ladder.family_of(rung) in ladder.FAMILIES}
-            for name, fall in sight.falls(some, truth, tables).items():
+            tables = {rung: joined[rung][kind] for rung in joined if distortions.family_of(rung) in distortions.FAMILIES}
+            for name, fall in sensitivity.falls(some, truth, tables).items():
                 fallen[name][direction] = fall
     numbers = pd.DataFrame.from_dict(numbers, orient="index")
     numbers.index = pd.MultiIndex.from_tuples(numbers.index)
     known = pd.DataFrame.from_dict(references, orient="index")
     known.index = numbers.index
-    known.insert(0, trust.QUALITY, trust.quality(known))
-    ranked = known[[trust.QUALITY, *trust.GAINS, trust.STEADINESS]]
+    known.insert(0, validation.QUALITY, validation.quality(known))
+    ranked = known[[validation.QUALITY, *validation.GAINS, validation.STEADINESS]]
     found = []
     for name, score in all_scores.items():
         good = numbers[name].map(score.goodness)
         spread = [
             float(np.ptp(good[direction].dropna())) if good[direction].notna().any() else 0.0 for direction in looked
         ]
-        seen = sight.sights([fallen[name][direction] for direction in looked], spread)
-        found.append(trust.judge(score, numbers, ranked, seen))
+        seen = sensitivity.sights([fallen[name][direction] for direction in looked], spread)
+        found.append(validation.judge(score, numbers, ranked, seen))
     return found, pd.concat([known, numbers], axis=1)
 
 
@@ -274,7 +289,7 @@ def _value(number: float | None) -> float:
     return float("nan") if number is None else number
 
 
-def report(trusted: list[trust.Trust], all_scores: dict, numbers: pd.DataFrame) -> dict:
+def report(trusted: list[validation.Trust], all_scores: dict, numbers: pd.DataFrame) -> dict:
     """Prints the tables; returns the figures."""
     shown = (
         "display.width",
@@ -286,9 +301,9 @@ def report(trusted: list[trust.Trust], all_scores: dict, numbers: pd.DataFrame) 
         "display.float_format",
         "{:.2f}".format,
     )
-    found = trust.table(trusted)
+    found = validation.table(trusted)
     needs_truth = found["score"].map(lambda name: "truth" in all_scores[name].needs)
-    faults = [family for family in ladder.FAMILIES if family in found]
+    faults = [family for family in distortions.FAMILIES if family in found]
     with pd.option_context(*shown):
         print(numbers.round(3).to_string())
         for title, some in (("without a truth", found[~needs_truth]), ("against the truth", found[needs_truth])):
@@ -297,13 +312,13 @@ def report(trusted: list[trust.Trust], all_scores: dict, numbers: pd.DataFrame) 
             print(f"\n{title}: from which strength each fault is seen")
             print(some[["score", *faults]].to_string(index=False))
     print(
-        f"\nthresholds: a score ranks where rho >= {trust.RANKS} and the interval lies above 0; a fault is seen where the fall is "
-        f"at least {sight.LEAST_FALL:.0%} of the score's spread, its 95 % interval above 0, in both directions"
+        f"\nthresholds: a score ranks where rho >= {validation.RANKS} and the interval lies above 0; a fault is seen where the "
+        f"fall is at least {sensitivity.LEAST_FALL:.0%} of the score's spread, its 95 % interval above 0, in both directions"
     )
-    base = next(one for one in trusted if one.name == BASELINE).rankings[trust.QUALITY].rho
+    base = next(one for one in trusted if one.name == BASELINE).rankings[validation.QUALITY].rho
     figures = {}
     for one in trusted:
-        rho = one.rankings[trust.QUALITY].rho
+        rho = one.rankings[validation.QUALITY].rho
         if np.isfinite(rho) and "truth" not in all_scores[one.name].needs:
             figures[f"trust_{one.name}"] = {
                 "ours": round(rho, 3), "baseline": round(base, 3), "ratio": round(rho / base, 2) if base else None,
@@ -344,10 +359,10 @@ def main() -> None:
             }
             for direction in DIRECTIONS
         }
-        thresholds = {"ranks": trust.RANKS, "least_fall": sight.LEAST_FALL, "least_rungs": trust.LEAST_RUNGS}
+        thresholds = {"ranks": validation.RANKS, "least_fall": sensitivity.LEAST_FALL, "least_rungs": validation.LEAST_RUNGS}
         kept = {one.name: {"needs": list(all_scores[one.name].needs), **one.as_json()} for one in trusted}
         files.write_json(
-            trust.MEASURED,
+            validation.MEASURED,
             {
                 "frames": [options.first, options.frames, options.every, options.stretch],
                 "thresholds": thresholds,

@@ -17,9 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from faceswap_lab.samples import sample_clip, sample_clips  # noqa: E402
-from faceswap_lab.scores import embed_faces, face_width, landmark_error, nearer_to_source  # noqa: E402
-from faceswap_lab.scores.baselines import average_face, score_baselines  # noqa: E402
+from faceswap_lab.course.samples import sample_clip, sample_clips  # noqa: E402
+from faceswap_lab.metrics import embed_faces, face_width, landmark_error, nearer_to_source  # noqa: E402
+from faceswap_lab.metrics.baselines import average_face, score_baselines  # noqa: E402
 from faceswap_lab.video import open_video  # noqa: E402
 
 STATED = {  # what the lab's plan says of the same outputs: pixel, swap, identity gain

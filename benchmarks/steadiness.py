@@ -37,14 +37,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from faceswap_lab import actors, training, weights  # noqa: E402
+from faceswap_lab import training  # noqa: E402
+from faceswap_lab.base import weights  # noqa: E402
+from faceswap_lab.course import actors  # noqa: E402
 from faceswap_lab.faces import alignment  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
 from faceswap_lab.faces.landmarks import FaceMesh  # noqa: E402
+from faceswap_lab.metrics.temporal import SIDE, Scene, Unrest, measure  # noqa: E402
 from faceswap_lab.provenance import register  # noqa: E402
-from faceswap_lab.scores.temporal import SIDE, Scene, Unrest, measure  # noqa: E402
-from faceswap_lab.steadiness import frames_and_masks  # noqa: E402
+from faceswap_lab.studies.temporal_smoothing import frames_and_masks  # noqa: E402
 from faceswap_lab.swap import blending, swapping  # noqa: E402
 from faceswap_lab.swap.options import SMOOTHINGS, ConversionOptions  # noqa: E402
 

@@ -50,9 +50,9 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from keras import ops  # noqa: E402
 
-from faceswap_lab.models import autoencoder, faceswap_gan, terms  # noqa: E402
+from faceswap_lab.models import autoencoder, faceswap_gan, loss_terms  # noqa: E402
 from faceswap_lab.models.augmentation import Augmentation, FaceBank, random_views  # noqa: E402
-from faceswap_lab.models.critics import draw_beta  # noqa: E402
+from faceswap_lab.models.discriminators import draw_beta  # noqa: E402
 from faceswap_lab.models.loss_weights import LossWeights  # noqa: E402
 
 SIZE, SIDE, COUNT, PEOPLE = 64, 96, 256, ("A", "B")
@@ -219,7 +219,7 @@ class PlainGan:
                 colour, alpha = self.model.paint(code, person)
                 views = {"colour": colour, "alpha": alpha, "bent": bent}
                 loss = 0.0
-                for fake in (terms.composite(views), colour):
+                for fake in (loss_terms.composite(views), colour):
                     loss += self.game(person, player, straight, fake, bent)
                 if player == 0:
                     loss = 0.1 * loss + 2 * ops.mean(ops.abs(colour - straight))

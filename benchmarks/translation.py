@@ -36,9 +36,11 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 from benchmarks.diagnosis import face_set, structure_gain  # noqa: E402
-from faceswap_lab import actors, files, pairs, runtime, scores, stages, training  # noqa: E402
+from faceswap_lab import metrics, training  # noqa: E402
+from faceswap_lab.base import files  # noqa: E402
+from faceswap_lab.course import actors, pairs, runtime, stages  # noqa: E402
 from faceswap_lab.models import autoencoder, cyclegan, pix2pix  # noqa: E402
-from faceswap_lab.provenance.placing import write_swapped  # noqa: E402
+from faceswap_lab.provenance.publishing import write_swapped  # noqa: E402
 from faceswap_lab.swap.swapping import swap_frames  # noqa: E402
 
 SIDE = 96  # of the training pictures; the models paint 64 px
@@ -131,7 +133,7 @@ def score(model, target, rows, picture: Path) -> dict[str, float]:
     made = swap_frames(list(before), matrices, masks, training.SwapFunction(model))
     strip = [frame for place in (0, len(rows) // 2) for frame in (before[place], made[place], truth[place])]
     write_swapped(picture, np.hstack(strip), picture.stem)
-    found = scores.score_clip(made, truth, before, points).as_json()
+    found = metrics.score_clip(made, truth, before, points).as_json()
     return {**found, "structure_gain": structure_gain(made, truth, before, points)}
 
 

@@ -4,8 +4,8 @@
 
 Marks ten frames of each of four bundled clips (strength and reader were settled on clips of these people) and 21 photographs that
 come with scikit-image, scikit-learn and matplotlib (`held_out`; nothing was settled on these) and does to them what
-`provenance.attacks` lists: first what issue and lesson name, then harder and doubled ones. For each it prints the share of the
-40 bits that are read rightly, before decoding corrects any, how often the mark was found and how often its number was read:
+`provenance.watermark_attacks` lists: first what issue and lesson name, then harder and doubled ones. For each it prints the share
+of the 40 bits that are read rightly, before decoding corrects any, how often the mark was found and how often its number was read:
 from one frame, and from ten together. For five of the hardest it gives the same for 50 frames in a row. Then PSNR and SSIM of
 the marked frames, milliseconds a frame to mark and to read, and how often something is found in clips without a mark
 (`watermark_alarms.py` asks that of thousands of pictures).
@@ -39,8 +39,9 @@ import held_out  # noqa: E402
 import numpy as np  # noqa: E402
 from skimage.metrics import structural_similarity  # noqa: E402
 
-from faceswap_lab import actors, files  # noqa: E402
-from faceswap_lab.provenance import attacks, pattern, watermark  # noqa: E402
+from faceswap_lab.base import files  # noqa: E402
+from faceswap_lab.course import actors  # noqa: E402
+from faceswap_lab.provenance import watermark, watermark_attacks, watermark_pattern  # noqa: E402
 
 CLIPS = ("truth_A_from_B", "truth_B_from_A", "train_B", "hard_A")  # two true swaps, one before a plain wall
 EVERY, COUNT, SINGLE = 5, 10, 4  # frames of a clip; of these read one by one
@@ -48,7 +49,7 @@ MANY, LEFT_OUT = 50, 5  # frames in a row; of the 50 every fifth makes ten
 LARGEST = 512  # px: photographs' shorter side, so that coding them takes no longer than need be
 HARDEST = ("50 %, then crf 28", "crop to 80 %, then crf 28", "H.264 crf 32", "H.264 crf 35")
 IDENT = "a1b2c3"
-SIGNS = pattern.encoded(int(IDENT, 16))
+SIGNS = watermark_pattern.encoded(int(IDENT, 16))
 RESULTS = Path(__file__).with_name("results") / "watermark.json"
 _COEFFICIENT, _STEP = (2, 3), 41.0
 
@@ -73,7 +74,7 @@ def _blocks(grey: np.ndarray):
     height, width = (side // 8 * 8 for side in grey.shape)
     corners = [(y, x) for y in range(0, height, 8) for x in range(0, width, 8)]
     order = np.random.RandomState(7).permutation(len(corners))
-    return [(*corners[block], place % pattern.BITS) for place, block in enumerate(order)]
+    return [(*corners[block], place % watermark_pattern.BITS) for place, block in enumerate(order)]
 
 
 def plain_marked(frames):
@@ -90,7 +91,7 @@ def plain_marked(frames):
 
 
 def plain_read(frames):
-    sums = np.zeros(pattern.BITS)
+    sums = np.zeros(watermark_pattern.BITS)
     for frame in frames:
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
         for y, x, bit in _blocks(grey):
@@ -113,7 +114,7 @@ def library():
         return [encoder.encode(frame[..., ::-1].copy(), "dwtDct")[..., ::-1].copy() for frame in frames]
 
     def read(frames):
-        decoder = WatermarkDecoder("bits", pattern.BITS)
+        decoder = WatermarkDecoder("bits", watermark_pattern.BITS)
         if min(frames[0].shape[:2]) < 256:  # it reads nothing smaller
             return 0.5, False, False, False
         votes = sum(np.array(decoder.decode(frame[..., ::-1].copy(), "dwtDct"), float) - 0.5 for frame in frames)
@@ -156,9 +157,9 @@ def rates(readings: list, name: str) -> dict:
 def in_a_row() -> dict:
     """What one, ten and fifty frames in a row tell, where one is often too few: the mark stays where it is, the picture moves."""
     films = {name: list(actors.clip(name).frames(1)[:MANY]) for name in CLIPS}
-    small = {name: attacks.scaled(frames, 256 / 384) for name, frames in films.items()}
-    cases = {"256 px, crf 28": (small, attacks.ATTACKS["H.264 crf 28"])}
-    cases |= {what: (films, attacks.HARDER[what]) for what in HARDEST}
+    small = {name: watermark_attacks.scaled(frames, 256 / 384) for name, frames in films.items()}
+    cases = {"256 px, crf 28": (small, watermark_attacks.ATTACKS["H.264 crf 28"])}
+    cases |= {what: (films, watermark_attacks.HARDER[what]) for what in HARDEST}
     found = {}
     for what, (some, attack) in cases.items():
         harmed = [attack(ours_marked(frames)) for frames in some.values()]
@@ -225,14 +226,14 @@ def photographs() -> dict:
     """One-picture films of the held-out photographs, none larger than need be."""
     pictures = held_out.photographs()
     factors = {name: min(1.0, LARGEST / min(picture.shape[:2])) for name, picture in pictures.items()}
-    return {name: attacks.scaled([picture], factors[name]) for name, picture in pictures.items()}
+    return {name: watermark_attacks.scaled([picture], factors[name]) for name, picture in pictures.items()}
 
 
 def main() -> None:
     cv2.setNumThreads(1)
     films = {name: list(actors.clip(name).frames(EVERY)[:COUNT]) for name in CLIPS}
     result = {"frames": COUNT, "clips": CLIPS}
-    every = attacks.ATTACKS | attacks.HARDER
+    every = watermark_attacks.ATTACKS | watermark_attacks.HARDER
     result["ours"] = judged(films, ours_marked, ours_read, every)
     _told("this watermark, four clips of faces", result["ours"])
     stills = photographs()
@@ -241,14 +242,14 @@ def main() -> None:
     result["in_a_row"] = in_a_row()
     print("\nframes in a row")
     _rows(result["in_a_row"], ("one", "ten", "fifty"))
-    small = {name: attacks.scaled(frames, 256 / 384) for name, frames in films.items()}
-    result["ours_256"] = judged(small, ours_marked, ours_read, attacks.ATTACKS)
+    small = {name: watermark_attacks.scaled(frames, 256 / 384) for name, frames in films.items()}
+    result["ours_256"] = judged(small, ours_marked, ours_read, watermark_attacks.ATTACKS)
     _told("this watermark, pictures of 256 px", result["ours_256"])
     few = {name: films[name][:SINGLE] for name in CLIPS[:2]}  # the others are slow, and soon judged
-    result["plain"] = judged(few, plain_marked, plain_read, attacks.ATTACKS)
+    result["plain"] = judged(few, plain_marked, plain_read, watermark_attacks.ATTACKS)
     _told("plain block DCT", result["plain"])
     if peer := library():
-        result["dwtDct"] = judged(few, *peer, attacks.ATTACKS)
+        result["dwtDct"] = judged(few, *peer, watermark_attacks.ATTACKS)
         _told("invisible-watermark, dwtDct", result["dwtDct"])
     result["milliseconds"] = times(films[CLIPS[0]][0])
     print("\nmilliseconds a frame:")
@@ -264,7 +265,7 @@ def main() -> None:
     )
     files.write_json(RESULTS, result)
     ours, plain = (
-        float(np.mean([result[name]["attacks"][what]["bits_one"] for what in attacks.ATTACKS if what != "nothing"]))
+        float(np.mean([result[name]["attacks"][what]["bits_one"] for what in watermark_attacks.ATTACKS if what != "nothing"]))
         for name in ("ours", "plain")
     )
     figure = {"ours": round(ours, 4), "baseline": round(plain, 4), "ratio": round(ours / plain, 3)}

@@ -30,8 +30,8 @@ import held_out  # noqa: E402
 import numpy as np  # noqa: E402
 from scipy import stats  # noqa: E402
 
-from faceswap_lab import files  # noqa: E402
-from faceswap_lab.provenance import certainty, synchronising, watermark  # noqa: E402
+from faceswap_lab.base import files  # noqa: E402
+from faceswap_lab.provenance import watermark, watermark_certainty, watermark_search  # noqa: E402
 
 RESULTS = Path(__file__).with_name("results") / "watermark_alarms.json"
 EVERY = 10  # of so many pictures one is searched in every way; the others as `look` searches a film's single frames
@@ -44,7 +44,11 @@ def judged(item: tuple[int, np.ndarray]) -> tuple[bool, bool, float, float]:
     cv2.setNumThreads(1)
     whole = number % EVERY == 0
     reading = watermark.searched(picture, whole)
-    most = max(synchronising.agreements(synchronising.flattened([picture]), synchronising.SHARES)) if whole else np.nan
+    most = (
+        max(watermark_search.agreements(watermark_search.flattened([picture]), watermark_search.SHARES))
+        if whole
+        else np.nan
+    )
     return whole, reading.found, reading.weight, most
 
 
@@ -55,7 +59,7 @@ def counted(rows: np.ndarray, whole: bool) -> dict:
     shares = {
         str(least): {
             "measured": float((weights >= least).mean()),
-            "theory_at_most": min(1.0, certainty.false_alarms(least, 1.6, whole)),
+            "theory_at_most": min(1.0, watermark_certainty.false_alarms(least, 1.6, whole)),
         }
         for least in WEIGHTS
     }
@@ -63,7 +67,7 @@ def counted(rows: np.ndarray, whole: bool) -> dict:
         "pictures": len(rows),
         "found": alarms,
         "rate_at_most": float(stats.beta.ppf(0.95, alarms + 1, len(rows) - alarms)),
-        "rate_in_theory": certainty.false_alarms(watermark.NEEDED, whole=whole),
+        "rate_in_theory": watermark_certainty.false_alarms(watermark.NEEDED, whole=whole),
         "weight": shares,
         "weight_median": float(np.median(weights)),
         "weight_most": float(weights.max()),
@@ -118,7 +122,7 @@ def told(rows: list[tuple], photographs: dict) -> dict:
         "agreement": {
             str(least): {
                 "measured": float((agreements >= least).mean()),
-                "theory": min(1.0, certainty.agreeing(least, 1.6)),
+                "theory": min(1.0, watermark_certainty.agreeing(least, 1.6)),
             }
             for least in AGREEMENTS
         },

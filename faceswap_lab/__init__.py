@@ -2,7 +2,7 @@
 
 __version__ = "0.4.0"
 
-from faceswap_lab import environment, log_levels
+from faceswap_lab.base import environment, log_levels
 
 log_levels.settle()
 environment.settle()

@@ -9,23 +9,12 @@ import sys
 import warnings
 from pathlib import Path
 
-from faceswap_lab import (
-    __version__,
-    clean_command,
-    convert_command,
-    course,
-    environment,
-    face_commands,
-    files,
-    machine,
-    notebooks,
-    presets,
-    runtime,
-    score_command,
-    verify_command,
-)
-from faceswap_lab.errors import LabError
-from faceswap_lab.provenance import commands as consent_commands
+from faceswap_lab import __version__
+from faceswap_lab.base import environment, files, machine
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.cli import clean, convert, faces, score, verify
+from faceswap_lab.cli import consent as consent_commands
+from faceswap_lab.course import execution, notebooks, presets, runtime
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,12 +46,12 @@ def build_parser() -> argparse.ArgumentParser:
     place.add_argument("--name", default="", help="the run's name: its folder is runs/NAME (default: sample, or mine)")
     place.add_argument("--out", default="", help="the run's folder, anywhere")
 
-    face_commands.add_parsers(commands)
-    convert_command.add_parser(commands)
-    score_command.add_parsers(commands)
+    faces.add_parsers(commands)
+    convert.add_parser(commands)
+    score.add_parsers(commands)
     consent_commands.add_parser(commands)
-    verify_command.add_parser(commands)
-    clean_command.add_parser(commands)
+    verify.add_parser(commands)
+    clean.add_parser(commands)
 
     commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
 
@@ -76,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run_command(options: argparse.Namespace) -> int:
     """`run`: checks everything quick first, then runs the notebooks, then writes the report."""
-    from faceswap_lab import report
+    from faceswap_lab.course import report
 
     chosen = notebooks.choose(options.only)
     settings = notebooks.read_settings(options.set, chosen)
@@ -88,13 +77,13 @@ def run_command(options: argparse.Namespace) -> int:
         out = runtime.ROOT / "runs" / _run_name(options.name or ("mine" if any(given) else "sample"))
     run = runtime.prepare(options.preset, options.seed, out, *given, keep=settings.get("keep", ""))
     print(f"{run.out}: preset {run.preset.name}, {run.preset.summary}")
-    for line in course.check_clips(run.clips):
+    for line in execution.check_clips(run.clips):
         print(f"  {line}")
     with files.claimed(run.out, "give another --name or --out", inside=True):
         try:
             if any(path.name.startswith("03") for path in chosen):
-                course.first_swap(run)
-            course.run_course(run, chosen, settings)
+                execution.first_swap(run)
+            execution.run_course(run, chosen, settings)
         finally:
             page = report.write_report(run.out)
             run.keep()
@@ -141,7 +130,7 @@ def doctor_command(options: argparse.Namespace | None = None) -> int:
 
 
 def _bundled() -> dict[str, Path]:
-    from faceswap_lab import samples
+    from faceswap_lab.course import samples
 
     return samples.course_clips()
 
@@ -162,14 +151,14 @@ def _folder(folder: Path, problems: list[str]) -> str:
     free = shutil.disk_usage(existing).free
     if not os.access(existing, os.W_OK):
         problems.append(f"{existing} cannot be written to; give --out a folder of your own")
-    if free < course.SPACE_NEEDED:
+    if free < execution.SPACE_NEEDED:
         problems.append(f"{existing}: only {free / 1e9:.1f} GB are free")
     writable = "can be written" if os.access(existing, os.W_OK) else "cannot be written"
     return f"{folder}, {writable}, {free / 1e9:.1f} GB free"
 
 
 def _weights(problems: list[str]) -> list[tuple[str, str]]:
-    from faceswap_lab import weights
+    from faceswap_lab.base import weights
 
     rows = []
     for entry in weights.report():
@@ -193,7 +182,7 @@ def _certificate(problems: list[str]) -> str:
 
 def report_command(options: argparse.Namespace) -> int:
     """`report`: writes index.html again from what lies in the run's folder."""
-    from faceswap_lab import report
+    from faceswap_lab.course import report
 
     folder = Path(options.run)
     if not folder.is_dir():
@@ -212,14 +201,14 @@ def report_command(options: argparse.Namespace) -> int:
 
 COMMANDS = {  # what does the work of each command, and gives the exit code
     "run": run_command,
-    "faces": face_commands.faces_command,
-    "diagnose": face_commands.diagnose_command,
-    "convert": convert_command.convert_command,
-    "score": score_command.score_command,
-    "compare": score_command.compare_command,
+    "faces": faces.faces_command,
+    "diagnose": faces.diagnose_command,
+    "convert": convert.convert_command,
+    "score": score.score_command,
+    "compare": score.compare_command,
     "consent": consent_commands.consent_command,
-    "verify": verify_command.verify_command,
-    "clean": clean_command.clean_command,
+    "verify": verify.verify_command,
+    "clean": clean.clean_command,
     "doctor": doctor_command,
     "report": report_command,
 }

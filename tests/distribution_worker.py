@@ -72,7 +72,8 @@ def train(model):
     import numpy as np
     from keras import ops
 
-    from faceswap_lab import distribution, training
+    from faceswap_lab import training
+    from faceswap_lab.training import distribution
 
     batches = distribution.feed(lambda: training.index_batches({"A": 12, "B": 12}, BATCH, seed=1), model)
 
@@ -96,7 +97,7 @@ def main() -> None:
     parser.add_argument("--host", type=int, default=0)
     parser.add_argument("--port", type=int, default=0)
     asked = parser.parse_args()
-    from faceswap_lab import distribution
+    from faceswap_lab.training import distribution
 
     if asked.hosts > 1:
         distribution.join_hosts(f"127.0.0.1:{asked.port}", asked.hosts, asked.host)

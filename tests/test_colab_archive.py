@@ -19,7 +19,9 @@ MEGABYTES = 70
 # In a new process: open all that the lessons name, and start a run.
 LOOK = """
 import pathlib, sys
-from faceswap_lab import actors, notebooks, runtime, samples, video, weights
+from faceswap_lab import video
+from faceswap_lab.base import weights
+from faceswap_lab.course import actors, notebooks, runtime, samples
 from faceswap_lab.provenance.consent import Ledger
 root = pathlib.Path(sys.argv[1])
 assert samples.ROOT == root and len(notebooks.all_notebooks()) >= 11

@@ -89,7 +89,8 @@ def test_the_page_of_law_says_when_and_what_it_is():
 
 
 def test_bounds_in_the_text_are_those_of_the_code():
-    from faceswap_lab import ffmpeg, files, pictures
+    from faceswap_lab.base import files
+    from faceswap_lab.video import ffmpeg, pictures
 
     text = STRANGERS.read_text(encoding="utf-8")
     for words in (

@@ -10,16 +10,17 @@ import pytest
 from consents import consented
 from processes import ROOT, environment
 
-from faceswap_lab import __main__, files
-from faceswap_lab.errors import LabError
+from faceswap_lab import __main__
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.extraction import extract_faces
-from faceswap_lab.pictures import list_pictures, write_picture
 from faceswap_lab.training import fitting
+from faceswap_lab.video.pictures import list_pictures, write_picture
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 HOLDS = """
 import sys, time
-from faceswap_lab import files
+from faceswap_lab.base import files
 with files.claimed(sys.argv[1], inside=len(sys.argv) > 2):
     print("held", flush=True)
     time.sleep(300)

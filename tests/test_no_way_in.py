@@ -85,7 +85,7 @@ def ways_in(source: str) -> list[tuple[int, str, str]]:
 
 LOADERS = {  # where a model's numbers are loaded: only behind `untrusted.check_weights`, or by the lab's own functions
     "faceswap_lab/training/models.py": {"load_weights", "model.load_weights"},
-    "faceswap_lab/models/face_res.py": {"model.load_weights"},
+    "faceswap_lab/models/mobilenet_recognition.py": {"model.load_weights"},
 }
 
 
@@ -158,9 +158,9 @@ def unbounded(own: str, source: str) -> list[str]:
         if isinstance(node, ast.Call):
             first, _, rest = name_of(node.func).partition(".")
             name = ".".join(filter(None, (known.get(first, first), rest)))
-            if name == "av.open" and own != "faceswap_lab/ffmpeg.py" and "'w'" not in map(ast.unparse, node.args):
+            if name == "av.open" and own != "faceswap_lab/video/ffmpeg.py" and "'w'" not in map(ast.unparse, node.args):
                 found.append(f"{own}:{node.lineno}: {name} without ffmpeg.opened")
-            if name == "pandas.read_csv" and own != "faceswap_lab/files.py":
+            if name == "pandas.read_csv" and own != "faceswap_lab/base/files.py":
                 found.append(f"{own}:{node.lineno}: {name} without files.read_csv")
             if (
                 name == "PIL.Image.open"

@@ -70,7 +70,7 @@ def test_the_search_finds_what_it_looks_for():
 def test_the_training_panel_shows_messages_as_text(tmp_path):
     """A model's folder may be called anything, and what a training says names files."""
     pytest.importorskip("ipywidgets")
-    from faceswap_lab.teaching.training_panel import TrainingPanel
+    from faceswap_lab.widgets.training_panel import TrainingPanel
 
     panel = object.__new__(TrainingPanel)
     evil = "<script>alert(1)</script>"

@@ -9,8 +9,9 @@ import nbformat
 import papermill
 import pytest
 
-from faceswap_lab import __main__, notebooks, runtime
-from faceswap_lab.errors import LabError
+from faceswap_lab import __main__
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import notebooks, runtime
 from faceswap_lab.faces.options import Extraction
 from faceswap_lab.swap.options import ConversionOptions
 
@@ -111,7 +112,8 @@ def test_what_papermill_gives_is_held_against_the_defaults(given, said, monkeypa
 @pytest.mark.parametrize("given, said", (GIVEN[0], GIVEN[-1], ({"every_nth": 3, "start_second": 1}, "")))
 def test_papermill_gets_a_sentence_about_a_parameter(tmp_path, given, said):
     """In a kernel: the parameters of notebook 01, then the quick half of its set-up."""
-    code = f"from faceswap_lab import runtime\nrun = runtime.prepare(preset, seed, {str(tmp_path / 'run')!r}, source, target)"
+    code = "from faceswap_lab.course import runtime\n"
+    code += f"run = runtime.prepare(preset, seed, {str(tmp_path / 'run')!r}, source, target)"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     short = nbformat.v4.new_notebook(
         cells=[*first_notebook(), nbformat.v4.new_code_cell(code)], metadata={"kernelspec": kernel}

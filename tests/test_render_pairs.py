@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))

@@ -195,7 +195,7 @@ def surroundings(number: str) -> dict[str, object]:
         crop = draw.integers(0, 200, (8, 8, 3), dtype=np.uint8)
         return {"crop": crop, "copies": [crop, crop, crop // 2], "psnr": lambda *_: 0.0}
     if number == "02":
-        from faceswap_lab.faces import alignment, boxes
+        from faceswap_lab.faces import alignment, mtcnn_boxes
 
         corner, score = draw.uniform(0, 60, (40, 2)), draw.random((40, 1))
         proposals = np.hstack([corner, corner + draw.uniform(10, 30, (40, 2)), score])
@@ -204,7 +204,7 @@ def surroundings(number: str) -> dict[str, object]:
         turned = {"points": corner[:5], "turn": np.array([[1.2, -0.5], [0.5, 1.2]]), "shift": np.array([31.0, -8.0])}
         return {
             "seen": SimpleNamespace(proposals=proposals),
-            "geometry": boxes,
+            "geometry": mtcnn_boxes,
             "alignment": alignment,
             **turned,
             **kernel,
@@ -219,14 +219,15 @@ def surroundings(number: str) -> dict[str, object]:
     if number == "05":
         return {"painted": pictures[0, 0], "aligned": pictures[1, 0], "soft": alpha[0, ..., 0]}
     if number == "07":
-        from faceswap_lab import files, worth
+        from faceswap_lab.base import files
+        from faceswap_lab.studies import ablation_effect
 
-        results = files.read_json(worth.MEASURED)["results"]
-        return {"worth": worth, "results": results, "names": ["no_contrast", "adam"]}
+        results = files.read_json(ablation_effect.MEASURED)["results"]
+        return {"ablation_effect": ablation_effect, "results": results, "names": ["no_contrast", "adam"]}
     if number == "08":  # the cost by the formula that the lesson prints
         return {"octave": SimpleNamespace(theoretical_cost=lambda share: 1 - 0.75 * share * (2 - share))}
     if number == "09":  # counted: of 10 000 films 160 right alarms and 980 false ones
-        return {"evidence": SimpleNamespace(alarms=lambda *_: SimpleNamespace(false_share=980 / 1140))}
+        return {"error_rates": SimpleNamespace(alarms=lambda *_: SimpleNamespace(false_share=980 / 1140))}
     if number == "10":
         return {"unseen": pictures[0], "back": pictures[1]}
     shares = draw.random((1, 6, 6, 4))

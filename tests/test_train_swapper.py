@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from processes import environment
 
-from faceswap_lab import actors
-from faceswap_lab.actors import FIVE
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors
+from faceswap_lab.faces.alignment import FIVE
 from faceswap_lab.training import true_swaps
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -23,7 +23,7 @@ DOZEN = """
 """
 HAMMER = """
     import os, sys, threading
-    from faceswap_lab import machine, weights
+    from faceswap_lab.base import machine, weights
     def work(number):
         for round in range(20):
             os.write(2, f"line {number} {round}\\n".encode())

@@ -15,9 +15,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from faceswap_lab import actors, files, samples, weights  # noqa: E402
+from faceswap_lab.base import files, weights  # noqa: E402
+from faceswap_lab.course import actors, samples  # noqa: E402
+from faceswap_lab.faces.sources import source_of, write_sources  # noqa: E402
 from faceswap_lab.provenance.records import PURPOSES, ConsentRecord  # noqa: E402
-from faceswap_lab.provenance.sources import source_of, write_sources  # noqa: E402
 
 PEOPLE = {"A": "actor_A", "B": "actor_B", "C": "stranger"}  # as the manifests call them: identity
 SCOPE = "Anything: the pictures are under CC0 1.0, see data/README.md."

@@ -19,9 +19,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError
-from faceswap_lab.models.face_res import BLOCKS, TAPS, build_face_res, weights_folder
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.models.mobilenet_recognition import BLOCKS, TAPS, build_face_res, weights_folder
 
 PACKAGE = "@vladmandic/human 3.3.6 (npm), models/faceres.json and faceres.bin"
 SHA256_BIN = "2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b"
@@ -88,7 +88,7 @@ def main() -> None:
         options.out / "config.json",
         {
             "name": "HSE-FaceRes (MobileNetV1 up to block 12, 1024 numbers a face)",
-            "network": "faceswap_lab.models.face_res.face_res",
+            "network": "faceswap_lab.models.mobilenet_recognition.face_res",
             "input": "RGB float32 in [0, 1], (N, H, W, 3), at least 48 px, face upright and filling the picture",
             "outputs": [f"block {block}" for block in TAPS] + ["descriptor, 1024"],
             "weights": path.name,

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from faceswap_lab import files, weights
+from faceswap_lab.base import files, weights
 
 NOTICE = (
     "MTCNN's networks by Zhang et al., 'Joint face detection and alignment using multitask cascaded convolutional networks', "

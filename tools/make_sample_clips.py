@@ -27,8 +27,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from faceswap_lab import files  # noqa: E402
-from faceswap_lab.errors import LabError  # noqa: E402
+from faceswap_lab.base import files  # noqa: E402
+from faceswap_lab.base.errors import LabError  # noqa: E402
 
 FPS = 20  # the rendered head turns by 1.6 degrees a frame: at 20 frames a second, a calm person
 LICENCE = "CC0-1.0"

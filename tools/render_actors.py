@@ -26,8 +26,8 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from faceswap_lab import files  # noqa: E402
-from faceswap_lab.errors import LabError  # noqa: E402
+from faceswap_lab.base import files  # noqa: E402
+from faceswap_lab.base.errors import LabError  # noqa: E402
 from tools.actors import assets, cast, frames, motion, packing, scene  # noqa: E402
 from tools.actors.head import Head  # noqa: E402
 

@@ -25,9 +25,9 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from faceswap_lab import files  # noqa: E402
-from faceswap_lab.actors import FIVE  # noqa: E402
-from faceswap_lab.errors import LabError  # noqa: E402
+from faceswap_lab.base import files  # noqa: E402
+from faceswap_lab.base.errors import LabError  # noqa: E402
+from faceswap_lab.faces.alignment import FIVE  # noqa: E402
 from tools.actors import assets, cast, frames, labels, motion, pairs, people, scene  # noqa: E402
 from tools.actors.head import Head  # noqa: E402
 
@@ -110,7 +110,7 @@ def looks(out: Path, names: list[str]) -> None:
 
 def alike(out: Path) -> list[tuple[float, str, str]]:
     """(distance, one, other) of all pairs of people with looks, the most alike first."""
-    from faceswap_lab.faces import recognition
+    from faceswap_lab.faces import embeddings
 
     names = sorted(path.stem for path in (out / "looks").glob("P??.json"))
     pictures, points = [], []
@@ -119,8 +119,8 @@ def alike(out: Path) -> list[tuple[float, str, str]]:
         pictures.append(cv2.cvtColor(sheet[:, : sheet.shape[0]], cv2.COLOR_BGR2RGB))
         row = files.read_json(out / "looks" / f"{name}.json")
         points.append(np.array([row[key] for key in FIVE]))
-    numbers = recognition.of_faces(np.stack(pictures), np.stack(points))
-    apart = recognition.distances(numbers, numbers)
+    numbers = embeddings.of_faces(np.stack(pictures), np.stack(points))
+    apart = embeddings.distances(numbers, numbers)
     return sorted((float(apart[i, j]), names[i], names[j]) for i in range(len(names)) for j in range(i))
 
 

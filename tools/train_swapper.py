@@ -23,14 +23,15 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from faceswap_lab import files, scores  # noqa: E402
-from faceswap_lab.errors import LabError  # noqa: E402
+from faceswap_lab import metrics  # noqa: E402
+from faceswap_lab.base import files  # noqa: E402
+from faceswap_lab.base.errors import LabError  # noqa: E402
 from faceswap_lab.faces.alignment import canonical_points, invert, scale_matrix, transform_points  # noqa: E402
 from faceswap_lab.models import reference_swapper  # noqa: E402
-from faceswap_lab.models.face_res import face_descriptor  # noqa: E402
+from faceswap_lab.models.mobilenet_recognition import face_descriptor  # noqa: E402
 from faceswap_lab.models.optimizers import ConvolutionMuon  # noqa: E402
 from faceswap_lab.swap import swapping  # noqa: E402
-from faceswap_lab.swap.references import PUTTING_BACK  # noqa: E402
+from faceswap_lab.swap.base_swap import PUTTING_BACK  # noqa: E402
 from faceswap_lab.training import checkpoints, times, true_swaps  # noqa: E402
 
 RATE, BATCH, VARIANTS, CHECKPOINT_EVERY = 2.5e-3, 12, 3, 200
@@ -117,7 +118,7 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
         points.append(transform_points(invert(shot.matrix), canonical_points(size)))
     if not judged:
         raise LabError(f"{cast / 'held_out'}: no source has pictures yet. Render more with tools/render_pairs.py.")
-    table = pd.DataFrame({name: gains.as_json() for name, gains in scores.score_frames(judged, np.array(points)).items()}).T
+    table = pd.DataFrame({name: gains.as_json() for name, gains in metrics.score_frames(judged, np.array(points)).items()}).T
     return table[[name for name in MEASURES if name in table]].astype(float).round(3)
 
 

@@ -16,11 +16,13 @@ import h5py
 import keras
 import numpy as np
 
-from faceswap_lab import actors, files, stages, training, weights
+from faceswap_lab import training
+from faceswap_lab.base import files, weights
+from faceswap_lab.course import actors, stages
 from faceswap_lab.faces.extraction import extract_faces
+from faceswap_lab.faces.sources import write_sources
 from faceswap_lab.models import autoencoder, optimizers
 from faceswap_lab.provenance.checks import may_prepare
-from faceswap_lab.provenance.sources import write_sources
 
 
 def to_half(path: Path) -> None:

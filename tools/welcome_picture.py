@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from faceswap_lab import files, runtime, side_by_side
+from faceswap_lab.base import files
+from faceswap_lab.course import runtime, side_by_side
 
 PLACE = runtime.ROOT / "docs" / "swap.jpg"
 

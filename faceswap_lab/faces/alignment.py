@@ -11,6 +11,7 @@ import numpy as np
 
 # Where FaceSwap-GAN v2.2 puts the five points in its square crop, as (x, y) shares of the side:
 # left eye, right eye (as seen in the picture), nose, left and right mouth corner.
+FIVE = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")  # left as seen in the picture
 FIVE_POINTS = np.array([[0.326, 0.313], [0.723, 0.311], [0.519, 0.552], [0.373, 0.775], [0.677, 0.776]])
 
 _EYE_LINE = 0.312  # of the tight crop

@@ -20,12 +20,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from faceswap_lab import files, untrusted
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files, untrusted
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.faceset import MATRIX_COLUMNS, POINT_COLUMNS, SETTINGS, TABLE, FaceSet, read_table
 from faceswap_lab.faces.landmarks import Landmarks
-from faceswap_lab.pictures import UNREADABLE
-from faceswap_lab.provenance.sources import SOURCES, has_sources, read_sources
+from faceswap_lab.faces.sources import SOURCES, has_sources, read_sources
+from faceswap_lab.video.pictures import UNREADABLE
 
 FOLDERS = {"faces": ".png", "masks": ".png", "landmarks": ".npy"}
 MEMBER = re.compile(

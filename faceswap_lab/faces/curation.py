@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.faces import recognition
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces import embeddings
 from faceswap_lab.faces.archive import export, import_set
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.merging import merge
 from faceswap_lab.faces.rejection import reject, rejected, restore, undo
-from faceswap_lab.models.identity import SAME_PERSON
+from faceswap_lab.models.dlib_recognition import SAME_PERSON
 
 __all__ = [
     "export", "group", "import_set", "light", "merge", "near_duplicates", "reject", "rejected", "restore", "sort",
@@ -87,7 +87,7 @@ def sort(faces: FaceSet, by: str) -> np.ndarray:
     elif by == "light":
         values = light(faces)["luma"].to_numpy()
     elif by == "identity":
-        numbers = recognition.of_set(faces)
+        numbers = embeddings.of_set(faces)
         values = np.linalg.norm(numbers - np.median(numbers, axis=0), axis=1) if len(numbers) else np.zeros(0)
     else:
         values = faces.table[by].to_numpy(np.float64)
@@ -112,7 +112,7 @@ def group(
         clusters: how many groups by similarity, at most.
         blurry: the least sharpness of a sharp face. It falls with contrast and rises with noise.
         dark, bright: the luma below and above which a face counts as such. Skin counts, too: choose for your clip.
-        same_person: the recognition distance at which two groups become one, see `recognition.groups`.
+        same_person: the recognition distance at which two groups become one, see `embeddings.groups`.
 
     Returns:
         labels: (N,) int64, places in `names`.
@@ -137,7 +137,7 @@ def group(
         names = ["sharp", "blurry"]
         labels = (faces.table["sharpness"].to_numpy(np.float64) < blurry).astype(int)
     elif by == "identity":
-        labels = recognition.groups(recognition.of_set(faces), same_person)
+        labels = embeddings.groups(embeddings.of_set(faces), same_person)
         names = [f"person {number + 1}" for number in range(labels.max(initial=-1) + 1)]
     else:
         labels = _clusters(_small(faces)[0], clusters)
@@ -262,4 +262,4 @@ def _clusters(small: np.ndarray, clusters: int) -> np.ndarray:
 
     if len(small) < 2:
         return np.zeros(len(small), int)
-    return recognition.ranked(fcluster(linkage(small, "ward"), clusters, "maxclust"), np.ones(len(small)))
+    return embeddings.ranked(fcluster(linkage(small, "ward"), clusters, "maxclust"), np.ones(len(small)))

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from faceswap_lab import weights
-from faceswap_lab.errors import LabError
-from faceswap_lab.faces.boxes import suppress
-from faceswap_lab.faces.detection import Detections, FaceDetector, check_pictures, nothing
+from faceswap_lab.base import weights
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.mtcnn import Detections, FaceDetector, check_pictures, nothing
+from faceswap_lab.faces.mtcnn_boxes import suppress
 
 DETECTORS = ("mtcnn", "hog", "cnn", "all")
 _SMALLEST = {"hog": 80, "cnn": 40}  # pixels, what dlib's detectors see without enlarging

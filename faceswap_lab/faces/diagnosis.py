@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from faceswap_lab.faces.embeddings import distances
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.profile import Profile, profile
-from faceswap_lab.faces.recognition import distances
 
 SEVERITIES = ("note", "warning", "alarm")
 NEAR_POSE = 12.0  # degrees of yaw and pitch that a model bridges without having seen the pose

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.faces import alignment, drawing, masks, recognition
-from faceswap_lab.faces.detection import Detections, FaceDetector
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces import alignment, drawing, embeddings, masks
 from faceswap_lab.faces.detectors import make_detector
 from faceswap_lab.faces.faceset import BOX_COLUMNS, FACE_SIZE, MATRIX_COLUMNS, POINT_COLUMNS
 from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose
+from faceswap_lab.faces.mtcnn import Detections, FaceDetector
 from faceswap_lab.faces.options import Extraction
 from faceswap_lab.faces.tracking import track_run
-from faceswap_lab.pictures import coded_picture
+from faceswap_lab.video.pictures import coded_picture
 
 UPRIGHT = 0.95  # a face believed in less may be one that lies on its side: MTCNN gives those up to 0.87 in the mean
 TRACKS = 1000  # a run's first track number is its own number times this
@@ -234,7 +234,7 @@ def _judge(faces: list[FoundFace], wanted: Extraction, references: tuple[np.ndar
     if faces and any(len(some) for some in references):
         numbers = identities(faces)
         for face, keep in zip(
-            faces, recognition.keep_like(numbers, *references, wanted.identity_threshold), strict=True
+            faces, embeddings.keep_like(numbers, *references, wanted.identity_threshold), strict=True
         ):
             face.place = "faces" if keep else "others"
     for face in faces:
@@ -245,7 +245,7 @@ def _judge(faces: list[FoundFace], wanted: Extraction, references: tuple[np.ndar
 def identities(faces: Sequence[FoundFace]) -> np.ndarray:
     """The recognition numbers of some faces, (n, 128) float32."""
     pictures = [cv2.imdecode(np.frombuffer(face.picture, np.uint8), cv2.IMREAD_COLOR)[..., ::-1] for face in faces]
-    return recognition.of_faces(pictures, [aligned_points(face.row) for face in faces])
+    return embeddings.of_faces(pictures, [aligned_points(face.row) for face in faces])
 
 
 def aligned_points(row: dict) -> np.ndarray:
@@ -260,10 +260,10 @@ def reference_numbers(paths: Sequence[str], wanted: Extraction, given: tuple | N
     Raises:
         LabError: naming a picture without a face, or with several.
     """
-    from faceswap_lab.pictures import read_picture
+    from faceswap_lab.video.pictures import read_picture
 
     if not paths:
-        return np.zeros((0, recognition.SIZE), np.float32)
+        return np.zeros((0, embeddings.SIZE), np.float32)
     detector, mesh = given or tools(wanted.detector, wanted.min_face_size, wanted.thresholds, None)
     images, points = [], []
     for path in paths:
@@ -277,4 +277,4 @@ def reference_numbers(paths: Sequence[str], wanted: Extraction, given: tuple | N
             )
         images.append(image)
         points.append(look_at(image, found.points[0], mesh)[1])
-    return recognition.of_faces(images, points)
+    return embeddings.of_faces(images, points)

@@ -13,17 +13,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import ffmpeg, files
-from faceswap_lab.errors import LabError, check_number
-from faceswap_lab.faces import recognition, tracking
-from faceswap_lab.faces.detection import FaceDetector
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError, check_number
+from faceswap_lab.faces import embeddings, tracking
 from faceswap_lab.faces.examination import Examined, aligned_points, examine, reference_numbers, tools
 from faceswap_lab.faces.faceset import COLUMNS, SETTINGS, TABLE, FaceSet, read_table
 from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.faces.mtcnn import FaceDetector
 from faceswap_lab.faces.options import Extraction
 from faceswap_lab.faces.people import number_people
-from faceswap_lab.pictures import read_picture, warn_of_passed_over
-from faceswap_lab.provenance.sources import note_source
+from faceswap_lab.faces.sources import note_source
+from faceswap_lab.video import ffmpeg
+from faceswap_lab.video.pictures import read_picture, warn_of_passed_over
 
 ENDS = 1 << 20  # bytes at either end of a file that tell it from another
 RUN_BYTES = 150_000_000  # the most that a run's frames may take
@@ -270,14 +271,14 @@ def _write_rows(folder: Path, rows: list[dict]) -> None:
 
 def _identities(folder: Path, rows: list[dict]) -> np.ndarray:
     """The recognition numbers of some rows' faces, wherever their pictures lie; NaN where one was deleted."""
-    numbers = np.full((len(rows), recognition.SIZE), np.nan, np.float32)
+    numbers = np.full((len(rows), embeddings.SIZE), np.nan, np.float32)
     paths = [
         next((p for place in ("faces", *ASIDE) if (p := folder / place / row["face"]).exists()), None) for row in rows
     ]
     there = [index for index, path in enumerate(paths) if path]
     if there:
         pictures = [read_picture(paths[index]) for index in there]
-        numbers[there] = recognition.of_faces(pictures, [aligned_points(rows[index]) for index in there])
+        numbers[there] = embeddings.of_faces(pictures, [aligned_points(rows[index]) for index in there])
     return numbers
 
 

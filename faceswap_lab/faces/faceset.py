@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import files, untrusted
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files, untrusted
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.faces.masks import REGION_MASKS
-from faceswap_lab.pictures import read_picture
+from faceswap_lab.video.pictures import read_picture
 
 FACE_SIZE = 256
 MASKS = ("face", "eyes", "mouth")  # the channels of a mask picture

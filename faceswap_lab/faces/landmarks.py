@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from faceswap_lab import machine, weights
+from faceswap_lab.base import machine, weights
 from faceswap_lab.faces.alignment import canonical_points, invert, transform_points, umeyama
 
 # Indices into the 468 points (MediaPipe's numbering).

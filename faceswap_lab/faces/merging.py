@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.archive import check_free, files_of, present, rows_as_text, whole_folder
 from faceswap_lab.faces.faceset import SETTINGS, TABLE, FaceSet
-from faceswap_lab.pictures import picture_size
-from faceswap_lab.provenance.sources import gather_sources
+from faceswap_lab.faces.sources import gather_sources
+from faceswap_lab.video.pictures import picture_size
 
 MERGE = "merge.json"
 

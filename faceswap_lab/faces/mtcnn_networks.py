@@ -12,7 +12,7 @@ from collections import OrderedDict
 
 import numpy as np
 
-from faceswap_lab import machine, weights
+from faceswap_lab.base import machine, weights
 
 KEPT = 24  # shapes of a network that a thread keeps ready; videos need about ten, folders of mixed pictures more
 _here = threading.local()

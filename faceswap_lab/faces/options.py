@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceswap_lab.errors import LabError, check_number
-from faceswap_lab.faces import alignment, recognition
+from faceswap_lab.base.errors import LabError, check_number
+from faceswap_lab.faces import alignment, embeddings
 from faceswap_lab.faces.detectors import DETECTORS
 
 
@@ -57,7 +57,7 @@ class Extraction:
     min_sharpness: float = 0
     like: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
-    identity_threshold: float = recognition.SAME_PERSON
+    identity_threshold: float = embeddings.SAME_PERSON
     min_difference: float = 0
     debug: bool = False
 

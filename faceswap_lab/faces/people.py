@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.faces import recognition
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces import embeddings
+from faceswap_lab.faces.embeddings import distances, ranked
 from faceswap_lab.faces.faceset import BOX_COLUMNS, FaceSet
-from faceswap_lab.faces.recognition import distances, ranked
-from faceswap_lab.models.identity import SAME_PERSON
+from faceswap_lab.models.dlib_recognition import SAME_PERSON
 
 PATIENCE = 30  # looked-at frames over which a face is expected at about the same place
 JOINED = 0.55  # mean distance of two tracks' numbers up to which they are one person; the network's own bound is 0.6
@@ -121,7 +121,7 @@ def person_like(faces: FaceSet, reference: str | os.PathLike | FaceSet | np.ndar
     Args:
         faces: of a clip with one or several people; the recognition numbers of the faces looked at are kept beside it.
         reference: a picture that shows one face, a face set or its folder (its person 0 counts), or recognition numbers,
-            (128,) or (n, 128), see `recognition.of_faces`.
+            (128,) or (n, 128), see `embeddings.of_faces`.
 
     Returns:
         The number, as in the set's column `person`.
@@ -134,7 +134,7 @@ def person_like(faces: FaceSet, reference: str | os.PathLike | FaceSet | np.ndar
         raise LabError(f"{faces.folder}: this face set is empty. Extract the faces again, or put pictures back.")
     wanted = _numbers_of(reference)
     people = sorted(int(person) for person in faces.table["person"].unique())
-    away = {person: float(np.median(recognition.nearest(_some(faces, person), wanted))) for person in people}
+    away = {person: float(np.median(embeddings.nearest(_some(faces, person), wanted))) for person in people}
     order = sorted(people, key=away.get)
     told = ", ".join(f"person {person}: {away[person]:.2f}" for person in order)
     name = "the given numbers" if isinstance(reference, np.ndarray) else getattr(reference, "folder", reference)
@@ -155,7 +155,7 @@ def _some(faces: FaceSet, person: int) -> np.ndarray:
     """(n, 128) recognition numbers of at most `COMPARED` faces of a person."""
     rows = np.flatnonzero(faces.table["person"] == person)
     spread = np.unique(np.linspace(0, len(rows) - 1, COMPARED).round().astype(int))
-    return recognition.of_set(faces.subset(rows[spread]))
+    return embeddings.of_set(faces.subset(rows[spread]))
 
 
 def _numbers_of(reference) -> np.ndarray:
@@ -163,7 +163,7 @@ def _numbers_of(reference) -> np.ndarray:
         numbers = np.atleast_2d(reference).astype(np.float32)
         if (
             numbers.ndim != 2
-            or numbers.shape[1] != recognition.SIZE
+            or numbers.shape[1] != embeddings.SIZE
             or not len(numbers)
             or not np.isfinite(numbers).all()
         ):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.faces import curation, recognition
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces import curation, embeddings
 from faceswap_lab.faces import landmarks as lm
 from faceswap_lab.faces.faceset import FaceSet
 
@@ -77,7 +77,7 @@ def profile(faces: FaceSet) -> Profile:
     mouth, eyes = expression(points)
     detail, shake = spectrum(images)
     light = curation.light(faces)
-    numbers = recognition.of_set(faces)
+    numbers = embeddings.of_set(faces)
     five = np.stack([faces.points(row) for row in range(len(faces))])
     return Profile(
         name=faces.folder.name,
@@ -92,7 +92,7 @@ def profile(faces: FaceSet) -> Profile:
         mouth=mouth,
         eyes=eyes,
         identities=numbers,
-        people=recognition.groups(numbers),
+        people=embeddings.groups(numbers),
         sources=faces.table["source"].value_counts().to_dict(),
     )
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 
 FOLDER, LOG = "rejected", "log.json"

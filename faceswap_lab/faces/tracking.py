@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from faceswap_lab.faces.boxes import suppress
-from faceswap_lab.faces.detection import Detections, FaceDetector, nothing
+from faceswap_lab.faces.mtcnn import Detections, FaceDetector, nothing
+from faceswap_lab.faces.mtcnn_boxes import suppress
 
 CHANGED, CUT = 0.06, 0.52  # a cell of a 32x18 grey thumbnail changed by more; more of them changed: another shot
 SAME_FACE = 0.5  # two tracks that overlap by more have run onto one face

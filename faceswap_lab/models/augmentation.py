@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceswap_lab import files
+from faceswap_lab.base import files
 from faceswap_lab.models import replicas
 
 _AT_ONCE = 256  # pictures that travel together

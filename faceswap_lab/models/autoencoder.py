@@ -11,9 +11,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceswap_lab.models import replicas, terms
+from faceswap_lab.models import loss_terms, replicas
 from faceswap_lab.models.augmentation import Augmentation, FaceBank, random_views
-from faceswap_lab.models.autoencoder_shapes import (
+from faceswap_lab.models.autoencoder_networks import (
     AutoencoderConfig,
     build_decoder,
     build_encoder,
@@ -49,7 +49,7 @@ __all__ = [
 AutoencoderLoss = LossWeights
 # Faces come aligned to a fraction of a pixel, so the quick model's are turned and shifted little and not warped: the
 # decoder need not guess where the face lies, and paints sharper. New poses and expressions come from
-# `likening.varied`, new light from the light on other frames.
+# `shape_transfer.varied`, new light from the light on other frames.
 QUICK_AUGMENTATION = Augmentation(
     rotation=1.0, zoom=0.01, shift=0.005, warp=0.0, slope=0.2, gamma=0.12, other_light=1.0
 )
@@ -195,7 +195,7 @@ class FaceAutoencoder(keras.Model):
             masks: {"A": (N, S, S, M) uint8, "B": ...}: the first M of `loss_weights.MASKS`. A mask that is empty in all
                 faces of a person counts as missing. None: there are none, and the whole picture is the face.
             likened: {"A": (N, S, S, 3) uint8 RGB, "B": ...}: each person's faces bent into the other's shape
-                (`faces.likening`), or None.
+                (`training.shape_transfer`), or None.
         """
         if masks is None:
             known, masks = (), {p: np.full((*faces[p].shape[:3], 1), 255, np.uint8) for p in PEOPLE}
@@ -230,14 +230,14 @@ class FaceAutoencoder(keras.Model):
 
     def _load_frozen_networks(self) -> None:
         """The lab's own recogniser for the terms that look through it, where none was given; otherwise it stays on disk."""
-        from faceswap_lab.models import face_res
+        from faceswap_lab.models import mobilenet_recognition
 
         active = self.loss_weights.active()
         if "identity" in active and self.descriptors_of is None:
-            describe = face_res.face_descriptor(self.config.size)
+            describe = mobilenet_recognition.face_descriptor(self.config.size)
             self.descriptors_of = lambda faces: describe(faces)
         if "perceptual" in active and self.feature_taps is None:
-            network = face_res.face_res()
+            network = mobilenet_recognition.face_res()
             taps = keras.Model(network.inputs, network.outputs[:4])
             self.feature_taps = lambda faces: taps(faces)
 
@@ -268,7 +268,7 @@ class FaceAutoencoder(keras.Model):
 
     def loss_terms(self, views) -> tuple[dict, object]:
         """Every term that counts by name, unweighted, and what other players lose (none here). `views`: what `call` returns."""
-        return terms.compute(self, views), 0.0
+        return loss_terms.compute(self, views), 0.0
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         found, total = self.loss_terms(y_pred)

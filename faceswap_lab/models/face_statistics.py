@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from keras import ops
 
-from faceswap_lab import files
+from faceswap_lab.base import files
 from faceswap_lab.models.lighting import measure_light
 from faceswap_lab.models.loss_weights import MASKS
 from faceswap_lab.models.losses import grey_faces

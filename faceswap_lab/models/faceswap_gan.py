@@ -11,12 +11,18 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from faceswap_lab.models import critics as games
-from faceswap_lab.models import losses, replicas, terms
+from faceswap_lab.models import discriminators as games
+from faceswap_lab.models import loss_terms, losses, replicas
 from faceswap_lab.models.autoencoder import PEOPLE, FaceAutoencoder
-from faceswap_lab.models.critics import build_critic
-from faceswap_lab.models.gan_schedule import PUBLISHED_SCHEDULE, WARM_SCHEDULE, Phase, ScheduleCallback, phase_at
-from faceswap_lab.models.gan_shapes import GanConfig, build_decoder, build_encoder, quick, standard
+from faceswap_lab.models.discriminators import build_critic
+from faceswap_lab.models.faceswap_gan_networks import GanConfig, build_decoder, build_encoder, quick, standard
+from faceswap_lab.models.faceswap_gan_schedule import (
+    PUBLISHED_SCHEDULE,
+    WARM_SCHEDULE,
+    Phase,
+    ScheduleCallback,
+    phase_at,
+)
 from faceswap_lab.models.loss_weights import PUBLISHED_GAN, LossWeights, published_gan
 from faceswap_lab.models.loss_weights import QUICK_GAN as QUICK_LOSS
 from faceswap_lab.models.optimizers import TwoRateAdam
@@ -136,7 +142,7 @@ class FaceSwapGAN(FaceAutoencoder):
 
     def composite(self, colour, alpha, bent):
         """alpha * colour + (1 - alpha) * bent input."""
-        return terms.composite({"colour": colour, "alpha": alpha, "bent": bent})
+        return loss_terms.composite({"colour": colour, "alpha": alpha, "bent": bent})
 
     def readings(self) -> list[games.Reading]:
         """Both critics, their weights read now, for all opinions of one step."""
@@ -160,10 +166,10 @@ class FaceSwapGAN(FaceAutoencoder):
 
     def loss_terms(self, views) -> tuple[dict, object]:
         """Every term of the painter's loss by name, unweighted, and the critics' loss. `views`: what `call` returns."""
-        weights, views = self.loss_weights, terms.in_float32(views)
+        weights, views = self.loss_weights, loss_terms.in_float32(views)
         found, critics, read = {}, 0.0, self.readings()
         halves = [
-            ops.split(x, 2, axis=0) for x in (views["straight"], views["bent"], terms.composite(views), views["colour"])
+            ops.split(x, 2, axis=0) for x in (views["straight"], views["bent"], loss_terms.composite(views), views["colour"])
         ]
         if weights.adversarial:
             painter = 0.0
@@ -174,12 +180,12 @@ class FaceSwapGAN(FaceAutoencoder):
                     painter, critics = painter + mine, critics + theirs
             found["adversarial"] = painter
             if weights.kernel_decay:
-                kernels = terms.decayed_kernels(self.critics)
+                kernels = loss_terms.decayed_kernels(self.critics)
                 critics = critics + weights.kernel_decay * losses.sum_of_squares(kernels)
         if weights.gradient_penalty:
             found_penalty = self.gradient_penalty(*halves[:2], read)
             critics = critics + weights.gradient_penalty * found_penalty
-        return found | terms.compute(self, views), critics
+        return found | loss_terms.compute(self, views), critics
 
     def gradient_penalty(self, straight, bent, critics):
         """R1 of both critics at the real pictures, summed. straight, bent: [A's, B's], (N, S, S, 3) each. critics: `readings()`."""

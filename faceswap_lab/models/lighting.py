@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from keras import ops
 
-from faceswap_lab import files
+from faceswap_lab.base import files
 
 MIDDLE = 0.4  # the mean that every face is brought to before it is encoded
 BRIGHTEST = 1.6  # the most that a decoder can paint, on that scale

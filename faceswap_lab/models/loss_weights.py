@@ -1,7 +1,7 @@
 """How much each term of a loss counts: one list for autoencoders and FaceSwap-GAN alike, and its presets.
 
 A term at weight 0 is never computed, and a network that only it needs is never loaded. What each term does stands in
-`faceswap_lab.models.terms`.
+`faceswap_lab.models.loss_terms`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The base model: paints the true swap of people it has never seen, from the target's face and pictures of the source.
 
 A U-Net (O. Ronneberger, P. Fischer, T. Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015,
-arXiv:1505.04597) sees the target's face beside pictures of the source that were warped to its landmarks (`swap.references`).
+arXiv:1505.04597) sees the target's face beside pictures of the source that were warped to its landmarks (`faces.references`).
 It does not paint the skin but says, pixel by pixel, which of these pictures to take it from, how to relight them, and what
 to add. So detail comes from the source's own pictures, few weights do, and a new person needs no training.
 
@@ -19,8 +19,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from faceswap_lab import files, untrusted
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files, untrusted
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.models import losses
 
 SLOPE = 0.1  # of the leaky ReLU
@@ -256,7 +256,7 @@ def explain(network: keras.Model, faces: np.ndarray, references: np.ndarray) -> 
 
 
 def save(network: keras.Model, average: np.ndarray, path: str | os.PathLike) -> None:
-    """Writes a network and the average shape of faces that belongs to it ((9, P, 2), see `swap.references`), in 16 bit."""
+    """Writes a network and the average shape of faces that belongs to it ((9, P, 2), see `faces.references`), in 16 bit."""
     shape = [network.config.size, network.config.references, *network.config.filters]
     weights = {f"weight_{k}": value.astype(np.float16) for k, value in enumerate(network.get_weights())}
     with files.atomic_path(Path(path)) as temporary, temporary.open("wb") as stream:

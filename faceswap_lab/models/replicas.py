@@ -8,7 +8,7 @@ part of the batch (TensorFlow under `MirroredStrategy`), three things would come
 - means over the batch inside a term, such as the area of the masks it is divided by: `batch_mean`;
 - the loss: the sum over the parts is taken, so each gives its share (`share_of`).
 
-`faceswap_lab.distribution` says where a part's place comes from; alone, all three are the identity.
+`faceswap_lab.training.distribution` says where a part's place comes from; alone, all three are the identity.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from faceswap_lab.models.augmentation import Augmentation, sample_bilinear
-from faceswap_lab.models.critics import Reading
+from faceswap_lab.models.discriminators import Reading
 from faceswap_lab.models.translation_networks import TranslationConfig, build_generator
 
 DIRECTIONS = ((0, 1), (1, 0))  # from A to B, from B to A

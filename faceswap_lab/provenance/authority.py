@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from faceswap_lab import files
+from faceswap_lab.base import files
 
 AUTHORITY_YEARS, LEAF_DAYS = 10, 365
 COURSE_NAME = "faceswap_lab course certificate"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceswap_lab.faces.faceset import TABLE
+from faceswap_lab.faces.sources import Source, read_sources
 from faceswap_lab.provenance.consent import Ledger
-from faceswap_lab.provenance.sources import Source, read_sources
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError
-from faceswap_lab.provenance.hashes import content_hash
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.weights import data_folder
+from faceswap_lab.faces.sources import Source, is_identity, merged, source_of
 from faceswap_lab.provenance.records import PURPOSES, ConsentRecord, read_record
-from faceswap_lab.provenance.sources import Source, is_identity, merged, source_of
-from faceswap_lab.weights import data_folder
+from faceswap_lab.video.fingerprints import content_hash
 
 VARIABLE = "FACESWAP_LAB_CONSENT"
 COMMAND = "python -m faceswap_lab consent"

@@ -23,10 +23,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from faceswap_lab import __version__, files
-from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import list_pictures
-from faceswap_lab.provenance import boxes, certificates
+from faceswap_lab import __version__
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.provenance import certificates, mp4_boxes
+from faceswap_lab.video.pictures import list_pictures
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 ASSERTION = "org.faceswap-lab.swap"
@@ -47,7 +48,7 @@ class Ingredient:
 
     Args:
         name: the file's name, without its folder.
-        sha256: of the file, 64 hexadecimal digits; of a folder, see `hashes.content_hash`.
+        sha256: of the file, 64 hexadecimal digits; of a folder, see `fingerprints.content_hash`.
         role: "target", whose video was changed, or "source", whose face was put in.
         identity: who it shows, as the consent ledger names them; "" when not said.
         path: where it lies now; not written into the manifest.
@@ -271,7 +272,7 @@ def _own(path: Path, facts: Facts, title: str) -> dict:
             for one in facts.ingredients
         ],
         "bytes": 0 if path.suffix.lower() in _REWRITTEN else path.stat().st_size,
-        "loose": boxes.loose_hash(path),
+        "loose": mp4_boxes.loose_hash(path),
     }
 
 

@@ -8,9 +8,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError
-from faceswap_lab.provenance.sources import Source, is_identity
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.sources import Source, is_identity
 
 PURPOSES = {
     "prepare": "face sets and training",
@@ -165,3 +165,19 @@ def read_date(value, what: str) -> datetime.date | None:
     except ValueError:
         pass
     raise LabError(f"{what}: {value!r} is no date. Write year, month and day, such as 2027-06-30.")
+
+
+def describe(record: ConsentRecord) -> list[str]:
+    """A record in a few lines, for people."""
+    uses = {purpose: record.refusal(purpose) for purpose in PURPOSES}
+    lines = [
+        f"{record.identity}: {record.person}",
+        f"  for      {', '.join(f'{one} ({PURPOSES[one]})' for one in record.purposes)}",
+        f"  granted  {f'on {record.granted_on} ' if record.granted_on else ''}by {record.granted_by}",
+        f"  until    {record.until or 'it is revoked'}",
+    ]
+    if record.scope:
+        lines.append(f"  scope    {record.scope}")
+    refused = {why for purpose in record.purposes if (why := uses[purpose])}
+    lines += [f"  STOPPED  it {why}" for why in sorted(refused)]
+    return [*lines, f"  files    {len(record.sources)}"]

@@ -14,22 +14,21 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from faceswap_lab import __version__, files
-from faceswap_lab.errors import LabError
+from faceswap_lab import __version__
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.safeguards import MARKER
+from faceswap_lab.faces.sources import Source, merged
 from faceswap_lab.provenance.checks import Agreed
 from faceswap_lab.provenance.consent import VARIABLE, user_folder
-from faceswap_lab.provenance.hashes import content_hash
-from faceswap_lab.provenance.sources import Source, merged
+from faceswap_lab.video.fingerprints import content_hash
 
 OUTPUTS = "outputs"
 THERE, REPLACED, MISSING = "there", "replaced", "moved or deleted"
-# Stands in a folder whose pictures a conversion may replace, and says which one made them.
-MARKER = "swapped_frames.txt"
-Enter = Callable[..., list[str]]  # (path, lies) -> `record_output`'s answer
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Output:
 
     Args:
         path: where, absolute.
-        sha256: of its content, see `hashes.content_hash`; of a folder with a `MARKER`, that file's.
+        sha256: of its content, see `fingerprints.content_hash`; of a folder with a `MARKER`, that file's.
         made_on: local time.
         identities: whose faces went in.
         sources: the clips that went in: target and what the model learnt from.

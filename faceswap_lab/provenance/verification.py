@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.provenance import boxes, certificates, credentials, reading
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.provenance import certificates, credentials, mp4_boxes, reading
 from faceswap_lab.provenance.authority import COURSE_NAME
-from faceswap_lab.provenance.hashes import content_hash
+from faceswap_lab.video.fingerprints import content_hash
 
 VALID, UNKNOWN, CHANGED, OTHER = "valid", "unknown signer", "changed", "manifest of another file"
 EXPIRED, CLOCK, INGREDIENT, NONE, DAMAGED = "expired", "clock wrong", "other ingredient", "no credentials", "damaged"
@@ -134,7 +134,7 @@ def pictures_and_films(paths: Sequence[str | os.PathLike]) -> list[Path]:
     Raises:
         LabError: for a folder without pictures.
     """
-    from faceswap_lab.pictures import list_pictures
+    from faceswap_lab.video.pictures import list_pictures
 
     found = []
     for path in map(Path, paths):
@@ -207,7 +207,7 @@ def _integrity(path: Path, active: dict) -> list[tuple[str, str]]:
             found.append((CHANGED, f"The manifest itself was changed after it was signed: {part} ({code})."))
         else:
             found.append((DAMAGED, f"{failure.get('explanation') or 'It cannot be checked'} ({code})."))
-    if not found and own.get("loose", "") != (boxes.loose_hash(path) if own.get("loose") else ""):
+    if not found and own.get("loose", "") != (mp4_boxes.loose_hash(path) if own.get("loose") else ""):
         found.append((CHANGED, "The film's header (its file type or free space) was changed after it was signed."))
     return list(dict.fromkeys(found))
 
@@ -215,7 +215,7 @@ def _integrity(path: Path, active: dict) -> list[tuple[str, str]]:
 def _changed(path: Path, active: dict, own: dict) -> tuple[str, str]:
     """Whether it is the file that was signed, with something changed in it, or another one."""
     exclusions = active["assertions"].get("c2pa.hash.data", {}).get("exclusions", [])
-    length, signed = boxes.bare_length(path, exclusions), own.get("bytes")
+    length, signed = mp4_boxes.bare_length(path, exclusions), own.get("bytes")
     if signed and length != signed:
         name = f" “{own['title']}”" if own.get("title") else ""
         return OTHER, (

@@ -35,12 +35,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.provenance import pattern, synchronising
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.provenance import watermark_pattern, watermark_search
 from faceswap_lab.video import Video, open_video
 
 LEAST = 128  # px of the shorter side: below, the shortest waves are finer than pixels
-NEEDED = 9.8  # of a pattern, standard deviations of chance: `certainty.false_alarms` of it is under one in a million
+NEEDED = 9.8  # of a pattern, standard deviations of chance: `watermark_certainty.false_alarms` of it is under one in a million
 SURE = 0.999  # how probable a number must be, against all others, to be given
 _LONGEST = 4  # times its shorter side is read of a picture, around its middle
 
@@ -65,7 +65,7 @@ class Marker:
         if not isinstance(ident, str) or not re.fullmatch(r"[0-9a-fA-F]{6}", ident):
             raise LabError(f"watermark: {ident!r} cannot be written. Give six hexadecimal digits.")
         self.size, self.ident = tuple(size), ident.lower()
-        self._pattern = np.clip(pattern.drawn(size, pattern.encoded(int(ident, 16))), -3, 3)
+        self._pattern = np.clip(watermark_pattern.drawn(size, watermark_pattern.encoded(int(ident, 16))), -3, 3)
 
     def apply(self, image: np.ndarray) -> np.ndarray:
         """Puts the mark on a frame: the same change to red, green and blue, more of it where much is going on.
@@ -83,7 +83,7 @@ class Marker:
             width, height = self.size
             raise LabError(f"watermark: this is made for {width}x{height}, not {image.shape[1]}x{image.shape[0]}.")
         grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-        strength = cv2.resize(pattern.strength(grey), self.size, interpolation=cv2.INTER_LINEAR)
+        strength = cv2.resize(watermark_pattern.strength(grey), self.size, interpolation=cv2.INTER_LINEAR)
         # By how many levels a pixel gets lighter or darker, each as bytes, which are added several times as fast as words.
         lighter, darker = (cv2.multiply(self._pattern, strength, scale=sign, dtype=cv2.CV_8U) for sign in (1, -1))
         return cv2.subtract(cv2.add(image, cv2.merge([lighter] * 3)), cv2.merge([darker] * 3))
@@ -181,20 +181,23 @@ def _flattened(images: list[np.ndarray]) -> np.ndarray | None:
     if shorter < LEAST // 4:
         return None
     left, top = (max(0, (length - _LONGEST * shorter) // 2) for length in (width, height))
-    return synchronising.flattened([image[top : height - top, left : width - left] for image in images])
+    return watermark_search.flattened([image[top : height - top, left : width - left] for image in images])
 
 
 def _searched(field: np.ndarray | None, frames: int, wide: bool) -> Reading:
     if field is None:
-        return Reading(False, "", 0.0, np.zeros(pattern.BITS), frames, 0.0)
+        return Reading(False, "", 0.0, np.zeros(watermark_pattern.BITS), frames, 0.0)
     mirrored = np.ascontiguousarray(field[:, ::-1])
-    searches = [(field, synchronising.SHARES, (0.0,))]
+    searches = [(field, watermark_search.SHARES, (0.0,))]
     if wide:
-        searches += [(mirrored, synchronising.SHARES, (0.0,)), (field, synchronising.TURNED, synchronising.TURNS)]
-        searches += [(field, shares, (0.0,)) for shares in synchronising.WIDER]
+        searches += [
+            (mirrored, watermark_search.SHARES, (0.0,)),
+            (field, watermark_search.TURNED, watermark_search.TURNS),
+        ]
+        searches += [(field, shares, (0.0,)) for shares in watermark_search.WIDER]
     best = None
     for some, shares, turns in searches:
-        for place in synchronising.places(some, shares, turns):
+        for place in watermark_search.places(some, shares, turns):
             reading = _judged(place, frames)
             if reading.ident:
                 return reading
@@ -204,9 +207,9 @@ def _searched(field: np.ndarray | None, frames: int, wide: bool) -> Reading:
     return best
 
 
-def _judged(place: synchronising.Place, frames: int) -> Reading:
-    number, fit, sure = pattern.likeliest(place.bits)
-    weight = float(synchronising.weight(place.agreement, fit))
+def _judged(place: watermark_search.Place, frames: int) -> Reading:
+    number, fit, sure = watermark_pattern.likeliest(place.bits)
+    weight = float(watermark_search.weight(place.agreement, fit))
     found = weight >= NEEDED
-    ident = f"{number:0{pattern.IDENT_BITS // 4}x}" if found and sure >= SURE else ""
+    ident = f"{number:0{watermark_pattern.IDENT_BITS // 4}x}" if found and sure >= SURE else ""
     return Reading(found, ident, place.agreement, place.bits, frames, place.share, place.degrees, weight)

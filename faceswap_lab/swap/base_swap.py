@@ -11,21 +11,26 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from faceswap_lab import weights
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import weights
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.safeguards import safeguards
+from faceswap_lab.faces import references
 from faceswap_lab.faces.alignment import canonical_points, scale_matrix
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.faceset import FACE_SIZE, TABLE, FaceSet
 from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.faces.references import Person
+from faceswap_lab.faces.sources import Source, write_sources
 from faceswap_lab.models import reference_swapper
-from faceswap_lab.provenance.checks import may_prepare
-from faceswap_lab.provenance.sources import Source, write_sources
-from faceswap_lab.swap import references
-from faceswap_lab.swap.references import PUTTING_BACK, Person
+from faceswap_lab.swap.options import SwapOptions
 from faceswap_lab.video import open_video
 
 NAME = "base"
 PICTURES = 150  # of a person: more of them know hardly more poses and expressions
+# How a composite wants to be put back: light and edges are the target's already, and alpha says where it counts.
+PUTTING_BACK = SwapOptions(
+    blend="mask", colour="none", mask="alpha", erode=-4.0, forehead=0.0, feather=2.0, sharpen="none", amount=0.0
+)
 
 
 @functools.cache
@@ -64,7 +69,7 @@ def faces_of(source: str | os.PathLike, folder: str | os.PathLike | None) -> Fac
     Raises:
         LabError: when consent to prepare it is missing, it cannot be read, or shows no face.
     """
-    agreed = may_prepare(source, "source")
+    agreed = safeguards().may_use(source, "source")
     if (Path(source) / TABLE).exists():
         return FaceSet(source).of_person()
     clip = open_video(source)
@@ -110,7 +115,7 @@ class BaseSwap:
         Raises:
             LabError: when that consent is missing, or no face has landmarks.
         """
-        sources = may_prepare(faces.folder, "source")
+        sources = safeguards().may_use(faces.folder, "source")
         network = options.get("network") or shipped()[0]
         return cls(person_of(faces, network.config.size), sources, **options)
 

@@ -16,7 +16,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from faceswap_lab.swap import distributions
+from faceswap_lab.swap import colour_distributions
 
 _GAIN_LIMITS = (0.4, 2.5)  # contrast is never changed more than this: a flat face would turn to noise
 _WHITE = (0.75, 0.95)  # of the darkest channel: from where a colour counts as light rather than skin, and altogether so
@@ -54,7 +54,7 @@ def statistics(image: np.ndarray, mask: np.ndarray, space: str = "lab") -> np.nd
     Returns:
         (2, 3) float64, means then deviations; None when the mask is (nearly) empty.
     """
-    if not distributions.enough(mask):
+    if not colour_distributions.enough(mask):
         return None
     weights = np.asarray(mask, np.float64)
     total = weights.sum()
@@ -122,7 +122,7 @@ def covariance(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     Returns:
         (4, 3) float64, the mean and below it the covariance matrix, in RGB; None when the mask is (nearly) empty.
     """
-    if not distributions.enough(mask):
+    if not colour_distributions.enough(mask):
         return None
     weights = np.asarray(mask, np.float64).ravel() / np.sum(mask, dtype=np.float64)
     values = np.asarray(image, np.float64).reshape(-1, 3)
@@ -217,7 +217,7 @@ COLOUR: dict[str, Method] = {
     "none": Method(lambda face, target, mask: None, lambda face, measured, wanted: face),
     "mean": Method(_both(statistics), partial(transfer, contrast=False)),
     "mean_std": Method(_both(statistics), transfer),
-    "histogram": Method(_both(distributions.histograms), distributions.through_histograms),
+    "histogram": Method(_both(colour_distributions.histograms), colour_distributions.through_histograms),
     "linear": Method(_both(covariance), linear_transfer),
-    "sot": Method(distributions.sliced, distributions.through_slices),
+    "sot": Method(colour_distributions.sliced, colour_distributions.through_slices),
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import glob
 import hashlib
 import json
@@ -17,32 +16,33 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from faceswap_lab import __version__, files, machine
-from faceswap_lab.errors import LabError
+from faceswap_lab import __version__
+from faceswap_lab.base import files, machine
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.safeguards import Agreement, safeguards
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.people import person_like
-from faceswap_lab.pictures import warn_of_passed_over
-from faceswap_lab.provenance import register
-from faceswap_lab.provenance.checks import may_convert
-from faceswap_lab.provenance.consent import Ledger
-from faceswap_lab.swap import label, outputs, sealing, smoothing, watermarking
+from faceswap_lab.swap import finishing, label, outputs, smoothing
 from faceswap_lab.swap.conversion_report import ConversionReport, findings, report_path
-from faceswap_lab.swap.film import Film, Keep, batches, finished_steps
 from faceswap_lab.swap.options import OUTPUTS, ConversionOptions, SwapOptions
 from faceswap_lab.swap.pairing import FaceTrack, face_track
 from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts
 from faceswap_lab.swap.ranges import FramePlan, plan_frames
+from faceswap_lab.swap.steps import Film, Keep, batches, finished_steps
 from faceswap_lab.swap.swapping import SwapFunction, model_name, model_size, swap_frame, swap_frames
 from faceswap_lab.video import Video, open_video
+from faceswap_lab.video.pictures import warn_of_passed_over
 
 __all__ = [
     "OUTPUTS", "ConversionOptions", "ConversionReport", "SwapOptions", "convert", "swap_frame", "swap_frames",
 ]  # fmt: skip
 
+_TOO_SMALL = "A picture of {}x{} is too small for the watermark: only the label and the file's comment say what it is."
 _FORMAT = 2  # of what is kept of a stopped conversion
 
 
@@ -64,7 +64,7 @@ def convert(
     faces_folder: str | os.PathLike | None = None,
     part_frames: int = PART_FRAMES,
     progress: Callable[[int, int], None] | None = None,
-    ledger: Ledger | None = None,
+    ledger: Any = None,
     **choices,
 ) -> ConversionReport:
     """Swaps one person's face throughout a video, when the ledger has the consent of all whose faces go in.
@@ -97,7 +97,7 @@ def convert(
         faces_folder: where the faces go that are found now; None: a folder beside `out`, which is removed in the end.
         part_frames: frames that a stop may cost, see `parts`.
         progress: called with (frames done, frames expected).
-        ledger: where the consents are written; None: the user's. The target's is always asked for, and that of every clip
+        ledger: a `provenance.consent.Ledger`; None: the user's. The target's is always asked for, and that of every clip
             behind the model. What is made is entered in its register.
 
     Returns:
@@ -114,10 +114,11 @@ def convert(
         raise LabError(f"batch_size={batch_size}, part_frames={part_frames}: give 1 or more.")
     video = video if isinstance(video, Video) else open_video(video)
     kind = outputs.check_place(out, video, overwrite)
-    sealing.check()
+    guards = safeguards()
+    guards.check()
     size = model_size(swap_function)
-    ledger = ledger or Ledger.load()
-    agreed = may_convert(video.path, getattr(swap_function, "sources", ()), model_name(swap_function), ledger)
+    sources = getattr(swap_function, "sources", ())
+    agreement = guards.may_convert(video.path, sources, model_name(swap_function), ledger)
     plan = plan_frames(video, ranges, options.rest)
     files.make_folder(out.parent)
     with (
@@ -156,25 +157,24 @@ def convert(
             "part": part_frames,
             "kept": str(kept and kept.absolute()),
         }
-        marker = watermarking.marker_for(video.size, key) if watermark else None
+        marker = agreement.mark(video.size, key) if watermark else None
         key["watermark"] = marker and marker.ident
         film = Film(
             *(video, plan, track, options, swap_function, size, batch_size, corner, marker),
-            *(batches(track, plan, batch_size), agreed),
+            batches(track, plan, batch_size),
         )
         parts = Parts(out, key, plan, coding, part_frames, kept)
         report = ConversionReport(str(out), resumed=parts.tally.frames, options=key["options"])
         report.watermark = marker.ident if marker else ""
         thing = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-        enter = functools.partial(_entered, film, ledger, thing)
-        told = _clear_frames_folder(kept, parts, thing, enter) if kept else []
+        told = _clear_frames_folder(kept, parts, film, thing, agreement) if kept else []
         try:
-            _write(film, parts, sealing.keeper(film, kept) if kept else None, progress)
+            _write(film, parts, agreement.keeper(film, kept) if kept else None, progress)
             parts.finish()
-            told += sealing.place(parts, out, kind, film, overwrite, thing, enter)
+            told += finishing.place(parts, out, kind, film, overwrite, thing, agreement)
         except KeyboardInterrupt:
             with contextlib.suppress(LabError):  # what is finished is kept all the same
-                sealing.leave_what_plays(parts, out, kind, film, enter)
+                finishing.leave_what_plays(parts, out, kind, film, thing, agreement)
             raise
         except BaseException:
             parts.abandon()
@@ -182,15 +182,15 @@ def convert(
         report.count(parts.tally)
         report.warnings = [
             *dict.fromkeys([*noted, *told]),
-            *(f"{video.path.name}: {remark}." for remark in (*video.remarks, *sealing.sound_remarks(film, kind))),
+            *(f"{video.path.name}: {remark}." for remark in (*video.remarks, *finishing.sound_remarks(film, kind))),
             *track.warnings,
-            *watermarking.findings(video.size, watermark),
+            *([_TOO_SMALL.format(*video.size)] if watermark and not marker else []),
             *findings(report, track, faces, len(plan), swap_function, options, batch_size),
         ]
     parts.remove()
-    if (part := sealing.part_path(out)).exists():
+    if (part := finishing.part_path(out)).exists():
         part.unlink()
-        register.forget(part, ledger.folder)
+        agreement.forget(part)
     report.seconds = time.perf_counter() - began
     report.write(report_path(out))
     return report
@@ -258,21 +258,14 @@ def _check_frames_folder(folder: Path) -> None:
         raise LabError(f"{folder}: this folder holds other pictures. Choose another one for the swapped frames.")
 
 
-def _entered(film: Film, ledger: Ledger, thing: str, path: Path, lies: Path | None = None) -> list[str]:
-    """Enters an output of a conversion in the register; `lies`: where it is before it gets its name."""
-    about = film.agreed, path, model_name(film.swap_function), dataclasses.asdict(film.options)
-    return register.enter(*about, ledger.folder, lies, thing)
-
-
-def _clear_frames_folder(folder: Path, parts: Parts, thing: str, enter: register.Enter) -> list[str]:
+def _clear_frames_folder(folder: Path, parts: Parts, film: Film, thing: str, agreement: Agreement) -> list[str]:
     """Leaves only the pictures of finished parts in the folder, marks it as this conversion's and enters it in the register."""
     files.remove_partial(folder)
     finished = {f"{index:06d}.png" for first, stop in parts.tally.stretches for index in range(first, stop)}
     for path in folder.glob("*.png"):
         if path.name not in finished:
             path.unlink()
-    register.mark_folder(folder, thing)
-    return enter(folder)
+    return agreement.mark_folder(folder, film, thing)
 
 
 def _write(film: Film, parts: Parts, keep: Keep | None, progress: Callable[[int, int], None] | None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceswap_lab import files
+from faceswap_lab.base import files
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.swap import blending, doctor
 from faceswap_lab.swap.options import SwapOptions

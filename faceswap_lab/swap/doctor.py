@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
 from faceswap_lab.swap import swapping
-from faceswap_lab.swap.evidence import Sample, coverage, structure_distance, template
+from faceswap_lab.swap.face_sample import Sample, coverage, structure_distance, template
 from faceswap_lab.swap.options import SwapOptions
 from faceswap_lab.swap.swapping import Swap, SwapFunction
 

@@ -6,8 +6,8 @@ import dataclasses
 import os
 from dataclasses import dataclass
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError, check_number
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError, check_number
 
 BLENDS = ("direct", "mask", "seamless", "laplacian")
 COLOURS = ("none", "mean", "mean_std", "histogram", "linear", "sot")
@@ -17,7 +17,7 @@ ENLARGES = ("linear", "cubic", "lanczos")
 SMOOTHINGS = {"off": 0.0, "light": 1.5, "strong": 3.0}  # standard deviation in frames
 OUTPUTS = ("swap", "target+swap", "target+swap+mask", "difference")
 RESTS = ("keep", "drop")
-SETTINGS_FILE = "conversion_settings.json"  # in a run's folder: what was chosen by eye, see `teaching.tuning`
+SETTINGS_FILE = "conversion_settings.json"  # in a run's folder: what was chosen by eye, see `widgets.tuning`
 
 
 def check_name(parameter: str, value: str, known) -> None:

@@ -13,16 +13,15 @@ import av
 import numpy as np
 from av.filter import Graph
 
-from faceswap_lab import ffmpeg, files
-from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import WRITTEN_SUFFIXES, list_pictures, read_picture, write_picture
-from faceswap_lab.provenance.register import MARKER
-from faceswap_lab.provenance.watermark import Marker
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.safeguards import MARKER, Mark
 from faceswap_lab.swap import blending, label
 from faceswap_lab.swap.swapping import Swap
-from faceswap_lab.video import Video
-from faceswap_lab.video_joining import refuse
-from faceswap_lab.video_writer import SUFFIXES
+from faceswap_lab.video import Video, ffmpeg
+from faceswap_lab.video.joining import refuse
+from faceswap_lab.video.pictures import WRITTEN_SUFFIXES, list_pictures, read_picture, write_picture
+from faceswap_lab.video.writer import SUFFIXES
 
 DIFFERENCE_GAIN = 4
 _GIF_RATE = 50  # a GIF counts in hundredths of a second, and players show nothing faster
@@ -94,7 +93,7 @@ def arranged(
     output: str,
     blend: str,
     corner: str | None,
-    marker: Marker | None = None,
+    marker: Mark | None = None,
 ) -> np.ndarray:
     """The picture that is written.
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FACE_SIZE, MATRIX_COLUMNS, TABLE, FaceSet
 from faceswap_lab.swap import smoothing

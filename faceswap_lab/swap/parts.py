@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import write_picture
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.swap.ranges import FramePlan
-from faceswap_lab.video_joining import join
-from faceswap_lab.video_writer import VideoWriter
+from faceswap_lab.video.joining import join
+from faceswap_lab.video.pictures import write_picture
+from faceswap_lab.video.writer import VideoWriter
 
 PART_FRAMES = 250  # libx264 begins anew after so many frames anyway, so that parts cost nothing
 _KEY = "key.json"
@@ -189,7 +189,7 @@ class Parts:
             self.remove()
 
     def join(self, out: Path, cut: int = 0, **sound) -> int:
-        """Joins the finished parts (and one that was cut short, of `cut` frames) to a film; see `video_joining.join`."""
+        """Joins the finished parts (and one that was cut short, of `cut` frames) to a film; see `joining.join`."""
         some = [(self._film(number), count) for number, count in enumerate([*self.done, cut]) if count]
         join(some, out, self.coding.rate, **sound)
         return sum(count for _, count in some)

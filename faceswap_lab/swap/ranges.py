@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.video import Frame, Video
 
 Span = tuple[int, int]  # first frame, and the one behind the last

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.swap import blending, cloning, colour, masks, sharpening
 from faceswap_lab.swap.options import MASKS, SwapOptions, check_name

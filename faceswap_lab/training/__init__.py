@@ -1,11 +1,11 @@
 """Training with `fit()`: previews that are kept, checkpoints that resume exactly, and a history that survives a stop."""
 
-from faceswap_lab.training.advice import HeldOut, advise
 from faceswap_lab.training.checkpoints import restore_checkpoint, save_checkpoint, steps_done
 from faceswap_lab.training.data import set_faces
+from faceswap_lab.training.early_stopping import HeldOut, advise
 from faceswap_lab.training.fitting import fit, index_batches
-from faceswap_lab.training.guard import Guard
 from faceswap_lab.training.history import EVENTS, HISTORY, MEASURES, write_history
+from faceswap_lab.training.interruption import Guard
 from faceswap_lab.training.memory import MemoryEstimate
 from faceswap_lab.training.memory import estimate as estimate_memory
 from faceswap_lab.training.models import (

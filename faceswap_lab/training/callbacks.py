@@ -11,12 +11,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.provenance import certificates
-from faceswap_lab.provenance.placing import write_swapped
-from faceswap_lab.training import advice, checkpoints, previews, state, times
-from faceswap_lab.training.guard import DivergedError, Guard, Signals, StopRequest, broken_losses
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.safeguards import safeguards
+from faceswap_lab.training import checkpoints, early_stopping, previews, state, times
 from faceswap_lab.training.history import HISTORY, MEASURES, Board, add_event, write_history
+from faceswap_lab.training.interruption import DivergedError, Guard, Signals, StopRequest, broken_losses
 from faceswap_lab.training.pace import Clock, Throttle, as_time
 
 POLL_EVERY = 0.2  # seconds between two looks at the panel's buttons
@@ -40,7 +39,7 @@ class Session:
     guard: Guard
     board: Board
     clock: Clock
-    held_out: advice.HeldOut | None = None
+    held_out: early_stopping.HeldOut | None = None
     paint: Callable | None = None
     show: Callable | None = None
     panel: object = None
@@ -111,11 +110,10 @@ class Session:
         self.picture = self.paint(self.model)
         path = self.folder / previews.PREVIEWS / f"step_{step:06d}.png"
         try:
-            write_swapped(path, self.picture, self.folder.name, previews.SHOWN)
+            safeguards().write_swapped(path, self.picture, self.folder.name, previews.SHOWN)
         except LabError as error:  # a certificate that runs out meanwhile is no reason to lose a training
             add_event(self.folder, step, "notice", f"The preview of step {step} is signed by nobody known: {error}")
-            other = certificates.of_this_process()
-            write_swapped(path, self.picture, self.folder.name, previews.SHOWN, signing=other)
+            safeguards().write_swapped(path, self.picture, self.folder.name, previews.SHOWN, own=True)
         self.board.picture(step, "preview", self.picture)
         if self.show:
             self.show(step, self.picture)
@@ -214,7 +212,7 @@ class Session:
         measures.append({"step": self.step, **found})
         write_history(self.folder / MEASURES, measures)
         self.board.scalars(self.step, {f"held_out/{name}": value for name, value in found.items()})
-        said = advice.advise(measures, held.patience, held.tolerance)
+        said = early_stopping.advise(measures, held.patience, held.tolerance)
         if said and said != self.facts.get("advice"):
             self.facts["advice"] = said
             add_event(self.folder, self.step, "advice", f"{self.folder.name}: {said}")

@@ -19,8 +19,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from faceswap_lab import __version__, files, untrusted
-from faceswap_lab.errors import LabError
+from faceswap_lab import __version__
+from faceswap_lab.base import files, untrusted
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.training import state
 
 FORMAT = 2

@@ -21,15 +21,15 @@ import keras
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import distribution, files
-from faceswap_lab.errors import LabError
-from faceswap_lab.machine import cpu_cores
-from faceswap_lab.training import checkpoints, memory, out_of_memory, previews, times
-from faceswap_lab.training.advice import HeldOut
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.machine import cpu_cores
+from faceswap_lab.training import checkpoints, distribution, memory, out_of_memory, previews, times
 from faceswap_lab.training.callbacks import Between, IntervalEnd, Session
 from faceswap_lab.training.data import check_batch
-from faceswap_lab.training.guard import DivergedError, Guard, Signals, StopRequest
+from faceswap_lab.training.early_stopping import HeldOut
 from faceswap_lab.training.history import HISTORY, Board, add_event, write_history
+from faceswap_lab.training.interruption import DivergedError, Guard, Signals, StopRequest
 from faceswap_lab.training.pace import Clock, Pace, Throttle
 
 
@@ -111,7 +111,7 @@ def fit(
         held_out: a measure on held-out faces, and when it calls for a stop.
         paint: model -> preview picture, see `preview_grid`; None draws none.
         show: called with (step, picture), for example to redraw a notebook's output.
-        panel: a `teaching.training_panel.TrainingPanel`, or anything with its methods.
+        panel: a `widgets.training_panel.TrainingPanel`, or anything with its methods.
         callbacks: further Keras callbacks; what they change must follow from the step alone, so that a resumed run
             is the same run. One that counts steps has a method `go_on_from(step)`, which is called before a run begins.
         tensorboard: also write curves and previews for TensorBoard.

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import files
-from faceswap_lab.pictures import coded_picture
+from faceswap_lab.base import files
+from faceswap_lab.video.pictures import coded_picture
 
 HISTORY, EVENTS, MEASURES = "history.csv", "events.csv", "held_out.csv"
 

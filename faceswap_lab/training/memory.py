@@ -165,7 +165,7 @@ def _outputs(network) -> float:
 
 def _device() -> tuple[str, int | None]:
     """The device that trains and its free bytes, None where it cannot be asked."""
-    from faceswap_lab.machine import devices
+    from faceswap_lab.base.machine import devices
 
     accelerators = devices()
     if not accelerators:

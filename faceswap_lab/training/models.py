@@ -12,14 +12,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from faceswap_lab import __version__, files, untrusted
-from faceswap_lab.errors import LabError
+from faceswap_lab import __version__
+from faceswap_lab.base import files, untrusted
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.sources import SOURCES, Source, gather_sources, has_sources, read_sources
 from faceswap_lab.models.autoencoder import AutoencoderConfig, FaceAutoencoder
 from faceswap_lab.models.cyclegan import CycleGanConfig
 from faceswap_lab.models.faceswap_gan import FaceSwapGAN, GanConfig
 from faceswap_lab.models.pix2pix import Pix2PixConfig
 from faceswap_lab.models.translation import FaceTranslator
-from faceswap_lab.provenance.sources import SOURCES, Source, gather_sources, has_sources, read_sources
 
 MOST_LAYERS, MOST_CHANNELS, MOST_WEIGHTS = 12, 16384, 1 << 30  # the published model of 128 px has 2e8 weights
 BOUNDS = {"size": 512, "kernel": 15, "blocks": 64, "slope": 1, "octave": 1, "dropout": 1, "width": 4, "pool": 100_000}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.models.augmentation import FaceBank
 from faceswap_lab.training import checkpoints
 from faceswap_lab.training.history import HISTORY, add_event, write_history

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 

@@ -8,9 +8,9 @@ import cv2
 import keras
 import numpy as np
 
-from faceswap_lab import pictures, video_writer
-from faceswap_lab.errors import LabError
-from faceswap_lab.provenance import placing
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.safeguards import safeguards
+from faceswap_lab.video import pictures, writer
 
 PREVIEWS, TIMELAPSE = "previews", "timelapse.mp4"
 SHOWN = "Samples of a training: faces of two people, and these painted again and swapped by a neural network."
@@ -104,10 +104,8 @@ def timelapse(folder: str | Path, path: str | Path | None = None, fps: float | N
     last = step_of(found[-1])
     newest = stamped(pictures.read_picture(found[-1]), last, last)
     path = Path(path) if path else folder / TIMELAPSE
-    with placing.sealed(
-        path, path.with_name(f".{path.name}.unsigned"), placing.facts(path, folder.name, SHOWN)
-    ) as unsigned:
-        with video_writer.VideoWriter(
+    with safeguards().publish(path, path.with_name(f".{path.name}.unsigned"), folder.name, SHOWN) as unsigned:
+        with writer.VideoWriter(
             unsigned, fps, newest.shape[1::-1], crf=18, comment="previews of a training"
         ) as film:
             for picture in found[:-1]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import keras
 
-from faceswap_lab.machine import cpu_cores, devices
+from faceswap_lab.base.machine import cpu_cores, devices
 from faceswap_lab.models import flops
 from faceswap_lab.training import memory
 

@@ -1,7 +1,7 @@
 """The base model's training data: rendered people, and beside each picture its true swap (tools/render_pairs.py makes them).
 
 For every shot the target's face is cut out as a face set would, and three pictures of the source are warped beside it
-(`swap.references`). Each shot is prepared several times: as if the detector had erred a little, with the source known from
+(`faces.references`). Each shot is prepared several times: as if the detector had erred a little, with the source known from
 a clip, from all its pictures or from one only, coded as JPEG, with something held before the face. Light, contrast, noise
 and blur are drawn anew in every training step (`varied_light`).
 """
@@ -17,15 +17,14 @@ import numpy as np
 from keras import ops, random
 from PIL import Image
 
-from faceswap_lab import files
-from faceswap_lab.actors import FIVE
-from faceswap_lab.errors import LabError
-from faceswap_lab.faces.alignment import align
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces import references
+from faceswap_lab.faces.alignment import FIVE, align
 from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.faces.references import Person
 from faceswap_lab.models import losses
-from faceswap_lab.pictures import read_picture
-from faceswap_lab.swap import references
-from faceswap_lab.swap.references import Person
+from faceswap_lab.video.pictures import read_picture
 
 MODES = {"take": 0.35, "all": 0.45, "one": 0.2}  # what is known of the source -> how often
 _KEYS = ("images", "points", "read", "light")

@@ -76,7 +76,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -87,7 +87,7 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 # **Look** at the brows, the eyes, the nose: what has the model taken from B, and what does it still owe to the truth?
 
 # %%
-from faceswap_lab.teaching.showing import Picture
+from faceswap_lab.widgets.showing import Picture
 
 picture = runtime.ROOT / "docs" / "swap.jpg"
 Picture(picture.read_bytes(), "a target, its swap by a model, and the true swap, side by side", width=900)
@@ -99,9 +99,10 @@ Picture(picture.read_bytes(), "a target, its swap by a model, and the true swap,
 # %%
 import numpy as np
 
-from faceswap_lab import actors, video
+from faceswap_lab import video
+from faceswap_lab.course import actors
 from faceswap_lab.faces import alignment
-from faceswap_lab.teaching import cascade, figures
+from faceswap_lab.widgets import cascade, figures
 
 moment = 40  # of 120 frames
 target = actors.clip("talk_A")
@@ -186,7 +187,7 @@ print(
 # The lab asks before it cuts out, trains on or shows a face: every clip needs a record of who agreed to what, until when. The actors have theirs. For your own clips, ask the person, then write the answer down here (or with `python -m faceswap_lab consent grant`). Taken back, it lists what was made with it.
 
 # %%
-from faceswap_lab.teaching import consent_panel
+from faceswap_lab.widgets import consent_panel
 
 consent_panel.ConsentPanel()
 

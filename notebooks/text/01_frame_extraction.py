@@ -79,7 +79,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -93,7 +93,8 @@ import numpy as np
 import pandas as pd
 
 from faceswap_lab import video
-from faceswap_lab.teaching import compression, figures
+from faceswap_lab.studies import compression
+from faceswap_lab.widgets import figures
 
 clip = video.open_video(run.clip("target"))
 print(f"{clip.size[0]}x{clip.size[1]} pixels, {clip.fps:g} frames a second, {clip.duration:.2f} s")

@@ -76,7 +76,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -89,10 +89,10 @@ import numpy as np
 
 from faceswap_lab import video
 from faceswap_lab.faces import alignment, masks
-from faceswap_lab.faces import boxes as geometry
-from faceswap_lab.faces.detection import FaceDetector
+from faceswap_lab.faces import mtcnn_boxes as geometry
+from faceswap_lab.faces.mtcnn import FaceDetector
 from faceswap_lab.faces.landmarks import FaceMesh, five_points, head_pose
-from faceswap_lab.teaching import cascade, figures
+from faceswap_lab.widgets import cascade, figures
 
 clip = video.open_video(run.clip("target"))
 frame = next(f.image for f in clip.frames(every=max(1, clip.num_frames // 3)))
@@ -317,11 +317,11 @@ figures.row(
 # A recognition network turns a face into 128 numbers, its **embedding**; two pictures of one person lie less than about 0.6 apart. That is how a set with two people in it is taken apart, and how extraction can keep or drop a person (`like=`, `unlike=`). The actors are rendered, so they are nearer to one another than living people are.
 
 # %%
-from faceswap_lab.faces import recognition
+from faceswap_lab.faces import embeddings
 
-numbers = {role: recognition.of_set(faces.subset(np.arange(0, len(faces), 10))) for role, faces in sets.items()}
+numbers = {role: embeddings.of_set(faces.subset(np.arange(0, len(faces), 10))) for role, faces in sets.items()}
 for one in numbers:
-    row = [f"{one}-{other} {np.median(recognition.distances(numbers[one], numbers[other])):.2f}" for other in numbers]
+    row = [f"{one}-{other} {np.median(embeddings.distances(numbers[one], numbers[other])):.2f}" for other in numbers]
     print("   ".join(row))
 
 # %% [markdown]
@@ -329,7 +329,7 @@ for one in numbers:
 # A model can only paint what it has seen. Before hours of training, a minute of looking: how many faces, how sharp, how lit; which **poses** A takes that B never does; whether somebody else is among them. Each finding has a number and a remedy, and each direction one predicted **difficulty** from 0 to 1.
 
 # %%
-from faceswap_lab import files
+from faceswap_lab.base import files
 from faceswap_lab.faces.diagnosis import diagnose
 from faceswap_lab.faces.diagnosis_report import describe, draw
 
@@ -349,7 +349,7 @@ draw(diagnosis)
 # %%
 import warnings
 
-from faceswap_lab import actors
+from faceswap_lab.course import actors
 from faceswap_lab.faces.extraction import extract_faces
 
 spoilt = {}
@@ -385,7 +385,7 @@ import shutil
 
 from faceswap_lab.faces import curation
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.teaching.browser import FaceBrowser
+from faceswap_lab.widgets.browser import FaceBrowser
 
 copy = run.out / "faces" / "copy_of_B"
 shutil.rmtree(copy, ignore_errors=True)

@@ -82,7 +82,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -100,14 +100,17 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from faceswap_lab import measuring, training
+from faceswap_lab import training
+from faceswap_lab.course import held_out_measures
 from faceswap_lab.models import autoencoder, losses
 from faceswap_lab.models.augmentation import FaceBank, random_views
 from faceswap_lab.models.layers import PixelShuffle
 from faceswap_lab.models.lighting import light_fields
-from faceswap_lab.teaching import architecture, figures, sharing
-from faceswap_lab.teaching.training_panel import TrainingPanel
-from faceswap_lab.training import recipes, times
+from faceswap_lab.studies import sharing
+from faceswap_lab.widgets import architecture, figures
+from faceswap_lab.widgets.training_panel import TrainingPanel
+from faceswap_lab.course import recipes
+from faceswap_lab.training import times
 
 scale = run.preset.choose(autoencoder=model, face_size=face_size, batch_size=batch_size, precision=precision)
 size = scale.face_size
@@ -304,7 +307,7 @@ print("all three trainings:", expected or "this device is not in the table of ti
 # The prediction counts the multiplications and the memory's traffic, and divides by what such a device is expected to reach. After the first steps what they really took stands in its place. How far off was it?
 
 # %%
-held_out = training.HeldOut(measuring.identity_measure(run, size))
+held_out = training.HeldOut(held_out_measures.identity_measure(run, size))
 warm_model, warm_history = train("autoencoder", "encoder", steps, warm=True, held_out=held_out)
 
 # %% [markdown]

@@ -81,7 +81,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -98,13 +98,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceswap_lab import measuring, training
+from faceswap_lab import training
+from faceswap_lab.course import held_out_measures
 from faceswap_lab.models import faceswap_gan
-from faceswap_lab.models.critics import draw_beta
-from faceswap_lab.models.face_res import face_res
-from faceswap_lab.teaching import architecture, figures, toy_gan
-from faceswap_lab.teaching.training_panel import TrainingPanel
-from faceswap_lab.training import recipes
+from faceswap_lab.models.discriminators import draw_beta
+from faceswap_lab.models.mobilenet_recognition import face_res
+from faceswap_lab.studies import toy_gan
+from faceswap_lab.widgets import architecture, figures
+from faceswap_lab.widgets.training_panel import TrainingPanel
+from faceswap_lab.course import recipes
 
 scale = run.preset.choose(gan=model, gan_size=face_size, gan_batch_size=batch_size, precision=precision)
 size = scale.gan_size
@@ -397,7 +399,7 @@ gan.compile(optimizer=optimizer)
 options = {
     "callbacks": (schedule,),
     "panel": TrainingPanel("faceswap_gan", ("adversarial", "critics", "reconstruction")),
-    "held_out": training.HeldOut(measuring.identity_measure(run, size)),
+    "held_out": training.HeldOut(held_out_measures.identity_measure(run, size)),
 }
 history = stages.train_model(run, gan, folder, faces, steps, scale.gan_batch_size, **options)
 training.save_model(gan, folder, "faceswap_gan", {"steps": steps})

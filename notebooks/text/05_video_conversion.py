@@ -76,7 +76,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -91,11 +91,14 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import files, scoring, steadiness, video
+from faceswap_lab import video
+from faceswap_lab.base import files
+from faceswap_lab.course import scoring
+from faceswap_lab.studies import temporal_smoothing
 from faceswap_lab.faces import alignment
-from faceswap_lab.provenance.placing import write_swapped
+from faceswap_lab.provenance.publishing import write_swapped
 from faceswap_lab.swap import blending, colour, options, pairing, smoothing, swapping
-from faceswap_lab.teaching import figures, tuning
+from faceswap_lab.widgets import figures, tuning
 
 functions = scoring.swap_functions(run)
 paint = next(iter(functions.values()))
@@ -344,7 +347,7 @@ changed.unlink()
 # **Predict**: which blend shakes its colours most without smoothing?
 
 # %%
-shake = steadiness.of_run(run, functions[best.model], ["mask", "seamless", "laplacian"]) if run.clips.truth else None
+shake = temporal_smoothing.of_run(run, functions[best.model], ["mask", "seamless", "laplacian"]) if run.clips.truth else None
 shake if shake is None else shake.round(2)
 
 # %%
@@ -411,8 +414,8 @@ print(verdict)
 # A still hides what a film shows. **Watch** it three times, with the sound: the mouth, the eyes, the rim. **Predict** before you press play: will the middle one give itself away at the mouth, at the forehead, or when the head turns?
 
 # %%
-from faceswap_lab import report, side_by_side
-from faceswap_lab.teaching.showing import Film, Page
+from faceswap_lab.course import report, side_by_side
+from faceswap_lab.widgets.showing import Film, Page
 
 film = side_by_side.write_film(run, best.model, functions[best.model])
 Film(film.read_bytes(), "target, swap and, where it is known, the true swap, side by side", 900)

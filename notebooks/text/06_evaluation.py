@@ -76,7 +76,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -90,10 +90,11 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import cards, scoring
-from faceswap_lab.pictures import read_picture
-from faceswap_lab.scores import baselines, bootstrap, people
-from faceswap_lab.teaching import figures
+from faceswap_lab.course import score_cards, scoring
+from faceswap_lab.video.pictures import read_picture
+from faceswap_lab.metrics import bootstrap, people
+from faceswap_lab.metrics import baselines
+from faceswap_lab.widgets import figures
 
 swaps = [scoring.swap_clip(run, name, function) for name, function in scoring.swap_functions(run).items()]
 print("swaps:", ", ".join(swap.model for swap in swaps))
@@ -161,7 +162,7 @@ table("swap_gain", "identity_gain", "nearer_to_source", "sharpness", "temporal_e
 # 120 frames are not 120 independent looks: neighbours are nearly the same picture. **Predict**: how far apart must two frames be until their errors know nothing of each other?
 
 # %%
-frames = cards.read_table(run.out, best)
+frames = score_cards.read_table(run.out, best)
 measure = next((name for name in ("swap_error", "nearer_margin") if name in frames), "frame")
 errors = frames[measure].dropna().to_numpy()
 lags = np.arange(min(40, len(errors) // 2))
@@ -170,11 +171,11 @@ figures.curves({best: pd.DataFrame({"step": lags, f"correlation of {measure}, by
                [f"correlation of {measure}, by distance in frames"], logarithmic=False)  # fmt: skip
 
 # %% [markdown]
-# Drawing single frames with replacement (the plain bootstrap) would treat them as independent. Drawing **blocks** of neighbours keeps what ties them together. On invented series with a memory like this one's, the plain interval holds the true value in a third to a half of all cases instead of 95 %; blocks come to nine in ten (`tests/scores/test_bootstrap.py`).
+# Drawing single frames with replacement (the plain bootstrap) would treat them as independent. Drawing **blocks** of neighbours keeps what ties them together. On invented series with a memory like this one's, the plain interval holds the true value in a third to a half of all cases instead of 95 %; blocks come to nine in ten (`tests/metrics/test_bootstrap.py`).
 
 # %%
-from faceswap_lab.scores.gains import GainMeasure
-from faceswap_lab.scores.whose import NearerMeasure
+from faceswap_lab.metrics.gains import GainMeasure
+from faceswap_lab.metrics.nearest_person import NearerMeasure
 
 scores = GainMeasure.SCORES if "swap_error" in frames else NearerMeasure.SCORES
 plain, blocks = (bootstrap.intervals(scores, frames, length) for length in (1, None))
@@ -222,7 +223,7 @@ figures.rows(shown("worst"), height=1.9)
 # **Look**: what do the worst frames share? Head turned away, mouth open, eyes shut? One mean over the clip hides it; a curve over time shows it.
 
 # %%
-from faceswap_lab.teaching.showing import Picture
+from faceswap_lab.widgets.showing import Picture
 
 curves = run.out / "scores" / "curves.png"
 Picture(curves.read_bytes(), "each score along the clip, a curve a model", 760) if curves.exists() else None
@@ -232,19 +233,19 @@ Picture(curves.read_bytes(), "each score along the clip, a curve a model", 760) 
 # So many numbers: which would *rank* swaps rightly without a truth? That can be tried where the truth is known. We build a **ladder** of swaps whose quality we chose, and see what every score says of each rung.
 
 # %%
-from faceswap_lab.scores import ladder, trust
+from faceswap_lab.metrics import distortions, validation
 
 if run.clips.truth:
-    clip = ladder.KnownClip([before], [truth], faces.points(row)[None])
+    clip = distortions.KnownClip([before], [truth], faces.points(row)[None])
     names = ("unchanged", "blend_0_5", "blur_3", "shift_4", "noise_16", "cast_20", "square_20", "truth")
-    steps = {rung.name: rung.make(clip)[0] for rung in ladder.rungs(clip) if rung.name in names}
+    steps = {rung.name: rung.make(clip)[0] for rung in distortions.rungs(clip) if rung.name in names}
     figures.row([steps[name] for name in names], list(names), height=1.9)
 
 # %% [markdown]
 # `benchmarks/score_trust.py` made more than forty such rungs in both directions, with trembling and flickering ones, models and baselines among them. **rho** is Spearman's rank correlation with *quality*, the mean of structure_gain and identity_gain: 1 ranks as the truth does, 0 knows nothing of it.
 
 # %%
-known = trust.measured().get("trust", {})
+known = validation.measured().get("trust", {})
 ranked = pd.DataFrame({name: {**{k: v["rho"] for k, v in one["rankings"].items()}, "verdict": one["verdict"]}
                        for name, one in known.items() if "truth" not in one["needs"]}).T  # fmt: skip
 ranked.sort_values("quality", ascending=False)[["quality", "structure_gain", "identity_gain", "steadiness", "verdict"]]
@@ -253,7 +254,7 @@ ranked.sort_values("quality", ascending=False)[["quality", "structure_gain", "id
 # **Look**: what asks *whose face* ranks identity, and through it some of quality. Nothing here ranks structure. Seam, flicker, pose and gaze do not rank at all: the unchanged target is perfect in each. Are they useless? No: they *see faults*.
 
 # %%
-sees = pd.DataFrame({name: {fault: one["sees"][fault]["word"] for fault in ladder.FAMILIES if fault in one["sees"]}
+sees = pd.DataFrame({name: {fault: one["sees"][fault]["word"] for fault in distortions.FAMILIES if fault in one["sees"]}
                      for name, one in known.items() if "truth" not in one["needs"]}).T  # fmt: skip
 sees.replace({"sees": "●", "blind": "", "rewards": "rewards", "-": ""})
 
@@ -265,7 +266,7 @@ sees.replace({"sees": "●", "blind": "", "rewards": "rewards", "-": ""})
 # One model swaps both ways, and one way often looks better. Notebook 02's diagnosis has explanations: few faces, few poses, blurred faces of the one who is *painted*. We tested them by training on sets made lopsided on purpose (`benchmarks/asymmetry.py`: 14 trainings from nothing, every one scored both ways). *moved* is how far a set moves A<-B minus B<-A from the balanced pair's, *predicted* what the diagnosis says. **Predict** the signs.
 
 # %%
-from faceswap_lab import asymmetry
+from faceswap_lab.studies import asymmetry
 
 trained, difficulty = asymmetry.measured()
 asymmetry.table(trained, difficulty).set_index("set").round(3) if trained else None
@@ -346,13 +347,13 @@ table("pose_kept", "expression_kept", "gaze_kept", "seam", "sharpness_source", "
 # In one dimension the Fréchet distance is $(m-m')^2+(\sigma-\sigma')^2$: how far the hills are apart, and how much wider one is. Check it, then put B's faces against *B's own*, split by chance: the answer should be 0.
 
 # %%
-from faceswap_lab.scores import features, frechet
+from faceswap_lab.metrics import frechet, recognition_features
 
 one, two = (np.zeros(1), np.eye(1)), (np.array([3.0]), 4 * np.eye(1))  # mean and covariance of N(0, 1), of N(3, 2)
 print(f"N(0, 1) and N(3, 2): {frechet.gaussian_distance(*one, *two):.3f}, by the formula {3**2 + (2 - 1) ** 2}")
 
 # %%
-numbers = features.set_features(b_faces, features.Dlib())
+numbers = recognition_features.set_features(b_faces, recognition_features.Dlib())
 order = np.random.default_rng(seed).permutation(len(numbers))
 halves = {n: (numbers[order[:n]], numbers[order[n : 2 * n]]) for n in (8, 16, 32, 64, 126) if 2 * n <= len(numbers)}
 clouds = {n: (frechet.frechet_distance(*two), 1000 * frechet.kernel_distance(*two)[0]) for n, two in halves.items()}
@@ -406,7 +407,7 @@ print(verdict)
 # **Next**: notebook 07 asks what each part of a model is worth. To set two runs side by side: `python -m faceswap_lab compare run1 run2`.
 
 # %%
-from faceswap_lab import report
+from faceswap_lab.course import report
 
 print("score card:", report.write_report(run.out).name)
 said = ", ".join(f"{score} {told(best, score)}" for score in ("swap_gain", "identity_gain") if score in found["scores"])

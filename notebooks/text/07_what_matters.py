@@ -79,7 +79,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -95,11 +95,12 @@ import dataclasses
 import keras
 import numpy as np
 
-from faceswap_lab import ablation, files, worth
+from faceswap_lab.base import files
+from faceswap_lab.studies import ablation, ablation_effect
 from faceswap_lab.faces import alignment
 from faceswap_lab.models import autoencoder
 from faceswap_lab.models.augmentation import FaceBank, random_views
-from faceswap_lab.teaching import comparisons, figures
+from faceswap_lab.widgets import comparisons, figures
 
 material = ablation.of_run(run, faces_each)
 print({person: f"{material.own[person]} faces, {len(material.faces[person])} with copies" for person in "AB"})
@@ -135,9 +136,9 @@ for name, variant in ablation.VARIANTS.items():
 my_guess = []  # such as ["no_contrast", "attention", ...]
 
 # %%
-measured = files.read_json(worth.MEASURED)
+measured = files.read_json(ablation_effect.MEASURED)
 results = measured["results"]
-names = [name for name in worth.table(results)["variant"] if name not in ("base", "untrained")]
+names = [name for name in ablation_effect.table(results)["variant"] if name not in ("base", "untrained")]
 written = ["adam", "no_contrast", "no_back", "no_likened", "no_copies", "attention", "warp", "shared_decoder"]
 guess = [name for name in (my_guess or written) if name in names]
 print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
@@ -149,12 +150,12 @@ print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
 # **structure gain** asks whether brows, lids and lips are where the true swap has them; **identity gain** asks a recognition network whose face it is. Both are 0 for the untouched target and 1 for the true swap.
 
 # %%
-print(measured["steps"], "steps from", worth.BEGUN[measured["start"]])
+print(measured["steps"], "steps from", ablation_effect.BEGUN[measured["start"]])
 comparisons.worth_plot(results)
 
 # %%
 columns = ["part", "seeds", "structure_gain", "identity_gain", "gaze_error", "sharpness", "verdict"]
-worth.table(results)[columns].round(3)
+ablation_effect.table(results)[columns].round(3)
 
 # %% [markdown]
 # **Look**: the optimiser, which no paper's table of losses lists, is worth most (0.12 ± 0.03 of structure); **local contrast pays** in both measures; **back-translation** pays a little in identity. The light of other frames *costs* a little. Instance norm lost in all three seeds, and still its interval reaches over 0. For the rest no difference is seen.
@@ -162,7 +163,7 @@ worth.table(results)[columns].round(3)
 # **Whatever does not pay is said not to pay.** But mind what was asked: 200 steps from nothing. In a training of thousands of steps varied copies and light are what keeps faces that it never saw sharp. "No difference seen" is not "worth nothing", and what is not in the table has not been measured.
 
 # %%
-order = {name: worth.worth(results, name, "structure_gain").mean for name in guess}
+order = {name: ablation_effect.worth(results, name, "structure_gain").mean for name in guess}
 pairs = [(a, b) for place, a in enumerate(guess) for b in guess[place + 1 :]]
 right = sum(order[a] > order[b] for a, b in pairs)
 print(f"your order was right for {right} of {len(pairs)} pairs; a coin gets {len(pairs) / 2:.0f}")
@@ -172,9 +173,9 @@ print(f"your order was right for {right} of {len(pairs)} pairs; a coin gets {len
 # The same for FaceSwap-GAN: 60 steps on the painter of the warm start, as notebook 04 goes on. **Predict**: which is worth more there, the critics or the recogniser?
 
 # %%
-gan_measured = files.read_json(worth.MEASURED_GAN)
-print(gan_measured["steps"], "steps from", worth.BEGUN[gan_measured["start"]])
-worth.table(gan_measured["results"])[columns].round(3)
+gan_measured = files.read_json(ablation_effect.MEASURED_GAN)
+print(gan_measured["steps"], "steps from", ablation_effect.BEGUN[gan_measured["start"]])
+ablation_effect.table(gan_measured["results"])[columns].round(3)
 
 # %% [markdown]
 # The recogniser: 0.04 ± 0.01 of identity. The critics, which the model is named after, made no difference that three seeds can see, not even to sharpness: so few steps are nothing to a critic that begins untrained.
@@ -226,8 +227,8 @@ figures.rows(
 
 # %%
 for name in chosen[1:]:
-    for measure in worth.DECIDING:
-        here, there = worth.worth(mine, name, measure), worth.worth(results, name, measure)
+    for measure in ablation_effect.DECIDING:
+        here, there = ablation_effect.worth(mine, name, measure), ablation_effect.worth(results, name, measure)
         known = f"measured {there.mean:+.3f} ± {there.half_width:.3f}" if there.seeds > 1 else "measured too seldom"
         print(f"{name:14s} {measure:15s} yours {here.mean:+.3f}   {known}")
 files.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "warm", "results": mine})
@@ -239,7 +240,7 @@ files.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "
 # Gaze makes or breaks a swap, so it has a measure of its own, in degrees. It needs two numbers to be read against: `still`, what eyes that never move would get, and what the measure says of the untouched target, which looks exactly where the true swap looks.
 
 # %%
-from faceswap_lab.scores import gaze
+from faceswap_lab.metrics import gaze
 
 target_gaze = gaze.gaze_error(material.target, material.truth, material.points)
 print(f"eyes that never move {target_gaze.still:5.1f} degrees")
@@ -278,9 +279,9 @@ def my_interval(differences):
 
 
 # %%
-part = max(names, key=lambda name: worth.worth(results, name, "structure_gain").seeds)
-wanted = worth.worth(results, part, "structure_gain")
-answer = my_interval(worth.differences(results, part, "structure_gain"))
+part = max(names, key=lambda name: ablation_effect.worth(results, name, "structure_gain").seeds)
+wanted = ablation_effect.worth(results, part, "structure_gain")
+answer = my_interval(ablation_effect.differences(results, part, "structure_gain"))
 if answer is None:
     print(f"not filled in yet: the reference says {wanted.mean:+.4f} ± {wanted.half_width:.4f} for {part}")
 elif np.allclose(answer, (wanted.mean, wanted.half_width), atol=1e-6):

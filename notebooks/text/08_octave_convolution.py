@@ -77,7 +77,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -93,7 +93,7 @@ import numpy as np
 from keras import ops
 
 from faceswap_lab.models import octave
-from faceswap_lab.teaching import figures
+from faceswap_lab.widgets import figures
 
 # %%
 size = run.preset.face_size
@@ -301,7 +301,7 @@ if run.clips.truth:
     truth = np.stack(truth).astype("float32") / 255
 
 # %%
-from faceswap_lab.scores import local_contrast
+from faceswap_lab.metrics import local_contrast
 
 
 def structure(pictures):
@@ -460,7 +460,7 @@ for alpha in (0.0, 0.25, 0.5, 1.0):
 # The swaps are kept for the report.
 
 # %%
-from faceswap_lab.provenance.placing import write_swapped
+from faceswap_lab.provenance.publishing import write_swapped
 
 sheet = [inputs, *swaps.values(), *([] if truth is None else [truth])]
 write_swapped(

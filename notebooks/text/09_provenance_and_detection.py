@@ -78,7 +78,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -94,20 +94,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import files, scoring
-from faceswap_lab.forensics import claims, coding, evidence, films, marks, material, meso, signs, spectrum, trials
-from faceswap_lab.scores.features import Dlib
-from faceswap_lab.teaching import detection, figures
+from faceswap_lab.base import files
+from faceswap_lab.course import scoring
+from faceswap_lab.studies.detection import data_set, error_rates, evaluation, handcrafted_features, identity_check, mesonet, provenance_signs, recompression, scenes, spectrum
+from faceswap_lab.metrics.recognition_features import Dlib
+from faceswap_lab.widgets import detection, figures
 
-functions = films.models(run)
-this = films.target_scene(run, functions)
+functions = scenes.models(run)
+this = scenes.target_scene(run, functions)
 first = this.swaps[0]
 
 # %%
 random = np.random.default_rng(seed)
-dealt = random.permutation(([material.REAL] * 3 + list(this.swaps) * 5)[:8])
+dealt = random.permutation(([data_set.REAL] * 3 + list(this.swaps) * 5)[:8])
 moments = random.permutation(len(this.frames))[:8]
-hand = [this.crops(film, coding.FILMED).faces[row] for film, row in zip(dealt, moments, strict=True)]
+hand = [this.crops(film, recompression.FILMED).faces[row] for film, row in zip(dealt, moments, strict=True)]
 figures.row(hand, [str(number) for number in range(1, 9)], height=1.5)
 
 # %%
@@ -126,17 +127,17 @@ print(*(f"{number}: {film}" for number, film in enumerate(dealt, 1)), sep="\n")
 # So: every moment is there in both classes, all films go through one coder (crf 18), and *stretches* of time train (#) or test (o), with gaps between.
 
 # %%
-sides = material.split(this.frames, gap=gap_frames)
-print("".join({material.TRAIN: "#", material.TEST: "o"}.get(side, ".") for side in sides))
-print({side: int((sides == side).sum()) for side in (material.TRAIN, material.TEST)}, "moments of each film")
+sides = data_set.split(this.frames, gap=gap_frames)
+print("".join({data_set.TRAIN: "#", data_set.TEST: "o"}.get(side, ".") for side in sides))
+print({side: int((sides == side).sum()) for side in (data_set.TRAIN, data_set.TEST)}, "moments of each film")
 
 # %% [markdown]
 # ## What the eye looks for
 # Four signs from the guides, each as one number a face: an edge round the face, softness, dull eyes, colours that jump. The **AUC** is the chance that a swapped face gets a larger number $s$ than a real one, $P(s_{\mathrm{swap}}>s_{\mathrm{real}})$: 0.5 guesses, 1 errs never, below 0.5 it is *wrong*. **Predict** the best sign.
 
 # %%
-by_eye = trials.numbers(this, {sign.name: sign for sign in signs.SIGNS}, gap=gap_frames)
-signs_found = trials.areas(by_eye)
+by_eye = evaluation.numbers(this, {sign.name: sign for sign in handcrafted_features.SIGNS}, gap=gap_frames)
+signs_found = evaluation.areas(by_eye)
 detection.area_table(signs_found, ["detector"], "film")
 
 # %%
@@ -155,7 +156,7 @@ detection.distributions_plot(by_eye, "blur")
 # A picture is a sum of waves. How strong are the coarse ones, how strong the fine ones, in all directions together? What a network paints small and enlarges lacks the finest ([Durall et al., 2020](https://arxiv.org/abs/2003.01826)).
 
 # %%
-spectra = {film: spectrum.radial_spectrum(this.crops(film, coding.FILMED).faces) for film in this.films}
+spectra = {film: spectrum.radial_spectrum(this.crops(film, recompression.FILMED).faces) for film in this.films}
 detection.spectra_plot(spectra)
 
 # %% [markdown]
@@ -164,11 +165,11 @@ detection.spectra_plot(spectra)
 # %%
 learnt = {}
 for film in this.swaps:
-    taught = trials.training_crops(this, [film], gap=gap_frames)
+    taught = evaluation.training_crops(this, [film], gap=gap_frames)
     learnt[f"learnt from {film}"] = spectrum.SpectrumDetector().fit(*taught)
 
 # %%
-across = trials.areas(trials.numbers(this, learnt, gap=gap_frames))
+across = evaluation.areas(evaluation.numbers(this, learnt, gap=gap_frames))
 detection.area_table(across, ["detector"], "film")
 
 # %% [markdown]
@@ -178,14 +179,14 @@ detection.area_table(across, ["detector"], "film")
 # MesoNet ([Afchar et al., 2018](https://arxiv.org/abs/1809.00888)): four convolutions, under 30 000 weights. It sees pieces of faces of both classes, mirrored, darker, brighter, and asks: swapped?
 
 # %%
-naive = meso.MesoDetector(meso_steps, seed)
-naive.fit(*trials.training_crops(this, [first], gap=gap_frames))
+naive = mesonet.MesoDetector(meso_steps, seed)
+naive.fit(*evaluation.training_crops(this, [first], gap=gap_frames))
 print(f"{naive.model.count_params():,} weights, loss {naive.history['loss'][-1]:.3f} after {meso_steps} steps")
 
 # %%
 networks = {"network": naive}
-here = trials.numbers(this, networks, gap=gap_frames)
-detection.area_table(trials.areas(here), ["detector"], "film")
+here = evaluation.numbers(this, networks, gap=gap_frames)
+detection.area_table(evaluation.areas(here), ["detector"], "film")
 
 # %% [markdown]
 # Impressive: it was shown one model's swaps, and finds them all, even the perfect one. Nearly 1.00 everywhere. Would you put it on the net?
@@ -193,12 +194,12 @@ detection.area_table(trials.areas(here), ["detector"], "film")
 # **Predict**: what will it say of films that were *never* swapped? We choose its threshold so that 5 % of this clip's real faces raise an alarm, and show it the **real** film of another person and of a stranger.
 
 # %%
-other = films.other_scene(run, {name: function for name, function in functions.items() if name != films.SCRATCH})
-stranger = films.real_scene(run)
-elsewhere = [trials.numbers(scene, networks, gap=gap_frames) for scene in (other, stranger)]
+other = scenes.other_scene(run, {name: function for name, function in functions.items() if name != scenes.SCRATCH})
+stranger = scenes.real_scene(run)
+elsewhere = [evaluation.numbers(scene, networks, gap=gap_frames) for scene in (other, stranger)]
 
 # %%
-trials.false_alarms(pd.concat([here, *elsewhere]), here).style.format("{:.0%}")
+evaluation.false_alarms(pd.concat([here, *elsewhere]), here).style.format("{:.0%}")
 
 # %% [markdown]
 # **Look**: it accuses people of having been themselves. In training, "real" was always A and "swapped" always looked like B. So it learnt, among other things, to know **B from A**: the fourth way to fool yourself, and the answer to the question about the eyes. The perfect swap was not found out; it was recognised.
@@ -207,17 +208,17 @@ trials.false_alarms(pd.concat([here, *elsewhere]), here).style.format("{:.0%}")
 # Both directions: real A and real B against B on A and A on B. Now the person tells nothing.
 
 # %%
-both = trials.pooled(*(trials.training_crops(scene, [first], gap=gap_frames) for scene in (this, other)))
-fair = meso.MesoDetector(meso_steps, seed).fit(*both)
+both = evaluation.pooled(*(evaluation.training_crops(scene, [first], gap=gap_frames) for scene in (this, other)))
+fair = mesonet.MesoDetector(meso_steps, seed).fit(*both)
 networks = {"one direction": naive, "both": fair, "spectrum, both": spectrum.SpectrumDetector().fit(*both)}
 
 # %%
-tried = pd.concat([trials.numbers(scene, networks, gap=gap_frames) for scene in (this, other, stranger)])
-network_areas = trials.areas(tried)
+tried = pd.concat([evaluation.numbers(scene, networks, gap=gap_frames) for scene in (this, other, stranger)])
+network_areas = evaluation.areas(tried)
 detection.area_table(network_areas, ["detector", "scene"], "film")
 
 # %%
-trials.false_alarms(tried, tried[tried["scene"] == this.name]).style.format("{:.0%}")
+evaluation.false_alarms(tried, tried[tried["scene"] == this.name]).style.format("{:.0%}")
 
 # %% [markdown]
 # **Look**: with the bundled actors the first network finds the perfect swap here, and not in the other direction. Taught both, it accuses hardly anybody of the training any more, and still finds the models' swaps. The perfect one, too, it tells apart more often than not: B's face on A's head was never among the real ones.
@@ -229,22 +230,22 @@ trials.false_alarms(tried, tried[tried["scene"] == this.name]).style.format("{:.
 # A film that matters has been passed on: coded again, made smaller, filmed again. One more detector is taught with films at three of the four codings, all but *half size*. **Predict**: the real film went through more hands than the swap. What do the detectors say?
 
 # %%
-three = (trials.training_crops(scene, [first], coding.CODINGS[:3], gap=gap_frames) for scene in (this, other))
-networks["spectrum, three coders"] = spectrum.SpectrumDetector().fit(*trials.pooled(*three))
-own = trials.numbers(this, networks, [coding.FILMED], [first, this.swaps[-1]], gap=gap_frames)
-worn = trials.numbers(this, networks, coding.CODINGS[1:], [], gap=gap_frames)
+three = (evaluation.training_crops(scene, [first], recompression.CODINGS[:3], gap=gap_frames) for scene in (this, other))
+networks["spectrum, three coders"] = spectrum.SpectrumDetector().fit(*evaluation.pooled(*three))
+own = evaluation.numbers(this, networks, [recompression.FILMED], [first, this.swaps[-1]], gap=gap_frames)
+worn = evaluation.numbers(this, networks, recompression.CODINGS[1:], [], gap=gap_frames)
 
 # %%
 passed = pd.concat([own, worn])
-alarms_found = trials.false_alarms(passed, own)
+alarms_found = evaluation.false_alarms(passed, own)
 alarms_found.style.format("{:.0%}")
 
 # %%
 rows = []
-for real, detector, film in itertools.product([way.name for way in coding.CODINGS], networks, (first, this.swaps[-1])):
-    swap, honest = (this.name, "crf 18", film), (this.name, real, material.REAL)
+for real, detector, film in itertools.product([way.name for way in recompression.CODINGS], networks, (first, this.swaps[-1])):
+    swap, honest = (this.name, "crf 18", film), (this.name, real, data_set.REAL)
     row = {"detector": detector, "swap at crf 18": film, "the real film at": real}
-    rows.append({**row, "auc": trials.area(passed, detector, swap, honest)})
+    rows.append({**row, "auc": evaluation.area(passed, detector, swap, honest)})
 crossed = pd.DataFrame(rows)
 detection.area_table(crossed, ["detector", "swap at crf 18"], "the real film at")
 
@@ -258,16 +259,16 @@ detection.area_table(crossed, ["detector", "swap at crf 18"], "the real film at"
 # %%
 judge = Dlib()
 person = {role: stages.main_person(stages.ensure_faces(run, role)) for role in ("A", "B")}
-checks = [claims.ClaimCheck.of_set(role, faces, judge) for role, faces in person.items()]
+checks = [identity_check.ClaimCheck.of_set(role, faces, judge) for role, faces in person.items()]
 asked = pd.concat(
-    [trials.numbers(scene, {check.name: check for check in checks}, gap=gap_frames) for scene in (this, other)]
+    [evaluation.numbers(scene, {check.name: check for check in checks}, gap=gap_frames) for scene in (this, other)]
 )
 
 # %%
 rows = []
 for film in this.swaps:
     swap, honest = (this.name, "crf 18", film), {"is it A?": this.name, "is it B?": other.name}
-    rows += [{"film": film, "claim": claim, "auc": trials.area(asked, claim, swap, (scene, "crf 18", material.REAL))}
+    rows += [{"film": film, "claim": claim, "auc": evaluation.area(asked, claim, swap, (scene, "crf 18", data_set.REAL))}
              for claim, scene in honest.items()]  # fmt: skip
 claimed = pd.DataFrame(rows)
 detection.area_table(claimed, ["claim"], "film")
@@ -284,8 +285,8 @@ detection.area_table(claimed, ["claim"], "film")
 # **Predict**: among films of which 1 in 100 is a swap, how many of its alarms are false?
 
 # %%
-caught = evidence.sensitivity_at(0.9, 0.1)
-cases = {f"{share:.1%} swaps": evidence.alarms(share, caught, 0.1) for share in (0.5, 0.1, 0.01, 0.001)}
+caught = error_rates.sensitivity_at(0.9, 0.1)
+cases = {f"{share:.1%} swaps": error_rates.alarms(share, caught, 0.1) for share in (0.5, 0.1, 0.01, 0.001)}
 print(f"catches {caught:.0%} of the swaps")
 detection.alarms_plot(cases)
 
@@ -300,7 +301,7 @@ detection.alarms_plot(cases)
 film = scoring.swap_clip(run, first, functions[first]).path
 strangers = {"the real clip": run.clip("target"), **({"perfect swap": run.clips.truth} if run.clips.truth else {})}
 with tempfile.TemporaryDirectory() as folder:  # the copies have lost their manifest, so none is left lying about
-    said = marks.read_marks({**marks.passed_on(film, Path(folder)), **strangers})
+    said = provenance_signs.read_marks({**provenance_signs.passed_on(film, Path(folder)), **strangers})
 said
 
 # %% [markdown]
@@ -311,23 +312,23 @@ said
 # Two of the traps, sprung on purpose. First the **coder**: one "class" is the real film, the other the *same* film, coded once more. Nothing was swapped.
 
 # %%
-clip = this.films[material.REAL]
-again = {material.REAL: clip, "only coded again": lambda: coding.recoded(clip(), this.rate, coding.CODINGS[2])}
-trap = material.Scene("coder", this.rate, again, this.faceset)
-uncoded, options = [coding.UNCODED], {"gap": gap_frames}
+clip = this.films[data_set.REAL]
+again = {data_set.REAL: clip, "only coded again": lambda: recompression.recoded(clip(), this.rate, recompression.CODINGS[2])}
+trap = data_set.Scene("coder", this.rate, again, this.faceset)
+uncoded, options = [recompression.UNCODED], {"gap": gap_frames}
 
 # %%
-fooled = spectrum.SpectrumDetector().fit(*trials.training_crops(trap, ["only coded again"], uncoded, **options))
-coder_trap = trials.areas(trials.numbers(trap, {"spectrum": fooled}, uncoded, **options))
+fooled = spectrum.SpectrumDetector().fit(*evaluation.training_crops(trap, ["only coded again"], uncoded, **options))
+coder_trap = evaluation.areas(evaluation.numbers(trap, {"spectrum": fooled}, uncoded, **options))
 detection.area_table(coder_trap, ["detector"], "film")
 
 # %% [markdown]
 # A fine "swap detector". Then **leakage**, with nothing to learn at all: real faces only, and a *coin* says which count as swapped, one throw for every eight moments. **Predict** both numbers.
 
 # %%
-faces = this.crops(material.REAL, coding.FILMED)
-splits = {"stretches of time": sides, "chance": material.shuffled_split(this.frames, seed)}
-leaks = {way: trials.coin_areas(faces, split, seed=seed).mean() for way, split in splits.items()}
+faces = this.crops(data_set.REAL, recompression.FILMED)
+splits = {"stretches of time": sides, "chance": data_set.shuffled_split(this.frames, seed)}
+leaks = {way: evaluation.coin_areas(faces, split, seed=seed).mean() for way, split in splits.items()}
 pd.Series(leaks, name="mean AUC of 12 coin detectors").to_frame().style.format("{:.2f}")
 
 
@@ -345,7 +346,7 @@ def false_share(prevalence, sensitivity, false_alarms):
 
 # %%
 given = (0.02, 0.8, 0.1)
-right = evidence.alarms(*given).false_share
+right = error_rates.alarms(*given).false_share
 mine = false_share(*given)
 if mine is None:
     verdict = f"not filled in yet: the reference says {right:.3f}"
@@ -373,10 +374,10 @@ print(verdict)
 
 # %%
 found = {"signs": signs_found, "spectra": across, "networks": network_areas, "passed on": crossed, "claims": claimed}
-kept = {name: trials.as_json(table) for name, table in found.items()}
+kept = {name: evaluation.as_json(table) for name, table in found.items()}
 alarmed = {" ".join(place): row for place, row in alarms_found.round(4).to_dict("index").items()}
 files.write_json(run.out / "detection.json", {**kept, "false alarms": alarmed, "marks": said.to_dict("index")})
-alone = trials.area(tried, "both", (this.name, "crf 18", first), (this.name, "crf 18", material.REAL)).value
+alone = evaluation.area(tried, "both", (this.name, "crf 18", first), (this.name, "crf 18", data_set.REAL)).value
 run.finish(
     "09_provenance_and_detection",
     f"{len(this.swaps)} kinds of swap; the network finds {first} with an AUC of {alone:.2f}",

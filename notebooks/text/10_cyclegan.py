@@ -78,7 +78,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -95,13 +95,15 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from faceswap_lab import pairs, scores, training
+from faceswap_lab import metrics, training
+from faceswap_lab.course import pairs
 from faceswap_lab.models import cyclegan, pix2pix
 from faceswap_lab.models.autoencoder import resize
 from faceswap_lab.models.losses import gaussian_blur, grey
 from faceswap_lab.models.translation import ConstantThenLinear
 from faceswap_lab.models.translation_networks import build_critic, build_generator, patch_size
-from faceswap_lab.teaching import figures, hiding, sharing
+from faceswap_lab.studies import cycle_hiding, sharing
+from faceswap_lab.widgets import figures
 
 # %%
 scale = {"quick": (64, 240, 360), "class": (128, 4000, 8000), "full": (256, 20_000, 100_000)}
@@ -271,7 +273,7 @@ figures.rows({name: pictures[show] for name, pictures in lines.items()})
 # %%
 casts = np.random.default_rng(seed).uniform(0.6, 1.4, (len(faces["A"]), 1, 1, 3))
 cast = np.clip(sharing.small_faces(faces["A"]) * casts, 0, 1).astype("float32")
-secret = hiding.train(cast, seed=seed)
+secret = cycle_hiding.train(cast, seed=seed)
 middle = ops.convert_to_numpy(secret.there(cast))
 plain = ops.convert_to_numpy(grey(cast))
 blurred = np.stack([cv2.blur(picture, (2, 2))[..., None] for picture in middle])
@@ -299,7 +301,7 @@ for name, pictures in came.items():
 
 # %%
 different = np.stack(
-    [scores.different_pixels(*((x * 255).astype(np.uint8) for x in two)) for two in zip(wanted, unseen, strict=True)]
+    [metrics.different_pixels(*((x * 255).astype(np.uint8) for x in two)) for two in zip(wanted, unseen, strict=True)]
 )
 
 
@@ -309,7 +311,7 @@ def broad(pictures):
 
 def fine(pictures):
     views = zip(pictures, different.astype("float32"), strict=True)
-    return np.stack([scores.local_contrast(picture, 0.04 * size, mask) for picture, mask in views])[different]
+    return np.stack([metrics.local_contrast(picture, 0.04 * size, mask) for picture, mask in views])[different]
 
 
 # %%

@@ -76,7 +76,7 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab import runtime, stages
+from faceswap_lab.course import runtime, stages
 
 run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
@@ -90,11 +90,13 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import scoring, video
+from faceswap_lab import video
+from faceswap_lab.course import scoring
 from faceswap_lab.faces import alignment
 from faceswap_lab.models import reference_swapper
-from faceswap_lab.swap import base_swap, references, swapping
-from faceswap_lab.teaching import figures
+from faceswap_lab.faces import references
+from faceswap_lab.swap import base_swap, swapping
+from faceswap_lab.widgets import figures
 
 faces_b = stages.main_person(stages.ensure_faces(run, "B"))
 base = base_swap.BaseSwap.from_faces(faces_b)
@@ -202,7 +204,7 @@ if film.report:
 
 # %%
 from faceswap_lab.swap.conversion import convert
-from faceswap_lab.teaching.showing import Film
+from faceswap_lab.widgets.showing import Film
 
 short = convert(
     run.clip("target"), faces, one, run.out / "swap" / "one_picture.mp4", ranges=[(0, 2)], overwrite=True
@@ -219,7 +221,7 @@ Film((run.out / "swap" / "one_picture.mp4").read_bytes(), "two seconds, from one
 # Four moments, and which part gives way. Say first what you expect.
 
 # %%
-from faceswap_lab import actors
+from faceswap_lab.course import actors
 
 hard, five = actors.clip("hard_A").frames(), actors.clip("hard_A").points()
 moments = [10, 25, 40, 55]

@@ -18,12 +18,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from faceswap_lab import files, samples
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import samples
 from faceswap_lab.faces import curation
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.pictures import read_picture, write_picture
+from faceswap_lab.video.pictures import read_picture, write_picture
 
 ROOT = Path(__file__).parents[2]
 
@@ -392,7 +393,7 @@ def test_limits_duplicates_and_damage(packed, tmp_path, monkeypatch):
         curation.import_set(tmp_path / "lying.zip", folder)
     with pytest.raises(LabError, match="missing.zip: no such file"):
         curation.import_set(tmp_path / "missing.zip", folder)
-    monkeypatch.setattr("faceswap_lab.untrusted.MOST_MEMBERS", 3)
+    monkeypatch.setattr("faceswap_lab.base.untrusted.MOST_MEMBERS", 3)
     with pytest.raises(LabError, match="more than 3"):
         curation.import_set(packed, folder)
     assert not folder.exists() and not list(tmp_path.glob(f"{files.PARTIAL}*"))

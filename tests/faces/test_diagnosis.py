@@ -6,9 +6,9 @@ import warnings
 import numpy as np
 import pytest
 
-from faceswap_lab import actors
 from faceswap_lab.__main__ import main
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors
 from faceswap_lab.faces import diagnosis as d
 from faceswap_lab.faces import profile
 from faceswap_lab.faces.diagnosis_report import draw

@@ -6,15 +6,15 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from faceswap_lab import actors, samples
-from faceswap_lab.errors import LabError
-from faceswap_lab.faces import alignment, recognition
-from faceswap_lab.faces.detection import FaceDetector
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors, samples
+from faceswap_lab.faces import alignment, embeddings
 from faceswap_lab.faces.detectors import make_detector
 from faceswap_lab.faces.examination import turned_frame
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.pictures import read_picture, write_picture
+from faceswap_lab.faces.mtcnn import FaceDetector
+from faceswap_lab.video.pictures import read_picture, write_picture
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +77,8 @@ def test_identity_filter_keeps_one_of_two(tmp_path, two_people):
     some = {name: [two_people / f"{index}_{name}.png" for index in (0, 2, 4)] for name in ("talk_A", "talk_B")}
     kept = extract_faces(two_people, tmp_path / "like", like=some["talk_A"], identity_threshold=0.5)
     assert len(kept) == 6 and len(list((kept.folder / "others").glob("*.png"))) == 6
-    sources = recognition.of_set(kept)
-    assert recognition.distances(sources, sources).max() < 0.6
+    sources = embeddings.of_set(kept)
+    assert embeddings.distances(sources, sources).max() < 0.6
     dropped = extract_faces(two_people, tmp_path / "unlike", unlike=some["talk_B"])
     assert dropped.table["frame"].tolist() == kept.table["frame"].tolist()
     with pytest.warns(UserWarning, match="2 people were found"):

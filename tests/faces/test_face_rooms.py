@@ -4,11 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab import samples
-from faceswap_lab.errors import LabError
-from faceswap_lab.faces import alignment, likening, masks
-from faceswap_lab.faces.detection import FaceDetector
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import samples
+from faceswap_lab.faces import alignment, masks
 from faceswap_lab.faces.landmarks import FaceMesh, five_points, head_pose
+from faceswap_lab.faces.mtcnn import FaceDetector
+from faceswap_lab.training import shape_transfer
 
 
 def similarity(degrees, scale, shift):
@@ -189,8 +190,8 @@ def test_bend_moves_what_it_is_told():
     y, x = np.mgrid[0:96, 0:96]
     blob = (255 * np.exp(-((x - 48) ** 2 + (y - 48) ** 2) / 50)).astype(np.uint8)[..., None].repeat(3, axis=2)
     points = np.random.default_rng(0).uniform(0.3, 0.7, (200, 2))
-    np.testing.assert_array_equal(likening.bend(blob, points, np.zeros((200, 2))), blob)
-    moved = likening.bend(blob, points, np.full((200, 2), [0.03, -0.02]))[..., 0].astype(float)
+    np.testing.assert_array_equal(shape_transfer.bend(blob, points, np.zeros((200, 2))), blob)
+    moved = shape_transfer.bend(blob, points, np.full((200, 2), [0.03, -0.02]))[..., 0].astype(float)
     centre = np.array([(moved * x).sum(), (moved * y).sum()]) / moved.sum()
     np.testing.assert_allclose(centre - 48, [0.03 * 96, -0.02 * 96], atol=0.6)
 
@@ -206,7 +207,7 @@ def aligned_twice(looked, size):
 
 def test_varied_faces_turn_the_way_they_say(looked):
     pictures, landmarks, pose = aligned_twice(looked, 96)
-    out, points, poses = likening.varied(pictures, landmarks, pose, 2, mix=0.0)
+    out, points, poses = shape_transfer.varied(pictures, landmarks, pose, 2, mix=0.0)
     assert out.shape == (40, 96, 96, 3)
     from faceswap_lab.faces.landmarks import Landmarks
 
@@ -214,14 +215,14 @@ def test_varied_faces_turn_the_way_they_say(looked):
         seen = head_pose(Landmarks.from_array(points[k]))
         assert seen[0] - pose[k // 2, 0] == pytest.approx(poses[k, 0] - pose[k // 2, 0], abs=4)
     unknown = np.full_like(landmarks, np.nan)
-    same, _, _ = likening.varied(pictures, unknown, pose, 1)
+    same, _, _ = shape_transfer.varied(pictures, unknown, pose, 1)
     np.testing.assert_array_equal(same, pictures)
 
 
 def test_varied_faces_take_mouth_and_eyes_from_other_pictures(looked):
     mesh = looked[0]
     pictures, landmarks, pose = aligned_twice(looked, 256)
-    out, points, _ = likening.varied(pictures, landmarks, pose, 2, turn=0.0, mix=0.0, exchange=1.0)
+    out, points, _ = shape_transfer.varied(pictures, landmarks, pose, 2, turn=0.0, mix=0.0, exchange=1.0)
 
     def opening(marks):
         return np.linalg.norm(marks[..., 13, :2] - marks[..., 14, :2], axis=-1)
@@ -235,7 +236,7 @@ def test_varied_faces_take_mouth_and_eyes_from_other_pictures(looked):
     assert np.corrcoef(before, seen)[0, 1] < 0.8  # and that is not the one it had
     forehead = np.s_[:, 20:50, 110:146]
     assert np.abs(out[forehead].astype(int) - np.repeat(pictures, 2, axis=0)[forehead]).mean() < 4
-    same, _, _ = likening.varied(pictures, landmarks, pose, 1, turn=0.0, mix=0.0, exchange=0.0)
+    same, _, _ = shape_transfer.varied(pictures, landmarks, pose, 1, turn=0.0, mix=0.0, exchange=0.0)
     assert np.abs(same.astype(int) - pictures).mean() < 1
 
 
@@ -249,11 +250,11 @@ def test_likening_brings_shapes_together(actor_frames):
         pictures = np.stack([alignment.align(f, m, 256) for f, m in zip(frames, matrices, strict=True)])
         marks = np.stack([one.transformed(m).mesh for one, m in zip(found, matrices, strict=True)]) / 256
         people[person] = pictures, marks, np.array([head_pose(one) for one in found])
-    likened = likening.likened(*people["B"], *people["A"][1:])
+    likened = shape_transfer.likened(*people["B"], *people["A"][1:])
     frontal = np.flatnonzero(np.abs(people["B"][2][:, 0]) < 25)[:6]
-    wanted = likening.shape_difference(
-        likening.shape_by_pose(people["B"][1], people["B"][2]),
-        likening.shape_by_pose(people["A"][1], people["A"][2]),
+    wanted = shape_transfer.shape_difference(
+        shape_transfer.shape_by_pose(people["B"][1], people["B"][2]),
+        shape_transfer.shape_by_pose(people["A"][1], people["A"][2]),
         people["B"][2],
     )
     shares = []
@@ -265,7 +266,7 @@ def test_likening_brings_shapes_together(actor_frames):
 
 
 def test_missing_weights_are_named(monkeypatch, tmp_path):
-    from faceswap_lab import weights
+    from faceswap_lab.base import weights
 
     damaged = tmp_path / "face_landmark.tflite"
     damaged.write_bytes(b"not a network")

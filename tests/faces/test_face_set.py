@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab import samples, stages
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import samples, stages
 from faceswap_lab.faces.alignment import transform_points
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.faceset import BOX_COLUMNS, FaceSet

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab import actors, video
+from faceswap_lab import video
+from faceswap_lab.course import actors
 from faceswap_lab.faces import alignment, masks
 from faceswap_lab.faces import landmarks as lm
 from faceswap_lab.swap import smoothing

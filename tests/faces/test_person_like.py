@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceswap_lab import actors
-from faceswap_lab.errors import LabError
-from faceswap_lab.faces import alignment, recognition
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors
+from faceswap_lab.faces import alignment, embeddings
 from faceswap_lab.faces.faceset import COLUMNS, FaceSet
 from faceswap_lab.faces.people import person_like
-from faceswap_lab.pictures import write_picture
 from faceswap_lab.video import open_video
+from faceswap_lab.video.pictures import write_picture
 
 COUNT = 3
 
@@ -53,9 +53,9 @@ def test_a_picture_of_another_day_names_the_person(two_people, tmp_path):
 def test_a_face_set_and_numbers_name_the_person(two_people, tmp_path):
     b = make_set(tmp_path / "b", "train_B", "stranger")
     assert person_like(FaceSet(two_people), b) == person_like(FaceSet(two_people), FaceSet(b)) == 1
-    numbers = recognition.of_set(FaceSet(b).subset([0]))
+    numbers = embeddings.of_set(FaceSet(b).subset([0]))
     assert person_like(FaceSet(two_people), numbers) == person_like(FaceSet(two_people), numbers[0]) == 1
-    assert (two_people / recognition.STORED).exists(), "what was computed is kept"
+    assert (two_people / embeddings.STORED).exists(), "what was computed is kept"
 
 
 def test_a_stranger_is_refused_with_everybodys_distance(two_people, tmp_path):

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lab import samples, video
-from faceswap_lab.faces.detection import FaceDetector
+from faceswap_lab import video
+from faceswap_lab.course import samples
+from faceswap_lab.faces.mtcnn import FaceDetector
 from faceswap_lab.faces.tracking import FaceTracker
 
 

@@ -13,26 +13,26 @@ import keras
 import numpy as np
 from swap_model_parts import INDEX, SMALL, SMALL_GAN, STILL, sets
 
-from faceswap_lab.models import autoencoder, autoencoder_shapes, faceswap_gan, gan_shapes, loss_weights
+from faceswap_lab.models import autoencoder, autoencoder_networks, faceswap_gan, faceswap_gan_networks, loss_weights
 from faceswap_lab.models.loss_weights import LossWeights
 from faceswap_lab.training.pace import precision
 
 ALL = {name: 1.0 for name in (*loss_weights.REGIONS, "ssim", "ms_ssim", "code", "cycle", "mask", "alpha_hinge")}
 MODELS = {
     "quick": (SMALL, loss_weights.QUICK),
-    "original, two decoders": (autoencoder_shapes.original(64, width=0.02), loss_weights.ORIGINAL),
-    "low memory, two encoders": (autoencoder_shapes.low_memory(64, "decoder", width=0.02), LossWeights(ssim=1)),
+    "original, two decoders": (autoencoder_networks.original(64, width=0.02), loss_weights.ORIGINAL),
+    "low memory, two encoders": (autoencoder_networks.low_memory(64, "decoder", width=0.02), LossWeights(ssim=1)),
     "quick GAN, mixup": (SMALL_GAN, LossWeights(adversarial=0.1, edge=0.1, alpha_variation=0.1, alpha=0.01, **ALL)),
     "small GAN, hinge, R1": (
         dataclasses.replace(SMALL_GAN, adversarial="hinge"),
         LossWeights(adversarial=0.1, gradient_penalty=1, eyes=30),
     ),
     "standard 64, hinge, R1": (
-        gan_shapes.standard(64, width=0.02, adversarial="hinge", norm="hybrid"),
+        faceswap_gan_networks.standard(64, width=0.02, adversarial="hinge", norm="hybrid"),
         LossWeights(adversarial=0.1, gradient_penalty=1, kernel_decay=1e-4),
     ),
     "lite 128, relativistic": (
-        gan_shapes.standard(128, lite=True, width=0.02, adversarial="relativistic", norm="whole_image"),
+        faceswap_gan_networks.standard(128, lite=True, width=0.02, adversarial="relativistic", norm="whole_image"),
         LossWeights(adversarial=0.1, eyes=30, span=2),
     ),
 }

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from keras import ops
 
-from faceswap_lab.models import autoencoder_shapes, faceswap_gan
+from faceswap_lab.models import autoencoder_networks, faceswap_gan
 from faceswap_lab.models.augmentation import Augmentation
 from faceswap_lab.models.autoencoder import FaceAutoencoder
 from faceswap_lab.models.loss_weights import LossWeights
@@ -14,7 +14,7 @@ STILL = Augmentation(
     rotation=0, zoom=0, shift=0, flip=0, warp=0, gain=0, tint=0, slope=0, gamma=0, liken=0, input_gamma=0, fade=0
 )
 # The quick shape, small enough to train a step in a moment.
-SMALL = autoencoder_shapes.AutoencoderConfig(
+SMALL = autoencoder_networks.AutoencoderConfig(
     32, "encoder", (8, 8, 8, 8), 3, 16, 8, (8, 8), alpha=True, relight=True, half_paint=True, centred=True
 )
 SMALL_GAN = faceswap_gan.GanConfig(

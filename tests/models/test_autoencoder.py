@@ -8,9 +8,9 @@ import pytest
 from keras import ops
 from swap_model_parts import INDEX, SMALL, STILL, faces, sets, small_autoencoder
 
-from faceswap_lab import stages
-from faceswap_lab.models import autoencoder, face_res, flops, loss_weights, terms
-from faceswap_lab.models.autoencoder_shapes import build_decoder, build_encoder, low_memory, original, quick
+from faceswap_lab.course import stages
+from faceswap_lab.models import autoencoder, flops, loss_terms, loss_weights, mobilenet_recognition
+from faceswap_lab.models.autoencoder_networks import build_decoder, build_encoder, low_memory, original, quick
 from faceswap_lab.models.loss_weights import LossWeights
 from faceswap_lab.models.optimizers import original_adam
 
@@ -171,12 +171,12 @@ def test_a_term_at_0_is_never_called_and_its_network_stays_on_disk(monkeypatch):
     def spy(name, term):
         return lambda *given: (called.append(name), term(*given))[1]
 
-    monkeypatch.setattr(terms, "TERMS", {name: spy(name, term) for name, term in terms.TERMS.items()})
+    monkeypatch.setattr(loss_terms, "TERMS", {name: spy(name, term) for name, term in loss_terms.TERMS.items()})
 
     def unread(*_, **__):
         raise AssertionError("a network was loaded that no term needs")
 
-    monkeypatch.setattr(face_res, "face_res", unread)
+    monkeypatch.setattr(mobilenet_recognition, "face_res", unread)
     model = small_autoencoder(LossWeights(edge=0.1, ssim=0.2))
     model.compute_loss(y_pred=model(INDEX))
     assert called == ["reconstruction", "ssim", "edge"]
@@ -200,14 +200,14 @@ def test_identity_asks_whether_the_swap_looks_like_the_person_it_shows():
         (faces(8, 32, seed) / 255 @ luma)[:, :30, :30].reshape(8, 30, 3, 10).mean(axis=(0, 1, 3)) for seed in (1, 2)
     ]
     np.testing.assert_allclose(model.descriptors[0][0], (means[0] - means[1]) / 2, atol=5e-3)
-    views = terms.in_float32(model(INDEX))
+    views = loss_terms.in_float32(model(INDEX))
     middle = (means[0] + means[1]) / 2
     as_a, as_b = (painted(middle + 0.5 * (mean - middle)) for mean in means)
     perfect = {**views, "swapped": (None, [as_a, as_b])}
     exchanged = {**views, "swapped": (None, [as_b, as_a])}
-    assert float(terms.identity(model, perfect)) < 0.05 and float(terms.identity(model, exchanged)) > 1.9
+    assert float(loss_terms.identity(model, perfect)) < 0.05 and float(loss_terms.identity(model, exchanged)) > 1.9
     tinted = {
         **views,
         "swapped": (None, [x + np.array([0.0587, 0, -0.0587 * 0.299 / 0.114], "float32") for x in (as_a, as_b)]),
     }
-    assert float(terms.identity(model, tinted)) == pytest.approx(float(terms.identity(model, perfect)), abs=1e-3)
+    assert float(loss_terms.identity(model, tinted)) == pytest.approx(float(loss_terms.identity(model, perfect)), abs=1e-3)

@@ -8,9 +8,9 @@ import pytest
 from keras import ops
 from swap_model_parts import INDEX, faces, sets, small_autoencoder, small_gan
 
-from faceswap_lab.models import autoencoder, critics, faceswap_gan, loss_weights, terms
-from faceswap_lab.models.gan_schedule import PUBLISHED_SCHEDULE, Phase, ScheduleCallback, phase_at
-from faceswap_lab.models.gan_shapes import ADVERSARIAL
+from faceswap_lab.models import autoencoder, discriminators, faceswap_gan, loss_terms, loss_weights
+from faceswap_lab.models.faceswap_gan_networks import ADVERSARIAL
+from faceswap_lab.models.faceswap_gan_schedule import PUBLISHED_SCHEDULE, Phase, ScheduleCallback, phase_at
 from faceswap_lab.models.loss_weights import LossWeights
 
 
@@ -46,20 +46,20 @@ REAL, FAKE = (ops.convert_to_tensor(np.full((2, 4, 4, 3), value, "float32")) for
 
 
 def test_the_games_by_hand():
-    painter, critic = critics.relativistic(scored, REAL, FAKE)
+    painter, critic = discriminators.relativistic(scored, REAL, FAKE)
     assert float(critic) == pytest.approx((0.5 - 1) ** 2)  # real should score 1 above painted, and scores 0.5 above
     assert float(painter) == pytest.approx((-0.5 - 1) ** 2)  # the painter wants it the other way round
-    painter, critic = critics.hinge(scored, REAL, FAKE)
+    painter, critic = discriminators.hinge(scored, REAL, FAKE)
     assert (float(painter), float(critic)) == (pytest.approx(-0.3), pytest.approx(0.2 + 1.3))
     seed = keras.random.SeedGenerator(3)
-    share = float(critics.draw_beta((), 0.2, keras.random.SeedGenerator(3)))
-    painter, critic = critics.mixup(scored, REAL, FAKE, seed)
+    share = float(discriminators.draw_beta((), 0.2, keras.random.SeedGenerator(3)))
+    painter, critic = discriminators.mixup(scored, REAL, FAKE, seed)
     assert float(painter) == pytest.approx((0.3 - 1) ** 2)  # its own painting, taken for real
     assert float(critic) == pytest.approx((share * 0.8 + (1 - share) * 0.3 - share) ** 2, abs=1e-6)
 
 
 def test_better_paintings_please_the_painter_and_not_the_critic():
-    for game in critics.GAMES.values():
+    for game in discriminators.GAMES.values():
         seed = keras.random.SeedGenerator(1)
         worse, better = (game(scored, REAL, ops.ones_like(FAKE) * value, seed) for value in (0.1, 0.7))
         assert float(better[0]) < float(worse[0])
@@ -74,7 +74,7 @@ def test_the_gradient_penalty_is_half_the_squared_gradient():
 
     many = ops.zeros((4000, 8, 8, 3))
     wanted = float(ops.sum(slope**2)) / 2
-    found = float(critics.gradient_penalty(linear, many, keras.random.SeedGenerator(0)))
+    found = float(discriminators.gradient_penalty(linear, many, keras.random.SeedGenerator(0)))
     assert found == pytest.approx(wanted, rel=0.1)  # one standard deviation is 2.2 %
 
 
@@ -86,7 +86,7 @@ def test_the_gradient_penalty_of_a_real_critic_is_what_a_tape_finds():
         score = ops.mean(gan.judge(0, straight, straight * 0 + 0.5, False))
     exact = float(ops.sum(watched.gradient(score, straight) ** 2)) / 2
     many = ops.tile(straight, (400, 1, 1, 1))
-    found = critics.gradient_penalty(
+    found = discriminators.gradient_penalty(
         lambda x, frozen: gan.judge(0, x, x * 0 + 0.5, False), many, keras.random.SeedGenerator(0)
     )
     assert float(found) == pytest.approx(exact, rel=0.25)  # one standard deviation is 7 %
@@ -97,15 +97,15 @@ def test_the_gradient_penalty_of_a_real_critic_is_what_a_tape_finds():
 def test_identity_has_the_gradient_of_finite_differences():
     keras.utils.set_random_seed(3)  # where the slope is steep: the recogniser has kinks
     gan = small_gan(LossWeights(identity=1.0))
-    views, bias = terms.in_float32(gan(INDEX)), gan.decoders[0].get_layer("paint").bias
+    views, bias = loss_terms.in_float32(gan(INDEX)), gan.decoders[0].get_layer("paint").bias
     start = ops.convert_to_numpy(bias.value).copy()
     turn = np.random.default_rng(0).normal(size=start.shape).astype("float32")
     with tape() as watched:
-        found = terms.identity(gan, {**views})
+        found = loss_terms.identity(gan, {**views})
     slope, ends = float(ops.sum(watched.gradient(found, bias.value) * turn)), []
     for sign in (1, -1):
         bias.assign(start + sign * 1e-3 * turn)
-        ends.append(float(terms.identity(gan, {**views})))
+        ends.append(float(loss_terms.identity(gan, {**views})))
     assert slope == pytest.approx((ends[0] - ends[1]) / 2e-3, rel=0.15) and abs(slope) > 0.1
 
 
@@ -113,19 +113,19 @@ def test_back_translation_learns_the_way_back_and_leaves_the_way_there_alone():
     keras.utils.set_random_seed(1)
     weights = LossWeights(reconstruction=0.5, contrast=2.0, back_translation=1.0)
     gan = small_gan(weights)
-    views = terms.in_float32(gan({person: np.arange(4) for person in ("A", "B")}))
-    _, painted = terms.swapped_faces(gan, {**views})
+    views = loss_terms.in_float32(gan({person: np.arange(4) for person in ("A", "B")}))
+    _, painted = loss_terms.swapped_faces(gan, {**views})
     there = [ops.convert_to_numpy(some)[::2] for some in painted]  # as numbers: nothing can flow through them
 
     def by_hand():
         back = [gan.paint(gan.encode(ops.convert_to_tensor(there[1 - p]), p, 1 - p), p)[0] for p in (0, 1)]
         half = {name: ops.concatenate([x[::2] for x in ops.split(views[name], 2)]) for name in ("straight", "masks")}
         seen = {"colour": ops.concatenate(back), **half}
-        return 0.5 * terms.reconstruction(gan, seen) + 2.0 * terms.contrast(gan, seen)
+        return 0.5 * loss_terms.reconstruction(gan, seen) + 2.0 * loss_terms.contrast(gan, seen)
 
     kernels = [network.trainable_variables[0].value for network in (*gan.encoders, *gan.decoders)]
     with tape() as watched:
-        found, wanted = terms.back_translation(gan, {**views}), by_hand()
+        found, wanted = loss_terms.back_translation(gan, {**views}), by_hand()
     assert float(found) == pytest.approx(float(wanted), rel=1e-5)
     for kernel in kernels:
         slope, same = watched.gradient(found, kernel), watched.gradient(wanted, kernel)
@@ -136,12 +136,12 @@ def test_back_translation_learns_the_way_back_and_leaves_the_way_there_alone():
 def test_every_term_has_the_gradient_of_finite_differences():
     """Colour and alpha moved along a direction; what passes through the decoders, by moving their last bias."""
     weights = LossWeights(
-        **{name: 1.0 for name in terms.TERMS if name != "perceptual"}, perceptual=(0.1, 0.3, 0.1, 0.01), span=2
+        **{name: 1.0 for name in loss_terms.TERMS if name != "perceptual"}, perceptual=(0.1, 0.3, 0.1, 0.01), span=2
     )
     keras.utils.set_random_seed(1)
     gan = small_gan(weights)
     gan.alpha_least.assign(0.9)
-    views = terms.in_float32(gan(INDEX))
+    views = loss_terms.in_float32(gan(INDEX))
     draw = np.random.default_rng(0)
     views |= {k: ops.convert_to_tensor(draw.uniform(0.1, 0.8, views[k].shape), "float32") for k in ("colour", "alpha")}
     bias = gan.decoders[0].get_layer("paint").bias
@@ -150,7 +150,7 @@ def test_every_term_has_the_gradient_of_finite_differences():
     turn = draw.normal(size=start.shape).astype("float32")
 
     def value(name, share):
-        return terms.TERMS[name](gan, {**views, **{k: views[k] + share * v for k, v in along.items()}})
+        return loss_terms.TERMS[name](gan, {**views, **{k: views[k] + share * v for k, v in along.items()}})
 
     step = 5e-4
     for name in gan.loss_weights.active():
@@ -301,10 +301,10 @@ def test_side_outputs_are_part_of_the_reconstruction():
 
 def test_eyes_weigh_by_their_share_of_the_picture():
     gan = small_gan(LossWeights(eyes=30, span=2))
-    views = terms.in_float32(gan(INDEX))
-    eyes = terms.mask_of(views, "eyes")
+    views = loss_terms.in_float32(gan(INDEX))
+    eyes = loss_terms.mask_of(views, "eyes")
     off = {**views, "colour": views["straight"] + 0.1}
-    assert float(terms.TERMS["eyes"](gan, off)) == pytest.approx(2 * 0.1 * float(ops.mean(eyes)), rel=1e-4)
-    assert float(terms.TERMS["eyes_gradients"](gan, off)) == pytest.approx(0, abs=1e-6)
+    assert float(loss_terms.TERMS["eyes"](gan, off)) == pytest.approx(2 * 0.1 * float(ops.mean(eyes)), rel=1e-4)
+    assert float(loss_terms.TERMS["eyes_gradients"](gan, off)) == pytest.approx(0, abs=1e-6)
     with pytest.raises(ValueError, match="no mask of brows"):
-        terms.TERMS["brows"](gan, off)
+        loss_terms.TERMS["brows"](gan, off)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from faceswap_lab.models import faceswap_gan, flops, layers
-from faceswap_lab.models.critics import build_critic
-from faceswap_lab.models.gan_shapes import GanConfig, build_decoder, build_encoder, quick, standard
-from faceswap_lab.models.terms import decayed_kernels
+from faceswap_lab.models.discriminators import build_critic
+from faceswap_lab.models.faceswap_gan_networks import GanConfig, build_decoder, build_encoder, quick, standard
+from faceswap_lab.models.loss_terms import decayed_kernels
 
 W = 0.125  # the width at which these networks are built
 

@@ -8,14 +8,15 @@ import pytest
 from keras import ops
 from scipy.signal import correlate
 
-from faceswap_lab import stages, training
+from faceswap_lab import training
+from faceswap_lab.course import stages
 from faceswap_lab.models import (
     autoencoder,
-    autoencoder_shapes,
+    autoencoder_networks,
     cyclegan,
     faceswap_gan,
+    faceswap_gan_networks,
     flops,
-    gan_shapes,
     layers,
     octave,
     optimizers,
@@ -324,15 +325,15 @@ def test_an_octave_network_costs_what_the_paper_says():
 
 
 AUTOENCODERS = {
-    "original": autoencoder_shapes.original(64, width=1 / 16),
-    "low_memory": autoencoder_shapes.low_memory(64, width=1 / 16),
-    "quick": autoencoder_shapes.quick(64),
-    "shared decoder": autoencoder_shapes.quick(64, "decoder"),
+    "original": autoencoder_networks.original(64, width=1 / 16),
+    "low_memory": autoencoder_networks.low_memory(64, width=1 / 16),
+    "quick": autoencoder_networks.quick(64),
+    "shared decoder": autoencoder_networks.quick(64, "decoder"),
 }
 GANS = {
-    "quick": gan_shapes.quick(64, critic_filters=(8, 12, 16)),
-    "standard": gan_shapes.standard(128, width=1 / 16),
-    "lite": gan_shapes.standard(64, lite=True, width=1 / 8),
+    "quick": faceswap_gan_networks.quick(64, critic_filters=(8, 12, 16)),
+    "standard": faceswap_gan_networks.standard(128, width=1 / 16),
+    "lite": faceswap_gan_networks.standard(64, lite=True, width=1 / 8),
 }
 
 
@@ -383,11 +384,11 @@ def test_every_gan_with_its_critics_takes_it_and_trains(name):
 def test_a_share_that_is_none_is_refused_by_the_config():
     for octave_share in (-0.1, 1.0):
         with pytest.raises(ValueError, match="less than 1"):
-            dataclasses.replace(autoencoder_shapes.quick(64), octave=octave_share)
+            dataclasses.replace(autoencoder_networks.quick(64), octave=octave_share)
 
 
 def test_an_octave_model_is_saved_and_loaded(tmp_path):
-    config = dataclasses.replace(autoencoder_shapes.original(64, width=1 / 16), octave=0.25)
+    config = dataclasses.replace(autoencoder_networks.original(64, width=1 / 16), octave=0.25)
     model = autoencoder.FaceAutoencoder(config)
     training.save_model(model, tmp_path / "octave", "autoencoder")
     loaded, faces = training.load_model(tmp_path / "octave"), noise(2, 64, 64, 3) / 8 + 0.5
@@ -397,10 +398,10 @@ def test_an_octave_model_is_saved_and_loaded(tmp_path):
 
 
 def test_the_shipped_warm_start_still_loads():
-    model = autoencoder.FaceAutoencoder(autoencoder_shapes.quick(64))
+    model = autoencoder.FaceAutoencoder(autoencoder_networks.quick(64))
     assert stages.warm_start(model)
     assert not stages.warm_start(
-        autoencoder.FaceAutoencoder(dataclasses.replace(autoencoder_shapes.quick(64), octave=0.25))
+        autoencoder.FaceAutoencoder(dataclasses.replace(autoencoder_networks.quick(64), octave=0.25))
     )
 
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.models import reference_swapper
 from faceswap_lab.models.reference_swapper import SwapperConfig, SwapperLoss, SwapperTraining, build_swapper
 from faceswap_lab.training.true_swaps import varied_light

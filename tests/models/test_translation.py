@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 from faceswap_lab import training
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.models import cyclegan, layers, pix2pix, translation
 from faceswap_lab.models.augmentation import Augmentation
 from faceswap_lab.models.translation_networks import InstanceNorm, build_critic, build_generator, patch_size

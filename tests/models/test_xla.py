@@ -13,22 +13,22 @@ from scipy import stats
 from swap_model_parts import INDEX, SMALL, sets
 
 from faceswap_lab import training
-from faceswap_lab.forensics import meso
+from faceswap_lab.metrics import recognition_features
 from faceswap_lab.models import (
     autoencoder,
-    autoencoder_shapes,
-    critics,
+    autoencoder_networks,
     cyclegan,
+    discriminators,
+    dlib_recognition,
     faceswap_gan,
-    gan_shapes,
-    identity,
+    faceswap_gan_networks,
     loss_weights,
     optimizers,
     pix2pix,
 )
-from faceswap_lab.models.critics import build_critic
+from faceswap_lab.models.discriminators import build_critic
 from faceswap_lab.models.loss_weights import LossWeights
-from faceswap_lab.scores import features
+from faceswap_lab.studies.detection import mesonet
 
 tf = pytest.importorskip("tensorflow")
 # Half of the compiler's time goes into making the step fast. It is read when XLA first compiles.
@@ -96,25 +96,25 @@ def course_gan():
 
 def detector():
     """The network of notebook 09."""
-    return meso.build_meso(), lambda: keras.optimizers.Adam(meso.LEARNING_RATE)
+    return mesonet.build_meso(), lambda: keras.optimizers.Adam(mesonet.LEARNING_RATE)
 
 
 SMALL_TRANSLATION = {"size": 16, "filters": 4, "critic_filters": (4, 8)}
 GAN = "GAN of the course, every term"
 CASES = {
     "autoencoder of the course, Muon": course_autoencoder,
-    "original, two decoders": lambda: swapping(autoencoder_shapes.original(16, width=0.01), loss_weights.ORIGINAL),
+    "original, two decoders": lambda: swapping(autoencoder_networks.original(16, width=0.01), loss_weights.ORIGINAL),
     "low memory, two encoders": lambda: swapping(
-        autoencoder_shapes.low_memory(16, "decoder", width=0.01), LossWeights(code=0.1)
+        autoencoder_networks.low_memory(16, "decoder", width=0.01), LossWeights(code=0.1)
     ),
     "octave": lambda: swapping(dataclasses.replace(QUICK, octave=0.25)),
     GAN: course_gan,
     "standard 64, hinge, R1": lambda: gan(
-        gan_shapes.standard(64, width=0.01, adversarial="hinge", norm="hybrid"),
+        faceswap_gan_networks.standard(64, width=0.01, adversarial="hinge", norm="hybrid"),
         LossWeights(adversarial=0.1, gradient_penalty=1, kernel_decay=1e-4),
     ),
     "lite 128, relativistic": lambda: gan(
-        gan_shapes.standard(128, lite=True, width=0.01, adversarial="relativistic", norm="whole_image"),
+        faceswap_gan_networks.standard(128, lite=True, width=0.01, adversarial="relativistic", norm="whole_image"),
         LossWeights(adversarial=0.1),
     ),
     "CycleGAN": lambda: made(
@@ -250,21 +250,21 @@ def test_with_a_gpu_in_sight_it_is_the_compiled_step_that_trains(name, pretended
 
 
 def test_networks_that_see_any_number_of_faces_are_not_compiled(pretended_gpu):
-    models = [identity.FaceRecognition().model, features.FaceRes().model]
+    models = [dlib_recognition.FaceRecognition().model, recognition_features.FaceRes().model]
     assert build_critic(QUICK_GAN, "critic").jit_compile  # any other would be
     assert not any(model.jit_compile for model in models)
 
 
 def test_draws_from_beta_are_scipys_and_repeat():
     """Float32 rounds a sixtieth of this distribution to 1 exactly: there only other float32 numbers compare."""
-    draws = ops.convert_to_numpy(critics.draw_beta((20_000,), 0.2, keras.random.SeedGenerator(3)))
+    draws = ops.convert_to_numpy(discriminators.draw_beta((20_000,), 0.2, keras.random.SeedGenerator(3)))
     beta = stats.beta(0.2, 0.2)
     rounded = beta.rvs(size=200_000, random_state=0).astype("float32")
     assert stats.ks_2samp(draws, rounded).pvalue > 0.01
     low = draws[draws < 0.5].astype(float)
     assert len(low) == pytest.approx(10_000, abs=200)
     assert stats.kstest(low, lambda x: beta.cdf(x) / 0.5).pvalue > 0.01
-    again = critics.draw_beta((20_000,), 0.2, keras.random.SeedGenerator(3))
+    again = discriminators.draw_beta((20_000,), 0.2, keras.random.SeedGenerator(3))
     np.testing.assert_array_equal(again, draws)
-    shapes = [critics.draw_beta(shape, 0.2, keras.random.SeedGenerator(3)).shape for shape in ((), (2, 1, 1, 1))]
+    shapes = [discriminators.draw_beta(shape, 0.2, keras.random.SeedGenerator(3)).shape for shape in ((), (2, 1, 1, 1))]
     assert [tuple(shape) for shape in shapes] == [(), (2, 1, 1, 1)]

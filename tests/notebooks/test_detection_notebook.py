@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from consents import consented
 
-from faceswap_lab import actors, notebooks, runtime, stages
-from faceswap_lab.pictures import write_picture
+from faceswap_lab.course import actors, notebooks, runtime, stages
+from faceswap_lab.video.pictures import write_picture
 
 ROOT = Path(__file__).parents[2]
 TABLES = {"signs", "spectra", "networks", "passed on", "claims"}

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from consents import consented
 
-from faceswap_lab import actors, runtime
-from faceswap_lab.pictures import write_picture
+from faceswap_lab.course import actors, runtime
+from faceswap_lab.video.pictures import write_picture
 
 ROOT = Path(__file__).parents[2]
 

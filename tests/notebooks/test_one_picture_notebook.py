@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from faceswap_lab import course, notebooks, samples, video
+from faceswap_lab import video
+from faceswap_lab.course import execution, notebooks, samples
 
 CLIPS = samples.sample_clips()
 
@@ -13,7 +14,7 @@ CLIPS = samples.sample_clips()
 def executed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("one_picture")
     given = {"out": str(folder / "run"), "source": str(CLIPS["train_B"]), "target": str(CLIPS["target"])}
-    course.execute(notebooks.choose("11")[0], folder / "11.ipynb", given)
+    execution.execute(notebooks.choose("11")[0], folder / "11.ipynb", given)
     return folder
 
 

@@ -4,14 +4,15 @@ import json
 
 import pytest
 
-from faceswap_lab import course, notebooks, training
+from faceswap_lab import training
+from faceswap_lab.course import execution, notebooks
 
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("translation")
     given = {"out": str(folder / "run"), "pix2pix_steps": 20, "cyclegan_steps": 20}
-    course.execute(notebooks.choose("10")[0], folder / "10.ipynb", given)
+    execution.execute(notebooks.choose("10")[0], folder / "10.ipynb", given)
     return folder
 
 

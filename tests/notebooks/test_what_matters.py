@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from faceswap_lab import notebooks, runtime, stages
+from faceswap_lab.course import notebooks, runtime, stages
 
 ROOT = Path(__file__).parents[2]
 

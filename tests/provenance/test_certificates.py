@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.provenance import authority, certificates
 
 NOW = datetime.now(UTC)

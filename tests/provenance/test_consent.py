@@ -8,17 +8,19 @@ import shutil
 import numpy as np
 import pytest
 
-from faceswap_lab import __main__, cleaning, course, files, runtime, samples, scoring, stages, training, weights
-from faceswap_lab.errors import LabError
+from faceswap_lab import __main__, training
+from faceswap_lab.base import files, weights
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import clean_up, execution, runtime, samples, scoring, stages
 from faceswap_lab.faces import curation
 from faceswap_lab.faces.extraction import extract_faces
-from faceswap_lab.pictures import write_picture
+from faceswap_lab.faces.sources import has_sources, read_sources, source_of
 from faceswap_lab.provenance import checks, register
 from faceswap_lab.provenance.consent import Ledger
-from faceswap_lab.provenance.hashes import content_hash
-from faceswap_lab.provenance.sources import has_sources, read_sources, source_of
 from faceswap_lab.swap.conversion import convert
 from faceswap_lab.video import open_video
+from faceswap_lab.video.fingerprints import content_hash
+from faceswap_lab.video.pictures import write_picture
 
 CLIPS = samples.sample_clips()
 MODEL = weights.data_folder() / "weights" / "quick_autoencoder"
@@ -164,7 +166,7 @@ def test_a_home_that_cannot_be_written_to(film, picture, tmp_path, monkeypatch):
     given = register.record_output(film, ["anna"], [], {"model": "m"})
     assert len(given) == 1 and "FACESWAP_LAB_CONSENT" in given[0]
     problems = []
-    from faceswap_lab.provenance.commands import doctor_rows
+    from faceswap_lab.cli.consent import doctor_rows
 
     assert "0 own and 3 bundled records, cannot be written" in doctor_rows(problems)[0][1] and len(problems) == 1
 
@@ -256,7 +258,7 @@ def test_commands_refuse_before_they_work(picture, film, tmp_path, capsys):
         assert "nobody's consent is written down" in captured.err + captured.out
     assert sorted(path.name for path in tmp_path.iterdir()) == [film.name]
     with pytest.raises(LabError, match="mine.mp4: nobody's consent.*source"):
-        course.check_clips(samples.find_clips(film, CLIPS["target"]))
+        execution.check_clips(samples.find_clips(film, CLIPS["target"]))
     assert __main__.main(["consent", "grant", "--identity", "a", "--person", "A", "--sha256", "12"]) == 1
     assert "--sha256 12: this is not 64" in capsys.readouterr().err
     assert __main__.main(["consent", "grant", "--identity", "a", "--source", one, "--until", "soon"]) == 1
@@ -293,8 +295,8 @@ def test_a_run_asks_again_and_its_models_remember(tmp_path, own, monkeypatch, ca
     assert function.sources == learnt and training.SwapFunction(painter).sources == ()
 
     stranger = {content_hash(CLIPS["truth"])}
-    assert cleaning.runs_of({content_hash(CLIPS["train_B"])}, [tmp_path, tmp_path / "gone"]) == [one.out]
-    assert cleaning.runs_of(stranger, [one.out]) == []
+    assert clean_up.runs_of({content_hash(CLIPS["train_B"])}, [tmp_path, tmp_path / "gone"]) == [one.out]
+    assert clean_up.runs_of(stranger, [one.out]) == []
     register.record_output(__file__, ["actor_B"], [], {}, own)  # of a run that lies nowhere near
     one.swap("autoencoder", "mask").write_bytes(b"a film")
     register.record_output(one.swap("autoencoder", "mask"), ["actor_B"], [], {}, own)

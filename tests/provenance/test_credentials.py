@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from faceswap_lab import __main__, ffmpeg
-from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import read_picture, write_picture
-from faceswap_lab.provenance import authority, boxes, certificates, credentials, placing, verification
+from faceswap_lab import __main__
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.provenance import authority, certificates, credentials, mp4_boxes, publishing, verification
 from faceswap_lab.provenance.credentials import Facts, Ingredient
-from faceswap_lab.provenance.hashes import content_hash
 from faceswap_lab.provenance.verification import verify
-from faceswap_lab.video import VideoWriter
+from faceswap_lab.video import VideoWriter, ffmpeg
+from faceswap_lab.video.fingerprints import content_hash
+from faceswap_lab.video.pictures import read_picture, write_picture
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 TARGET = SAMPLE / "target.mp4"
@@ -148,7 +148,7 @@ def test_the_manifest_is_as_the_specification_wants_it_and_shows_no_picture(sign
 
 
 def test_a_picture_of_a_training_has_no_target(tmp_path):
-    placing.write_swapped(tmp_path / "step.png", picture(), "autoencoder", "samples of a training")
+    publishing.write_swapped(tmp_path / "step.png", picture(), "autoencoder", "samples of a training")
     found = verify(tmp_path / "step.png")
     assert found.good and found.actions == ["c2pa.created: samples of a training"] and not found.ingredients
     assert np.array_equal(read_picture(tmp_path / "step.png"), picture())
@@ -369,13 +369,13 @@ def test_what_cannot_be_signed_is_refused_and_left_as_it_was(tmp_path, monkeypat
 
 def test_sealed_shows_nothing_until_it_is_signed_and_nothing_after_a_failure(tmp_path):
     out, hidden = tmp_path / "o.png", tmp_path / ".o"
-    with placing.sealed(out, hidden, FACTS) as unsigned:
+    with publishing.sealed(out, hidden, FACTS) as unsigned:
         write_picture(unsigned, picture())
         assert not out.exists()
     assert verify(out).good and not hidden.exists()
     before = out.read_bytes()
     with pytest.raises(LabError, match=r"o\.png: it cannot be given") as raised:
-        with placing.sealed(out, hidden, FACTS) as unsigned:
+        with publishing.sealed(out, hidden, FACTS) as unsigned:
             unsigned.write_text("no picture")
     assert str(hidden) not in str(raised.value) and out.read_bytes() == before and not hidden.exists()
 
@@ -389,11 +389,11 @@ def test_strange_manifests_do_not_disturb_the_terminal(signed):
 def test_a_box_with_a_length_that_cannot_be(tmp_path):
     path = tmp_path / "a.mp4"
     path.write_bytes((16).to_bytes(4, "big") + b"ftypisom0000" + (4).to_bytes(4, "big") + b"free" + b"\0" * 40)
-    assert len(boxes.loose_hash(path)) == 64 and boxes.bare_length(path, []) == path.stat().st_size
+    assert len(mp4_boxes.loose_hash(path)) == 64 and mp4_boxes.bare_length(path, []) == path.stat().st_size
     path.write_bytes(
         (16).to_bytes(4, "big") + b"ftypisom0000" + (1).to_bytes(4, "big") + b"mdat" + (1 << 62).to_bytes(8, "big")
     )
-    assert boxes.bare_length(path, []) == 32 and verify(path).state == "no credentials"
+    assert mp4_boxes.bare_length(path, []) == 32 and verify(path).state == "no credentials"
 
 
 def test_the_command(signed, capsys, tmp_path):

@@ -8,13 +8,14 @@ import re
 import numpy as np
 import pytest
 
-from faceswap_lab import actors, files, samples, weights
-from faceswap_lab.errors import LabError
-from faceswap_lab.pictures import write_picture
-from faceswap_lab.provenance import hashes
+from faceswap_lab.base import files, weights
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors, samples
+from faceswap_lab.faces.sources import Source, merged, read_sources, source_of, write_sources
 from faceswap_lab.provenance.consent import Ledger, bundled_folder
 from faceswap_lab.provenance.records import ConsentRecord, read_record
-from faceswap_lab.provenance.sources import Source, merged, read_sources, source_of, write_sources
+from faceswap_lab.video import fingerprints
+from faceswap_lab.video.pictures import write_picture
 from tools import actors_consent
 
 DAY = datetime.date(2026, 3, 1)
@@ -96,13 +97,13 @@ def test_a_hash_is_of_the_content_and_is_reckoned_once(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "sha256", lambda path: read.append(path) or sha256(path))
     one, other = tmp_path / "one.mp4", tmp_path / "other.mp4"
     one.write_bytes(b"a film"), other.write_bytes(b"a film")
-    assert hashes.content_hash(one) == hashes.content_hash(other) == sha256(one)
-    assert hashes.content_hash(one) and len(read) == 2
+    assert fingerprints.content_hash(one) == fingerprints.content_hash(other) == sha256(one)
+    assert fingerprints.content_hash(one) and len(read) == 2
     one.write_bytes(b"A film")
     os.utime(one, ns=(1, 1))
-    assert hashes.content_hash(one) != hashes.content_hash(other) and len(read) == 3
+    assert fingerprints.content_hash(one) != fingerprints.content_hash(other) and len(read) == 3
     with pytest.raises(LabError, match="nowhere.mp4: no such file"):
-        hashes.content_hash(tmp_path / "nowhere.mp4")
+        fingerprints.content_hash(tmp_path / "nowhere.mp4")
 
 
 def test_a_folders_hash_is_of_its_pictures(tmp_path):
@@ -111,16 +112,16 @@ def test_a_folders_hash_is_of_its_pictures(tmp_path):
         for number in range(3):
             write_picture(tmp_path / folder / f"{number}.png", picture + number)
     (tmp_path / "other" / "notes.txt").write_text("x")
-    first = hashes.content_hash(tmp_path / "one")
-    assert first == hashes.content_hash(tmp_path / "other") and re.fullmatch("[0-9a-f]{64}", first)
-    assert hashes.content_size(tmp_path / "one") == sum(p.stat().st_size for p in (tmp_path / "one").iterdir())
+    first = fingerprints.content_hash(tmp_path / "one")
+    assert first == fingerprints.content_hash(tmp_path / "other") and re.fullmatch("[0-9a-f]{64}", first)
+    assert fingerprints.content_size(tmp_path / "one") == sum(p.stat().st_size for p in (tmp_path / "one").iterdir())
     write_picture(tmp_path / "other" / "1.png", picture + 100)
-    changed = hashes.content_hash(tmp_path / "other")
+    changed = fingerprints.content_hash(tmp_path / "other")
     (tmp_path / "one" / "2.png").rename(tmp_path / "one" / "3.png")
-    assert len({first, changed, hashes.content_hash(tmp_path / "one")}) == 3
+    assert len({first, changed, fingerprints.content_hash(tmp_path / "one")}) == 3
     (tmp_path / "empty").mkdir()
     with pytest.raises(LabError, match="no picture in this folder"):
-        hashes.content_hash(tmp_path / "empty")
+        fingerprints.content_hash(tmp_path / "empty")
 
 
 def test_sources_are_written_and_read(tmp_path):
@@ -150,5 +151,5 @@ def test_every_bundled_clip_has_the_consent_of_those_whom_it_shows():
     for record in actors_consent.records():
         assert read_record(bundled_folder() / f"{record.identity}.json") == record, "run tools/actors_consent.py again"
     learnt = read_sources(weights.data_folder() / "weights" / "quick_autoencoder")
-    assert [one.sha256 for one in learnt] == [hashes.content_hash(actors.clip(f"train_{x}").path) for x in "AB"]
+    assert [one.sha256 for one in learnt] == [fingerprints.content_hash(actors.clip(f"train_{x}").path) for x in "AB"]
     assert [one.identity for one in learnt] == ["actor_A", "actor_B"]

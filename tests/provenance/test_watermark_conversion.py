@@ -10,13 +10,13 @@ from consents import consented
 sys.path.insert(0, str(Path(__file__).parents[1] / "swap"))
 from test_conversion import Painter, kept, make_set
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.pictures import read_picture, write_picture
-from faceswap_lab.provenance import attacks, watermark
+from faceswap_lab.provenance import watermark, watermark_attacks
 from faceswap_lab.swap import conversion
 from faceswap_lab.video import VideoWriter, open_video
+from faceswap_lab.video.pictures import read_picture, write_picture
 
 TARGET = Path(__file__).resolve().parents[2] / "data" / "sample" / "target.mp4"
 RANGE = {"ranges": [(0, 0.5)]}  # s: 10 frames
@@ -46,7 +46,7 @@ def test_a_film_says_which_conversion_made_it(converted):
     assert f"watermark {report.watermark}" in report.summary()
     assert not watermark.read(kept(folder / "kept").values()).found, "the frames for the scores stay as they are"
     shown = [frame.image for frame in open_video(folder / "o.mp4").frames()]
-    assert watermark.read(attacks.compressed(shown, 23)).ident == report.watermark
+    assert watermark.read(watermark_attacks.compressed(shown, 23)).ident == report.watermark
 
 
 def test_another_conversion_has_another_number_and_none_is_none(converted, made_set, tmp_path):
@@ -101,7 +101,7 @@ def test_only_the_picture_with_the_swap_is_marked(made_set, tmp_path):
 
 def test_a_small_picture_goes_unmarked_and_the_report_says_so(made_set, tmp_path, actor_frames):
     frames, points = actor_frames("target", count=1)
-    small = attacks.scaled(frames, 100 / min(frames.shape[1:3]))[0]
+    small = watermark_attacks.scaled(frames, 100 / min(frames.shape[1:3]))[0]
     write_picture(tmp_path / "target.mp4.png", small)
     factor = small.shape[0] / frames.shape[1]
     faces = FaceSet(make_set(tmp_path / "made", [small], points * factor))

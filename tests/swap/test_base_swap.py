@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from consents import consented
 
-from faceswap_lab import __main__, samples, scores
-from faceswap_lab.errors import LabError
+from faceswap_lab import __main__, metrics
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import samples
 from faceswap_lab.faces.extraction import extract_faces
-from faceswap_lab.pictures import list_pictures, read_picture, write_picture
-from faceswap_lab.provenance.sources import write_sources
+from faceswap_lab.faces.sources import write_sources
 from faceswap_lab.swap import base_swap
 from faceswap_lab.swap.base_swap import BaseSwap
 from faceswap_lab.video import open_video
+from faceswap_lab.video.pictures import list_pictures, read_picture, write_picture
 
 TARGET, SOURCE = (samples.sample_clip(name).path for name in ("target", "train_B"))
 LENGTH = "0-1.2"  # seconds that are swapped
@@ -30,7 +31,7 @@ def gains(folder):
     shown = zip(map(read_picture, paths), open_video(truth.path).frames(), open_video(TARGET).frames(), strict=False)
     judged = [({"base": swap}, right.image, target.image) for swap, right, target in shown]
     assert len(judged) == 24 and paths[-1].stem == "000023"
-    return scores.score_frames(judged, clip.points()[:24])["base"].as_json()
+    return metrics.score_frames(judged, clip.points()[:24])["base"].as_json()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceswap_lab.swap import colour, distributions
+from faceswap_lab.swap import colour, colour_distributions
 
 
 @pytest.fixture
@@ -92,10 +92,10 @@ def test_linear_gives_the_whole_covariance(picture, mask):
 
 def distance(some, others, mask, count=50):
     """Sliced Wasserstein distance inside a mask, along directions that the method does not know."""
-    turns = distributions.rotations(count, seed=99).reshape(-1, 3)
+    turns = colour_distributions.rotations(count, seed=99).reshape(-1, 3)
     weights = mask.ravel()
     along = [
-        [distributions.quantiles(image.reshape(-1, 3) @ turn, weights) for image in (some, others)] for turn in turns
+        [colour_distributions.quantiles(image.reshape(-1, 3) @ turn, weights) for image in (some, others)] for turn in turns
     ]
     return np.mean([np.square(first - second).mean() for first, second in along]) ** 0.5
 
@@ -111,7 +111,7 @@ def test_sliced_transport_brings_two_clouds_of_colours_together(picture, mask):
 
 def test_sliced_transport_takes_the_same_directions_every_time(picture, mask):
     other = np.clip(picture[::-1] * 0.8, 0, 1)
-    first, second = (distributions.sliced(picture, other, mask) for _ in range(2))
+    first, second = (colour_distributions.sliced(picture, other, mask) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
@@ -136,10 +136,10 @@ def test_a_flat_picture_goes_to_the_median(picture, mask):
 
 def test_quantiles_weigh_their_values():
     values, weights = np.array([0.0, 1.0]), np.array([3.0, 1.0])
-    found = distributions.quantiles(values, weights, 101)
+    found = colour_distributions.quantiles(values, weights, 101)
     assert np.all(np.diff(found) > 0) and abs(found[30]) < 1e-3 and abs(found[100] - 1) < 1e-3
     many = np.random.default_rng(0).normal(size=20000)
-    found = distributions.quantiles(many, np.ones(20000), 5)
+    found = colour_distributions.quantiles(many, np.ones(20000), 5)
     assert np.abs(found[1:4] - [-0.674, 0, 0.674]).max() < 0.03
 
 

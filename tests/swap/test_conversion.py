@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 from consents import consented
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import COLUMNS, FaceSet, read_picture
-from faceswap_lab.pictures import write_picture
 from faceswap_lab.swap import conversion, label, outputs, swapping
 from faceswap_lab.video import VideoWriter, open_video
+from faceswap_lab.video.pictures import write_picture
 
 ACTORS = Path(__file__).resolve().parents[2] / "data" / "sample"
 TARGET = ACTORS / "target.mp4"

@@ -4,14 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceswap_lab import actors, training, weights
-from faceswap_lab.errors import LabError
+from faceswap_lab import training
+from faceswap_lab.base import weights
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import COLUMNS, FaceSet
-from faceswap_lab.pictures import write_picture
 from faceswap_lab.swap import doctor, swapping
 from faceswap_lab.swap.options import SwapOptions
 from faceswap_lab.video import open_video
+from faceswap_lab.video.pictures import write_picture
 
 COUNT = 8
 DEFAULT = SwapOptions()

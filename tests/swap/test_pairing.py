@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from faceswap_lab.errors import LabError
-from faceswap_lab.samples import sample_clip
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course.samples import sample_clip
 from faceswap_lab.swap import pairing, ranges, smoothing
 from faceswap_lab.video import open_video
 

@@ -12,10 +12,10 @@ import pytest
 from consents import consented
 from test_conversion import ROOT, TARGET, Painter, conversion, make_set
 
-from faceswap_lab.pictures import write_picture
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.consent import user_folder
 from faceswap_lab.provenance.verification import verify
+from faceswap_lab.video.pictures import write_picture
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 

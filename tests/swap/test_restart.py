@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_conversion import ROOT, TARGET, Painter, kept, loudness, make_set, sound_hash
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.swap import conversion, parts
 from faceswap_lab.video import open_video
 

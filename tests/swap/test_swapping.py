@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.swap import blending, swapping
 from faceswap_lab.swap.options import BLENDS, COLOURS, ENLARGES, MASKS, SwapOptions

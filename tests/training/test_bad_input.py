@@ -11,7 +11,7 @@ import pytest
 import small
 
 from faceswap_lab import training
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.models import autoencoder
 
 
@@ -121,7 +121,7 @@ def test_other_settings_are_said(trained, tmp_path, capsys):
 LIMITED = """
 import resource, signal, sys
 import small
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 model = small.model()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))  # the arrays of a checkpoint are larger

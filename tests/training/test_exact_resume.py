@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 import small
 
-from faceswap_lab import files, training
+from faceswap_lab import training
+from faceswap_lab.base import files
 
 STEPS = 24
 OPTIONS = {"log_every": 4, "checkpoint_every": 4, "checkpoint_seconds": 0.1}

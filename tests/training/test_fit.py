@@ -11,12 +11,13 @@ import pytest
 import small
 from keras import ops
 
-from faceswap_lab import pictures, training, video
-from faceswap_lab.errors import LabError
+from faceswap_lab import training, video
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.models import autoencoder
 from faceswap_lab.provenance import certificates
 from faceswap_lab.provenance.verification import verify
-from faceswap_lab.training import advice, callbacks, previews
+from faceswap_lab.training import callbacks, early_stopping, previews
+from faceswap_lab.video import pictures
 
 
 @pytest.fixture(scope="module")
@@ -112,16 +113,16 @@ def test_advice_tells_movement_from_scatter():
     steps = list(range(100, 2100, 100))
     draw = np.random.default_rng(0)
     climbing = [{"step": s, "identity": 0.3 * s / 2000 + draw.normal(0, 0.002)} for s in steps]
-    assert advice.advise(climbing) == ""
+    assert early_stopping.advise(climbing) == ""
     flat = [{"step": s, "identity": 0.3 * min(s, 1000) / 1000 + draw.normal(0, 0.002)} for s in steps]
-    since = advice.still_since(steps, [row["identity"] for row in flat], 5)
+    since = early_stopping.still_since(steps, [row["identity"] for row in flat], 5)
     assert since is not None and 900 <= since <= 1300
-    assert "has not moved since step" in advice.advise(flat)
-    assert advice.advise(flat[:11]) == ""
+    assert "has not moved since step" in early_stopping.advise(flat)
+    assert early_stopping.advise(flat[:11]) == ""
     falling = [{"step": s, "gain": 0.3 - abs(s - 1000) / 5000} for s in steps]
-    assert "gain on held-out faces was best at step 1000" in advice.advise(falling)
+    assert "gain on held-out faces was best at step 1000" in early_stopping.advise(falling)
     both = [{**a, "gain": b["identity"]} for a, b in zip(flat, climbing, strict=True)]
-    assert advice.advise(both) == ""  # one still moves
+    assert early_stopping.advise(both) == ""  # one still moves
 
 
 def test_a_stop_on_advice_only_when_asked(tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 import small
 
 from faceswap_lab import training
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 
 
 def saved(tmp_path):

@@ -5,8 +5,8 @@ import pytest
 import small
 import tensorflow as tf
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.models.loss_weights import PLAIN
 from faceswap_lab.training import checkpoints, out_of_memory
 

@@ -4,9 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from faceswap_lab import files, presets, training, weights
+from faceswap_lab import training
+from faceswap_lab.base import files, weights
+from faceswap_lab.course import presets, recipes
 from faceswap_lab.models import optimizers
-from faceswap_lab.training import pace, recipes
+from faceswap_lab.training import pace
 
 WARM = weights.data_folder() / "weights" / "quick_autoencoder"
 

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 import small
 
-from faceswap_lab import stages
+from faceswap_lab.course import recipes, stages
+from faceswap_lab.course.presets import PRESETS
 from faceswap_lab.models import autoencoder, faceswap_gan, flops, loss_weights, reference_swapper
-from faceswap_lab.presets import PRESETS
-from faceswap_lab.training import pace, recipes, times
+from faceswap_lab.training import pace, times
 
 
 def compiled(model):
@@ -24,7 +24,7 @@ def test_the_counted_work_of_a_step():
     assert a_face == pytest.approx(0.197e9, rel=0.02)
     assert flops.step_flops(plain, 16) == 32 * a_face
     back = autoencoder.FaceAutoencoder(autoencoder.quick(64), loss_weights.QUICK)
-    assert flops.step_flops(back, 16) / 32 == pytest.approx(0.34e9, rel=0.03)  # as `autoencoder_shapes.quick` says
+    assert flops.step_flops(back, 16) / 32 == pytest.approx(0.34e9, rel=0.03)  # as `autoencoder_networks.quick` says
     gan = faceswap_gan.FaceSwapGAN(small.SMALL_GAN, small.GAN_LOSS)
     assert flops.step_flops(gan, 1) == 2 * (flops.painter_flops(gan) + flops.critic_flops(gan))
 

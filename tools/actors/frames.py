@@ -18,8 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceswap_lab import files
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
 
 from . import assets, cast, labels, motion, scene, skin
 from .head import Head

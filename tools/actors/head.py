@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 
 BODY = 13380  # vertices of the skin come first; behind them helpers: eyes, lashes, teeth, tongue, clothes
 NECK = {"neck01": 0.2, "neck02": 0.5, "neck03": 0.8}  # how far each neck bone turns with the head

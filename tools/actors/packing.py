@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceswap_lab import files
-from faceswap_lab.actors import FIVE, STEPS
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course.actors import STEPS
+from faceswap_lab.faces.alignment import FIVE
 from tools.make_sample_clips import BT709, LICENCE, MUX, SCALING, ffmpeg, speak
 
 from . import assets, cast, frames

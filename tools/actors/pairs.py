@@ -22,9 +22,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceswap_lab import files
-from faceswap_lab.actors import FIVE
-from faceswap_lab.errors import LabError
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.alignment import FIVE
 
 from . import frames, labels, motion, people, scene
 from .cast import Light

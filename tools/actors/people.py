@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceswap_lab.errors import LabError
+from faceswap_lab.base.errors import LabError
 
 from .cast import Actor, Hair
 

@@ -1,0 +1,1 @@
+"""Ground floor: errors, files, the machine, weights, what comes from strangers. Knows nothing of pictures."""

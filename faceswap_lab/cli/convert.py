@@ -1,0 +1,198 @@
+"""The command `convert`: a video through a model."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError, check_number
+from faceswap_lab.swap.options import (
+    BLENDS,
+    COLOURS,
+    ENLARGES,
+    MASKS,
+    OUTPUTS,
+    RESTS,
+    SHARPENS,
+    SMOOTHINGS,
+    ConversionOptions,
+)
+
+DIRECTIONS = {
+    "A<-B": (0, 1),
+    "B<-A": (1, 0),
+}  # whose video gets whose face -> whose faces come in, as whom they are painted
+_HELP = {
+    "blend": ", ".join(BLENDS),
+    "colour": ", ".join(COLOURS),
+    "mask": ", ".join(MASKS),
+    "erode": "how far the mask is drawn in, per cent of the face's side; negative lets it grow",
+    "forehead": "how much further the mask is drawn in above the brows, per cent",
+    "blur": "blur of the mask, per cent",
+    "feather": "width of the soft edge, per cent",
+    "sharpen": ", ".join(SHARPENS),
+    "amount": "of the sharpening",
+    "enlarge": ", ".join(ENLARGES),
+    "coverage": "share of the trained square that the model is shown",
+    "smoothing": "over time: " + ", ".join(SMOOTHINGS),
+    "live": "smooth by earlier frames only, as a stream must",
+    "bridge": "longest gap, in frames, over which a missed face is carried on",
+    "smallest": "px; lower faces are left as they are",
+    "output": ", ".join(OUTPUTS),
+    "rest": "frames outside the ranges: " + ", ".join(RESTS),
+    "crf": "quality of libx264, 0 (best) to 51",
+}
+
+
+def add_parser(commands) -> None:
+    """Adds the command to the command line."""
+    convert = commands.add_parser(
+        "convert",
+        help="put one person's face into a video, with or without a trained model; goes on where it stopped",
+        description="Converts a video, a folder of pictures or a picture. Run it again after a stop: what is finished is kept.",
+    )
+    convert.add_argument("video", help="the target: a video, a folder of pictures, or a picture")
+    painter = convert.add_mutually_exclusive_group(required=True)
+    painter.add_argument("--model", metavar="FOLDER", help="a trained model, such as runs/sample/models/autoencoder")
+    painter.add_argument(
+        "--source", metavar="FILE",
+        help="whose face comes in: a clip, a picture or a face set. No training: the base model that ships with the lab swaps",
+    )  # fmt: skip
+    convert.add_argument(
+        "--out", required=True, metavar="FILE", help="a video (.mp4), a .gif, a folder of pictures, or a picture"
+    )
+    convert.add_argument(
+        "--faces", default="", metavar="FOLDER", help="the video's face set (default: the faces are found now)"
+    )
+    convert.add_argument(
+        "--direction", default="A<-B", help='of a --model: whose video gets whose face, in quotes: "A<-B" (default) or "B<-A"'
+    )
+    convert.add_argument("--person", type=int, default=0, help="whose face, as numbered in the face set (0)")
+    convert.add_argument(
+        "--like",
+        default="",
+        metavar="FILE",
+        help="whose face, by a picture or a face set that shows it; instead of --person",
+    )
+    convert.add_argument(
+        "--range", dest="ranges", nargs="+", action="extend", default=[], metavar="FROM-TO",
+        help="seconds that are swapped, such as 2-5.5 or 8- for all from 8 on; may be several",
+    )  # fmt: skip
+    convert.add_argument(
+        "--settings", default="", metavar="FILE", help="options from a JSON file; those given here count more"
+    )
+    convert.add_argument("--overwrite", action="store_true", help="replace an output that is there already")
+    convert.add_argument(
+        "--no-label", dest="label", action="store_false", help="do not write 'AI face swap' into a corner"
+    )
+    convert.add_argument(
+        "--frames", default="", metavar="FOLDER", help="also keep the swapped frames as lossless pictures"
+    )
+    convert.add_argument("--batch-size", type=int, default=16, help="faces that the model gets at once (16)")
+    for one in dataclasses.fields(ConversionOptions):
+        flag, said = f"--{one.name}", _HELP.get(one.name, "")
+        if isinstance(one.default, bool):
+            convert.add_argument(flag, action="store_true", default=None, help=said)
+        else:
+            convert.add_argument(
+                flag, type=type(one.default), default=None, metavar=one.name.upper(), help=f"{said} ({one.default})"
+            )
+
+
+def read_range(text: str) -> tuple[float | None, float | None]:
+    """ "2-5.5" as (2.0, 5.5); an end that is left out is the clip's own.
+
+    Raises:
+        LabError: for what is no range.
+    """
+    number = r"(\d+(?:\.\d*)?|\.\d+)?"
+    found = re.fullmatch(f"{number}-{number}", text.strip())
+    if not found or found[1] is found[2] is None:
+        raise LabError(f"--range {text}: this is no time range. Give seconds, such as 2-5.5, or 8- for all from 8 on.")
+    return tuple(None if value is None else float(value) for value in found.groups())
+
+
+def convert_command(options: argparse.Namespace) -> int:
+    """`convert`: looks at all that is given before the model is loaded, then converts and says what was done."""
+    from tqdm import tqdm
+
+    from faceswap_lab.faces.faceset import FaceSet
+    from faceswap_lab.swap import conversion, outputs
+    from faceswap_lab.video import open_video
+
+    names = [one.name for one in dataclasses.fields(ConversionOptions)]
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    chosen = ConversionOptions.read(options.settings, **given) if options.settings else None
+    ConversionOptions(**given)
+    if options.source and options.direction != "A<-B":
+        raise LabError("--direction belongs to --model: with --source the source's face comes into the video.")
+    if options.direction not in DIRECTIONS:
+        raise LabError(f"--direction {options.direction}: give {' or '.join(DIRECTIONS)}, in quotes.")
+    for name, least in (("person", 0), ("batch_size", 1)):
+        check_number(f"--{name.replace('_', '-')}", getattr(options, name), least, math.inf, "a whole number", whole=True)
+    ranges = [read_range(text) for text in options.ranges]
+    video, out = open_video(options.video), Path(options.out)
+    outputs.check_place(out, video, options.overwrite)
+    faces = FaceSet(options.faces) if options.faces else None
+    function, found = (_trained(options, video), None) if options.model else _base(options, video, out)
+    with tqdm(unit=" frames", smoothing=0.1) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        report = conversion.convert(
+            video, faces, function, out, chosen, **given, person=options.person, like=options.like or None, ranges=ranges,
+            label=options.label,
+            batch_size=options.batch_size, overwrite=options.overwrite, frames_folder=options.frames or None,
+            progress=progress,
+        )  # fmt: skip
+    _remove(found)
+    print(report.summary())
+    print(f"Written: {out}, {conversion.report_path(out)}")
+    print(f"Signed: python -m faceswap_lab verify {shlex.quote(str(out))} shows and checks its content credentials")
+    return 0
+
+
+def _trained(options: argparse.Namespace, video):
+    """The swap function of --model, when all whom it learnt from agreed."""
+    from faceswap_lab import training
+    from faceswap_lab.faces.sources import read_sources
+    from faceswap_lab.provenance.checks import may_convert
+
+    training.read_config(options.model)
+    may_convert(video.path, read_sources(options.model), options.model)
+    model = training.load_model(options.model)
+    name = Path(options.model).resolve().name
+    return training.SwapFunction(model, *DIRECTIONS[options.direction], options.batch_size, name=name)
+
+
+def _base(options: argparse.Namespace, video, out: Path):
+    """The base model's swap function for --source, when whoever that shows agreed; and the folder of the faces found in it."""
+    from faceswap_lab.faces.faceset import TABLE
+    from faceswap_lab.provenance.checks import may_convert, may_prepare
+    from faceswap_lab.swap import base_swap, conversion
+    from faceswap_lab.video import open_video
+
+    may_convert(video.path, may_prepare(options.source, "source"), options.source)
+    found = None
+    if not (Path(options.source) / TABLE).exists():
+        found = conversion.work_folder(out, "source", open_video(options.source))
+        files.make_folder(out.parent)
+    try:
+        faces = base_swap.faces_of(options.source, found)
+        return base_swap.BaseSwap.from_faces(faces, batch_size=options.batch_size), found
+    except LabError:
+        _remove(found)
+        raise
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)

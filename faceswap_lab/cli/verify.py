@@ -1,0 +1,56 @@
+"""The command `verify`: shows and checks the content credentials of films and pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+MOST_LOOKED = 10  # files that the watermark is looked for in: where there is none that takes up to three seconds
+
+
+def add_parser(commands) -> None:
+    """Adds the command to the command line."""
+    verify = commands.add_parser(
+        "verify",
+        help="show and check a file's content credentials: is it unchanged, who signed it, what was it made of",
+        description="Checks content credentials (C2PA), without any connection. The exit code is 0 when every file is valid.",
+    )
+    verify.add_argument("files", nargs="+", metavar="FILE", help="films, pictures or folders of pictures")
+    verify.add_argument(
+        "--against", nargs="+", action="extend", default=[], metavar="FILE", help="is it made of these very files?"
+    )
+    verify.add_argument("--json", action="store_true", help="print what was found as JSON")
+
+
+def verify_command(options: argparse.Namespace) -> int:
+    """`verify`: 0 when all files are unchanged and their signers known, else 1."""
+    from faceswap_lab.provenance import verification
+
+    verdicts = [verification.verify(path, options.against) for path in verification.pictures_and_films(options.files)]
+    looked = [_watermark(verdict) for verdict in verdicts[:MOST_LOOKED]]
+    rest = ("", f"not looked for: in the first {MOST_LOOKED} files only")
+    marks = looked + [rest] * (len(verdicts) - len(looked))
+    if options.json:
+        facts = [verdict.facts() | {"watermark": ident} for verdict, (ident, _) in zip(verdicts, marks, strict=True)]
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
+    else:
+        told = [
+            f"{verdict.text}\n  {'watermark':<12} {said}" for verdict, (_, said) in zip(verdicts, marks, strict=True)
+        ]
+        print("\n\n".join(told))
+    return 0 if all(verdict.good for verdict in verdicts) else 1
+
+
+def _watermark(verdict) -> tuple[str, str]:
+    """What the pictures themselves carry, which outlives the manifest: the number that was read ("" for none), and a line."""
+    from faceswap_lab.base.errors import LabError
+    from faceswap_lab.provenance import watermark
+
+    try:
+        reading = watermark.look(verdict.path)
+    except LabError as error:
+        return "", f"not looked for: {error}"
+    said = next((one for one in verdict.actions if one.startswith("c2pa.watermarked")), "")
+    if reading.found and said and reading.ident not in said:
+        return reading.ident, f"{reading}: another one than the manifest names"
+    return reading.ident, str(reading)

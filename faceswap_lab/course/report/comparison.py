@@ -1,0 +1,333 @@
+"""The page that sets runs side by side: scores, which differences are clear, settings that differ, frames, films."""
+
+from __future__ import annotations
+
+import shutil
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from faceswap_lab import __version__
+from faceswap_lab.base import files, untrusted
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import trusted_paths
+from faceswap_lab.course.report import pictures
+from faceswap_lab.course.report.card import BETTER, LABEL, TEMPLATE, scored_film
+from faceswap_lab.course.report.frames import file_name, picture_path
+from faceswap_lab.course.report.markup import figure, player, players, section, text, title
+from faceswap_lab.course.report.pictures import read_json_or_empty
+from faceswap_lab.course.report.scores import MEASURES, best_model, between, in_unit, score_rows
+
+_HIDDEN = ("time", "sha256", "fingerprint", "minutes", "made", "done", "out", "parameters.out", "target", "source")
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A run, or a score folder, on the page.
+
+    Args:
+        folder, name: where it is, and what it is called there.
+        scores: its scores.json.
+        best: the output that stands for it.
+        settings: what it was made with, by dotted names.
+    """
+
+    folder: Path
+    name: str
+    scores: dict
+    best: str
+    settings: dict[str, str]
+
+    @property
+    def values(self) -> dict:
+        """The best output's scores."""
+        return self.scores["models"][self.best]
+
+    @property
+    def ends(self) -> dict:
+        """Their intervals."""
+        return self.scores.get("intervals", {}).get(self.best, {})
+
+    def table(self) -> pd.DataFrame | None:
+        """The table of its frames, or None where an older version wrote none."""
+        path = self.folder / "scores" / f"{file_name(self.best)}.csv"
+        try:
+            return files.read_csv(path)
+        except (OSError, ValueError):
+            return None
+
+    def film(self) -> Path | None:
+        """The best output's film, when it may be shown, see `card.scored_film`."""
+        clip = self.scores.get("clip", {})
+        found = scored_film(self.folder, clip)[0] if clip.get("output") else self.folder / "swap.mp4"
+        return found if found is not None and found.is_file() else None
+
+
+def read_entries(folders: Sequence[str | Path]) -> list[Entry]:
+    """What lies in the folders.
+
+    Raises:
+        LabError: for fewer than two, the same twice, or one without scores.
+    """
+    folders = [Path(folder).absolute() for folder in folders]
+    if len(folders) < 2 or len({folder.resolve() for folder in folders}) < len(folders):
+        raise LabError(f"{folders[0] if folders else 'nothing'}: give two or more different runs to compare.")
+    names = [folder.name for folder in folders]
+    entries = []
+    for folder, name in zip(folders, names, strict=True):
+        name = name if names.count(name) == 1 else f"{folder.parent.name}/{name}"
+        path = folder / "scores.json"
+        if not path.exists():
+            raise LabError(
+                f"{path}: no such file, so there is nothing to compare. Finish the run (notebook 05), or use the command score."
+            )
+        trusted_paths.refuse_links(folder)
+        scores = files.read_json(path)
+        best = best_model(scores) if isinstance(scores, dict) else None
+        if best is None:
+            raise LabError(f"{path}: there are no scores of a model in it. Score the conversion again.")
+        entries.append(Entry(folder, name, scores, best, _settings(folder, best)))
+    return entries
+
+
+def _settings(folder: Path, best: str) -> dict[str, str]:
+    kept = {"": read_json_or_empty(folder / "run.json")}
+    kept[""].pop("outside", None)  # seals are no settings, and no page's business
+    kept["conversion"] = read_json_or_empty(folder / "conversion_settings.json")
+    if untrusted.is_plain(best):  # scores.json names it: a stranger's could lead to any config.json of this computer
+        kept["model"] = read_json_or_empty(folder / "models" / best / "config.json")
+        kept["training"] = read_json_or_empty(folder / "models" / best / "made_with.json")
+    for path in sorted((folder / "stages").glob("[0-9][0-9]_*.json")):
+        kept[path.stem] = read_json_or_empty(path).get("parameters", {})
+    found: dict[str, str] = {"best model": best}
+    for part, values in kept.items():
+        found |= _flat(values, part)
+    return found
+
+
+def _flat(values: dict, before: str) -> dict[str, str]:
+    found = {}
+    for key, value in values.items():
+        name = f"{before}.{key}" if before else key
+        if isinstance(value, dict):
+            found |= _flat(value, name)
+        elif key not in _HIDDEN or before == "clips":
+            found[name] = Path(value).name if before == "clips" else str(value)
+    return found
+
+
+def same_frames(entries: Sequence[Entry]) -> bool:
+    """Whether all were scored on the same frames, so that they can be compared frame by frame."""
+    clips = [(e.scores.get("clip", {}).get("digest"), e.scores.get("clip", {}).get("frames")) for e in entries]
+    return None not in clips[0] and len(set(clips)) == 1
+
+
+def clear_differences(first: Entry, other: Entry, paired: bool) -> dict[str, str]:
+    """Which scores tell the two apart.
+
+    Args:
+        first, other: two entries.
+        paired: whether their frames are the same.
+
+    Returns:
+        Score -> "better", "worse" or "no clear difference", of the other beside the first; "" where it cannot be said.
+    """
+    from faceswap_lab.metrics import (  # brings the networks' library with it, which takes seconds to load
+        bootstrap,
+        measures,
+    )
+
+    known, keys = measures.all_scores(), [key for key in first.values if key in other.values]
+    tables = (other.table(), first.table()) if paired else (None, None)
+    if all(table is not None for table in tables) and len(tables[0]) == len(tables[1]):
+        asked = tuple(known[key] for key in keys if key in known)
+        found = bootstrap.differences(asked, *tables)
+        return {
+            key: ""
+            if not one.is_known
+            else ("better" if one.low > 0 else "worse")
+            if one.clear
+            else "no clear difference"
+            for key, one in found.items()
+        }
+    said = {}
+    for key in keys:
+        one, two = first.ends.get(key), other.ends.get(key)
+        if not one or not two or key not in known:
+            continue
+        apart = two[0] > one[1] or one[0] > two[1]
+        better = known[key].goodness(other.values[key]) > known[key].goodness(first.values[key])
+        said[key] = ("better" if better else "worse") if apart else "no clear difference"
+    return said
+
+
+def write_comparison(folders: Sequence[str | Path], out: str | Path) -> Path:
+    """Writes a page that sets runs or score folders side by side; all that it shows is copied beside it.
+
+    Args:
+        folders: two or more, each with scores.json.
+        out: the page's folder.
+
+    Returns:
+        The path of index.html.
+
+    Raises:
+        LabError: for a folder without scores, or a place that cannot be written to.
+    """
+    entries, out = read_entries(folders), files.make_folder(Path(out).absolute())
+    paired = same_frames(entries)
+    sections = [
+        _scores(entries, paired),
+        _models(entries),
+        _frames(entries, out, paired),
+        _films(entries, out),
+        _differing(entries),
+    ]
+    page = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        title="Side by side",
+        subtitle=text(" · ".join(f"{e.name}: {title(e.best)}" for e in entries)),
+        label=text(LABEL),
+        tiles="",
+        sections="\n".join(filter(None, sections)),
+        footer=f"Written by faceswap_lab {__version__}. Every picture and clip here lies in this folder.",
+    )
+    files.write_text(out / "index.html", page)
+    return out / "index.html"
+
+
+def told_pairing(entries: Sequence[Entry]) -> str:
+    """Whether, and how, these can be compared."""
+    if same_frames(entries):
+        return "All were scored on the same frames: differences are taken frame by frame, which tells more than two intervals."
+    clips = [e.scores.get("clip", {}) for e in entries]
+    if any("digest" not in clip for clip in clips):
+        old = ", ".join(e.name for e, clip in zip(entries, clips, strict=True) if "digest" not in clip)
+        return (
+            f"{old}: scored by an older version, without intervals; score again to learn which differences are clear."
+        )
+    lengths = ", ".join(f"{e.name}: {c['target']}, {c['frames']} frames" for e, c in zip(entries, clips, strict=True))
+    return (
+        f"These are different clips ({lengths}): a clip may be easier than another, so that a difference need not be the swap's. "
+        "A difference is called clear where the intervals do not meet."
+    )
+
+
+def _about(entries: Sequence[Entry]) -> dict[str, dict]:
+    """Title, unit and direction of every score that an entry has, in the order of the first."""
+    known = {key: one for entry in reversed(entries) for key, one in entry.scores.get("scores", {}).items()}
+    for key in (key for entry in entries for key in entry.values):
+        if key not in known and key in MEASURES:
+            heading, _, higher = MEASURES[key]
+            known[key] = {"title": heading, "unit": "", "better": "higher" if higher else "lower"}
+    return {key: one for key, one in known.items() if any(entry.values.get(key) is not None for entry in entries)}
+
+
+def _scores(entries: Sequence[Entry], paired: bool) -> str:
+    about = _about(entries)
+    verdicts = {entry.name: clear_differences(entries[0], entry, paired) for entry in entries[1:]}
+    heads = "".join(f"<th>{text(e.name)}<br><small>{text(title(e.best))}</small></th>" for e in entries)
+    lines = ""
+    for key, one in about.items():
+        cells = ""
+        for entry in entries:
+            ends, verdict = entry.ends.get(key), verdicts.get(entry.name, {}).get(key, "")
+            small = f"<br><small>{text(between(ends, one['unit']))}</small>" if ends else ""
+            mark = " class='clear'" if verdict == "better" else " class='negative'" if verdict == "worse" else ""
+            words = f"<br><small{mark}>{'clearly ' if mark else ''}{verdict}</small>" if verdict else ""
+            cells += f"<td class='number'>{text(in_unit(entry.values.get(key), one['unit']))}{small}{words}</td>"
+        lines += f"<tr><td>{text(one['title'])}<br><small>{BETTER[one['better']]} is better</small></td>{cells}</tr>"
+    table = f"<div class='scroll'><table><tr><th></th>{heads}</tr>{lines}</table></div>"
+    words = f"{told_pairing(entries)} Verdicts are about each column beside {entries[0].name}."
+    return section("Scores", words, table)
+
+
+def _models(entries: Sequence[Entry]) -> str:
+    """Every model and baseline, in the gains."""
+    rows: dict[str, str] = {}
+    for entry in entries:
+        rows |= {name: kind for name, _, kind in score_rows(entry.scores)}
+    keys = [key for key in ("swap_gain", "identity_gain", "nearer_to_source") if key in _about(entries)][:2]
+    if len(rows) < 2 or not keys:
+        return ""
+    heads = "".join(f"<th>{text(e.name)}: {text(MEASURES[key][0])}</th>" for key in keys for e in entries)
+    lines = ""
+    for name, kind in sorted(rows.items(), key=lambda row: row[1] != "model"):
+        cells = ""
+        for key in keys:
+            for entry in entries:
+                group = entry.scores.get("models" if kind == "model" else "baselines", {})
+                cells += f"<td class='number'>{in_unit(group.get(name, {}).get(key), '')}</td>"
+        lines += f"<tr class='{kind}'><td>{text(title(name))}</td>{cells}</tr>"
+    return section(
+        "All models and baselines", "", f"<div class='scroll'><table><tr><th></th>{heads}</tr>{lines}</table></div>"
+    )
+
+
+def _frames(entries: Sequence[Entry], out: Path, paired: bool) -> str:
+    body, shown = "", [set(entry.scores.get("frames", {}).get(entry.best, {}).get("even", [])) for entry in entries]
+    rows = sorted(set.intersection(*shown)) if paired else []
+    for row in rows:
+        cells = _copied(entries[0], out, row, "target", f"frame {row}, target")
+        for entry in entries:
+            cells += _copied(entry, out, row, entry.best, entry.name)
+            cells += _copied(entry, out, row, f"{entry.best}_heat", f"{entry.name}, heat map")
+        cells += _copied(entries[0], out, row, "truth", "true swap")
+        body += f"<div class='frames'>{cells}</div>"
+    if body and (entries[0].folder / "scores" / "heat.png").exists():
+        shutil.copyfile(entries[0].folder / "scores" / "heat.png", out / "heat.png")
+        body = "<img class='legend' src='heat.png' alt='colours of the heat maps'>" + body
+    if not body:
+        words = "No frames were kept that all of them have: the clips differ, or were scored by an older version."
+        body = f"<p class='missing'>{words}</p>"
+    return section("The same frames", "Cut out around the face.", body)
+
+
+def _copied(entry: Entry, out: Path, row: int, what: str, words: str) -> str:
+    path = picture_path(entry.folder / "scores", row, what)
+    if not path.exists():
+        return ""
+    copy = out / "frames" / f"{file_name(entry.name)}_{path.name}"
+    with files.atomic_path(copy) as temporary:
+        shutil.copyfile(path, temporary)
+    return figure(out, copy, words)
+
+
+def _films(entries: Sequence[Entry], out: Path) -> str:
+    shown, without = [], []
+    for entry in entries:
+        film, copy = entry.film(), out / "films" / f"{file_name(entry.name)}.mp4"
+        if film is not None and pictures.playable_clip(film, copy, swapped=True):
+            shown.append(player(out, copy, entry.name, title(entry.best)))
+        else:
+            without.append(entry.name)
+    words = "The same moments, when all are played in step." + (f" No film: {', '.join(without)}." if without else "")
+    return section("The films", words, players(shown)) if shown else ""
+
+
+def _differing(entries: Sequence[Entry]) -> str:
+    keys = dict.fromkeys(key for entry in entries for key in entry.settings)
+    rows = [key for key in keys if len({entry.settings.get(key) for entry in entries}) > 1]
+    if not rows:
+        return section("Settings", "", "<p>No setting differs, as far as the folders tell.</p>")
+    heads = "".join(f"<th>{text(entry.name)}</th>" for entry in entries)
+    lines = "".join(
+        f"<tr><td>{text(key)}</td>{''.join(f'<td>{text(entry.settings.get(key, chr(8211)))}</td>' for entry in entries)}</tr>"
+        for key in rows
+    )
+    table = f"<div class='scroll'><table><tr><th></th>{heads}</tr>{lines}</table></div>"
+    return section("Settings that differ", "What is the same in all is left out.", table)
+
+
+def comparison_lines(folders: Sequence[str | Path]) -> str:
+    """The scores side by side as lines of text."""
+    entries = read_entries(folders)
+    about = _about(entries)
+    rows = [("", *(entry.name for entry in entries))]
+    for key, one in about.items():
+        rows.append((one["title"], *(in_unit(entry.values.get(key), one["unit"]) for entry in entries)))
+    wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, told_pairing(entries)])

@@ -1,0 +1,47 @@
+"""What the page tells of the run's film as the film itself tells it: content credentials, watermark, whose faces went in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course.report.markup import section, text
+from faceswap_lab.provenance import verification, watermark
+
+
+def marks_section(run: Path) -> str:
+    """The section about swap.mp4; "" where there is none yet.
+
+    Args:
+        run: the run's folder.
+    """
+    film = run / "swap.mp4"
+    if not film.is_file():
+        return ""
+    words = "Its signed note (content credentials), and the number in its pixels. Check it: python -m faceswap_lab verify swap.mp4"
+    lines = "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in _rows(film) if value)
+    return section("What the film says of itself", words, f"<dl>{lines}</dl>")
+
+
+def _rows(film: Path) -> list[tuple[str, str]]:
+    try:
+        verdict = verification.verify(film)
+        # Looked for only where the note names one, and in few frames: where there is none, looking takes seconds.
+        marked = any(action.startswith("c2pa.watermarked") for action in verdict.actions)
+        mark = str(watermark.look(film, count=4)) if marked else ""
+    except LabError as error:
+        return [("credentials", str(error))]
+    made_of = [(one["role"], _told(one)) for one in verdict.ingredients]
+    return [
+        ("credentials", verdict.state),
+        ("that means", " ".join(verdict.findings)),
+        ("source type", ", ".join(verdict.source_types)),
+        ("model", verdict.model),
+        *((role, ", ".join(told for one, told in made_of if one == role)) for role in ("target", "source")),
+        ("watermark", mark),
+    ]
+
+
+def _told(ingredient: dict) -> str:
+    shown = f" ({ingredient['identity']})" if ingredient.get("identity") else ""
+    return ingredient["name"] + shown

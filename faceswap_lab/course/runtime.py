@@ -1,0 +1,319 @@
+"""The first cell of every notebook: `run = setup(preset, seed)` says where we are and what the lab works with."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceswap_lab import __version__
+from faceswap_lab.base import environment, files
+from faceswap_lab.base.errors import LabError, check_number
+from faceswap_lab.base.machine import cpu_cores, devices, place, table, versions
+from faceswap_lab.course import notebooks, samples, trusted_paths
+from faceswap_lab.course.presets import PRESETS, Preset
+from faceswap_lab.course.presets import preset as find_preset
+from faceswap_lab.course.run_storage import RunStorage, open_storage
+
+# TensorFlow switches oneDNN on by itself on some processors only; on others a training step costs a fifth less with it.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+ROOT = samples.ROOT  # the lab's own folder: notebooks/, data/, runs/
+ROLES = ("A", "B", "target")
+CLIPS = ("source", "target", "target_training", "truth")  # as run.json and the command line call them
+
+GPU_MENUS = {
+    "Colab": "Menu Runtime > Change runtime type > T4 GPU, then run the notebook from its top.",
+    "Kaggle": "In the panel on the right: Session options > Accelerator > GPU T4 x2.",
+    "this machine": "Nothing is wrong; a GPU (or Colab) would allow preset='class'.",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the course: its settings, its clips, and where every product lies. A = target person, B = source.
+
+    Args:
+        out: the run's folder.
+        preset: how much of everything.
+        seed: of every random draw.
+        clips: the files that it works on.
+        storage: where it is kept beyond this machine, or None.
+    """
+
+    out: Path
+    preset: Preset
+    seed: int
+    clips: samples.Clips
+    storage: RunStorage | None = None
+
+    def clip(self, role: str) -> Path:
+        """The clip behind a role.
+
+        Args:
+            role: "target" (the clip that is changed), "A" (the target person's training clip; the target clip itself
+                when there is no other), "B" (the source person's clip) or "truth" (the true swap of the target clip).
+
+        Raises:
+            LabError: for an unknown role, or when the run has no truth.
+        """
+        clips = self.clips
+        found = {"target": clips.target, "A": clips.target_training or clips.target, "B": clips.source}
+        found["truth"] = clips.truth
+        if role not in found:
+            raise LabError(f"role {role!r}: there is none of that name. Choose one of {', '.join(found)}.")
+        if found[role] is None:
+            raise LabError(
+                f"{self.out}: these clips have no true swap to compare with; only rendered actors have one. Give a "
+                "clip of it with --truth, or leave the scores against the truth out."
+            )
+        return found[role]
+
+    def frames(self, role: str) -> Path:
+        """The folder of a clip's frames, frames/<role>."""
+        return files.make_folder(self.out / "frames" / _known(role))
+
+    def faces(self, role: str) -> Path:
+        """The folder of a clip's face set, faces/<role>."""
+        return files.make_folder(self.out / "faces" / _known(role))
+
+    def models(self, name: str) -> Path:
+        """The folder of a model, models/<name>."""
+        return files.make_folder(self.out / "models" / name)
+
+    def previews(self, name: str) -> Path:
+        """The folder of a model's previews, models/<name>/previews."""
+        return files.make_folder(self.out / "models" / name / "previews")
+
+    def pictures(self) -> Path:
+        """The folder of pictures for the report."""
+        return files.make_folder(self.out / "pictures")
+
+    def swap(self, model: str, blend: str) -> Path:
+        """The file of a swapped clip, swap/<model>_<blend>.mp4."""
+        return files.make_folder(self.out / "swap") / f"{model}_{blend}.mp4"
+
+    def _marker(self, stage: str) -> Path:
+        return self.out / "stages" / f"{stage}.json"
+
+    def is_done(self, stage: str, **key) -> bool:
+        """True when `stage` was marked done with the same `key` (values as JSON keeps them)."""
+        marker = read_marker(self._marker(stage))
+        return marker.get("done", False) and marker.get("key") == key
+
+    def mark_done(self, stage: str, **key) -> None:
+        """Marks `stage` done; `key` holds what its product depends on."""
+        files.write_json(self._marker(stage), {"done": True, "key": key})
+        self.keep()
+
+    def keep(self) -> None:
+        """Keeps what has changed, where the run was set up with `keep`."""
+        if self.storage:
+            self.storage.keep()
+
+    def finish(self, notebook: str, made: str) -> None:
+        """Says in one line what a notebook made; the progress line and the report show it.
+
+        Args:
+            notebook: the notebook's name, such as "03_autoencoder".
+            made: for example "180 faces of A, 176 of B".
+        """
+        path = self._marker(notebook)
+        files.write_json(path, {**read_marker(path), "made": made})
+        self.keep()
+        print(f"{notebook}: {made}")
+
+
+def read_marker(path: Path) -> dict:
+    """A stage's marker; {} where there is none or it cannot be read, so that the stage is simply done again."""
+    try:
+        return dict(files.read_json(path))
+    except (LabError, OSError, TypeError, ValueError):
+        return {}
+
+
+def _known(role: str) -> str:
+    if role not in ROLES:
+        raise LabError(f"role {role!r}: there is none of that name. Choose one of {', '.join(ROLES)}.")
+    return role
+
+
+def resolve_out(out: str | os.PathLike) -> Path:
+    """A run's folder; a relative one lies in the lab's folder, wherever the notebook was opened from."""
+    out = Path(out).expanduser()
+    return out if out.is_absolute() else ROOT / out
+
+
+def prepare(
+    preset: str | Preset = "quick",
+    seed: int = 0,
+    out: str | os.PathLike = "runs/sample",
+    source: str | os.PathLike = "",
+    target: str | os.PathLike = "",
+    target_training: str | os.PathLike = "",
+    truth: str | os.PathLike = "",
+    keep: str | os.PathLike = "",
+) -> Run:
+    """The quick half of `setup`: settles preset, clips and folder, writes run.json, and loads no Keras.
+
+    Args and Raises: as `setup`.
+    """
+    notebooks.check_given()
+    chosen = find_preset(preset)
+    check_number("seed", seed, 0, 2**32 - 1, "a whole number", whole=True)
+    folder = resolve_out(out)
+    trusted_paths.refuse_links(folder)
+    storage = open_storage(folder, keep) if keep else None
+    given = dict(zip(CLIPS, map(str, (source, target, target_training, truth)), strict=True))
+    clips = _settle_clips(folder, given)
+    files.make_folder(folder)
+    known = read_marker(folder / "run.json")
+    facts = {"preset": chosen.name, "seed": seed, "clips": clips.as_json(), "versions": versions(), "place": place()}
+    facts["outside"] = _seals(folder, facts["clips"], given, known.get("outside"))
+    files.write_json(folder / "run.json", {**known, **facts, "time": time.strftime("%Y-%m-%d %H:%M")})
+    return Run(folder, chosen, seed, clips, storage)
+
+
+def setup(
+    preset: str | Preset = "quick",
+    seed: int = 0,
+    out: str | os.PathLike = "runs/sample",
+    source: str | os.PathLike = "",
+    target: str | os.PathLike = "",
+    target_training: str | os.PathLike = "",
+    truth: str | os.PathLike = "",
+    keep: str | os.PathLike = "",
+) -> Run:
+    """Sets seeds, device and folders, and prints one small table; without a GPU it warns, and goes on.
+
+    Args:
+        preset: "quick", "class", "full", or a `Preset` of your own.
+        seed: of Python, numpy and Keras.
+        out: the run's folder; relative paths start at the lab's folder.
+        source: B's clip, whose face is put in; empty: what this run has already, else the sample's.
+        target: A's clip, whose video is changed; empty likewise.
+        target_training: more pictures of A to learn from; optional.
+        truth: the true swap of the target clip, to score against; optional.
+        keep: "drive" on Colab, or a folder that stays: the run, the consents and the certificate outlive this machine there, see
+            `run_storage`; empty: they do not.
+
+    Returns:
+        The `Run`; its clips are written to run.json, so that they need to be given once only.
+
+    Raises:
+        LabError: for an unknown preset, a clip that is missing, a folder that cannot be written or that holds
+            a run of other clips.
+    """
+    environment.check_backend()
+    run = prepare(preset, seed, out, source, target, target_training, truth, keep)
+
+    import keras  # after the checks: loading it takes seconds
+
+    from faceswap_lab.training import checkpoints
+
+    checkpoints.after_save[:] = [run.storage.keep_checkpoint] if run.storage else []
+    keras.utils.set_random_seed(seed)
+    accelerators = devices()
+    device = ", ".join(accelerators) or f"CPU, {cpu_cores()} cores"
+    files.write_json(run.out / "run.json", {**files.read_json(run.out / "run.json"), "device": device})
+    run.keep()
+    print(table(_facts(run, device)))
+    if said := _proposal(run.preset, accelerators):
+        print(f"\n{said}")
+    return run
+
+
+def _settle_clips(folder: Path, given: dict[str, str]) -> samples.Clips:
+    """The clips that are given (role -> path or ""), or that the run has; what a stranger's run.json names is not taken."""
+    about = read_marker(folder / "run.json")
+    stored, seals = about.get("clips"), about.get("outside")
+    if stored is None:
+        return samples.find_clips(*given.values())
+    whole = isinstance(stored, dict) and {"source", "target"} <= set(stored) <= set(CLIPS)
+    if not whole or not all(isinstance(path, str) for path in stored.values()):
+        raise LabError(
+            f"{folder / 'run.json'}: it does not name the run's clips. Choose another folder, or delete this one."
+        )
+    for role, path in stored.items():
+        kept = seals.get(role) if isinstance(seals, dict) else None
+        if not given[role] and not trusted_paths.is_given(folder, role, path, kept):
+            raise LabError(
+                f"{folder / 'run.json'}: it names {path} as its {role.replace('_', ' ')}, and {trusted_paths.NOT_GIVEN}. If you "
+                f"know it and mean it, give it by hand (--{role.replace('_', '-')}, or {role}=...); else choose another folder."
+            )
+    kept = samples.Clips.from_json(stored)
+    asked = samples.Clips(
+        *(samples.existing_clip(given[role]) if given[role] else getattr(kept, role) for role in CLIPS)
+    )
+    if asked != kept:
+        raise LabError(
+            f"{folder}: this folder holds a run of other clips ({kept.target.name} with the face of "
+            f"{kept.source.name}). Choose another out=... (--out or --name), or delete that folder."
+        )
+    for role in stored:
+        samples.existing_clip(getattr(kept, role))
+    return kept
+
+
+def _seals(folder: Path, clips: dict[str, str], given: dict[str, str], kept: object) -> dict[str, dict[str, str]]:
+    """The seals of the clips that lie elsewhere: of those given now a new one, since their content may have changed."""
+    found = {}
+    for role, path in clips.items():
+        old = kept.get(role) if isinstance(kept, dict) else None
+        if given[role] and not trusted_paths.is_given(folder, role, path, None):
+            old = trusted_paths.seal_of(role, path)
+        if old:
+            found[role] = old
+    return found
+
+
+def give_clip(folder: Path, role: str, path: str | os.PathLike) -> None:
+    """Says by hand which file a run's clip is, where the run was made on another computer, or by someone else.
+
+    Args:
+        folder: the run's.
+        role: of `CLIPS`.
+        path: the clip.
+
+    Raises:
+        LabError: when there is no such clip, the run has none of this role, or run.json is damaged.
+    """
+    trusted_paths.refuse_links(folder)
+    about = files.read_json(folder / "run.json")
+    if not isinstance(about, dict) or not isinstance(about.get("clips"), dict) or role not in about["clips"]:
+        raise LabError(f"{folder / 'run.json'}: this run has no {role}. Leave --{role} out.")
+    found = samples.existing_clip(path)
+    seals = about["outside"] if isinstance(about.get("outside"), dict) else {}
+    clips = about["clips"] | {role: str(found)}
+    files.write_json(
+        folder / "run.json", about | {"clips": clips, "outside": seals | {role: trusted_paths.seal_of(role, found)}}
+    )
+
+
+def _facts(run: Run, device: str) -> list[tuple[str, str]]:
+    found = versions()
+    clips = run.clips
+    swapped = f"{clips.source.name} (B) onto {clips.target.name} (A)"
+    return [
+        ("lab", f"{__version__} on {place()}, Python {found['Python']}"),
+        ("keras", f"{found['keras']} on TensorFlow {found['tensorflow']}, numpy {found['numpy']}"),
+        ("device", device),
+        ("preset", f"{run.preset.name}: {run.preset.summary}"),
+        ("seed", str(run.seed)),
+        ("face of", swapped + ("" if clips.truth is None else ", true swap known")),
+        ("folder", str(run.out)),
+        *([("kept in", str(run.storage.place))] if run.storage else []),
+    ]
+
+
+def _proposal(chosen: Preset, accelerators: list[str]) -> str:
+    """Which preset this device calls for; "" where it is chosen already."""
+    if not accelerators:
+        hours = "will take many hours here; preset='quick' is made for two CPU cores."
+        fits = "is made for that." if chosen.name == "quick" else hours
+        return f"No GPU: preset {chosen.name!r} {fits} {GPU_MENUS[place()]}"
+    if chosen.name != "quick":
+        return ""
+    made = f"preset = 'class' is made for it: {PRESETS['class'].summary}"
+    return f"There is a GPU, and {made}. Change it in the cell above, and run again from there."

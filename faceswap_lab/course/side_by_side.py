@@ -1,0 +1,132 @@
+"""Target, swap and truth at the same moments, beside each other: a small film for a notebook, and a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from faceswap_lab import video
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course.runtime import Run
+from faceswap_lab.provenance import publishing
+from faceswap_lab.provenance.checks import may_convert
+from faceswap_lab.provenance.consent import user_folder
+from faceswap_lab.provenance.credentials import Ingredient
+from faceswap_lab.provenance.register import enter
+from faceswap_lab.swap import label
+from faceswap_lab.video.fingerprints import content_hash
+
+FILM = "side_by_side.mp4"
+HEIGHT = 256  # of each picture: a film of six seconds then stays under half a megabyte
+SECONDS = 12.0  # of the film; a longer clip's beginning
+_BAND = 26  # height of the line with the names
+_CRF = 24
+
+
+def in_a_row(pictures: Mapping[str, np.ndarray], height: int = HEIGHT) -> np.ndarray:
+    """Pictures in a row, each with its name above.
+
+    Args:
+        pictures: name -> (H, W, 3) uint8 RGB.
+        height: of each, in pixels; the widths follow.
+
+    Returns:
+        (height + 26, sum of the widths, 3) uint8 RGB.
+    """
+    parts = []
+    for name, picture in pictures.items():
+        size = (max(2, round(picture.shape[1] * height / picture.shape[0])), height)
+        smaller = height < picture.shape[0]
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+        band = np.full((_BAND, size[0], 3), 24, np.uint8)
+        cv2.putText(band, name, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+        parts.append(np.concatenate([band, small]))
+    return np.concatenate(parts, axis=1)
+
+
+def moments(run: Run, seconds: float = SECONDS) -> Iterator[dict[str, np.ndarray]]:
+    """The frames of a run's target, of its swap.mp4 and, where it is known, of the truth, at the same moments.
+
+    Raises:
+        LabError: when the run has no swap.mp4 yet.
+    """
+    swap = run.out / "swap.mp4"
+    if not swap.exists():
+        raise LabError(f"{swap}: there is no swapped film yet. Run notebook 05 first.")
+    clips = {"target": run.clip("target"), f"swap: {label.LABEL}": swap} | (
+        {"truth": run.clips.truth} if run.clips.truth else {}
+    )
+    readers = [video.open_video(path).frames(end=seconds) for path in clips.values()]
+    frames = [next(reader, None) for reader in readers]
+    while all(frame is not None for frame in frames):
+        newest = max(frame.index for frame in frames)
+        late = [frame.index < newest for frame in frames]  # where another clip has a frame that cannot be read
+        if not any(late):
+            yield dict(zip(clips, (frame.image for frame in frames), strict=True))
+            late = [True] * len(frames)
+        frames = [
+            next(reader, None) if behind else frame for reader, behind, frame in zip(readers, late, frames, strict=True)
+        ]
+
+
+def write_film(run: Run, model: str, swap_function) -> Path:
+    """Writes a run's target, swap and truth as one small film with the target's sound, signed like every output.
+
+    Args:
+        run: its swap.mp4 is shown, with the label and the watermark that it carries.
+        model: that made it.
+        swap_function: the model's, which knows whom it learnt from.
+
+    Returns:
+        The film's path.
+
+    Raises:
+        LabError: when there is no swap.mp4, a consent was revoked since, or the place cannot be written to.
+    """
+    out, target = run.out / FILM, run.clip("target")
+    agreed = may_convert(target, getattr(swap_function, "sources", ()), model)
+    rows = (in_a_row(pictures) for pictures in moments(run))
+    first = next(rows)
+    made_of = Ingredient("swap.mp4", content_hash(run.out / "swap.mp4"), path=run.out / "swap.mp4")
+    facts = publishing.facts(out, model, "A target, its swap by a neural network and the true swap, side by side.")
+    facts = dataclasses.replace(facts, ingredients=(made_of,))
+
+    def register(lies: Path) -> None:
+        print(*enter(agreed, out, model, {"shows": "swap.mp4"}, user_folder(), lies), sep="\n", end="")
+
+    with publishing.sealed(out, run.out / ".side_by_side", facts, register) as unsigned:
+        size, clip = first.shape[1::-1], video.open_video(target)
+        sound = {"audio_from": target if clip.has_audio else None}
+        if clip.duration > SECONDS:
+            sound["audio_end"] = SECONDS
+        with video.VideoWriter(unsigned, clip.rate, size, _CRF, **sound, comment=label.comment(model)) as film:
+            for picture in itertools.chain([first], rows):
+                film.write(picture)
+    return out
+
+
+def write_still(run: Run, model: str, path: str | Path, moment: float, height: int = HEIGHT) -> None:
+    """Writes one moment of a run as a signed picture.
+
+    Args:
+        run: its swap.mp4 is shown.
+        model: that made it.
+        path: the picture; its suffix chooses the format.
+        moment: in seconds.
+        height: of each of the three, see `in_a_row`.
+
+    Raises:
+        LabError: when there is no swap.mp4, no such moment, or the place cannot be written to.
+    """
+    clip = video.open_video(run.clip("target"))
+    shown = next(itertools.islice(moments(run, clip.duration), int(moment * clip.fps), None), None)
+    if shown is None:
+        raise LabError(f"moment={moment}: the clip lasts {clip.duration:.2f} s. Choose one within.")
+    files.make_folder(Path(path).parent)
+    publishing.write_swapped(path, in_a_row(shown, height), model, "A target, its swap and the true swap.", quality=88)

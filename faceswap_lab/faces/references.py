@@ -1,0 +1,199 @@
+"""References of the base model: pictures of the source, warped to where its features would lie in the target's face.
+
+For each face of the target three pictures of the source are looked up: the nearest in pose, mouth, eyes and light; the one
+whose mouth is nearest, at a like pose; and the one whose eyes are. Each is carried, triangle by triangle, from its own
+landmarks to the landmarks that the swap should have: the target's, moved by what the two people's faces differ in at that
+pose and expression. One picture of the source is enough; more of them know more poses and expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import Delaunay
+
+from faceswap_lab.faces.alignment import align, alignment_matrix
+from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose
+from faceswap_lab.faces.masks import face_outline
+
+REFERENCES = 3
+# What one step is in each reading: yaw, pitch (degrees); mouth's opening and width, eyes' opening (shares of the distance
+# between the eyes); irises right and down (shares of an eye's width).
+STEPS = np.array([6.0, 5.0, 0.04, 0.06, 0.03, 0.08, 0.06])
+# How much each reading and the light count in the three look-ups.
+_LOOK_UPS = np.array(
+    [[1, 1, 1, 1, 1, 0.5, 0.5, 1], [0.4, 0.4, 2, 2, 0.2, 0, 0, 0.5], [0.4, 0.4, 0.2, 0, 2, 1.5, 1.5, 0.5]]
+)
+_LIGHT_GRID, _LIGHT_STEP = 4, 0.18  # a fifth brighter is one step
+_FOREHEAD = 0.5  # of the way from the mesh's upper edge to the hairline: above it pictures show hair
+_SHRINKAGE = np.array([0.7, 4.0, 4.0])  # faces' worth of doubt about what is a person's own, and how it turns with the head
+_POSE_STEP = 25.0  # degrees
+
+
+def face_points(aligned: Landmarks) -> np.ndarray:
+    """(P, 2) float64: the mesh, both irises' middles, and the forehead's lower half, in the landmarks' pixels."""
+    brow, hairline = face_outline(aligned, forehead=False), face_outline(aligned)
+    return np.concatenate([aligned.mesh, aligned.irises[:, 0], brow + _FOREHEAD * (hairline - brow)]).astype(np.float64)
+
+
+def readings(aligned: Landmarks) -> np.ndarray:
+    """(7,) pose and expression of a face, see STEPS."""
+    mesh = aligned.mesh.astype(np.float64)
+    yaw, pitch, _ = head_pose(aligned)
+    corners = mesh[[[33, 133], [362, 263]]]
+    middles = corners.mean(axis=1)
+    apart = np.linalg.norm(middles[1] - middles[0])
+    wide = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
+    lips = np.linalg.norm(mesh[[82, 13, 312]] - mesh[[87, 14, 317]], axis=1).mean() / apart
+    mouth = np.linalg.norm(mesh[61] - mesh[291]) / apart
+    lids = np.linalg.norm(mesh[[159, 386]] - mesh[[145, 374]], axis=1).mean() / apart
+    irises = ((aligned.irises[:, 0] - middles) / wide[:, None]).mean(axis=0)
+    return np.array([yaw, pitch, lips, mouth, lids, *irises])
+
+
+def light_of(image: np.ndarray) -> np.ndarray:
+    """(16,) where the light falls on the inner face: logarithms of brightness without their mean, in steps."""
+    size = len(image)
+    inner = image[size // 4 : -size // 8, size // 4 : -size // 4]
+    small = cv2.resize(inner, (_LIGHT_GRID, _LIGHT_GRID), interpolation=cv2.INTER_AREA).mean(axis=2).ravel()
+    light = np.log(np.maximum(small, 4.0))
+    return (light - light.mean()) / (_LIGHT_STEP * np.sqrt(len(light)))
+
+
+def shape_features(read: np.ndarray) -> np.ndarray:
+    """(N, 7) readings to (N, 9) what a face's shape is a linear function of: constant, pose, its squares, mouth and eyes."""
+    yaw, pitch = read[:, 0] / _POSE_STEP, read[:, 1] / _POSE_STEP
+    expression = (read[:, 2:5] - [0.08, 0.75, 0.12]) / (5 * STEPS[2:5])
+    return np.column_stack([np.ones(len(read)), yaw, pitch, yaw**2, pitch**2, yaw * pitch, expression])
+
+
+def average_shape(points: np.ndarray, read: np.ndarray, ridge: float = 1e-2) -> np.ndarray:
+    """(9, P, 2): how the points of people in general follow from `shape_features`.
+
+    Args:
+        points: (N, P, 2) of many people, in shares of the aligned square. read: (N, 7).
+    """
+    features = shape_features(read)
+    penalty = ridge * len(features) * np.diag([0.0] + [1.0] * (features.shape[1] - 1))
+    solved = np.linalg.solve(features.T @ features + penalty, features.T @ points.reshape(len(points), -1))
+    return solved.reshape(-1, *points.shape[1:])
+
+
+def own_shape(points: np.ndarray, read: np.ndarray, average: np.ndarray) -> np.ndarray:
+    """(3, P, 2): by how much a person's points differ from people in general: always, and with yaw and pitch.
+
+    Ridge regression, so that one picture is trusted a little and many are trusted wholly.
+
+    Args:
+        points: (N, P, 2) shares of the square; N may be 1. read: (N, 7). average: from `average_shape`.
+    """
+    features = shape_features(read)
+    rest = points.reshape(len(points), -1) - features @ average.reshape(len(average), -1)
+    pose = features[:, :3]
+    return np.linalg.solve(pose.T @ pose + np.diag(_SHRINKAGE), pose.T @ rest).reshape(3, *points.shape[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Pictures of one person, aligned, and what the faces on them do.
+
+    Args:
+        images: (N, S, S, 3) uint8 RGB.
+        points: (N, P, 2) float64, see `face_points`, in shares of the side.
+        read: (N, 7) float64, see `readings`.
+        light: (N, 16) float64, see `light_of`.
+    """
+
+    images: np.ndarray
+    points: np.ndarray
+    read: np.ndarray
+    light: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @classmethod
+    def from_faces(cls, faces: Iterable[tuple[np.ndarray, Landmarks]]) -> Person:
+        """Aligned pictures (S, S, 3) uint8 RGB with their landmarks in pixels of the square."""
+        found = list(faces)
+        images = np.stack([image for image, _ in found])
+        points = np.stack([(face_points(landmarks) + 0.5) / images.shape[1] for _, landmarks in found])
+        read = np.stack([readings(landmarks) for _, landmarks in found])
+        return cls(images, points, read, np.stack([light_of(image) for image in images]))
+
+    def subset(self, rows) -> Person:
+        return Person(self.images[rows], self.points[rows], self.read[rows], self.light[rows])
+
+
+def choose(source: Person, read: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """(3,) rows of the source's pictures for a face that does `read` (7,) under `light` (16,): whole, mouth, eyes."""
+    steps = np.square((source.read - read) / STEPS)
+    lights = np.square(source.light - light).sum(axis=1, keepdims=True)
+    return (np.concatenate([steps, lights], axis=1) @ _LOOK_UPS.T).argmin(axis=0)
+
+
+def warped(images: np.ndarray, points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Pictures carried from their points to others, triangle by triangle (Delaunay's triangles, affine in each).
+
+    Args:
+        images: (K, S, S, 3) uint8 RGB. points: (K, P, 2) theirs, in shares of the side. wanted: (P, 2) where these go.
+
+    Returns:
+        (S, S, 3 K + 1) uint8: the pictures, and last 255 where a triangle lies. Elsewhere the pictures are grey.
+    """
+    size = images.shape[1]
+    wanted = wanted * size - 0.5
+    hull = cv2.convexHull(wanted.astype(np.float32))[:, 0]
+    left, top = np.clip(np.floor(hull.min(axis=0)).astype(int), 0, size - 1)
+    right, bottom = np.clip(np.ceil(hull.max(axis=0)).astype(int) + 1, 1, size)
+    columns, rows = np.meshgrid(np.arange(left, max(right, left + 1)), np.arange(top, max(bottom, top + 1)))
+    values = np.moveaxis(points * size - 0.5, 0, 1).reshape(len(wanted), -1)
+    fields = LinearNDInterpolator(Delaunay(wanted), values)(np.stack([columns, rows], axis=-1).reshape(-1, 2))
+    known = np.isfinite(fields[:, 0]).reshape(columns.shape)
+    fields = np.nan_to_num(fields).astype(np.float32).reshape(*columns.shape, len(images), 2)
+    result = np.full((size, size, 3 * len(images) + 1), 128, np.uint8)
+    result[..., -1] = 0
+    box = result[top : top + len(rows), left : left + rows.shape[1]]
+    for k, image in enumerate(images):
+        carried = cv2.remap(image, fields[..., k, 0], fields[..., k, 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        box[..., 3 * k : 3 * k + 3][known] = carried[known]
+    box[..., -1][known] = 255
+    return result
+
+
+def beside(
+    source: Person, average: np.ndarray, source_shape: np.ndarray, target_shape: np.ndarray, face: Person
+) -> np.ndarray:
+    """What the base model sees beside one face.
+
+    Args:
+        source: pictures of the person put in. average: (9, P, 2). source_shape, target_shape: (3, P, 2), see `own_shape`.
+        face: the target's, a `Person` with one picture.
+
+    Returns:
+        (S, S, 3 K + 1) uint8, see `warped`.
+    """
+    rows = choose(source, face.read[0], face.light[0])
+    pose = shape_features(face.read)[0, :3]
+    move = np.einsum("f,fpc->pc", pose, source_shape - target_shape)
+    return warped(source.images[rows], source.points[rows], face.points[0] + move)
+
+
+def cut(frame: np.ndarray, points: np.ndarray, size: int, finder: FaceMesh) -> tuple[np.ndarray, Person] | None:
+    """One face of a frame.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB. points: (5, 2) roughly, in its pixels. size: S.
+
+    Returns:
+        The (2, 3) matrix to the aligned square of S pixels, and the face as a `Person` of one picture; None: no face.
+    """
+    landmarks = finder(frame, points)
+    if landmarks is None:
+        return None
+    matrix = alignment_matrix(five_points(landmarks), size)
+    return matrix, Person.from_faces([(align(frame, matrix, size), landmarks.transformed(matrix))])

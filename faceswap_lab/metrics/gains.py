@@ -1,0 +1,307 @@
+"""How good is a swap? Three gains against the true swap, whose face it shows, and whether it follows the target.
+
+A gain is 1 - error(output, truth) / error(target, truth): 0 for the untouched target, 1 for the true swap, below 0 for
+something worse than doing nothing. Errors are summed over the clip before they are divided. They count only where truth
+and target differ: where the mean difference of the three colours exceeds 12 of 255, more than a good video codec does.
+
+- **swap_gain** compares local contrast (`local_contrast`), by its squared error: a tint earns nothing, a face without
+  features up to 0.3.
+- **identity_gain** compares what the judge (`models.dlib_recognition`) sees in the face, by the L2 distance of its 128 numbers.
+- **pixel_gain** compares plain colours, by their absolute error. A tint alone earns over half: never quote it alone.
+
+Beside the three gains stand two looks at the same pixels, which no squared error gives:
+
+- **structure_gain** compares local contrast by its correlation: a face without features earns nothing, where swap_gain
+  prefers it to the wrong features.
+- **sharpness** is the energy of the edges relative to the truth's: 1 is as sharp, below 1 blurred, above 1 noisy.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.metrics.catalogue import Score, gain_of, ratio_of, value_of
+from faceswap_lab.metrics.clips import check_frame, check_points, face_width, together
+from faceswap_lab.metrics.contrast import DIFFERENT, different_pixels, edge_energy, local_contrast
+from faceswap_lab.metrics.embedding_cache import Judge, distance
+from faceswap_lab.metrics.frame_samples import Picture, Shot
+from faceswap_lab.models.dlib_recognition import FaceRecognition
+
+__all__ = [
+    "DIFFERENT",
+    "SIGMA",
+    "GainMeasure",
+    "Gains",
+    "different_pixels",
+    "edge_energy",
+    "local_contrast",
+    "score_clip",
+    "score_frames",
+]
+
+SIGMA = 6 / 160  # of the gaussian in local contrast, per pixel of the face's width
+_MEASURES = ("swap", "identity", "pixel")
+_NUMBERS = (*(f"{name}_gain" for name in _MEASURES), "structure_gain", "sharpness")
+
+
+@dataclass(frozen=True)
+class Gains:
+    """How far an output came from the target (0) to the true swap (1).
+
+    Args:
+        swap_gain, identity_gain, pixel_gain: of the whole clip. identity_gain is NaN where no frame has points.
+        structure_gain: how much nearer than the target's the output's local contrast comes to the truth's, as
+            correlation r over all pixels that differ: (r - r of the target) / (1 - r of the target). 0 for the unchanged
+            target, 1 for the truth, below 0 for something less like the truth than the target is.
+        sharpness: `edge_energy` of the output over that of the truth, over the same pixels: 0 or more, 1 is as sharp as
+            the truth. Noise and a hard rim count as edges, so above 1 is no better than below.
+        table: one row a frame: the three gains (NaN where truth and target do not differ, or without points), the
+            errors of output and target behind them, `sharpness`, and `different`, the share of the pixels that differ.
+    """
+
+    swap_gain: float
+    identity_gain: float
+    pixel_gain: float
+    structure_gain: float
+    sharpness: float
+    table: pd.DataFrame
+
+    def as_json(self) -> dict[str, float | None]:
+        """The five numbers, rounded to four decimals, for scores.json."""
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
+        return {name: None if np.isnan(value) else round(value, 4) + 0.0 for name, value in numbers.items()}
+
+
+_SUMS = ("count", "x", "y", "xx", "yy", "xy")  # of Pearson's r, see `_correlation`
+
+
+class _Reference:
+    """What truth and target of a moment say, found once for all outputs that are compared with them."""
+
+    def __init__(self, shot: Shot):
+        truth, target = shot.truth.image, shot.target.image
+        mask = different_pixels(truth, target)
+        self.share, self.sigma, self.target = float(mask.mean()), SIGMA * shot.width, target
+        self.window = None
+        if not mask.any():
+            return
+        margin = int(np.ceil(4 * self.sigma)) + 1  # as far as the gaussian looks
+        self.window = tuple(
+            slice(max(int(found[0]) - margin, 0), int(found[-1]) + margin + 1)
+            for found in (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0)))
+        )
+        self.inside = mask[self.window]
+        self.mask = self.inside.astype(np.float32)
+        self.wanted = truth[self.window].astype(np.float32) / 255
+        self.structure = local_contrast(self.wanted, self.sigma, self.mask)
+        self.edges = edge_energy(self.wanted, self.mask)
+
+    @cached_property
+    def start(self) -> dict[str, float]:
+        """The errors of the unchanged target."""
+        return self.errors(self.target)
+
+    def errors(self, image: np.ndarray) -> dict[str, float]:
+        """A frame against the truth, over the pixels that differ: errors, edges, and sums for `_correlation`."""
+        if self.window is None:
+            return dict.fromkeys(("swap_error", "pixel_error", "edges", *_SUMS), 0.0)
+        picture = image[self.window].astype(np.float32) / 255
+        contrast = local_contrast(picture, self.sigma, self.mask)
+        x, y = contrast[self.inside].astype(np.float64), self.structure[self.inside].astype(np.float64)
+        return {
+            "swap_error": float((np.square(contrast - self.structure) * self.mask).sum()),
+            "pixel_error": float((np.abs(picture - self.wanted).mean(axis=2) * self.mask).sum()),
+            "edges": edge_energy(picture, self.mask),
+            **dict(zip(_SUMS, (len(x), x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum()), strict=True)),
+        }
+
+
+_references: weakref.WeakKeyDictionary[Picture, _Reference] = weakref.WeakKeyDictionary()
+
+
+def _reference(shot: Shot) -> _Reference:
+    known = _references.get(shot.truth)
+    if known is None or known.target is not shot.target.image:
+        known = _references[shot.truth] = _Reference(shot)
+    return known
+
+
+def _correlation(sums: np.ndarray) -> np.ndarray:
+    """Pearson's r from count, sums of x and y, of their squares and of their product, (6, ...); 0 where one does not vary."""
+    count, x, y, xx, yy, xy = sums
+    spread = (count * xx - x * x) * (count * yy - y * y)
+    varies = spread > 1e-9 * np.maximum(count, 1) ** 2
+    return np.where(varies, (count * xy - x * y) / np.sqrt(np.where(varies, spread, 1)), 0.0)
+
+
+class _StructureGain:
+    """The gain in correlation, over all pixels of the chosen frames."""
+
+    def __call__(self, table: pd.DataFrame) -> float:
+        return float(self.weighted(table, np.ones((1, len(table))))[0])
+
+    def weighted(self, table: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
+        """Of many choices of rows at once, see `catalogue.weighted_values`."""
+        reached, start = (
+            _correlation((weights @ table[[f"structure_{name}{end}" for name in _SUMS]].to_numpy(np.float64)).T)
+            for end in ("", "_target")
+        )
+        room = 1 - start
+        return np.where(room > 1e-9, (reached - start) / np.where(room > 1e-9, room, 1), np.nan)
+
+
+def _gain_score(name: str, title: str, meaning: str, of=None) -> Score:
+    of = of or gain_of(f"{name}_error", f"{name}_error_target")
+    return Score(f"{name}_gain", title, meaning, "higher", (-np.inf, 1), of, needs=("truth",))
+
+
+class GainMeasure:
+    """The three gains, structure gain and sharpness of an output; see the top of this module.
+
+    Args:
+        judge: shared by the measures of a pass; None makes one.
+    """
+
+    SCORES = (
+        _gain_score(
+            "swap", "swap gain",
+            "How much of the way from the untouched target (0) to the true swap (1), judged by local contrast: "
+            "a tint earns nothing; a face without features up to 0.3, so look, too.",
+        ),
+        _gain_score(
+            "identity", "identity gain",
+            "The same way, judged by the features of a face recognition network that took no part in training.",
+        ),
+        _gain_score(
+            "pixel", "pixel gain",
+            "The same way in plain colours. A tint alone earns much of it, so it is never read alone.",
+        ),
+        _gain_score(
+            "structure", "structure gain",
+            "The same way, judged by how local contrast goes along with the truth's: a face without features earns nothing.",
+            _StructureGain(),
+        ),
+        Score(
+            "sharpness", "sharpness",
+            "Energy of the edges relative to the truth's: 1 is as sharp, less is blurred, more is noise or a rim.",
+            "one", (0, np.inf), ratio_of("sharpness_edges", "sharpness_edges_truth"), needs=("truth",),
+        ),
+    )  # fmt: skip
+
+    def __init__(self, judge: Judge | None = None):
+        self.scores, self.judge = self.SCORES, judge or Judge()
+        self.rows: list[dict[str, float]] = []
+        self.verdicts: list[tuple] = []
+
+    def add(self, shot: Shot) -> None:
+        """Looks at a shot whose truth is known."""
+        reference = _reference(shot)
+        found, start = reference.errors(shot.output.image), reference.start
+        row = {"different": reference.share}
+        for name in ("swap_error", "pixel_error"):
+            row |= {name: found[name], f"{name}_target": start[name]}
+        row |= {f"structure_{name}": found[name] for name in _SUMS}
+        row |= {f"structure_{name}_target": start[name] for name in _SUMS}
+        row |= {"sharpness_edges": found["edges"]}
+        row |= {"sharpness_edges_truth": 0.0 if reference.window is None else reference.edges}
+        self.rows.append(row)
+        self.verdicts.append(tuple(self.judge.ask(picture) for picture in (shot.output, shot.target, shot.truth)))
+
+    def table(self) -> pd.DataFrame:
+        """One row a shot: the errors of output and target, what correlation and sharpness are made of, and `different`, the
+        share of the pixels that differ."""
+        table = pd.DataFrame(self.rows)
+        table["identity_error"] = [distance(output, truth) for output, _, truth in self.verdicts]
+        table["identity_error_target"] = [distance(target, truth) for _, target, truth in self.verdicts]
+        return table
+
+
+def score_clip(
+    output: Iterable[np.ndarray],
+    truth: Iterable[np.ndarray],
+    target: Iterable[np.ndarray],
+    points: np.ndarray,
+    recognition: FaceRecognition | None = None,
+) -> Gains:
+    """Scores a swapped clip against the true swap.
+
+    Args:
+        output, truth, target: the frames, (H, W, 3) uint8 RGB, any iterable; read once, in step, one frame at a time.
+            The output must not carry the visible label.
+        points: (T, 5, 2) five points of the truth's face (the target's will do), in frame pixels; NaN where there is
+            none. All three faces are cut out by these, so that a shifted face is seen to be shifted.
+        recognition: the judge; None makes one.
+
+    Returns:
+        `Gains`.
+
+    Raises:
+        LabError: when the clips' lengths or sizes differ, a frame is not (H, W, 3) uint8, there is no frame, no frame
+            has points, or truth and target are the same.
+    """
+    frames = (({"output": o}, t, a) for o, t, a in together(output=output, truth=truth, target=target))
+    return score_frames(frames, points, recognition)["output"]
+
+
+def score_frames(
+    frames: Iterable[tuple[Mapping[str, np.ndarray], np.ndarray, np.ndarray]],
+    points: np.ndarray,
+    recognition: FaceRecognition | None = None,
+) -> dict[str, Gains]:
+    """Scores several outputs of one clip in one pass.
+
+    Args:
+        frames: for each frame the outputs by name, the truth, the target.
+        points, recognition: as in `score_clip`.
+
+    Returns:
+        `Gains` by the outputs' names.
+
+    Raises:
+        LabError: as `score_clip`.
+    """
+    points = check_points(points)
+    width, judge = face_width(points), Judge(recognition)
+    measures: dict[str, GainMeasure] = {}
+    count = 0
+    for index, (outputs, truth, target) in enumerate(frames):
+        count = index + 1
+        if count > len(points):
+            raise LabError(f"points: {len(points)} rows, but the clip goes on. Give one row of five points a frame.")
+        for name, frame in {"truth": truth, "target": target, **outputs}.items():
+            check_frame(name, frame, truth, index)
+        wanted, given = (Picture(image, points[index], _no_finder) for image in (truth, target))
+        for name, image in outputs.items():
+            shot = Shot(index, Picture(image, points[index], _no_finder), given, wanted, width)
+            measures.setdefault(name, GainMeasure(judge)).add(shot)
+    if not count or count != len(points):
+        raise LabError(f"points: {len(points)} rows for a clip of {count} frames. Give one row of five points a frame.")
+    return {name: _gains(measure.table()) for name, measure in measures.items()}
+
+
+def _no_finder(*_):
+    """The gains need no landmarks."""
+
+
+def _gains(table: pd.DataFrame) -> Gains:
+    """The clip's numbers, and the table with each frame's own."""
+    if not table["pixel_error_target"].sum():
+        raise LabError(
+            "truth: it does not differ from the target in any frame, so there is nothing to gain. Check that the right "
+            "two clips were given."
+        )
+    numbers = value_of(GainMeasure.SCORES, table)
+    for name in _MEASURES:
+        start = table[f"{name}_error_target"]
+        table[f"{name}_gain"] = 1 - table[f"{name}_error"] / start.where(start > 0)
+    edges = table["sharpness_edges_truth"]
+    table["sharpness"] = table["sharpness_edges"] / edges.where(edges > 0)
+    table.insert(0, "frame", np.arange(len(table)))
+    return Gains(**numbers, table=table)

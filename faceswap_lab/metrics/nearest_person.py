@@ -1,0 +1,57 @@
+"""Whose face it is, by the plainest question: `nearer_to_source` as a measure of shots. More: `identity`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.metrics.catalogue import Score, mean_of
+from faceswap_lab.metrics.embedding_cache import Judge
+from faceswap_lab.metrics.frame_samples import Shot
+from faceswap_lab.metrics.likeness import mean_distance
+
+
+class NearerMeasure:
+    """On how many frames the judge finds the face nearer to the source person than to the target person.
+
+    Args:
+        source_faces, target_faces: the judge's numbers of both people, (N, 128) and (M, 128), see `likeness.embed_faces`; rows
+            with NaN are left out. Best taken from other clips than the target.
+        judge: shared by the measures of a pass; None makes one.
+
+    Raises:
+        LabError: when one of the two has no face.
+    """
+
+    SCORES = (
+        Score(
+            "nearer_to_source", "nearer to B",
+            "Share of the frames that the recognition network finds nearer to B than to A.",
+            "higher", (0, 1), mean_of("nearer_to_source"), unit="share", needs=("source",),
+        ),
+    )  # fmt: skip
+
+    def __init__(self, source_faces: np.ndarray, target_faces: np.ndarray, judge: Judge | None = None):
+        self.scores, self.judge, self.verdicts = self.SCORES, judge or Judge(), []
+        self.people = []
+        for name, faces in (("source", source_faces), ("target", target_faces)):
+            self.people.append(faces[np.isfinite(faces).all(axis=1)])
+            if not len(self.people[-1]):
+                raise LabError(f"{name}: no face in any of its pictures. Look at the face set's contact sheet.")
+
+    def add(self, shot: Shot) -> None:
+        """Looks at a shot."""
+        self.verdicts.append(self.judge.ask(shot.output))
+
+    def table(self) -> pd.DataFrame:
+        """One row a shot: `nearer_to_source` (0 or 1), and by how much, `nearer_margin` (L2 distances)."""
+        margin = np.full(len(self.verdicts), np.nan)
+        seen = [row for row, verdict in enumerate(self.verdicts) if verdict is not None]
+        if seen:
+            faces = np.stack([self.verdicts[row].numbers for row in seen])
+            to_source, to_target = (mean_distance(faces, person) for person in self.people)
+            margin[seen] = to_target - to_source
+        return pd.DataFrame(
+            {"nearer_to_source": np.where(np.isnan(margin), np.nan, margin > 0), "nearer_margin": margin}
+        )

@@ -1,0 +1,71 @@
+"""Temporal error: does the output change from one frame to the next as the true swap does?
+
+A swap may be good on each frame by itself and flicker, lag or swim. The true swap's own change (speech, a turning head, light) is
+known, and so is what of it the output misses or adds.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from faceswap_lab.metrics.catalogue import Score, ratio_of
+from faceswap_lab.metrics.fidelity import shot_regions
+from faceswap_lab.metrics.frame_samples import Shot
+
+
+def change_error(
+    before: np.ndarray, after: np.ndarray, truth_before: np.ndarray, truth_after: np.ndarray, region: np.ndarray
+) -> float:
+    """How far the change between two frames lies from the truth's change between the same two.
+
+    Args:
+        before, after: the output's frames, (H, W, 3) uint8 RGB.
+        truth_before, truth_after: the truth's.
+        region: (H, W) bool, where to look.
+
+    Returns:
+        The absolute difference of both changes, levels of 255, mean of the three colours, summed over the region.
+    """
+    output, truth = (
+        cv2.subtract(second, first, dtype=cv2.CV_16S)
+        for first, second in ((before, after), (truth_before, truth_after))
+    )
+    return float(cv2.absdiff(output, truth).mean(axis=2)[region].sum())
+
+
+class TemporalError:
+    """`change_error` of the output over that of the unchanged target, inside the region that the truth changes in either frame.
+
+    The table's columns: temporal_error (the sum over the region, of the change from the frame before), temporal_error_target. NaN
+    in the first frame, and where truth and target do not differ.
+    """
+
+    SCORES = (
+        Score(
+            "temporal_error", "temporal error", "How far the change from frame to frame differs from the truth's change, as a "
+            "share of the unchanged target's: 0 changes as the truth does, 1 is off by as much as doing nothing, more flickers, "
+            "lags or swims.", "lower", (0, np.inf), ratio_of("temporal_error", "temporal_error_target"), "", ("truth", "order"),
+        ),
+    )  # fmt: skip
+    scores = SCORES
+
+    def __init__(self):
+        self.rows: list[dict[str, float]] = []
+        self.last: tuple[np.ndarray, ...] | None = None
+
+    def add(self, shot: Shot) -> None:
+        """Looks at a shot, see `shots.Measure`."""
+        output, target, truth = shot.output.image, shot.target.image, shot.truth.image
+        region, _ = shot_regions(shot.truth, shot.target, shot.width)
+        row = {"temporal_error": np.nan, "temporal_error_target": np.nan}
+        if self.last is not None and (both := region | self.last[3]).any():
+            for name, before, after in (("", self.last[0], output), ("_target", self.last[1], target)):
+                row[f"temporal_error{name}"] = change_error(before, after, self.last[2], truth, both)
+        self.last = output, target, truth, region
+        self.rows.append(row)
+
+    def table(self) -> pd.DataFrame:
+        """One row a shot, see `shots.Measure`."""
+        return pd.DataFrame(self.rows, columns=["temporal_error", "temporal_error_target"])

@@ -1,0 +1,139 @@
+"""The judge: dlib's face recognition network, as a plain Keras model.
+
+It turns a face into 128 numbers; two pictures of one person lie less than 0.6 apart. No swap model is trained with it
+(that is `faceswap_lab.models.mobilenet_recognition`), so what it says of a swap is an outsider's word.
+
+D. King, "High quality face recognition with deep metric learning", blog.dlib.net, 2017: a ResNet of 29 convolutions,
+after K. He et al., "Deep residual learning for image recognition", CVPR 2016; 99.4 % on LFW by its author. The weights,
+public domain, come with the package `face_recognition_models`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from faceswap_lab.base import weights
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.models.dlib_weights import DlibLayer, read_layers
+
+CHIP_SIZE = 150
+SAME_PERSON = 0.6  # two embeddings nearer than this are taken for one person
+MEAN_RGB = (122.782, 117.001, 104.298)  # of 0..255
+STAGES = (32, 32, 32, -64, 64, 64, 64, -128, 128, 128, -256, 256, 256, -256)  # one residual block each; minus: halves
+
+
+def build_recognition() -> keras.Model:
+    """The network without its weights: (N, 150, 150, 3) RGB float32 in [0, 1] to (N, 128)."""
+    image = keras.Input((CHIP_SIZE, CHIP_SIZE, 3), name="chip")
+    x = layers.Rescaling(255 / 256, [-mean / 256 for mean in MEAN_RGB], name="dlib_colours")(image)
+    x = layers.Conv2D(32, 7, 2, activation="relu", name="conv_0")(x)  # dlib pads only where the size is kept
+    x = layers.MaxPooling2D(3, 2, name="max_pool")(x)
+    for block, filters in enumerate(STAGES):
+        x = _residual(x, abs(filters), filters < 0, 2 * block + 1)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, layers.Dense(128, use_bias=False, name="embedding")(x), name="face_recognition")
+
+
+def _residual(x, filters: int, halve: bool, number: int):
+    """Two 3x3 convolutions beside a shortcut; `halve` makes the first one's stride 2 and averages the shortcut down."""
+    branch = layers.Conv2D(
+        filters, 3, 2 if halve else 1, "valid" if halve else "same", activation="relu", name=f"conv_{number}"
+    )(x)
+    branch = layers.Conv2D(filters, 3, padding="same", name=f"conv_{number + 1}")(branch)
+    shortcut = layers.AveragePooling2D(2, 2, name=f"shortcut_{number}")(x) if halve else x
+    # dlib adds tensors of unequal size as if the smaller went on with zeros: more channels, and sometimes one more row.
+    height, width = (max(branch.shape[axis], shortcut.shape[axis]) for axis in (1, 2))
+    return ops.relu(ops.add(_grow(branch, height, width, filters), _grow(shortcut, height, width, filters)))
+
+
+def _grow(x, height: int, width: int, channels: int):
+    """`x` with zeros below, to the right and in further channels, up to the size asked for."""
+    missing = height - x.shape[1], width - x.shape[2], channels - x.shape[3]
+    return ops.pad(x, [(0, 0), *((0, more) for more in missing)]) if any(missing) else x
+
+
+def fill(model: keras.Model, stored: list[DlibLayer]) -> None:
+    """Puts dlib's numbers into `build_recognition()`, each affine layer folded into the convolution before it.
+
+    Args:
+        model: from `build_recognition`.
+        stored: from `read_layers`; convolution and affine layer in turns, and one "fc" at the end.
+
+    Raises:
+        ValueError: when the layers are not those of this network.
+    """
+    convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    if [layer.kind for layer in stored] != ["con", "affine"] * len(convolutions) + ["fc"]:
+        raise ValueError(f"{len(stored)} learnt layers, or of other kinds than expected")
+    for layer, con, affine in zip(convolutions, stored[0:-1:2], stored[1:-1:2], strict=True):
+        filters, height, width, stride = con.facts[:4]
+        if (filters, (height, width), stride) != (layer.filters, layer.kernel_size, layer.strides[0]):
+            raise ValueError(f"{layer.name} has another shape in the file: {con.facts}")
+        kernel = con.numbers[:-filters].reshape(filters, -1, height, width).transpose(2, 3, 1, 0)
+        scale, shift = affine.numbers.reshape(2, filters)
+        layer.set_weights([kernel * scale, con.numbers[-filters:] * scale + shift])
+    outputs, inputs = stored[-1].facts
+    model.get_layer("embedding").set_weights([stored[-1].numbers.reshape(inputs, outputs)])
+
+
+@functools.lru_cache(maxsize=2)
+def _load(path: str) -> keras.Model:
+    model = build_recognition()
+    try:
+        fill(model, read_layers(Path(path).read_bytes()))
+    except (OSError, ValueError) as error:
+        raise LabError(
+            f"{path}: this is not dlib's face recognition network, or it is damaged ({error}). Reinstall it with "
+            "`pip install --force-reinstall face_recognition_models`."
+        ) from error
+    model.trainable = False
+    model.jit_compile = False  # on a GPU XLA would compile it again for every number of faces
+    return model
+
+
+class FaceRecognition:
+    """The judge, read from its package once a process.
+
+    Attributes:
+        model: Keras model, (N, 150, 150, 3) RGB float32 in [0, 1] to (N, 128) float32.
+    """
+
+    def __init__(self, path: str | os.PathLike | None = None):
+        """Reads the network, or takes it from memory.
+
+        Args:
+            path: dlib's weights file; None finds it in the package `face_recognition_models`.
+
+        Raises:
+            LabError: when the file is missing or damaged.
+        """
+        self.model = _load(str(weights.find("dlib_face_recognition") if path is None else path))
+
+    def embed(self, chips: np.ndarray, batch_size: int = 16) -> np.ndarray:
+        """What the judge remembers of each face.
+
+        Args:
+            chips: (N, 150, 150, 3) RGB from `faces.embeddings.chip`, uint8 or float32 in [0, 1].
+            batch_size: chips that go through the network at once.
+
+        Returns:
+            (N, 128) float32, to be compared by their L2 distance: under 0.6 is the same person.
+
+        Raises:
+            ValueError: for another shape.
+        """
+        chips = np.asarray(chips)
+        if chips.ndim != 4 or chips.shape[1:] != (CHIP_SIZE, CHIP_SIZE, 3):
+            raise ValueError(f"chips must have the shape (N, {CHIP_SIZE}, {CHIP_SIZE}, 3), not {chips.shape}")
+        embeddings = np.empty((len(chips), 128), np.float32)
+        for start in range(0, len(chips), batch_size):
+            batch = chips[start : start + batch_size]
+            batch = batch.astype(np.float32) / 255 if batch.dtype == np.uint8 else batch.astype(np.float32)
+            embeddings[start : start + batch_size] = self.model.predict_on_batch(batch)
+        return embeddings

@@ -1,0 +1,1 @@
+"""Studies: what one notebook or one benchmark looks into."""

@@ -1,0 +1,203 @@
+"""Detectors tried where they were trained, and everywhere else: other models, other coders, another person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.metrics.bootstrap import Interval
+from faceswap_lab.metrics.card import rounded
+from faceswap_lab.metrics.identity import spread
+from faceswap_lab.studies.detection import error_rates
+from faceswap_lab.studies.detection.data_set import BLOCKS, GAP, REAL, TEST, TRAIN, Crops, Scene, split
+from faceswap_lab.studies.detection.recompression import FILMED, Coding
+from faceswap_lab.studies.detection.spectrum import LEAST, SpectrumDetector
+
+Detector = Callable[[Crops], np.ndarray]
+COLUMNS = ("scene", "coding", "film", "frame", "detector", "number")
+
+
+def training_crops(
+    scene: Scene,
+    films: Sequence[str],
+    codings: Sequence[Coding] = (FILMED,),
+    blocks: int = BLOCKS,
+    gap: int = GAP,
+    sides: np.ndarray | None = None,
+) -> tuple[Crops, Crops]:
+    """What a detector learns from: the training moments, real and swapped, equally many.
+
+    Args:
+        films: the swaps to learn. With several, and with several codings, the moments take them in turn.
+        blocks, gap: see `data_set.split`.
+        sides: (T,) in place of that split.
+
+    Returns:
+        Real and swapped.
+
+    Raises:
+        LabError: when there is no such film, or too few moments.
+    """
+    if not films:
+        raise LabError("films: none is given, so that there is only one class to learn from. Name one or more swaps.")
+    rows = np.flatnonzero((split(scene.frames, blocks, gap) if sides is None else sides) == TRAIN)
+    pairs = [(film, coding) for coding in codings for film in films]
+    real, swapped = [], []
+    for place, (film, coding) in enumerate(pairs):
+        own = rows[place :: len(pairs)]
+        real.append(scene.crops(REAL, coding).some(own))
+        swapped.append(scene.crops(film, coding).some(own))
+    return _joined(real), _joined(swapped)
+
+
+def pooled(*pairs: tuple[Crops, Crops]) -> tuple[Crops, Crops]:
+    """Several scenes' training crops as one: real and swapped."""
+    real, swapped = zip(*pairs, strict=True)
+    return _joined(real), _joined(swapped)
+
+
+def _joined(some: Sequence[Crops]) -> Crops:
+    names = ("faces", "points", "skin", "eyes", "frames")
+    return Crops(*(np.concatenate([getattr(one, name) for one in some]) for name in names))
+
+
+def numbers(
+    scene: Scene,
+    detectors: dict[str, Detector],
+    codings: Iterable[Coding] = (FILMED,),
+    films: Sequence[str] | None = None,
+    blocks: int = BLOCKS,
+    gap: int = GAP,
+    sides: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """What detectors say of a scene's test moments; of all, where it shows no swap.
+
+    Args:
+        detectors: name -> a function from `Crops` to (T,) numbers.
+        codings: how the films are coded before they are looked at.
+        films: those that are looked at; None: all. The real one always is.
+        blocks, gap, sides: as in `training_crops`; the moments that training could not see are used.
+
+    Returns:
+        A table with the columns scene, coding, film, frame, detector, number.
+    """
+    chosen = list(dict.fromkeys([REAL, *(scene.films if films is None else films)]))
+    if sides is None:
+        sides = split(scene.frames, blocks, gap) if scene.swaps else np.full(len(scene.frames), TEST, object)
+    rows, parts = np.flatnonzero(sides == TEST), []
+    for coding in codings:
+        for film in chosen:
+            crops = scene.crops(film, coding).some(rows)
+            for name, detector in detectors.items():
+                found = np.asarray(detector(crops), np.float64)
+                facts = {"scene": scene.name, "coding": coding.name, "film": film, "detector": name}
+                parts.append(pd.DataFrame({**facts, "frame": crops.frames, "number": found}))
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+
+
+def area(table: pd.DataFrame, detector: str, swap: tuple[str, str, str], real: tuple[str, str, str]) -> Interval:
+    """How well a detector parts one swapped film from one real one, which may be of another scene or coded otherwise.
+
+    Args:
+        table: from `numbers`.
+        detector: its name.
+        swap, real: scene, coding and film of each.
+
+    Raises:
+        LabError: when the table lacks one of them.
+    """
+    found = []
+    for scene, coding, film in (real, swap):
+        mine = (
+            table["detector"].eq(detector)
+            & table["scene"].eq(scene)
+            & table["coding"].eq(coding)
+            & table["film"].eq(film)
+        )
+        if not mine.any():
+            raise LabError(f"{detector}: no numbers for {film} ({scene}, {coding}). Let `numbers` look at that film.")
+        found.append(table[mine].sort_values("frame")["number"].to_numpy())
+    count = min(map(len, found))  # films of two scenes may have differently many moments
+    return error_rates.auc(*(numbers[spread(np.arange(len(numbers)), count)] for numbers in found))
+
+
+def areas(table: pd.DataFrame) -> pd.DataFrame:
+    """The AUC of every detector, for every swap, coding and scene of a table from `numbers`: against the same moments, real.
+
+    Returns:
+        A table with the columns scene, coding, film, detector, auc: an `Interval`.
+    """
+    rows = []
+    kinds = table[["scene", "coding", "film", "detector"]].drop_duplicates()
+    for scene, coding, film, detector in kinds[kinds["film"] != REAL].itertuples(index=False):
+        found = area(table, detector, (scene, coding, film), (scene, coding, REAL))
+        rows.append({"scene": scene, "coding": coding, "film": film, "detector": detector, "auc": found})
+    return pd.DataFrame(rows)
+
+
+def false_alarms(table: pd.DataFrame, known: pd.DataFrame, share: float = 0.05) -> pd.DataFrame:
+    """How many real faces raise an alarm where the threshold was not chosen.
+
+    Args:
+        table: from `numbers`: real films of any scenes and codings; the swaps in it are left out.
+        known: from `numbers`: the real film on which each detector's threshold is chosen, so that `share` of it raises one.
+
+    Returns:
+        Scenes and codings by detectors: shares of alarms.
+    """
+    rows = {}
+    for (scene, coding, detector), some in table[table["film"] == REAL].groupby(
+        ["scene", "coding", "detector"], sort=False
+    ):
+        own = known[(known["film"] == REAL) & (known["detector"] == detector)]["number"].to_numpy()
+        limit = error_rates.threshold(own, share)
+        rows.setdefault((scene, coding), {})[detector] = error_rates.share_above(some["number"].to_numpy(), limit)
+    return pd.DataFrame(rows).T
+
+
+def coin_areas(crops: Crops, sides: np.ndarray, throws: int = 12, together: int = 8, seed: int = 0) -> np.ndarray:
+    """What a detector reaches where there is nothing to learn: the classes are a coin's throws, one for every few moments.
+
+    An honest split gives 0.5 on the mean. A split that deals neighbours to both sides lets the detector look the throws up.
+
+    Args:
+        crops: of one film.
+        sides: (T,) as from `data_set.split` or `data_set.shuffled_split`.
+        throws: how often all coins are thrown anew.
+        together: moments that share a coin.
+
+    Returns:
+        At most `throws` AUCs of the spectrum detector; throws that leave a class empty are left out.
+
+    Raises:
+        LabError: when no throw gives both classes faces enough.
+    """
+    random, found = np.random.default_rng(seed), []
+    train, test = sides == TRAIN, sides == TEST
+    for _ in range(throws):
+        coin = np.repeat(random.integers(2, size=-(-len(crops) // together)), together)[: len(crops)] == 1
+        classes = [crops.some(train & side) for side in (~coin, coin)]
+        if min(map(len, classes)) >= LEAST and 0 < coin[test].sum() < test.sum():
+            said = SpectrumDetector(1.0).fit(*classes)(crops.some(test))
+            found.append(roc_auc_score(coin[test], said))
+    if not found:
+        raise LabError("crops: too few moments to throw coins for. Give a longer clip.")
+    return np.array(found)
+
+
+def told(found: Interval) -> str:
+    """An AUC in words for a table: 0.93 (0.88 to 0.97)."""
+    ends = f" ({found.low:.2f} to {found.high:.2f})" if found.is_known else ""
+    return f"{found.value:.2f}{ends}".replace(" ", "\u00a0")  # stays on one line
+
+
+def as_json(areas: pd.DataFrame) -> list[dict]:
+    """Rows with a column auc as JSON holds them: value, low and high end to four digits, None where there is none."""
+    parts = ("value", "low", "high")
+    return [
+        {**row, "auc": {part: rounded(getattr(row["auc"], part)) for part in parts}} for row in areas.to_dict("records")
+    ]

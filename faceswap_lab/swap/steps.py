@@ -1,0 +1,245 @@
+"""The steps of a conversion: a frame is read, its face cut out, painted, made steady over time, and put back.
+
+    frames -> cut out -> paint in batches -> steady over time -> colour, blend, watermark, label
+
+Each arrow is a short queue and each step a thread, see `pipeline`. Which frames are painted together and which are averaged is
+settled by the frames' numbers alone, so that a conversion that begins in the middle makes the same pictures.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from faceswap_lab.base.safeguards import Mark
+from faceswap_lab.swap import outputs, pipeline, smoothing
+from faceswap_lab.swap.conversion_report import measured
+from faceswap_lab.swap.options import ConversionOptions
+from faceswap_lab.swap.pairing import FaceTrack, check_same_clip
+from faceswap_lab.swap.parts import Tally
+from faceswap_lab.swap.ranges import FramePlan
+from faceswap_lab.swap.swapping import Swap, SwapFunction, finish, measure, paint, prepare
+from faceswap_lab.video import Video
+
+# Times the strength for movements. A mouth that opens must not be averaged away, and light must still move with the head.
+_ALPHA_STRENGTH, _COLOUR_STRENGTH, _CHANGE_STRENGTH = 2 / 3, 2 / 3, 2.0
+_REACH = 2.5  # standard deviations that colour and alpha are averaged over
+_QUEUE_BYTES = 48_000_000  # of frames between two steps: ten of 1080p, two of 4K
+_LONGEST_QUEUE = 16
+
+
+@dataclass
+class Step:
+    """One frame on its way: the picture, and its swap where it has a face (row: its place in the track)."""
+
+    position: int
+    index: int
+    image: np.ndarray | None
+    row: int | None = None
+    swap: Swap | None = None
+    swapped: np.ndarray | None = None
+    shown: np.ndarray | None = None
+    tally: Tally = field(default_factory=lambda: Tally(frames=1))
+
+
+@dataclass(frozen=True)
+class Film:
+    """What all steps need to know."""
+
+    video: Video
+    plan: FramePlan
+    track: FaceTrack
+    options: ConversionOptions
+    swap_function: SwapFunction
+    size: int
+    batch_size: int
+    corner: str | None
+    marker: Mark | None
+    batches: dict[int, int]  # row of the track -> number of its batch
+
+    @property
+    def depth(self) -> int:
+        """Items that may wait between two steps."""
+        width, height = self.video.size
+        return int(np.clip(_QUEUE_BYTES // (width * height * 3), 2, _LONGEST_QUEUE))
+
+
+Keep = Callable[[int, np.ndarray], None]  # a frame's index and the swapped picture
+
+
+def finished_steps(film: Film, first: int, keep: Keep | None = None) -> Generator[Step, None, None]:
+    """Makes the pictures from a position on, in order; close the generator to stop.
+
+    Args:
+        film: what to make.
+        first: position of the first frame that is wanted.
+        keep: called with each frame without label and watermark, see `base.safeguards.Agreement.keeper`.
+
+    Yields:
+        Steps with `shown` and `tally`.
+    """
+    stages = [
+        pipeline.each(lambda step: _cut_out(step, film)),
+        lambda steps: _painted(steps, film),
+        lambda steps: _steadied(steps, film.track, film.options),
+        lambda steps: (step for step in steps if step.position >= first),
+        pipeline.each(lambda step: _composed(step, film)),
+    ]
+    if keep:
+        stages.append(pipeline.each(lambda step: _kept(step, keep)))
+    return pipeline.overlapped(_read(film, first), *stages, depth=film.depth)
+
+
+def _read(film: Film, first: int) -> Iterator[Step]:
+    """Frames from a position on, and as many before it as its own averages and batches need."""
+    for frame in film.plan.frames(film.video, _context(film, first)):
+        row = film.track.rows.get(frame.index)
+        yield Step(film.plan.position(frame.index), frame.index, frame.image, row)
+
+
+def _context(film: Film, first: int) -> int:
+    """The position from which frames must be read so that those from `first` on come out as in one go."""
+    begin = max(0, first - _reach(film.options.strength) - 1)
+    index = film.plan.index(begin)
+    later = [frame for frame in film.track.rows if frame >= index and film.track.rows[frame] in film.batches]
+    if later:
+        batch = film.batches[film.track.rows[min(later)]]
+        same = [frame for frame, row in film.track.rows.items() if film.batches.get(row) == batch]
+        begin = min(begin, film.plan.position(min(same)))
+    return begin
+
+
+def batches(track: FaceTrack, plan: FramePlan, batch_size: int) -> dict[int, int]:
+    """Which faces are painted together, settled beforehand: so a conversion that goes on has the same batches."""
+    batches, count, first, number = {}, 0, 0, -1
+    for frame, row in sorted(track.rows.items()):
+        position = plan.position(frame)
+        if number < 0 or count == batch_size or position - first >= 2 * batch_size:
+            number, count, first = number + 1, 0, position
+        batches[row] = number
+        count += 1
+    return batches
+
+
+def _cut_out(step: Step, film: Film) -> Step:
+    """The same step with its face cut out of the frame."""
+    track = film.track
+    if step.row is not None:
+        if not track.checked and not track.bridged[step.row]:
+            check_same_clip(track, step.row, step.image)
+        outline = track.mask(step.row)
+        step.swap = prepare(step.image, track.matrices[step.row], outline, film.size, film.options, track.raw[step.row])
+    return step
+
+
+def _painted(steps: Iterable[Step], film: Film) -> Iterator[Step]:
+    """The same steps with the model's colours: faces are gathered to batches, frames stay in order."""
+    waiting: list[Step] = []
+
+    def flush():
+        swaps = [step.swap for step in waiting if step.swap is not None]
+        paint(swaps, film.swap_function, film.options, film.batch_size)
+        yield from waiting
+        waiting.clear()
+
+    last = {batch: row for row, batch in film.batches.items()}
+    batch = None
+    for step in steps:
+        if step.swap is not None:
+            if batch is not None and film.batches[step.row] != batch:  # the last face of that batch could not be read
+                yield from flush()
+            batch = film.batches[step.row]
+        waiting.append(step)
+        if batch is None or step.row == last[batch] or len(waiting) > 3 * film.batch_size:
+            yield from flush()
+            batch = None
+    yield from flush()
+
+
+def _reach(strength: float) -> int:
+    """Frames to either side that colour and alpha are averaged over."""
+    widest = max(_ALPHA_STRENGTH, _COLOUR_STRENGTH, _CHANGE_STRENGTH)
+    return int(np.ceil(_REACH * widest * strength)) if strength > 0 else 0
+
+
+def _steadied(steps: Iterable[Step], track: FaceTrack, options: ConversionOptions) -> Iterator[Step]:
+    """The same steps, each with colour statistics and mask averaged over its neighbours in time."""
+    before = _reach(options.strength)
+    after = 0 if options.live else before
+    window: deque[Step] = deque()
+    centre = 0
+
+    def settle():
+        nonlocal centre
+        step = window[centre]
+        own = step.swap and _averaged(step, window, track, options)
+        yield dataclasses.replace(step, swap=own)
+        step.image = None
+        centre += 1
+        if centre > before:
+            window.popleft()
+            centre -= 1
+
+    for step in steps:
+        window.append(step)
+        if len(window) > centre + after:
+            yield from settle()
+    while centre < len(window):
+        yield from settle()
+
+
+def _averaged(step: Step, window: Iterable[Step], track: FaceTrack, options: ConversionOptions) -> Swap:
+    """A copy of a step's swap made steady; the neighbours' own stay as they were measured.
+
+    What the model paints changes its colour a little from frame to frame. Only the statistics of that very painting take the
+    change out again: averaged over time they would let it through (measured on talk_A: more flicker than without smoothing).
+    So they are measured anew, under the steady mask, and what they are brought to is averaged: the target's.
+    """
+    near = [other for other in window if other.swap and track.numbers[other.row] == track.numbers[step.row]]
+    far = np.array([other.index - step.index for other in near]) / track.step
+    own = dataclasses.replace(step.swap)
+    if options.strength <= 0:
+        return own
+    own.mask = _mean(near, far, "mask", options.strength * _ALPHA_STRENGTH).clip(0, 1)
+    measure(own, options)
+    for name, strength in (("wanted", _COLOUR_STRENGTH), ("change", _CHANGE_STRENGTH)):
+        if getattr(own, name) is not None and getattr(step.swap, name) is not None:
+            setattr(own, name, _mean(near, far, name, options.strength * strength))
+    return own
+
+
+def _mean(near: Sequence[Step], far: np.ndarray, name: str, strength: float) -> np.ndarray:
+    """One array of the neighbours' swaps, averaged with weights that fall with their distance in time."""
+    values = [getattr(other.swap, name) for other in near]
+    known = np.array([value is not None for value in values])
+    counts = smoothing.weights(far[known], strength)
+    there = (value for value in values if value is not None)
+    total = sum(weight * value for weight, value in zip(counts, there, strict=True) if weight > 1e-3)
+    return (total / counts[counts > 1e-3].sum()).astype(values[int(known.argmax())].dtype)
+
+
+def _composed(step: Step, film: Film) -> Step:
+    """The same step with its finished pictures, and its numbers."""
+    if step.swap is None:
+        step.swapped = step.image
+        why = film.track.left.get(step.index, "no face") if film.plan.swaps(step.index) else "outside the range"
+        step.tally.left = {why: 1}
+    else:
+        step.swapped = finish(step.image, step.swap, film.options)
+        step.tally = measured(step.image, step.swapped, step.swap)
+        step.tally.bridged = int(film.track.bridged[step.row])
+    step.tally.stretches = [[step.index, step.index + 1]]
+    step.shown = outputs.arranged(
+        step.image, step.swapped, step.swap, film.options.output, film.options.blend, film.corner, film.marker
+    )
+    step.image = step.swap = None
+    return step
+
+
+def _kept(step: Step, keep: Keep) -> Step:
+    keep(step.index, step.swapped)
+    return step

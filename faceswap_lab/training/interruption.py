@@ -1,0 +1,90 @@
+"""What may break into a training between two steps: a loss that is no number, a signal, a button."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from faceswap_lab.base.errors import LabError
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What happens when the loss or a weight is no number any more.
+
+    Args:
+        rollbacks: how many times in a row the training goes back to the same checkpoint before it gives up; 0 gives up at
+            once.
+        cut: every time the learning rate is multiplied by this, from there on.
+    """
+
+    rollbacks: int = 3
+    cut: float = 0.5
+
+    def __post_init__(self):
+        if not 0 < self.cut <= 1 or self.rollbacks < 0:
+            raise LabError(
+                f"rollbacks={self.rollbacks}, cut={self.cut}: 0 or more, and over 0 up to 1. Take 3 and 0.5."
+            )
+
+
+class DivergedError(Exception):
+    """The training cannot go on from here.
+
+    Args:
+        step: where it was noticed.
+        what: the losses or the weight that are no numbers.
+    """
+
+    def __init__(self, step: int, what: str):
+        super().__init__(f"{what} at step {step}")
+        self.step, self.what = step, what
+
+
+def broken_losses(values: dict[str, float]) -> str:
+    """The names of the losses that are no numbers, "loss, eyes"; "" when all are.
+
+    The values are means over an interval: one NaN in one step makes the mean a NaN, so looking once an interval is enough.
+    """
+    return ", ".join(name for name, value in values.items() if not np.isfinite(value))
+
+
+class StopRequest(Exception):  # noqa: N818 - it is no error
+    """Leaves Keras' loop between two steps.
+
+    Args:
+        reason: "button", "advice", "SIGINT" or "SIGTERM".
+    """
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Signals:
+    """While it is open, Ctrl-C (a notebook's stop button) and SIGTERM wait for the step's end; a second Ctrl-C does not.
+
+    In another thread than the main one, Python lets no one catch signals, and it does nothing.
+    """
+
+    def __init__(self):
+        self.pending: str | None = None
+        self._before = {}
+
+    def __enter__(self) -> Signals:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *raised) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number, frame) -> None:
+        if self.pending and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.pending = signal.Signals(number).name

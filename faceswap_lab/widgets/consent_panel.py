@@ -1,0 +1,219 @@
+"""The consent ledger in the notebook: who agreed to what, a form to write an answer down, a button to take one back."""
+
+from __future__ import annotations
+
+import datetime
+import html
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import ipywidgets as widgets
+
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.sources import is_identity
+from faceswap_lab.provenance import register
+from faceswap_lab.provenance.consent import Ledger
+from faceswap_lab.provenance.records import PURPOSES, ConsentRecord, describe
+from faceswap_lab.widgets.messages import Telling, give_focus
+from faceswap_lab.widgets.training_panel import somebody_watches
+
+NEW = "(a new person)"
+_STILL = "<p>In a running notebook a form stands here: it writes down who agreed to what, and takes a consent back.</p>"
+_HEIGHT = "176px"  # of the record: were it to grow, the button and its answer would jump out of sight
+
+
+class ConsentPanel(Telling):
+    """Lists the ledger, writes consents and revokes them; the last line of a cell displays it.
+
+    Without a browser at the other end it does the same: set a widget's `value`, call a button's `click()`. A cell that is
+    executed with nobody watching (papermill, nbconvert) shows the records alone.
+
+    Args:
+        files: clips and pictures that the form begins with.
+        folder: one's own records; None: the user's ledger.
+
+    Attributes:
+        widget: all of it, an ipywidgets box.
+        ledger: the `Ledger` as it is now.
+        choice: whose record is shown.
+        record: that record in words, and what was made with it; for a new person, all records.
+        identity, person, granted_by, scope, until, files, purposes, asked, renew: the form; `purposes` has a checkbox for each
+            purpose, and nothing is written before `asked` is ticked.
+        grant_button, reason, revoke_button: the controls.
+        message: what was done, under the button that did it; errors are shown here, too.
+
+    Raises:
+        LabError: when a record is damaged.
+    """
+
+    def __init__(self, files: Iterable[str | Path] = (), folder: str | Path | None = None):
+        self._folder, self._written = folder, None
+        self.ledger = Ledger(folder)
+        self._build([str(path) for path in files])
+        self._list(NEW)
+
+    def grant(self) -> None:
+        """Writes what the form says."""
+        if self._written is not None and self._written[0] == self._form():
+            self._say(self._written[1])  # a double click's second half must not hide what the first one did
+            return
+        if not self.asked.value:
+            raise LabError("consent: tick that the person was asked and agreed. Nothing is written before.")
+        self.ledger = Ledger(self._folder)
+        identity, paths = self.identity.value.strip(), _paths(self.files.value)
+        self._look_at(identity, paths)
+        record = self.ledger.grant(
+            identity,
+            paths,
+            person=self.person.value.strip() or None,
+            granted_by=self.granted_by.value.strip() or None,
+            purposes=[name for name, box in self.purposes.items() if box.value],
+            scope=self.scope.value.strip(),
+            until=self.until.value,
+            renew=self.renew.value,
+        )
+        self.files.value, self.asked.value, self.renew.value = "", False, False
+        self._list(record.identity)
+        told = (
+            f"Written: {self.ledger.folder / record.identity}.json. It counts until {record.until or 'it is revoked'}."
+        )
+        self._say(told)
+        self._written = self._form(), told
+
+    def revoke(self) -> None:
+        """Takes back the consent that is shown."""
+        self.ledger = Ledger(self._folder)
+        record = self.ledger.revoke(self.choice.value, self.reason.value.strip())
+        found = register.outputs_of(record.identity, self.ledger.folder)
+        self.reason.value = ""
+        self._list(record.identity)
+        there = sum(one.state == register.THERE for one in found)
+        left = f"{there} {'output' if there == 1 else 'outputs'} made with it still there, listed above: delete them."
+        moved = "What was made with it is not where it was made: if it was moved or shared, delete it there."
+        self._say(f"Revoked. {left if there else moved if found else 'Nothing was made with it.'}")
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import HTML, display
+
+        display(self.widget if somebody_watches() else HTML(self.record.value + _STILL))
+
+    def _build(self, paths: list[str]) -> None:
+        wide, style = {"width": "520px"}, {"description_width": "110px"}
+
+        def field(kind, description, **given):
+            return kind(description=description, layout=wide, style=style, **given)
+
+        self.choice = field(widgets.Dropdown, "whose", options=[NEW], value=NEW)
+        self.record = widgets.HTML(layout={"height": _HEIGHT, "overflow": "auto"})
+        self.identity = field(widgets.Text, "short name", placeholder="anna")
+        self.person = field(widgets.Text, "who is shown")
+        self.granted_by = field(widgets.Text, "who agreed", placeholder="the same person")
+        self.scope = field(widgets.Text, "bounds", placeholder="such as: in class only")
+        self.until = field(widgets.DatePicker, "until", value=None)
+        self.files = field(widgets.Textarea, "files", value="\n".join(paths), placeholder="a path a line", rows=3)
+        self.purposes = {
+            name: widgets.Checkbox(value=True, description=f"{name}: {said}", indent=False, layout=wide)
+            for name, said in PURPOSES.items()
+        }
+        self.asked = widgets.Checkbox(value=False, description="I asked; this is the answer", indent=False, layout=wide)
+        self.renew = widgets.Checkbox(
+            value=False, description="agreed anew, after an end or a revocation", indent=False, layout=wide
+        )
+        self.grant_button = widgets.Button(description="Write", icon="save", button_style="primary")
+        self.reason = field(widgets.Text, "reason", placeholder="optional")
+        self.revoke_button = widgets.Button(description="Revoke", icon="ban", button_style="danger")
+        self.message = widgets.HTML()
+        self._fields = [
+            *(self.identity, self.person, self.granted_by),
+            *self.purposes.values(),
+            *(self.scope, self.until, self.files, self.asked, self.renew),
+        ]
+        head = [
+            self.choice,
+            self.record,
+            widgets.HBox([self.reason, self.revoke_button], layout={"flex_flow": "row wrap"}),
+        ]
+        title = widgets.HTML("<b>What somebody agreed to</b>", layout={"margin": "8px 0 0 0"})
+        foot = [title, *self._fields, self.grant_button]
+        self._answering = {
+            self.grant_button: [*head, *foot, self.message],
+            self.revoke_button: [*head, self.message, *foot],
+        }
+        self.widget = widgets.VBox(self._answering[self.grant_button])
+        self.choice.observe(lambda change: self._safely(self._show), "value")
+        self.grant_button.on_click(lambda clicked: self._clicked(clicked, self.grant))
+        self.revoke_button.on_click(lambda clicked: self._clicked(clicked, self.revoke))
+
+    def _clicked(self, button: widgets.Button, action: Callable[[], None]) -> None:
+        """Answers under the button: at the other end of the panel nobody would see it."""
+        self.widget.children = self._answering[button]
+        self._safely(action)
+        if button.disabled:
+            give_focus(self.choice)
+
+    def _form(self) -> tuple:
+        """All that the form says."""
+        return tuple(field.value for field in self._fields)
+
+    def _look_at(self, identity: str, paths: list[str]) -> None:
+        """Says in the form's words what the ledger would say in those of the command line."""
+        known = self.ledger.records.get(identity)
+        if not identity:
+            raise LabError("short name: it is empty. Take letters, digits, _ and -, such as anna.")
+        if known is None and is_identity(identity) and not paths:
+            raise LabError("files: none is named. Write the path of each clip or picture of the person, a path a line.")
+        if known is not None and not self.renew.value and (why := _over(known)):
+            raise LabError(
+                f"{identity}: this consent {why}. If the person agreed again since, tick that, too: agreed anew."
+            )
+
+    def _list(self, identity: str) -> None:
+        """The choice of records as they are now, and one of them shown."""
+        self.choice.options = [NEW, *self.ledger.records]
+        self.choice.value = identity
+        self._show()
+
+    def _show(self) -> None:
+        """Fills in the record that is chosen; the form then adds to it."""
+        self._written = None
+        known = self.ledger.records.get(self.choice.value)
+        self.revoke_button.disabled = known is None or known.revoked_on is not None
+        if known is None:
+            lines = [f"{len(self.ledger.records)} records; yours lie in {self.ledger.folder}", ""]
+            self.record.value = _plain([*lines, *map(_in_a_line, self.ledger.records.values())])
+            for field in (self.identity, self.person, self.granted_by, self.scope):
+                field.value = ""
+            self.until.value = None
+            return
+        lines = [*describe(known), *(f"    {one.name}" for one in known.sources)]
+        made = register.outputs_of(known.identity, self.ledger.folder)
+        lines += [f"  outputs  {len(made)}", *(f"    {line}" for line in register.told(made))]
+        self.record.value = _plain(lines)
+        self.identity.value, self.person.value, self.granted_by.value = known.identity, known.person, known.granted_by
+        self.scope.value, self.until.value = known.scope, known.until
+        for name, box in self.purposes.items():
+            box.value = name in known.purposes
+
+
+def _paths(text: str) -> list[str]:
+    """A path a line; without the quotes that a file manager copies along."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line[1:-1] if len(line) > 2 and line[0] == line[-1] == '"' else line for line in lines if line]
+
+
+def _over(record: ConsentRecord) -> str:
+    """Why a record can only be given anew, or ""."""
+    if record.revoked_on:
+        return f"was revoked on {record.revoked_on}"
+    return f"ended on {record.until}" if record.until and record.until < datetime.date.today() else ""
+
+
+def _in_a_line(record: ConsentRecord) -> str:
+    count = f"{len(record.sources)} {'file' if len(record.sources) == 1 else 'files'}"
+    state = _over(record) or f"until {record.until or 'it is revoked'}"
+    return f"{record.identity}: {record.person[:60]}, {count}, {state}"
+
+
+def _plain(lines: list[str]) -> str:
+    text = html.escape("\n".join(lines))
+    return f'<pre style="margin:0; white-space:pre-wrap; word-break:normal; overflow-wrap:anywhere">{text}</pre>'

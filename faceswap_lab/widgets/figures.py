@@ -1,0 +1,120 @@
+"""Small figures for the notebooks: pictures in a row, loss curves, a preview that redraws itself."""
+
+from __future__ import annotations
+
+import cv2
+import matplotlib.pyplot as plt
+import numpy as np
+
+from faceswap_lab.video.pictures import coded_picture
+from faceswap_lab.widgets.showing import Picture
+
+
+def as_uint8(picture) -> np.ndarray:
+    """Any picture (H, W), (H, W, 1) or (H, W, 3), float in [0, 1] or uint8, as (H, W, 3) uint8 RGB."""
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8:
+        picture = np.clip(np.round(picture * 255), 0, 255).astype(np.uint8)
+    if picture.ndim == 2:
+        picture = picture[..., None]
+    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
+
+
+def row(pictures, titles=(), height: float = 2.0, title: str = ""):
+    """Shows pictures side by side.
+
+    Args:
+        pictures: (H, W), (H, W, 1) or (H, W, 3), float in [0, 1] or uint8 RGB.
+        titles: one each, or none.
+        height: of the row, in inches.
+    """
+    figure, axes = plt.subplots(1, len(pictures), figsize=(height * len(pictures), height + 0.4), squeeze=False)
+    for axis, picture, name in zip(axes[0], pictures, [*titles, *[""] * len(pictures)], strict=False):
+        axis.imshow(as_uint8(picture), interpolation="nearest")
+        axis.set_title(name, fontsize=9)
+        axis.axis("off")
+    figure.suptitle(title, fontsize=10)
+    figure.tight_layout()
+    plt.show()
+
+
+def rows(lines: dict, height: float = 1.2):
+    """Shows several rows of pictures of one size, each with its name at the left.
+
+    Args:
+        lines: name -> sequence of pictures.
+    """
+    columns = max(len(pictures) for pictures in lines.values())
+    figure, axes = plt.subplots(
+        len(lines), columns, figsize=(height * columns + 1.2, height * len(lines)), squeeze=False
+    )
+    for line, (name, pictures) in zip(axes, lines.items(), strict=True):
+        for axis, picture in zip(line, pictures, strict=False):
+            axis.imshow(as_uint8(picture), interpolation="nearest")
+        for axis in line:
+            axis.set_xticks([])
+            axis.set_yticks([])
+            axis.set_frame_on(False)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    figure.tight_layout(pad=0.2)
+    plt.show()
+
+
+def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
+    """Draws loss curves.
+
+    Args:
+        histories: name -> table with the column step and the losses.
+        columns: which losses, a panel each.
+    """
+    figure, axes = plt.subplots(1, len(columns), figsize=(4.2 * len(columns), 3), squeeze=False)
+    for axis, column in zip(axes[0], columns, strict=True):
+        for name, table in histories.items():
+            if column in table:
+                marker = "o" if len(table) == 1 else None  # a line of one point shows nothing
+                axis.plot(table["step"], table[column], marker=marker, label=name)
+        axis.set_xlabel("step")
+        axis.set_title(column, fontsize=10)
+        if logarithmic:
+            axis.set_yscale("log")
+    axes[0][0].legend(fontsize=8)
+    figure.tight_layout()
+    plt.show()
+
+
+def live_preview(name: str):
+    """A function (step, picture) that shows a training's preview in a notebook and redraws it in place; silent elsewhere."""
+    from IPython import get_ipython
+    from IPython.display import display
+
+    handle = None
+
+    def show(step: int, picture: np.ndarray) -> None:
+        nonlocal handle
+        if get_ipython() is None:
+            return
+        image = Picture(coded_picture(picture, ".png"), f"{name}, step {step}", width=2 * picture.shape[1])
+        if handle is None:
+            handle = display(image, display_id=True)
+        else:
+            handle.update(image)
+
+    return show
+
+
+def attention_overlay(picture, weights, size: int) -> np.ndarray:
+    """Where one place of a face looks: its row of an attention map, laid over the picture in red.
+
+    Args:
+        picture: (S, S, 3) float in [0, 1] or uint8.
+        weights: (h * h,) one row of the map.
+        size: h.
+
+    Returns:
+        (S, S, 3) uint8 RGB.
+    """
+    picture = as_uint8(picture).astype(np.float32)
+    heat = np.asarray(weights, np.float32).reshape(size, size)
+    heat = cv2.resize(heat / max(float(heat.max()), 1e-12), picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    heat = np.clip(heat, 0, 1)[..., None]
+    return np.round(picture * (1 - 0.7 * heat) + np.array([255, 60, 30], np.float32) * 0.7 * heat).astype(np.uint8)

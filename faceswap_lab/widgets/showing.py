@@ -1,0 +1,94 @@
+"""What a cell shows, the same from IPython 7.34 and ipywidgets 7.7 (Colab's) to today's: pictures, films, the report, controls."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import html
+import threading
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import quote
+
+import ipywidgets as widgets
+
+from faceswap_lab.base import machine
+
+JPEG = b"\xff\xd8"  # how such a file begins
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture for `display`, with words for those who cannot see it; IPython 7's own `Image` takes none.
+
+    Args:
+        content: of a PNG or JPEG file, as bytes or as a widget keeps them.
+        alt: what it shows.
+        width: in pixels of the page; None: the picture's own.
+    """
+
+    content: bytes | memoryview
+    alt: str
+    width: int | None = None
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        content = bytes(self.content)
+        kind = "image/jpeg" if content.startswith(JPEG) else "image/png"
+        told = {"alt": self.alt} | ({"width": self.width} if self.width else {})
+        return {kind: base64.b64encode(content).decode(), "text/plain": self.alt}, {kind: told}
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film for `display`, kept in the notebook: it plays in Jupyter, on Colab and in an executed copy alike.
+
+    Args:
+        content: of an MP4 file, small.
+        alt: what it shows.
+        width: in pixels of the page, at most.
+    """
+
+    content: bytes
+    alt: str
+    width: int
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        source = f"data:video/mp4;base64,{base64.b64encode(self.content).decode()}"
+        style = f"width:100%; max-width:{self.width}px"
+        alt = html.escape(self.alt)
+        player = f'<video controls loop playsinline style="{style}" aria-label="{alt}" src="{source}"></video>'
+        return {"text/html": player, "text/plain": self.alt}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the lab for `display`: its address, and on Colab, whose disk no browser reads, the page itself.
+
+    Args:
+        path: an HTML file; it and what it shows lie in one folder.
+    """
+
+    path: Path
+
+    def _ipython_display_(self) -> None:
+        print(self.path)
+        if machine.place() == "Colab":
+            try:
+                from google.colab import output
+            except ImportError:  # a kernel of one's own there has no page to show it in
+                return
+            handler = functools.partial(_Quietly, directory=str(self.path.parent))
+            server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            output.serve_kernel_port_as_iframe(server.server_port, path=f"/{quote(self.path.name)}", height="800")
+
+
+class _Quietly(SimpleHTTPRequestHandler):
+    def log_message(self, *said) -> None:
+        """Says nothing: each request would be a line in the cell."""
+
+
+def explain(control: widgets.Widget, words: str) -> None:
+    """Words that appear under the mouse; before ipywidgets 8 only buttons had a `tooltip`."""
+    setattr(control, "tooltip" if control.has_trait("tooltip") else "description_tooltip", words)

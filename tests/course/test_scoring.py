@@ -1,0 +1,102 @@
+"""The scoring stage on a run with the shipped warm start: what scores.json holds, with a truth and without."""
+
+import json
+
+import numpy as np
+import pytest
+
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import runtime, scoring, stages
+from faceswap_lab.swap.options import ConversionOptions
+
+
+class Brighter:
+    """Stands in for a model: paints every face a little brighter."""
+
+    size, name = 64, "brighter"
+
+    def __call__(self, faces):
+        return np.clip(faces + 0.1, 0, 1), np.ones((*faces.shape[:3], 1), np.float32)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return runtime.prepare("quick", 0, tmp_path_factory.mktemp("scored run"))
+
+
+@pytest.fixture(scope="module")
+def swaps(run):
+    painted = scoring.swap_functions(run)  # no model was trained: the warm start
+    assert list(painted) == ["warm_start"] and not (run.out / "models").exists()
+    stages.ensure_faces(run, "A", every=20)
+    stages.ensure_faces(run, "B", every=20)
+    run_faces(run)
+    return [scoring.swap_clip(run, name, f) for name, f in {**painted, "brighter": Brighter()}.items()]
+
+
+def run_faces(run):
+    """Marks the sparse face sets as what the preset asks for, so that the test need not look at every frame."""
+    for role in ("A", "B"):
+        run.mark_done(f"faces_{role}", every=run.preset.every)
+
+
+def test_with_a_truth(run, swaps):
+    found = scoring.score_run(run, swaps, full=False)
+    assert json.loads((run.out / "scores.json").read_text()) == found
+    assert found["best"] == "warm_start"
+    best, brighter = found["models"]["warm_start"], found["models"]["brighter"]
+    assert best["swap_gain"] > 0.1 and best["identity_gain"] > 0.2 and best["nearer_to_source"] >= 0.8
+    assert best["landmark_error"] < 0.06 and best["landmarks_found"] > 0.95
+    assert best["structure_gain"] > 0.1 and 0.3 < best["sharpness"] < 1.2
+    unchanged = found["baselines"]["unchanged"]
+    assert (
+        unchanged["gaze_error"] < 5 and unchanged["gaze_error"] < best["gaze_error"] < 30
+    )  # the same gaze, in A's eyes
+    assert unchanged["gaze_still"] == best["gaze_still"] > 1
+    assert abs(brighter["structure_gain"]) < 0.1
+    assert abs(brighter["swap_gain"]) < 0.1 and abs(brighter["identity_gain"]) < 0.1
+    assert brighter["nearer_to_source"] == found["baselines"]["unchanged"]["nearer_to_source"] == 0
+    assert set(found["baselines"]) == {"unchanged", "tint", "average_face", "blurred_truth", "shifted_truth", "truth"}
+
+
+def test_a_conversion_is_not_made_twice_but_again_for_other_options(run, swaps):
+    assert swaps[1].report is not None
+    assert scoring.swap_clip(run, "brighter", Brighter()).report is None
+    assert scoring.swap_clip(run, "brighter", Brighter(), feather=3.0).report is not None
+
+
+def test_a_settings_file_counts_for_the_run(run, swaps):
+    path = scoring.settings_path(run)
+    assert path.parent == run.out and scoring.settings(run) == scoring.DEFAULTS
+    assert "the lab's defaults" in scoring.told_settings(run)
+    try:
+        ConversionOptions(erode=7.0, blend="seamless").write(path)
+        assert scoring.settings(run) == ConversionOptions(erode=7.0, blend="seamless")
+        assert scoring.told_settings(run) == f"{path}: blend=seamless, erode=7.0"
+        made = scoring.swap_clip(run, "brighter", Brighter())
+        assert made.blend == "seamless" and made.path.name == "brighter_seamless.mp4" and made.report is not None
+        assert scoring.swap_clip(run, "brighter", Brighter(), erode=7.0).report is None, (
+            "the same options by another way"
+        )
+        path.write_text('{"erode": 99}')
+        with pytest.raises(LabError, match="conversion_settings.json.*erode"):
+            scoring.swap_clip(run, "brighter", Brighter())
+    finally:
+        path.unlink()
+
+
+def test_without_a_truth(run, swaps):
+    clips = type(run.clips)(run.clips.source, run.clips.target, run.clips.target_training, None)
+    alone = runtime.Run(run.out, run.preset, run.seed, clips)
+    swapped = scoring.Swapped("warm_start", "mask", swaps[0].path, None, None)  # read from the labelled video
+    found = scoring.score_run(alone, [swapped], write=False, full=False)
+    assert set(found["models"]["warm_start"]) == {"nearer_to_source"}
+    assert found["models"]["warm_start"]["nearer_to_source"] >= 0.8
+    assert set(found["baselines"]) == {"unchanged", "average_face"}
+    assert "No true swap" in " ".join(found["notes"])
+    assert scoring.compare(alone, 0, {}, np.zeros((5, 2))) is None
+
+
+def test_nothing_to_score(run):
+    with pytest.raises(LabError, match="nothing was converted"):
+        scoring.score_run(run, [])

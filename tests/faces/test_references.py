@@ -1,0 +1,95 @@
+"""References of the base model: which pictures of the source are looked up, and where their features go."""
+
+import numpy as np
+import pytest
+
+from faceswap_lab.course import actors
+from faceswap_lab.faces import references
+from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.training.true_swaps import joined
+
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Name -> faces of a bundled actor."""
+    finder, found = FaceMesh(), {}
+    for name in ("talk_A", "talk_B"):
+        clip = actors.clip(name)
+        cuts = [references.cut(*each, SIZE, finder) for each in zip(clip.frames(12), clip.points()[::12], strict=True)]
+        found[name] = joined([cut[1] for cut in cuts if cut is not None])
+    return found
+
+
+def test_a_picture_carried_onto_its_own_landmarks_is_itself(people):
+    face = people["talk_B"].subset([3])
+    carried = references.warped(face.images, face.points, face.points[0])
+    known = carried[..., 3] > 0
+    assert 0.25 < known.mean() < 0.7
+    assert np.abs(carried[..., :3].astype(int) - face.images[0])[known].max() <= 1
+    assert (carried[~known][:, :3] == 128).all()
+
+
+def test_a_picture_goes_where_the_landmarks_go(people):
+    face = people["talk_B"].subset([3])
+    carried = references.warped(face.images, face.points, face.points[0] + [5 / SIZE, -3 / SIZE])
+    known = carried[..., 3] > 0
+    moved = np.roll(face.images[0], (-3, 5), axis=(0, 1))
+    assert np.abs(carried[..., :3].astype(int) - moved)[known].max() <= 1
+
+
+def test_a_face_beyond_the_square_is_carried_as_far_as_it_is_seen(people):
+    face = people["talk_B"].subset([3])
+    carried = references.warped(face.images, face.points, face.points[0] + 0.6)
+    assert carried.shape == (SIZE, SIZE, 4) and 0 < (carried[..., 3] > 0).mean() < 0.2
+    assert not references.warped(face.images, face.points, face.points[0] + 3)[..., 3].any()
+
+
+def test_the_same_moment_is_looked_up_again(people):
+    known = people["talk_B"]
+    for row in range(len(known)):
+        assert references.choose(known, known.read[row], known.light[row])[0] == row
+
+
+def test_mouth_and_eyes_have_look_ups_of_their_own(people):
+    known = people["talk_B"]
+    wide, shut = known.read[:, 2].argmax(), known.read[:, 4].argmin()
+    asked = np.median(known.read, axis=0)
+    asked[2], asked[4] = known.read[wide, 2], known.read[shut, 4]
+    whole, mouth, eyes = references.choose(known, asked, np.median(known.light, axis=0))
+    assert abs(known.read[mouth, 2] - asked[2]) <= abs(known.read[whole, 2] - asked[2])
+    assert abs(known.read[eyes, 4] - asked[4]) <= abs(known.read[whole, 4] - asked[4])
+
+
+def test_a_persons_own_shape_is_found_and_one_picture_is_trusted_less(people):
+    everybody = joined(list(people.values()))
+    average = references.average_shape(everybody.points, everybody.read)
+    own = people["talk_A"]
+    offset = np.random.default_rng(0).normal(0, 0.01, own.points.shape[1:])
+    plain = references.own_shape(own.points, own.read, average)
+    moved = references.own_shape(own.points + offset, own.read, average)
+    assert np.abs((moved - plain)[0] - offset).mean() < 0.1 * np.abs(offset).mean()
+    one = [references.own_shape(own.points[:1] + shift, own.read[:1], average)[0] for shift in (0, offset)]
+    assert 0.3 < (np.abs(one[1] - one[0]).mean() / np.abs(offset).mean()) < 0.9
+
+
+def test_the_sources_shape_comes_nearer_to_the_truth(people):
+    """Where the true swap's landmarks lie is foretold better than by the target's own: on people that no average knows."""
+    clip, truth = actors.clip("talk_A"), actors.clip("truth_A_from_B")
+    finder = FaceMesh()
+    everybody = joined(list(people.values()))
+    average = references.average_shape(everybody.points, everybody.read)
+    shapes = {name: references.own_shape(each.points, each.read, average) for name, each in people.items()}
+    unchanged, foretold = [], []
+    for frame, true, points, true_points in zip(
+        clip.frames(12), truth.frames(12), clip.points()[::12], truth.points()[::12], strict=True
+    ):
+        matrix, face = references.cut(frame, points, SIZE, finder)
+        wanted = finder(true, true_points).transformed(matrix)
+        wanted = (references.face_points(wanted) + 0.5) / SIZE
+        move = np.einsum("f,fpc->pc", references.shape_features(face.read)[0, :3], shapes["talk_B"] - shapes["talk_A"])
+        unchanged.append(np.linalg.norm(face.points[0] - wanted, axis=1).mean())
+        foretold.append(np.linalg.norm(face.points[0] + move - wanted, axis=1).mean())
+    print(np.mean(unchanged), np.mean(foretold))
+    assert np.mean(foretold) < 0.9 * np.mean(unchanged)
