@@ -9,6 +9,13 @@ class LabError(Exception):
 
     The message names the file (or the parameter) first, then what is wrong with it, then what to do. Whoever catches
     it (the command line, a notebook) can show the message alone.
+
+    Example:
+        >>> try:
+        ...     lab.open_video("no such.mp4")
+        ... except lab.LabError as error:
+        ...     print(error)
+        no such.mp4: no such file. Check the name and the folder.
     """
 
 

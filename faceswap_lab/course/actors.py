@@ -187,6 +187,10 @@ def clip(name: str, check: bool = False, manifest: str | os.PathLike = MANIFEST)
 
     Raises:
         LabError: for an unknown name, a missing file or (with `check`) an altered one.
+
+    Example:
+        >>> lab.clip("talk_A").path.name
+        'talk_A.mp4'
     """
     known = clips(manifest=manifest)
     found = next((one for one in known if one.id == name), None)

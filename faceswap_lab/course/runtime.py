@@ -204,6 +204,13 @@ def setup(
     Raises:
         LabError: for an unknown preset, a clip that is missing, a folder that cannot be written or that holds
             a run of other clips.
+
+    Example:
+        >>> from pathlib import Path
+        >>> run = lab.setup("quick", out=Path("run").resolve())
+        lab ...
+        >>> run.preset.name
+        'quick'
     """
     environment.check_backend()
     run = prepare(preset, seed, out, source, target, target_training, truth, keep)

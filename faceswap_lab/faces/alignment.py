@@ -81,6 +81,11 @@ def alignment_matrix(
         points: (5, 2) in frame pixels.
         level_eyes: turn the face about the middle between its eyes until they lie on one height exactly. The best fit to
             all five points leaves the eyes of a turned head up to some degrees aslant.
+
+    Example:
+        >>> points = lab.FaceDetector().detect([frame])[0].points[0]
+        >>> lab.alignment_matrix(points, 256).shape
+        (2, 3)
     """
     matrix = umeyama(points, canonical_points(size, coverage))
     if level_eyes:
@@ -103,6 +108,11 @@ def align(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     Returns:
         (size, size[, C]) of the image's dtype; beyond the frame its border is repeated. A face larger than the square
         is averaged down rather than sampled, so that fine texture does not turn into moire.
+
+    Example:
+        >>> points = lab.FaceDetector().detect([frame])[0].points[0]
+        >>> lab.align(frame, lab.alignment_matrix(points, 64), 64).shape
+        (64, 64, 3)
     """
     matrix = np.asarray(matrix, np.float64)
     shrink = int(np.floor(1 / max(matrix_scale(matrix), 1e-6)))

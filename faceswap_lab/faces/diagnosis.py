@@ -87,6 +87,11 @@ def diagnose(a: FaceSet, b: FaceSet) -> Diagnosis:
 
     Raises:
         LabError: when one of them is empty.
+
+    Example:
+        >>> other = lab.extract_faces(lab.clip("talk_B").path, "sets/B", end=0.4)
+        >>> type(lab.diagnose(faces, other)).__name__
+        'Diagnosis'
     """
     profiles = {"A": profile(a), "B": profile(b)}
     findings = [one for about, own in profiles.items() for one in _about_set(about, own)]

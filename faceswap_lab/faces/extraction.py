@@ -67,6 +67,10 @@ def extract_faces(
     Raises:
         LabError: when the source or a reference picture cannot be used, no frame shows a face, the folder holds a set made
             otherwise, or an option is unknown.
+
+    Example:
+        >>> len(lab.extract_faces(clip, "sets/A", end=0.4))
+        8
     """
     from faceswap_lab.video import Video, open_video
 

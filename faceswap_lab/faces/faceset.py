@@ -77,6 +77,11 @@ class FaceSet:
 
     Raises:
         LabError: when there is no face set, or its table is damaged.
+
+    Example:
+        >>> faces = lab.FaceSet("sets/A")
+        >>> faces.images(64).shape, faces.masks(64, "face").shape
+        ((8, 64, 64, 3), (8, 64, 64))
     """
 
     def __init__(self, folder: str | Path):

@@ -97,6 +97,11 @@ class FaceMesh:
         min_score: below this score the crop is taken for something other than a face.
         passes: how often the crop is refined from the mesh before the last look; the second look no longer depends on
             the detector's five points, which jump from frame to frame.
+
+    Example:
+        >>> points = lab.FaceDetector().detect([frame])[0].points[0]
+        >>> lab.FaceMesh()(frame, points).mesh.shape
+        (468, 2)
     """
 
     def __init__(self, num_threads: int = 2, min_score: float = 0.5, passes: int = 2):

@@ -97,6 +97,11 @@ class FaceDetector:
 
     Raises:
         LabError: when a threshold is not in (0, 1), or the sizes make no sense.
+
+    Example:
+        >>> found = lab.FaceDetector().detect([frame])[0]
+        >>> found.boxes.shape, found.points.shape
+        ((1, 4), (1, 5, 2))
     """
 
     def __init__(

@@ -266,6 +266,13 @@ def score_frames(
 
     Raises:
         LabError: as `score_clip`.
+
+    Example:
+        >>> truth = next(lab.open_video(lab.clip("truth_A_from_B").path).frames()).image
+        >>> points = lab.FaceDetector().detect([frame])[0].points
+        >>> scores = lab.score_frames([({"unchanged": frame, "perfect": truth}, truth, frame)], points)
+        >>> [round(scores[name].swap_gain, 2) for name in ("unchanged", "perfect")]
+        [0.0, 1.0]
     """
     points = check_points(points)
     width, judge = face_width(points), Judge(recognition)

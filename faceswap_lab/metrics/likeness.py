@@ -124,6 +124,11 @@ def landmark_error(
 
     Raises:
         LabError: when lengths or sizes differ, or no face is found in the truth.
+
+    Example:
+        >>> points = lab.FaceDetector().detect([frame])[0].points
+        >>> round(lab.landmark_error([frame], [frame], points).error, 3)
+        0.0
     """
     points, landmarks = check_points(points), landmarks or FaceMesh()
     errors, faces, count = np.full(len(points), np.nan), 0, 0

@@ -87,6 +87,12 @@ class BaseSwap:
         target: pictures of the person who is replaced, to know their shape; None: each face speaks for itself.
         network, average: from `shipped`, when None.
         batch_size: faces a pass.
+
+    Example:
+        >>> swap = lab.BaseSwap.from_faces(faces)
+        >>> colour, alpha = swap(faces.images(swap.size)[:1].astype("float32") / 255)
+        >>> colour.shape, alpha.shape
+        ((1, 128, 128, 3), (1, 128, 128, 1))
     """
 
     name = NAME

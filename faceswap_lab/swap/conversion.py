@@ -107,6 +107,12 @@ def convert(
         LabError: when a consent is missing, revoked or ended, an option is unknown, the set is empty or belongs to another
             clip, nobody is like `like`, the model answers in another size, the output is there already or is the target, a
             place cannot be written to, or the certificate that outputs are signed with cannot be used.
+
+    Example:
+        >>> swap = lab.BaseSwap.from_faces(lab.extract_faces(lab.clip("talk_B").path, "sets/B", end=0.4))
+        >>> report = lab.convert(clip, faces, swap, "swap.mp4", ranges=[(0, 0.4)], rest="drop")
+        >>> report.frames, report.swapped
+        (8, 8)
     """
     began = time.perf_counter()
     options, out = _chosen(options, choices, swap_function), Path(out)

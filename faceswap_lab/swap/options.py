@@ -53,6 +53,10 @@ class SwapOptions:
 
     Raises:
         LabError: for a name that there is none of, with those there are, or a number out of range.
+
+    Example:
+        >>> lab.SwapOptions(blend="seamless").blend
+        'seamless'
     """
 
     blend: str = "laplacian"

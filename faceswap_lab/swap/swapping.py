@@ -248,5 +248,11 @@ def swap_frame(
     options: SwapOptions | None = None,
     **choices,
 ) -> np.ndarray:
-    """Swaps the face in one frame; arguments as in `swap_frames`, for a single one. Returns (H, W, 3) uint8 RGB."""
+    """Swaps the face in one frame; arguments as in `swap_frames`, for a single one. Returns (H, W, 3) uint8 RGB.
+
+    Example:
+        >>> swap = lab.BaseSwap.from_faces(faces)
+        >>> lab.swap_frame(frame, faces.matrix(0), None, swap, swap.putting_back).shape
+        (384, 384, 3)
+    """
     return swap_frames([frame], [matrix], [face_mask], swap_function, options, **choices)[0]

@@ -125,6 +125,18 @@ def fit(
         LabError: when another process trains in the folder, the folder cannot be written, the disk is full, the checkpoints
             belong to another model, or the loss stops being a number again and again.
         KeyboardInterrupt, SystemExit: after Ctrl-C or SIGTERM, when the state is saved.
+
+    Example:
+        >>> from faceswap_lab import training
+    >>> from faceswap_lab.course import presets, recipes, stages
+        >>> pictures, masks, warped = stages.practice_arrays({"A": [faces], "B": [faces]}, side=96, copies=1, seed=0)
+        >>> model = recipes.autoencoder_model(presets.preset("quick"))
+        >>> counts = training.set_faces(model, pictures, masks, warped)
+        >>> model.compile(optimizer=recipes.autoencoder_optimizer(presets.preset("quick"), 2))
+        >>> history = lab.fit(model, "models/mine", counts, 2, batch_size=2, log_every=1)
+        mine: 2 steps of 2 x 2 faces, ...
+        >>> history["step"].tolist()
+        [1, 2]
     """
     check_batch(counts, batch_size)
     folder = files.make_folder(distribution.own_folder(folder))

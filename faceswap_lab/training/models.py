@@ -108,6 +108,11 @@ def load_model(folder: str | Path, kind: str | None = None, size: int | None = N
 
     Raises:
         LabError: when there is no model, it is of another kind or size, or its weights are damaged.
+
+    Example:
+        >>> model = lab.load_model("data/weights/quick_autoencoder")
+        >>> model.config.size
+        64
     """
     folder = Path(folder)
     config = read_config(folder, kind, size)
@@ -188,6 +193,13 @@ class SwapFunction:
         source, target: whose faces come in (0 = A), and as whom they are painted (1 = B).
         batch_size: faces a pass.
         name: of the model, for the video's metadata.
+
+    Example:
+        >>> model = lab.load_model("data/weights/quick_autoencoder")
+        >>> swap = lab.SwapFunction(model, source=0, target=1)
+        >>> colour, alpha = swap(faces.images(64)[:2].astype("float32") / 255)
+        >>> colour.shape, alpha.shape
+        ((2, 64, 64, 3), (2, 64, 64, 1))
     """
 
     def __init__(self, model, source: int = 0, target: int = 1, batch_size: int = 16, name: str = "autoencoder"):

@@ -48,6 +48,11 @@ def open_video(path: str | os.PathLike, fps: float | None = None) -> Video:
 
     Raises:
         LabError: when it is missing, empty or no video, or the rate is no rate.
+
+    Example:
+        >>> video = lab.open_video(clip)
+        >>> video.size, float(video.rate), next(video.frames(start=1.0)).image.shape
+        ((384, 384), 20.0, (384, 384, 3))
     """
     path = Path(path)
     if path.suffix.lower() in ANIMATED_SUFFIXES and path.is_file() and (lengths := frame_seconds(path)):
@@ -156,6 +161,11 @@ def extract_frames(
 
     Raises:
         LabError: when the source cannot be read, the folder cannot be written to or holds pictures of someone else's.
+
+    Example:
+        >>> table = lab.extract_frames(clip, "frames", every=5, end=0.4)
+        >>> table["file"].tolist()
+        ['000000.png', '000005.png']
     """
     video = source if isinstance(source, Video) else open_video(source)
     folder = Path(folder)

@@ -177,6 +177,11 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
 
     Warns:
         UserWarning: once a folder, when there was something transparent, a moving picture, or 12 bits were taken for 16.
+
+    Example:
+        >>> lab.write_picture("frame.jpg", frame)
+        >>> lab.read_picture("frame.jpg").shape
+        (384, 384, 3)
     """
     path = Path(path)
     ffmpeg.check_readable(path)
@@ -257,6 +262,11 @@ def write_picture(path: str | os.PathLike, image: np.ndarray, quality: float = 9
 
     Raises:
         LabError: when the place cannot be written to, or the format cannot hold the picture.
+
+    Example:
+        >>> lab.write_picture("frame.png", frame)
+        >>> bool((lab.read_picture("frame.png") == frame).all())
+        True
     """
     path = Path(path)
     coded = coded_picture(image, path.suffix, quality)

@@ -66,6 +66,13 @@ class VideoWriter:
     Raises:
         LabError: for a bad rate, size or name; when the place cannot be written to or the disk is full. Nothing is left
             at `path` then, unless a file stood there before.
+
+    Example:
+        >>> with lab.VideoWriter("short.mp4", 25, frame.shape[1::-1]) as film:
+        ...     for _ in range(5):
+        ...         film.write(frame)
+        >>> lab.open_video("short.mp4").num_frames
+        5
     """
 
     def __init__(

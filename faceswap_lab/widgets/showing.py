@@ -26,6 +26,11 @@ class Picture:
         content: of a PNG or JPEG file, as bytes or as a widget keeps them.
         alt: what it shows.
         width: in pixels of the page; None: the picture's own.
+
+    Example:
+        >>> lab.write_picture("frame.jpg", frame)
+        >>> lab.Picture(open("frame.jpg", "rb").read(), alt="the first frame").alt
+        'the first frame'
     """
 
     content: bytes | memoryview
@@ -47,6 +52,12 @@ class Film:
         content: of an MP4 file, small.
         alt: what it shows.
         width: in pixels of the page, at most.
+
+    Example:
+        >>> with lab.VideoWriter("short.mp4", 25, frame.shape[1::-1]) as film:
+        ...     film.write(frame)
+        >>> lab.Film(open("short.mp4", "rb").read(), alt="one frame", width=384).alt
+        'one frame'
     """
 
     content: bytes

@@ -39,7 +39,7 @@ def faces(tmp_path_factory):
     """A few faces of B, who is in no training of the base."""
     folder = tmp_path_factory.mktemp("faces") / "B"
     found = extract_faces(SOURCE, folder, every=30)
-    write_sources(folder, base_swap.may_prepare(SOURCE))
+    write_sources(folder, base_swap.safeguards().may_use(SOURCE))
     return found
 
 

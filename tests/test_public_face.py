@@ -1,0 +1,50 @@
+"""The package's public face: at most 30 names, loaded when they are used, each with an example that runs."""
+
+import doctest
+import subprocess
+import sys
+
+import pytest
+
+import faceswap_lab as lab
+from faceswap_lab.course.samples import ROOT
+
+NAMES = [name for name in lab.__all__ if name != "__version__"]
+
+
+def test_a_screenful_of_names():
+    assert 20 <= len(NAMES) <= 30 and len(set(NAMES)) == len(NAMES)
+    with pytest.raises(AttributeError, match="has no 'swop'"):
+        lab.swop  # noqa: B018
+
+
+def test_importing_the_package_loads_none_of_it():
+    code = "import sys, faceswap_lab; print([n for n in ('keras', 'cv2', 'av', 'pandas', 'numpy') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """A folder to work in, and what the examples go on from: the lines of the package's own docstring."""
+    place = tmp_path_factory.mktemp("examples")
+    (place / "data").symlink_to(ROOT / "data")
+    return place, {"lab": lab}
+
+
+def run(examples: list[doctest.Example], name: str, names: dict) -> None:
+    test = doctest.DocTest(examples, {}, name, None, 0, None)
+    test.globs = names  # not a copy: examples build on each other
+    said: list[str] = []
+    done = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=said.append, clear_globs=False)
+    assert done.attempted and not done.failed, "".join(said)
+
+
+@pytest.mark.parametrize("name", ["", *NAMES])  # "": the package's own lines, on which the others build
+def test_the_example_runs(name, begun, monkeypatch):
+    place, names = begun
+    monkeypatch.chdir(place)
+    text = (getattr(lab, name) if name else lab).__doc__
+    examples = doctest.DocTestParser().get_examples(text)
+    assert examples, f"{name} has no example"
+    run(examples, name or "faceswap_lab", names)
