@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import faceswap_lab
 from faceswap_lab.__main__ import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -174,6 +175,8 @@ def top_level(module: Path) -> set[str]:
 def exists(name: str) -> bool:
     """Whether a dotted name is a module of the lab or stands at the top level of one: `training.fit`, `swap.options`."""
     parts = name.removeprefix("faceswap_lab.").split(".")
+    if len(parts) == 1 and parts[0] in faceswap_lab.__all__:
+        return True
     for start in (PACKAGE, *(folder for folder in PACKAGE.iterdir() if folder.is_dir())):
         for count in range(len(parts), 0, -1):
             place = start.joinpath(*parts[:count])
@@ -192,6 +195,8 @@ def wrong_names(text: str) -> list[str]:
     for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S):
         tree, given = ast.parse(block), {}
         for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                given |= {alias.asname: alias.name for alias in node.names if alias.name == "faceswap_lab"}
             if isinstance(node, ast.ImportFrom) and node.module.startswith("faceswap_lab"):
                 given |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
         names += given.values()
@@ -199,7 +204,8 @@ def wrong_names(text: str) -> list[str]:
                    or (ROOT / name.replace(".", "/")).is_dir()}  # fmt: skip
         names += [f"{modules[node.value.id]}.{node.attr}" for node in ast.walk(tree)
                   if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules]  # fmt: skip
-    return [name for name in names if not exists(name)]
+    whole = [re.sub(r"^lab(?=\.)", "faceswap_lab", name) for name in names]  # `import faceswap_lab as lab`
+    return [name for name in whole if not exists(name)]
 
 
 def wrong_paths(text: str) -> list[str]:
