@@ -175,7 +175,7 @@ def top_level(module: Path) -> set[str]:
 def exists(name: str) -> bool:
     """Whether a dotted name is a module of the lab or stands at the top level of one: `training.fit`, `swap.options`."""
     parts = name.removeprefix("faceswap_lab.").split(".")
-    if len(parts) == 1 and parts[0] in faceswap_lab.__all__:
+    if len(parts) == 1 and parts[0] in ("faceswap_lab", *faceswap_lab.__all__):
         return True
     for start in (PACKAGE, *(folder for folder in PACKAGE.iterdir() if folder.is_dir())):
         for count in range(len(parts), 0, -1):
