@@ -17,6 +17,7 @@ from faceswap_lab import (
     environment,
     face_commands,
     files,
+    grade_command,
     machine,
     notebooks,
     presets,
@@ -63,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     consent_commands.add_parser(commands)
     verify_command.add_parser(commands)
     clean_command.add_parser(commands)
+    grade_command.add_parser(commands)
 
     commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
 
@@ -220,6 +222,7 @@ COMMANDS = {  # what does the work of each command, and gives the exit code
     "consent": consent_commands.consent_command,
     "verify": verify_command.verify_command,
     "clean": clean_command.clean_command,
+    "grade": grade_command.grade_command,
     "doctor": doctor_command,
     "report": report_command,
 }

@@ -134,11 +134,11 @@ flattered = choice(
 )
 
 
-def _interval(d, factor=None, ddof=1, root=True, width=1):
+def _interval(d, factor=None, ddof=1, root=True, width=1, level=0.975):
     from scipy import stats
 
     n = len(d)
-    t = stats.t.ppf(0.975, n - 1) if factor is None else factor
+    t = stats.t.ppf(level, n - 1) if factor is None else factor
     return d.mean(), width * t * d.std(ddof=ddof) / (np.sqrt(n) if root else 1)
 
 
@@ -154,9 +154,7 @@ def _interval(d, factor=None, ddof=1, root=True, width=1):
             _interval(d)[0] - _interval(d)[1],
             _interval(d)[0] + _interval(d)[1],
         ),
-        "one of the 5 % is wrong: 2.5 % lie at each end, so ask for 0.975": lambda d: _interval(
-            d, __import__("scipy.stats").stats.t.ppf(0.95, len(d) - 1)
-        ),
+        "2.5 % lie at each end, so ask Student for 0.975": lambda d: _interval(d, level=0.95),
     },
     "few seeds, a wide interval",
 )

@@ -90,46 +90,32 @@ def smooth(values, reach):
     return _smooth(values, reach)
 
 
-# The gallery of lesson 05: each swap's cause by its letter, and what a wrong one overlooks.
+# The gallery of lesson 05: what may have been done to a swap, and how that shows; what would mend it; what was done to each.
 CAUSES = {
-    "a": ("cut out by its box, not aligned", "features that sit at the wrong place, in a face of another size or turn"),
-    "b": ("painted as its own person", "whose brows and nose are these? It is the target, as if nothing had been done"),
+    "a": ("cut out by its box", "features that sit at the wrong place, in a face of another size or turn"),
+    "b": ("painted as its own person", "whose brows and nose are these? Is anything of B there?"),
     "c": ("hard edge of the mask", "follow the rim: does it blend, or end in a step?"),
-    "d": ("transform of another frame", "everything is B's and sharp, but it lies beside its place"),
+    "d": ("transform of another frame", "everything is B's and sharp, but does it lie in its place?"),
     "e": ("colour not matched", "compare the face's skin with the neck's"),
-    "f": ("alpha near zero", "the target shows through: B is there, but faintly"),
+    "f": ("alpha near zero", "the target shows through, and B is there, faintly"),
 }
-CURES = {
-    "a": "align by landmarks",
-    "b": "decode with the source's decoder",
-    "c": "feather the mask",
-    "d": "smooth the track",
-    "e": "match mean and deviation inside the face",
-    "f": "raise the bound below which alpha may not fall",
-}
-GALLERY = {
-    "1": "d",
-    "2": "b",
-    "3": "f",
-    "4": "a",
-    "5": "e",
-    "6": "c",
-}  # what was done to each swap that the lesson shows
+CURES = {"a": "x", "b": "z", "c": "y", "d": "w", "e": "u", "f": "v"}
+GALLERY = {"1": "d", "2": "b", "3": "f", "4": "a", "5": "e", "6": "c"}
 
 
-def _options(right: str) -> dict[str, str]:
-    """Each pair of a cause and a cure; what speaks against it."""
+def _options(done: str) -> dict[str, str]:
+    """Each pair of a cause and a cure, and what speaks against it."""
     told = {}
-    for cause in CAUSES:
-        for cure in CAUSES:
-            against = f"that would cure {CAUSES[cure][0]!r}; here something else was done" if cure != right else ""
-            told[cause + cure] = f"look again: {CAUSES[right][1]}" if cause != right else against
+    for cause, (name, _) in CAUSES.items():
+        for cure in CURES.values():
+            fits = "" if cure == CURES[cause] else f"the cause is right, and {cure!r} is no cure of {name!r}"
+            told[cause + cure] = fits if cause == done else f"another cause: {CAUSES[done][1]}"
     return told
 
 
 diagnosis = choice(
     "05",
     "diagnosis",
-    {number: _options(cause) for number, cause in GALLERY.items()},
+    {number: _options(done) for number, done in GALLERY.items()},
     "cause and cure of all six",
 )
