@@ -283,9 +283,9 @@ detection.area_table(crossed, ["detector", "swap at crf 18"], "the real film at"
 # %%
 judge = Dlib()
 person = {role: stages.main_person(stages.ensure_faces(run, role)) for role in ("A", "B")}
-checks = [claims.ClaimCheck.of_set(role, faces, judge) for role, faces in person.items()]
+claim_checks = [claims.ClaimCheck.of_set(role, faces, judge) for role, faces in person.items()]
 asked = pd.concat(
-    [trials.numbers(scene, {check.name: check for check in checks}, gap=gap_frames) for scene in (this, other)]
+    [trials.numbers(scene, {check.name: check for check in claim_checks}, gap=gap_frames) for scene in (this, other)]
 )
 
 # %%
