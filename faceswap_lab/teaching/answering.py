@@ -20,7 +20,12 @@ def limit(memory: int, seconds: int, written: int) -> None:
         import resource
     except ImportError:  # Windows has none of these
         return
-    wanted = {resource.RLIMIT_AS: memory, resource.RLIMIT_CPU: seconds, resource.RLIMIT_FSIZE: written, resource.RLIMIT_CORE: 0}
+    wanted = {
+        resource.RLIMIT_AS: memory,
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_FSIZE: written,
+        resource.RLIMIT_CORE: 0,
+    }
     for kind, most in wanted.items():
         try:
             resource.setrlimit(kind, (most, most))

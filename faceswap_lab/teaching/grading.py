@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faceswap_lab import notebooks
+from faceswap_lab import files, notebooks
 from faceswap_lab.errors import LabError
 from faceswap_lab.teaching import checks
 from faceswap_lab.teaching.checks.exercise import RIGHT, WRONG, Choice, Stopped, Verdict
@@ -28,6 +28,9 @@ from faceswap_lab.teaching.checks.exercise import RIGHT, WRONG, Choice, Stopped,
 MISSING = "missing"
 MOST_WRITTEN = 20_000_000  # bytes that an answer may write
 IMPORT = "from faceswap_lab.teaching import checks"
+OUTSIDE = re.compile(
+    r"\b(faceswap_lab|open|exec|eval|__import__|importlib|inspect|sys\.modules|subprocess|ctypes|socket|__dict__)\b"
+)
 ENDS = re.compile(r"\b(sys\.exit|os\._exit|os\.abort|os\.kill|quit|exit)\s*\(")
 
 
@@ -61,8 +64,8 @@ class Grade:
 
     def remark(self, said: str, name: str = "") -> None:
         """Adds a remark, once."""
-        if said not in self.remarks.setdefault(name, []):
-            self.remarks[name].append(said)
+        some = self.remarks.setdefault(name, [])
+        some += [] if said in some else [said]
 
     def facts(self) -> dict:
         """All of it, as JSON can hold it."""
@@ -166,7 +169,9 @@ def run_answer(name: str, code: str, cases: list[tuple], limits: Limits) -> list
     job = pickle.dumps({"name": name, "code": code, "cases": cases, **bounds})
     command = [sys.executable, "-P", str(Path(__file__).with_name("answering.py"))]
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as said:
-        given = {key: os.environ[key] for key in ("PATH", "PYTHONPATH", "SYSTEMROOT", "KERAS_BACKEND") if key in os.environ}
+        given = {
+            key: os.environ[key] for key in ("PATH", "PYTHONPATH", "SYSTEMROOT", "KERAS_BACKEND") if key in os.environ
+        }
         given |= {"HOME": folder, "TMPDIR": folder, "TF_CPP_MIN_LOG_LEVEL": "3", "OPENBLAS_NUM_THREADS": "1"}
         process = subprocess.Popen(
             command,
@@ -179,9 +184,9 @@ def run_answer(name: str, code: str, cases: list[tuple], limits: Limits) -> list
         )
         try:
             process.communicate(job, timeout=limits.seconds)
-            why = f"the end of its Python ({_ending(process.returncode)})"
+            why = f"ends its Python ({_ending(process.returncode)})"
         except subprocess.TimeoutExpired:
-            why = f"no answer after {limits.seconds:g} seconds: does a loop never end?"
+            why = f"gives no answer in {limits.seconds:g} seconds: does a loop never end?"
         finally:
             _end(process)
         said.seek(0)
@@ -211,9 +216,9 @@ def _end(process: subprocess.Popen) -> None:
 def _answer(line: bytes) -> object:
     try:
         told = json.loads(line)
-        return Stopped(_printable(str(told["stopped"]))) if "stopped" in told else told["answer"]
+        return Stopped(f"stops with {_printable(str(told['stopped']))}") if "stopped" in told else told["answer"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return Stopped("an answer that cannot be read")
+        return Stopped("gives an answer that cannot be read")
 
 
 def _printable(text: str) -> str:
@@ -247,8 +252,10 @@ def touched(cells: list[Cell]) -> Iterator[str]:
                 continue
             plain = re.fullmatch(r"(?:(\w+) = )?checks\.(\w+)\((\w+)\)", told)
             fine = told == IMPORT or (plain and plain[2] == plain[3] and plain[1] in (None, plain[2]))
-            if re.search(r"\bchecks\b", told) and not fine:
-                yield _printable(told.splitlines()[0])[:80]
+            if not fine:
+                yield from (
+                    _printable(line.strip())[:80] for line in told.splitlines() if re.search(r"\bchecks\b", line)
+                )
 
 
 def look(grade: Grade, cells: list[Cell]) -> None:
@@ -261,12 +268,14 @@ def look(grade: Grade, cells: list[Cell]) -> None:
             grade.remark("its check was edited or is gone", name)
         if any(f"{name}: right" in cell.output for cell in cells) and verdict.word != RIGHT:
             grade.remark("its saved output says right", name)
-        for cell in cells:
-            if any(name in bound(statement) for statement in cell.statements) or cell in asked:
-                if ENDS.search(cell.source):
-                    grade.remark(f"it ends Python: {ENDS.search(cell.source)[1]}", name)
-                if re.search(r"print\(.*\bright\b", cell.source):
-                    grade.remark("it prints a verdict of its own", name)
+        if any(re.search(rf"\b{name}: *right", cell.source) for cell in cells):
+            grade.remark("a cell prints its verdict", name)
+        own = [cell.source for cell in cells if any(name in bound(statement) for statement in cell.statements)]
+        for source in (*own, *(cell.source for cell in asked)):
+            for pattern, said in ((ENDS, "it ends Python"), (OUTSIDE, "it looks outside its arguments")):
+                found = pattern.search(source.replace(IMPORT, ""))
+                if found:
+                    grade.remark(f"{said}: {found[1]}", name)
         if "MemoryError" in verdict.reason or "Unable to allocate" in verdict.reason:
             grade.remark("it takes more memory than it may", name)
         if checks.__name__ in verdict.reason:
@@ -291,8 +300,17 @@ def grade_notebook(path: Path, limits: Limits | None = None) -> Grade:
     except (AttributeError, KeyError, TypeError):
         grade.remark(f"{path}: this is not a notebook. Ask for it again.")
         return grade
+    before = _as_shipped()
     for name, one in checks.of_lesson(grade.lesson).items():
         grade.verdicts[name] = grade_exercise(one, cells, limits or Limits())
+    if _as_shipped() != before:  # this process has them in memory; the next would read what was written
+        raise LabError(
+            f"{path}: it has changed the lab's own checks on this disk. Install the lab again, and look at it."
+        )
     look(grade, cells)
     return grade
 
+
+def _as_shipped() -> list[str]:
+    folder = Path(__file__).parent
+    return [files.sha256(path) for path in sorted([*folder.glob("*.py"), *folder.glob("checks/*.py")])]

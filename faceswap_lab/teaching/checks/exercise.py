@@ -34,7 +34,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Stopped:
-    """Stands for the answer of a call that gave none."""
+    """Stands for the answer of a call that gave none: "it" followed by `why` is a sentence."""
 
     why: str
 
@@ -120,7 +120,7 @@ class Function(Exercise):
         k = (seen or wrong)[0]
         given, case = answers[k], list(self.cases)[k]
         if isinstance(given, Stopped):
-            return Verdict(WRONG, f"for {case} it stops with {given.why}")
+            return Verdict(WRONG, f"for {case} it {given.why}")
         says = f"for {case} it gives {shown(given, wanted[k])}"
         return Verdict(WRONG, f"{says}; {likely if seen else f'{shown(wanted[k], given)} is right'}")
 
@@ -191,7 +191,7 @@ def ask(function: Callable, arguments: tuple) -> Any:
             warnings.simplefilter("ignore")
             return function(*copy.deepcopy(arguments))
     except (Exception, SystemExit) as error:
-        return Stopped(f"{type(error).__name__}: {error}".rstrip(": "))
+        return Stopped(f"stops with {type(error).__name__}: {error}".rstrip(": "))
 
 
 def same(answer: Any, wanted: Any) -> bool:
