@@ -1,14 +1,9 @@
 """docs/teaching: timetables add up and agree with the lessons' cards; the answers are those of today's lessons."""
 
-import ast
-import contextlib
-import io
 import re
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -72,13 +72,9 @@ def train(out: Path, arrays: dict[str, np.ndarray], steps: int, seed: int, ident
     descriptor = identity_network(arrays["truth"]) if identity else None
     model = reference_swapper.SwapperTraining(network, terms, descriptor, true_swaps.varied_light, seed)
     warm = max(1, steps // 50)
-    rate = keras.optimizers.schedules.CosineDecay(
-        RATE / 50, steps - warm, warmup_target=RATE, warmup_steps=warm, alpha=0.01
-    )
+    rate = keras.optimizers.schedules.CosineDecay(RATE / 50, steps - warm, warmup_target=RATE, warmup_steps=warm, alpha=0.01)
     mean = max(0.5, 1 - 50 / steps)
-    model.compile(
-        ConvolutionMuon(rate, by_adam=("light", "parts"), global_clipnorm=1.0, use_ema=True, ema_momentum=mean)
-    )
+    model.compile(ConvolutionMuon(rate, by_adam=("light", "parts"), global_clipnorm=1.0, use_ema=True, ema_momentum=mean))
     model({name: array[:1] for name, array in arrays.items()})
     restored = checkpoints.restore(model, out / "checkpoints")
     history, a_pass, every = restored.history, count // BATCH, min(CHECKPOINT_EVERY, max(1, steps // 4))
@@ -107,9 +103,7 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
             f"base, {mode}": reference_swapper.paint(network, one["faces"][None], one["references"][None])[0]
             for mode, one in made.items()
         }
-        nearest = np.where(
-            made["all"]["references"][..., -1:] > 0, made["all"]["references"][..., :3], made["all"]["faces"]
-        )
+        nearest = np.where(made["all"]["references"][..., -1:] > 0, made["all"]["references"][..., :3], made["all"]["faces"])
         known = made["all"]["references"][..., -1:]
         answers["reference alone"] = np.concatenate([nearest, known], axis=-1).astype(np.float32) / 255
         truth = np.concatenate([made["all"]["truth"], made["all"]["mask"]], axis=-1)
@@ -123,9 +117,7 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
         points.append(transform_points(invert(shot.matrix), canonical_points(size)))
     if not judged:
         raise LabError(f"{cast / 'held_out'}: no source has pictures yet. Render more with tools/render_pairs.py.")
-    table = pd.DataFrame(
-        {name: gains.as_json() for name, gains in scores.score_frames(judged, np.array(points)).items()}
-    ).T
+    table = pd.DataFrame({name: gains.as_json() for name, gains in scores.score_frames(judged, np.array(points)).items()}).T
     return table[[name for name in MEASURES if name in table]].astype(float).round(3)
 
 
@@ -143,9 +135,7 @@ def _check_same(out: Path, asked: dict) -> None:
     """Notes what a training was asked for; samples and checkpoints of another one are never gone on from."""
     path = out / "made_with.json"
     if path.exists() and files.read_json(path) != asked:
-        raise LabError(
-            f"{path}: this folder was begun with other shots or options than {asked}. Choose an empty folder."
-        )
+        raise LabError(f"{path}: this folder was begun with other shots or options than {asked}. Choose an empty folder.")
     files.write_json(path, asked)
 
 
@@ -166,9 +156,7 @@ def main() -> None:
     base = out / "base.npz"
     if not arguments.score:
         shots = len([*(arguments.cast / "train").glob("?????.json")])
-        _check_same(
-            out, {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity")} | {"shots": shots}
-        )
+        _check_same(out, {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity")} | {"shots": shots})
         arrays, average = samples(arguments.cast, out, arguments.size, arguments.seed)
         print(f"{len(arrays['faces'])} samples of {arguments.size} px")
         reference_swapper.save(train(out, arrays, arguments.steps, arguments.seed, arguments.identity), average, base)

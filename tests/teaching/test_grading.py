@@ -119,8 +119,8 @@ CHEATS = {  # what was done: (cells, verdict, piece of its reason, piece of a re
         "",
     ),
     "an answer equal to all": (
-        ["class Equal:\n    def __eq__(self, other):\n        return True\n    def __array__(self, *a, **k):\n        raise MemoryError",
-         "def psnr(a, b):\n    return Equal()", CHECK], WRONG, "", "",
+        ["class Equal:\n    def __eq__(self, other):\n        return True", "def psnr(a, b):\n    return Equal()", CHECK],
+        WRONG, "stops with TypeError", "",
     ),
 }  # fmt: skip
 
@@ -140,9 +140,10 @@ def test_a_saved_output_that_claims_more_is_remarked(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="process groups")
 def test_a_loop_ends_with_all_that_it_started(tmp_path):
-    child = f"import os, time\ndef psnr(a, b):\n    if not os.fork():\n        time.sleep(3)\n        open({str(tmp_path / 'late')!r}, 'w')"
+    late = f"time.sleep(3)\n        open({str(tmp_path / 'late')!r}, 'w')"
+    mine = f"import os, time\ndef psnr(a, b):\n    if not os.fork():\n        {late}\n    while True:\n        pass"
     started = time.monotonic()
-    verdict, _ = graded(tmp_path, IMPORT, f"{child}\n    while True:\n        pass", CHECK, seconds=1)
+    verdict, _ = graded(tmp_path, IMPORT, mine, CHECK, seconds=1)
     assert "no answer in 1 seconds: does a loop never end?" in verdict.reason
     assert time.monotonic() - started < 3
     time.sleep(3.2 - min(3, time.monotonic() - started))
@@ -150,7 +151,7 @@ def test_a_loop_ends_with_all_that_it_started(tmp_path):
 
 
 def test_one_bad_answer_leaves_the_others_alone(tmp_path):
-    number = "def frame_number(seconds, fps):\n    return int(seconds * fps + 1e-6)\nframe_number = checks.frame_number(frame_number)"
+    number = "def frame_number(t, fps):\n    return int(t * fps + 1e-6)\nframe_number = checks.frame_number(frame_number)"
     path = write(tmp_path, IMPORT, "import os\ndef psnr(a, b):\n    os._exit(1)", CHECK, number)
     grade = grade_notebook(path)
     assert (grade.verdicts["psnr"].word, grade.verdicts["frame_number"].word) == (WRONG, RIGHT)
