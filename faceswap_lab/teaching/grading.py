@@ -27,6 +27,8 @@ from faceswap_lab.teaching.checks.exercise import RIGHT, WRONG, Choice, Stopped,
 
 MISSING = "missing"
 MOST_WRITTEN = 20_000_000  # bytes that an answer may write
+# No GPU, and few threads: both reserve far more addresses than they use, and the limit of memory counts addresses.
+PLAIN = {"CUDA_VISIBLE_DEVICES": "-1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 IMPORT = "from faceswap_lab.teaching import checks"
 OUTSIDE = re.compile(
     r"\b(faceswap_lab|open|exec|eval|__import__|importlib|inspect|sys\.modules|subprocess|ctypes|socket|__dict__)\b"
@@ -92,7 +94,7 @@ def read_cells(content: dict) -> list[Cell]:
     for cell in content["cells"]:
         if cell.get("cell_type") != "code" or "setup" in notebooks.tags(cell):
             continue
-        source = re.sub(r"^(\s*)[%!].*$", r"\1pass", notebooks.cell_source(cell), flags=re.M)
+        source = re.sub(r"^([ \t]*)[%!].*$", r"\1pass", notebooks.cell_source(cell), flags=re.M)
         try:
             statements = tuple(ast.parse(source).body)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -172,7 +174,7 @@ def run_answer(name: str, code: str, cases: list[tuple], limits: Limits) -> list
         given = {
             key: os.environ[key] for key in ("PATH", "PYTHONPATH", "SYSTEMROOT", "KERAS_BACKEND") if key in os.environ
         }
-        given |= {"HOME": folder, "TMPDIR": folder, "TF_CPP_MIN_LOG_LEVEL": "3", "OPENBLAS_NUM_THREADS": "1"}
+        given |= {"HOME": folder, "TMPDIR": folder, "TF_CPP_MIN_LOG_LEVEL": "3", **PLAIN}
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

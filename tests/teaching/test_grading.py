@@ -157,6 +157,13 @@ def test_one_bad_answer_leaves_the_others_alone(tmp_path):
     assert (grade.verdicts["psnr"].word, grade.verdicts["frame_number"].word) == (WRONG, RIGHT)
 
 
+def test_cells_that_hurt_a_parser_hurt_no_other_cell(tmp_path):
+    hard = ["-" * 200_000 + "1", "a = " + "a+" * 50_000 + "1", "\n" * 200_000 + "%", "checks." + "a." * 50_000 + "b"]
+    started = time.monotonic()
+    assert graded(tmp_path, IMPORT, *hard, RIGHT_ONE, CHECK)[0].word == RIGHT
+    assert time.monotonic() - started < 20
+
+
 def test_a_change_of_the_labs_own_checks_is_seen(tmp_path, monkeypatch):
     marks = iter((["before"], ["after"]))
     monkeypatch.setattr(grading, "_as_shipped", lambda: next(marks))
