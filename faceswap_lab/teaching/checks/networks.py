@@ -153,18 +153,23 @@ collapse = choice(
     "04",
     "collapse",
     {
-        "at a factor of 0.1": {
+        "least squares at a tenth": {
             "one place": "",
-            "both places": "look at the upper row once more, and at another seed",
-            "no place": "each number is a good forgery there, so its loss is content",
+            "both places": "look at the upper row of *Mode collapse* once more, at its end",
+            "spread out": "that is what hinge does at this rate",
         },
-        "because": {
-            "the discriminator lags behind": "",
-            "the generator is too small": "the same generator finds both places at a factor of 2",
-            "the noise is too narrow": "the same noise serves in both rows",
+        "hinge at a tenth": {
+            "spread out": "",
+            "one place": "that was least squares: here the bars between the places are as high",
+            "both places": "only where the discriminator keeps up: see the row of twice the rate",
+        },
+        "cure": {
+            "a quicker discriminator": "",
+            "a larger generator": "the same generator finds both places as soon as the rates are changed",
+            "another seed": "try some: each game goes wrong in its own way again",
         },
     },
-    "while the judge is slow, all may crowd where it happens to be kind",
+    "a judge that lags behind cannot say where the real numbers are",
 )
 
 
