@@ -11,8 +11,6 @@ import pickle
 import sys
 import warnings
 
-HIDDEN = "faceswap_lab.teaching.checks"  # the references are not for asking
-
 
 def limit(memory: int, seconds: int, written: int) -> None:
     """Bounds of this process and of all that it starts, in bytes, seconds of computing and bytes of one file."""
@@ -58,7 +56,7 @@ def main() -> None:
     os.dup2(quiet, 1)
     sys.stdout, sys.stdin = io.StringIO(), io.StringIO()
     limit(job["memory"], job["seconds"], job["written"])
-    sys.modules[HIDDEN] = None
+    sys.modules[job["hidden"]] = None  # the references are not for asking
     warnings.simplefilter("ignore")
     kernel, stopped = {"__name__": "answer"}, None
     try:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import sync_notebooks  # noqa: E402
 
 SETTING = {"repository": "", "branch": "main"}
-IMPORT = "import numpy as np\nfrom faceswap_lab.teaching import checks"
+IMPORT = f"import numpy as np\n{grading.IMPORT}"
 RIGHT_ONE = """def psnr(first, second):
     error = np.mean((first.astype(float) - second) ** 2)
     return 10 * np.log10(255**2 / error) if error else np.inf"""
@@ -99,7 +99,7 @@ CHEATS = {  # what was done: (cells, verdict, piece of its reason, piece of a re
         "asks the lab for the reference",
     ),
     "its file": (
-        ["from faceswap_lab.teaching.checks import frames", "def psnr(a, b):\n    return frames._psnr(255**2, a, b)", CHECK],
+        [f"from {checks.__name__} import frames", "def psnr(a, b):\n    return frames._psnr(255**2, a, b)", CHECK],
         WRONG,
         "ModuleNotFoundError",
         "asks the lab for the reference",
@@ -151,7 +151,9 @@ def test_a_loop_ends_with_all_that_it_started(tmp_path):
 
 
 def test_one_bad_answer_leaves_the_others_alone(tmp_path):
-    number = "def frame_number(t, fps):\n    return int(t * fps + 1e-6)\nframe_number = checks.frame_number(frame_number)"
+    number = (
+        "def frame_number(t, fps):\n    return int(t * fps + 1e-6)\nframe_number = checks.frame_number(frame_number)"
+    )
     path = write(tmp_path, IMPORT, "import os\ndef psnr(a, b):\n    os._exit(1)", CHECK, number)
     grade = grade_notebook(path)
     assert (grade.verdicts["psnr"].word, grade.verdicts["frame_number"].word) == (WRONG, RIGHT)
