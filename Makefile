@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup lab test test-colab notebooks colab doctor clean
+.PHONY: help setup lab test test-colab notebooks solutions colab doctor clean
 
 help:
 	@echo "make setup      make $(VENV) and install the lab in it"
@@ -22,6 +22,7 @@ help:
 	@echo "make test       set up, then lint and test, notebooks included"
 	@echo "make test-colab build copies of Colab's images, install the lab there and run notebooks 00 to 05: hours"
 	@echo "make notebooks  bring notebooks/*.ipynb and notebooks/text/*.py in step, rewrite the badges"
+	@echo "make solutions  for teachers: solutions/*.ipynb and notes/*.md, written from the lessons' texts"
 	@echo "make colab      the lab in one file for classes without GitHub: build/faceswap_lab_colab.zip"
 	@echo "make doctor     what the lab finds on this machine"
 	@echo "make clean      remove $(VENV) and caches (runs/ stays)"
@@ -59,6 +60,9 @@ colab: setup
 
 notebooks: setup
 	"$(BIN)/python" tools/sync_notebooks.py
+
+solutions: setup
+	"$(BIN)/python" tools/sync_notebooks.py --solutions
 
 doctor: setup
 	"$(BIN)/python" -m faceswap_lab doctor

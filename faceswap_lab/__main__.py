@@ -12,7 +12,7 @@ from pathlib import Path
 from faceswap_lab import __version__
 from faceswap_lab.base import environment, files, machine
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.cli import clean, convert, faces, score, verify
+from faceswap_lab.cli import clean, convert, faces, grade, score, verify
 from faceswap_lab.cli import consent as consent_commands
 from faceswap_lab.course import execution, notebooks, presets, runtime
 
@@ -52,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     consent_commands.add_parser(commands)
     verify.add_parser(commands)
     clean.add_parser(commands)
+    grade.add_parser(commands)
 
     commands.add_parser("doctor", help="versions, devices, weights found, free disk, folders that can be written")
 
@@ -209,6 +210,7 @@ COMMANDS = {  # what does the work of each command, and gives the exit code
     "consent": consent_commands.consent_command,
     "verify": verify.verify_command,
     "clean": clean.clean_command,
+    "grade": grade.grade_command,
     "doctor": doctor_command,
     "report": report_command,
 }

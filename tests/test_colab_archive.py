@@ -76,7 +76,7 @@ def test_measured_figures_come_along(unpacked):
 
 
 def test_links_of_the_lessons_lead_to_files_of_the_archive(unpacked):
-    for page in [*(unpacked / "notebooks" / "text").glob("*.py"), *(unpacked / "docs").glob("*.md")]:
+    for page in [*(ROOT / "notebooks" / "text").glob("*.py"), *(unpacked / "docs").glob("*.md")]:
         for link in re.findall(r"\]\((\.\./[^)#\s]+)", page.read_text(encoding="utf-8")):
             assert ((unpacked / "notebooks" if page.suffix == ".py" else page.parent) / link).exists(), (
                 page.name,
@@ -90,6 +90,8 @@ def test_nothing_private_and_nothing_for_developers(unpacked):
     assert "pyproject.toml" in names and "notebooks/05_video_conversion.ipynb" in names
     wrong = re.compile(r"(^|/)(tests|tools|runs|\.git|__pycache__|sample)/|hard_truth|benchmarks/\w+\.py")
     assert not [name for name in names if wrong.search(name)]
+    solutions = re.compile(r"^notebooks/text/|^solutions/|^notes/|answers\.md$")
+    assert not [name for name in names if solutions.search(name)]
     known = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=True).stdout
     assert names <= set(known.splitlines())
 

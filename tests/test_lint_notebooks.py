@@ -75,6 +75,99 @@ def test_newer_side_wins_and_badges_follow_the_setting(pair):
     assert "other/place" in pair.read_text() and "somebody" not in pair.read_text()
 
 
+EXERCISE = """
+# %% [markdown] tags=["exercise"]
+# Write it.
+
+# %% tags=["stub"]
+def twice(x):
+    return None
+
+
+# %% tags=["solution"]
+def twice(x):
+    return 2 * x
+
+
+# %% tags=["check"]
+twice = checks.twice(twice)
+
+# %% [markdown] tags=["notes"]
+# Some add two.
+
+# %% [markdown]
+# The end.
+"""
+
+
+@pytest.fixture
+def taught(pair):
+    """A pair with an exercise: its text has the solution, its notebook has not."""
+    text = rules.text_path(pair)
+    text.write_text(text.read_text() + EXERCISE)
+    sync_notebooks.sync(pair, SETTING, "text")
+    return pair
+
+
+def sources(path):
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells]
+
+
+def test_students_get_stubs_and_the_text_keeps_solutions(taught):
+    before = rules.text_path(taught).read_text()
+    assert "return 2 * x" in before and "Some add two" in before
+    assert "return 2 * x" not in taught.read_text() and "Some add two" not in taught.read_text()
+    assert lint_notebooks.lint(taught, SETTING) == []
+    for side in ("ipynb", "text", "newer"):
+        assert sync_notebooks.sync(taught, SETTING, side) == []
+    assert rules.text_path(taught).read_text() == before
+    ids = [cell.id for cell in nbformat.read(taught, as_version=4).cells]
+    assert ids == [f"cell-{k:02d}" for k in range(len(ids))]
+
+
+def test_what_is_edited_in_the_notebook_leaves_solutions_where_they_belong(taught):
+    notebook = nbformat.read(taught, as_version=4)
+    cell = next(cell for cell in notebook.cells if "stub" in cell.metadata.get("tags", []))
+    cell.source = cell.source.replace("return None", "return None  # your turn")
+    place = notebook.cells.index(cell)
+    notebook.cells[place - 1].source = "Write it well."
+    notebook.cells.insert(place + 1, nbformat.v4.new_markdown_cell("Between stub and check."))
+    notebook.cells.insert(2, nbformat.v4.new_markdown_cell("Further up."))
+    taught.write_text(nbformat.writes(notebook))
+    sync_notebooks.sync(taught, SETTING, "ipynb")
+    text = rules.read_text(rules.text_path(taught))
+    told = ["".join(rules.tags(cell)) or cell.source for cell in text.cells]
+    assert told[-7:] == ["exercise", "stub", "solution", "Between stub and check.", "check", "notes", "The end."]
+    assert "Further up." in told and "Write it well." in rules.text_path(taught).read_text()
+
+
+def test_a_solution_is_never_lost(taught, capsys):
+    notebook = nbformat.read(taught, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if "stub" not in cell.metadata.get("tags", [])]
+    taught.write_text(nbformat.writes(notebook))
+    before = rules.text_path(taught).read_text()
+    with pytest.raises(SystemExit):
+        sync_notebooks.main(["--folder", str(taught.parent), "--from", "ipynb"])
+    assert "behind 'stub twice' has no place" in capsys.readouterr().err
+    assert rules.text_path(taught).read_text() == before
+
+
+def test_solutions_have_them_in_the_stubs_place_and_notes_are_for_teachers(taught, tmp_path):
+    first, second = sync_notebooks.write_solutions(taught, SETTING, tmp_path)
+    assert first == tmp_path / "solutions" / taught.name and second == tmp_path / "notes" / f"{taught.stem}.md"
+    assert sources(first)[-5:] == [
+        "Write it.",
+        "def twice(x):\n    return 2 * x",
+        "twice = checks.twice(twice)",
+        "Some add two.",
+        "The end.",
+    ]
+    assert second.read_text().endswith(
+        "Write it.\n\n```python\ndef twice(x):\n    return 2 * x\n```\n\nSome add two.\n"
+    )
+    assert sync_notebooks.write_solutions(taught, SETTING, tmp_path) == []
+
+
 WRITTEN = """[a](../docs/law.md#duties) ![b](../docs/swap.png) <img src="../docs/swap.png"> [c](03_x.ipynb)
 [d](https://github.com/other/place/blob/main/docs/law.md) [e](#below) [f](../../outside.md)"""
 ABSOLUTE = """[a](https://github.com/some/lab/blob/main/docs/law.md#duties) \

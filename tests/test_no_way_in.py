@@ -24,6 +24,15 @@ ALLOWED = {  # (file, call): why
         "benchmarks/score_trust.py",
         "pickle.loads",
     ): "a measurement's own half-finished work, which no stranger hands over",
+    (
+        "faceswap_lab/course/answering.py",
+        "pickle.load",
+    ): "the grader's own job, handed over by the process that started this one",
+    (
+        "faceswap_lab/course/answering.py",
+        "compile",
+    ): "a student's answer, which `grade` is asked to run: in this process of its own, with limits",
+    ("faceswap_lab/course/answering.py", "exec"): "the same",
 }
 
 

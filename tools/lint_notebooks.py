@@ -140,7 +140,7 @@ def check_pair(path: Path, notebook) -> list[str]:
     text = rules.text_path(path)
     if not text.exists():
         return [f"its text {text.name} is missing: run `make notebooks`"]
-    if rules.contents(rules.read_text(text)) != rules.contents(notebook):
+    if rules.contents(rules.student(rules.read_text(text))) != rules.contents(notebook):
         return ["notebook and text are not in step: run `make notebooks`"]
     return []
 

@@ -25,6 +25,8 @@ HOW_TO_UPLOAD = (
     "there."
 )
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".mp4")
+HIDDEN = ("solution", "notes")  # tags of cells that students do not get
+DEFINED = re.compile(r"^(?:def (\w+)|(\w+) = )", re.M)
 LINK = re.compile(r"""(\]\(|(?:src|href)=")([^)"\s]+)""")
 
 # What is there already is used; else the lab comes from the nearest of four places. -P: the working directory's folders do
@@ -221,6 +223,53 @@ def write_text(notebook: nbformat.NotebookNode) -> str:
 def tags(cell) -> list[str]:
     """A cell's tags."""
     return list(cell.metadata.get("tags", []))
+
+
+def student(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook without solutions and notes: what lies in notebooks/."""
+    return _only(notebook, lambda cell: not set(tags(cell)) & set(HIDDEN))
+
+
+def solved(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook with each solution in the place of its stub, and the notes: what lies in solutions/."""
+    return _only(notebook, lambda cell: "stub" not in tags(cell))
+
+
+def _only(notebook: nbformat.NotebookNode, kept) -> nbformat.NotebookNode:
+    copy = nbformat.from_dict(notebook)
+    copy.cells = [cell for cell in copy.cells if kept(cell)]
+    return copy
+
+
+def place_of(cell) -> str:
+    """What an exercise's cell is found again by: its tag, and the name that it defines or checks, or its first line."""
+    tag = next((tag for tag in ("exercise", "stub", "check") if tag in tags(cell)), "")
+    named = re.search(r"checks\.(\w+)\(", cell.source) if tag == "check" else DEFINED.search(cell.source)
+    if tag == "exercise" or not named:
+        return f"{tag} {cell.source.strip().splitlines()[:1]}" if tag else ""
+    return f"{tag} {next(filter(None, named.groups()))}"
+
+
+def with_hidden(notebook: nbformat.NotebookNode, text: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A student's notebook with the solutions and notes of its text, each behind the cell that it stood behind.
+
+    Raises:
+        ValueError: when that cell is gone, so that no solution is ever lost.
+    """
+    behind, place = {}, ""
+    for cell in text.cells:
+        if set(tags(cell)) & set(HIDDEN):
+            behind.setdefault(place, []).append(cell)
+        else:
+            place = place_of(cell) or place
+    whole = nbformat.from_dict(notebook)
+    whole.cells = [one for cell in student(notebook).cells for one in (cell, *behind.pop(place_of(cell), ()))]
+    if behind:
+        raise ValueError(
+            f"what the text has behind {', '.join(behind)!r} has no place, since that cell is not in the notebook. Put it back, "
+            "or take its solution and notes out of the text, too; then run `make notebooks`."
+        )
+    return whole
 
 
 def contents(notebook: nbformat.NotebookNode) -> list[tuple[str, str, list[str]]]:

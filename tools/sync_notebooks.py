@@ -3,7 +3,11 @@
 Outputs are stripped, cells get stable names, and badge, links and set-up cell are written from pyproject's
 [tool.faceswap_lab], or from git's remote where that names no repository.
 
-Run it as `make notebooks` after every edit; `--from text` or `--from ipynb` chooses the side.
+The text holds each exercise whole: task, stub, solution, check, notes. The notebook is the student's, without solutions and
+notes; what is edited there goes back into the text, whose solutions and notes stay where they are.
+
+Run it as `make notebooks` after every edit; `--from text` or `--from ipynb` chooses the side. `--solutions` (`make solutions`)
+writes solutions/NN_*.ipynb and notes/NN_*.md, which git does not keep: they hold nothing that the text does not.
 """
 
 from __future__ import annotations
@@ -53,10 +57,38 @@ def sync(notebook: Path, setting: dict[str, str], side: str = "newer") -> list[P
         content = rules.read_text(text)
     else:
         content = nbformat.read(notebook, as_version=4)
+        if text.exists():
+            content = rules.with_hidden(content, rules.read_text(text))
     content = rules.normalise(content, notebook.name, setting)
     written = [
-        (notebook, nbformat.writes(content, version=4) + "\n"),
+        (notebook, as_notebook(rules.student(content), notebook.name, setting)),
         (text, rules.write_text(content)),
+    ]
+    return [path for path, new in written if write_when_changed(path, new)]
+
+
+def as_notebook(content: nbformat.NotebookNode, name: str, setting: dict[str, str]) -> str:
+    """A notebook file's content, its cells named anew."""
+    return nbformat.writes(rules.normalise(content, name, setting), version=4) + "\n"
+
+
+def notes_of(content: nbformat.NotebookNode) -> str:
+    """A lesson's exercises for teachers: the task, the solution, and what goes wrong in it."""
+    parts = []
+    for cell in content.cells:
+        if "exercise" in rules.tags(cell) or "notes" in rules.tags(cell):
+            parts.append(cell.source)
+        elif "solution" in rules.tags(cell):
+            parts.append(f"```python\n{cell.source}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def write_solutions(notebook: Path, setting: dict[str, str], root: Path) -> list[Path]:
+    """Writes a lesson's solutions/NN_*.ipynb and notes/NN_*.md below `root`; returns what changed."""
+    content = rules.normalise(rules.read_text(rules.text_path(notebook)), notebook.name, setting)
+    written = [
+        (root / "solutions" / notebook.name, as_notebook(rules.solved(content), notebook.name, setting)),
+        (root / "notes" / f"{notebook.stem}.md", f"# {notebook.stem}: exercises\n\n{notes_of(content)}"),
     ]
     return [path for path, new in written if write_when_changed(path, new)]
 
@@ -67,6 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("numbers", nargs="*", help="such as 03; default: all")
     parser.add_argument("--from", dest="side", choices=("newer", "text", "ipynb"), default="newer")
     parser.add_argument("--folder", type=Path, default=rules.NOTEBOOKS)
+    parser.add_argument("--solutions", action="store_true", help="write solutions/ and notes/ from the texts instead")
     options = parser.parse_args(arguments)
     try:
         setting = rules.read_setting()
@@ -76,7 +109,13 @@ def main(arguments: list[str] | None = None) -> int:
     found |= {rules.notebook_path(text) for text in options.folder.glob("text/[0-9][0-9]_*.py")}
     for notebook in sorted(found):
         if not options.numbers or notebook.name[:2] in options.numbers:
-            changed = sync(notebook, setting, options.side)
+            try:
+                if options.solutions:
+                    changed = write_solutions(notebook, setting, options.folder.parent)
+                else:
+                    changed = sync(notebook, setting, options.side)
+            except ValueError as error:
+                parser.error(f"{notebook.name}: {error}")
             print(f"{notebook.name}: {', '.join(path.name for path in changed) or 'in step'}")
     return 0
 

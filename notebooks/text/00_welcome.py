@@ -134,6 +134,23 @@ for name in ("talk_B", "talk_A"):
         shown.append(next(video.open_video(one.path).frames(start=3.15)).image)
 figures.row(shown, ["1", "2", "3", "4"], height=2.8)
 
+# %% [markdown] tags=["exercise"]
+# **Exercise, look**: what of the *source* (whose face is put in) and what of the *target* (whose video is changed) is in a swap? Compare 1 with 2, and 3 with 4. Write "source" or "target" for each. Left as it is, the reference answers and the notebook goes on; so it is with all exercises.
+
+# %% tags=["stub"]
+roles = {"hair": None, "voice": None, "expression": None, "nose": None}  # your turn
+
+# %% tags=["solution"]
+roles = {"hair": "target", "voice": "target", "expression": "target", "nose": "source"}
+
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+roles = checks.roles(roles)
+
+# %% [markdown] tags=["notes"]
+# Most wrong answers give the *expression* to the source, since it is "her face". Let them cover all but the mouth of pictures 1 and 2.
+
 # %% [markdown]
 # The second and the fourth. Below, the face mask says what is B's, and the difference says where truth and target are not the same. The points come from the rendered geometry, not from a detector: so a detector can be measured against them.
 
@@ -149,9 +166,58 @@ parts = {
     "truth minus target, x 3": np.clip(3 * difference, 0, 255).astype(np.uint8),
 }
 figures.row(list(parts.values()), list(parts), height=2.8)
-print(
-    f"mean difference inside the mask {difference[mask > 0.9].mean():.1f} of 255, outside {difference[mask == 0].mean():.2f}"
-)
+
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: the mean of a picture over a mask. It tells how large the change is where B is, and where nobody is.
+
+# %% tags=["stub"]
+def mean_inside(difference, mask):
+    """(H, W) numbers, (H, W) mask: the mean of the numbers where the mask is above one half."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def mean_inside(difference, mask):
+    """(H, W) numbers, (H, W) mask: the mean of the numbers where the mask is above one half."""
+    return difference[mask > 0.5].mean()
+
+
+# %% tags=["check"]
+mean_inside = checks.mean_inside(mean_inside)
+
+# %% [markdown] tags=["notes"]
+# The common mistake is `(difference * (mask > 0.5)).mean()`: it divides by the whole picture.
+
+# %%
+inside, outside = mean_inside(difference, mask), mean_inside(difference, 1.0 - mask)
+print(f"mean difference inside the mask {inside:.1f} of 255, outside {outside:.2f}")
+
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function, then change and explain**: the share of pixels in which *any* of the three channels differs by more than so many levels. Then change `levels` below: why does the share not fall to 0 at once, and why is it not the share of the mask?
+
+# %% tags=["stub"]
+def changed_share(first, second, levels):
+    """(H, W, 3) uint8 twice, a number of levels: the share of pixels that differ by more."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def changed_share(first, second, levels):
+    """(H, W, 3) uint8 twice, a number of levels: the share of pixels that differ by more."""
+    return (np.abs(first.astype(int) - second) > levels).any(axis=-1).mean()
+
+
+# %% tags=["check"]
+changed_share = checks.changed_share(changed_share)
+
+# %% [markdown] tags=["notes"]
+# `first - second` wraps round in uint8. The share shrinks slowly, since B's skin is another one all over the face; it exceeds the mask at low levels, where the coder's noise counts, and stays below it at high ones, where both faces are alike.
+
+# %%
+levels = 8
+print(f"{changed_share(frame, truth, levels):.1%} of the pixels changed, {(mask > 0.5).mean():.1%} are in the mask")
 
 # %% [markdown]
 # ## The notebooks

@@ -132,9 +132,29 @@ height, width = frame.shape[:2]
 crop = np.ascontiguousarray(frame[height // 4 : 3 * height // 4, width // 4 : 3 * width // 4])
 
 
-def psnr(first, second):
-    return 10 * np.log10(255**2 / max(np.mean((first.astype(float) - second) ** 2), 1e-9))
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: write PSNR from the formula. For two equal pictures it is infinite. The rest of the notebook measures with it; left as it is, the reference goes on.
 
+# %% tags=["stub"]
+def psnr(first, second):
+    """(H, W, 3) uint8 twice: decibels, infinite for equal pictures."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def psnr(first, second):
+    """(H, W, 3) uint8 twice: decibels, infinite for equal pictures."""
+    error = np.mean((first.astype(float) - second) ** 2)
+    return 10 * np.log10(255**2 / error) if error else np.inf
+
+
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+psnr = checks.psnr(psnr)
+
+# %% [markdown] tags=["notes"]
+# uint8 wraps round (3 - 5 is 254), so the difference must be taken of floats. Equal pictures give 0 below the line; numpy warns and answers `inf` by itself.
 
 # %%
 rows, copies = [], []
@@ -183,9 +203,32 @@ for quality in (75, 30, 10):
 # %%
 figures.row(list(views.values()), list(views), height=1.7)
 
+
 # %% [markdown]
 # ## Half the colours
 # The eye sees light more sharply than colour. So JPEG and video do not keep R, G, B but **luma** $Y=0.299R+0.587G+0.114B$ and two differences from it, $C_b$ and $C_r$, and of those one value for each 2x2 pixels: **4:2:0**. That halves the data *before* any coder begins. **Predict**: which pixels of a face suffer most?
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: what 4:2:0 does to one colour plane: each block of 2x2 pixels becomes its mean.
+
+# %% tags=["stub"]
+def halve(plane):
+    """(H, W) floats, both sides even: (H/2, W/2), the mean of each 2x2 block."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def halve(plane):
+    """(H, W) floats, both sides even: (H/2, W/2), the mean of each 2x2 block."""
+    height, width = plane.shape
+    return plane.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+
+
+# %% tags=["check"]
+halve = checks.halve(halve)
+
+# %% [markdown] tags=["notes"]
+# `plane[::2, ::2]` takes one pixel of four and drops the others. Who reshapes to (H/2, W/2, 2, 2) takes neighbours of one row only.
 
 # %%
 halved = compression.halved_colours(crop)
@@ -217,6 +260,24 @@ original = first[-1][height // 4 : 3 * height // 4, width // 4 : 3 * width // 4]
 errors = [np.clip(np.abs(original.astype(int) - copy) * 8, 0, 255).astype(np.uint8) for copy in crushed]
 figures.rows({"crf 0 ... 45": crushed, "error x 8": errors}, height=1.7)
 
+# %%
+print("largest difference at crf 0:", np.abs(original.astype(int) - crushed[0]).max(), "levels of 255")
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, investigate**: what is exact at crf 0: "the planes that the coder was given", "the frames" or "nothing"? And why are the frames not: "the colours were halved before", "the cosine transform rounds" or "P and B frames guess"?
+
+# %% tags=["stub"]
+crf_zero = {"exact": None, "because": None}  # your turn
+
+# %% tags=["solution"]
+crf_zero = {"exact": "the planes that the coder was given", "because": "the colours were halved before"}
+
+# %% tags=["check"]
+crf_zero = checks.crf_zero(crf_zero)
+
+# %% [markdown] tags=["notes"]
+# The temptation is "the cosine transform rounds": that is JPEG's lossy step, and at crf 0 H.264 leaves it out. `halved` of above has the same kind of error without any coder.
+
 # %% [markdown]
 # **Look** at crf 0: enormous, and still not exact.
 #
@@ -229,8 +290,30 @@ print("shown:       ", "".join(kinds["kind"]))
 print("in the file: ", "".join(kinds.sort_values("coded")["kind"]))
 kinds.groupby("kind")["bytes"].agg(["count", "mean"]).round()
 
+
 # %% [markdown]
 # Two consequences. To show frame 100 a player must go back to the I frame before it: jumping about in a film is slow, reading it in order is fast. And errors come in *groups*: all frames that lean on one bad frame share its fault, so ten frames of a film are not ten independent looks (notebook 06).
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: which frame is on the screen at a time? A frame stays until the next one comes. Mind floats: 0.58 x 50 is 28.999...
+
+# %% tags=["stub"]
+def frame_number(seconds, fps):
+    """A time in seconds, frames a second: the frame's number, the first is 0."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def frame_number(seconds, fps):
+    """A time in seconds, frames a second: the frame's number, the first is 0."""
+    return int(seconds * fps + 1e-6)
+
+
+# %% tags=["check"]
+frame_number = checks.frame_number(frame_number)
+
+# %% [markdown] tags=["notes"]
+# `round` jumps to the next frame half a frame too early. Who rounds 29.97 to 30 is two frames off after a minute, and sound runs away from the lips.
 
 # %% [markdown]
 # ## Write the frames, read them back
@@ -249,7 +332,6 @@ for frame, name in zip(clip.frames(every=every_nth, **span), table["file"], stri
     worst = max(worst, int(np.abs(saved.astype(int) - frame.image).max()))
 print("largest difference between the video's frames and the files:", worst)
 
-
 # %% [markdown]
 # ## What went wrong?
 # | what you see | why |
@@ -257,31 +339,6 @@ print("largest difference between the video's frames and the files:", worst)
 # | blocks and rings around eyes | trained on a small, crushed file: look for the original |
 # | the same face 600 times | every frame taken of somebody who sits still |
 # | sound runs away from the lips | a variable frame rate written as if it were constant |
-
-# %% [markdown]
-# ## Exercise
-# Write PSNR, without looking back: two pictures of the same size and kind in, decibels out. For two equal pictures it is infinite. Left as it is, the reference answers.
-
-# %%
-def my_psnr(first, second):
-    """(H, W, 3) uint8 each; decibels out."""
-    return None  # your turn
-
-
-# %%
-tried = {"quality 75": copies[2], "one level darker": np.maximum(crop, 1) - 1, "equal": crop}
-verdict = "right, for equal pictures too"
-for name, copy in tried.items():
-    error = np.mean((crop.astype(float) - copy) ** 2)
-    wanted = 10 * np.log10(255**2 / error) if error else np.inf
-    with np.errstate(divide="ignore"):
-        answer, wrapped = my_psnr(crop, copy), 10 * np.log10(255**2 / np.mean(np.square(crop - copy)))
-    if answer is None:
-        verdict = f"not filled in yet: at quality 75 it is {psnr(crop, copies[2]):.1f} dB"
-    elif not np.isclose(answer, wanted, atol=0.01):
-        why = "uint8 wraps round: 3 - 5 is 254. Take floats first" if np.isclose(answer, wrapped) else "255 squared above"
-        verdict = f"not yet, {name}: {answer:.2f} where {wanted:.2f} is right ({why})"
-print(verdict)
 
 # %% [markdown]
 # ## Recap

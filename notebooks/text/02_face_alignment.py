@@ -126,7 +126,16 @@ figures.row(drawn, [f"{name}: {len(boxes)}" for name, boxes in stages_seen.items
 #
 # A box is (x0, y0, x1, y1). **Predict**: a square, and the same shifted by half of its side: 1/2, 1/3 or 1/4?
 
-# %%
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: IoU of one box with many. Boxes that do not touch have none: mind the sign of what does not overlap. The lesson goes on with yours, or with the reference.
+
+# %% tags=["stub"]
+def iou(box, others):
+    """One box (4,) against others (n, 4): (n,) in [0, 1]."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
 def iou(box, others):
     """One box (4,) against others (n, 4): (n,) in [0, 1]."""
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
@@ -135,11 +144,19 @@ def iou(box, others):
     return inner / (area + areas - inner)
 
 
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+iou = checks.iou(iou)
+
+# %% [markdown] tags=["notes"]
+# Without the clip, two boxes that miss each other in both directions get a positive overlap (minus times minus), in one direction a negative one.
+
 # %%
 print(iou(np.array([0, 0, 10, 10]), np.array([[0, 0, 10, 10], [5, 0, 15, 10], [10, 0, 20, 10]])).round(3))
 
 # %% [markdown]
-# **Suppression** is then greedy: (1) take the surest box that is left and keep it; (2) throw away every other box whose IoU with it is above a threshold; (3) go on until none is left. You will write it in the exercise below.
+# **Suppression** is then greedy: (1) take the surest box that is left and keep it; (2) throw away every other box whose IoU with it is above a threshold; (3) go on until none is left. You will write it at the end.
 #
 # **Box regression.** A network need not only say yes or no. R-Net also answers with four numbers $r$: by what share of its sides each corner should move,
 #
@@ -420,56 +437,80 @@ wrong = alignment.align(frame, alignment.alignment_matrix(detected[[1, 0, 2, 4, 
 figures.row([aligned, by_box, wrong], ["right", "the box, unaligned", "left and right confused"])
 
 
-# %% [markdown]
-# ## Exercise: suppression
-# Write non-maximum suppression with `iou` of above, in three steps. It is tried on the boxes that P-Net proposed. Left as it is, the reference answers and the notebook goes on.
+# %% [markdown] tags=["exercise"]
+# ## Exercises
+# **A function**: non-maximum suppression with `iou` of above, in three steps. "Above a threshold" is meant: an equal IoU stays.
 
-# %%
+# %% tags=["stub"]
 def nms(boxes, scores, threshold):
-    """Boxes (n, 4), scores (n,). Return the indices of the boxes that stay, the surest first."""
+    """Boxes (n, 4), scores (n,): the indices of the boxes that stay, the surest first."""
     return None  # your turn
 
+
+# %% tags=["solution"]
+def nms(boxes, scores, threshold):
+    """Boxes (n, 4), scores (n,): the indices of the boxes that stay, the surest first."""
+    kept, left = [], np.argsort(-scores)
+    while len(left):
+        kept.append(left[0])
+        left = left[1:][iou(boxes[left[0]], boxes[left[1:]]) <= threshold]
+    return np.array(kept)
+
+
+# %% tags=["check"]
+nms = checks.nms(nms)
+
+# %% [markdown] tags=["notes"]
+# The order decides: begin with the highest score, and let only boxes that are *kept* throw others out. `np.argsort` sorts upwards, hence the minus sign.
 
 # %%
 boxes, scores = seen.proposals[:, :4], seen.proposals[:, 4]
-right, mine = geometry.suppress(boxes, scores, 0.5), nms(boxes, scores, 0.5)
-if mine is None:
-    print("not filled in yet: the reference keeps", len(right), "of", len(boxes))
-elif len(mine) and max(np.delete(iou(boxes[k], boxes[mine]), n).max(initial=0) for n, k in enumerate(mine)) > 0.5:
-    print("not yet: two boxes that you keep overlap by more than the threshold")
-elif any(iou(boxes[k], boxes[mine]).max(initial=0) <= 0.5 for k in right):
-    print("not yet: a box is gone though nothing that you keep overlaps it")
-elif set(mine) != set(right):
-    print("not yet: of each heap the *surest* box stays; do you begin with the highest score?")
-else:
-    print("right:", len(mine), "boxes are left of", len(boxes))
+for threshold in (0.2, 0.5, 0.9):
+    print(f"threshold {threshold}: {len(nms(boxes, scores, threshold))} of {len(boxes)} boxes of P-Net are left")
+
+# %% [markdown] tags=["exercise"]
+# **Change and explain**: change the thresholds above. Are there at 0.2 "fewer", "more" or "as many" boxes as at 0.5? And what is the danger of a low one: "two faces that stand close become one", "one face keeps many boxes" or "boxes become too small"?
+
+# %% tags=["stub"]
+low_threshold = {"boxes left at 0.2": None, "danger": None}  # your turn
+
+# %% tags=["solution"]
+low_threshold = {"boxes left at 0.2": "fewer", "danger": "two faces that stand close become one"}
+
+# %% tags=["check"]
+low_threshold = checks.low_threshold(low_threshold)
 
 
-# %% [markdown]
-# ## Exercise: umeyama
-# Write the similarity from the three steps and the trap. `np.linalg.svd(S)` gives $U$, the singular values, and $V^T$ (transposed already).
+# %% [markdown] tags=["notes"]
+# The threshold is on the *overlap*: whoever thinks of it as strictness of the detector has it backwards.
 
-# %%
+# %% [markdown] tags=["exercise"]
+# **A function**: the similarity from the three steps and the trap. `np.linalg.svd(S)` gives $U$, the singular values, and $V^T$ (transposed already).
+
+# %% tags=["stub"]
 def similarity(source, target):
-    """Points (n, 2) each. Return the (2, 3) matrix [sR t] that takes source to target."""
+    """Points (n, 2) each: the (2, 3) matrix [sR t] that takes source to target."""
     return None  # your turn
 
 
+# %% tags=["solution"]
+def similarity(source, target):
+    """Points (n, 2) each: the (2, 3) matrix [sR t] that takes source to target."""
+    p, q = source - source.mean(axis=0), target - target.mean(axis=0)
+    u, s, vt = np.linalg.svd(q.T @ p / len(p))
+    d = np.array([1, np.linalg.det(u) * np.linalg.det(vt)])
+    turn = (s * d).sum() / p.var(axis=0).sum() * u @ np.diag(d) @ vt
+    return np.column_stack([turn, target.mean(axis=0) - turn @ source.mean(axis=0)])
+
+
+# %% tags=["check"]
+similarity = checks.similarity(similarity)
+
+# %% [markdown] tags=["notes"]
+# The sign belongs to the *last* singular value, the smallest. `alignment.umeyama` is the same in the package.
+
 # %%
-verdict = "right: also where the points are mirrored"
-for wanted in (points @ turn.T + shift, points * [-1, 1] + shift):
-    right, mine = alignment.umeyama(points, wanted), similarity(points, wanted)
-    if mine is None:
-        verdict = "not filled in yet: the reference goes on"
-    elif np.shape(mine) != (2, 3):
-        verdict = f"not yet: the shape is {np.shape(mine)}, wanted is (2, 3)"
-    elif np.linalg.det(mine[:, :2]) < 0:
-        verdict = "not yet: that is a mirror. Which sign has det U det V, and where does it go?"
-    elif not np.allclose(mine[:, :2], right[:, :2], atol=1e-6):
-        verdict = "not yet: turn or scale is off. Is the scale tr(SD) over the variance, and nothing transposed twice?"
-    elif not np.allclose(mine, right, atol=1e-6):
-        verdict = "not yet: the shift is off. Mean goes to mean"
-print(verdict)
+print("largest difference to the package's:", np.abs(similarity(points, mirrored) - forced).max())
 
 # %% [markdown]
 # ## Recap

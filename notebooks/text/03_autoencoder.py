@@ -176,6 +176,23 @@ figures.rows({"input": warped, "answer": answer[..., :3], "its mask": answer[...
 # %% [markdown]
 # The bend has a price: a decoder that has to guess where the face lies paints softer. Our quick model teaches the same lesson at a lower one, with the **likened** pictures of above, half of its inputs: B's face in *A's* shape goes in, B's own comes out. That is the very bend which a swap will need, and no random one. So its warp is off, and it trains on other **light** besides: the difference between the light on two other frames is put on a face, input and answer alike.
 
+# %% [markdown] tags=["exercise"]
+# **Exercise, change and explain**: run the cell above with `warp=0.0`. Input and answer then "show the face at one place", "are the same picture" or "differ more"? And a swap "may keep A's outline", "becomes blurred" or "is impossible"?
+
+# %% tags=["stub"]
+no_warp = {"input and answer": None, "a swap": None}  # your turn
+
+# %% tags=["solution"]
+no_warp = {"input and answer": "show the face at one place", "a swap": "may keep A's outline"}
+
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+no_warp = checks.no_warp(no_warp)
+
+# %% [markdown] tags=["notes"]
+# Zoom, turn and mirror still change both alike, so the pictures are not those of the face set; what is gone is the difference in *shape* between input and answer.
+
 # %%
 lights = light_fields(faces["B"], masks["B"][..., 0])
 options = dataclasses.replace(autoencoder.QUICK_AUGMENTATION, liken=0.0)
@@ -201,9 +218,33 @@ print("code", code.shape)
 x = layers.Reshape((4, 4, 1024))(layers.Dense(4 * 4 * 1024)(code))
 print("unfolded", x.shape)
 
+
 # %% [markdown]
 # ## The decoder, layer by layer
 # To grow, a convolution makes four times the channels and **pixel shuffle** turns each group of four into a 2x2 block ([Shi et al., 2016](https://arxiv.org/abs/1609.05158)). Four such steps undo the encoder's four halvings; a last convolution paints three colours. (In the published network the first of the four still belongs to the shared half.)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: pixel shuffle with numpy: four channels become a block of 2x2 pixels. The channels come in the order row, column, colour.
+
+# %% tags=["stub"]
+def pixel_shuffle(x):
+    """(N, H, W, 4C): (N, 2H, 2W, C)."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def pixel_shuffle(x):
+    """(N, H, W, 4C): (N, 2H, 2W, C)."""
+    count, height, width, channels = x.shape
+    blocks = x.reshape(count, height, width, 2, 2, channels // 4)
+    return blocks.transpose(0, 1, 3, 2, 4, 5).reshape(count, 2 * height, 2 * width, channels // 4)
+
+
+# %% tags=["check"]
+pixel_shuffle = checks.pixel_shuffle(pixel_shuffle)
+
+# %% [markdown] tags=["notes"]
+# `reshape` alone keeps the order of numbers in memory, and tears neighbours apart. The transpose brings the block's row beside the picture's row.
 
 # %%
 for filters in (512, 256, 128, 64):
@@ -229,6 +270,7 @@ for name, config in {"original": autoencoder.original(size), "quick": autoencode
 # %%
 drawn = architecture.draw({"encoder": encoder, "decoder": decoder}, "The quick autoencoder", {"decoder": 2})
 
+
 # %% [markdown]
 # Each box is a layer, as high as its picture's side; under it what comes out, what it weighs and what one face costs. **Look**: where do most weights sit, and where most of the work? They are not the same boxes.
 
@@ -239,6 +281,27 @@ drawn = architecture.draw({"encoder": encoder, "decoder": decoder}, "The quick a
 # $$c=\frac{g-\bar g}{\sqrt{\overline{g^2}-\bar g^2}+0.02} \qquad L=E\vert c(\hat x)-c(x)\vert$$
 #
 # It sees brows, lids and lips, and neither a tint nor a blur can please it. Eyes and mouth are few pixels, so they get a term of their own.
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: L1 that counts by a mask, so that a small face costs as much as a large one.
+
+# %% tags=["stub"]
+def masked_l1(generated, wanted, mask):
+    """(N, S, S, 3) twice, mask (N, S, S, 1): the mean absolute difference over what the mask shows."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def masked_l1(generated, wanted, mask):
+    """(N, S, S, 3) twice, mask (N, S, S, 1): the mean absolute difference over what the mask shows."""
+    return (np.abs(generated - wanted) * mask).sum() / (3 * mask.sum())
+
+
+# %% tags=["check"]
+masked_l1 = checks.masked_l1(masked_l1)
+
+# %% [markdown] tags=["notes"]
+# The mask has one channel and the pictures three: whoever divides by `mask.sum()` gets three times the answer, whoever takes `.mean()` a loss that shrinks with the face.
 
 # %%
 first = recipes.autoencoder_model(scale, seed=seed)
@@ -379,32 +442,32 @@ figures.rows(
 )
 
 
-# %% [markdown]
-# ## Exercise
-# Write `mix(first, second, share)`: the code part of the way between two faces' codes. Decode it as B and watch one expression turn into another. If you leave it as it is, the reference answers.
+# %% [markdown] tags=["exercise"]
+# ## Exercise: between two codes
+# **A function**: the code part of the way between two faces' codes. Decode it as B and watch one expression turn into another.
 
-# %%
+# %% tags=["stub"]
 def mix(first, second, share):
-    """Your turn: return the code `share` of the way from `first` to `second`."""
-    return None
+    """Two codes of one shape, and a share: the code that lies this share of the way from first to second."""
+    return None  # your turn
 
+
+# %% tags=["solution"]
+def mix(first, second, share):
+    """Two codes of one shape, and a share: the code that lies this share of the way from first to second."""
+    return first + share * (second - first)
+
+
+# %% tags=["check"]
+mix = checks.mix(mix)
+
+# %% [markdown] tags=["notes"]
+# Also beyond 0 and 1: the line goes on, and so do the expressions, for a while.
 
 # %%
 normal, _ = warm_model.relight(ops.convert_to_tensor(inputs[[0, 3]]))
 codes = ops.cast(warm_model.encode(normal, 1, 0), "float32")
-wanted = codes[0] + 0.25 * (codes[1] - codes[0])
-answered = mix(codes[0], codes[1], 0.25)
-if answered is None:
-    print("not filled in yet: the reference goes on")
-else:
-    print(
-        "right"
-        if np.allclose(answered, wanted, atol=1e-4)
-        else f"not yet: off by up to {float(np.abs(answered - wanted).max()):.2f}"
-    )
-
-# %%
-line = [codes[0] + share * (codes[1] - codes[0]) for share in np.linspace(0, 1, 8)]
+line = [mix(codes[0], codes[1], float(share)) for share in np.linspace(0, 1, 8)]
 colour, _ = warm_model.paint(ops.stack(line), 1)
 relit = colour / autoencoder.MIDDLE * warm_model.usual_light[1]  # B's usual light put back
 lit = relit if warm_model.config.relight else colour

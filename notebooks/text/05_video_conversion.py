@@ -153,6 +153,7 @@ figures.row([frame, *worn.values()], ["target", *worn], height=2.6)
 # %%
 scoring.compare(run, index, worn, faces.points(row))
 
+
 # %% [markdown]
 # **Why the numbers disagree.** On A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was painted. But then a rim shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*, knowing what it costs: the skin tone is A's.
 
@@ -162,6 +163,30 @@ scoring.compare(run, index, worn, faces.points(row))
 # $$y=\mu_t+\frac{\sigma_t}{\sigma_p}(x-\mu_p)$$
 #
 # *sot* asks for more: the whole cloud of colours should become the target's, each colour moving as little as possible (**optimal transport**). For numbers that is sorting: the k-th smallest takes the place of the k-th smallest. For colours one sorts along a direction, moves, and tries the next ([Pitié et al., 2005](https://doi.org/10.1109/ICCV.2005.166); [Rabin et al., 2011](https://doi.org/10.1007/978-3-642-24785-9_37)):
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: *mean_std* in plain RGB. Means and deviations come from inside the face only, a channel each; the formula is applied to the whole picture.
+
+# %% tags=["stub"]
+def match_mean_std(face, target, inside):
+    """(H, W, 3) painting and target, floats, (H, W) bool: the painting in the target's colours."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def match_mean_std(face, target, inside):
+    """(H, W, 3) painting and target, floats, (H, W) bool: the painting in the target's colours."""
+    p, t = face[inside], target[inside]
+    return t.mean(axis=0) + t.std(axis=0) / p.std(axis=0) * (face - p.mean(axis=0))
+
+
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+match_mean_std = checks.match_mean_std(match_mean_std)
+
+# %% [markdown] tags=["notes"]
+# `face[inside]` has the shape (n, 3): so `axis=0` gives a number a channel. The lab does the same in L*a*b*, where light and colour are apart.
 
 # %%
 cloud, goal = (face[soft > 0.5].astype(float) for face in (painted, aligned))
@@ -217,12 +242,35 @@ pd.DataFrame({"frame f": f, "painting g": g, "cloned u": u}).plot(
 straight = np.interp(np.arange(len(f)), [0, len(f) - 1], (f - g)[[0, -1]])
 print("u - g is a straight line, up to", np.abs(u - g - straight).max())
 
+
 # %% [markdown]
 # **Look**: the clone has every bump of the painting and the frame's colours at both ends. What is added, $u-g$, has no second difference: in one dimension a straight line between the two mismatches, in two the smoothest **membrane** spanned over the rim. It is smooth, so the lab solves for it on 32x32 cells only (`swap/cloning.py`). And it hangs on the rim alone: **predict** what a dark hair that crosses the rim does to the whole cheek.
 
 # %% [markdown]
 # ## Still hands
 # Each frame's landmarks are off by a fraction of a pixel, each time another one. Put back so, the face *trembles*. The transforms are smoothed over time, looking both ways so that nothing lags; colour and mask likewise.
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: the simplest smoothing, a mean over the frames at most `reach` away, looking both ways. At the film's ends there are fewer.
+
+# %% tags=["stub"]
+def smooth(values, reach):
+    """(frames, n) numbers: the same shape, each frame the mean of those at most `reach` before or after it."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def smooth(values, reach):
+    """(frames, n) numbers: the same shape, each frame the mean of those at most `reach` before or after it."""
+    spans = [values[max(0, k - reach) : k + reach + 1] for k in range(len(values))]
+    return np.array([span.mean(axis=0) for span in spans])
+
+
+# %% tags=["check"]
+smooth = checks.smooth(smooth)
+
+# %% [markdown] tags=["notes"]
+# A negative start of a slice counts from the film's end: hence `max(0, ...)`. Looking back only, the face lags behind the head. The lab's filter weighs near frames more.
 
 # %%
 track = pairing.face_track(clip, faces, person=0, strength=1.5)
@@ -360,7 +408,7 @@ if shake is not None:
 
 # %% [markdown]
 # ## What went wrong?
-# Four swaps, each with one mistake. Say which is which before you read the titles: the face was cut out by its *box* instead of being aligned; A was painted *as A*; the mask's edge is *hard*; the transform of another frame was used, which is what a trembling track does, only more.
+# Six swaps, each with one mistake. Four need a little work:
 
 # %%
 x0, y0, x1, y1 = alignment.square_box(faces.table.loc[row, ["x0", "y0", "x1", "y1"]].to_numpy(float))
@@ -368,46 +416,62 @@ boxed = np.array([[1, 0, -x0], [0, 1, -y0]]) * paint.size / (x1 - x0)
 crop = alignment.align(frame, boxed, paint.size).astype("float32") / 255
 region = alignment.align(blending.place_mask(frame.shape, soft, small), boxed, paint.size)
 unaligned = colour.match_mean(paint(crop[None])[0][0], crop, region)
-as_itself = paint.model.translate(aligned[None], 0, 0)[0][0]
+as_itself = np.asarray(paint.model.translate(aligned[None], 0, 0)[0][0])
 
 # %%
 right, hard = choices[scoring.DEFAULTS.colour], (outline > 0.5).astype("float32")
 askew = small + np.array([[0, 0, 0.06], [0, 0, -0.04]]) * paint.size
-wrong = {
-    "unaligned crop": blending.mask_overlay(frame, unaligned, region, boxed),
-    "wrong direction": blending.mask_overlay(frame, np.asarray(as_itself), soft, small),
-    "hard mask edge": blending.mask_overlay(frame, choices["none"], hard, small),
-    "trembling transform": blending.mask_overlay(frame, right, soft, askew),
-    "cured": blending.mask_overlay(frame, right, soft, small),
+spoilt = {
+    "1": blending.mask_overlay(frame, right, soft, askew),
+    "2": blending.mask_overlay(frame, as_itself, soft, small),
+    "3": blending.mask_overlay(frame, right, 0.15 * soft, small),
+    "4": blending.mask_overlay(frame, unaligned, region, boxed),
+    "5": blending.mask_overlay(frame, np.clip(choices["none"] * [1.15, 1, 0.85], 0, 1).astype("float32"), soft, small),
+    "6": blending.mask_overlay(frame, right, hard, small),
 }
-figures.row(list(wrong.values()), list(wrong), height=2.6)
+cured = blending.mask_overlay(frame, right, soft, small)
+figures.row([frame, *spoilt.values(), cured], ["target", *spoilt, "as it should be"], height=1.9)
 
-
-# %% [markdown]
-# The cures: align by landmarks (02); source's decoder for the target's face (`translate(faces, 0, 1)`); feather the mask and match the colour; smooth the track.
+# %% [markdown] tags=["exercise"]
+# **Exercise, investigate**: name each swap's cause and its cure without looking at the code: two letters, such as "av".
 #
-# ## Exercise
-# Write the overlay: where `alpha` is 1 the face shows, where it is 0 the frame. Left as it is, the reference answers and the notebook goes on.
+# Causes: (a) cut out by its box, (b) painted as its own person, (c) hard edge of the mask, (d) transform of another frame, (e) colour not matched, (f) alpha near zero.
+#
+# Cures: (u) match mean and deviation inside the face, (v) raise the bound below which alpha may not fall, (w) smooth the track, (x) align by landmarks, (y) feather the mask, (z) decode with the source's decoder.
 
-# %%
+# %% tags=["stub"]
+diagnosis = {"1": None, "2": None, "3": None, "4": None, "5": None, "6": None}  # your turn
+
+# %% tags=["solution"]
+diagnosis = {"1": "dw", "2": "bz", "3": "fv", "4": "ax", "5": "eu", "6": "cy"}
+
+# %% tags=["check"]
+diagnosis = checks.diagnosis(diagnosis)
+
+
+# %% [markdown] tags=["notes"]
+# 2 and 3 look alike at first sight: in 3 B is there, faintly, in 2 not at all. 1 and 4 both sit wrongly: in 1 all is sharp and B's, in 4 size and turn are wrong, too.
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: the overlay itself. Where `alpha` is 1 the face shows, where it is 0 the frame, and between they mix.
+
+# %% tags=["stub"]
 def overlay(below, above, alpha):
-    """(H, W, 3) frame, (H, W, 3) face, (H, W) alpha, floats in [0, 1]; the mixture out."""
+    """(H, W, 3) frame, (H, W, 3) face, (H, W) alpha, floats in [0, 1]: the mixture."""
     return None  # your turn
 
 
-# %%
-wanted = soft[..., None] * painted + (1 - soft[..., None]) * aligned
-mine = overlay(aligned, painted, soft)
-if mine is None:
-    verdict = "not filled in yet: the reference goes on"
-elif np.shape(mine) != wanted.shape:
-    verdict = f"not yet: the shape is {np.shape(mine)}, wanted is {wanted.shape} (does alpha need an axis more?)"
-elif np.abs(mine - wanted).max() < 1e-5:
-    verdict = "right: 0 keeps the frame, 1 shows the face, and between they mix"
-else:
-    y, x, _ = np.unravel_index(np.abs(mine - wanted).argmax(), wanted.shape)
-    verdict = f"not yet: at ({y}, {x}) alpha is {soft[y, x]:.2f} and you are off by {np.abs(mine - wanted).max():.2f}"
-print(verdict)
+# %% tags=["solution"]
+def overlay(below, above, alpha):
+    """(H, W, 3) frame, (H, W, 3) face, (H, W) alpha, floats in [0, 1]: the mixture."""
+    return alpha[..., None] * above + (1 - alpha[..., None]) * below
+
+
+# %% tags=["check"]
+overlay = checks.overlay(overlay)
+
+# %% [markdown] tags=["notes"]
+# alpha needs a third axis. It is the composite of notebook 04, where the mask is the model's own.
 
 # %% [markdown]
 # ## Your film

@@ -170,8 +170,36 @@ together = [np.corrcoef(errors[: len(errors) - lag], errors[lag:])[0, 1] for lag
 figures.curves({best: pd.DataFrame({"step": lags, f"correlation of {measure}, by distance in frames": together})},
                [f"correlation of {measure}, by distance in frames"], logarithmic=False)  # fmt: skip
 
+
 # %% [markdown]
 # Drawing single frames with replacement (the plain bootstrap) would treat them as independent. Drawing **blocks** of neighbours keeps what ties them together. On invented series with a memory like this one's, the plain interval holds the true value in a third to a half of all cases instead of 95 %; blocks come to nine in ten (`tests/metrics/test_bootstrap.py`).
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: the plain bootstrap. Each row of `picks` draws as many frames as there are, with replacement. Take the mean of each draw, then the middle 95 % of the means.
+
+# %% tags=["stub"]
+def bootstrap_interval(errors, picks):
+    """Errors (frames,), frame numbers (draws, frames): (low, high) of the mean's 95 % interval."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def bootstrap_interval(errors, picks):
+    """Errors (frames,), frame numbers (draws, frames): (low, high) of the mean's 95 % interval."""
+    return np.percentile(errors[picks].mean(axis=1), [2.5, 97.5])
+
+
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+bootstrap_interval = checks.bootstrap_interval(bootstrap_interval)
+
+# %% [markdown] tags=["notes"]
+# Percentiles of the errors themselves say where single *frames* lie, a much wider span than that of their mean.
+
+# %%
+draws = np.random.default_rng(seed).integers(0, len(errors), (1000, len(errors)))
+print(measure, "mean", errors.mean().round(3), "single frames:", np.round(bootstrap_interval(errors, draws), 3))
 
 # %%
 from faceswap_lab.metrics.gains import GainMeasure
@@ -277,6 +305,7 @@ for measure in ("quality", "structure_gain"):
     for effect in asymmetry.effects(trained, difficulty, measure) if trained else ():
         print("-", effect.sentence())
 
+
 # %% [markdown]
 # **Look** at structure: few faces and blurred faces move the balance as foretold, and the *whole* cost falls on the direction that paints this person. Where this person is only the target, it costs nothing, which the diagnosis had not foreseen. Poses are not seen to matter, but the talking heads hardly turn: a weak test. Two seeds, 200 steps, faces still soft: identity among them is mostly noise.
 
@@ -287,6 +316,28 @@ for measure in ("quality", "structure_gain"):
 # $$\mathrm{PSNR}=10\log_{10}\frac{1}{E[(x-y)^2]} \qquad \mathrm{SSIM}=\frac{(2\mu_x\mu_y+c_1)(2\sigma_{xy}+c_2)}{(\mu_x^2+\mu_y^2+c_1)(\sigma_x^2+\sigma_y^2+c_2)}$$
 #
 # SSIM ([Wang et al., 2004](https://doi.org/10.1109/TIP.2003.819861)) takes means, variances and covariance in a small gaussian window around each pixel, and averages: are the same places light, and do they rise and fall together? $c_1=0.01^2$ and $c_2=0.03^2$ keep flat places from dividing by nothing. **Predict**: a picture is made a little darker, or blurred. Which does each number forgive?
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: SSIM of *one* window, all its pixels counting alike. `x.var()` divides by n; the covariance must, too.
+
+# %% tags=["stub"]
+def window_ssim(x, y):
+    """(h, w) floats in [0, 1] twice: one number, with c1 = 1e-4 and c2 = 9e-4."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def window_ssim(x, y):
+    """(h, w) floats in [0, 1] twice: one number, with c1 = 1e-4 and c2 = 9e-4."""
+    mx, my, both = x.mean(), y.mean(), ((x - x.mean()) * (y - y.mean())).mean()
+    return (2 * mx * my + 1e-4) * (2 * both + 9e-4) / ((mx**2 + my**2 + 1e-4) * (x.var() + y.var() + 9e-4))
+
+
+# %% tags=["check"]
+window_ssim = checks.window_ssim(window_ssim)
+
+# %% [markdown] tags=["notes"]
+# `np.cov` divides by n - 1 and is slightly too large beside `np.var`. The constants matter in flat windows only, where all else is 0.
 
 # %%
 import cv2
@@ -305,6 +356,21 @@ def ssim(x, y):
 x = before.astype(float) / 255
 for name, y in {"darker": 0.95 * x, "blurred": cv2.GaussianBlur(x, (0, 0), 2.0)}.items():
     print(f"{name:8s} PSNR {10 * np.log10(1 / np.square(x - y).mean()):.1f} dB   SSIM {ssim(x, y):.3f}")
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, change and explain**: change `0.95` and `2.0` above. What does PSNR forgive, what SSIM: "the blur", "the darkness" or "both"? And a report needs "both and a look", "the higher one" or "their mean"?
+
+# %% tags=["stub"]
+flattered = {"PSNR forgives": None, "SSIM forgives": None, "a report needs": None}  # your turn
+
+# %% tags=["solution"]
+flattered = {"PSNR forgives": "the blur", "SSIM forgives": "the darkness", "a report needs": "both and a look"}
+
+# %% tags=["check"]
+flattered = checks.flattered(flattered)
+
+# %% [markdown] tags=["notes"]
+# A factor moves all pixels a little, so every square counts; SSIM's first factor has two means, and a factor of 0.95 hardly touches it.
 
 # %% [markdown]
 # **Look**: PSNR forgives the blur, SSIM the darkness. Below they are measured where the swap matters: on the pixels that the true swap changes, and in a band along their rim. **Predict** the SSIM of the *unchanged* target.
@@ -366,33 +432,27 @@ table("frechet_dlib", "kernel_dlib")
 # %% [markdown]
 # The fewer faces, the larger the Fréchet distance, though nothing differs: it is biased. The kernel distance stays around 0, and is noisy. Never compare a Fréchet distance of 100 faces with one of 10 000, nor an FID across papers.
 
-# %% [markdown]
-# Exercise
-# Write PSNR inside a mask: 10 log10(1 / mean squared error), over the masked pixels only. Left as it is, the reference answers and the notebook goes on.
+# %% [markdown] tags=["exercise"]
+# ## Exercise: inside the mask
+# **A function**: PSNR over the masked pixels only.
 
-# %%
+# %% tags=["stub"]
 def masked_psnr(output, wanted, mask):
-    """(H, W, 3) floats in [0, 1] twice, (H, W) bool; decibels out."""
+    """(H, W, 3) floats in [0, 1] twice, (H, W) bool: decibels."""
     return None  # your turn
 
 
-# %%
-rng = np.random.default_rng(seed)
-one, two, inside = rng.random((8, 8, 3)), rng.random((8, 8, 3)), rng.random((8, 8)) < 0.4
-right = 10 * np.log10(1 / np.square(one - two)[inside].mean())
-everywhere = 10 * np.log10(1 / np.square(one - two).mean())
-mine = masked_psnr(one, two, inside)
-if mine is None:
-    verdict = "not filled in yet: the reference goes on"
-elif np.ndim(mine):
-    verdict = f"not yet: one number is wanted, this has the shape {np.shape(mine)}"
-elif abs(mine - right) < 1e-6:
-    verdict = "right: only what the mask shows counts"
-elif abs(mine - everywhere) < 1e-6:
-    verdict = "not yet: that is the mean over all pixels; what lies outside the mask flatters every swap"
-else:
-    verdict = f"not yet: {mine:.2f} dB where {right:.2f} are right (is the mean taken before the logarithm?)"
-print(verdict)
+# %% tags=["solution"]
+def masked_psnr(output, wanted, mask):
+    """(H, W, 3) floats in [0, 1] twice, (H, W) bool: decibels."""
+    return 10 * np.log10(1 / np.square(output - wanted)[mask].mean())
+
+
+# %% tags=["check"]
+masked_psnr = checks.masked_psnr(masked_psnr)
+
+# %% [markdown] tags=["notes"]
+# What lies outside the mask is the same in every swap: counted in, it flatters all of them, the more the smaller the face.
 
 # %% [markdown]
 # ## Recap

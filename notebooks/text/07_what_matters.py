@@ -177,6 +177,7 @@ gan_measured = files.read_json(ablation_effect.MEASURED_GAN)
 print(gan_measured["steps"], "steps from", ablation_effect.BEGUN[gan_measured["start"]])
 ablation_effect.table(gan_measured["results"])[columns].round(3)
 
+
 # %% [markdown]
 # The recogniser: 0.04 ± 0.01 of identity. The critics, which the model is named after, made no difference that three seeds can see, not even to sharpness: so few steps are nothing to a critic that begins untrained.
 
@@ -185,6 +186,29 @@ ablation_effect.table(gan_measured["results"])[columns].round(3)
 # Run the same training with another seed and the score moves, with nothing changed but luck. So let us invent 1000 parts that are worth **nothing**, and judge each by three seeds.
 #
 # **Predict**: how many of them look as if they paid, when all three dots lie on one side?
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: the chance that all seeds of a worthless part fall on one side of zero, whichever. Then hold it against the bar of the plot.
+
+# %% tags=["stub"]
+def same_side(seeds):
+    """A number of seeds: a chance."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def same_side(seeds):
+    """A number of seeds: a chance."""
+    return 2 * 0.5**seeds
+
+
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+same_side = checks.same_side(same_side)
+
+# %% [markdown] tags=["notes"]
+# 0.5^n is the chance of *all above*; all below is as good a way to be fooled.
 
 # %%
 luck = np.random.default_rng(0).normal(0, 1, (1000, 3))
@@ -265,29 +289,73 @@ best = draws.max(axis=2)
 print(f"a worthless part, five seeds each: mean difference {np.diff(draws.mean(axis=2)).mean():+.2f}")
 print(f"its best of five against one seed of the base: {(best[:, 1] - draws[:, 0, 0]).mean():+.2f} standard deviations")
 
-# %% [markdown]
-# ## Exercise
-# Write the interval yourself: from differences, one for each seed, to the mean and half the width of its 95 % interval. `stats.t.ppf(0.975, n - 1)` is Student's factor, and the standard error is the deviation (with `ddof=1`) over the root of n.
 
-# %%
-from scipy import stats
+# %% [markdown] tags=["exercise"]
+# ## Exercises
+# **A function**: what a part is worth, seed by seed: the base's score less the score of the variant without it. A seed that only one of them has is left out.
+
+# %% tags=["stub"]
+def paired(base, variant):
+    """{seed: score} twice: a list of differences, in the seeds' order."""
+    return None  # your turn
 
 
-def my_interval(differences):
-    """Your turn: return (mean, half_width)."""
-    return None
+# %% tags=["solution"]
+def paired(base, variant):
+    """{seed: score} twice: a list of differences, in the seeds' order."""
+    return [base[seed] - variant[seed] for seed in sorted(set(base) & set(variant))]
 
+
+# %% tags=["check"]
+paired = checks.paired(paired)
+
+
+# %% [markdown] tags=["notes"]
+# Values put beside each other in the order in which they were written compare seed 0 with seed 2: luck passes for worth.
+
+# %% [markdown] tags=["exercise"]
+# **A function**: from differences, one for each seed, to their mean and half the width of its 95 % interval. Student's factor is `stats.t.ppf(0.975, n - 1)` of `scipy`; the standard error is the deviation (with `ddof=1`) over the root of n.
+
+# %% tags=["stub"]
+def interval(differences):
+    """Differences (seeds,): (mean, half width)."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def interval(differences):
+    """Differences (seeds,): (mean, half width)."""
+    from scipy import stats
+
+    error = differences.std(ddof=1) / np.sqrt(len(differences))
+    return differences.mean(), stats.t.ppf(0.975, len(differences) - 1) * error
+
+
+# %% tags=["check"]
+interval = checks.interval(interval)
+
+# %% [markdown] tags=["notes"]
+# 1.96 holds for many seeds; at three it is 4.3. Each half of the 5 % lies at one end, hence 0.975.
 
 # %%
 part = max(names, key=lambda name: ablation_effect.worth(results, name, "structure_gain").seeds)
-wanted = ablation_effect.worth(results, part, "structure_gain")
-answer = my_interval(ablation_effect.differences(results, part, "structure_gain"))
-if answer is None:
-    print(f"not filled in yet: the reference says {wanted.mean:+.4f} ± {wanted.half_width:.4f} for {part}")
-elif np.allclose(answer, (wanted.mean, wanted.half_width), atol=1e-6):
-    print("right")
-else:
-    print(f"not yet: off by {np.abs(np.subtract(answer, (wanted.mean, wanted.half_width))).max():.4f}")
+mean, half_width = interval(np.array(ablation_effect.differences(results, part, "structure_gain")))
+print(f"{part}: {mean:+.4f} ± {half_width:.4f}")
+
+# %% [markdown] tags=["exercise"]
+# **Investigate**: take the table of above. More seeds make "the interval narrower", "the mean larger" or "every part pay"? And an interval that reaches over 0 says "not known yet", "worth nothing" or "the part pays a little"?
+
+# %% tags=["stub"]
+fair_trial = {"more seeds make": None, "an interval over 0 says": None}  # your turn
+
+# %% tags=["solution"]
+fair_trial = {"more seeds make": "the interval narrower", "an interval over 0 says": "not known yet"}
+
+# %% tags=["check"]
+fair_trial = checks.fair_trial(fair_trial)
+
+# %% [markdown] tags=["notes"]
+# "Worth nothing" tempts most: show a wide interval over 0, and ask what would follow if its upper end were true.
 
 # %% [markdown]
 # ## Recap

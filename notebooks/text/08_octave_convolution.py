@@ -426,23 +426,33 @@ except ValueError as error:
 #
 # The picture may differ for large pictures and wide layers, where convolutions take nearly all the time: a single wide layer above saved far more than the whole model. One short training each, with one seed, cannot tell small differences apart: read your own curves above with the same doubt.
 
-# %% [markdown]
+# %% [markdown] tags=["exercise"]
 # ## Exercise
-# Write the cost formula yourself: for each of the four paths, its share of the weights times its share of the places. Leave it, and the reference answers.
+# **A function**: the cost formula. For each of the four paths, its share of the weights times its share of the places.
 
-# %%
-def my_cost(alpha):
-    """Your turn: products of an octave convolution, as a share of the plain one's."""
-    return None
+# %% tags=["stub"]
+def octave_cost(alpha):
+    """A share of low channels: the octave convolution's products, as a share of the plain one's."""
+    return None  # your turn
 
+
+# %% tags=["solution"]
+def octave_cost(alpha):
+    """A share of low channels: the octave convolution's products, as a share of the plain one's."""
+    return (1 - alpha) ** 2 + (2 * alpha * (1 - alpha) + alpha**2) / 4
+
+
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+octave_cost = checks.octave_cost(octave_cost)
+
+# %% [markdown] tags=["notes"]
+# All paths but high to high run at half the height and half the width: a quarter of the places.
 
 # %%
 for alpha in (0.0, 0.25, 0.5, 1.0):
-    mine, wanted = my_cost(alpha), octave.theoretical_cost(alpha)
-    if mine is None:
-        print(f"alpha {alpha}: not filled in yet; the reference says {wanted:.4f}")
-    else:
-        print(f"alpha {alpha}: " + ("right" if abs(mine - wanted) < 1e-6 else f"not yet: {mine:.4f}, not {wanted:.4f}"))
+    print(f"alpha {alpha}: {octave_cost(alpha):.4f}, by the package {octave.theoretical_cost(alpha):.4f}")
 
 # %% [markdown]
 # ## Recap

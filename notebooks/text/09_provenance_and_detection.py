@@ -131,9 +131,34 @@ sides = data_set.split(this.frames, gap=gap_frames)
 print("".join({data_set.TRAIN: "#", data_set.TEST: "o"}.get(side, ".") for side in sides))
 print({side: int((sides == side).sum()) for side in (data_set.TRAIN, data_set.TEST)}, "moments of each film")
 
+
 # %% [markdown]
 # ## What the eye looks for
 # Four signs from the guides, each as one number a face: an edge round the face, softness, dull eyes, colours that jump. The **AUC** is the chance that a swapped face gets a larger number $s$ than a real one, $P(s_{\mathrm{swap}}>s_{\mathrm{real}})$: 0.5 guesses, 1 errs never, below 0.5 it is *wrong*. **Predict** the best sign.
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: the AUC from its definition: of all pairs of a swapped and an honest face, in how many has the swapped one the larger number? Equal numbers count one half.
+
+# %% tags=["stub"]
+def auc(swapped, honest):
+    """Numbers (n,) of swapped faces and (m,) of honest ones: a chance."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def auc(swapped, honest):
+    """Numbers (n,) of swapped faces and (m,) of honest ones: a chance."""
+    more, equal = swapped[:, None] > honest, swapped[:, None] == honest
+    return (more + 0.5 * equal).mean()
+
+
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+auc = checks.auc(auc)
+
+# %% [markdown] tags=["notes"]
+# No threshold occurs. Below 0.5 nothing is mended: a detector that is wrong has to be seen to be wrong. For many faces one sorts once and adds up ranks (Mann and Whitney).
 
 # %%
 by_eye = evaluation.numbers(this, {sign.name: sign for sign in handcrafted_features.SIGNS}, gap=gap_frames)
@@ -259,9 +284,9 @@ detection.area_table(crossed, ["detector", "swap at crf 18"], "the real film at"
 # %%
 judge = Dlib()
 person = {role: stages.main_person(stages.ensure_faces(run, role)) for role in ("A", "B")}
-checks = [identity_check.ClaimCheck.of_set(role, faces, judge) for role, faces in person.items()]
+claim_checks = [identity_check.ClaimCheck.of_set(role, faces, judge) for role, faces in person.items()]
 asked = pd.concat(
-    [evaluation.numbers(scene, {check.name: check for check in checks}, gap=gap_frames) for scene in (this, other)]
+    [evaluation.numbers(scene, {check.name: check for check in claim_checks}, gap=gap_frames) for scene in (this, other)]
 )
 
 # %%
@@ -334,31 +359,76 @@ pd.Series(leaks, name="mean AUC of 12 coin detectors").to_frame().style.format("
 
 # %% [markdown]
 # **Look**: dealt by chance, it "detects" coins: each test face has a neighbour in training that tells its throw. Whenever a number is very good, ask first how training and test were parted.
-#
-# ## Exercise
-# The share of alarms that are false, from three shares: how many films are swaps, how many swaps are caught, how many honest films are accused. Left as it is, the reference answers.
 
-# %%
+# %% [markdown] tags=["exercise"]
+# ## Exercises
+# **A function**: the share of alarms that are false.
+
+# %% tags=["stub"]
 def false_share(prevalence, sensitivity, false_alarms):
-    """Three shares in, one out."""
+    """How many films are swaps, how many swaps are caught, how many honest films are accused: a share."""
     return None  # your turn
 
 
+# %% tags=["solution"]
+def false_share(prevalence, sensitivity, false_alarms):
+    """How many films are swaps, how many swaps are caught, how many honest films are accused: a share."""
+    wrong = (1 - prevalence) * false_alarms
+    return wrong / (wrong + prevalence * sensitivity)
+
+
+# %% tags=["check"]
+false_share = checks.false_share(false_share)
+
+
+# %% [markdown] tags=["notes"]
+# Count 10 000 films: 200 swaps, 160 caught; 9800 honest ones, 980 accused; 980 / 1140 is 0.86. Most people first name the 10 %, which is the share of honest films that are accused.
+
+# %% [markdown] tags=["exercise"]
+# **A function**: a manifest names a hash of the file's bytes. Does it agree? `hashlib.new(name, data).hexdigest()` gives the digits; the manifest says which algorithm. No hash proves nothing.
+
+# %% tags=["stub"]
+def unchanged(data, manifest):
+    """Bytes, {"algorithm": such as "sha256", "hash": hexadecimal digits, large or small}: True where they agree."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def unchanged(data, manifest):
+    """Bytes, {"algorithm": such as "sha256", "hash": hexadecimal digits, large or small}: True where they agree."""
+    import hashlib
+
+    found = hashlib.new(manifest["algorithm"], data).hexdigest()
+    return found == manifest.get("hash", "").lower()
+
+
+# %% tags=["check"]
+unchanged = checks.unchanged(unchanged)
+
+# %% [markdown] tags=["notes"]
+# A hash without a signature proves little more than a parcel's own label: who changes the file writes a new hash. That is why the lab's manifests are signed.
+
 # %%
-given = (0.02, 0.8, 0.1)
-right = error_rates.alarms(*given).false_share
-mine = false_share(*given)
-if mine is None:
-    verdict = f"not filled in yet: the reference says {right:.3f}"
-elif abs(mine - right) < 1e-6:
-    verdict = "right: of the alarms, not of the films"
-elif abs(mine - given[2]) < 1e-6:
-    verdict = "not yet: that is the share of honest films that are accused, not of the accusations that are false"
-elif abs(mine - (1 - right)) < 1e-6:
-    verdict = "not yet: that is the share of alarms that are right"
-else:
-    verdict = f"not yet: {mine:.3f}, and {right:.3f} is right (count the alarms of 10 000 films)"
-print(verdict)
+import hashlib
+
+data = b"a film"
+manifest = {"algorithm": "sha256", "hash": hashlib.sha256(data).hexdigest()}
+print("as it was:", unchanged(data, manifest), "  one letter changed:", unchanged(b"a firm", manifest))
+
+# %% [markdown] tags=["exercise"]
+# **Investigate**: in the table of marks, what does a film keep that was coded again: "label and watermark", "the manifest" or "nothing"? And a film without a mark is "honest", "swapped", or says "nothing"?
+
+# %% tags=["stub"]
+marks_found = {"coded again, it keeps": None, "no mark says": None}  # your turn
+
+# %% tags=["solution"]
+marks_found = {"coded again, it keeps": "label and watermark", "no mark says": "nothing"}
+
+# %% tags=["check"]
+marks_found = checks.marks_found(marks_found)
+
+# %% [markdown] tags=["notes"]
+# Whoever answers "honest" has made deceiving as easy as not marking.
 
 # %% [markdown]
 # ## Recap

@@ -278,6 +278,36 @@ middle = ops.convert_to_numpy(secret.there(cast))
 plain = ops.convert_to_numpy(grey(cast))
 blurred = np.stack([cv2.blur(picture, (2, 2))[..., None] for picture in middle])
 
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: what an eye does not see in the middle: the picture less the mean of each 2x2 block.
+
+# %% tags=["stub"]
+def whisper(picture):
+    """(H, W), both sides even: (H, W), what is left of each pixel when its block's mean is taken off."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def whisper(picture):
+    """(H, W), both sides even: (H, W), what is left of each pixel when its block's mean is taken off."""
+    height, width = picture.shape
+    coarse = picture.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    return picture - coarse.repeat(2, axis=0).repeat(2, axis=1)
+
+
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+whisper = checks.whisper(whisper)
+
+# %% [markdown] tags=["notes"]
+# The means have to be enlarged again before they can be taken off. `halve` of notebook 01 is the first half of it.
+
+# %%
+loud = [float(np.abs(whisper(pictures[0, ..., 0])).mean()) for pictures in (plain, middle)]
+print(f"a plain grey face whispers by {255 * loud[0]:.2f} levels, the middle by {255 * loud[1]:.2f}")
+
 # %%
 ways = {"from the middle": middle, "from plain grey": plain, "from the middle, blurred": blurred}
 came = {name: ops.convert_to_numpy(secret.back(picture)) for name, picture in ways.items()}
@@ -289,6 +319,27 @@ figures.rows({name: pictures[some] for name, pictures in {**hidden, **came}.item
 print(f"the middle is {255 * np.abs(middle - plain).mean():.1f} levels from plain grey")
 for name, pictures in came.items():
     print(f"{name:28s} {255 * np.abs(pictures - cast).mean():.1f} levels from what went in")
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, investigate**: when the middle is blurred, comes back "a wrong cast", "the right cast" or "grey"? So the cycle loss "says nothing of what the middle shows", "was too weak" or "proves that the middle is right"?
+
+# %% tags=["stub"]
+cheating_cycle = {
+    "blurred, the middle gives back": None,
+    "so the cycle loss": None,
+}  # your turn
+
+# %% tags=["solution"]
+cheating_cycle = {
+    "blurred, the middle gives back": "a wrong cast",
+    "so the cycle loss": "says nothing of what the middle shows",
+}
+
+# %% tags=["check"]
+cheating_cycle = checks.cheating_cycle(cheating_cycle)
+
+# %% [markdown] tags=["notes"]
+# "Too weak" tempts: but a stronger one rewards the whisper even more.
 
 # %% [markdown]
 # **Look**: to us the middle is grey, but the networks whisper: the cast is told by a faint pattern, two levels high. Blur it over 2x2 pixels, which changes little for an eye, and what comes back is as wrong as from plain grey. So a low cycle loss proves nothing about what the middle *shows*. Judge the middle itself, as below, and never the way back. (In training, noise or blur between the two legs makes whispering hard.)
@@ -368,26 +419,30 @@ figures.rows(
 )
 
 
-# %% [markdown]
-# ## Exercise
-# Write the cycle's price yourself: how far the faces are from where they began. Leave it, and the reference answers.
+# %% [markdown] tags=["exercise"]
+# ## Exercise: the price of a cycle
+# **A function**: how far faces are from where they began. The loss counts on a scale of -1 to 1, twice that of the pictures.
+
+# %% tags=["stub"]
+def cycle_loss(real, there_and_back):
+    """(N, S, S, 3) in [0, 1] twice: one number."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def cycle_loss(real, there_and_back):
+    """(N, S, S, 3) in [0, 1] twice: one number."""
+    return 2 * np.abs(real - there_and_back).mean()
+
+
+# %% tags=["check"]
+cycle_loss = checks.cycle_loss(cycle_loss)
+
+# %% [markdown] tags=["notes"]
+# Differences on -1 to 1 are twice those on 0 to 1.
 
 # %%
-def my_cycle_loss(real, there_and_back):
-    """Your turn: the mean absolute difference of two (N, S, S, 3) arrays, on a scale of -1 to 1 (twice that of 0 to 1)."""
-    return None
-
-
-# %%
-reference, mine = 2 * float(np.abs(unseen - back).mean()), my_cycle_loss(unseen, back)
-if mine is None:
-    print(f"not filled in yet: the reference says {reference:.4f}")
-elif abs(float(mine) - reference) < 1e-4:
-    print(f"right: {reference:.4f}")
-elif abs(float(mine) - reference / 2) < 1e-4:
-    print("nearly: pictures run from -1 to 1 in the loss, so differences count double")
-else:
-    print(f"not yet: {float(mine):.4f}, and it should be {reference:.4f}")
+print(f"there and back costs {cycle_loss(unseen, back):.4f}")
 
 # %% [markdown]
 # ## Beyond

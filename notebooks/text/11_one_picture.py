@@ -110,6 +110,7 @@ frame = next(f.image for f in video.open_video(run.clip("target")).frames() if f
 small = alignment.scale_matrix(faces.matrix(row), base.size / 256)
 face = alignment.align(frame, small, base.size)
 
+
 # %% [markdown]
 # ## Step 1: look it up
 # Which picture of B helps with this face of A? The one that looks the same way, under the same light. Rarely does one picture have the right mouth *and* the right eyes, so three are looked up: the nearest in all, in the mouth, in the eyes. "Near" is a weighted distance of readings:
@@ -119,6 +120,29 @@ face = alignment.align(frame, small, base.size)
 # over the target's readings $r_k$ and those of picture $i$: yaw, pitch, the mouth's opening and width, the lids, the irises, and the light; $s_k$ is what counts as one step.
 #
 # **Predict**: will the three be the same picture?
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: the number of the nearest picture, by the distance above.
+
+# %% tags=["stub"]
+def nearest(read, readings, weights, steps):
+    """Target's readings (n,), pictures' (pictures, n), weights (n,), steps (n,): a number."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def nearest(read, readings, weights, steps):
+    """Target's readings (n,), pictures' (pictures, n), weights (n,), steps (n,): a number."""
+    return int((weights * ((read - readings) / steps) ** 2).sum(axis=1).argmin())
+
+
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+nearest = checks.nearest(nearest)
+
+# %% [markdown] tags=["notes"]
+# Readings come in degrees, shares and levels: without their steps the largest unit decides.
 
 # %%
 seen = base_swap.person_of(faces.subset([row]), base.size)
@@ -230,7 +254,6 @@ tried = [
 ]
 figures.rows({"target": [hard[k] for k in moments], "base": tried}, height=2.4)
 
-
 # %% [markdown]
 # | what you see | why |
 # |---|---|
@@ -240,28 +263,53 @@ figures.rows({"target": [hard[k] for k in moments], "base": tried}, height=2.4)
 # | a soft face | the loss pays the mean of what could be there; an adversarial loss (notebook 04) would not |
 # | somebody else's likeness | 24 rendered people are few: what all of them share it takes for granted |
 
-# %% [markdown]
-# ## Exercise
-# Write the mixture yourself: the composite before the correction. Leave it, and the reference answers.
+# %% [markdown] tags=["exercise"]
+# ## Exercises
+# **Investigate**: with *one* picture of B, are the three that are looked up "the same", "different" or "A's own"? So what suffers most: "mouth and eyes that it does not show", "the hair" or "the light"?
 
-# %%
-def my_mixture(mixture, pictures):
-    """Your turn: (S, S, 4) shares and four pictures (4, S, S, 3), floats; the mixed picture (S, S, 3)."""
-    return None
+# %% tags=["stub"]
+one_picture = {
+    "with one picture the three looked up are": None,
+    "so what suffers most is": None,
+}  # your turn
 
+# %% tags=["solution"]
+one_picture = {
+    "with one picture the three looked up are": "the same",
+    "so what suffers most is": "mouth and eyes that it does not show",
+}
+
+# %% tags=["check"]
+one_picture = checks.one_picture(one_picture)
+
+
+# %% [markdown] tags=["notes"]
+# The light tempts: but gain and offset are the network's own, and relight one picture as well as many.
+
+# %% [markdown] tags=["exercise"]
+# **A function**: the mixture, which is the composite before the correction.
+
+# %% tags=["stub"]
+def mixture(shares, pictures):
+    """(S, S, 4) shares, four pictures (4, S, S, 3), floats: the mixed picture (S, S, 3)."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def mixture(shares, pictures):
+    """(S, S, 4) shares, four pictures (4, S, S, 3), floats: the mixed picture (S, S, 3)."""
+    return np.einsum("hwk,khwc->hwc", shares, pictures)
+
+
+# %% tags=["check"]
+mixture = checks.mixture(mixture)
+
+# %% [markdown] tags=["notes"]
+# The shares' last axis and the pictures' first are the same four. Who sums over the wrong axis gets another shape.
 
 # %%
 pictures = np.stack([face.astype("float32") / 255, *parts["relit"][0]])
-wanted = np.einsum("hwk,khwc->hwc", parts["mixture"][0], pictures)
-mine = my_mixture(parts["mixture"][0], pictures)
-if mine is None:
-    print("not filled in yet: the reference goes on")
-elif np.shape(mine) != wanted.shape:
-    print(f"not yet: the shape is {np.shape(mine)}, wanted is {wanted.shape} (which axis do you sum over?)")
-elif np.abs(mine - wanted).max() < 1e-4:
-    print("right: at every pixel the four shares sum to 1")
-else:
-    print(f"not yet: off by {np.abs(mine - wanted).max():.3f} (is each picture weighted by its own share?)")
+wanted = mixture(parts["mixture"][0], pictures)
 
 # %%
 assert np.allclose(parts["mixture"].sum(axis=-1), 1, atol=1e-4)

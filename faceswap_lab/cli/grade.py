@@ -1,0 +1,76 @@
+"""The command `grade`: the verdicts on a student's notebook, or on a folder of them."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+from pathlib import Path
+
+
+def add_parser(commands) -> None:
+    """Adds the command to the command line."""
+    grade = commands.add_parser(
+        "grade",
+        help="check the exercises of a student's notebook, or of a folder of notebooks",
+        description="Runs the exercises of a copy of a lesson, each in a process of its own, and says what is right. The "
+        "exit code is 0 when every notebook could be graded.",
+    )
+    grade.add_argument("place", type=Path, metavar="NOTEBOOK_OR_FOLDER", help="an .ipynb file, or a folder of them")
+    grade.add_argument("--json", action="store_true", help="print what was found as JSON")
+    grade.add_argument("--csv", type=Path, metavar="FILE", help="write a line for each notebook to this file, too")
+    grade.add_argument("--seconds", type=float, default=30, help="that each answer may take")
+    grade.add_argument("--memory", type=float, default=4, metavar="GB", help="that each answer may take")
+
+
+def grade_command(options: argparse.Namespace) -> int:
+    """`grade`: 0 when every notebook could be read and is one of the course's, else 1."""
+    from faceswap_lab.base import files
+    from faceswap_lab.base.errors import LabError, check_number
+    from faceswap_lab.course import grading
+
+    check_number("--seconds", options.seconds, 1, 3600, "how long an answer may take")
+    check_number("--memory", options.memory, 0.5, 1024, "gigabytes that an answer may take")
+    paths = [options.place]
+    if options.place.is_dir():
+        paths = sorted(path for path in options.place.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+    if not paths:
+        raise LabError(f"{options.place}: no notebook lies here. Give an .ipynb file, or a folder of them.")
+    limits = grading.Limits(options.seconds, int(options.memory * 2**30))
+    grades = []
+    for path in paths:
+        grades.append(grading.grade_notebook(path, limits))
+        if not options.json:
+            print(told(grades[-1]), end="\n\n", flush=True)
+    if options.json:
+        print(json.dumps([grade.facts() for grade in grades], indent=2, ensure_ascii=False))
+    if options.csv:
+        files.write_text(options.csv, as_csv(grades))
+    return 0 if all(grade.lesson for grade in grades) else 1
+
+
+def told(grade) -> str:
+    """A grade for people to read."""
+    lines = [f"{grade.path}: lesson {grade.lesson or '?'}, {grade.count('right')} of {len(grade.verdicts)} right"]
+    width = max(map(len, grade.verdicts), default=0)
+    for name, verdict in grade.verdicts.items():
+        lines.append(f"  {name:<{width}}  {verdict.word}: {verdict.reason}")
+        lines += [f"  {'':<{width}}  look: {remark}" for remark in grade.remarks.get(name, [])]
+    return "\n".join(lines + [f"  look: {remark}" for remark in grade.remarks.get("", [])])
+
+
+def as_csv(grades: list) -> str:
+    """A table of grades: a line a notebook, a column an exercise. No cell begins a formula when a spreadsheet opens it."""
+    names = list(dict.fromkeys(name for grade in grades for name in grade.verdicts))
+    written = io.StringIO()
+    table = csv.writer(written, lineterminator="\n")
+    table.writerow(["file", "lesson", "right", "of", *names, "look at"])
+    for grade in grades:
+        words = [grade.verdicts[name].word if name in grade.verdicts else "" for name in names]
+        remarks = "; ".join(
+            f"{name}: {said}" if name else said for name, some in grade.remarks.items() for said in some
+        )
+        row = [str(grade.path), grade.lesson, grade.count("right"), len(grade.verdicts), *words, remarks]
+        table.writerow([f"'{cell}" if str(cell).startswith(("=", "+", "-", "@")) else cell for cell in row])
+    return written.getvalue()

@@ -1,0 +1,221 @@
+"""What an exercise is: a reference, cases that an answer is tried on, and the mistakes that have a reason of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+RIGHT, EMPTY, WRONG = "right", "not filled in", "not yet"
+GOES_ON = "the reference goes on"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said of an answer.
+
+    Args:
+        word: RIGHT, EMPTY or WRONG.
+        reason: why, in one sentence.
+    """
+
+    word: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.word}: {self.reason}" + (f" (until then {GOES_ON})" if self.word == WRONG else "")
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Stands for the answer of a call that gave none: "it" followed by `why` is a sentence."""
+
+    why: str
+
+
+EXERCISES: dict[str, Function | Choice] = {}  # all of the course, by the name that the student defines
+VERDICTS: dict[str, Verdict] = {}  # what was said in this process, the last time
+
+
+class Exercise:
+    """What functions and choices share: called with the student's answer, it says its verdict and what to go on with."""
+
+    name: str
+    lesson: str
+
+    def __call__(self, mine: Any) -> Any:
+        """Prints one verdict; never raises.
+
+        Args:
+            mine: the student's function, or dictionary.
+
+        Returns:
+            That, when it is right; else the reference.
+        """
+        try:
+            verdict = self.judge(self.answers(mine))
+        except Exception as error:  # whatever strange thing was answered: the lesson goes on
+            verdict = Verdict(WRONG, f"the answer cannot be read ({type(error).__name__}: {error})")
+        VERDICTS[self.name] = verdict
+        print(f"{self.name}: {verdict}")
+        return mine if verdict.word == RIGHT else self.reference
+
+    def answers(self, mine: Any) -> Any:
+        """What the student's answer says, as `judge` takes it."""
+        raise NotImplementedError
+
+    def judge(self, answers: Any) -> Verdict:
+        """The verdict on plain data: so it can be given in another process than the answer was."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Function(Exercise):
+    """A function to write.
+
+    Args:
+        lesson: such as "02".
+        reference: the right one; its name is the exercise's.
+        cases: what the arguments are, in words ("boxes that do not touch") -> the arguments.
+        mistakes: a reason -> the function that somebody writes who needs to hear it.
+        praise: what a right answer has understood.
+    """
+
+    lesson: str
+    reference: Callable
+    cases: dict[str, tuple]
+    mistakes: dict[str, Callable]
+    praise: str
+
+    @property
+    def name(self) -> str:
+        """What the student defines."""
+        return self.reference.__name__
+
+    def answers(self, mine: Callable) -> list:
+        """What a function says to each case."""
+        return [ask(mine, arguments) for arguments in self.cases.values()]
+
+    def judge(self, answers: list) -> Verdict:
+        """The verdict on one answer a case."""
+        if all(answer is None for answer in answers):
+            return Verdict(EMPTY, GOES_ON)
+        wanted = self.answers(self.reference)
+        wrong = [k for k, answer in enumerate(answers) if not same(answer, wanted[k])]
+        if not wrong:
+            return Verdict(RIGHT, self.praise)
+        known = {}  # the cases in which each mistake would have given the same answer
+        for reason, mistake in self.mistakes.items():
+            theirs = self.answers(mistake)
+            known[reason] = [k for k, answer in enumerate(answers) if same(answer, theirs[k])]
+        likely = max(known, key=lambda reason: (len(set(known[reason]) & set(wrong)), len(known[reason])))
+        explained = [k for k in wrong if k in known[likely]]
+        seen = explained if 2 * len(explained) >= len(wrong) else []
+        k = (seen or wrong)[0]
+        given, case = answers[k], list(self.cases)[k]
+        if isinstance(given, Stopped):
+            return Verdict(WRONG, f"for {case} it {given.why}")
+        says = f"for {case} it gives {shown(given, wanted[k])}"
+        return Verdict(WRONG, f"{says}; {likely if seen else f'{shown(wanted[k], given)} is right'}")
+
+
+@dataclass(frozen=True, eq=False)
+class Choice(Exercise):
+    """Something to look for, or to change, and then to explain by one of several reasons.
+
+    Args:
+        lesson, name: where it stands, and what the student defines: a dictionary.
+        fields: each field's options; what speaks against an option, or "" for the right one.
+        praise: what a right answer has understood.
+    """
+
+    lesson: str
+    name: str
+    fields: dict[str, dict[str, str]]
+    praise: str
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """The right answer."""
+        return {
+            field: next(o for o, against in options.items() if not against) for field, options in self.fields.items()
+        }
+
+    def answers(self, mine: dict) -> dict:
+        """The answer itself."""
+        return mine
+
+    def judge(self, answers: dict) -> Verdict:
+        """The verdict on a dictionary of the fields; None where nothing was chosen."""
+        if not isinstance(answers, dict) or set(answers) != set(self.fields):
+            return Verdict(WRONG, f"a dictionary of {', '.join(self.fields)} is wanted")
+        if all(answer is None for answer in answers.values()):
+            return Verdict(EMPTY, GOES_ON)
+        for field, options in self.fields.items():
+            if answers[field] not in options:
+                return Verdict(WRONG, f"{field} is {answers[field]!r}; choose from {', '.join(map(repr, options))}")
+            if options[answers[field]]:
+                return Verdict(WRONG, f"{field} is {answers[field]!r}? {options[answers[field]]}")
+        return Verdict(RIGHT, self.praise)
+
+
+def exercise(lesson: str, cases: dict[str, tuple], mistakes: dict[str, Callable], praise: str) -> Callable:
+    """Makes a reference, the decorated function, into the exercise of its name."""
+
+    def made(reference: Callable) -> Function:
+        return _known(Function(lesson, reference, cases, mistakes, praise))
+
+    return made
+
+
+def choice(lesson: str, name: str, fields: dict[str, dict[str, str]], praise: str) -> Choice:
+    """Makes a `Choice` that `EXERCISES` knows."""
+    return _known(Choice(lesson, name, fields, praise))
+
+
+def _known(one: Function | Choice) -> Function | Choice:
+    EXERCISES[one.name] = one
+    return one
+
+
+def ask(function: Callable, arguments: tuple) -> Any:
+    """Calls a function with copies of the arguments and without what it prints; `Stopped` when it does not come back."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return function(*copy.deepcopy(arguments))
+    except (Exception, SystemExit) as error:
+        return Stopped(f"stops with {type(error).__name__}: {error}".rstrip(": "))
+
+
+def same(answer: Any, wanted: Any) -> bool:
+    """True for two numbers, arrays, texts, or tuples of them, that agree as float32 would."""
+    if isinstance(wanted, str) or isinstance(answer, str | Stopped | None):
+        return isinstance(answer, str) and answer == wanted
+    try:
+        one, two = np.asarray(answer, float), np.asarray(wanted, float)
+    except (TypeError, ValueError):
+        return False
+    return one.shape == two.shape and np.allclose(one, two, rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+def shown(value: Any, other: Any) -> str:
+    """A value in a sentence: short; of an array its shape, or, where the other's is the same, where they differ most."""
+    if isinstance(value, Stopped):
+        return "an error"
+    try:
+        one, two = np.asarray(value, float), np.asarray(other, float)
+    except (TypeError, ValueError):
+        return repr(value)[:60]
+    if one.size <= 6:
+        return np.array2string(one, precision=4, separator=", ", suppress_small=True).replace("\n", "")
+    if one.shape != two.shape:
+        return f"an array of shape {one.shape}"
+    place = np.unravel_index(np.nanargmax(np.nan_to_num(np.abs(one - two), nan=np.inf)), one.shape)
+    return f"{one[place]:.4g} at {tuple(map(int, place))}"
