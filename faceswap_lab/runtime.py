@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceswap_lab import __version__, environment, files, notebooks, samples
+from faceswap_lab import __version__, environment, files, notebooks, predictions, samples
 from faceswap_lab.errors import LabError, check_number
 from faceswap_lab.machine import cpu_cores, devices, place, table, versions
 from faceswap_lab.presets import PRESETS, Preset
@@ -122,6 +123,16 @@ class Run:
         files.write_json(path, {**read_marker(path), "made": made})
         self.keep()
         print(f"{notebook}: {made}")
+        if said := predictions.summary(self.out, notebook[:2]):
+            print(said)
+
+    def predict(self, name: str, value=None, sure: float | None = None, unit: str = "", choices: Iterable = ()):
+        """Writes a prediction down before its result is seen, see `predictions.predict`; None says nothing."""
+        return predictions.predict(self.out, name, value, sure, unit, choices)
+
+    def came(self, name: str, value, within: float | None = None, least: float = 0.0) -> None:
+        """Sets what came beside what was predicted, see `predictions.came`; silent where nothing was."""
+        predictions.came(self.out, name, value, within, least)
 
 
 def read_marker(path: Path) -> dict:

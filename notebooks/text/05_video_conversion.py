@@ -142,13 +142,20 @@ print(f"{outside.mean():.0%} of the frame is exactly as it was")
 #
 # **Predict** before you run: the true swap has B's skin *and* no rim. Which choice will pixel_gain like best, and which swap_gain?
 
+# %% tags=["predict"]
+# two: for pixel_gain, for swap_gain
+run.predict("05 best colour", None, sure=None, choices=("none", "mean", "mean_std", "histogram", "linear", "sot"))
+
 # %%
 choices = {name: match(painted, aligned, soft) for name, match in colour.COLOUR.items()}
 worn = {name: blending.mask_overlay(frame, face, soft, small) for name, face in choices.items()}
 figures.row([frame, *worn.values()], ["target", *worn], height=2.6)
 
 # %%
-scoring.compare(run, index, worn, faces.points(row))
+compared = scoring.compare(run, index, worn, faces.points(row))
+if compared is not None:
+    run.came("05 best colour", [compared[name].idxmax() for name in ("pixel_gain", "swap_gain")])
+compared
 
 # %% [markdown]
 # **Why the numbers disagree.** On A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was painted. But then a rim shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*, knowing what it costs: the skin tone is A's.
@@ -216,6 +223,18 @@ print("u - g is a straight line, up to", np.abs(u - g - straight).max())
 
 # %% [markdown]
 # **Look**: the clone has every bump of the painting and the frame's colours at both ends. What is added, $u-g$, has no second difference: in one dimension a straight line between the two mismatches, in two the smoothest **membrane** spanned over the rim. It is smooth, so the lab solves for it on 32x32 cells only (`swap/cloning.py`). And it hangs on the rim alone: **predict** what a dark hair that crosses the rim does to the whole cheek.
+
+# %% tags=["predict"]
+run.predict(
+    "05 hair on the rim", None, sure=None, choices=("nothing", "darkens it near the hair", "darkens it, less with the distance")
+)
+
+# %%
+harder = wanted.copy()
+harder[-1] += 0.3  # the frame is 0.3 darker at the right end
+change = np.linalg.solve(second, harder - wanted)
+print("what that changes, from left to right:", change[[0, inner // 4, inner // 2, 3 * inner // 4, -1]].round(2))
+run.came("05 hair on the rim", "darkens it, less with the distance")
 
 # %% [markdown]
 # ## Still hands
@@ -320,6 +339,10 @@ for number, time in enumerate(times):
 #
 # **Predict**: one bit of the film is turned. What do manifest and watermark say?
 
+# %% tags=["predict"]
+# two: of the manifest, of the watermark
+run.predict("05 one bit", None, sure=None, choices=("valid", "changed", "read", "lost"))
+
 # %%
 from faceswap_lab.provenance import verification, watermark
 
@@ -331,7 +354,9 @@ turned = bytearray(presented.read_bytes())
 turned[len(turned) // 2] ^= 1
 changed = files.make_folder(run.out / "swap") / "one_bit_turned.mp4"
 changed.write_bytes(turned)
-print(verification.verify(changed).state, "|", watermark.look(changed))
+state, reading = verification.verify(changed).state, watermark.look(changed)
+print(state, "|", reading)
+run.came("05 one bit", ["changed" if state == "changed" else "valid", "read" if reading.found else "lost"])
 changed.unlink()
 
 # %% [markdown]
@@ -343,8 +368,13 @@ changed.unlink()
 #
 # **Predict**: which blend shakes its colours most without smoothing?
 
+# %% tags=["predict"]
+run.predict("05 restless blend", None, sure=None, choices=("mask", "seamless", "laplacian"))
+
 # %%
 shake = steadiness.of_run(run, functions[best.model], ["mask", "seamless", "laplacian"]) if run.clips.truth else None
+if shake is not None:
+    run.came("05 restless blend", shake["colour"].filter(like=", off").idxmax().split(",")[0])
 shake if shake is None else shake.round(2)
 
 # %%
@@ -410,12 +440,18 @@ print(verdict)
 # ## Your film
 # A still hides what a film shows. **Watch** it three times, with the sound: the mouth, the eyes, the rim. **Predict** before you press play: will the middle one give itself away at the mouth, at the forehead, or when the head turns?
 
+# %% tags=["predict"]
+run.predict("05 gives itself away", None, sure=None, choices=("mouth", "forehead", "turns"))
+
 # %%
 from faceswap_lab import report, side_by_side
 from faceswap_lab.teaching.showing import Film, Page
 
 film = side_by_side.write_film(run, best.model, functions[best.model])
 Film(film.read_bytes(), "target, swap and, where it is known, the true swap, side by side", 900)
+
+# %%
+run.came("05 gives itself away", None)  # what you saw, in place of None
 
 # %% [markdown]
 # All that this run has made so far stands on one page: films, strips, curves, scores.
@@ -434,6 +470,11 @@ Page(report.write_report(run.out))
 # 5. Why are the transforms smoothed looking both ways?
 #
 # **Next**: notebook 06 asks how sure these numbers are, and which to trust.
+
+# %% tags=["quiz"]
+from faceswap_lab.teaching.recall import Answers
+
+Answers("05")  # answer them first, then open each
 
 # %%
 score = found["models"][best.model]

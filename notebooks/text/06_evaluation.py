@@ -84,6 +84,10 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 # ## One number lies
 # One frame of the target, and answers to "put B's face here": a model's, three that learnt nothing, and the true swap. **Predict**: rank the answers by eye, best first, before you look at the table below them.
 
+# %% tags=["predict"]
+# a list of the names above the pictures, best first
+run.predict("06 ranked by eye", None, sure=None)
+
 # %%
 import itertools
 
@@ -118,7 +122,10 @@ answers = {swaps[0].model: frame_of(swaps[0].pictures()), **{name: made[name] fo
 figures.row([before, *answers.values()], ["target", *answers], height=2.4)
 
 # %%
-scoring.compare(run, index, answers, faces.points(row))
+compared = scoring.compare(run, index, answers, faces.points(row))
+if compared is not None:
+    run.came("06 ranked by eye", list(compared["structure_gain"].sort_values(ascending=False).index))
+compared
 
 # %% [markdown]
 # **Look**: *pixel_gain* likes the tint, which has none of B's features. *identity_gain* and *structure_gain* do not. No number here is false; each answers another question. So: several numbers, baselines beside them, and pictures.
@@ -160,6 +167,10 @@ table("swap_gain", "identity_gain", "nearer_to_source", "sharpness", "temporal_e
 # ## How sure is a number?
 # 120 frames are not 120 independent looks: neighbours are nearly the same picture. **Predict**: how far apart must two frames be until their errors know nothing of each other?
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("06 independent frames", None, sure=None, unit="frames apart")
+
 # %%
 frames = cards.read_table(run.out, best)
 measure = next((name for name in ("swap_error", "nearer_margin") if name in frames), "frame")
@@ -168,6 +179,8 @@ lags = np.arange(min(40, len(errors) // 2))
 together = [np.corrcoef(errors[: len(errors) - lag], errors[lag:])[0, 1] for lag in lags]
 figures.curves({best: pd.DataFrame({"step": lags, f"correlation of {measure}, by distance in frames": together})},
                [f"correlation of {measure}, by distance in frames"], logarithmic=False)  # fmt: skip
+apart = np.flatnonzero(np.array(together) < 0.05)
+run.came("06 independent frames", int(lags[apart[0]]) if len(apart) else None, within=0.5)
 
 # %% [markdown]
 # Drawing single frames with replacement (the plain bootstrap) would treat them as independent. Drawing **blocks** of neighbours keeps what ties them together. On invented series with a memory like this one's, the plain interval holds the true value in a third to a half of all cases instead of 95 %; blocks come to nine in ten (`tests/scores/test_bootstrap.py`).
@@ -264,11 +277,18 @@ sees.replace({"sees": "●", "blind": "", "rewards": "rewards", "-": ""})
 # ## Why is A<-B not as good as B<-A?
 # One model swaps both ways, and one way often looks better. Notebook 02's diagnosis has explanations: few faces, few poses, blurred faces of the one who is *painted*. We tested them by training on sets made lopsided on purpose (`benchmarks/asymmetry.py`: 14 trainings from nothing, every one scored both ways). *moved* is how far a set moves A<-B minus B<-A from the balanced pair's, *predicted* what the diagnosis says. **Predict** the signs.
 
+# %% tags=["predict"]
+# a list, for few faces of A, few of B, and so on down the table
+run.predict("06 signs", None, sure=None, choices=("+", "-"))
+
 # %%
 from faceswap_lab import asymmetry
 
 trained, difficulty = asymmetry.measured()
-asymmetry.table(trained, difficulty).set_index("set").round(3) if trained else None
+lopsided = asymmetry.table(trained, difficulty).set_index("set") if trained else None
+if trained:
+    run.came("06 signs", ["+" if moved > 0 else "-" for moved in lopsided["moved"][1:]])
+lopsided.round(3) if trained else None
 
 # %%
 for measure in ("quality", "structure_gain"):
@@ -287,6 +307,10 @@ for measure in ("quality", "structure_gain"):
 #
 # SSIM ([Wang et al., 2004](https://doi.org/10.1109/TIP.2003.819861)) takes means, variances and covariance in a small gaussian window around each pixel, and averages: are the same places light, and do they rise and fall together? $c_1=0.01^2$ and $c_2=0.03^2$ keep flat places from dividing by nothing. **Predict**: a picture is made a little darker, or blurred. Which does each number forgive?
 
+# %% tags=["predict"]
+# two: by PSNR, by SSIM
+run.predict("06 forgives", None, sure=None, choices=("darker", "blurred"))
+
 # %%
 import cv2
 
@@ -304,11 +328,17 @@ def ssim(x, y):
 x = before.astype(float) / 255
 for name, y in {"darker": 0.95 * x, "blurred": cv2.GaussianBlur(x, (0, 0), 2.0)}.items():
     print(f"{name:8s} PSNR {10 * np.log10(1 / np.square(x - y).mean()):.1f} dB   SSIM {ssim(x, y):.3f}")
+run.came("06 forgives", ["blurred", "darker"])
 
 # %% [markdown]
 # **Look**: PSNR forgives the blur, SSIM the darkness. Below they are measured where the swap matters: on the pixels that the true swap changes, and in a band along their rim. **Predict** the SSIM of the *unchanged* target.
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("06 SSIM of the target", None, sure=None)
+
 # %%
+run.came("06 SSIM of the target", rows["unchanged"].get("ssim"), within=0.1)
 table("psnr", "ssim", "ms_ssim", "seam_ssim", "temporal_error")
 
 # %% [markdown]
@@ -321,7 +351,12 @@ table("landmark_error", "mouth_error", "blinks_reproduced", "pose_error", "gaze_
 # ## Appendix: without a truth
 # For your own clip nobody knows the true swap. Then ask: **whose face** is it? Two networks answer, for a gallery of B, A and a stranger. dlib's has never trained a model here. HSE-FaceRes has: FaceSwap-GAN's identity loss asks it. **Predict** which of the two likes FaceSwap-GAN more.
 
+# %% tags=["predict"]
+run.predict("06 likes FaceSwap-GAN", None, sure=None, choices=("dlib", "HSE-FaceRes"))
+
 # %%
+gap = rows.get("faceswap_gan", {}).get("judges_gap")
+run.came("06 likes FaceSwap-GAN", None if gap is None else ("HSE-FaceRes" if gap > 0 else "dlib"))
 table("retrieval_dlib", "cosine_source_dlib", "identity_move_dlib", "identity_move_face_res", "judges_gap")
 
 # %% [markdown]
@@ -404,6 +439,11 @@ print(verdict)
 # 5. Name a score that rewards a fault. What would you read beside it?
 #
 # **Next**: notebook 07 asks what each part of a model is worth. To set two runs side by side: `python -m faceswap_lab compare run1 run2`.
+
+# %% tags=["quiz"]
+from faceswap_lab.teaching.recall import Answers
+
+Answers("06")  # answer them first, then open each
 
 # %%
 from faceswap_lab import report

@@ -129,10 +129,10 @@ for name, variant in ablation.VARIANTS.items():
 
 # %% [markdown]
 # ## Your guess
-# **Predict** before you go on: which part is worth most to the swap, and which is worth nothing? Put the names into an order, best first. (Leave the list empty, and the guess that the benchmark's author wrote down before measuring stands in.)
+# **Predict** before you go on: which part is worth most to the swap, and which is worth nothing? Put the names into an order, best first. (Leave it at None, and the guess that the benchmark's author wrote down before measuring stands in.)
 
-# %%
-my_guess = []  # such as ["no_contrast", "attention", ...]
+# %% tags=["predict"]
+my_guess = run.predict("07 order", None, sure=None)  # such as ["no_contrast", "attention", ...]
 
 # %%
 measured = files.read_json(worth.MEASURED)
@@ -166,14 +166,20 @@ order = {name: worth.worth(results, name, "structure_gain").mean for name in gue
 pairs = [(a, b) for place, a in enumerate(guess) for b in guess[place + 1 :]]
 right = sum(order[a] > order[b] for a, b in pairs)
 print(f"your order was right for {right} of {len(pairs)} pairs; a coin gets {len(pairs) / 2:.0f}")
+run.came("07 order", sorted(guess, key=order.get, reverse=True))
 
 # %% [markdown]
 # ## And a GAN's parts?
 # The same for FaceSwap-GAN: 60 steps on the painter of the warm start, as notebook 04 goes on. **Predict**: which is worth more there, the critics or the recogniser?
 
+# %% tags=["predict"]
+run.predict("07 GAN's parts", None, sure=None, choices=("critics", "recogniser"))
+
 # %%
 gan_measured = files.read_json(worth.MEASURED_GAN)
 print(gan_measured["steps"], "steps from", worth.BEGUN[gan_measured["start"]])
+gan_worth = [worth.worth(gan_measured["results"], name, "identity_gain").mean for name in ("no_critics", "no_identity")]
+run.came("07 GAN's parts", ("critics", "recogniser")[int(np.argmax(gan_worth))])
 worth.table(gan_measured["results"])[columns].round(3)
 
 # %% [markdown]
@@ -185,6 +191,10 @@ worth.table(gan_measured["results"])[columns].round(3)
 #
 # **Predict**: how many of them look as if they paid, when all three dots lie on one side?
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("07 lucky parts", None, sure=None, unit="of 1000")
+
 # %%
 luck = np.random.default_rng(0).normal(0, 1, (1000, 3))
 error = luck.std(axis=1, ddof=1) / np.sqrt(3)
@@ -195,6 +205,7 @@ judged = {
     "95 % interval (4.3 errors)": np.abs(luck.mean(axis=1)) > 4.303 * error,
 }
 comparisons.chance_plot(luck, dict(reversed(judged.items())))
+run.came("07 lucky parts", int(judged["all three dots on one side"].sum()))
 
 # %% [markdown]
 # With one seed every part "does something". Three dots on one side happen to a quarter of all worthless parts. The honest interval is 4.3 standard errors wide at three seeds; at ten seeds it would be 2.3. That is what few seeds cost: not wrong answers, but **no** answers.
@@ -299,6 +310,11 @@ else:
 # 5. What does a gaze error of 4 degrees mean when eyes that never move get 3?
 #
 # **Next**: notebook 08 asks what a convolution may cost.
+
+# %% tags=["quiz"]
+from faceswap_lab.teaching.recall import Answers
+
+Answers("07")  # answer them first, then open each
 
 # %%
 run.finish("07_what_matters", f"{len(chosen)} trainings of {ablation_steps} steps compared: {', '.join(chosen)}")

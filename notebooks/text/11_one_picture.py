@@ -118,9 +118,13 @@ face = alignment.align(frame, small, base.size)
 #
 # **Predict**: will the three be the same picture?
 
+# %% tags=["predict"]
+run.predict("11 one picture for all", None, sure=None, choices=("yes", "no"))
+
 # %%
 seen = base_swap.person_of(faces.subset([row]), base.size)
 chosen = references.choose(base.source, seen.read[0], seen.light[0])
+run.came("11 one picture for all", "yes" if len(set(map(int, chosen))) == 1 else "no")
 figures.row([face, *base.source.images[chosen]], ["A, the target", "nearest in all", "in the mouth", "in the eyes"])
 pd.DataFrame(
     [seen.read[0], *base.source.read[chosen]], ["target", "all", "mouth", "eyes"],
@@ -166,6 +170,12 @@ figures.row([face, painting, alpha], ["A", "the composite", "alpha"], height=2.6
 # ## What does each step earn?
 # **Predict** the order of: one bent picture laid on as it is, the base with *one* picture of B, the base with all of them.
 
+# %% tags=["predict"]
+# a list, best first
+run.predict(
+    "11 order of three", None, sure=None, choices=("reference alone", "base, one picture", "base, all pictures")
+)
+
 # %%
 one = base_swap.BaseSwap.from_faces(faces_b.subset([len(faces_b) // 2])).for_target(faces)
 every = base.for_target(faces)
@@ -187,7 +197,10 @@ swaps = {
     name: swapping.swap_frame(frame, faces.matrix(row), None, function, base.putting_back) for name, function in ways.items()
 }
 figures.row([frame, *swaps.values()], ["target", *swaps], height=3)
-scoring.compare(run, index, swaps, faces.points(row))
+compared = scoring.compare(run, index, swaps, faces.points(row))
+if compared is not None:
+    run.came("11 order of three", list(compared["structure_gain"].sort_values(ascending=False).index))
+compared
 
 # %% [markdown]
 # **Look** at the two networks' numbers beside the reference's: that difference is what the true swaps taught. (Notebook 06 says how far one frame can be trusted.)
@@ -277,6 +290,11 @@ figures.row([wanted, painting], ["mixed", "with the correction"], height=2.4)
 # 5. Whom must its scores be measured on, and whom not?
 #
 # **Next**: a clip and a picture of your own, with the consent of both.
+
+# %% tags=["quiz"]
+from faceswap_lab.teaching.recall import Answers
+
+Answers("11")  # answer them first, then open each
 
 # %%
 numbers = film.report.summary().splitlines()[0] if film.report else "made before"
