@@ -77,7 +77,10 @@ def lying(folder):
 
 
 def turned(folder):
-    plain, path = film(folder / "plain.mp4", long([np.rot90(frame) for frame in frames_of("talk_B")])), folder / "clip.mp4"
+    plain, path = (
+        film(folder / "plain.mp4", long([np.rot90(frame) for frame in frames_of("talk_B")])),
+        folder / "clip.mp4",
+    )
     done = ffmpeg_program.run("-display_rotation", "270", "-i", plain, "-c", "copy", path)
     assert done.returncode == 0, done.stderr
     return path
