@@ -199,7 +199,7 @@ swaps = {
 figures.row([frame, *swaps.values()], ["target", *swaps], height=3)
 compared = scoring.compare(run, index, swaps, faces.points(row))
 if compared is not None:
-    run.came("11 order of three", list(compared["structure_gain"].sort_values(ascending=False).index))
+    run.came("11 order of three", list(compared["swap_gain"].sort_values(ascending=False).index))
 compared
 
 # %% [markdown]
