@@ -26,7 +26,7 @@ PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")
 PICTURES = (".jpg", ".png", ".gif")
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 NOT_RUN = "Not executed here: no run of the course had these cells as they stand. Run it yourself to see what comes."
-RUN = "Outputs are those of one run on the bundled actors, on two CPU cores: {filled} of {cells} cells. Yours differ in the last digit."
+RUN = "Outputs are those of one run on the bundled actors: {filled} of {cells} cells. Yours differ in the last digit."
 
 
 def lay_out(source: Path, run: Path | None) -> dict[str, int]:
@@ -185,9 +185,8 @@ def main(arguments: list[str] | None = None) -> int:
         return code
     found = faults(options.out)
     print(*found, sep="\n")
-    print(
-        f"{options.out / 'index.html'}: {sum(1 for path in options.out.rglob('*.html') if '_static' not in path.parts)} pages, {len(found)} faults"
-    )
+    pages = sum("_static" not in path.parts for path in options.out.rglob("*.html"))
+    print(f"{options.out / 'index.html'}: {pages} pages, {len(found)} faults")
     return 1 if found else 0
 
 

@@ -25,6 +25,7 @@ html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": True,
     "show_navbar_depth": 1,
+    "navbar_persistent": [],  # the search stands in the side bar
 }
 html_copy_source = False
 html_show_sourcelink = False
