@@ -91,9 +91,17 @@ def _lesson(notebook: Path, run: Path | None, to: Path) -> int:
             cell.source = _links(notebook, rules.relative_links(cell.source, {"repository": "", "branch": "main"}))
         elif "setup" in rules.tags(cell):
             cell.metadata["tags"] = ["hide-input"]
+        elif words := _words_for(cell):
+            cell.metadata["mystnb"] = {"image": {"alt": words}}
     lesson.cells.insert(1, nbformat.v4.new_markdown_cell(f"```{{note}}\n{said}\n```"))
     _write(to, nbformat.writes(lesson))
     return filled
+
+
+def _words_for(cell) -> str:
+    """What the pictures of a cell show, in the words that came with them (`teaching.showing.Picture`)."""
+    told = [output.get("metadata", {}).get(kind, {}) for output in cell.outputs for kind in ("image/png", "image/jpeg")]
+    return "; ".join(one["alt"] for one in told if one.get("alt"))
 
 
 def _gallery(run: Path | None, folder: Path) -> str:

@@ -12,6 +12,7 @@ from keras import ops
 
 from faceswap_lab.models.critics import Reading
 from faceswap_lab.models.optimizers import TwoRateAdam
+from faceswap_lab.teaching import figures
 
 PLACES = (-2.0, 2.0)  # where the real numbers lie, half of them at each
 SPREAD = 0.3  # their standard deviation there
@@ -99,4 +100,11 @@ def histograms(games: dict[str, dict[int, np.ndarray]]):
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
     axes[0][0].legend(fontsize=7)
     figure.tight_layout()
-    plt.show()
+    ends = [
+        f"{name}: {', '.join(f'{share:.0%}' for share in mode_shares(list(seen.values())[-1]))}"
+        for name, seen in games.items()
+    ]
+    figures.show(
+        figure,
+        f"what each generator makes, from first to last look; at the end the shares at -2 and at 2, {'; '.join(ends)}",
+    )

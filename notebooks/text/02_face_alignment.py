@@ -263,7 +263,7 @@ aligned = alignment.align(frame, matrix, 256)
 marked = cascade.draw_points(aligned, alignment.canonical_points(256), cascade.YELLOW, 1, 4)
 marked = cascade.draw_points(marked, alignment.transform_points(matrix, detected), cascade.RED, 1, 2.5)
 boxes = cascade.draw_points(cascade.draw_boxes(frame, [box, square]), (detected + 0.5) * 2 - 0.5, cascade.RED, 1, 3)
-figures.row([boxes, aligned, marked], ["box, square, points", "aligned", "canonical (yellow), found (red)"], height=2.6)
+figures.row([boxes, aligned, marked], ["box, square, points", "aligned", "canonical (large), found (small)"], height=2.6)
 
 # %% [markdown]
 # ## Dense landmarks

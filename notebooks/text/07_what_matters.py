@@ -144,7 +144,7 @@ print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
 
 # %% [markdown]
 # ## What was measured
-# `benchmarks/ablation.py` took an hour of two cores for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The diamond is their mean, the bar its 95 % interval. Green and red are sure enough to be called something; grey is not.
+# `benchmarks/ablation.py` took an hour of two cores for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The large mark is their mean, the bar its 95 % interval. A triangle that points up pays, one that points down costs; a grey diamond is not sure enough to say either.
 #
 # **structure gain** asks whether brows, lids and lips are where the true swap has them; **identity gain** asks a recognition network whose face it is. Both are 0 for the untouched target and 1 for the true swap.
 
@@ -210,7 +210,7 @@ run.came("07 lucky parts", int(judged["all three dots on one side"].sum()))
 # %% [markdown]
 # With one seed every part "does something". Three dots on one side happen to a quarter of all worthless parts. The honest interval is 4.3 standard errors wide at three seeds; at ten seeds it would be 2.3. That is what few seeds cost: not wrong answers, but **no** answers.
 #
-# And 5 % of twenty questions is one: ask often enough, and a green or red bar may be luck.
+# And 5 % of twenty questions is one: ask often enough, and a triangle may be luck.
 #
 # ## Your own run
 # Now the real thing, with one seed. The base and what you chose in `variants` train from the warm start, a minute each on two cores, and swap the same frames.

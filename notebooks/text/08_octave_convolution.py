@@ -381,13 +381,13 @@ import matplotlib.pyplot as plt
 
 measure = "structure" if truth is not None else "loss"
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True)
-for alpha, some in log.groupby("alpha"):
-    axes[0].plot(some["step"], some[measure], label=f"alpha {alpha}")
-    axes[1].plot(some["step"] * base * pace[alpha], some[measure])
+for (alpha, some), style in zip(log.groupby("alpha"), ("-", "--", ":"), strict=True):
+    axes[0].plot(some["step"], some[measure], style, label=f"alpha {alpha}")
+    axes[1].plot(some["step"] * base * pace[alpha], some[measure], style)
 axes[0].set(xlabel="step", ylabel=measure)
 axes[1].set(xlabel="seconds")
 axes[0].legend(fontsize=8)
-plt.show()
+figures.show(figure, f"{measure} of three alphas, by step and by seconds")
 
 # %% [markdown]
 # ## Side by side

@@ -153,7 +153,7 @@ detection.area_table(signs_found, ["detector"], "film")
 detection.distributions_plot(by_eye, "blur")
 
 # %% [markdown]
-# **Look** behind the numbers of *blur*: hills that lie apart give an AUC near 1, hills on top of each other 0.5. Where would you put a threshold? Each place buys caught swaps (right of it, red) with accused honest faces (right of it, hatched).
+# **Look** behind the numbers of *blur*: hills that lie apart give an AUC near 1, hills on top of each other 0.5. Where would you put a threshold? Each place buys caught swaps (right of it, outlined) with accused honest faces (right of it, hatched).
 
 # %% [markdown]
 # Brackets: 95 % intervals over blocks of moments (notebook 06); one without width is no proof of perfection, only of few moments. **Look**: at `quick`, faces are painted at 64 pixels and enlarged, so *blur* finds every model's swap. It does not find the classical swap, which bends real pictures, nor the perfect one. *Seam* prefers to accuse the real film: a good blend is smoother than A's own cheek.
