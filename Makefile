@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup lab test test-colab notebooks solutions colab doctor clean
+.PHONY: help setup lab test test-colab notebooks solutions colab slides class-pack site doctor clean
 
 help:
 	@echo "make setup      make $(VENV) and install the lab in it"
@@ -24,6 +24,9 @@ help:
 	@echo "make notebooks  bring notebooks/*.ipynb and notebooks/text/*.py in step, rewrite the badges"
 	@echo "make solutions  for teachers: solutions/*.ipynb and notes/*.md, written from the lessons' texts"
 	@echo "make colab      the lab in one file for classes without GitHub: build/faceswap_lab_colab.zip"
+	@echo "make slides     lessons 00 to 06 as slides with speaker notes, offline: build/slides (pictures of runs/$(NAME))"
+	@echo "make class-pack the finished run runs/$(NAME) in one file, to open instead of waiting: build/faceswap_lab_run.zip"
+	@echo "make site       lessons, pages and reference as a site, offline: build/site/index.html (outputs of runs/$(NAME))"
 	@echo "make doctor     what the lab finds on this machine"
 	@echo "make clean      remove $(VENV) and caches (runs/ stays)"
 
@@ -57,6 +60,21 @@ test-colab: setup
 
 colab: setup
 	"$(BIN)/python" tools/make_colab_archive.py
+
+# What turns lessons into slides and a site is installed on top, by whoever makes them.
+PAGES := $(VENV)/.pages
+$(PAGES): tools/site/requirements.txt $(READY)
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r tools/site/requirements.txt
+	@touch "$@"
+
+slides: $(PAGES)
+	"$(BIN)/python" tools/make_slides.py --run "runs/$(NAME)" $(ARGS)
+
+class-pack: setup
+	"$(BIN)/python" tools/make_class_pack.py --run "runs/$(NAME)" $(ARGS)
+
+site: $(PAGES)
+	"$(BIN)/python" tools/make_site.py --run "runs/$(NAME)" $(ARGS)
 
 notebooks: setup
 	"$(BIN)/python" tools/sync_notebooks.py

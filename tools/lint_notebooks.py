@@ -121,8 +121,9 @@ def check_cells(notebook) -> list[str]:
         count = len(cell.source.split())
         if count >= MOST_WORDS:
             problems.append(f"a words cell has {count} words ({_start(cell)}); fewer than {MOST_WORDS}")
-    if code and not WORDS_PER_CODE[0] <= len(words) / len(code) <= WORDS_PER_CODE[1]:
-        problems.append(f"{len(words)} words cells for {len(code)} code cells; about as many of each")
+    told = [cell for cell in code if not {"predict", "quiz"} & set(rules.tags(cell))]  # these ask; they explain nothing
+    if told and not WORDS_PER_CODE[0] <= len(words) / len(told) <= WORDS_PER_CODE[1]:
+        problems.append(f"{len(words)} words cells for {len(told)} code cells; about as many of each")
     for cell in [*words, *taught]:
         if found := MACHINE_PATH.search(cell.source):
             problems.append(f"a path of one machine, {found[0]} ({_start(cell)})")

@@ -128,7 +128,7 @@ class RunStorage:
         """
         kept, here = _read(self.place / INDEX, "file"), _read(self.out / HERE, "looks")
         if not (self.out / HERE).exists():
-            if kept and self._parts():
+            if kept and self.parts():
                 raise LabError(
                     f"{self.out}: a run lies here that was not kept, and {self.place} keeps another one of this name. Choose "
                     "another out=... for one of them, or remove the one that you do not need."
@@ -141,7 +141,7 @@ class RunStorage:
             except LabError as error:
                 print(f"{error}\n{part}: what it held is made again; look again for faces that you had deleted.")
                 continue
-            here[part] = {"sha256": entry["sha256"], "looks": self._looks(self._parts().get(part, []))}
+            here[part] = {"sha256": entry["sha256"], "looks": self._looks(self.parts().get(part, []))}
             self._write_here(here)
         if missing:
             print(f"{self.place}: {len(missing)} parts of this run come from here.")
@@ -163,7 +163,7 @@ class RunStorage:
 
     def _keep(self) -> None:
         files.make_folder(self.place)
-        kept, here, parts = _read(self.place / INDEX, "file"), _read(self.out / HERE, "looks"), self._parts()
+        kept, here, parts = _read(self.place / INDEX, "file"), _read(self.out / HERE, "looks"), self.parts()
         looks = {part: self._looks(paths) for part, paths in parts.items()}
         changed = [p for p in parts if looks[p] != here.get(p, {}).get("looks") or _sum(here, p) != _sum(kept, p)]
         removed = [part for part in kept if part in here and part not in parts]
@@ -180,7 +180,7 @@ class RunStorage:
             os.truncate(self.place / old, 0)  # in Drive's bin, too, it would take its room
             (self.place / old).unlink()
 
-    def _parts(self) -> dict[str, list[Path]]:
+    def parts(self) -> dict[str, list[Path]]:
         """The files of each part: "faces/target" -> paths, sorted. Links, half-written files and older checkpoints are left out."""
         found: dict[str, list[Path]] = {LOOSE: []}
         for place, folders, names in os.walk(self.out):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from faceswap_lab import __version__
 from faceswap_lab.base import environment, files
 from faceswap_lab.base.errors import LabError, check_number
 from faceswap_lab.base.machine import cpu_cores, devices, place, table, versions
-from faceswap_lab.course import notebooks, samples, trusted_paths
+from faceswap_lab.course import notebooks, predictions, samples, trusted_paths
 from faceswap_lab.course.presets import PRESETS, Preset
 from faceswap_lab.course.presets import preset as find_preset
 from faceswap_lab.course.run_storage import RunStorage, open_storage
@@ -123,6 +124,16 @@ class Run:
         files.write_json(path, {**read_marker(path), "made": made})
         self.keep()
         print(f"{notebook}: {made}")
+        if said := predictions.summary(self.out, notebook[:2]):
+            print(said)
+
+    def predict(self, name: str, value=None, sure: float | None = None, unit: str = "", choices: Iterable = ()):
+        """Writes a prediction down before its result is seen, see `predictions.predict`; None says nothing."""
+        return predictions.predict(self.out, name, value, sure, unit, choices)
+
+    def came(self, name: str, value, within: float | None = None, least: float = 0.0) -> None:
+        """Sets what came beside what was predicted, see `predictions.came`; silent where nothing was."""
+        predictions.came(self.out, name, value, within, least)
 
 
 def read_marker(path: Path) -> dict:

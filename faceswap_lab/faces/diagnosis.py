@@ -94,7 +94,7 @@ def diagnose(a: FaceSet, b: FaceSet) -> Diagnosis:
         'Diagnosis'
     """
     profiles = {"A": profile(a), "B": profile(b)}
-    findings = [one for about, own in profiles.items() for one in _about_set(about, own)]
+    findings = [one for about, own in profiles.items() for one in about_set(about, own)]
     known, penalties = {}, {}
     for direction in DIRECTIONS:
         target, source = (profiles[name] for name in direction.split("<-"))
@@ -168,7 +168,8 @@ def _others(own: Profile) -> float:
     return float(shares[1:][shares[1:] >= 0.05].sum())
 
 
-def _about_set(about: str, own: Profile) -> list[Finding]:
+def about_set(about: str, own: Profile) -> list[Finding]:
+    """What is noticed in one set, which the sentences call `about`."""
     found = []
 
     def say(name, severity, number, unit, sentence, advice):

@@ -6,7 +6,6 @@ Goodfellow et al., "Generative adversarial nets", NeurIPS 2014 (arXiv:1406.2661)
 from __future__ import annotations
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
 
@@ -82,21 +81,3 @@ def train(game, factor: float = 2.0, steps: int = 800, looks: int = 4, seed: int
 def mode_shares(generated: np.ndarray) -> np.ndarray:
     """The share of generated numbers (N,) within 3 deviations of each mode: (0.5, 0.5) is perfect, 0 is a lost mode."""
     return (np.abs(generated[:, None] - np.array(PLACES)) < 3 * SPREAD).mean(axis=0)
-
-
-def histograms(games: dict[str, dict[int, np.ndarray]]):
-    """Draws what each game's generator makes, a row a game and a panel a look, over the real numbers in grey."""
-    bins, real = np.linspace(-4, 4, 61), real_numbers(20_000)[:, 0]
-    columns = max(map(len, games.values()))
-    figure, axes = plt.subplots(
-        len(games), columns, figsize=(2.5 * columns, 1.7 * len(games)), sharex=True, squeeze=False
-    )
-    for line, (name, seen) in zip(axes, games.items(), strict=True):
-        for axis, (step, generated) in zip(line, seen.items(), strict=False):
-            axis.hist(real, bins, density=True, color="#bbbbbb", label="real")
-            axis.hist(generated, bins, density=True, histtype="step", color="#b3372f", lw=1.5, label="generated")
-            axis.set(title=f"step {step}", yticks=[], ylim=(0, 2.2))
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    axes[0][0].legend(fontsize=7)
-    figure.tight_layout()
-    plt.show()

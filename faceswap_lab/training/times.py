@@ -7,15 +7,19 @@ enough; the shares are expectations. So a prediction is called one, and gives wa
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
 
+from faceswap_lab.base.errors import check_number
 from faceswap_lab.base.machine import cpu_cores, devices
 from faceswap_lab.models import flops
 from faceswap_lab.training import memory
 
 TRAFFIC = 16  # how often a step's activations pass the memory: written, read by layer, activation and norm, both ways
+STEPS_SHARE = 0.8  # of a training's time; the rest goes to the first step's compiling, previews and checkpoints
 LAUNCH = 0.005  # seconds a step for starting its kernels and handing out the batch
 MEASURED_AFTER = 20  # steps, or as many as there are
 
@@ -144,6 +148,27 @@ def _seconds(device: Device, work: float, traffic: float, dtype: str, alone: boo
     if device is DEVICES[-1] and alone:
         arithmetic *= 2 / cpu_cores()
     return arithmetic + traffic / device.bandwidth + LAUNCH
+
+
+def steps_in(minutes: float, model: keras.Model, batches: Iterator) -> int:
+    """How many training steps a number of minutes has room for on this machine: eight are done, and the last five timed.
+
+    Args:
+        minutes: for the whole training, previews and checkpoints included.
+        model: compiled, its face sets set; it is thrown away afterwards.
+        batches: of `training.index_batches`.
+
+    Returns:
+        At least 1.
+
+    Raises:
+        LabError: when `minutes` is no time.
+    """
+    check_number("minutes", minutes, 0.01, 60 * 24 * 7, "minutes")
+    model.fit(batches, steps_per_epoch=3, epochs=1, verbose=0)  # the first is compiled
+    began = time.monotonic()
+    model.fit(batches, steps_per_epoch=5, epochs=1, verbose=0)
+    return max(1, int(STEPS_SHARE * 60 * minutes * 5 / (time.monotonic() - began)))
 
 
 def in_words(seconds: float) -> str:

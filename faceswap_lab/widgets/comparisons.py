@@ -8,8 +8,13 @@ from matplotlib.ticker import MaxNLocator
 
 from faceswap_lab.studies import ablation_effect
 from faceswap_lab.studies.ablation import VARIANTS
+from faceswap_lab.widgets import figures
 
-COLOURS = {"pays": "#1b7f4b", "costs": "#b3372f", "both": "#8a5cb0"}  # the verdicts that say something
+SIGNS = {
+    "pays": (figures.BLUE, "^"),
+    "costs": (figures.ORANGE, "v"),
+    "unclear": (figures.GREY, "D"),
+}  # verdict -> colour, marker
 
 
 def worth_plot(results: list[dict], measures: tuple[str, ...] = ablation_effect.DECIDING):
@@ -30,14 +35,14 @@ def worth_plot(results: list[dict], measures: tuple[str, ...] = ablation_effect.
         limit = 1.15 * max(np.abs(ablation_effect.differences(results, name, measure)).max(initial=0.01) for name in names)
         for place, name in enumerate(names):
             one = found[measure][name]
-            colour = COLOURS["pays" if one.mean > 0 else "costs"] if one.is_clear else "#666666"
+            colour, sign = SIGNS[("pays" if one.mean > 0 else "costs") if one.is_clear else "unclear"]
             axis.plot(
                 ablation_effect.differences(results, name, measure), [place] * one.seeds, "o", color=colour, alpha=0.35, ms=5
             )
             if np.isfinite(one.half_width):
                 ends = np.clip([one.mean - one.half_width, one.mean + one.half_width], -limit, limit)
                 axis.plot(ends, [place, place], color=colour, lw=2)
-            axis.plot([one.mean], [place], "D", color=colour, ms=6)
+            axis.plot([one.mean], [place], sign, color=colour, ms=7)
         axis.axvline(0, color="black", lw=0.8)
         axis.set_xlim(-limit, limit)
         axis.xaxis.set_major_locator(MaxNLocator(5))
@@ -45,7 +50,8 @@ def worth_plot(results: list[dict], measures: tuple[str, ...] = ablation_effect.
         axis.grid(axis="x", alpha=0.3)
     axes[0][0].set_yticks(range(len(names)), [VARIANTS[name].part for name in names], fontsize=9)
     figure.tight_layout()
-    plt.show()
+    means = [f"{VARIANTS[name].part} {found[measures[0]][name].mean:+.2f}" for name in reversed(names)]
+    figures.show(figure, f"worth of each part in {measures[0].replace('_', ' ')}, the best first: {', '.join(means)}")
 
 
 def chance_plot(luck: np.ndarray, judged: dict[str, np.ndarray]):
@@ -59,13 +65,17 @@ def chance_plot(luck: np.ndarray, judged: dict[str, np.ndarray]):
     shown = luck[:20]
     for place, row in enumerate(shown):
         real = judged[next(iter(judged))][place]
-        left.plot([place] * len(row), row, "o", color=COLOURS["costs"] if real else "#666666", alpha=0.6, ms=4)
+        sign = ("x", figures.ORANGE) if real else ("o", figures.GREY)
+        left.plot([place] * len(row), row, sign[0], color=sign[1], alpha=0.7, ms=5)
     left.axhline(0, color="black", lw=0.8)
-    left.set_title(f"20 parts worth nothing; red: {next(iter(judged))}", fontsize=9)
+    left.set_title(f"20 parts worth nothing; crosses: {next(iter(judged))}", fontsize=9)
     left.set_xticks([])
-    right.barh(list(judged), [100 * real.mean() for real in judged.values()], color="#666666")
+    right.barh(list(judged), [100 * real.mean() for real in judged.values()], color=figures.GREY)
     right.set_xlabel("% of worthless parts taken for real", fontsize=9)
     right.tick_params(labelsize=8)
     right.invert_yaxis()
     figure.tight_layout()
-    plt.show()
+    shares = ", ".join(f"{name} {real.mean():.0%}" for name, real in judged.items())
+    figures.show(
+        figure, f"20 parts worth nothing and how they scatter; share of 1000 such parts taken for real: {shares}"
+    )

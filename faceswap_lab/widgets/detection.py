@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,8 +11,9 @@ import pandas as pd
 
 from faceswap_lab.studies.detection.error_rates import Alarms
 from faceswap_lab.studies.detection.evaluation import told
+from faceswap_lab.widgets import figures
 
-REAL, SWAP, MISSED = "#1b7f4b", "#b3372f", "#d9a441"
+REAL, SWAP, MISSED = figures.BLUE, figures.ORANGE, figures.YELLOW
 
 
 def spectra_plot(spectra: Mapping[str, np.ndarray], reference: str = "real"):
@@ -22,20 +24,20 @@ def spectra_plot(spectra: Mapping[str, np.ndarray], reference: str = "real"):
         reference: the film that the right panel takes off.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3))
-    for name, rows in spectra.items():
+    for (name, rows), style in zip(spectra.items(), cycle(("-", "--", ":", "-.")), strict=False):
         waves = 1 + np.arange(rows.shape[1])
-        left.plot(waves, rows.mean(axis=0), label=name, lw=1.2)
-        right.plot(waves, rows.mean(axis=0) - spectra[reference].mean(axis=0), lw=1.2)
+        left.plot(waves, rows.mean(axis=0), style, label=name, lw=1.2)
+        right.plot(waves, rows.mean(axis=0) - spectra[reference].mean(axis=0), style, lw=1.2)
     left.set(xscale="log", xlabel="periods across the face", ylabel="dB")
     right.set(xscale="log", xlabel="periods across the face", ylabel=f"dB beyond {reference}")
     right.axhline(0, color="black", lw=0.6)
     left.legend(fontsize=7)
     figure.tight_layout()
-    plt.show()
+    figures.show(figure, f"mean spectra of {', '.join(spectra)}, and beside them how far each lies from {reference}")
 
 
 def area_table(areas: pd.DataFrame, rows: Sequence[str], columns: str):
-    """AUCs with their intervals as a table, the cells coloured from a coin's throw (white) to sure (green), wrong ones red.
+    """AUCs with their intervals as a table, the cells coloured from a coin's throw (white) to sure (blue), wrong ones orange.
 
     Args:
         areas: from `evaluation.areas`.
@@ -61,7 +63,7 @@ def _colour(value: float) -> str:
     if not np.isfinite(value):
         return ""
     share = min(1.0, abs(value - 0.5) * 2)
-    tint = (27, 127, 75) if value > 0.5 else (179, 55, 47)
+    tint = (0, 114, 178) if value > 0.5 else (213, 94, 0)
     return f"background-color: rgba({', '.join(map(str, tint))}, {0.55 * share:.2f})"
 
 
@@ -84,7 +86,9 @@ def distributions_plot(numbers: pd.DataFrame, detector: str, real: str = "real")
         axis.title.set_size(9)
     axes[0][0].legend(fontsize=7)
     figure.tight_layout()
-    plt.show()
+    figures.show(
+        figure, f"how {detector} is spread over real faces (hatched) and over those of each swap: {', '.join(seen)}"
+    )
 
 
 def alarms_plot(found: Mapping[str, Alarms]):
@@ -96,13 +100,14 @@ def alarms_plot(found: Mapping[str, Alarms]):
     figure, axis = plt.subplots(figsize=(8, 0.55 * len(found) + 1))
     for place, one in enumerate(found.values()):
         begin = 0.0
-        for width, colour in ((one.caught, REAL), (one.missed, MISSED), (one.false, SWAP)):
-            axis.barh(place, width, left=begin, color=colour)
+        for width, colour, hatch in ((one.caught, REAL, ""), (one.missed, MISSED, ".."), (one.false, SWAP, "//")):
+            axis.barh(place, width, left=begin, color=colour, hatch=hatch, edgecolor="white")
             begin += width
         axis.text(begin, place, f" {one.false_share:.0%} of the alarms are false", va="center", fontsize=8)
     axis.set_yticks(range(len(found)), list(found), fontsize=9)
     axis.set_xlim(0, 1.45 * max(one.caught + one.missed + one.false for one in found.values()))
-    axis.set_xlabel("films: caught (green), missed (yellow), real ones accused (red)", fontsize=9)
+    axis.set_xlabel("films: caught (plain), missed (dotted), real ones accused (hatched)", fontsize=9)
     axis.invert_yaxis()
     figure.tight_layout()
-    plt.show()
+    shares = ", ".join(f"{name}: {one.false_share:.0%}" for name, one in found.items())
+    figures.show(figure, f"alarms among ten thousand films; share of them that is false, {shares}")

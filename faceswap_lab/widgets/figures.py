@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from itertools import cycle
+
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython import get_ipython
+from IPython.display import display
 
 from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets.showing import Picture
@@ -18,6 +23,25 @@ def as_uint8(picture) -> np.ndarray:
     if picture.ndim == 2:
         picture = picture[..., None]
     return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
+
+
+# Okabe and Ito's colours, which those who confuse red and green tell apart; with each goes a sign that needs no colour.
+BLUE, ORANGE, YELLOW, GREY = "#0072B2", "#D55E00", "#E69F00", "#666666"
+
+
+def show(figure, words: str) -> None:
+    """Shows a matplotlib figure in a notebook, with words for those who cannot see it; elsewhere the figure stays as it is.
+
+    Args:
+        figure: of `matplotlib.pyplot`; a notebook closes it.
+        words: what it shows, in a sentence.
+    """
+    if get_ipython() is None:
+        return
+    content = io.BytesIO()
+    figure.savefig(content, format="png", bbox_inches="tight")
+    plt.close(figure)
+    display(Picture(content.getvalue(), words))
 
 
 def row(pictures, titles=(), height: float = 2.0, title: str = ""):
@@ -35,7 +59,8 @@ def row(pictures, titles=(), height: float = 2.0, title: str = ""):
         axis.axis("off")
     figure.suptitle(title, fontsize=10)
     figure.tight_layout()
-    plt.show()
+    named = ", ".join(str(name) for name in titles) or "without titles"
+    show(figure, f"{title + ': ' if title else ''}{len(pictures)} pictures in a row: {named}")
 
 
 def rows(lines: dict, height: float = 1.2):
@@ -57,7 +82,7 @@ def rows(lines: dict, height: float = 1.2):
             axis.set_frame_on(False)
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     figure.tight_layout(pad=0.2)
-    plt.show()
+    show(figure, f"{columns} columns of pictures, in rows from the top: {', '.join(map(str, lines))}")
 
 
 def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
@@ -69,17 +94,23 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
     """
     figure, axes = plt.subplots(1, len(columns), figsize=(4.2 * len(columns), 3), squeeze=False)
     for axis, column in zip(axes[0], columns, strict=True):
-        for name, table in histories.items():
+        for (name, table), style in zip(histories.items(), cycle(("-", "--", ":", "-.")), strict=False):
             if column in table:
                 marker = "o" if len(table) == 1 else None  # a line of one point shows nothing
-                axis.plot(table["step"], table[column], marker=marker, label=name)
+                axis.plot(table["step"], table[column], style, marker=marker, label=name)
         axis.set_xlabel("step")
         axis.set_title(column, fontsize=10)
         if logarithmic:
             axis.set_yscale("log")
     axes[0][0].legend(fontsize=8)
     figure.tight_layout()
-    plt.show()
+    ends = [
+        f"{name} {table[column].iloc[-1]:.3g}"
+        for name, table in histories.items()
+        for column in columns[:1]
+        if column in table
+    ]
+    show(figure, f"curves of {', '.join(columns)} by step; {columns[0]} ends at: {', '.join(ends)}")
 
 
 def live_preview(name: str):
@@ -118,3 +149,34 @@ def attention_overlay(picture, weights, size: int) -> np.ndarray:
     heat = cv2.resize(heat / max(float(heat.max()), 1e-12), picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     heat = np.clip(heat, 0, 1)[..., None]
     return np.round(picture * (1 - 0.7 * heat) + np.array([255, 60, 30], np.float32) * 0.7 * heat).astype(np.uint8)
+
+
+def histograms(games: dict[str, dict[int, np.ndarray]]) -> None:
+    """Draws what each toy GAN's generator makes, a row a game and a panel a look, over the real numbers in grey.
+
+    Args:
+        games: name -> what `studies.toy_gan.train` gave.
+    """
+    from faceswap_lab.studies import toy_gan
+
+    bins, real = np.linspace(-4, 4, 61), toy_gan.real_numbers(20_000)[:, 0]
+    columns = max(map(len, games.values()))
+    figure, axes = plt.subplots(
+        len(games), columns, figsize=(2.5 * columns, 1.7 * len(games)), sharex=True, squeeze=False
+    )
+    for line, (name, seen) in zip(axes, games.items(), strict=True):
+        for axis, (step, generated) in zip(line, seen.items(), strict=False):
+            axis.hist(real, bins, density=True, color="#bbbbbb", label="real")
+            axis.hist(generated, bins, density=True, histtype="step", color="#b3372f", lw=1.5, label="generated")
+            axis.set(title=f"step {step}", yticks=[], ylim=(0, 2.2))
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    axes[0][0].legend(fontsize=7)
+    figure.tight_layout()
+    ends = [
+        f"{name}: {', '.join(f'{share:.0%}' for share in toy_gan.mode_shares(list(seen.values())[-1]))}"
+        for name, seen in games.items()
+    ]
+    show(
+        figure,
+        f"what each generator makes, from first to last look; at the end the shares at -2 and at 2, {'; '.join(ends)}",
+    )

@@ -276,9 +276,16 @@ command_line.main(["doctor"])
 #
 # Change `preset` in the cell near the top and run again. **Predict**: which notebook will take longest?
 
+# %% [markdown]
+# Predictions are typed: put yours in place of the first `None` of the cell below, how sure you are (in per cent) in place of the second, and run it *before* the next one. A number may be a range, `(low, high)`. At the end of a lesson stands what came, and how much your "90 % sure" is worth. Left as they are, these cells do nothing.
+
+# %% tags=["predict"]
+run.predict("00 longest", None, sure=None, choices=("01", "02", "03", "04", "05", "06"))
+
 # %%
 print(run.preset.summary)
 print("autoencoder:", run.preset.autoencoder_steps, "steps; FaceSwap-GAN:", run.preset.gan_steps, "steps")
+run.came("00 longest", "03" if run.preset.name == "quick" else "04")
 
 # %% [markdown]
 # ## Recap
@@ -291,6 +298,11 @@ print("autoencoder:", run.preset.autoencoder_steps, "steps; FaceSwap-GAN:", run.
 # 5. What does a preset change?
 #
 # **Next**: notebook 01 takes a video apart.
+
+# %% tags=["quiz"]
+from faceswap_lab.widgets.recall import Answers
+
+Answers("00")  # answer them first, then open each
 
 # %%
 run.finish("00_welcome", "the five steps in one picture")

@@ -106,9 +106,14 @@ print("about", clip.num_frames, "frames; sound:", clip.has_audio, "; rotation:",
 #
 # **Predict**: which frame numbers come out for every fifth frame between 0.5 s and 2 s?
 
+# %% tags=["predict"]
+# a list, such as [1, 2, 3]; how sure, in per cent
+run.predict("01 frame numbers", None, sure=None)
+
 # %%
 some = list(clip.frames(every=5, start=0.5, end=2.0))
 print([frame.index for frame in some])
+run.came("01 frame numbers", [frame.index for frame in some])
 figures.row([frame.image for frame in some][:6], [f"{frame.time:.2f} s" for frame in some], height=1.8)
 
 # %%
@@ -182,6 +187,10 @@ figures.rows(
 #
 # $C$ is a rotation ($CC^T=1$): so far nothing is lost. Then each wave's share is divided by a step from a table $Q$ and **rounded**, $\mathrm{round}(F/Q)$. Fine waves have large steps: most of their shares become 0, and zeros cost nothing. **Predict** how many of the 64 are left at quality 30.
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("01 waves left", None, sure=None, unit="of 64")
+
 # %%
 k, n = np.mgrid[:8, :8]
 C = np.sqrt((1 + (k > 0)) / 8) * np.cos(np.pi * (2 * n + 1) * k / 16)
@@ -199,14 +208,18 @@ for quality in (75, 30, 10):
     jpeg = cv2.imencode(".jpg", block, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     apart = np.abs(views[f"quality {quality}"].astype(int) - cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)).max()
     print(f"quality {quality}: {int((kept != 0).sum())} of 64 left; at most {apart} grey level from OpenCV's JPEG")
+run.came("01 waves left", int((np.round(F / compression.quantisation_steps(30)) != 0).sum()))
 
 # %%
 figures.row(list(views.values()), list(views), height=1.7)
 
-
 # %% [markdown]
 # ## Half the colours
 # The eye sees light more sharply than colour. So JPEG and video do not keep R, G, B but **luma** $Y=0.299R+0.587G+0.114B$ and two differences from it, $C_b$ and $C_r$, and of those one value for each 2x2 pixels: **4:2:0**. That halves the data *before* any coder begins. **Predict**: which pixels of a face suffer most?
+
+# %% tags=["predict"]
+run.predict("01 colours halved", None, sure=None, choices=("even skin", "edges between colours", "dark places"))
+
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: what 4:2:0 does to one colour plane: each block of 2x2 pixels becomes its mean.
@@ -235,6 +248,7 @@ halved = compression.halved_colours(crop)
 lost = np.clip(np.abs(crop.astype(int) - halved) * 8, 0, 255).astype(np.uint8)
 print(f"4:2:0 alone: {psnr(crop, halved):.1f} dB, at most {np.abs(crop.astype(int) - halved).max()} levels off")
 figures.row([crop, halved, lost], ["as it was", "colours halved", "error x 8"], height=2.2)
+run.came("01 colours halved", "edges between colours")
 
 # %% [markdown]
 # ## What a video codec does to a face
@@ -284,10 +298,16 @@ crf_zero = checks.crf_zero(crf_zero)
 # ## I, P and B
 # An **I** frame is coded by itself, like a JPEG. A **P** frame says where each of its blocks lay in an *earlier* frame, and what has changed since. A **B** frame may look both ways, so the later one has to come first in the file. **Predict**: how many times as large is an I frame?
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("01 size of an I frame", None, sure=None, unit="P frames")
+
 # %%
 kinds = compression.frame_kinds(run.out / "codec" / "crf_23.mp4")
 print("shown:       ", "".join(kinds["kind"]))
 print("in the file: ", "".join(kinds.sort_values("coded")["kind"]))
+mean = kinds.groupby("kind")["bytes"].mean()
+run.came("01 size of an I frame", mean["I"] / mean.get("P", np.nan), within=0.5)
 kinds.groupby("kind")["bytes"].agg(["count", "mean"]).round()
 
 
@@ -352,6 +372,11 @@ print("largest difference between the video's frames and the files:", worst)
 # 6. What is PSNR blind to?
 #
 # **Next**: notebook 02 finds the face in each frame.
+
+# %% tags=["quiz"]
+from faceswap_lab.widgets.recall import Answers
+
+Answers("01")  # answer them first, then open each
 
 # %%
 run.finish("01_frame_extraction", f"{len(table)} frames of the target")

@@ -90,8 +90,8 @@ import numpy as np
 from faceswap_lab import video
 from faceswap_lab.faces import alignment, masks
 from faceswap_lab.faces import mtcnn_boxes as geometry
-from faceswap_lab.faces.mtcnn import FaceDetector
 from faceswap_lab.faces.landmarks import FaceMesh, five_points, head_pose
+from faceswap_lab.faces.mtcnn import FaceDetector
 from faceswap_lab.widgets import cascade, figures
 
 clip = video.open_video(run.clip("target"))
@@ -107,6 +107,10 @@ figures.row([cascade.heat(level) for level in seen.maps[:5]], ["P-Net: a face he
 # %% [markdown]
 # **Predict**: how many boxes will P-Net propose for one face? Then look at what is left after each stage. Between them **non-maximum suppression** keeps the surest box of each heap; how, comes below.
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("02 boxes", None, sure=None, unit="boxes")
+
 # %%
 stages_seen = {
     "proposals": seen.proposals,
@@ -117,7 +121,7 @@ stages_seen = {
 colours = (cascade.RED, cascade.YELLOW, cascade.BLUE, cascade.GREEN)
 drawn = [cascade.draw_boxes(frame, boxes, colour) for boxes, colour in zip(stages_seen.values(), colours, strict=True)]
 figures.row(drawn, [f"{name}: {len(boxes)}" for name, boxes in stages_seen.items()], height=2.6)
-
+run.came("02 boxes", len(seen.proposals))
 
 # %% [markdown]
 # **How much do two boxes agree?** Their **intersection over union**: 0 apart, 1 equal, and the same whatever their size:
@@ -125,6 +129,10 @@ figures.row(drawn, [f"{name}: {len(boxes)}" for name, boxes in stages_seen.items
 # $$\mathrm{IoU}(a,b)=\frac{\vert a\cap b\vert}{\vert a\cup b\vert}=\frac{\vert a\cap b\vert}{\vert a\vert+\vert b\vert-\vert a\cap b\vert}$$
 #
 # A box is (x0, y0, x1, y1). **Predict**: a square, and the same shifted by half of its side: 1/2, 1/3 or 1/4?
+
+# %% tags=["predict"]
+run.predict("02 IoU", None, sure=None, choices=("1/2", "1/3", "1/4"))
+
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: IoU of one box with many. Boxes that do not touch have none: mind the sign of what does not overlap. The lesson goes on with yours, or with the reference.
@@ -154,6 +162,7 @@ iou = checks.iou(iou)
 
 # %%
 print(iou(np.array([0, 0, 10, 10]), np.array([[0, 0, 10, 10], [5, 0, 15, 10], [10, 0, 20, 10]])).round(3))
+run.came("02 IoU", "1/3")
 
 # %% [markdown]
 # **Suppression** is then greedy: (1) take the surest box that is left and keep it; (2) throw away every other box whose IoU with it is above a threshold; (3) go on until none is left. You will write it at the end.
@@ -181,6 +190,10 @@ print(f"mean IoU with the final box: {iou(truth, given).mean():.2f} before, {iou
 #
 # **Predict**: how many times faster is following than searching?
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("02 following faster", None, sure=None, unit="times")
+
 # %%
 import time
 
@@ -197,6 +210,7 @@ print(
     f"searched {1000 * (middle - start) / len(some):.0f} ms a frame, followed {1000 * (end - middle) / len(some):.0f} ms"
 )
 print("frames that the whole cascade saw:", sum(one.cascade for one in followed), "of", len(some))
+run.came("02 following faster", (middle - start) / (end - middle), within=0.5)
 
 # %%
 both = [
@@ -239,6 +253,11 @@ print("largest error in the matrix:", np.abs(found - np.column_stack([turn, shif
 #
 # **Predict**: the points below are mirrored. What does the best *similarity* without a mirror leave?
 
+# %% tags=["predict"]
+run.predict(
+    "02 without a mirror", None, sure=None, choices=("a mirror all the same", "a turn that fits", "a turn that fits badly")
+)
+
 # %%
 mirrored = points * [-1, 1]
 left, singular, right = np.linalg.svd((mirrored - mirrored.mean(0)).T @ (points - points.mean(0)))
@@ -246,6 +265,7 @@ forced = alignment.umeyama(points, mirrored)
 off = np.linalg.norm(alignment.transform_points(forced, points) - mirrored, axis=1).mean()
 print(f"det(U) det(V) = {np.linalg.det(left) * np.linalg.det(right):.0f}, det(UV) = {np.linalg.det(left @ right):.0f}")
 print(f"det(R) = {np.sign(np.linalg.det(forced[:, :2])):.0f}: a turn; the points are left {off:.0f} px apart")
+run.came("02 without a mirror", "a turn that fits badly" if off > 5 else "a turn that fits")
 
 # %%
 if not len(seen.output):
@@ -260,7 +280,7 @@ aligned = alignment.align(frame, matrix, 256)
 marked = cascade.draw_points(aligned, alignment.canonical_points(256), cascade.YELLOW, 1, 4)
 marked = cascade.draw_points(marked, alignment.transform_points(matrix, detected), cascade.RED, 1, 2.5)
 boxes = cascade.draw_points(cascade.draw_boxes(frame, [box, square]), (detected + 0.5) * 2 - 0.5, cascade.RED, 1, 3)
-figures.row([boxes, aligned, marked], ["box, square, points", "aligned", "canonical (yellow), found (red)"], height=2.6)
+figures.row([boxes, aligned, marked], ["box, square, points", "aligned", "canonical (large), found (small)"], height=2.6)
 
 # %% [markdown]
 # ## Dense landmarks
@@ -363,6 +383,12 @@ draw(diagnosis)
 # ## Six ways to spoil a set
 # The actors come with six sets of B that are bad on purpose. **Predict** what is wrong with each row before you read on.
 
+# %% tags=["predict"]
+# a list, row by row
+run.predict(
+    "02 six sets", None, sure=None, choices=("blurred", "in_the_dark", "low_resolution", "only_frontal", "ten_faces", "two_people")
+)
+
 # %%
 import warnings
 
@@ -390,6 +416,7 @@ for number, (name, bad) in enumerate(spoilt.items(), 1):
         if one.about == "B" and one.severity != "note"
     ]
     print(f"{number} {name:15s} difficulty {found.difficulty['A<-B']:.2f}   {', '.join(named)}")
+run.came("02 six sets", list(spoilt))
 
 # %% [markdown]
 # Does the predicted difficulty come true? `benchmarks/diagnosis.py` trains on each of these sets and ranks the real gains against it: [the figures](../docs/results.md#the-diagnosis).
@@ -525,6 +552,11 @@ print("largest difference to the package's:", np.abs(similarity(points, mirrored
 # 7. Which poses would A<-B have to guess?
 #
 # **Next**: notebook 03 trains the first model on these faces.
+
+# %% tags=["quiz"]
+from faceswap_lab.widgets.recall import Answers
+
+Answers("02")  # answer them first, then open each
 
 # %%
 run.finish("02_face_alignment", ", ".join(f"{len(faces)} faces of {role}" for role, faces in sets.items()))

@@ -101,16 +101,15 @@ import numpy as np
 from keras import layers, ops
 
 from faceswap_lab import training
-from faceswap_lab.course import held_out_measures
+from faceswap_lab.course import held_out_measures, recipes
 from faceswap_lab.models import autoencoder, losses
 from faceswap_lab.models.augmentation import FaceBank, random_views
 from faceswap_lab.models.layers import PixelShuffle
 from faceswap_lab.models.lighting import light_fields
 from faceswap_lab.studies import sharing
+from faceswap_lab.training import times
 from faceswap_lab.widgets import architecture, figures
 from faceswap_lab.widgets.training_panel import TrainingPanel
-from faceswap_lab.course import recipes
-from faceswap_lab.training import times
 
 scale = run.preset.choose(autoencoder=model, face_size=face_size, batch_size=batch_size, precision=precision)
 size = scale.face_size
@@ -141,6 +140,10 @@ figures.rows(
 #
 # **Predict** for each: what does it paint when a face of A is to become B?
 
+# %% tags=["predict"]
+# three, in the order shared, not shared, encoder shared
+run.predict("03 three forms", None, sure=None, choices=("A", "B", "neither"))
+
 # %%
 own_faces = {person: pictures[: own[person]] for person, pictures in faces.items()}
 forms = sharing.train(own_faces, steps=150, seed=seed)
@@ -151,6 +154,7 @@ figures.rows({"A": eight, **asked})
 # %%
 for name, form in forms.items():
     print(f"{name:26s} {sharing.between_share(form, own_faces):.0%} of the codes' variance tells A from B")
+run.came("03 three forms", ["A", "neither", "B"])
 
 # %% [markdown]
 # **Look**:
@@ -205,12 +209,17 @@ figures.rows({"B": faces["B"][some], **{f"in other light {k + 1}": view[..., :3]
 #
 # **Predict** the shape after four such layers before you run the cell.
 
+# %% tags=["predict"]
+# such as (8, 64, 64, 3): faces, rows, columns, channels
+run.predict("03 shape", None, sure=None)
+
 # %%
 batch = ops.convert_to_tensor(answer[..., :3])
 x = batch
 for filters in (128, 256, 512, 1024):
     x = layers.LeakyReLU(0.1)(layers.Conv2D(filters, 5, strides=2, padding="same")(x))
     print(f"conv {filters:4d}", x.shape)
+run.came("03 shape", tuple(x.shape))
 
 # %%
 code = layers.Dense(1024)(layers.Flatten()(x))
@@ -492,6 +501,11 @@ figures.row(list(ops.convert_to_numpy(ops.clip(lit, 0, 1))), height=1.2)
 # 5. What does the likened picture add that warping alone cannot?
 #
 # **Next**: notebook 04 lets a discriminator judge the outputs.
+
+# %% tags=["quiz"]
+from faceswap_lab.widgets.recall import Answers
+
+Answers("03")  # answer them first, then open each
 
 # %%
 run.finish("03_autoencoder", f"3 autoencoders: {steps} steps from the warm start, 2 x {nothing} from nothing")

@@ -99,14 +99,13 @@ import numpy as np
 from keras import ops
 
 from faceswap_lab import training
-from faceswap_lab.course import held_out_measures
+from faceswap_lab.course import held_out_measures, recipes
 from faceswap_lab.models import faceswap_gan
 from faceswap_lab.models.discriminators import draw_beta
 from faceswap_lab.models.mobilenet_recognition import face_res
 from faceswap_lab.studies import toy_gan
 from faceswap_lab.widgets import architecture, figures
 from faceswap_lab.widgets.training_panel import TrainingPanel
-from faceswap_lab.course import recipes
 
 scale = run.preset.choose(gan=model, gan_size=face_size, gan_batch_size=batch_size, precision=precision)
 size = scale.gan_size
@@ -146,11 +145,15 @@ def least_squares(real, generated):
 # %% [markdown]
 # **Predict**: for a number that is found out ($s=-4$), which loss pulls hardest?
 
+# %% tags=["predict"]
+run.predict("04 pulls hardest", None, sure=None, choices=("minimax", "non_saturating", "least_squares"))
+
 # %%
 scores, nudge = np.array([-4.0, 0.0, 2.0]), 1e-3
 for game in (minimax, non_saturating, least_squares):
     ends = [[float(game(scores[:1], np.array([s + step]))[0]) for step in (-nudge, nudge)] for s in scores]
     print(f"{game.__name__:15s} slope of L_G at s = -4, 0, 2:", *(f"{(b - a) / (2 * nudge):6.2f}" for a, b in ends))
+run.came("04 pulls hardest", "least_squares")
 
 # %% [markdown]
 # In the minimax game what one wins the other loses: the generator's loss is minus a part of the discriminator's. In the other two the losses are *different functions*. At $s=2$ least squares pushes a generated number back towards 1, and **both** losses fall.
@@ -158,14 +161,20 @@ for game in (minimax, non_saturating, least_squares):
 # ## Mode collapse
 # Nothing asks a generator for variety. While the discriminator is slow, all numbers may crowd where it happens to be kind. **Predict**: one of these two discriminators learns at a tenth of the generator's rate, one at twice its rate, as published for FaceSwap-GAN. What does the generator make?
 
+# %% tags=["predict"]
+# where a tenth of the rate leads
+run.predict("04 slow discriminator", None, sure=None, choices=("both places", "one place", "no place"))
+
 # %%
 rates = {"a tenth": 0.1, "twice": 2.0}
 toys = {name: toy_gan.train(least_squares, factor, seed=seed) for name, factor in rates.items()}
-toy_gan.histograms(toys)
+figures.histograms(toys)
 
 # %%
 for name, seen in toys.items():
     print(f"{name:8s} share of numbers at -2 and at 2:", toy_gan.mode_shares(list(seen.values())[-1]).round(2))
+slow = toy_gan.mode_shares(list(toys["a tenth"].values())[-1])
+run.came("04 slow discriminator", ("no place", "one place", "both places")[int((slow > 0.1).sum())])
 
 # %% [markdown]
 # **Look**: in the upper row, every number ends at one of the two places (the lower row may lose one for a while, and finds it again). Each *is* a good forgery, so its loss does not say what is missing: **mode collapse**. In faces it would be a mouth that never opens. Try `non_saturating`, or another `seed`: a GAN's luck is part of the result. FaceSwap-GAN is safer than the toy, because L1 ties each output to its own input.
@@ -210,6 +219,9 @@ gan.set_faces(*({person: some[person][:8] for person in some} for some in (faces
 #
 # **Predict**: the map below is still untrained. Will it be even, or patchy?
 
+# %% tags=["predict"]
+run.predict("04 untrained map", None, sure=None, choices=("even", "patchy"))
+
 # %%
 attention = next(layer for layer in gan.decoders[1].layers if "attention" in layer.name)
 index = {person: np.arange(6) for person in ("A", "B")}
@@ -239,6 +251,7 @@ looks = [
     figures.attention_overlay(face, weights[0, int(y * side) * side + int(x * side)], side) for y, x in places.values()
 ]
 figures.row([face, *looks], ["face", *places])
+run.came("04 untrained map", "patchy" if weights[0].max() > 4 / side**2 else "even")
 
 # %% [markdown]
 # ## Mask, composite, discriminator
@@ -357,6 +370,12 @@ for loss, networks, rate in zip(losses, halves, (1e-4, 2e-4), strict=True):
 # %% [markdown]
 # Then the package's own step, from the same weights and with the same random draws. It makes **one pass**: generator's and discriminators' losses are added, with the discriminators' weights held still in the first (`stop_gradient`) and the generated pictures in the second. **Predict**: how far apart are the weights afterwards?
 
+# %% tags=["predict"]
+# how far they differ
+run.predict(
+    "04 by hand and by package", None, sure=None, choices=("in the last digits", "by a tenth", "by all of it")
+)
+
 # %%
 by_hand = small.get_weights()
 small.set_weights(before)
@@ -365,6 +384,7 @@ small.train_on_batch(index)
 far = [max(np.abs(a - b).max() for a, b in zip(some, small.get_weights(), strict=True)) for some in (before, by_hand)]
 print(f"a weight moved by up to {far[0]:.1e}; by hand and by package they differ by {far[1]:.1e}")
 assert far[1] < 1e-3 * far[0], "the step by hand is not the package's"
+run.came("04 by hand and by package", "in the last digits")
 
 # %% [markdown]
 # The same to the last digits of float32. So a GAN needs no training loop of its own: it is an ordinary Keras model with an ordinary `fit()`, and progress bars, callbacks and checkpoints come free.
@@ -513,7 +533,7 @@ mixup = checks.mixup(mixup)
 
 # %%
 games = {f"hinge, {factor} times": toy_gan.train(hinge, factor, seed=seed) for factor in (0.1, 2.0)}
-toy_gan.histograms(games)
+figures.histograms(games)
 
 # %% [markdown] tags=["exercise"]
 # **Change and explain**: change the factors, the seed and the game above. Where do the numbers end with *least squares* at a tenth, where with *hinge*: "one place", "both places" or "spread out"? And the cure is "a quicker discriminator", "a larger generator" or "another seed"?
@@ -542,6 +562,11 @@ collapse = checks.collapse(collapse)
 # 6. Why do a GAN's curves not say when to stop?
 #
 # **Next**: notebook 05 puts the faces back into the video.
+
+# %% tags=["quiz"]
+from faceswap_lab.widgets.recall import Answers
+
+Answers("04")  # answer them first, then open each
 
 # %%
 run.finish("04_faceswap_gan", f"FaceSwap-GAN, {steps} steps from the autoencoder")

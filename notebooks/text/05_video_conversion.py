@@ -94,9 +94,9 @@ import pandas as pd
 from faceswap_lab import video
 from faceswap_lab.base import files
 from faceswap_lab.course import scoring
-from faceswap_lab.studies import temporal_smoothing
 from faceswap_lab.faces import alignment
 from faceswap_lab.provenance.publishing import write_swapped
+from faceswap_lab.studies import temporal_smoothing
 from faceswap_lab.swap import blending, colour, options, pairing, smoothing, swapping
 from faceswap_lab.widgets import figures, tuning
 
@@ -145,13 +145,20 @@ print(f"{outside.mean():.0%} of the frame is exactly as it was")
 #
 # **Predict** before you run: the true swap has B's skin *and* no rim. Which choice will pixel_gain like best, and which swap_gain?
 
+# %% tags=["predict"]
+# two: for pixel_gain, for swap_gain
+run.predict("05 best colour", None, sure=None, choices=("none", "mean", "mean_std", "histogram", "linear", "sot"))
+
 # %%
 choices = {name: match(painted, aligned, soft) for name, match in colour.COLOUR.items()}
 worn = {name: blending.mask_overlay(frame, face, soft, small) for name, face in choices.items()}
 figures.row([frame, *worn.values()], ["target", *worn], height=2.6)
 
 # %%
-scoring.compare(run, index, worn, faces.points(row))
+compared = scoring.compare(run, index, worn, faces.points(row))
+if compared is not None:
+    run.came("05 best colour", [compared[name].idxmax() for name in ("pixel_gain", "swap_gain")])
+compared
 
 
 # %% [markdown]
@@ -242,9 +249,21 @@ pd.DataFrame({"frame f": f, "painting g": g, "cloned u": u}).plot(
 straight = np.interp(np.arange(len(f)), [0, len(f) - 1], (f - g)[[0, -1]])
 print("u - g is a straight line, up to", np.abs(u - g - straight).max())
 
-
 # %% [markdown]
 # **Look**: the clone has every bump of the painting and the frame's colours at both ends. What is added, $u-g$, has no second difference: in one dimension a straight line between the two mismatches, in two the smoothest **membrane** spanned over the rim. It is smooth, so the lab solves for it on 32x32 cells only (`swap/cloning.py`). And it hangs on the rim alone: **predict** what a dark hair that crosses the rim does to the whole cheek.
+
+# %% tags=["predict"]
+run.predict(
+    "05 hair on the rim", None, sure=None, choices=("nothing", "darkens it near the hair", "darkens it, less with the distance")
+)
+
+# %%
+harder = wanted.copy()
+harder[-1] += 0.3  # the frame is 0.3 darker at the right end
+change = np.linalg.solve(second, harder - wanted)
+print("what that changes, from left to right:", change[[0, inner // 4, inner // 2, 3 * inner // 4, -1]].round(2))
+run.came("05 hair on the rim", "darkens it, less with the distance")
+
 
 # %% [markdown]
 # ## Still hands
@@ -371,6 +390,10 @@ for number, time in enumerate(times):
 #
 # **Predict**: one bit of the film is turned. What do manifest and watermark say?
 
+# %% tags=["predict"]
+# two: of the manifest, of the watermark
+run.predict("05 one bit", None, sure=None, choices=("valid", "changed", "read", "lost"))
+
 # %%
 from faceswap_lab.provenance import verification, watermark
 
@@ -382,7 +405,9 @@ turned = bytearray(presented.read_bytes())
 turned[len(turned) // 2] ^= 1
 changed = files.make_folder(run.out / "swap") / "one_bit_turned.mp4"
 changed.write_bytes(turned)
-print(verification.verify(changed).state, "|", watermark.look(changed))
+state, reading = verification.verify(changed).state, watermark.look(changed)
+print(state, "|", reading)
+run.came("05 one bit", ["changed" if state == "changed" else "valid", "read" if reading.found else "lost"])
 changed.unlink()
 
 # %% [markdown]
@@ -394,8 +419,13 @@ changed.unlink()
 #
 # **Predict**: which blend shakes its colours most without smoothing?
 
+# %% tags=["predict"]
+run.predict("05 restless blend", None, sure=None, choices=("mask", "seamless", "laplacian"))
+
 # %%
 shake = temporal_smoothing.of_run(run, functions[best.model], ["mask", "seamless", "laplacian"]) if run.clips.truth else None
+if shake is not None:
+    run.came("05 restless blend", shake["colour"].filter(like=", off").idxmax().split(",")[0])
 shake if shake is None else shake.round(2)
 
 # %%
@@ -477,12 +507,18 @@ overlay = checks.overlay(overlay)
 # ## Your film
 # A still hides what a film shows. **Watch** it three times, with the sound: the mouth, the eyes, the rim. **Predict** before you press play: will the middle one give itself away at the mouth, at the forehead, or when the head turns?
 
+# %% tags=["predict"]
+run.predict("05 gives itself away", None, sure=None, choices=("mouth", "forehead", "turns"))
+
 # %%
 from faceswap_lab.course import report, side_by_side
 from faceswap_lab.widgets.showing import Film, Page
 
 film = side_by_side.write_film(run, best.model, functions[best.model])
 Film(film.read_bytes(), "target, swap and, where it is known, the true swap, side by side", 900)
+
+# %%
+run.came("05 gives itself away", None)  # what you saw, in place of None
 
 # %% [markdown]
 # All that this run has made so far stands on one page: films, strips, curves, scores.
@@ -501,6 +537,11 @@ Page(report.write_report(run.out))
 # 5. Why are the transforms smoothed looking both ways?
 #
 # **Next**: notebook 06 asks how sure these numbers are, and which to trust.
+
+# %% tags=["quiz"]
+from faceswap_lab.widgets.recall import Answers
+
+Answers("05")  # answer them first, then open each
 
 # %%
 score = found["models"][best.model]

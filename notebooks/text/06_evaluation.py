@@ -84,6 +84,10 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 # ## One number lies
 # One frame of the target, and answers to "put B's face here": a model's, three that learnt nothing, and the true swap. **Predict**: rank the answers by eye, best first, before you look at the table below them.
 
+# %% tags=["predict"]
+# a list of the names above the pictures, best first
+run.predict("06 ranked by eye", None, sure=None)
+
 # %%
 import itertools
 
@@ -91,9 +95,8 @@ import numpy as np
 import pandas as pd
 
 from faceswap_lab.course import score_cards, scoring
+from faceswap_lab.metrics import baselines, bootstrap, people
 from faceswap_lab.video.pictures import read_picture
-from faceswap_lab.metrics import bootstrap, people
-from faceswap_lab.metrics import baselines
 from faceswap_lab.widgets import figures
 
 swaps = [scoring.swap_clip(run, name, function) for name, function in scoring.swap_functions(run).items()]
@@ -119,7 +122,10 @@ answers = {swaps[0].model: frame_of(swaps[0].pictures()), **{name: made[name] fo
 figures.row([before, *answers.values()], ["target", *answers], height=2.4)
 
 # %%
-scoring.compare(run, index, answers, faces.points(row))
+compared = scoring.compare(run, index, answers, faces.points(row))
+if compared is not None:
+    run.came("06 ranked by eye", list(compared["structure_gain"].sort_values(ascending=False).index))
+compared
 
 # %% [markdown]
 # **Look**: *pixel_gain* likes the tint, which has none of B's features. *identity_gain* and *structure_gain* do not. No number here is false; each answers another question. So: several numbers, baselines beside them, and pictures.
@@ -161,6 +167,10 @@ table("swap_gain", "identity_gain", "nearer_to_source", "sharpness", "temporal_e
 # ## How sure is a number?
 # 120 frames are not 120 independent looks: neighbours are nearly the same picture. **Predict**: how far apart must two frames be until their errors know nothing of each other?
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("06 independent frames", None, sure=None, unit="frames apart")
+
 # %%
 frames = score_cards.read_table(run.out, best)
 measure = next((name for name in ("swap_error", "nearer_margin") if name in frames), "frame")
@@ -169,6 +179,8 @@ lags = np.arange(min(40, len(errors) // 2))
 together = [np.corrcoef(errors[: len(errors) - lag], errors[lag:])[0, 1] for lag in lags]
 figures.curves({best: pd.DataFrame({"step": lags, f"correlation of {measure}, by distance in frames": together})},
                [f"correlation of {measure}, by distance in frames"], logarithmic=False)  # fmt: skip
+apart = np.flatnonzero(np.array(together) < 0.05)
+run.came("06 independent frames", int(lags[apart[0]]) if len(apart) else None, within=0.5)
 
 
 # %% [markdown]
@@ -293,18 +305,24 @@ sees.replace({"sees": "●", "blind": "", "rewards": "rewards", "-": ""})
 # ## Why is A<-B not as good as B<-A?
 # One model swaps both ways, and one way often looks better. Notebook 02's diagnosis has explanations: few faces, few poses, blurred faces of the one who is *painted*. We tested them by training on sets made lopsided on purpose (`benchmarks/asymmetry.py`: 14 trainings from nothing, every one scored both ways). *moved* is how far a set moves A<-B minus B<-A from the balanced pair's, *predicted* what the diagnosis says. **Predict** the signs.
 
+# %% tags=["predict"]
+# a list, for few faces of A, few of B, and so on down the table
+run.predict("06 signs", None, sure=None, choices=("+", "-"))
+
 # %%
 from faceswap_lab.studies import asymmetry
 
 trained, difficulty = asymmetry.measured()
-asymmetry.table(trained, difficulty).set_index("set").round(3) if trained else None
+lopsided = asymmetry.table(trained, difficulty).set_index("set") if trained else None
+if trained:
+    run.came("06 signs", ["+" if moved > 0 else "-" for moved in lopsided["moved"][1:]])
+lopsided.round(3) if trained else None
 
 # %%
 for measure in ("quality", "structure_gain"):
     print(measure)
     for effect in asymmetry.effects(trained, difficulty, measure) if trained else ():
         print("-", effect.sentence())
-
 
 # %% [markdown]
 # **Look** at structure: few faces and blurred faces move the balance as foretold, and the *whole* cost falls on the direction that paints this person. Where this person is only the target, it costs nothing, which the diagnosis had not foreseen. Poses are not seen to matter, but the talking heads hardly turn: a weak test. Two seeds, 200 steps, faces still soft: identity among them is mostly noise.
@@ -316,6 +334,11 @@ for measure in ("quality", "structure_gain"):
 # $$\mathrm{PSNR}=10\log_{10}\frac{1}{E[(x-y)^2]} \qquad \mathrm{SSIM}=\frac{(2\mu_x\mu_y+c_1)(2\sigma_{xy}+c_2)}{(\mu_x^2+\mu_y^2+c_1)(\sigma_x^2+\sigma_y^2+c_2)}$$
 #
 # SSIM ([Wang et al., 2004](https://doi.org/10.1109/TIP.2003.819861)) takes means, variances and covariance in a small gaussian window around each pixel, and averages: are the same places light, and do they rise and fall together? $c_1=0.01^2$ and $c_2=0.03^2$ keep flat places from dividing by nothing. **Predict**: a picture is made a little darker, or blurred. Which does each number forgive?
+
+# %% tags=["predict"]
+# two: by PSNR, by SSIM
+run.predict("06 forgives", None, sure=None, choices=("darker", "blurred"))
+
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: SSIM of *one* window, all its pixels counting alike. `x.var()` divides by n; the covariance must, too.
@@ -356,6 +379,7 @@ def ssim(x, y):
 x = before.astype(float) / 255
 for name, y in {"darker": 0.95 * x, "blurred": cv2.GaussianBlur(x, (0, 0), 2.0)}.items():
     print(f"{name:8s} PSNR {10 * np.log10(1 / np.square(x - y).mean()):.1f} dB   SSIM {ssim(x, y):.3f}")
+run.came("06 forgives", ["blurred", "darker"])
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, change and explain**: change `0.95` and `2.0` above. What does PSNR forgive, what SSIM: "the blur", "the darkness" or "both"? And a report needs "both and a look", "the higher one" or "their mean"?
@@ -375,7 +399,12 @@ flattered = checks.flattered(flattered)
 # %% [markdown]
 # **Look**: PSNR forgives the blur, SSIM the darkness. Below they are measured where the swap matters: on the pixels that the true swap changes, and in a band along their rim. **Predict** the SSIM of the *unchanged* target.
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("06 SSIM of the target", None, sure=None)
+
 # %%
+run.came("06 SSIM of the target", rows["unchanged"].get("ssim"), within=0.1)
 table("psnr", "ssim", "ms_ssim", "seam_ssim", "temporal_error")
 
 # %% [markdown]
@@ -388,7 +417,12 @@ table("landmark_error", "mouth_error", "blinks_reproduced", "pose_error", "gaze_
 # ## Appendix: without a truth
 # For your own clip nobody knows the true swap. Then ask: **whose face** is it? Two networks answer, for a gallery of B, A and a stranger. dlib's has never trained a model here. HSE-FaceRes has: FaceSwap-GAN's identity loss asks it. **Predict** which of the two likes FaceSwap-GAN more.
 
+# %% tags=["predict"]
+run.predict("06 likes FaceSwap-GAN", None, sure=None, choices=("dlib", "HSE-FaceRes"))
+
 # %%
+gap = rows.get("faceswap_gan", {}).get("judges_gap")
+run.came("06 likes FaceSwap-GAN", None if gap is None else ("HSE-FaceRes" if gap > 0 else "dlib"))
 table("retrieval_dlib", "cosine_source_dlib", "identity_move_dlib", "identity_move_face_res", "judges_gap")
 
 # %% [markdown]
@@ -465,6 +499,11 @@ masked_psnr = checks.masked_psnr(masked_psnr)
 # 5. Name a score that rewards a fault. What would you read beside it?
 #
 # **Next**: notebook 07 asks what each part of a model is worth. To set two runs side by side: `python -m faceswap_lab compare run1 run2`.
+
+# %% tags=["quiz"]
+from faceswap_lab.widgets.recall import Answers
+
+Answers("06")  # answer them first, then open each
 
 # %%
 from faceswap_lab.course import report

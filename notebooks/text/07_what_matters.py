@@ -96,10 +96,10 @@ import keras
 import numpy as np
 
 from faceswap_lab.base import files
-from faceswap_lab.studies import ablation, ablation_effect
 from faceswap_lab.faces import alignment
 from faceswap_lab.models import autoencoder
 from faceswap_lab.models.augmentation import FaceBank, random_views
+from faceswap_lab.studies import ablation, ablation_effect
 from faceswap_lab.widgets import comparisons, figures
 
 material = ablation.of_run(run, faces_each)
@@ -130,10 +130,10 @@ for name, variant in ablation.VARIANTS.items():
 
 # %% [markdown]
 # ## Your guess
-# **Predict** before you go on: which part is worth most to the swap, and which is worth nothing? Put the names into an order, best first. (Leave the list empty, and the guess that the benchmark's author wrote down before measuring stands in.)
+# **Predict** before you go on: which part is worth most to the swap, and which is worth nothing? Put the names into an order, best first. (Leave it at None, and the guess that the benchmark's author wrote down before measuring stands in.)
 
-# %%
-my_guess = []  # such as ["no_contrast", "attention", ...]
+# %% tags=["predict"]
+my_guess = run.predict("07 order", None, sure=None)  # such as ["no_contrast", "attention", ...]
 
 # %%
 measured = files.read_json(ablation_effect.MEASURED)
@@ -145,7 +145,7 @@ print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
 
 # %% [markdown]
 # ## What was measured
-# `benchmarks/ablation.py` took an hour of two cores for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The diamond is their mean, the bar its 95 % interval. Green and red are sure enough to be called something; grey is not.
+# `benchmarks/ablation.py` took an hour of two cores for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The large mark is their mean, the bar its 95 % interval. A triangle that points up pays, one that points down costs; a grey diamond is not sure enough to say either.
 #
 # **structure gain** asks whether brows, lids and lips are where the true swap has them; **identity gain** asks a recognition network whose face it is. Both are 0 for the untouched target and 1 for the true swap.
 
@@ -167,16 +167,21 @@ order = {name: ablation_effect.worth(results, name, "structure_gain").mean for n
 pairs = [(a, b) for place, a in enumerate(guess) for b in guess[place + 1 :]]
 right = sum(order[a] > order[b] for a, b in pairs)
 print(f"your order was right for {right} of {len(pairs)} pairs; a coin gets {len(pairs) / 2:.0f}")
+run.came("07 order", sorted(guess, key=order.get, reverse=True))
 
 # %% [markdown]
 # ## And a GAN's parts?
 # The same for FaceSwap-GAN: 60 steps on the painter of the warm start, as notebook 04 goes on. **Predict**: which is worth more there, the critics or the recogniser?
 
+# %% tags=["predict"]
+run.predict("07 GAN's parts", None, sure=None, choices=("critics", "recogniser"))
+
 # %%
 gan_measured = files.read_json(ablation_effect.MEASURED_GAN)
 print(gan_measured["steps"], "steps from", ablation_effect.BEGUN[gan_measured["start"]])
+gan_worth = [ablation_effect.worth(gan_measured["results"], name, "identity_gain").mean for name in ("no_critics", "no_identity")]
+run.came("07 GAN's parts", ("critics", "recogniser")[int(np.argmax(gan_worth))])
 ablation_effect.table(gan_measured["results"])[columns].round(3)
-
 
 # %% [markdown]
 # The recogniser: 0.04 ± 0.01 of identity. The critics, which the model is named after, made no difference that three seeds can see, not even to sharpness: so few steps are nothing to a critic that begins untrained.
@@ -186,6 +191,11 @@ ablation_effect.table(gan_measured["results"])[columns].round(3)
 # Run the same training with another seed and the score moves, with nothing changed but luck. So let us invent 1000 parts that are worth **nothing**, and judge each by three seeds.
 #
 # **Predict**: how many of them look as if they paid, when all three dots lie on one side?
+
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("07 lucky parts", None, sure=None, unit="of 1000")
+
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: the chance that all seeds of a worthless part fall on one side of zero, whichever. Then hold it against the bar of the plot.
@@ -220,11 +230,12 @@ judged = {
     "95 % interval (4.3 errors)": np.abs(luck.mean(axis=1)) > 4.303 * error,
 }
 comparisons.chance_plot(luck, dict(reversed(judged.items())))
+run.came("07 lucky parts", int(judged["all three dots on one side"].sum()))
 
 # %% [markdown]
 # With one seed every part "does something". Three dots on one side happen to a quarter of all worthless parts. The honest interval is 4.3 standard errors wide at three seeds; at ten seeds it would be 2.3. That is what few seeds cost: not wrong answers, but **no** answers.
 #
-# And 5 % of twenty questions is one: ask often enough, and a green or red bar may be luck.
+# And 5 % of twenty questions is one: ask often enough, and a triangle may be luck.
 #
 # ## Your own run
 # Now the real thing, with one seed. The base and what you chose in `variants` train from the warm start, a minute each on two cores, and swap the same frames.
@@ -368,6 +379,11 @@ fair_trial = checks.fair_trial(fair_trial)
 # 5. What does a gaze error of 4 degrees mean when eyes that never move get 3?
 #
 # **Next**: notebook 08 asks what a convolution may cost.
+
+# %% tags=["quiz"]
+from faceswap_lab.widgets.recall import Answers
+
+Answers("07")  # answer them first, then open each
 
 # %%
 run.finish("07_what_matters", f"{len(chosen)} trainings of {ablation_steps} steps compared: {', '.join(chosen)}")

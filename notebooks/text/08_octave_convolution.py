@@ -107,6 +107,10 @@ inputs = target_faces.subset(pick).images(size).astype("float32") / 255
 #
 # **Predict**: how much of the face's variation is in that quarter? Half, three quarters, nearly all?
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("08 variance kept", None, sure=None, unit="%")
+
 # %%
 face = ops.convert_to_tensor(inputs[:1])
 low = ops.average_pool(face, 2, strides=2)
@@ -123,6 +127,7 @@ for factor in (2, 4, 8):
     kept = ops.average_pool(face, factor, strides=factor)
     share = float(ops.var(kept) / ops.var(face))
     print(f"1/{factor**2:<2d} of the numbers keeps {share:.1%} of the variance")
+run.came("08 variance kept", 100 * float(ops.var(low) / ops.var(face)), within=0.1)
 
 # %% [markdown]
 # **Look** at the high part: lids, lips, nostrils, the rim of the face. In numbers it is almost nothing; for a swap it is what one looks at. Keep that in mind until the end.
@@ -137,6 +142,10 @@ for factor in (2, 4, 8):
 #
 # **Predict** the two shapes that come out for 16 channels and alpha 0.25.
 
+# %% tags=["predict"]
+# [(pictures, rows, columns, channels), (...)]
+run.predict("08 two shapes", None, sure=None)
+
 # %%
 draw = np.random.default_rng(seed)
 high, low = (ops.convert_to_tensor(draw.normal(size=s).astype("float32")) for s in ((1, 32, 32, 12), (1, 16, 16, 4)))
@@ -144,6 +153,7 @@ layer = octave.OctaveConv2D(16, 3, alpha_in=0.25, alpha_out=0.25)
 made_high, made_low = layer((high, low))
 print("in ", high.shape, low.shape)
 print("out", made_high.shape, made_low.shape)
+run.came("08 two shapes", [tuple(made_high.shape), tuple(made_low.shape)])
 
 
 # %% [markdown]
@@ -178,6 +188,10 @@ print("equal at alpha 0:", bool(ops.all(same(high) == wanted)))
 #
 # **Predict** the share for alpha 0.5 before you run the cell.
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("08 share of the products", None, sure=None)
+
 # %%
 alphas = (0.0, 0.25, 0.5)
 shapes = {0.0: (1, 32, 32, 64), 0.25: ((1, 32, 32, 48), (1, 16, 16, 16)), 0.5: ((1, 32, 32, 32), (1, 16, 16, 32))}
@@ -188,6 +202,7 @@ for alpha in alphas:
     share = products / (32 * 32 * 9 * 64 * 64)
     print(f"alpha {alpha:<4}: {layer.count_params():,} weights, {share:.3f} of the products,", end=" ")
     print(f"by the formula {octave.theoretical_cost(alpha):.3f}")
+run.came("08 share of the products", share, within=0.05)
 
 # %% [markdown]
 # ## Whole models
@@ -222,6 +237,9 @@ for name, config in {"quick": autoencoder.quick(64), "original": autoencoder.ori
 #
 # **Predict**: will alpha 0.5 take less than half the time?
 
+# %% tags=["predict"]
+run.predict("08 under half the time", None, sure=None, choices=("yes", "no"))
+
 # %%
 import time
 
@@ -252,6 +270,7 @@ taken = pd.DataFrame([{alpha: seconds(action) for alpha, action in actions.items
 for alpha in alphas:
     ratio = (taken[alpha] / taken[0.0]).median()
     print(f"alpha {alpha:<4}: {taken[alpha].median() * 1e3:5.1f} ms, {ratio:.2f} of the plain layer")
+run.came("08 under half the time", "yes" if ratio < 0.5 else "no")
 
 # %% [markdown]
 # ## Three trainings, in turn
@@ -326,6 +345,9 @@ print(
 # %% [markdown]
 # **Predict**: which alpha has the lowest loss after the last turn?
 
+# %% tags=["predict"]
+run.predict("08 lowest loss", None, sure=None, choices=(0, 0.25, 0.5))
+
 # %%
 rows = []
 for turn in range(turns):
@@ -337,6 +359,7 @@ for turn in range(turns):
         row = {"alpha": alpha, "turn": turn, "step": (turn + 1) * few, "seconds": took / few}
         rows.append({**row, "loss": history["loss"][-1], "structure": structure(swap(network))})
     print(f"turn {turn + 1}/{turns}, step {rows[-1]['step']}: " + ", ".join(f"{r['loss']:.3f}" for r in rows[-3:]))
+run.came("08 lowest loss", min(rows[-3:], key=lambda row: row["loss"])["alpha"])
 
 # %% [markdown]
 # ## By steps, and by seconds
@@ -358,13 +381,13 @@ import matplotlib.pyplot as plt
 
 measure = "structure" if truth is not None else "loss"
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True)
-for alpha, some in log.groupby("alpha"):
-    axes[0].plot(some["step"], some[measure], label=f"alpha {alpha}")
-    axes[1].plot(some["step"] * base * pace[alpha], some[measure])
+for (alpha, some), style in zip(log.groupby("alpha"), ("-", "--", ":"), strict=True):
+    axes[0].plot(some["step"], some[measure], style, label=f"alpha {alpha}")
+    axes[1].plot(some["step"] * base * pace[alpha], some[measure], style)
 axes[0].set(xlabel="step", ylabel=measure)
 axes[1].set(xlabel="seconds")
 axes[0].legend(fontsize=8)
-plt.show()
+figures.show(figure, f"{measure} of three alphas, by step and by seconds")
 
 # %% [markdown]
 # ## Side by side
@@ -465,6 +488,11 @@ for alpha in (0.0, 0.25, 0.5, 1.0):
 # 5. When is a cheaper step no shorter way to a good swap?
 #
 # **Next**: notebook 10 leaves the autoencoder for unaligned pictures.
+
+# %% tags=["quiz"]
+from faceswap_lab.widgets.recall import Answers
+
+Answers("08")  # answer them first, then open each
 
 # %% [markdown]
 # The swaps are kept for the report.

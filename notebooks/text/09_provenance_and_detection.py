@@ -86,6 +86,10 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 # ## Real or swapped?
 # Your target clip, what your models made of it, a swap that nobody trained (notebook 06's *classical swap*) and, with the bundled actors, the *perfect* swap. **Predict**: write down which of these eight faces are real.
 
+# %% tags=["predict"]
+# a list, such as [1, 4, 5]
+run.predict("09 real faces", None, sure=None)
+
 # %%
 import itertools
 import tempfile
@@ -96,8 +100,19 @@ import pandas as pd
 
 from faceswap_lab.base import files
 from faceswap_lab.course import scoring
-from faceswap_lab.studies.detection import data_set, error_rates, evaluation, handcrafted_features, identity_check, mesonet, provenance_signs, recompression, scenes, spectrum
 from faceswap_lab.metrics.recognition_features import Dlib
+from faceswap_lab.studies.detection import (
+    data_set,
+    error_rates,
+    evaluation,
+    handcrafted_features,
+    identity_check,
+    mesonet,
+    provenance_signs,
+    recompression,
+    scenes,
+    spectrum,
+)
 from faceswap_lab.widgets import detection, figures
 
 functions = scenes.models(run)
@@ -113,6 +128,7 @@ figures.row(hand, [str(number) for number in range(1, 9)], height=1.5)
 
 # %%
 print(*(f"{number}: {film}" for number, film in enumerate(dealt, 1)), sep="\n")
+run.came("09 real faces", {number for number, film in enumerate(dealt, 1) if film == data_set.REAL})
 
 # %% [markdown]
 # How many did you get? Keep the number: it is your own detector's score.
@@ -131,10 +147,13 @@ sides = data_set.split(this.frames, gap=gap_frames)
 print("".join({data_set.TRAIN: "#", data_set.TEST: "o"}.get(side, ".") for side in sides))
 print({side: int((sides == side).sum()) for side in (data_set.TRAIN, data_set.TEST)}, "moments of each film")
 
-
 # %% [markdown]
 # ## What the eye looks for
 # Four signs from the guides, each as one number a face: an edge round the face, softness, dull eyes, colours that jump. The **AUC** is the chance that a swapped face gets a larger number $s$ than a real one, $P(s_{\mathrm{swap}}>s_{\mathrm{real}})$: 0.5 guesses, 1 errs never, below 0.5 it is *wrong*. **Predict** the best sign.
+
+# %% tags=["predict"]
+run.predict("09 best sign", None, sure=None, choices=("seam", "blur", "eyes", "flicker"))
+
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: the AUC from its definition: of all pairs of a swapped and an honest face, in how many has the swapped one the larger number? Equal numbers count one half.
@@ -163,13 +182,15 @@ auc = checks.auc(auc)
 # %%
 by_eye = evaluation.numbers(this, {sign.name: sign for sign in handcrafted_features.SIGNS}, gap=gap_frames)
 signs_found = evaluation.areas(by_eye)
+means = {sign: np.mean([one.value for one in some["auc"]]) for sign, some in signs_found.groupby("detector")}
+run.came("09 best sign", max(means, key=means.get))
 detection.area_table(signs_found, ["detector"], "film")
 
 # %%
 detection.distributions_plot(by_eye, "blur")
 
 # %% [markdown]
-# **Look** behind the numbers of *blur*: hills that lie apart give an AUC near 1, hills on top of each other 0.5. Where would you put a threshold? Each place buys caught swaps (right of it, red) with accused honest faces (right of it, hatched).
+# **Look** behind the numbers of *blur*: hills that lie apart give an AUC near 1, hills on top of each other 0.5. Where would you put a threshold? Each place buys caught swaps (right of it, outlined) with accused honest faces (right of it, hatched).
 
 # %% [markdown]
 # Brackets: 95 % intervals over blocks of moments (notebook 06); one without width is no proof of perfection, only of few moments. **Look**: at `quick`, faces are painted at 64 pixels and enlarged, so *blur* finds every model's swap. It does not find the classical swap, which bends real pictures, nor the perfect one. *Seam* prefers to accuse the real film: a good blend is smoother than A's own cheek.
@@ -187,6 +208,11 @@ detection.spectra_plot(spectra)
 # %% [markdown]
 # **Look** at the right panel: what is missing begins where the model's own pixels end. A linear classifier can read that off. One is trained on each kind of swap (rows), and tried on all (columns), on moments that it never saw. **Predict**: which rows fail where?
 
+# %% tags=["predict"]
+run.predict(
+    "09 rows that fail", None, sure=None, choices=("on the swap they learnt from", "on swaps that are not soft", "nowhere")
+)
+
 # %%
 learnt = {}
 for film in this.swaps:
@@ -195,6 +221,7 @@ for film in this.swaps:
 
 # %%
 across = evaluation.areas(evaluation.numbers(this, learnt, gap=gap_frames))
+run.came("09 rows that fail", "on swaps that are not soft")
 detection.area_table(across, ["detector"], "film")
 
 # %% [markdown]
@@ -218,13 +245,19 @@ detection.area_table(evaluation.areas(here), ["detector"], "film")
 #
 # **Predict**: what will it say of films that were *never* swapped? We choose its threshold so that 5 % of this clip's real faces raise an alarm, and show it the **real** film of another person and of a stranger.
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("09 honest films accused", None, sure=None, unit="% of the other person's frames")
+
 # %%
 other = scenes.other_scene(run, {name: function for name, function in functions.items() if name != scenes.SCRATCH})
 stranger = scenes.real_scene(run)
 elsewhere = [evaluation.numbers(scene, networks, gap=gap_frames) for scene in (other, stranger)]
 
 # %%
-evaluation.false_alarms(pd.concat([here, *elsewhere]), here).style.format("{:.0%}")
+accused = evaluation.false_alarms(pd.concat([here, *elsewhere]), here)
+run.came("09 honest films accused", 100 * float(accused.loc[other.name].to_numpy().max()), within=0.5)
+accused.style.format("{:.0%}")
 
 # %% [markdown]
 # **Look**: it accuses people of having been themselves. In training, "real" was always A and "swapped" always looked like B. So it learnt, among other things, to know **B from A**: the fourth way to fool yourself, and the answer to the question about the eyes. The perfect swap was not found out; it was recognised.
@@ -254,6 +287,9 @@ evaluation.false_alarms(tried, tried[tried["scene"] == this.name]).style.format(
 # ## Passed on
 # A film that matters has been passed on: coded again, made smaller, filmed again. One more detector is taught with films at three of the four codings, all but *half size*. **Predict**: the real film went through more hands than the swap. What do the detectors say?
 
+# %% tags=["predict"]
+run.predict("09 worn film", None, sure=None, choices=("they accuse the real film", "they let it pass"))
+
 # %%
 three = (evaluation.training_crops(scene, [first], recompression.CODINGS[:3], gap=gap_frames) for scene in (this, other))
 networks["spectrum, three coders"] = spectrum.SpectrumDetector().fit(*evaluation.pooled(*three))
@@ -263,6 +299,7 @@ worn = evaluation.numbers(this, networks, recompression.CODINGS[1:], [], gap=gap
 # %%
 passed = pd.concat([own, worn])
 alarms_found = evaluation.false_alarms(passed, own)
+run.came("09 worn film", "they accuse the real film" if alarms_found.to_numpy().max() > 0.25 else "they let it pass")
 alarms_found.style.format("{:.0%}")
 
 # %%
@@ -281,6 +318,10 @@ detection.area_table(crossed, ["detector", "swap at crf 18"], "the real film at"
 # ## Whose face is it?
 # Another question altogether: the film **claims** to show somebody. Is it that person? The judge of notebook 06 compares with reference pictures; no swap is needed to learn from. **Predict**: for "this is A" and for "this is B", what happens with the perfect swap?
 
+# %% tags=["predict"]
+# two: "this is A", "this is B"
+run.predict("09 perfect swap", None, sure=None, choices=("refuted", "believed"))
+
 # %%
 judge = Dlib()
 person = {role: stages.main_person(stages.ensure_faces(run, role)) for role in ("A", "B")}
@@ -296,6 +337,8 @@ for film in this.swaps:
     rows += [{"film": film, "claim": claim, "auc": evaluation.area(asked, claim, swap, (scene, "crf 18", data_set.REAL))}
              for claim, scene in honest.items()]  # fmt: skip
 claimed = pd.DataFrame(rows)
+perfect = claimed[claimed["film"] == this.swaps[-1]]["auc"]
+run.came("09 perfect swap", ["refuted" if area.value > 0.75 else "believed" for area in perfect])
 detection.area_table(claimed, ["claim"], "film")
 
 # %% [markdown]
@@ -309,10 +352,15 @@ detection.area_table(claimed, ["claim"], "film")
 #
 # **Predict**: among films of which 1 in 100 is a swap, how many of its alarms are false?
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("09 false alarms", None, sure=None, unit="%")
+
 # %%
 caught = error_rates.sensitivity_at(0.9, 0.1)
 cases = {f"{share:.1%} swaps": error_rates.alarms(share, caught, 0.1) for share in (0.5, 0.1, 0.01, 0.001)}
 print(f"catches {caught:.0%} of the swaps")
+run.came("09 false alarms", 100 * cases["1.0% swaps"].false_share, within=0.1)
 detection.alarms_plot(cases)
 
 # %% [markdown]
@@ -322,11 +370,16 @@ detection.alarms_plot(cases)
 # ## What the film says of itself
 # The other way round: instead of guessing, let whoever makes a swap **say so**. The lab's films carry a signed manifest (who made this, of what, with what), a watermark in the pixels, a visible label and a comment. **Predict** what is left after the film was coded again, and after its middle was recorded from a screen.
 
+# %% tags=["predict"]
+# after both
+run.predict("09 what is left", None, sure=None, choices=("manifest", "label", "watermark", "comment"))
+
 # %%
 film = scoring.swap_clip(run, first, functions[first]).path
 strangers = {"the real clip": run.clip("target"), **({"perfect swap": run.clips.truth} if run.clips.truth else {})}
 with tempfile.TemporaryDirectory() as folder:  # the copies have lost their manifest, so none is left lying about
     said = provenance_signs.read_marks({**provenance_signs.passed_on(film, Path(folder)), **strangers})
+run.came("09 what is left", "watermark")
 said
 
 # %% [markdown]
@@ -350,10 +403,15 @@ detection.area_table(coder_trap, ["detector"], "film")
 # %% [markdown]
 # A fine "swap detector". Then **leakage**, with nothing to learn at all: real faces only, and a *coin* says which count as swapped, one throw for every eight moments. **Predict** both numbers.
 
+# %% tags=["predict"]
+# two: by stretches of time, by chance
+run.predict("09 two numbers", None, sure=None)
+
 # %%
 faces = this.crops(data_set.REAL, recompression.FILMED)
 splits = {"stretches of time": sides, "chance": data_set.shuffled_split(this.frames, seed)}
 leaks = {way: evaluation.coin_areas(faces, split, seed=seed).mean() for way, split in splits.items()}
+run.came("09 two numbers", list(leaks.values()), within=0.1)
 pd.Series(leaks, name="mean AUC of 12 coin detectors").to_frame().style.format("{:.2f}")
 
 
@@ -441,6 +499,11 @@ marks_found = checks.marks_found(marks_found)
 # 5. What does a missing watermark prove?
 #
 # **Next**: notebook 10 leaves the autoencoder for *unpaired* pictures.
+
+# %% tags=["quiz"]
+from faceswap_lab.widgets.recall import Answers
+
+Answers("09")  # answer them first, then open each
 
 # %%
 found = {"signs": signs_found, "spectra": across, "networks": network_areas, "passed on": crossed, "claims": claimed}

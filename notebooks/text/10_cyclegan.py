@@ -129,6 +129,9 @@ unseen, wanted = (resize(pictures[test_rows], size).astype("float32") / 255 for 
 #
 # **Predict** before you run: the published patch is 70 x 70 of 256 pixels. Is a score for a patch harder on blur, or on a nose in the wrong place?
 
+# %% tags=["predict"]
+run.predict("10 harder", None, sure=None, choices=("blur", "a misplaced nose"))
+
 # %%
 rooms = {"pix2pix": pix2pix, "cyclegan": cyclegan}
 for name, room in rooms.items():
@@ -145,6 +148,7 @@ learnt = {"A": before[train_rows], "B": truth[train_rows]}
 painter.set_faces(learnt)
 views = painter({"A": np.arange(4)})
 print("input", views["real"][0].shape, "painting", views["fake"].shape)
+run.came("10 harder", "blur")
 
 # %% [markdown]
 # The discriminator's answer is a small map, not a number: on blur it is hard, on the whole it is blind. So pix2pix adds **100 times L1**, which knows where the nose belongs. With input $a$, truth $b$ and $D$ for a probability, its GAN loss is the **non-saturating** one of notebook 04:
@@ -203,6 +207,9 @@ figures.rows({"A, unseen": unseen[show], "pix2pix": paintings["pix2pix"][show], 
 #
 # The lower row is a "translation" that shuffles the heap of B. **Predict** what a discriminator says to it.
 
+# %% tags=["predict"]
+run.predict("10 shuffled", None, sure=None, choices=("real", "generated"))
+
 # %%
 names = ("target", "A") if run.clips.target_training else ("target",)
 later = set(test_rows)
@@ -214,6 +221,7 @@ print({person: len(pictures) for person, pictures in faces.items()}, "faces, no 
 # %%
 shuffled = np.random.default_rng(seed).permutation(len(faces["B"]))[:8]
 figures.rows({"A": faces["A"][::-1][:: len(faces["A"]) // 8][:8], "an answer": faces["B"][shuffled]})
+run.came("10 shuffled", "real")
 
 # %% [markdown]
 # It says: perfect, each one is B. But A looks left and the answer looks right. A discriminator asks for *some* face of B, never for *this* expression.
@@ -270,6 +278,9 @@ figures.rows({name: pictures[show] for name, pictures in lines.items()})
 #
 # Small enough to watch: $G$ must make a face grey, $F$ give the colours back, and each face has a random cast that nobody can guess from grey. A pixel may be off by 4 of 255 levels before it costs anything. **Predict**: which colours will come back?
 
+# %% tags=["predict"]
+run.predict("10 colours back", None, sure=None, choices=("none", "those of skin", "nearly all"))
+
 # %%
 casts = np.random.default_rng(seed).uniform(0.6, 1.4, (len(faces["A"]), 1, 1, 3))
 cast = np.clip(sharing.small_faces(faces["A"]) * casts, 0, 1).astype("float32")
@@ -319,6 +330,8 @@ figures.rows({name: pictures[some] for name, pictures in {**hidden, **came}.item
 print(f"the middle is {255 * np.abs(middle - plain).mean():.1f} levels from plain grey")
 for name, pictures in came.items():
     print(f"{name:28s} {255 * np.abs(pictures - cast).mean():.1f} levels from what went in")
+off = [np.abs(came[name] - cast).mean() for name in ("from the middle", "from plain grey")]
+run.came("10 colours back", "nearly all" if off[0] < off[1] / 2 else "those of skin")
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, investigate**: when the middle is blurred, comes back "a wrong cast", "the right cast" or "grey"? So the cycle loss "says nothing of what the middle shows", "was too weak" or "proves that the middle is right"?
@@ -350,6 +363,10 @@ cheating_cycle = checks.cheating_cycle(cheating_cycle)
 #
 # **Predict** CycleGAN's two numbers.
 
+# %% tags=["predict"]
+# two, from 0 (target) to 1 (truth): colour, structure
+run.predict("10 CycleGAN", None, sure=None)
+
 # %%
 different = np.stack(
     [metrics.different_pixels(*((x * 255).astype(np.uint8) for x in two)) for two in zip(wanted, unseen, strict=True)]
@@ -377,6 +394,7 @@ def measure(pictures):
 means = {person: pictures.reshape(-1, 3).mean(axis=0) / 255 for person, pictures in faces.items()}
 paintings["tint"] = np.clip(unseen * (means["B"] / means["A"]).astype("float32"), 0, 1)
 table = pd.DataFrame({name: measure(pictures) for name, pictures in {"unchanged": unseen, **paintings}.items()}).T
+run.came("10 CycleGAN", list(table.loc["CycleGAN"]), within=0.25, least=0.15)
 table.round(2)
 
 # %% [markdown]
@@ -385,12 +403,17 @@ table.round(2)
 # ## Why FaceSwap-GAN shares an encoder
 # The autoencoder of notebook 03 has no pairs either. But it squeezes **both** people through one narrow code in which only pose, expression and light fit. B's decoder knows no other face than B's: it cannot leave A's nose standing. **Predict** its structure.
 
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("10 autoencoder", None, sure=None)
+
 # %%
 side = run.preset.face_size
 autoencoder = stages.painter_to_begin_with(run, side)
 small = resize(before[test_rows], side).astype("float32") / 255
 painted = resize((paint(autoencoder, small) * 255).astype(np.uint8), size).astype("float32") / 255
 paintings["autoencoder"] = painted
+run.came("10 autoencoder", measure(painted)["structure"], least=0.15)
 pd.DataFrame({name: measure(pictures) for name, pictures in paintings.items()}).T.round(2)
 
 # %%
@@ -462,6 +485,11 @@ print(f"there and back costs {cycle_loss(unseen, back):.4f}")
 # 5. Why does a shared, narrow code change the shape where a cycle does not?
 #
 # **Next**: two face sets of your own; only pix2pix needs a truth.
+
+# %% tags=["quiz"]
+from faceswap_lab.widgets.recall import Answers
+
+Answers("10")  # answer them first, then open each
 
 # %%
 run.finish("10_cyclegan", f"pix2pix {steps['pix2pix']} steps with pairs, CycleGAN {steps['cyclegan']} without")

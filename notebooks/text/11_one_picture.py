@@ -92,9 +92,8 @@ import pandas as pd
 
 from faceswap_lab import video
 from faceswap_lab.course import scoring
-from faceswap_lab.faces import alignment
+from faceswap_lab.faces import alignment, references
 from faceswap_lab.models import reference_swapper
-from faceswap_lab.faces import references
 from faceswap_lab.swap import base_swap, swapping
 from faceswap_lab.widgets import figures
 
@@ -110,7 +109,6 @@ frame = next(f.image for f in video.open_video(run.clip("target")).frames() if f
 small = alignment.scale_matrix(faces.matrix(row), base.size / 256)
 face = alignment.align(frame, small, base.size)
 
-
 # %% [markdown]
 # ## Step 1: look it up
 # Which picture of B helps with this face of A? The one that looks the same way, under the same light. Rarely does one picture have the right mouth *and* the right eyes, so three are looked up: the nearest in all, in the mouth, in the eyes. "Near" is a weighted distance of readings:
@@ -120,6 +118,10 @@ face = alignment.align(frame, small, base.size)
 # over the target's readings $r_k$ and those of picture $i$: yaw, pitch, the mouth's opening and width, the lids, the irises, and the light; $s_k$ is what counts as one step.
 #
 # **Predict**: will the three be the same picture?
+
+# %% tags=["predict"]
+run.predict("11 one picture for all", None, sure=None, choices=("yes", "no"))
+
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: the number of the nearest picture, by the distance above.
@@ -147,6 +149,7 @@ nearest = checks.nearest(nearest)
 # %%
 seen = base_swap.person_of(faces.subset([row]), base.size)
 chosen = references.choose(base.source, seen.read[0], seen.light[0])
+run.came("11 one picture for all", "yes" if len(set(map(int, chosen))) == 1 else "no")
 figures.row([face, *base.source.images[chosen]], ["A, the target", "nearest in all", "in the mouth", "in the eyes"])
 pd.DataFrame(
     [seen.read[0], *base.source.read[chosen]], ["target", "all", "mouth", "eyes"],
@@ -192,6 +195,12 @@ figures.row([face, painting, alpha], ["A", "the composite", "alpha"], height=2.6
 # ## What does each step earn?
 # **Predict** the order of: one bent picture laid on as it is, the base with *one* picture of B, the base with all of them.
 
+# %% tags=["predict"]
+# a list, best first
+run.predict(
+    "11 order of three", None, sure=None, choices=("reference alone", "base, one picture", "base, all pictures")
+)
+
 # %%
 one = base_swap.BaseSwap.from_faces(faces_b.subset([len(faces_b) // 2])).for_target(faces)
 every = base.for_target(faces)
@@ -213,7 +222,10 @@ swaps = {
     name: swapping.swap_frame(frame, faces.matrix(row), None, function, base.putting_back) for name, function in ways.items()
 }
 figures.row([frame, *swaps.values()], ["target", *swaps], height=3)
-scoring.compare(run, index, swaps, faces.points(row))
+compared = scoring.compare(run, index, swaps, faces.points(row))
+if compared is not None:
+    run.came("11 order of three", list(compared["swap_gain"].sort_values(ascending=False).index))
+compared
 
 # %% [markdown]
 # **Look** at the two networks' numbers beside the reference's: that difference is what the true swaps taught. (Notebook 06 says how far one frame can be trusted.)
@@ -327,6 +339,11 @@ figures.row([wanted, painting], ["mixed", "with the correction"], height=2.4)
 # 5. Whom must its scores be measured on, and whom not?
 #
 # **Next**: a clip and a picture of your own, with the consent of both.
+
+# %% tags=["quiz"]
+from faceswap_lab.widgets.recall import Answers
+
+Answers("11")  # answer them first, then open each
 
 # %%
 numbers = film.report.summary().splitlines()[0] if film.report else "made before"

@@ -26,8 +26,8 @@ def test_the_table_tells_intervals_and_colours_right_and_wrong():
     ]
     text = detection.area_table(pd.DataFrame(rows), ["detector"], "film").to_html()
     assert "a model" in text and "0.90\n(0.85\u00a0to\u00a00.95)" in text and "nan" not in text
-    green, red = "rgba(27, 127, 75, 0.44)", "rgba(179, 55, 47, 0.44)"
-    assert text.count(green) == text.count(red) == 1 and "0.00)" in text
+    right, wrong = "rgba(0, 114, 178, 0.44)", "rgba(213, 94, 0, 0.44)"
+    assert text.count(right) == text.count(wrong) == 1 and "0.00)" in text
 
 
 def test_the_bars_are_as_long_as_the_films_are_many(drawn):

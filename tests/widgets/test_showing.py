@@ -159,3 +159,25 @@ def test_words_are_given_to_controls_through_the_helper_alone():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and any(word.arg == "tooltip" for word in node.keywords):
                 assert ast.unparse(node.func).rpartition(".")[2] in buttons, f"{path}: line {node.lineno}"
+
+
+def test_a_figure_comes_with_words_and_signs_that_need_no_colour(monkeypatch):
+    """A reader's program gets a sentence, and lines differ by more than their colour."""
+    import matplotlib.pyplot as plt
+    import pandas as pd
+
+    from faceswap_lab.widgets import figures
+
+    shown = []
+    monkeypatch.setattr(figures, "get_ipython", lambda: object())
+    monkeypatch.setattr(figures, "display", shown.append)
+    figures.row([np.zeros((8, 8, 3))] * 2, ["before", "after"])
+    tables = {name: pd.DataFrame({"step": [1, 2], "loss": [2.0, end]}) for name, end in (("mine", 1.0), ("yours", 0.5))}
+    seen = []
+    monkeypatch.setattr(plt, "close", lambda figure: seen.append(figure))
+    figures.curves(tables)
+    assert shown[0].alt == "2 pictures in a row: before, after" and shown[0].content.startswith(b"\x89PNG")
+    assert "mine 1, yours 0.5" in shown[1].alt
+    assert len({line.get_linestyle() for line in seen[0].axes[0].get_lines()}) == 2
+    _, told = shown[0]._repr_mimebundle_()
+    assert told["image/png"]["alt"] == shown[0].alt

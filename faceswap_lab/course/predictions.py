@@ -1,0 +1,176 @@
+"""What a student predicted, kept beside what came: hits, misses, and how far "90 % sure" can be trusted.
+
+    <run>/predictions.json    name -> value, sure (per cent) and unit as typed; came, hit and said once the result was seen
+
+Nothing here stops a notebook: where nothing was typed (None, as under papermill), nothing is written and nothing printed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+
+FILE = "predictions.json"
+WITHIN = 0.25  # a number counts as a hit when it is off by less than this share of what came
+_seen: set[tuple[str, str]] = set()  # results that this kernel has shown to somebody who had predicted nothing
+
+
+def predict(folder: Path, name: str, value=None, sure: float | None = None, unit: str = "", choices: Iterable = ()):
+    """Writes a prediction down; the last one before the result counts.
+
+    Args:
+        folder: the run's.
+        name: the lesson's number and what is predicted, such as "02 boxes".
+        value: a number, a range (low, high), a word of `choices`, or a list; None: no prediction.
+        sure: how sure, in per cent, over 0 and at most 100; None: not said.
+        unit: for the sentence.
+        choices: the answers there are; those of a list must be among them.
+
+    Returns:
+        What is written down for this name, None where nothing is.
+    """
+    known = read(folder)
+    entry, value, choices = known.get(name, {}), _plain(value), [_plain(choice) for choice in choices]
+    if value is None:
+        return entry.get("value")
+    wrong = [one for one in (value if isinstance(value, list) else [value]) if choices and one not in choices]
+    if wrong:
+        print(f"{name}: {wrong[0]!r} is no answer. Choose from {', '.join(map(str, choices))}.")
+    elif sure is not None and not (isinstance(sure, int | float) and 0 < sure <= 100):
+        print(f"{name}: sure = {sure!r} cannot be. Write per cent, for example sure=80.")
+    elif "came" in entry and [value, sure] != [entry["value"], entry["sure"]]:
+        print(f"{name}: {_told(entry['value'], unit)} stays, since the result has been seen.")
+    elif "came" not in entry:
+        late = {"late": True} if (str(folder), name) in _seen else {}
+        entry = {"value": value, "sure": sure, "unit": unit, **late}
+        files.write_json(folder / FILE, known | {name: entry})
+        print(f"Written down: {_told(value, unit)}{_sure(entry)}.")
+    return entry.get("value")
+
+
+def came(folder: Path, name: str, value, within: float | None = None, least: float = 0.0) -> None:
+    """Sets a prediction beside what came; without a prediction it only remembers that the result was seen.
+
+    Args:
+        folder, name: as for `predict`.
+        value: the result, of the kind that was asked for; a set where the order does not count; None or NaN: not known.
+        within: how far a number may be off, as a share of the result. None: a quarter; in lists, not at all.
+        least: how far it may be off in any case.
+    """
+    result, known = _plain(value), read(folder)
+    if result is None or result != result:
+        return
+    if name not in known:
+        _seen.add((str(folder), name))
+        return
+    entry = known[name]
+    try:
+        hit, said = _compare(entry["value"], result, within, least, isinstance(value, set | frozenset))
+    except (TypeError, ValueError):
+        hit, said = False, f"another kind of answer than {_told(result)}"
+    files.write_json(folder / FILE, known | {name: {**entry, "came": result, "hit": hit, "said": said}})
+    print(_line(name, {**entry, "came": result, "hit": hit, "said": said}))
+
+
+def read(folder: Path) -> dict[str, dict]:
+    """All that was predicted in a run, by name; {} where nothing was, or where the file cannot be read."""
+    try:
+        found = dict(files.read_json(folder / FILE))
+    except (LabError, OSError, TypeError, ValueError):
+        return {}
+    fields = {"value", "sure", "unit"}
+    return {name: entry for name, entry in found.items() if isinstance(entry, dict) and fields <= set(entry)}
+
+
+def calibration(folder: Path) -> dict[float, tuple[int, int]]:
+    """How sure -> (how many came true, of how many), over the whole run; what was typed after the result does not count."""
+    counts: dict[float, tuple[int, int]] = {}
+    for entry in read(folder).values():
+        if entry.get("came") is not None and entry["sure"] is not None and not entry.get("late"):
+            hits, of = counts.get(entry["sure"], (0, 0))
+            counts[entry["sure"]] = (hits + bool(entry["hit"]), of + 1)
+    return dict(sorted(counts.items()))
+
+
+def summary(folder: Path, lesson: str) -> str:
+    """A lesson's predictions beside what came, and the run's calibration; "" where nothing was predicted.
+
+    Args:
+        folder: the run's.
+        lesson: its number, such as "02".
+    """
+    mine = {name: entry for name, entry in read(folder).items() if name.startswith(f"{lesson} ") and "came" in entry}
+    if not mine:
+        return ""
+    hits = sum(bool(entry["hit"]) for entry in mine.values())
+    lines = ["Your predictions:", *(f"  {_line(name, entry)}" for name, entry in mine.items())]
+    lines.append(f"{hits} of {len(mine)} came true in this lesson.")
+    for sure, (hit, of) in calibration(folder).items():
+        lines.append(f"Over the run, of {of} that you were {sure:g} % sure of, {hit} came true ({hit / of:.0%}).")
+    return "\n".join(lines)
+
+
+def _plain(value):
+    """A value as JSON keeps it: numpy's numbers become Python's, tuples lists, sets sorted lists."""
+    if isinstance(value, set | frozenset):
+        return sorted(map(_plain, value), key=str)
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _near(value, result, within: float, least: float) -> bool:
+    if _is_number(result):
+        return abs(float(value) - result) <= max(within * abs(result), least)
+    return str(value).strip().casefold() == str(result).strip().casefold()
+
+
+def _compare(value, result, within: float | None, least: float, as_set: bool) -> tuple[bool, str]:
+    """Whether the prediction came true, and in words how far off it was."""
+    if _is_number(result):
+        share = WITHIN if within is None else within
+        if isinstance(value, list):
+            low, high = sorted(map(float, value))
+            out = max(low - result, result - high, 0.0)
+            return out == 0, f"{out:.3g} outside" if out else "inside"
+        off = float(value) - result
+        word = "too high" if off > 0 else "too low"
+        return _near(value, result, share, least), "exact" if off == 0 else f"{abs(off):.3g} {word}"
+    if not isinstance(result, list):
+        return _near(value, result, 0.0, least), ""
+    mine = value if isinstance(value, list) else [value]
+    if as_set:
+        right = len({str(one) for one in mine} & {str(one) for one in result})
+        return sorted(mine, key=str) == result, f"{right} of {len(result)}"
+    pairs = list(zip(mine, result, strict=False))
+    right = sum(a == b if isinstance(b, list) else _near(a, b, within or 0.0, least) for a, b in pairs)
+    return right == len(result) == len(mine), f"{right} of {len(result)} in place"
+
+
+def _told(value, unit: str = "") -> str:
+    if isinstance(value, float) and math.isfinite(value):
+        value = f"{value:.3g}"
+    if isinstance(value, list):
+        value = ", ".join(_told(one) for one in value)
+        value = f"({value})"
+    return f"{value} {unit}".strip()
+
+
+def _sure(entry: dict) -> str:
+    return "" if entry["sure"] is None else f", {entry['sure']:g} % sure"
+
+
+def _line(name: str, entry: dict) -> str:
+    verdict = ("hit " if entry["hit"] else "MISS") if not entry.get("late") else "late"
+    off = f" ({entry['said']})" if entry.get("said") else ""
+    late = ", typed after the result" if entry.get("late") else ""
+    came_said = _told(entry["came"], entry["unit"])
+    return f"{verdict}  {name[3:]}: you said {_told(entry['value'])}{_sure(entry)}{late}; it came to {came_said}{off}"

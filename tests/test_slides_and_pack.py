@@ -1,0 +1,94 @@
+"""`make slides`: what a slide shows and what is said, offline. `make class-pack`: a run of the actors, and of nobody else."""
+
+import json
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from faceswap_lab.base.errors import LabError
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+import executed  # noqa: E402
+import make_class_pack  # noqa: E402
+import make_slides  # noqa: E402
+
+V4 = nbformat.v4
+PICTURE = V4.new_output("display_data", data={"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"})
+PANEL = V4.new_output("display_data", data={executed.WIDGET: {"model_id": "x"}, "text/plain": "VBox()"})
+
+
+def test_structure_and_what_asks_is_shown_and_sentences_are_said():
+    shown, said = make_slides.split_words(
+        "## Masks\nAn eye mask takes three steps. It guides the loss. **Predict** its width.\n\n$$a+b$$\n\n| a | b |\n|---|---|"
+    )
+    assert shown == "## Masks\n\n**Predict** its width.\n\n$$a+b$$\n\n| a | b |\n|---|---|"
+    assert said.startswith("An eye mask takes three steps. It guides")
+    assert make_slides.split_words("## Masks\nOne sentence. Another.")[0] == "## Masks\n\nOne sentence."
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run whose 01 was executed: one cell as it stands today, one that was changed since."""
+    lesson = nbformat.read(ROOT / "notebooks" / "01_frame_extraction.ipynb", as_version=4)
+    code = [cell for cell in lesson.cells if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", [])]
+    code[3].outputs, code[4].outputs = [PICTURE, PANEL], [PICTURE]
+    code[4].source += "  # an older text"
+    (tmp_path / "run" / "notebooks").mkdir(parents=True)
+    nbformat.write(lesson, tmp_path / "run" / "notebooks" / "01_frame_extraction.ipynb")
+    return tmp_path / "run"
+
+
+def test_outputs_come_from_the_cells_that_are_still_the_same(run):
+    notebook = ROOT / "notebooks" / "01_frame_extraction.ipynb"
+    lesson, filled = executed.with_outputs(notebook, run)
+    assert filled == 1 and sum(len(cell.get("outputs", [])) for cell in lesson.cells) == 2
+    assert not any(
+        executed.WIDGET in output.get("data", {}) for cell in lesson.cells for output in cell.get("outputs", [])
+    )
+    assert executed.with_outputs(notebook, run / "nowhere")[1] == 0
+
+
+def test_slides_need_no_network_and_have_notes(run, tmp_path):
+    path, count, filled = make_slides.write_slides(ROOT / "notebooks" / "01_frame_extraction.ipynb", run, tmp_path)
+    page = path.read_text(encoding="utf-8")
+    assert count > 10 and filled == 1 and page.count('<aside class="notes">') > 10
+    loaded = re.findall(r"<(?:script|link|img|video)[^>]+(?:src|href)=\"([^\"]+)\"", page)
+    assert loaded and not [address for address in loaded if re.match(r"(https?:)?//", address)]
+    assert "data:image/png;base64,iVBORw0KGgo=" in page and "run.predict(" not in page and "sys.exit" not in page
+    assert "import mermaid" not in page and r"\sqrt{\frac{1+[k>0]}{8}}".replace(">", "&gt;") in page
+
+
+@pytest.fixture
+def finished(tmp_path):
+    run = tmp_path / "runs" / "sample"
+    for name in ("index.html", "predictions.json", "models/a/checkpoints/step_10/x", "models/a/checkpoints/step_20/x",
+                 "practice/big.npz", "faces/spoilt/dark/faces/1.png", "faces/A/faces/1.png", "swap.mp4"):  # fmt: skip
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_bytes(name.encode())
+    (run / "run.json").write_text(
+        json.dumps({"clips": {"source": "data/actors/train_B.mp4", "target": "data/actors/talk_A.mp4"}})
+    )
+    return run
+
+
+def test_the_pack_holds_what_is_opened_and_nobodys_predictions(finished, tmp_path):
+    first = make_class_pack.make_pack(finished, tmp_path / "one" / "pack.zip").read_bytes()
+    assert first == make_class_pack.make_pack(finished, tmp_path / "two" / "pack.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one" / "pack.zip") as pack:
+        assert {name.removeprefix("runs/sample/") for name in pack.namelist()} == {
+            "index.html", "run.json", "swap.mp4", "models/a/checkpoints/step_20/x", "faces/A/faces/1.png"}  # fmt: skip
+
+
+def test_no_pack_of_living_people_and_none_of_nothing(finished, tmp_path):
+    (finished / "run.json").write_text(
+        json.dumps({"clips": {"source": "/films/anna.mp4", "target": "data/actors/talk_A.mp4"}})
+    )
+    with pytest.raises(LabError, match="faces of people"):
+        make_class_pack.pack_files(finished)
+    with pytest.raises(LabError, match="no finished run"):
+        make_class_pack.pack_files(tmp_path)

@@ -1,0 +1,134 @@
+"""Makes build/slides: lessons 00 to 06 as reveal.js slides with speaker notes, offline. Run it as `make slides`.
+
+A slide shows headings, formulas, tables, lists, what is to be predicted and looked at, short code, and the pictures of a finished
+run; the sentences go into the speaker notes (press S). Tags of a cell count more: `slide`, `notes` or `skip`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import executed
+import nbformat
+import notebook_rules as rules
+from nbconvert import SlidesExporter
+from traitlets.config import Config
+
+LESSONS = ("00", "01", "02", "03", "04", "05", "06")
+LEFT_OUT = {"parameters", "setup", "injected-parameters", "predict", "skip"}
+MOST_LINES = 12  # of code on a slide
+ACTED = re.compile(r"^\W*(Predict|Look|Check|Watch|Goal|Minutes|Needs|Makes|Next)\b")
+TEMPLATES = rules.ROOT / "tools" / "slides"
+
+
+def split_words(text: str) -> tuple[str, str]:
+    """A words cell as what a slide shows and what is said.
+
+    Args:
+        text: Markdown.
+
+    Returns:
+        (shown, said): of each paragraph without structure only the sentences that ask for something are shown, and of a cell
+        without any the first sentence.
+    """
+    shown, said = [], []
+    for block in re.split(r"\n\s*\n", text):
+        if block.startswith("#"):
+            heading, _, block = block.partition("\n")
+            shown.append(heading)
+        if not block.strip():
+            continue
+        if block.lstrip().startswith(("|", "- ", "1. ", "$$", "!", "<")) or re.match(r"\d+\. ", block):
+            shown.append(block)
+            continue
+        sentences = re.split(r"(?<=[.?!:])\s+(?=[A-Z*\[`(])", block)
+        shown += [sentence for sentence in sentences if ACTED.match(sentence)]
+        said.append(block)
+    if not any(not line.startswith("#") for line in shown) and said:
+        shown.append(re.split(r"(?<=[.?!])\s+(?=[A-Z*\[`(])", said[0])[0])
+    return "\n\n".join(shown), "\n\n".join(said)
+
+
+def slides_of(lesson: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A lesson as a notebook of slides: cells with a `slide_type` each."""
+    made = nbformat.v4.new_notebook(metadata=rules.KERNEL)
+
+    def add(cell, kind: str) -> None:
+        cell.metadata = nbformat.from_dict({"slideshow": {"slide_type": kind}, "tags": rules.tags(cell)})
+        made.cells.append(cell)
+
+    for cell in lesson.cells:
+        tags = set(rules.tags(cell))
+        if tags & LEFT_OUT or rules.is_badge(cell) or "run.finish(" in cell.source:
+            continue
+        if cell.cell_type == "markdown":
+            shown, said = ("", cell.source) if "notes" in tags else split_words(cell.source)
+            if shown:
+                add(nbformat.v4.new_markdown_cell(shown), _kind(shown, tags))
+            if said:
+                add(nbformat.v4.new_markdown_cell(said), "notes")
+        elif cell.outputs or "slide" in tags or len(cell.source.splitlines()) <= MOST_LINES:
+            if len(cell.source.splitlines()) > MOST_LINES and "slide" not in tags:
+                cell.source, cell.metadata["tags"] = "", ["hide-code"]
+            add(cell, "subslide" if cell.outputs or "slide" in tags else "fragment")
+    return made
+
+
+def _kind(shown: str, tags: set[str]) -> str:
+    return "slide" if shown.startswith("#") or "slide" in tags else "subslide"
+
+
+def write_slides(notebook: Path, run: Path | None, folder: Path) -> tuple[Path, int, int]:
+    """Writes one lesson's slides.
+
+    Returns:
+        The file, the number of slides, and how many cells show what a run made.
+    """
+    lesson, filled = executed.with_outputs(notebook, run)
+    slides = slides_of(lesson)
+    settings = Config({"SlidesExporter": {"reveal_url_prefix": "reveal", "exclude_input_prompt": True}})
+    settings.TagRemovePreprocessor.remove_input_tags = {"hide-code"}
+    exporter = SlidesExporter(config=settings, template_name="offline", extra_template_basedirs=[str(TEMPLATES)])
+    exporter.register_preprocessor("nbconvert.preprocessors.TagRemovePreprocessor", enabled=True)
+    body, _ = exporter.from_notebook_node(slides, resources={"metadata": {"name": notebook.stem}})
+    path = folder / f"{notebook.stem}.html"
+    path.write_text(body, encoding="utf-8")
+    kinds = [cell.metadata.slideshow.slide_type for cell in slides.cells]
+    return path, kinds.count("slide") + kinds.count("subslide"), filled
+
+
+def copy_scripts(folder: Path) -> None:
+    """Copies what a browser needs for the slides, from the packages that vendor it: reveal.js, and MathJax's one file."""
+    reveal = Path(importlib.util.find_spec("sphinx_revealjs").origin).parent / "_static" / "revealjs"
+    for part in ("dist", "plugin/notes"):
+        shutil.copytree(reveal / part, folder / part, ignore=shutil.ignore_patterns("*.map", "*.esm.js"))
+    shutil.copy(reveal / "LICENSE", folder / "LICENSE")
+    shutil.copy(executed.mathjax(), folder / "tex-svg.js")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Makes the slides, and says what each shows."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--run", type=Path, default=rules.ROOT / "runs" / "sample", help="a finished run, for its pictures"
+    )
+    parser.add_argument("--out", type=Path, default=rules.ROOT / "build" / "slides")
+    options = parser.parse_args(arguments)
+    shutil.rmtree(options.out, ignore_errors=True)
+    options.out.mkdir(parents=True)
+    copy_scripts(options.out / "reveal")
+    for notebook in sorted(rules.NOTEBOOKS.glob("*.ipynb")):
+        if notebook.name[:2] in LESSONS:
+            path, count, filled = write_slides(notebook, options.run, options.out)
+            seen = f"{filled} cells with the run's output" if filled else "not executed: no run has it"
+            print(f"{path.name}: {count} slides, {seen}, {path.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
