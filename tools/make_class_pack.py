@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"{archive}: {megabytes:.0f} MB. Unpack it in the lab's folder, and open runs/{options.run.resolve().name}/index.html."
     )
     if megabytes > MOST_MEGABYTES:
-        print(f"That is over {MOST_MEGABYTES} MB: a run at `quick` is smaller.")
+        print(f"That is over {MOST_MEGABYTES} MB: pack a run of lessons 01 to 06 at `quick`.")
     return 0
 
 
