@@ -1,8 +1,8 @@
 """Makes build/faceswap_lab_run.zip: a finished run in one file, to open instead of waiting. Run it as `make class-pack`.
 
 Unpacked into the lab's folder it is runs/NAME: its page and executed notebooks can be read at once, and a notebook that is run
-finds faces, models and swaps made. Left out: what is made again in a minute (practice faces), lesson 02's copies and spoilt sets, older
-checkpoints, and anybody's predictions.
+finds faces, models and swaps made. Left out: what is made again in a minute (practice faces), lesson 02's copies and spoilt
+sets, older checkpoints, and anybody's predictions.
 """
 
 from __future__ import annotations
