@@ -1,8 +1,8 @@
 """Makes build/faceswap_lab_run.zip: a finished run in one file, to open instead of waiting. Run it as `make class-pack`.
 
 Unpacked into the lab's folder it is runs/NAME: its page and executed notebooks can be read at once, and a notebook that is run
-finds every stage done. Left out: what is made again in a minute (practice faces), lesson 02's copies and spoilt sets, older
-checkpoints, and anybody's predictions.
+finds faces, models and swaps made. Left out: what is made again in a minute (practice faces), lesson 02's copies and spoilt
+sets, older checkpoints, and anybody's predictions.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"{archive}: {megabytes:.0f} MB. Unpack it in the lab's folder, and open runs/{options.run.resolve().name}/index.html."
     )
     if megabytes > MOST_MEGABYTES:
-        print(f"That is over {MOST_MEGABYTES} MB: a run at `quick` is smaller.")
+        print(f"That is over {MOST_MEGABYTES} MB: pack a run of lessons 01 to 06 at `quick`.")
     return 0
 
 

@@ -117,7 +117,7 @@ def _gallery(run: Path | None, folder: Path) -> str:
         words = {"side_by_side": "target, swap and true swap, side by side", "swap": "the best model's swap"}.get(
             film.stem, film.stem.replace("_", " ")
         )
-        player = f'<video controls loop playsinline preload="none" width="480" aria-label="{words}"'
+        player = f'<video controls loop playsinline preload="metadata" width="480" aria-label="{words}"'
         lines.append(f'## {words}\n\n{player} src="_static/gallery/{film.name}"></video>')
     pictures = [] if run is None else sorted((run / "pictures").glob("*.png"))
     lines += ["## Stills"] if pictures else []

@@ -83,11 +83,16 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## 1 Two clips
-# Record each person by phone or webcam: 20 seconds and more, from the front, in daylight, the head turning slowly left, right, up and down, then speaking and smiling. A browser's own recording does as well.
+# Record each person by phone or webcam: 20 seconds and more, from the front, in daylight, the head turning slowly left, right, up and down, then speaking and smiling. The button below records by the webcam; nothing is sent, the file goes to your downloads.
 #
 # Bring the files here: drag them into the file list of JupyterLab, or into Colab's *Files* panel. Write their paths into `source` and `target` above, as `"clips/anna.mp4"`, and run from the top. `out` is this project's folder: other clips need another one.
 #
 # **Keep it.** With `keep = "drive"` on Colab, or a folder that stays, each stage and each checkpoint is kept there; a new machine goes on from it.
+
+# %%
+from faceswap_lab.widgets.recorder import Recorder
+
+Recorder(seconds=20)
 
 # %%
 from faceswap_lab import training

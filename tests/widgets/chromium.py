@@ -144,7 +144,7 @@ class Page:
 
 
 @contextlib.contextmanager
-def browser_page(browser, private: Path, size=(1400, 1000)):
+def browser_page(browser, private: Path, size=(1400, 1000), flags=()):
     """A headless Chromium with an empty page."""
     import websocket
 
@@ -157,7 +157,7 @@ def browser_page(browser, private: Path, size=(1400, 1000)):
         "--disable-extensions",
     ]
     command += ["--remote-debugging-port=0", f"--user-data-dir={profile}", f"--window-size={size[0]},{size[1]}"]
-    with running([*command, "about:blank"], private / "chromium.log") as process:
+    with running([*command, *flags, "about:blank"], private / "chromium.log") as process:
 
         def port():
             assert process.poll() is None, (private / "chromium.log").read_text()[-2000:]
