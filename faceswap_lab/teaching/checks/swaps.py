@@ -23,6 +23,7 @@ PALE, INSIDE = 0.2 * ABOVE + 0.7, ALPHA > 0.4
         "0 keeps the frame and 1 shows the face; here it is the other way round": lambda b, a, m: (
             m[..., None] * b + (1 - m[..., None]) * a
         ),
+        "alpha has two axes and a picture three: alpha[..., None] adds one": lambda b, a, m: m * a + (1 - m) * b,
         "the frame has to give way: it counts by 1 - alpha": lambda b, a, m: b + m[..., None] * a,
         "the face is there, the frame is missing": lambda b, a, m: m[..., None] * a,
         "alpha is soft: between 0 and 1 both show": lambda b, a, m: np.where(m[..., None] > 0.5, a, b),
