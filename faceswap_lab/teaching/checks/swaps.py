@@ -94,11 +94,11 @@ def smooth(values, reach):
 # The gallery of lesson 05: what may have been done to a swap, and how that shows; what would mend it; what was done to each.
 CAUSES = {
     "a": ("cut out by its box", "features that sit at the wrong place, in a face of another size or turn"),
-    "b": ("painted as its own person", "whose brows and nose are these? Is anything of B there?"),
+    "b": ("painted as its own person", "it is painted, and soft: but whose brows and nose are these?"),
     "c": ("hard edge of the mask", "follow the rim: does it blend, or end in a step?"),
     "d": ("transform of another frame", "everything is B's and sharp, but does it lie in its place?"),
     "e": ("colour not matched", "compare the face's skin with the neck's"),
-    "f": ("alpha near zero", "the target shows through, and B is there, faintly"),
+    "f": ("alpha near zero", "it is as sharp as the target, and B lies over it, faintly"),
 }
 CURES = {"a": "x", "b": "z", "c": "y", "d": "w", "e": "u", "f": "v"}
 GALLERY = {"1": "d", "2": "b", "3": "f", "4": "a", "5": "e", "6": "c"}
