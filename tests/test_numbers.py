@@ -17,11 +17,11 @@ from faceswap_lab.swap.options import ConversionOptions
 
 NEEDED = {
     "run": [], "faces": ["no.mp4", "set"], "convert": ["no.mp4", "--model", "model", "--out", "out.mp4"],
-    "score": ["no.mp4", "--target", "no.mp4"],
+    "score": ["no.mp4", "--target", "no.mp4"], "grade": ["no.ipynb"],
 }  # fmt: skip
 BAD = ("nan", "inf", "-inf", "1e999", "ten", "")
 WRONG = {"every": "0", "start": "-1", "end": "-2", "seed": "-1", "person": "-1", "batch_size": "0", "workers": "0", "crf": "52",
-         "min_face_size": "0", "min_sharpness": "-1", "bridge": "-1", "coverage": "0"}  # fmt: skip
+         "min_face_size": "0", "min_sharpness": "-1", "bridge": "-1", "coverage": "0", "seconds": "0", "memory": "0"}  # fmt: skip
 
 
 def numeric_options():

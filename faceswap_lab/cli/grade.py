@@ -32,6 +32,8 @@ def grade_command(options: argparse.Namespace) -> int:
 
     check_number("--seconds", options.seconds, 1, 3600, "how long an answer may take")
     check_number("--memory", options.memory, 0.5, 1024, "gigabytes that an answer may take")
+    if not options.place.exists():
+        raise LabError(f"{options.place}: no such file. Give a student's .ipynb file, or a folder of them.")
     paths = [options.place]
     if options.place.is_dir():
         paths = sorted(path for path in options.place.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)

@@ -480,7 +480,7 @@ diagnosis = checks.diagnosis(diagnosis)
 
 
 # %% [markdown] tags=["notes"]
-# 2 and 3 look alike at first sight: in 3 B is there, faintly, in 2 not at all. 1 and 4 both sit wrongly: in 1 all is sharp and B's, in 4 size and turn are wrong, too.
+# 2 and 3 are both A at first sight: 2 is soft, since it was painted, as A; 3 is as sharp as the target, with B faintly over it. 1 and 4 both sit wrongly: in 1 all is sharp and B's, in 4 size and turn are wrong, too.
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: the overlay itself. Where `alpha` is 1 the face shows, where it is 0 the frame, and between they mix.

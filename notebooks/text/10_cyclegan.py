@@ -316,8 +316,9 @@ whisper = checks.whisper(whisper)
 # The means have to be enlarged again before they can be taken off. `halve` of notebook 01 is the first half of it.
 
 # %%
-loud = [float(np.abs(whisper(pictures[0, ..., 0])).mean()) for pictures in (plain, middle)]
-print(f"a plain grey face whispers by {255 * loud[0]:.2f} levels, the middle by {255 * loud[1]:.2f}")
+pattern = (middle - plain)[0, ..., 0]
+left = np.abs(whisper(pattern)).mean() / np.abs(pattern).mean()
+print(f"hidden: {255 * np.abs(pattern).mean():.1f} levels; {left:.0%} of it is finer than a block of 2x2")
 
 # %%
 ways = {"from the middle": middle, "from plain grey": plain, "from the middle, blurred": blurred}

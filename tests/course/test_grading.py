@@ -234,7 +234,8 @@ def test_one_notebook_is_told_in_words_and_no_notebook_is_refused(tmp_path, caps
     (tmp_path / "empty").mkdir()
     assert main(["grade", str(tmp_path / "empty")]) == 1
     assert "no notebook lies here" in capsys.readouterr().err
-    assert main(["grade", str(tmp_path / "copy.ipynb"), "--seconds", "0"]) == 1
+    assert main(["grade", str(tmp_path / "nowhere.ipynb")]) == 1
+    assert "nowhere.ipynb: no such file" in capsys.readouterr().err
 
 
 def test_the_process_knows_nothing_of_the_graders_surroundings(tmp_path, monkeypatch):

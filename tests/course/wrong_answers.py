@@ -176,6 +176,7 @@ WRONG = {
     ],
     "mixup": [
         (lambda r, g, s: np.stack([(1 - k) * a + k * b for a, b, k in zip(r, g, s, strict=True)]), "*real*"),
+        (lambda r, g, s: g + (r - g) * s, "goes with four axes"),
         (lambda r, g, s: r * s[0] + g * (1 - s[0]), "share of its own"),
         (lambda r, g, s: np.stack([a if k > 0.5 else b for a, b, k in zip(r, g, s, strict=True)]), "both pictures show"),
     ],
@@ -187,6 +188,7 @@ WRONG = {
     "overlay": [
         (lambda b, a, m: np.stack([m * b[..., k] + (1 - m) * a[..., k] for k in range(3)], -1), "other way round"),
         (lambda b, a, m: b + a * m[:, :, None], "has to give way"),
+        (lambda b, a, m: b + (a - b) * m, "alpha has two axes"),
         (lambda b, a, m: np.where(m[:, :, None] >= 0.5, a, b), "alpha is soft"),
     ],
     "smooth": [(lagging, "lags behind"), (padded, "divide by how many"), (rolled, "do not wrap")],

@@ -15,5 +15,5 @@ def __getattr__(name: str) -> Exercise:
 
 
 def of_lesson(number: str) -> dict[str, Exercise]:
-    """A lesson's exercises by name, in the order in which they stand there."""
+    """A lesson's exercises by name."""
     return {name: one for name, one in EXERCISES.items() if one.lesson == number}

@@ -119,10 +119,10 @@ class Function(Exercise):
         seen = explained if 2 * len(explained) >= len(wrong) else []
         k = (seen or wrong)[0]
         given, case = answers[k], list(self.cases)[k]
-        if isinstance(given, Stopped):
-            return Verdict(WRONG, f"for {case} it {given.why}")
-        says = f"for {case} it gives {shown(given, wanted[k])}"
-        return Verdict(WRONG, f"{says}; {likely if seen else f'{shown(wanted[k], given)} is right'}")
+        stopped = isinstance(given, Stopped)
+        says = f"for {case} it {given.why if stopped else f'gives {shown(given, wanted[k])}'}"
+        against = likely if seen else "" if stopped else f"{shown(wanted[k], given)} is right"
+        return Verdict(WRONG, "; ".join(filter(None, (says, against))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +195,9 @@ def ask(function: Callable, arguments: tuple) -> Any:
 
 
 def same(answer: Any, wanted: Any) -> bool:
-    """True for two numbers, arrays, texts, or tuples of them, that agree as float32 would."""
+    """True for two numbers, arrays, texts, or tuples of them, that agree as float32 would; and for two errors of one kind."""
+    if isinstance(answer, Stopped) and isinstance(wanted, Stopped):
+        return answer.why.partition(":")[0] == wanted.why.partition(":")[0]
     if isinstance(wanted, str) or isinstance(answer, str | Stopped | None):
         return isinstance(answer, str) and answer == wanted
     try:
@@ -207,8 +209,6 @@ def same(answer: Any, wanted: Any) -> bool:
 
 def shown(value: Any, other: Any) -> str:
     """A value in a sentence: short; of an array its shape, or, where the other's is the same, where they differ most."""
-    if isinstance(value, Stopped):
-        return "an error"
     try:
         one, two = np.asarray(value, float), np.asarray(other, float)
     except (TypeError, ValueError):

@@ -137,6 +137,7 @@ def hinge(real, generated):
         "the share is that of the *real* picture": lambda r, g, s: (
             (1 - s)[:, None, None, None] * r + s[:, None, None, None] * g
         ),
+        "one share a picture: shares[:, None, None, None] goes with four axes": lambda r, g, s: s * r + (1 - s) * g,
         "each picture has a share of its own": lambda r, g, s: s[0] * r + (1 - s[0]) * g,
         "shares are numbers between 0 and 1, and both pictures show": lambda r, g, s: np.where(
             s[:, None, None, None] > 0.5, r, g

@@ -23,6 +23,7 @@ PALE, INSIDE = 0.2 * ABOVE + 0.7, ALPHA > 0.4
         "0 keeps the frame and 1 shows the face; here it is the other way round": lambda b, a, m: (
             m[..., None] * b + (1 - m[..., None]) * a
         ),
+        "alpha has two axes and a picture three: alpha[..., None] adds one": lambda b, a, m: m * a + (1 - m) * b,
         "the frame has to give way: it counts by 1 - alpha": lambda b, a, m: b + m[..., None] * a,
         "the face is there, the frame is missing": lambda b, a, m: m[..., None] * a,
         "alpha is soft: between 0 and 1 both show": lambda b, a, m: np.where(m[..., None] > 0.5, a, b),
@@ -93,11 +94,11 @@ def smooth(values, reach):
 # The gallery of lesson 05: what may have been done to a swap, and how that shows; what would mend it; what was done to each.
 CAUSES = {
     "a": ("cut out by its box", "features that sit at the wrong place, in a face of another size or turn"),
-    "b": ("painted as its own person", "whose brows and nose are these? Is anything of B there?"),
+    "b": ("painted as its own person", "it is painted, and soft: but whose brows and nose are these?"),
     "c": ("hard edge of the mask", "follow the rim: does it blend, or end in a step?"),
     "d": ("transform of another frame", "everything is B's and sharp, but does it lie in its place?"),
     "e": ("colour not matched", "compare the face's skin with the neck's"),
-    "f": ("alpha near zero", "the target shows through, and B is there, faintly"),
+    "f": ("alpha near zero", "it is as sharp as the target, and B lies over it, faintly"),
 }
 CURES = {"a": "x", "b": "z", "c": "y", "d": "w", "e": "u", "f": "v"}
 GALLERY = {"1": "d", "2": "b", "3": "f", "4": "a", "5": "e", "6": "c"}
