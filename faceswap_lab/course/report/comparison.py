@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from faceswap_lab import __version__
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
-from faceswap_lab.course.report.card import BETTER, LABEL, TEMPLATE, scored_film
+from faceswap_lab.course.report.card import BETTER, scored_film
 from faceswap_lab.course.report.frames import file_name, picture_path
-from faceswap_lab.course.report.markup import figure, player, players, section, text, title
+from faceswap_lab.course.report.pages import Clip, between, in_unit, model_title, write_page
 from faceswap_lab.course.report.pictures import read_json_or_empty
-from faceswap_lab.course.report.scores import MEASURES, best_model, between, in_unit, score_rows
+from faceswap_lab.course.report.scores import MEASURES, best_model, score_rows
 
 _HIDDEN = ("time", "sha256", "fingerprint", "minutes", "made", "done", "out", "parameters.out", "target", "source")
 
@@ -179,23 +177,26 @@ def write_comparison(folders: Sequence[str | Path], out: str | Path) -> Path:
     """
     entries, out = read_entries(folders), files.make_folder(Path(out).absolute())
     paired = same_frames(entries)
-    sections = [
-        _scores(entries, paired),
-        _models(entries),
-        _frames(entries, out, paired),
-        _films(entries, out),
-        _differing(entries),
-    ]
-    page = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title="Side by side",
-        subtitle=text(" · ".join(f"{e.name}: {title(e.best)}" for e in entries)),
-        label=text(LABEL),
-        tiles="",
-        sections="\n".join(filter(None, sections)),
-        footer=f"Written by faceswap_lab {__version__}. Every picture and clip here lies in this folder.",
+    pictures_of = _frames(entries, out) if paired else []
+    legend = entries[0].folder / "scores" / "heat.png"
+    if has_legend := bool(pictures_of) and legend.exists():
+        shutil.copyfile(legend, out / "heat.png")
+    films, without_film = _films(entries, out)
+    return write_page(
+        out,
+        "comparison.html",
+        subtitle=" · ".join(f"{e.name}: {model_title(e.best)}" for e in entries),
+        entries=entries,
+        pairing=told_pairing(entries),
+        better=BETTER,
+        scores=_scores(entries, paired),
+        models=_models(entries),
+        legend=out / "heat.png" if has_legend else None,
+        frames=pictures_of,
+        films=films,
+        without_film=without_film,
+        differing=_differing(entries),
     )
-    files.write_text(out / "index.html", page)
-    return out / "index.html"
 
 
 def told_pairing(entries: Sequence[Entry]) -> str:
@@ -225,100 +226,82 @@ def _about(entries: Sequence[Entry]) -> dict[str, dict]:
     return {key: one for key, one in known.items() if any(entry.values.get(key) is not None for entry in entries)}
 
 
-def _scores(entries: Sequence[Entry], paired: bool) -> str:
-    about = _about(entries)
+def _scores(entries: Sequence[Entry], paired: bool) -> list[tuple[dict, list[tuple[str, str, str]]]]:
+    """For each score what it is, and every entry's value, interval and verdict."""
     verdicts = {entry.name: clear_differences(entries[0], entry, paired) for entry in entries[1:]}
-    heads = "".join(f"<th>{text(e.name)}<br><small>{text(title(e.best))}</small></th>" for e in entries)
-    lines = ""
-    for key, one in about.items():
-        cells = ""
-        for entry in entries:
-            ends, verdict = entry.ends.get(key), verdicts.get(entry.name, {}).get(key, "")
-            small = f"<br><small>{text(between(ends, one['unit']))}</small>" if ends else ""
-            mark = " class='clear'" if verdict == "better" else " class='negative'" if verdict == "worse" else ""
-            words = f"<br><small{mark}>{'clearly ' if mark else ''}{verdict}</small>" if verdict else ""
-            cells += f"<td class='number'>{text(in_unit(entry.values.get(key), one['unit']))}{small}{words}</td>"
-        lines += f"<tr><td>{text(one['title'])}<br><small>{BETTER[one['better']]} is better</small></td>{cells}</tr>"
-    table = f"<div class='scroll'><table><tr><th></th>{heads}</tr>{lines}</table></div>"
-    words = f"{told_pairing(entries)} Verdicts are about each column beside {entries[0].name}."
-    return section("Scores", words, table)
+    return [
+        (
+            one,
+            [
+                (
+                    in_unit(entry.values.get(key), one["unit"]),
+                    between(entry.ends.get(key), one["unit"]),
+                    verdicts.get(entry.name, {}).get(key, ""),
+                )
+                for entry in entries
+            ],
+        )
+        for key, one in _about(entries).items()
+    ]
 
 
-def _models(entries: Sequence[Entry]) -> str:
-    """Every model and baseline, in the gains."""
-    rows: dict[str, str] = {}
-    for entry in entries:
-        rows |= {name: kind for name, _, kind in score_rows(entry.scores)}
+def _models(entries: Sequence[Entry]) -> dict:
+    """Every model and baseline, in the gains: heads, and rows of (kind, name, cells)."""
+    kinds = {name: kind for entry in entries for name, _, kind in score_rows(entry.scores)}
     keys = [key for key in ("swap_gain", "identity_gain", "nearer_to_source") if key in _about(entries)][:2]
-    if len(rows) < 2 or not keys:
-        return ""
-    heads = "".join(f"<th>{text(e.name)}: {text(MEASURES[key][0])}</th>" for key in keys for e in entries)
-    lines = ""
-    for name, kind in sorted(rows.items(), key=lambda row: row[1] != "model"):
-        cells = ""
-        for key in keys:
-            for entry in entries:
-                group = entry.scores.get("models" if kind == "model" else "baselines", {})
-                cells += f"<td class='number'>{in_unit(group.get(name, {}).get(key), '')}</td>"
-        lines += f"<tr class='{kind}'><td>{text(title(name))}</td>{cells}</tr>"
-    return section(
-        "All models and baselines", "", f"<div class='scroll'><table><tr><th></th>{heads}</tr>{lines}</table></div>"
-    )
+    rows = [
+        (
+            kind,
+            name,
+            [in_unit(entry.scores.get(f"{kind}s", {}).get(name, {}).get(key), "") for key in keys for entry in entries],
+        )
+        for name, kind in sorted(kinds.items(), key=lambda row: row[1] != "model")
+    ]
+    heads = [f"{entry.name}: {MEASURES[key][0]}" for key in keys for entry in entries]
+    return {"heads": heads, "rows": rows if len(rows) > 1 and keys else []}
 
 
-def _frames(entries: Sequence[Entry], out: Path, paired: bool) -> str:
-    body, shown = "", [set(entry.scores.get("frames", {}).get(entry.best, {}).get("even", [])) for entry in entries]
-    rows = sorted(set.intersection(*shown)) if paired else []
-    for row in rows:
-        cells = _copied(entries[0], out, row, "target", f"frame {row}, target")
+def _frames(entries: Sequence[Entry], out: Path) -> list[list[tuple[Path, str]]]:
+    """The pictures of the frames that all entries show, copied beside the page, with their captions."""
+    shown = [set(entry.scores.get("frames", {}).get(entry.best, {}).get("even", [])) for entry in entries]
+    found = []
+    for row in sorted(set.intersection(*shown)):
+        wanted = [(entries[0], "target", f"frame {row}, target")]
         for entry in entries:
-            cells += _copied(entry, out, row, entry.best, entry.name)
-            cells += _copied(entry, out, row, f"{entry.best}_heat", f"{entry.name}, heat map")
-        cells += _copied(entries[0], out, row, "truth", "true swap")
-        body += f"<div class='frames'>{cells}</div>"
-    if body and (entries[0].folder / "scores" / "heat.png").exists():
-        shutil.copyfile(entries[0].folder / "scores" / "heat.png", out / "heat.png")
-        body = "<img class='legend' src='heat.png' alt='colours of the heat maps'>" + body
-    if not body:
-        words = "No frames were kept that all of them have: the clips differ, or were scored by an older version."
-        body = f"<p class='missing'>{words}</p>"
-    return section("The same frames", "Cut out around the face.", body)
+            wanted += [(entry, entry.best, entry.name), (entry, f"{entry.best}_heat", f"{entry.name}, heat map")]
+        wanted.append((entries[0], "truth", "true swap"))
+        copies = [(_copied(entry, out, row, what), words) for entry, what, words in wanted]
+        found.append([(copy, words) for copy, words in copies if copy])
+    return found
 
 
-def _copied(entry: Entry, out: Path, row: int, what: str, words: str) -> str:
+def _copied(entry: Entry, out: Path, row: int, what: str) -> Path | None:
     path = picture_path(entry.folder / "scores", row, what)
     if not path.exists():
-        return ""
+        return None
     copy = out / "frames" / f"{file_name(entry.name)}_{path.name}"
     with files.atomic_path(copy) as temporary:
         shutil.copyfile(path, temporary)
-    return figure(out, copy, words)
+    return copy
 
 
-def _films(entries: Sequence[Entry], out: Path) -> str:
+def _films(entries: Sequence[Entry], out: Path) -> tuple[list[Clip], list[str]]:
+    """The films, copied beside the page; and the names of the entries without one."""
     shown, without = [], []
     for entry in entries:
         film, copy = entry.film(), out / "films" / f"{file_name(entry.name)}.mp4"
         if film is not None and pictures.playable_clip(film, copy, swapped=True):
-            shown.append(player(out, copy, entry.name, title(entry.best)))
+            shown.append(Clip(copy, entry.name, model_title(entry.best)))
         else:
             without.append(entry.name)
-    words = "The same moments, when all are played in step." + (f" No film: {', '.join(without)}." if without else "")
-    return section("The films", words, players(shown)) if shown else ""
+    return shown, without
 
 
-def _differing(entries: Sequence[Entry]) -> str:
+def _differing(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """The settings that are not the same in all, and each entry's value."""
     keys = dict.fromkeys(key for entry in entries for key in entry.settings)
-    rows = [key for key in keys if len({entry.settings.get(key) for entry in entries}) > 1]
-    if not rows:
-        return section("Settings", "", "<p>No setting differs, as far as the folders tell.</p>")
-    heads = "".join(f"<th>{text(entry.name)}</th>" for entry in entries)
-    lines = "".join(
-        f"<tr><td>{text(key)}</td>{''.join(f'<td>{text(entry.settings.get(key, chr(8211)))}</td>' for entry in entries)}</tr>"
-        for key in rows
-    )
-    table = f"<div class='scroll'><table><tr><th></th>{heads}</tr>{lines}</table></div>"
-    return section("Settings that differ", "What is the same in all is left out.", table)
+    rows = {key: [entry.settings.get(key, "–") for entry in entries] for key in keys}
+    return {key: values for key, values in rows.items() if len(set(values)) > 1}
 
 
 def comparison_lines(folders: Sequence[str | Path]) -> str:

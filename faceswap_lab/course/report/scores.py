@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faceswap_lab.course.report.markup import missing, section, text, title
+from faceswap_lab.course.report.pages import model_title
 from faceswap_lab.course.report.pictures import read_json_or_empty
 
 MEASURES = {  # key in scores.json: heading, sentence, is higher better
@@ -108,49 +108,36 @@ def number(key: str, value: float) -> str:
     return f"{100 * value:.1f} %" if key == "landmark_error" else f"{round(value, 2) + 0:.2f}"
 
 
-def in_unit(value: float | None, unit: str) -> str:
-    """A score as people read it, by its unit, see `metrics.catalogue.Score`."""
-    if value is None:
-        return "–"
-    if unit == "share":
-        return f"{100 * value:.1f} %"
-    return {"deg": f"{value:.1f}°", "dB": f"{value:.1f} dB", "levels": f"{value:.1f}"}.get(
-        unit, f"{round(value, 2) + 0:.2f}"
-    )
+def score_table(scores: dict) -> dict:
+    """The table of a run's scores, for `scores_of_run` of the templates; {} where there are none.
 
-
-def between(ends: list[float] | None, unit: str) -> str:
-    """An interval as people read it; "" where there is none."""
-    return f"{in_unit(ends[0], unit)} to {in_unit(ends[1], unit)}" if ends else ""
-
-
-def score_section(scores: dict) -> str:
-    """The table: models, then baselines, the best model marked; a sentence a measure below it."""
-    rows = score_rows(scores)
-    if not rows:
-        return section("Scores", "How good is the swap?", missing("The table of scores", "05"))
+    A cell holds value, interval, whether it is negative, and the width of its bar in per cent.
+    """
+    rows, ends = score_rows(scores), scores.get("intervals", {})
     keys = [key for key in MEASURES if any(values.get(key) is not None for _, values, _ in rows)]
-    heads = "".join(f"<th>{text(MEASURES[key][0])}</th>" for key in keys)
-    lines = []
-    for name, values, kind in rows:
-        mark = "best" if kind == "model" and name == best_model(scores) else kind
-        label = BASELINES.get(name, title(name)) if kind == "baseline" else title(name)
-        ends = scores.get("intervals", {}).get(name, {})
-        cells = "".join(_cell(key, values.get(key), ends.get(key)) for key in keys)
-        lines.append(f"<tr class='{mark}'><td>{text(label)}</td>{cells}</tr>")
-    table = f"<div class='scroll'><table><tr><th></th>{heads}</tr>{''.join(lines)}</table></div>"
-    words = "".join(f"<dt>{text(MEASURES[key][0])}</dt><dd>{text(MEASURES[key][1])}</dd>" for key in keys)
-    notes = "".join(f"<p class='soft'>{text(note)}</p>" for note in scores.get("notes", []))
-    above = "Models first; below them, in grey, the baselines, which need no model. A gain of 1 is the true swap."
-    above += " Small: the 95 % interval over blocks of frames." if scores.get("intervals") else ""
-    return section("Scores", above, f"{table}{notes}<dl>{words}</dl>")
+    return rows and {
+        "heads": [MEASURES[key][0] for key in keys],
+        "rows": [
+            (
+                row_kind(scores, name, kind),
+                BASELINES.get(name, model_title(name)) if kind == "baseline" else model_title(name),
+                [_cell(key, values.get(key), ends.get(name, {}).get(key)) for key in keys],
+            )
+            for name, values, kind in rows
+        ],
+        "meanings": [MEASURES[key][:2] for key in keys],
+        "intervals": bool(ends),
+        "notes": scores.get("notes", []),
+    }
 
 
-def _cell(key: str, value: float | None, ends: list[float] | None = None) -> str:
+def row_kind(scores: dict, name: str, kind: str) -> str:
+    """How a row of `score_rows` is marked: "best", "model" or "baseline"."""
+    return "best" if kind == "model" and name == best_model(scores) else kind
+
+
+def _cell(key: str, value: float | None, ends: list[float] | None) -> tuple[str | None, str, bool, int]:
     if value is None:
-        return "<td class='number soft'>–</td>"
-    higher_is_better = MEASURES[key][2]
-    width = 100 * min(value, 1) if higher_is_better else 0
-    bar = f"<div class='meter'><div class='bar' style='width:{width:.0f}%'></div></div>" if width > 0 else ""
-    small = f"<br><small>{number(key, ends[0])} to {number(key, ends[1])}</small>" if ends else ""
-    return f"<td class='number{' negative' if value < 0 else ''}'>{number(key, value)}{small}{bar}</td>"
+        return None, "", False, 0
+    interval = f"{number(key, ends[0])} to {number(key, ends[1])}" if ends else ""
+    return number(key, value), interval, value < 0, round(100 * min(value, 1)) if MEASURES[key][2] else 0
