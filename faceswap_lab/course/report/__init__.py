@@ -11,12 +11,12 @@ from urllib.parse import quote
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
-from faceswap_lab.course.report.card import card, card_lines, shown_frames, write_card_page
+from faceswap_lab.course.report.card import best_and_worst, card_lines, sentences, write_card_page
 from faceswap_lab.course.report.comparison import comparison_lines, write_comparison
 from faceswap_lab.course.report.marks import marks
-from faceswap_lab.course.report.pages import Clip, model_title, write_page
+from faceswap_lab.course.report.pages import Clip, write_page
 from faceswap_lab.course.report.pictures import read_json_or_empty
-from faceswap_lab.course.report.scores import MEASURES, best_model, number, score_table, summary
+from faceswap_lab.course.report.scores import MEASURES, model_title, scores_of_best, summary
 
 __all__ = [
     "card_lines",
@@ -58,20 +58,21 @@ def write_report(run_folder: str | Path) -> Path:
     facts = read_json_or_empty(run / "run.json")
     scores = read_json_or_empty(run / "scores.json")
     clips, left = _clips(run, facts)
+    tiles = scores_of_best(scores, MEASURES)
+    if minutes := sum(marker.get("minutes", 0.0) for _, marker in _markers(run)):
+        tiles.append((f"{minutes:.1f} min", "all notebooks together"))
     return write_page(
         run,
         "run.html",
         subtitle=_subtitle(run, facts),
-        best=best_model(scores),
-        shown_tiles=_tiles(run, scores),
+        scored=scores,
+        tiles=tiles,
         clips=clips,
         left_out=left,
-        has_swap=(run / "swap.mp4").exists(),
         strips=_pictures(run, "strip_*.png"),
         marks=marks(run),
-        table_of_scores=score_table(scores),
-        score_card=card(scores),
-        shown_frames=shown_frames(run, scores),
+        sentences=sentences(scores),
+        frames=best_and_worst(run, scores),
         sheets=list(_sheets(run)),
         models=list(_models(run)),
         blends=_pictures(run, "blend*.png"),
@@ -89,16 +90,6 @@ def _subtitle(run: Path, facts: dict) -> str:
         parts.append(f"the face of {clips['source']} (B) on {clips['target']} (A)")
     parts += [f"preset {facts['preset']}"] if "preset" in facts else []
     return " · ".join(parts + [str(facts[key]) for key in ("device", "time") if key in facts])
-
-
-def _tiles(run: Path, scores: dict) -> list[tuple[str, str]]:
-    best = best_model(scores)
-    values = scores["models"][best] if best else {}
-    tiles = [
-        (number(key, values[key]), heading) for key, (heading, _, _) in MEASURES.items() if values.get(key) is not None
-    ]
-    minutes = sum(marker.get("minutes", 0.0) for _, marker in _markers(run))
-    return tiles + ([(f"{minutes:.1f} min", "all notebooks together")] if minutes else [])
 
 
 def _clips(run: Path, facts: dict) -> tuple[list[Clip], list[str]]:

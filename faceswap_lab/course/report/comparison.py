@@ -13,11 +13,11 @@ from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
-from faceswap_lab.course.report.card import BETTER, scored_film
+from faceswap_lab.course.report.card import scored_film
 from faceswap_lab.course.report.frames import file_name, picture_path
-from faceswap_lab.course.report.pages import Clip, between, in_unit, model_title, write_page
+from faceswap_lab.course.report.pages import Clip, write_page
 from faceswap_lab.course.report.pictures import read_json_or_empty
-from faceswap_lab.course.report.scores import MEASURES, best_model, score_rows
+from faceswap_lab.course.report.scores import MEASURES, best_model, columns, in_unit, model_title, score_rows
 
 _HIDDEN = ("time", "sha256", "fingerprint", "minutes", "made", "done", "out", "parameters.out", "target", "source")
 
@@ -177,22 +177,17 @@ def write_comparison(folders: Sequence[str | Path], out: str | Path) -> Path:
     """
     entries, out = read_entries(folders), files.make_folder(Path(out).absolute())
     paired = same_frames(entries)
-    pictures_of = _frames(entries, out) if paired else []
-    legend = entries[0].folder / "scores" / "heat.png"
-    if has_legend := bool(pictures_of) and legend.exists():
-        shutil.copyfile(legend, out / "heat.png")
+    shown = _frames(entries, out) if paired else []
     films, without_film = _films(entries, out)
     return write_page(
         out,
         "comparison.html",
-        subtitle=" · ".join(f"{e.name}: {model_title(e.best)}" for e in entries),
         entries=entries,
         pairing=told_pairing(entries),
-        better=BETTER,
-        scores=_scores(entries, paired),
-        models=_models(entries),
-        legend=out / "heat.png" if has_legend else None,
-        frames=pictures_of,
+        about=_about(entries),
+        verdicts=[clear_differences(entries[0], entry, paired) if entry is not entries[0] else {} for entry in entries],
+        kinds=_kinds(entries),
+        frames=shown,
         films=films,
         without_film=without_film,
         differing=_differing(entries),
@@ -219,46 +214,14 @@ def told_pairing(entries: Sequence[Entry]) -> str:
 def _about(entries: Sequence[Entry]) -> dict[str, dict]:
     """Title, unit and direction of every score that an entry has, in the order of the first."""
     known = {key: one for entry in reversed(entries) for key, one in entry.scores.get("scores", {}).items()}
-    for key in (key for entry in entries for key in entry.values):
-        if key not in known and key in MEASURES:
-            heading, _, higher = MEASURES[key]
-            known[key] = {"title": heading, "unit": "", "better": "higher" if higher else "lower"}
+    known |= {key: one for key, one in MEASURES.items() if key not in known}
     return {key: one for key, one in known.items() if any(entry.values.get(key) is not None for entry in entries)}
 
 
-def _scores(entries: Sequence[Entry], paired: bool) -> list[tuple[dict, list[tuple[str, str, str]]]]:
-    """For each score what it is, and every entry's value, interval and verdict."""
-    verdicts = {entry.name: clear_differences(entries[0], entry, paired) for entry in entries[1:]}
-    return [
-        (
-            one,
-            [
-                (
-                    in_unit(entry.values.get(key), one["unit"]),
-                    between(entry.ends.get(key), one["unit"]),
-                    verdicts.get(entry.name, {}).get(key, ""),
-                )
-                for entry in entries
-            ],
-        )
-        for key, one in _about(entries).items()
-    ]
-
-
-def _models(entries: Sequence[Entry]) -> dict:
-    """Every model and baseline, in the gains: heads, and rows of (kind, name, cells)."""
+def _kinds(entries: Sequence[Entry]) -> dict[str, str]:
+    """Every model and baseline: name -> "model" or "baseline", models first."""
     kinds = {name: kind for entry in entries for name, _, kind in score_rows(entry.scores)}
-    keys = [key for key in ("swap_gain", "identity_gain", "nearer_to_source") if key in _about(entries)][:2]
-    rows = [
-        (
-            kind,
-            name,
-            [in_unit(entry.scores.get(f"{kind}s", {}).get(name, {}).get(key), "") for key in keys for entry in entries],
-        )
-        for name, kind in sorted(kinds.items(), key=lambda row: row[1] != "model")
-    ]
-    heads = [f"{entry.name}: {MEASURES[key][0]}" for key in keys for entry in entries]
-    return {"heads": heads, "rows": rows if len(rows) > 1 and keys else []}
+    return dict(sorted(kinds.items(), key=lambda row: row[1] != "model"))
 
 
 def _frames(entries: Sequence[Entry], out: Path) -> list[list[tuple[Path, str]]]:
@@ -272,6 +235,8 @@ def _frames(entries: Sequence[Entry], out: Path) -> list[list[tuple[Path, str]]]
         wanted.append((entries[0], "truth", "true swap"))
         copies = [(_copied(entry, out, row, what), words) for entry, what, words in wanted]
         found.append([(copy, words) for copy, words in copies if copy])
+    if found and (legend := entries[0].folder / "scores" / "heat.png").exists():
+        shutil.copyfile(legend, out / "heat.png")
     return found
 
 
@@ -311,6 +276,4 @@ def comparison_lines(folders: Sequence[str | Path]) -> str:
     rows = [("", *(entry.name for entry in entries))]
     for key, one in about.items():
         rows.append((one["title"], *(in_unit(entry.values.get(key), one["unit"]) for entry in entries)))
-    wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, told_pairing(entries)])
+    return "\n".join([*columns(rows), told_pairing(entries)])

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from faceswap_lab import __version__
 from faceswap_lab.base import files
+from faceswap_lab.course.report import scores
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -35,7 +36,7 @@ def write_page(folder: Path, template: str, **data: object) -> Path:
     Args:
         folder: the page's; every file that the page shows lies in it.
         template: a file of `templates/`.
-        data: what the template names.
+        data: what the template names, beside `folder` and the module `scores`.
 
     Returns:
         The path of index.html.
@@ -47,33 +48,9 @@ def write_page(folder: Path, template: str, **data: object) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "link": lambda path: quote(path.relative_to(folder).as_posix()),
-        "model_title": model_title,
-        "in_unit": in_unit,
-        "between": between,
-    }
-    page = environment.get_template(template).render(version=__version__, **data)
+    environment.filters["link"] = lambda path: quote(path.relative_to(folder).as_posix())
+    environment.filters |= {one.__name__: one for one in (scores.model_title, scores.in_unit, scores.between)}
+    environment.globals["scores"] = scores
+    page = environment.get_template(template).render(version=__version__, folder=folder, **data)
     files.write_text(folder / "index.html", page)
     return folder / "index.html"
-
-
-def model_title(name: str | None) -> str:
-    """A model's folder name as words."""
-    return (name or "").replace("_", " ").replace("faceswap gan", "FaceSwap-GAN")
-
-
-def in_unit(value: float | None, unit: str) -> str:
-    """A score as people read it, by its unit, see `metrics.catalogue.Score`."""
-    if value is None:
-        return "–"
-    if unit == "share":
-        return f"{100 * value:.1f} %"
-    return {"deg": f"{value:.1f}°", "dB": f"{value:.1f} dB", "levels": f"{value:.1f}"}.get(
-        unit, f"{round(value, 2) + 0:.2f}"
-    )
-
-
-def between(ends: list[float] | None, unit: str) -> str:
-    """An interval as people read it; "" where there is none."""
-    return f"{in_unit(ends[0], unit)} to {in_unit(ends[1], unit)}" if ends else ""

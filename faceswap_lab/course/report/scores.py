@@ -1,56 +1,49 @@
-"""The scores as a table on the page and as lines in the terminal."""
+"""The scores as people read them, on pages and as lines in the terminal."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from faceswap_lab.course.report.pages import model_title
 from faceswap_lab.course.report.pictures import read_json_or_empty
 
-MEASURES = {  # key in scores.json: heading, sentence, is higher better
-    "swap_gain": (
-        "swap gain",
-        "How much of the way from the untouched target (0) to the true swap (1), judged by local contrast: "
+# key in scores.json -> what it is, for runs whose scores.json does not say so itself ("scores")
+MEASURES = {
+    "swap_gain": {
+        "title": "swap gain", "better": "higher", "unit": "",
+        "meaning": "How much of the way from the untouched target (0) to the true swap (1), judged by local contrast: "
         "a tint earns nothing; a face without features up to 0.3, so look, too.",
-        True,
-    ),
-    "identity_gain": (
-        "identity gain",
-        "The same way, judged by the features of a face recognition network that took no part in training.",
-        True,
-    ),
-    "pixel_gain": (
-        "pixel gain",
-        "The same way in plain colours. A tint alone earns much of it, so it is never read alone.",
-        True,
-    ),
-    "structure_gain": (
-        "structure gain",
-        "The same way, judged by how local contrast goes along with the truth's: a face without features earns nothing.",
-        True,
-    ),
-    "nearer_to_source": (
-        "nearer to B",
-        "Share of the frames that the recognition network finds nearer to B than to A.",
-        True,
-    ),
-    "landmark_error": (
-        "landmark error",
-        "How far eyes, nose and mouth lie from where the true swap has them, "
+    },
+    "identity_gain": {
+        "title": "identity gain", "better": "higher", "unit": "",
+        "meaning": "The same way, judged by the features of a face recognition network that took no part in training.",
+    },
+    "pixel_gain": {
+        "title": "pixel gain", "better": "higher", "unit": "",
+        "meaning": "The same way in plain colours. A tint alone earns much of it, so it is never read alone.",
+    },
+    "structure_gain": {
+        "title": "structure gain", "better": "higher", "unit": "",
+        "meaning": "The same way, judged by how local contrast goes along with the truth's: a face without features earns nothing.",
+    },
+    "nearer_to_source": {
+        "title": "nearer to B", "better": "higher", "unit": "share",
+        "meaning": "Share of the frames that the recognition network finds nearer to B than to A.",
+    },
+    "landmark_error": {
+        "title": "landmark error", "better": "lower", "unit": "share",
+        "meaning": "How far eyes, nose and mouth lie from where the true swap has them, "
         "as a share of the distance between the eyes.",
-        False,
-    ),
-    "gaze_error": (
-        "gaze error",
-        "How far past the true swap's gaze the eyes look, in degrees; blinks are left out.",
-        False,
-    ),
-    "sharpness": (
-        "sharpness",
-        "Energy of the edges relative to the truth's: 1 is as sharp, less is blurred, more is noise or a rim.",
-        False,
-    ),
-}
+    },
+    "gaze_error": {
+        "title": "gaze error", "better": "lower", "unit": "deg",
+        "meaning": "How far past the true swap's gaze the eyes look, in degrees; blinks are left out.",
+    },
+    "sharpness": {
+        "title": "sharpness", "better": "one", "unit": "",
+        "meaning": "Energy of the edges relative to the truth's: 1 is as sharp, less is blurred, more is noise or a rim.",
+    },
+}  # fmt: skip
+BETTER = {"higher": "higher", "lower": "lower", "one": "nearer to 1"}
 GAINS = ("swap_gain", "identity_gain", "pixel_gain")
 WITHOUT_TRUTH = ("nearer_to_source", "cosine_source_dlib", "identity_move_dlib")  # shown where no true swap is known
 BASELINES = {
@@ -99,45 +92,45 @@ def summary(run_folder: str | Path) -> str:
     return "\n".join(f"{name:<{first}}" + "".join(f"  {cell:>{wide}}" for cell in cells) for name, *cells in rows)
 
 
-def number(key: str, value: float) -> str:
-    """A measure as people read it: shares in per cent, angles in degrees, gains with two decimals."""
-    if key == "nearer_to_source":
-        return f"{100 * value:.0f} %"
-    if key == "gaze_error":
-        return f"{value:.1f}°"
-    return f"{100 * value:.1f} %" if key == "landmark_error" else f"{round(value, 2) + 0:.2f}"
+def model_title(name: str | None) -> str:
+    """A model's folder name as words."""
+    return (name or "").replace("_", " ").replace("faceswap gan", "FaceSwap-GAN")
 
 
-def score_table(scores: dict) -> dict:
-    """The table of a run's scores, for `scores_of_run` of the templates; {} where there are none.
-
-    A cell holds value, interval, whether it is negative, and the width of its bar in per cent.
-    """
-    rows, ends = score_rows(scores), scores.get("intervals", {})
-    keys = [key for key in MEASURES if any(values.get(key) is not None for _, values, _ in rows)]
-    return rows and {
-        "heads": [MEASURES[key][0] for key in keys],
-        "rows": [
-            (
-                row_kind(scores, name, kind),
-                BASELINES.get(name, model_title(name)) if kind == "baseline" else model_title(name),
-                [_cell(key, values.get(key), ends.get(name, {}).get(key)) for key in keys],
-            )
-            for name, values, kind in rows
-        ],
-        "meanings": [MEASURES[key][:2] for key in keys],
-        "intervals": bool(ends),
-        "notes": scores.get("notes", []),
-    }
+def row_title(name: str, kind: str) -> str:
+    """What a row of `score_rows` is called."""
+    return BASELINES.get(name, model_title(name)) if kind == "baseline" else model_title(name)
 
 
-def row_kind(scores: dict, name: str, kind: str) -> str:
-    """How a row of `score_rows` is marked: "best", "model" or "baseline"."""
-    return "best" if kind == "model" and name == best_model(scores) else kind
+def shared(rows: list[tuple[str, dict, str]], about: dict, least: int = 1) -> dict:
+    """Those scores of `about` that so many rows have at least."""
+    return {key: one for key, one in about.items() if sum(row.get(key) is not None for _, row, _ in rows) >= least}
 
 
-def _cell(key: str, value: float | None, ends: list[float] | None) -> tuple[str | None, str, bool, int]:
+def scores_of_best(scores: dict, about: dict) -> list[tuple[str, str]]:
+    """The best model's scores and what they are called."""
+    values = scores.get("models", {}).get(best_model(scores), {})
+    shown = [(values[key], one) for key, one in about.items() if values.get(key) is not None]
+    return [(in_unit(value, one["unit"]), one["title"]) for value, one in shown]
+
+
+def in_unit(value: float | None, unit: str) -> str:
+    """A score as people read it, by its unit, see `metrics.catalogue.Score`."""
     if value is None:
-        return None, "", False, 0
-    interval = f"{number(key, ends[0])} to {number(key, ends[1])}" if ends else ""
-    return number(key, value), interval, value < 0, round(100 * min(value, 1)) if MEASURES[key][2] else 0
+        return "–"
+    if unit == "share":
+        return f"{100 * value:.1f} %"
+    return {"deg": f"{value:.1f}°", "dB": f"{value:.1f} dB", "levels": f"{value:.1f}"}.get(
+        unit, f"{round(value, 2) + 0:.2f}"
+    )
+
+
+def between(ends: list[float] | None, unit: str) -> str:
+    """An interval as people read it; "" where there is none."""
+    return f"{in_unit(ends[0], unit)} to {in_unit(ends[1], unit)}" if ends else ""
+
+
+def columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows as lines of text, each column as wide as it needs."""
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip() for row in rows]
