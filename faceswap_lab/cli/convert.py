@@ -11,6 +11,7 @@ from pathlib import Path
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError, check_number
+from faceswap_lab.cli import frames_bar
 from faceswap_lab.cli.fields import add_fields, given_fields
 from faceswap_lab.swap.options import ConversionOptions
 
@@ -80,8 +81,6 @@ def read_range(text: str) -> tuple[float | None, float | None]:
 
 def convert_command(options: argparse.Namespace) -> int:
     """`convert`: looks at all that is given before the model is loaded, then converts and says what was done."""
-    from tqdm import tqdm
-
     from faceswap_lab.faces.faceset import FaceSet
     from faceswap_lab.swap import conversion, outputs
     from faceswap_lab.video import open_video
@@ -102,12 +101,7 @@ def convert_command(options: argparse.Namespace) -> int:
     outputs.check_place(out, video, options.overwrite)
     faces = FaceSet(options.faces) if options.faces else None
     function, found = (_trained(options, video), None) if options.model else _base(options, video, out)
-    with tqdm(unit=" frames", smoothing=0.1) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with frames_bar() as progress:
         report = conversion.convert(
             video, faces, function, out, chosen, **given, person=options.person, like=options.like or None, ranges=ranges,
             label=options.label,

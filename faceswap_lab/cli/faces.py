@@ -8,6 +8,7 @@ from pathlib import Path
 
 from faceswap_lab.base import files, machine
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.cli import frames_bar
 from faceswap_lab.cli.fields import add_fields, given_fields
 from faceswap_lab.faces.options import Extraction
 
@@ -35,8 +36,6 @@ def diagnose_options(diagnose: argparse.ArgumentParser) -> None:
 
 def faces_command(options: argparse.Namespace) -> int:
     """`faces`: makes or completes a face set."""
-    from tqdm import tqdm
-
     from faceswap_lab.faces.extraction import extract_faces
     from faceswap_lab.faces.sources import write_sources
     from faceswap_lab.provenance.checks import may_prepare
@@ -53,12 +52,7 @@ def faces_command(options: argparse.Namespace) -> int:
             stack.enter_context(_cluster(options.scheduler))
             workers = -1
         notes = stack.enter_context(machine.noted())
-        bar = stack.enter_context(tqdm(unit=" frames", smoothing=0.1))
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+        progress = stack.enter_context(frames_bar())
         faces = extract_faces(video, options.folder, wanted, workers=workers, progress=progress)
         write_sources(options.folder, agreed)
     print(f"{options.folder}: {len(faces)} faces of {faces.table['person'].nunique()} people")
