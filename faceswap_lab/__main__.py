@@ -78,7 +78,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _sentence(message: Warning, category: type[Warning], *place, **more) -> str:
+def _sentence(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
     """A warning as the console shows it: the sentence, without the line of code that gave it."""
     return f"\n{message}\n"
 

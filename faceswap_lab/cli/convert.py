@@ -76,7 +76,8 @@ def read_range(text: str) -> tuple[float | None, float | None]:
     found = re.fullmatch(f"{number}-{number}", text.strip())
     if not found or found[1] is found[2] is None:
         raise LabError(f"--range {text}: this is no time range. Give seconds, such as 2-5.5, or 8- for all from 8 on.")
-    return tuple(None if value is None else float(value) for value in found.groups())
+    start, end = (None if value is None else float(value) for value in found.groups())
+    return start, end
 
 
 def convert_command(options: argparse.Namespace) -> int:

@@ -26,8 +26,8 @@ def add_fields(parser: argparse.ArgumentParser, options: type) -> None:
         if types[one.name] is bool:
             if one.default:
                 flag, words = f"no-{flag}", f"switch this off: {words}"
-            kind = "store_false" if one.default else "store_true"
-            parser.add_argument(f"--{flag}", dest=one.name, action=kind, default=None, help=words)
+            action = "store_false" if one.default else "store_true"
+            parser.add_argument(f"--{flag}", dest=one.name, action=action, default=None, help=words)
             continue
         kind, count = _kind_and_count(types[one.name])
         default = " ".join(map(str, one.default)) if isinstance(one.default, tuple) else one.default
@@ -35,7 +35,7 @@ def add_fields(parser: argparse.ArgumentParser, options: type) -> None:
         parser.add_argument(f"--{flag}", type=kind, nargs=count, metavar=METAVARS[kind], help=words + shown)
 
 
-def given_fields(given: argparse.Namespace, options: type) -> dict[str, object]:
+def given_fields(given: argparse.Namespace, options: type) -> dict[str, typing.Any]:
     """The fields that were given on the command line, by name."""
     found = {one.name: getattr(given, one.name) for one in dataclasses.fields(options)}
     return {name: value for name, value in found.items() if value is not None}
@@ -43,7 +43,7 @@ def given_fields(given: argparse.Namespace, options: type) -> dict[str, object]:
 
 def descriptions(options: type) -> dict[str, str]:
     """What a dataclass's docstring, or its parents', says of each field, without pointers into the code."""
-    found = {}
+    found: dict[str, str] = {}
     for each in reversed(options.__mro__):
         listed = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")[2]
         for names, words in re.findall(r"^    ([\w, ]+): (.*(?:\n {5,}.*)*)", listed, re.M):
@@ -52,7 +52,7 @@ def descriptions(options: type) -> dict[str, str]:
     return found
 
 
-def _kind_and_count(hint: object) -> tuple[type, int | str | None]:
+def _kind_and_count(hint: typing.Any) -> tuple[type, int | str | None]:
     """A field's type as argparse takes it: float, tuple[float, float], tuple[str, ...], or such with `| None`."""
     choices = [one for one in typing.get_args(hint) if one is not type(None)] if "|" in str(hint) else [hint]
     for one in choices:

@@ -47,7 +47,7 @@ def run_command(options: argparse.Namespace) -> int:
         out = Path(options.out).expanduser().absolute()
     else:
         out = runtime.ROOT / "runs" / _run_name(options.name or ("mine" if any(given) else "sample"))
-    run = runtime.prepare(options.preset, options.seed, out, *given, keep=settings.get("keep", ""))
+    run = runtime.prepare(options.preset, options.seed, out, *given, keep=str(settings.get("keep", "")))
     print(f"{run.out}: preset {run.preset.name}, {run.preset.summary}")
     for line in execution.check_clips(run.clips):
         print(f"  {line}")

@@ -173,15 +173,14 @@ def _models(run: Path) -> Iterable[tuple[str, Path | None, list[tuple[int, str]]
     """Each trained model's name, loss curves and previews: (step, address), in order."""
     for folder in sorted(path for path in (run / "models").glob("*") if path.is_dir()):
         chart = run / "report" / f"{folder.name}_loss.png"
-        if not pictures.loss_picture(folder / "history.csv", chart):
-            chart = None
+        drawn = pictures.loss_picture(folder / "history.csv", chart)
         previews = sorted(
             (int(match[1]), quote(path.relative_to(run).as_posix()))
             for path in (folder / "previews").glob("step_*.png")
             if (match := re.fullmatch(r"step_(\d+)", path.stem))
         )
-        if chart or previews:
-            yield folder.name, chart, previews
+        if drawn or previews:
+            yield folder.name, chart if drawn else None, previews
 
 
 def _films(run: Path) -> dict[str, list[Clip]]:

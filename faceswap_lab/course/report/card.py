@@ -107,7 +107,8 @@ def sentences(scores: dict) -> list[str]:
 
 def best_and_worst(folder: Path, scores: dict) -> list[tuple[str, list[tuple[str, list[tuple[Path, str]]]]]]:
     """Best and worst frames of the best output: heading, and for each frame what is said of it and its pictures."""
-    name = best_model(scores)
+    if (name := best_model(scores)) is None:
+        return []
     chosen = scores.get("frames", {}).get(name, {})
     found = {key: [_frame(folder, scores, name, row) for row in rows] for key, rows in chosen.items()}
     found = {key: [(words, shown) for words, shown in rows if shown] for key, rows in found.items()}

@@ -70,12 +70,12 @@ def read_entries(folders: Sequence[str | Path]) -> list[Entry]:
     Raises:
         LabError: for fewer than two, the same twice, or one without scores.
     """
-    folders = [Path(folder).absolute() for folder in folders]
-    if len(folders) < 2 or len({folder.resolve() for folder in folders}) < len(folders):
-        raise LabError(f"{folders[0] if folders else 'nothing'}: give two or more different runs to compare.")
-    names = [folder.name for folder in folders]
+    places = [Path(folder).absolute() for folder in folders]
+    if len(places) < 2 or len({folder.resolve() for folder in places}) < len(places):
+        raise LabError(f"{places[0] if places else 'nothing'}: give two or more different runs to compare.")
+    names = [folder.name for folder in places]
     entries = []
-    for folder, name in zip(folders, names, strict=True):
+    for folder, name in zip(places, names, strict=True):
         name = name if names.count(name) == 1 else f"{folder.parent.name}/{name}"
         path = folder / "scores.json"
         if not path.exists():
@@ -107,7 +107,7 @@ def _settings(folder: Path, best: str) -> dict[str, str]:
 
 
 def _flat(values: dict, before: str) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for key, value in values.items():
         name = f"{before}.{key}" if before else key
         if isinstance(value, dict):
@@ -139,10 +139,10 @@ def clear_differences(first: Entry, other: Entry, paired: bool) -> dict[str, str
     )
 
     known, keys = measures.all_scores(), [key for key in first.values if key in other.values]
-    tables = (other.table(), first.table()) if paired else (None, None)
-    if all(table is not None for table in tables) and len(tables[0]) == len(tables[1]):
+    table, beside = (other.table(), first.table()) if paired else (None, None)
+    if table is not None and beside is not None and len(table) == len(beside):
         asked = tuple(known[key] for key in keys if key in known)
-        found = bootstrap.differences(asked, *tables)
+        found = bootstrap.differences(asked, table, beside)
         return {
             key: ""
             if not one.is_known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from faceswap_lab.course.report.pictures import read_json_or_empty
@@ -64,7 +65,7 @@ def best_model(scores: dict) -> str | None:
     if scores.get("best") in models:
         return scores["best"]
     worth = {name: (v.get("swap_gain") or 0.0) + (v.get("identity_gain") or 0.0) for name, v in models.items()}
-    return max(worth, key=worth.get) if worth else None
+    return max(worth, key=lambda name: worth[name]) if worth else None
 
 
 def score_rows(scores: dict) -> list[tuple[str, dict, str]]:
@@ -82,7 +83,7 @@ def summary(run_folder: str | Path) -> str:
     scores = read_json_or_empty(Path(run_folder) / "scores.json")
     found = score_rows(scores)
     shown = GAINS if any(values.get(key) is not None for _, values, _ in found for key in GAINS) else WITHOUT_TRUTH
-    rows = [("", *shown)]
+    rows: list[tuple[str, ...]] = [("", *shown)]
     for name, values, kind in found:
         star = "* " if name == best_model(scores) and kind == "model" else "  "
         rows.append((star + name, *("-" if values.get(key) is None else f"{values[key]:.2f}" for key in shown)))
@@ -130,7 +131,7 @@ def between(ends: list[float] | None, unit: str) -> str:
     return f"{in_unit(ends[0], unit)} to {in_unit(ends[1], unit)}" if ends else ""
 
 
-def columns(rows: list[tuple[str, ...]]) -> list[str]:
+def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Rows as lines of text, each column as wide as it needs."""
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip() for row in rows]
