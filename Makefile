@@ -51,6 +51,7 @@ lab: setup
 # One thread a worker for numpy's products: two workers share two cores, and OpenBLAS's threads wait by turning in circles.
 test: setup
 	"$(BIN)/ruff" check .
+	"$(BIN)/mypy"
 	"$(BIN)/python" tools/lint_notebooks.py
 	OPENBLAS_NUM_THREADS=1 "$(BIN)/python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -86,5 +87,5 @@ doctor: setup
 	"$(BIN)/python" -m faceswap_lab doctor
 
 clean:
-	rm -rf "$(VENV)" build *.egg-info .pytest_cache .ruff_cache
+	rm -rf "$(VENV)" build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -10,13 +10,14 @@ import mmap
 import os
 import shutil
 import stat
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from faceswap_lab.base.errors import LabError
 
-if os.name == "nt":
+if sys.platform == "win32":  # a type checker knows it, unlike os.name
     import msvcrt
 else:
     import fcntl
@@ -144,7 +145,7 @@ def _lock(place: Path) -> int | None:
     while True:
         handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            if os.name == "nt":
+            if sys.platform == "win32":
                 msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
             else:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -304,7 +305,7 @@ def _damage_named(path: Path) -> Iterator[None]:
         raise LabError(f"{path}: this file is damaged ({_first_line(error)}). Copy it again.") from error
 
 
-def _refuse(path: Path, why: str):
+def _refuse(path: Path, why: str) -> NoReturn:
     raise LabError(f"{path}: {why}. It was not loaded. Take such files only from people whom you trust.")
 
 

@@ -11,14 +11,10 @@ from faceswap_lab.course import clean_up, clean_up_outside, run_storage, runtime
 SHOWN = 5  # places named for a kind, and files of the user's own
 
 
-def add_parser(commands) -> None:
-    """Adds the command to the command line."""
-    clean = commands.add_parser(
-        "clean",
-        help="list the faces that the lab left behind; --remove removes them",
-        description="Lists what is left of people's faces: in all runs, or in the places that are named. Nothing is removed "
-        "without --remove, and nothing that the lab has not made.",
-    )
+def clean_options(clean: argparse.ArgumentParser) -> None:
+    """Lists what is left of people's faces: in all runs, or in the places that are named. Nothing is removed without
+    --remove, and nothing that the lab has not made.
+    """
     clean.add_argument(
         "folders",
         nargs="*",

@@ -24,12 +24,10 @@ from faceswap_lab.provenance.consent import VARIABLE, Ledger, user_folder
 from faceswap_lab.provenance.records import PURPOSES, ConsentRecord, describe, read_date
 
 
-def add_parser(commands) -> None:
-    """Adds the command and what it can do to the command line."""
-    consent = commands.add_parser(
-        "consent",
-        help="who agreed to be shown: show, grant, revoke, check a file, state a model's sources",
-        description=f"The consent ledger. Your own records lie in the folder that {VARIABLE} names, else in {user_folder()}.",
+def consent_options(consent: argparse.ArgumentParser) -> None:
+    """The consent ledger."""
+    consent.description = (
+        f"The consent ledger. Your own records lie in the folder that {VARIABLE} names, else in {user_folder()}."
     )
     actions = consent.add_subparsers(dest="action", required=True, metavar="show | grant | revoke | check | sources")
     show = actions.add_parser("show", help="all records, or one with its files and what was made with it")

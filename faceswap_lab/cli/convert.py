@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import math
 import re
 import shlex
@@ -12,51 +11,18 @@ from pathlib import Path
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError, check_number
-from faceswap_lab.swap.options import (
-    BLENDS,
-    COLOURS,
-    ENLARGES,
-    MASKS,
-    OUTPUTS,
-    RESTS,
-    SHARPENS,
-    SMOOTHINGS,
-    ConversionOptions,
-)
+from faceswap_lab.cli import frames_bar
+from faceswap_lab.cli.fields import add_fields, given_fields
+from faceswap_lab.swap.options import ConversionOptions
 
 DIRECTIONS = {
     "A<-B": (0, 1),
     "B<-A": (1, 0),
 }  # whose video gets whose face -> whose faces come in, as whom they are painted
-_HELP = {
-    "blend": ", ".join(BLENDS),
-    "colour": ", ".join(COLOURS),
-    "mask": ", ".join(MASKS),
-    "erode": "how far the mask is drawn in, per cent of the face's side; negative lets it grow",
-    "forehead": "how much further the mask is drawn in above the brows, per cent",
-    "blur": "blur of the mask, per cent",
-    "feather": "width of the soft edge, per cent",
-    "sharpen": ", ".join(SHARPENS),
-    "amount": "of the sharpening",
-    "enlarge": ", ".join(ENLARGES),
-    "coverage": "share of the trained square that the model is shown",
-    "smoothing": "over time: " + ", ".join(SMOOTHINGS),
-    "live": "smooth by earlier frames only, as a stream must",
-    "bridge": "longest gap, in frames, over which a missed face is carried on",
-    "smallest": "px; lower faces are left as they are",
-    "output": ", ".join(OUTPUTS),
-    "rest": "frames outside the ranges: " + ", ".join(RESTS),
-    "crf": "quality of libx264, 0 (best) to 51",
-}
 
 
-def add_parser(commands) -> None:
-    """Adds the command to the command line."""
-    convert = commands.add_parser(
-        "convert",
-        help="put one person's face into a video, with or without a trained model; goes on where it stopped",
-        description="Converts a video, a folder of pictures or a picture. Run it again after a stop: what is finished is kept.",
-    )
+def convert_options(convert: argparse.ArgumentParser) -> None:
+    """Converts a video, a folder of pictures or a picture. Run it again after a stop: what is finished is kept."""
     convert.add_argument("video", help="the target: a video, a folder of pictures, or a picture")
     painter = convert.add_mutually_exclusive_group(required=True)
     painter.add_argument("--model", metavar="FOLDER", help="a trained model, such as runs/sample/models/autoencoder")
@@ -71,7 +37,9 @@ def add_parser(commands) -> None:
         "--faces", default="", metavar="FOLDER", help="the video's face set (default: the faces are found now)"
     )
     convert.add_argument(
-        "--direction", default="A<-B", help='of a --model: whose video gets whose face, in quotes: "A<-B" (default) or "B<-A"'
+        "--direction",
+        default="A<-B",
+        help='of a --model: whose video gets whose face, in quotes: "A<-B" (default) or "B<-A"',
     )
     convert.add_argument("--person", type=int, default=0, help="whose face, as numbered in the face set (0)")
     convert.add_argument(
@@ -95,14 +63,7 @@ def add_parser(commands) -> None:
         "--frames", default="", metavar="FOLDER", help="also keep the swapped frames as lossless pictures"
     )
     convert.add_argument("--batch-size", type=int, default=16, help="faces that the model gets at once (16)")
-    for one in dataclasses.fields(ConversionOptions):
-        flag, said = f"--{one.name}", _HELP.get(one.name, "")
-        if isinstance(one.default, bool):
-            convert.add_argument(flag, action="store_true", default=None, help=said)
-        else:
-            convert.add_argument(
-                flag, type=type(one.default), default=None, metavar=one.name.upper(), help=f"{said} ({one.default})"
-            )
+    add_fields(convert, ConversionOptions)
 
 
 def read_range(text: str) -> tuple[float | None, float | None]:
@@ -115,19 +76,17 @@ def read_range(text: str) -> tuple[float | None, float | None]:
     found = re.fullmatch(f"{number}-{number}", text.strip())
     if not found or found[1] is found[2] is None:
         raise LabError(f"--range {text}: this is no time range. Give seconds, such as 2-5.5, or 8- for all from 8 on.")
-    return tuple(None if value is None else float(value) for value in found.groups())
+    start, end = (None if value is None else float(value) for value in found.groups())
+    return start, end
 
 
 def convert_command(options: argparse.Namespace) -> int:
     """`convert`: looks at all that is given before the model is loaded, then converts and says what was done."""
-    from tqdm import tqdm
-
     from faceswap_lab.faces.faceset import FaceSet
     from faceswap_lab.swap import conversion, outputs
     from faceswap_lab.video import open_video
 
-    names = [one.name for one in dataclasses.fields(ConversionOptions)]
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    given = given_fields(options, ConversionOptions)
     chosen = ConversionOptions.read(options.settings, **given) if options.settings else None
     ConversionOptions(**given)
     if options.source and options.direction != "A<-B":
@@ -135,18 +94,15 @@ def convert_command(options: argparse.Namespace) -> int:
     if options.direction not in DIRECTIONS:
         raise LabError(f"--direction {options.direction}: give {' or '.join(DIRECTIONS)}, in quotes.")
     for name, least in (("person", 0), ("batch_size", 1)):
-        check_number(f"--{name.replace('_', '-')}", getattr(options, name), least, math.inf, "a whole number", whole=True)
+        check_number(
+            f"--{name.replace('_', '-')}", getattr(options, name), least, math.inf, "a whole number", whole=True
+        )
     ranges = [read_range(text) for text in options.ranges]
     video, out = open_video(options.video), Path(options.out)
     outputs.check_place(out, video, options.overwrite)
     faces = FaceSet(options.faces) if options.faces else None
     function, found = (_trained(options, video), None) if options.model else _base(options, video, out)
-    with tqdm(unit=" frames", smoothing=0.1) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with frames_bar() as progress:
         report = conversion.convert(
             video, faces, function, out, chosen, **given, person=options.person, like=options.like or None, ranges=ranges,
             label=options.label,

@@ -8,46 +8,16 @@ from pathlib import Path
 
 from faceswap_lab.base import files, machine
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.cli import frames_bar
+from faceswap_lab.cli.fields import add_fields, given_fields
+from faceswap_lab.faces.options import Extraction
 
 
-def add_parsers(commands) -> None:
-    """Adds both commands to the command line."""
-    faces = commands.add_parser(
-        "faces",
-        help="make a face set from a clip or a folder of pictures; goes on where it stopped",
-        description="Finds, follows, aligns and masks the faces of a clip. Run it again after a stop: what is finished is kept.",
-    )
+def faces_options(faces: argparse.ArgumentParser) -> None:
+    """Finds, follows, aligns and masks the faces of a clip. Run it again after a stop: what is finished is kept."""
     faces.add_argument("source", help="a video, a folder of pictures, or a picture")
     faces.add_argument("folder", help="the face set's folder; it is made")
-    faces.add_argument("--every", type=int, help="take every n-th frame (1)")
-    faces.add_argument("--start", type=float, help="seconds")
-    faces.add_argument("--end", type=float, help="seconds, exclusive")
-    faces.add_argument("--detector", help="mtcnn, hog, cnn or all (mtcnn)")
-    faces.add_argument("--min-face-size", type=float, metavar="PX", help="smallest face (40)")
-    faces.add_argument("--min-score", type=float, help="the detector's least belief (0.8)")
-    faces.add_argument("--thresholds", type=float, nargs=3, metavar="T", help="of MTCNN's three networks (0.6 0.7 0.7)")
-    faces.add_argument(
-        "--no-track", dest="track", action="store_false", default=None, help="the detector looks at every frame"
-    )
-    faces.add_argument(
-        "--rotations", type=float, nargs="+", metavar="DEGREES", help="search turned frames: a step, or angles"
-    )
-    faces.add_argument("--like", nargs="+", default=None, metavar="PICTURE", help="keep who looks like these")
-    faces.add_argument("--unlike", nargs="+", default=None, metavar="PICTURE", help="drop who looks like these")
-    faces.add_argument(
-        "--identity-threshold", type=float, metavar="D", help="largest distance of one person's faces (0.6)"
-    )
-    faces.add_argument("--min-sharpness", type=float, metavar="S", help="blurrier faces go into the folder blurry")
-    faces.add_argument(
-        "--min-difference", type=float, metavar="D", help="repeated faces go into the folder duplicates; 0.12 is usual"
-    )
-    faces.add_argument("--coverage", type=float, help="share of the square that the face fills, 0 to 1 (0.72)")
-    faces.add_argument(
-        "--level-eyes", action="store_true", default=None, help="turn every face until its eyes are level"
-    )
-    faces.add_argument(
-        "--debug", action="store_true", default=None, help="keep every frame with what was found drawn on it"
-    )
+    add_fields(faces, Extraction)
     faces.add_argument("--workers", type=int, default=1, help="processes; -1: one for each core (1)")
     faces.add_argument(
         "--scheduler",
@@ -56,11 +26,9 @@ def add_parsers(commands) -> None:
         help="of a dask cluster that does the work, such as tcp://host:8786",
     )
 
-    diagnose = commands.add_parser(
-        "diagnose",
-        help="what two face sets promise: findings, overlap, a difficulty for each direction",
-        description="Compares the face set of A (whose video is changed) with that of B (whose face is put in).",
-    )
+
+def diagnose_options(diagnose: argparse.ArgumentParser) -> None:
+    """Compares the face set of A (whose video is changed) with that of B (whose face is put in)."""
     diagnose.add_argument("a", help="A's face set, such as runs/sample/faces/A")
     diagnose.add_argument("b", help="B's face set")
     diagnose.add_argument("--out", default="", metavar="FOLDER", help="write diagnosis.json and diagnosis.png there")
@@ -68,21 +36,12 @@ def add_parsers(commands) -> None:
 
 def faces_command(options: argparse.Namespace) -> int:
     """`faces`: makes or completes a face set."""
-    from dataclasses import fields
-
-    from tqdm import tqdm
-
     from faceswap_lab.faces.extraction import extract_faces
-    from faceswap_lab.faces.options import Extraction
     from faceswap_lab.faces.sources import write_sources
     from faceswap_lab.provenance.checks import may_prepare
     from faceswap_lab.video import open_video
 
-    given = {
-        one.name: getattr(options, one.name)
-        for one in fields(Extraction)
-        if getattr(options, one.name, None) is not None
-    }
+    given = given_fields(options, Extraction)
     if len(given.get("rotations", ())) == 1:
         given["rotations"] = given["rotations"][0]
     wanted = Extraction(**given)
@@ -93,12 +52,7 @@ def faces_command(options: argparse.Namespace) -> int:
             stack.enter_context(_cluster(options.scheduler))
             workers = -1
         notes = stack.enter_context(machine.noted())
-        bar = stack.enter_context(tqdm(unit=" frames", smoothing=0.1))
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+        progress = stack.enter_context(frames_bar())
         faces = extract_faces(video, options.folder, wanted, workers=workers, progress=progress)
         write_sources(options.folder, agreed)
     print(f"{options.folder}: {len(faces)} faces of {faces.table['person'].nunique()} people")

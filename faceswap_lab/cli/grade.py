@@ -9,14 +9,9 @@ import json
 from pathlib import Path
 
 
-def add_parser(commands) -> None:
-    """Adds the command to the command line."""
-    grade = commands.add_parser(
-        "grade",
-        help="check the exercises of a student's notebook, or of a folder of notebooks",
-        description="Runs the exercises of a copy of a lesson, each in a process of its own, and says what is right. The "
-        "exit code is 0 when every notebook could be graded.",
-    )
+def grade_options(grade: argparse.ArgumentParser) -> None:
+    """Runs the exercises of a copy of a lesson, each in a process of its own, and says what is right. The exit code is 0 when
+    every notebook could be graded."""
     grade.add_argument("place", type=Path, metavar="NOTEBOOK_OR_FOLDER", help="an .ipynb file, or a folder of them")
     grade.add_argument("--json", action="store_true", help="print what was found as JSON")
     grade.add_argument("--csv", type=Path, metavar="FILE", help="write a line for each notebook to this file, too")

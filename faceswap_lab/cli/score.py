@@ -8,13 +8,8 @@ from pathlib import Path
 from faceswap_lab.base.errors import LabError, check_number
 
 
-def add_parsers(commands) -> None:
-    """Adds both commands to the command line."""
-    score = commands.add_parser(
-        "score",
-        help="a score card for a conversion: intervals, best and worst frames, heat maps, curves",
-        description="Scores a video, a folder of pictures or a face set beside its target, and writes a page.",
-    )
+def score_options(score: argparse.ArgumentParser) -> None:
+    """Scores a video, a folder of pictures or a face set beside its target, and writes a page."""
     score.add_argument("output", help="the swap: a video, a folder of pictures, or a face set; best without the label")
     score.add_argument("--target", required=True, metavar="CLIP", help="what it was made from: the same frames")
     score.add_argument("--truth", default="", metavar="CLIP", help="the true swap, where it is known: the same frames")
@@ -34,11 +29,9 @@ def add_parsers(commands) -> None:
     )
     score.add_argument("--seed", type=int, default=0, help="of the intervals' resamples")
 
-    compare = commands.add_parser(
-        "compare",
-        help="a page that sets runs side by side: scores, clear differences, settings, frames, films",
-        description="Sets runs, or folders that `score` wrote, side by side.",
-    )
+
+def compare_options(compare: argparse.ArgumentParser) -> None:
+    """Sets runs, or folders that `score` wrote, side by side."""
     compare.add_argument(
         "runs", nargs="+", metavar="RUN", help="two or more: a run (folder, or name under runs/) or a score folder"
     )

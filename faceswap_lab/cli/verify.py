@@ -8,13 +8,8 @@ import json
 MOST_LOOKED = 10  # files that the watermark is looked for in: where there is none that takes up to three seconds
 
 
-def add_parser(commands) -> None:
-    """Adds the command to the command line."""
-    verify = commands.add_parser(
-        "verify",
-        help="show and check a file's content credentials: is it unchanged, who signed it, what was it made of",
-        description="Checks content credentials (C2PA), without any connection. The exit code is 0 when every file is valid.",
-    )
+def verify_options(verify: argparse.ArgumentParser) -> None:
+    """Checks content credentials (C2PA), without any connection. The exit code is 0 when every file is valid."""
     verify.add_argument("files", nargs="+", metavar="FILE", help="films, pictures or folders of pictures")
     verify.add_argument(
         "--against", nargs="+", action="extend", default=[], metavar="FILE", help="is it made of these very files?"

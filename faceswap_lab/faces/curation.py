@@ -16,7 +16,7 @@ from faceswap_lab.faces.archive import export, import_set
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.merging import merge
 from faceswap_lab.faces.rejection import reject, rejected, restore, undo
-from faceswap_lab.models.dlib_recognition import SAME_PERSON
+from faceswap_lab.models.dlib_weights import SAME_PERSON
 
 __all__ = [
     "export", "group", "import_set", "light", "merge", "near_duplicates", "reject", "rejected", "restore", "sort",

@@ -17,8 +17,8 @@ from faceswap_lab.base import weights
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.mtcnn import Detections, FaceDetector, check_pictures, nothing
 from faceswap_lab.faces.mtcnn_boxes import suppress
+from faceswap_lab.faces.options import DETECTORS
 
-DETECTORS = ("mtcnn", "hog", "cnn", "all")
 _SMALLEST = {"hog": 80, "cnn": 40}  # pixels, what dlib's detectors see without enlarging
 _MOST_PIXELS = 16e6  # a frame is not enlarged beyond this
 _SAME = 0.4  # overlap from which two detectors have found one face

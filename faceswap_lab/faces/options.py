@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceswap_lab.base.errors import LabError, check_number
-from faceswap_lab.faces import alignment, embeddings
-from faceswap_lab.faces.detectors import DETECTORS
+from faceswap_lab.faces import alignment
+from faceswap_lab.models.dlib_weights import SAME_PERSON
+
+DETECTORS = ("mtcnn", "hog", "cnn", "all")  # see `detectors`; here, so that `--help` need not load them
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Extraction:
             go into the folder `others`.
         identity_threshold: largest distance of recognition numbers at which two faces are one person.
         min_difference: faces that differ less from one that is kept go into the folder `duplicates`, see
-            `curation.near_duplicates`. 0: none.
+            `curation.near_duplicates`. 0: none; 0.12 is usual.
         debug: keep a picture of every frame with what was found, in the folder `debug`.
 
     Raises:
@@ -57,7 +59,7 @@ class Extraction:
     min_sharpness: float = 0
     like: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
-    identity_threshold: float = embeddings.SAME_PERSON
+    identity_threshold: float = SAME_PERSON
     min_difference: float = 0
     debug: bool = False
 

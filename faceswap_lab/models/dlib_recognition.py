@@ -23,7 +23,6 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.models.dlib_weights import DlibLayer, read_layers
 
 CHIP_SIZE = 150
-SAME_PERSON = 0.6  # two embeddings nearer than this are taken for one person
 MEAN_RGB = (122.782, 117.001, 104.298)  # of 0..255
 STAGES = (32, 32, 32, -64, 64, 64, 64, -128, 128, 128, -256, 256, 256, -256)  # one residual block each; minus: halves
 

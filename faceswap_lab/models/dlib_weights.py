@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+SAME_PERSON = 0.6  # two embeddings of dlib's recognition network nearer than this are taken for one person
+
 
 @dataclass(frozen=True)
 class DlibLayer:

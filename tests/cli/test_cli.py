@@ -1,5 +1,7 @@
 """The command line: what it refuses at once, how it runs notebooks, goes on after a stop, and reports errors."""
 
+import argparse
+import dataclasses
 import re
 import subprocess
 import sys
@@ -10,7 +12,10 @@ import pytest
 from faceswap_lab import __main__
 from faceswap_lab.base import files, weights
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.cli import fields
 from faceswap_lab.course import execution, notebooks, runtime
+from faceswap_lab.faces.options import Extraction
+from faceswap_lab.swap.options import ConversionOptions
 
 PARAMETERS = 'preset = "quick"\nseed = 0\nout = ""\nsource = ""\ntarget = ""\n'
 FIRST = """from pathlib import Path
@@ -212,8 +217,67 @@ def test_doctor(capsys):
     assert code == 0 and "Problem" not in printed
 
 
-def test_help_as_a_module():
-    command = [sys.executable, "-m", "faceswap_lab", "--help"]
+def test_help_as_a_module_loads_no_library():
+    """It would take a second or more; whole libraries load when a command needs them."""
+    command = [sys.executable, "-X", "importtime", "-m", "faceswap_lab", "--help"]
     asked = subprocess.run(command, capture_output=True, text=True, cwd=runtime.ROOT, check=True)
     names = "run | faces | diagnose | convert | score | compare | consent | verify | clean | doctor | report"
     assert names in " ".join(asked.stdout.split())
+    loaded = {line.rpartition("|")[2].strip() for line in asked.stderr.splitlines()}
+    assert "faceswap_lab.base.environment" in loaded and not loaded & {"numpy", "pandas", "cv2", "av", "keras"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Base:
+    """What is asked.
+
+    Args:
+        shape: "round" or "square",
+            5 % larger, see `swap.masks`.
+    """
+
+    shape: str = "round"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(Base):
+    """More.
+
+    Args:
+        least, most: pixels.
+        angles: degrees.
+        corner: of the box.
+        keep: what is there.
+        fast_mode: in a hurry.
+    """
+
+    least: int = 3
+    most: float | None = None
+    angles: float | tuple[float, ...] = ()
+    corner: tuple[int, int] = (4, 5)
+    keep: bool = True
+    fast_mode: bool = False
+
+
+def test_options_of_a_dataclass():
+    parser = argparse.ArgumentParser()
+    fields.add_fields(parser, Options)
+    assert fields.given_fields(parser.parse_args([]), Options) == {}
+    given = "--shape square --least 7 --most -0.5 --angles 90 -90 --corner 1 2 --no-keep --fast-mode".split()
+    assert fields.given_fields(parser.parse_args(given), Options) == {
+        "shape": "square", "least": 7, "most": -0.5, "angles": [90.0, -90.0], "corner": [1, 2], "keep": False, "fast_mode": True,
+    }  # fmt: skip
+    said = " ".join(parser.format_help().split())
+    for words in ('"round" or "square", 5 % larger. (default: round)', "--most X pixels.", "--corner N N of the box. (default: 4 5)",
+                  "--no-keep switch this off: what is there."):  # fmt: skip
+        assert words in said, words
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--least", "2.5"])
+
+
+@pytest.mark.parametrize("options", [ConversionOptions, Extraction])
+def test_every_field_is_described(options):
+    said = fields.descriptions(options)
+    assert all(said[field.name] for field in dataclasses.fields(options)) and not any(
+        "see `" in one for one in said.values()
+    )

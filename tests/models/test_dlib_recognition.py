@@ -10,8 +10,8 @@ from faceswap_lab.base import weights
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.alignment import transform_points
 from faceswap_lab.faces.embeddings import MEAN_FACE, chip, chip_points
-from faceswap_lab.models.dlib_recognition import SAME_PERSON, FaceRecognition
-from faceswap_lab.models.dlib_weights import read_layers
+from faceswap_lab.models.dlib_recognition import FaceRecognition
+from faceswap_lab.models.dlib_weights import SAME_PERSON, read_layers
 
 # What dlib 20.0.1 (CPU) says of the picture `numpy.random.default_rng(0).integers(0, 256, (150, 150, 3), uint8)`.
 DLIB = np.array(

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
-import string
+from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import quote
 
-from faceswap_lab import __version__
-from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
-from faceswap_lab.course.report.card import card_lines, card_section, frame_sections, write_card_page
+from faceswap_lab.course.report.card import best_and_worst, card_lines, sentences, write_card_page
 from faceswap_lab.course.report.comparison import comparison_lines, write_comparison
-from faceswap_lab.course.report.marks import marks_section
-from faceswap_lab.course.report.markup import figure, link, missing, player, players, section, text, title
+from faceswap_lab.course.report.marks import marks
+from faceswap_lab.course.report.pages import Clip, write_page
 from faceswap_lab.course.report.pictures import read_json_or_empty
-from faceswap_lab.course.report.scores import MEASURES, best_model, number, score_section, summary
+from faceswap_lab.course.report.scores import MEASURES, model_title, scores_of_best, summary
 
 __all__ = [
     "card_lines",
@@ -30,11 +28,6 @@ __all__ = [
     "write_report",
 ]
 
-TEMPLATE = Path(__file__).with_name("page.html")
-LABEL = (
-    "The face in the swapped clips was put there by a neural network; the person shown never did what they show. "
-    "Say so wherever you pass them on."
-)
 BLENDS = {
     "direct": "direct overlay",
     "mask": "mask overlay",
@@ -64,26 +57,30 @@ def write_report(run_folder: str | Path) -> Path:
     trusted_paths.refuse_links(run)
     facts = read_json_or_empty(run / "run.json")
     scores = read_json_or_empty(run / "scores.json")
-    sections = [
-        _clips(run, facts),
-        _stills(run),
-        marks_section(run),
-        score_section(scores),
-        card_section(scores),
-        frame_sections(run, scores),
-    ]
-    sections += [_faces(run), _models(run), _blends(run)]
-    sections += [_gallery(run), _timing(run), _settings(run, facts)]
-    page = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title="A’s video with B’s face",
-        subtitle=text(_subtitle(run, facts)),
-        label=LABEL,
-        tiles=_tiles(run, scores),
-        sections="\n".join(filter(None, sections)),
-        footer=f"Written by faceswap_lab {__version__}. Every picture and clip here lies in this folder.",
+    clips, left = _clips(run, facts)
+    tiles = scores_of_best(scores, MEASURES)
+    if minutes := sum(marker.get("minutes", 0.0) for _, marker in _markers(run)):
+        tiles.append((f"{minutes:.1f} min", "all notebooks together"))
+    return write_page(
+        run,
+        "run.html",
+        subtitle=_subtitle(run, facts),
+        scored=scores,
+        tiles=tiles,
+        clips=clips,
+        left_out=left,
+        strips=_pictures(run, "strip_*.png"),
+        marks=marks(run),
+        sentences=sentences(scores),
+        frames=best_and_worst(run, scores),
+        sheets=list(_sheets(run)),
+        models=list(_models(run)),
+        blends=_pictures(run, "blend*.png"),
+        films=_films(run),
+        gallery=_pictures(run, "*.png", without=("strip_*.png", "blend*.png")),
+        notebooks=_notebooks(run),
+        settings=_settings(run, facts),
     )
-    files.write_text(run / "index.html", page)
-    return run / "index.html"
 
 
 def _subtitle(run: Path, facts: dict) -> str:
@@ -95,25 +92,13 @@ def _subtitle(run: Path, facts: dict) -> str:
     return " · ".join(parts + [str(facts[key]) for key in ("device", "time") if key in facts])
 
 
-def _tiles(run: Path, scores: dict) -> str:
-    best = best_model(scores)
-    values = scores["models"][best] if best else {}
-    tiles = [
-        (number(key, values[key]), heading) for key, (heading, _, _) in MEASURES.items() if values.get(key) is not None
-    ]
-    minutes = sum(marker.get("minutes", 0.0) for _, marker in _markers(run))
-    tiles += [(f"{minutes:.1f} min", "all notebooks together")] if minutes else []
-    cells = "".join(f"<div class='tile'><b>{text(value)}</b><span>{text(name)}</span></div>" for value, name in tiles)
-    words = f"<p class='soft'>The best model here: <b>{text(title(best))}</b>.</p>" if best else ""
-    return f"{words}<div class='tiles'>{cells}</div>" if tiles else ""
-
-
-def _clips(run: Path, facts: dict) -> str:
-    shown, left = [], ""
-    for name, caption, words in (
-        ("target", "Target", "A’s clip, as it was"),
-        ("swap", "Swap", "the best model’s, with the target’s sound"),
-        ("truth", "Truth", "what a perfect swap would show"),
+def _clips(run: Path, facts: dict) -> tuple[list[Clip], list[str]]:
+    """Target, swap and truth, as far as they are there; and why others are left out."""
+    shown, left = [], []
+    for name, words in (
+        ("target", "A’s clip, as it was"),
+        ("swap", "the best model’s, with the target’s sound"),
+        ("truth", "what a perfect swap would show"),
     ):
         if name == "swap":
             clip, why = run / "swap.mp4", ""
@@ -123,12 +108,10 @@ def _clips(run: Path, facts: dict) -> str:
             given, why = given_clip(run, facts, name)
             found = given is not None and pictures.playable_clip(given, clip)
         if found:
-            shown.append(player(run, clip, caption, words, sound=name == "swap"))
-        elif name == "swap":
-            shown.append(missing("The swapped clip", "05"))
+            shown.append(Clip(clip, name.title(), words, sound=name == "swap"))
         elif why:
-            left += f"<p class='missing'>{text(why)}</p>"
-    return section("The result", "The same moments, side by side.", players(shown) + left)
+            left.append(why)
+    return shown, left
 
 
 def given_clip(run: Path, facts: dict, role: str, called: str = "") -> tuple[Path | None, str]:
@@ -167,20 +150,14 @@ def _caption(picture: Path) -> str:
     return picture.stem.replace("_", " ")
 
 
-def _pictures(run: Path, *patterns: str) -> list[Path]:
-    return [path for pattern in patterns for path in sorted((run / "pictures").glob(pattern))]
+def _pictures(run: Path, *patterns: str, without: tuple[str, ...] = ()) -> list[tuple[Path, str]]:
+    """Pictures of the notebooks with their captions."""
+    found = [path for pattern in patterns for path in sorted((run / "pictures").glob(pattern))]
+    return [(path, _caption(path)) for path in found if not any(path.match(pattern) for pattern in without)]
 
 
-def _stills(run: Path) -> str:
-    strips = "".join(figure(run, path, _caption(path)) for path in _pictures(run, "strip_*.png"))
-    if not strips and (run / "swap.mp4").exists():
-        return ""
-    body = f"<div class='wide'>{strips}</div>" if strips else missing("A strip of stills", "05")
-    return section("Stills", "The same frames stopped: look at the eyes, the mouth, and the seam.", body)
-
-
-def _faces(run: Path) -> str:
-    body = ""
+def _sheets(run: Path) -> Iterable[tuple[Path, str]]:
+    """Contact sheets of the face sets with their captions."""
     for role, words in (("A", "A, the target person"), ("target", "A in the target clip"), ("B", "B, the source")):
         folder = run / "faces" / role
         sheet = folder / "contact_sheet.png"
@@ -189,90 +166,54 @@ def _faces(run: Path) -> str:
             if not pictures.contact_sheet(folder / "faces", sheet):
                 continue
         count = sum(1 for _ in (folder / "faces").glob("*.png"))
-        body += figure(run, sheet, f"{words}: {count} faces", "full")
-    words = "Cut out, turned upright and brought to one size. A picture deleted from faces/ is used no more."
-    return section("Face sets", words, body or missing("A face set", "02"))
+        yield sheet, f"{words}: {count} faces"
 
 
-def _models(run: Path) -> str:
-    body = ""
+def _models(run: Path) -> Iterable[tuple[str, Path | None, list[tuple[int, str]]]]:
+    """Each trained model's name, loss curves and previews: (step, address), in order."""
     for folder in sorted(path for path in (run / "models").glob("*") if path.is_dir()):
-        parts = ""
         chart = run / "report" / f"{folder.name}_loss.png"
-        if pictures.loss_picture(folder / "history.csv", chart):
-            parts += figure(run, chart, "loss over the steps", "chart")
-        parts += _previews(run, folder)
-        if parts:
-            body += f"<h3>{text(title(folder.name))}</h3><div class='wide'>{parts}</div>"
-    words = "The losses fall, and the faces appear. Move the slider to go back in time."
-    return section("Training", words, body or missing("A trained model", "03"))
+        drawn = pictures.loss_picture(folder / "history.csv", chart)
+        previews = sorted(
+            (int(match[1]), quote(path.relative_to(run).as_posix()))
+            for path in (folder / "previews").glob("step_*.png")
+            if (match := re.fullmatch(r"step_(\d+)", path.stem))
+        )
+        if drawn or previews:
+            yield folder.name, chart if drawn else None, previews
 
 
-def _previews(run: Path, folder: Path) -> str:
-    found = []
-    for path in (folder / "previews").glob("step_*.png"):
-        if match := re.fullmatch(r"step_(\d+)", path.stem):
-            found.append((int(match[1]), link(run, path)))
-    if not found:
-        return ""
-    found.sort()
-    step, last = found[-1]
-    slider = ""
-    if len(found) > 1:
-        latest = len(found) - 1
-        choices = text(json.dumps(found))
-        slider = f"<input type='range' aria-label='step' max='{latest}' value='{latest}' data-pictures='{choices}'>"
-    words = f"<figcaption>step <b data-step>{step}</b>, {len(found)} previews kept</figcaption>"
-    return f"<figure class='preview'><img src='{last}' alt='preview grid'>{slider}{words}</figure>"
-
-
-def _blends(run: Path) -> str:
-    compared = "".join(figure(run, path, _caption(path)) for path in _pictures(run, "blend*.png"))
-    body = f"<div class='wide'>{compared}</div>" if compared else ""
-    clips: dict[str, list[str]] = {}
+def _films(run: Path) -> dict[str, list[Clip]]:
+    """Each model's films, one a way of blending."""
+    films: dict[str, list[Clip]] = {}
     for path in sorted((run / "swap").glob("*.mp4")):
         model, _, blend = path.stem.rpartition("_")
         if blend not in BLENDS:
             model, blend = path.stem, ""
-        clips.setdefault(model, []).append(player(run, path, BLENDS.get(blend, title(model)), ""))
-    for model, shown in clips.items():
-        body += f"<h3>{text(title(model))}</h3>{players(shown)}"
-    words = (
-        "Direct overlay pastes the square; the mask follows the face; seamless cloning carries the light over, too; a pyramid "
-        "mixes each size of detail over an edge of its own width."
-    )
-    return section("Ways of blending", words, body or missing("The comparison of blends", "05"))
-
-
-def _gallery(run: Path) -> str:
-    elsewhere = set(_pictures(run, "strip_*.png", "blend*.png"))
-    body = "".join(figure(run, path, _caption(path)) for path in _pictures(run, "*.png") if path not in elsewhere)
-    return section("More pictures", "What the notebooks drew on the way.", body and f"<div class='wide'>{body}</div>")
+        films.setdefault(model, []).append(Clip(path, BLENDS.get(blend, model_title(model))))
+    return films
 
 
 def _markers(run: Path) -> list[tuple[str, dict]]:
     return [(path.stem, read_json_or_empty(path)) for path in sorted((run / "stages").glob("[0-9][0-9]_*.json"))]
 
 
-def _timing(run: Path) -> str:
-    lines = ""
+def _notebooks(run: Path) -> list[tuple[str, Path | None, str, str]]:
+    """The executed notebooks: name, copy, minutes, what was made."""
+    found = []
     for name, marker in _markers(run):
         copy = run / "notebooks" / f"{name}.ipynb"
-        label = f"<a href='{link(run, copy)}'>{text(name)}</a>" if copy.exists() else text(name)
         minutes = f"{marker['minutes']:.1f}" if "minutes" in marker else "–"
-        state = marker.get("made", "") if marker.get("done", True) else "not finished"
-        lines += f"<tr><td>{label}</td><td class='number'>{minutes}</td><td>{text(state)}</td></tr>"
-    table = f"<div class='scroll'><table><tr><th>notebook</th><th>minutes</th><th>made</th></tr>{lines}</table></div>"
-    return section("The notebooks", "Executed copies, with all that they print and draw.", table if lines else "")
+        made = marker.get("made", "") if marker.get("done", True) else "not finished"
+        found.append((name, copy if copy.exists() else None, minutes, made))
+    return found
 
 
-def _settings(run: Path, facts: dict) -> str:
+def _settings(run: Path, facts: dict) -> list[tuple[str, object]]:
     rows = {key: facts[key] for key in ("preset", "seed", "device", "place", "time") if key in facts}
     rows |= {name.replace("_", " "): Path(path).name for name, path in facts.get("clips", {}).items()}
     rows["versions"] = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
     for name, marker in _markers(run):
         own = marker.get("parameters", {}).items()
         rows[name] = ", ".join(f"{key} = {value!r}" for key, value in own if key not in COMMON)
-    shown = [(key, value) for key, value in rows.items() if value not in ("", None)]
-    lines = "".join(f"<dt>{text(key)}</dt><dd>{text(value)}</dd>" for key, value in shown)
-    return section("Settings", "What to give to get the same again.", f"<dl>{lines}</dl>" if lines else "")
+    return [(key, value) for key, value in rows.items() if value not in ("", None)]

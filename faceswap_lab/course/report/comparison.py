@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from faceswap_lab import __version__
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
-from faceswap_lab.course.report.card import BETTER, LABEL, TEMPLATE, scored_film
+from faceswap_lab.course.report.card import scored_film
 from faceswap_lab.course.report.frames import file_name, picture_path
-from faceswap_lab.course.report.markup import figure, player, players, section, text, title
+from faceswap_lab.course.report.pages import Clip, write_page
 from faceswap_lab.course.report.pictures import read_json_or_empty
-from faceswap_lab.course.report.scores import MEASURES, best_model, between, in_unit, score_rows
+from faceswap_lab.course.report.scores import MEASURES, best_model, columns, in_unit, model_title, score_rows
 
 _HIDDEN = ("time", "sha256", "fingerprint", "minutes", "made", "done", "out", "parameters.out", "target", "source")
 
@@ -72,12 +70,12 @@ def read_entries(folders: Sequence[str | Path]) -> list[Entry]:
     Raises:
         LabError: for fewer than two, the same twice, or one without scores.
     """
-    folders = [Path(folder).absolute() for folder in folders]
-    if len(folders) < 2 or len({folder.resolve() for folder in folders}) < len(folders):
-        raise LabError(f"{folders[0] if folders else 'nothing'}: give two or more different runs to compare.")
-    names = [folder.name for folder in folders]
+    places = [Path(folder).absolute() for folder in folders]
+    if len(places) < 2 or len({folder.resolve() for folder in places}) < len(places):
+        raise LabError(f"{places[0] if places else 'nothing'}: give two or more different runs to compare.")
+    names = [folder.name for folder in places]
     entries = []
-    for folder, name in zip(folders, names, strict=True):
+    for folder, name in zip(places, names, strict=True):
         name = name if names.count(name) == 1 else f"{folder.parent.name}/{name}"
         path = folder / "scores.json"
         if not path.exists():
@@ -109,7 +107,7 @@ def _settings(folder: Path, best: str) -> dict[str, str]:
 
 
 def _flat(values: dict, before: str) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for key, value in values.items():
         name = f"{before}.{key}" if before else key
         if isinstance(value, dict):
@@ -141,10 +139,10 @@ def clear_differences(first: Entry, other: Entry, paired: bool) -> dict[str, str
     )
 
     known, keys = measures.all_scores(), [key for key in first.values if key in other.values]
-    tables = (other.table(), first.table()) if paired else (None, None)
-    if all(table is not None for table in tables) and len(tables[0]) == len(tables[1]):
+    table, beside = (other.table(), first.table()) if paired else (None, None)
+    if table is not None and beside is not None and len(table) == len(beside):
         asked = tuple(known[key] for key in keys if key in known)
-        found = bootstrap.differences(asked, *tables)
+        found = bootstrap.differences(asked, table, beside)
         return {
             key: ""
             if not one.is_known
@@ -179,23 +177,21 @@ def write_comparison(folders: Sequence[str | Path], out: str | Path) -> Path:
     """
     entries, out = read_entries(folders), files.make_folder(Path(out).absolute())
     paired = same_frames(entries)
-    sections = [
-        _scores(entries, paired),
-        _models(entries),
-        _frames(entries, out, paired),
-        _films(entries, out),
-        _differing(entries),
-    ]
-    page = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title="Side by side",
-        subtitle=text(" · ".join(f"{e.name}: {title(e.best)}" for e in entries)),
-        label=text(LABEL),
-        tiles="",
-        sections="\n".join(filter(None, sections)),
-        footer=f"Written by faceswap_lab {__version__}. Every picture and clip here lies in this folder.",
+    shown = _frames(entries, out) if paired else []
+    films, without_film = _films(entries, out)
+    return write_page(
+        out,
+        "comparison.html",
+        entries=entries,
+        pairing=told_pairing(entries),
+        about=_about(entries),
+        verdicts=[clear_differences(entries[0], entry, paired) if entry is not entries[0] else {} for entry in entries],
+        kinds=_kinds(entries),
+        frames=shown,
+        films=films,
+        without_film=without_film,
+        differing=_differing(entries),
     )
-    files.write_text(out / "index.html", page)
-    return out / "index.html"
 
 
 def told_pairing(entries: Sequence[Entry]) -> str:
@@ -218,107 +214,59 @@ def told_pairing(entries: Sequence[Entry]) -> str:
 def _about(entries: Sequence[Entry]) -> dict[str, dict]:
     """Title, unit and direction of every score that an entry has, in the order of the first."""
     known = {key: one for entry in reversed(entries) for key, one in entry.scores.get("scores", {}).items()}
-    for key in (key for entry in entries for key in entry.values):
-        if key not in known and key in MEASURES:
-            heading, _, higher = MEASURES[key]
-            known[key] = {"title": heading, "unit": "", "better": "higher" if higher else "lower"}
+    known |= {key: one for key, one in MEASURES.items() if key not in known}
     return {key: one for key, one in known.items() if any(entry.values.get(key) is not None for entry in entries)}
 
 
-def _scores(entries: Sequence[Entry], paired: bool) -> str:
-    about = _about(entries)
-    verdicts = {entry.name: clear_differences(entries[0], entry, paired) for entry in entries[1:]}
-    heads = "".join(f"<th>{text(e.name)}<br><small>{text(title(e.best))}</small></th>" for e in entries)
-    lines = ""
-    for key, one in about.items():
-        cells = ""
+def _kinds(entries: Sequence[Entry]) -> dict[str, str]:
+    """Every model and baseline: name -> "model" or "baseline", models first."""
+    kinds = {name: kind for entry in entries for name, _, kind in score_rows(entry.scores)}
+    return dict(sorted(kinds.items(), key=lambda row: row[1] != "model"))
+
+
+def _frames(entries: Sequence[Entry], out: Path) -> list[list[tuple[Path, str]]]:
+    """The pictures of the frames that all entries show, copied beside the page, with their captions."""
+    shown = [set(entry.scores.get("frames", {}).get(entry.best, {}).get("even", [])) for entry in entries]
+    found = []
+    for row in sorted(set.intersection(*shown)):
+        wanted = [(entries[0], "target", f"frame {row}, target")]
         for entry in entries:
-            ends, verdict = entry.ends.get(key), verdicts.get(entry.name, {}).get(key, "")
-            small = f"<br><small>{text(between(ends, one['unit']))}</small>" if ends else ""
-            mark = " class='clear'" if verdict == "better" else " class='negative'" if verdict == "worse" else ""
-            words = f"<br><small{mark}>{'clearly ' if mark else ''}{verdict}</small>" if verdict else ""
-            cells += f"<td class='number'>{text(in_unit(entry.values.get(key), one['unit']))}{small}{words}</td>"
-        lines += f"<tr><td>{text(one['title'])}<br><small>{BETTER[one['better']]} is better</small></td>{cells}</tr>"
-    table = f"<div class='scroll'><table><tr><th></th>{heads}</tr>{lines}</table></div>"
-    words = f"{told_pairing(entries)} Verdicts are about each column beside {entries[0].name}."
-    return section("Scores", words, table)
+            wanted += [(entry, entry.best, entry.name), (entry, f"{entry.best}_heat", f"{entry.name}, heat map")]
+        wanted.append((entries[0], "truth", "true swap"))
+        copies = [(_copied(entry, out, row, what), words) for entry, what, words in wanted]
+        found.append([(copy, words) for copy, words in copies if copy])
+    if found and (legend := entries[0].folder / "scores" / "heat.png").exists():
+        shutil.copyfile(legend, out / "heat.png")
+    return found
 
 
-def _models(entries: Sequence[Entry]) -> str:
-    """Every model and baseline, in the gains."""
-    rows: dict[str, str] = {}
-    for entry in entries:
-        rows |= {name: kind for name, _, kind in score_rows(entry.scores)}
-    keys = [key for key in ("swap_gain", "identity_gain", "nearer_to_source") if key in _about(entries)][:2]
-    if len(rows) < 2 or not keys:
-        return ""
-    heads = "".join(f"<th>{text(e.name)}: {text(MEASURES[key][0])}</th>" for key in keys for e in entries)
-    lines = ""
-    for name, kind in sorted(rows.items(), key=lambda row: row[1] != "model"):
-        cells = ""
-        for key in keys:
-            for entry in entries:
-                group = entry.scores.get("models" if kind == "model" else "baselines", {})
-                cells += f"<td class='number'>{in_unit(group.get(name, {}).get(key), '')}</td>"
-        lines += f"<tr class='{kind}'><td>{text(title(name))}</td>{cells}</tr>"
-    return section(
-        "All models and baselines", "", f"<div class='scroll'><table><tr><th></th>{heads}</tr>{lines}</table></div>"
-    )
-
-
-def _frames(entries: Sequence[Entry], out: Path, paired: bool) -> str:
-    body, shown = "", [set(entry.scores.get("frames", {}).get(entry.best, {}).get("even", [])) for entry in entries]
-    rows = sorted(set.intersection(*shown)) if paired else []
-    for row in rows:
-        cells = _copied(entries[0], out, row, "target", f"frame {row}, target")
-        for entry in entries:
-            cells += _copied(entry, out, row, entry.best, entry.name)
-            cells += _copied(entry, out, row, f"{entry.best}_heat", f"{entry.name}, heat map")
-        cells += _copied(entries[0], out, row, "truth", "true swap")
-        body += f"<div class='frames'>{cells}</div>"
-    if body and (entries[0].folder / "scores" / "heat.png").exists():
-        shutil.copyfile(entries[0].folder / "scores" / "heat.png", out / "heat.png")
-        body = "<img class='legend' src='heat.png' alt='colours of the heat maps'>" + body
-    if not body:
-        words = "No frames were kept that all of them have: the clips differ, or were scored by an older version."
-        body = f"<p class='missing'>{words}</p>"
-    return section("The same frames", "Cut out around the face.", body)
-
-
-def _copied(entry: Entry, out: Path, row: int, what: str, words: str) -> str:
+def _copied(entry: Entry, out: Path, row: int, what: str) -> Path | None:
     path = picture_path(entry.folder / "scores", row, what)
     if not path.exists():
-        return ""
+        return None
     copy = out / "frames" / f"{file_name(entry.name)}_{path.name}"
     with files.atomic_path(copy) as temporary:
         shutil.copyfile(path, temporary)
-    return figure(out, copy, words)
+    return copy
 
 
-def _films(entries: Sequence[Entry], out: Path) -> str:
+def _films(entries: Sequence[Entry], out: Path) -> tuple[list[Clip], list[str]]:
+    """The films, copied beside the page; and the names of the entries without one."""
     shown, without = [], []
     for entry in entries:
         film, copy = entry.film(), out / "films" / f"{file_name(entry.name)}.mp4"
         if film is not None and pictures.playable_clip(film, copy, swapped=True):
-            shown.append(player(out, copy, entry.name, title(entry.best)))
+            shown.append(Clip(copy, entry.name, model_title(entry.best)))
         else:
             without.append(entry.name)
-    words = "The same moments, when all are played in step." + (f" No film: {', '.join(without)}." if without else "")
-    return section("The films", words, players(shown)) if shown else ""
+    return shown, without
 
 
-def _differing(entries: Sequence[Entry]) -> str:
+def _differing(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """The settings that are not the same in all, and each entry's value."""
     keys = dict.fromkeys(key for entry in entries for key in entry.settings)
-    rows = [key for key in keys if len({entry.settings.get(key) for entry in entries}) > 1]
-    if not rows:
-        return section("Settings", "", "<p>No setting differs, as far as the folders tell.</p>")
-    heads = "".join(f"<th>{text(entry.name)}</th>" for entry in entries)
-    lines = "".join(
-        f"<tr><td>{text(key)}</td>{''.join(f'<td>{text(entry.settings.get(key, chr(8211)))}</td>' for entry in entries)}</tr>"
-        for key in rows
-    )
-    table = f"<div class='scroll'><table><tr><th></th>{heads}</tr>{lines}</table></div>"
-    return section("Settings that differ", "What is the same in all is left out.", table)
+    rows = {key: [entry.settings.get(key, "–") for entry in entries] for key in keys}
+    return {key: values for key, values in rows.items() if len(set(values)) > 1}
 
 
 def comparison_lines(folders: Sequence[str | Path]) -> str:
@@ -328,6 +276,4 @@ def comparison_lines(folders: Sequence[str | Path]) -> str:
     rows = [("", *(entry.name for entry in entries))]
     for key, one in about.items():
         rows.append((one["title"], *(in_unit(entry.values.get(key), one["unit"]) for entry in entries)))
-    wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, told_pairing(entries)])
+    return "\n".join([*columns(rows), told_pairing(entries)])

@@ -5,22 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.course.report.markup import section, text
 from faceswap_lab.provenance import verification, watermark
 
 
-def marks_section(run: Path) -> str:
-    """The section about swap.mp4; "" where there is none yet.
+def marks(run: Path) -> list[tuple[str, str]]:
+    """Names and values about swap.mp4; [] where there is none yet.
 
     Args:
         run: the run's folder.
     """
     film = run / "swap.mp4"
-    if not film.is_file():
-        return ""
-    words = "Its signed note (content credentials), and the number in its pixels. Check it: python -m faceswap_lab verify swap.mp4"
-    lines = "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in _rows(film) if value)
-    return section("What the film says of itself", words, f"<dl>{lines}</dl>")
+    return [(name, value) for name, value in _rows(film) if value] if film.is_file() else []
 
 
 def _rows(film: Path) -> list[tuple[str, str]]:
