@@ -102,7 +102,7 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("faceswap_lab/course/stages.py", "contact_sheet"): "of a face set of the run's clips, which are given",
     ("faceswap_lab/swap/outputs.py", "place_picture"): "into a hidden folder, where `finishing.place` has it signed it",
     ("faceswap_lab/swap/outputs.py", "_write_gif"): "into a hidden folder, where `finishing.place` has it signed it",
-    ("faceswap_lab/swap/parts.py", "write"): "into the hidden folder of parts, where `finishing.place` has it signed what comes of them",
+    ("faceswap_lab/swap/parts.py", "write"): "into the hidden folder of parts, where `finishing.place` signs what comes of them",
     ("faceswap_lab/widgets/browser.py", "_ipython_display_"): SHOWN,
     ("faceswap_lab/widgets/browser.py", "_show"): SHOWN,
     ("faceswap_lab/widgets/figures.py", "live_preview"): SHOWN,

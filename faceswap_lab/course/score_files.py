@@ -107,7 +107,7 @@ def _clips(output: Path, target: Path, truth, out: Path) -> tuple[dict[str, scor
                 "have the same frames: cut them to the same time range."
             )
     faces = extract_faces(target, out / "faces" / "target")
-    points = _clip_points(faces, first.num_frames)
+    points = faces.clip_points(first.num_frames)
     if not np.isfinite(points).all(axis=(1, 2)).any():
         raise LabError(
             f"{target}: no face was found in any frame, so there is nothing to score. Give a clip that shows a face."
@@ -123,14 +123,6 @@ def _clips(output: Path, target: Path, truth, out: Path) -> tuple[dict[str, scor
 
 def _frames(video: Video) -> Iterator[np.ndarray]:
     return (frame.image for frame in video.frames())
-
-
-def _clip_points(faces: FaceSet, count: int) -> np.ndarray:
-    points = np.full((count, 5, 2), np.nan)
-    table = faces.table
-    for row in np.flatnonzero((table["person"] == 0) & (table["frame"] < count)):
-        points[table.loc[row, "frame"]] = faces.points(row)
-    return points
 
 
 def _paired_sets(output: Path, target: Path, truth) -> tuple[dict[str, score_cards.Clip], np.ndarray, list[str]]:

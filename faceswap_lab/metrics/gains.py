@@ -32,6 +32,7 @@ from faceswap_lab.metrics.clips import check_frame, check_points, face_width, to
 from faceswap_lab.metrics.contrast import DIFFERENT, different_pixels, edge_energy, local_contrast
 from faceswap_lab.metrics.embedding_cache import Judge, distance
 from faceswap_lab.metrics.frame_samples import Picture, Shot
+from faceswap_lab.metrics.weighting import correlation_of_sums
 from faceswap_lab.models.dlib_recognition import FaceRecognition
 
 __all__ = [
@@ -79,7 +80,7 @@ class Gains:
         return {name: None if np.isnan(value) else round(value, 4) + 0.0 for name, value in numbers.items()}
 
 
-_SUMS = ("count", "x", "y", "xx", "yy", "xy")  # of Pearson's r, see `_correlation`
+_SUMS = ("count", "x", "y", "xx", "yy", "xy")  # of Pearson's r, see `weighting.correlation_of_sums`
 
 
 class _Reference:
@@ -109,7 +110,7 @@ class _Reference:
         return self.errors(self.target)
 
     def errors(self, image: np.ndarray) -> dict[str, float]:
-        """A frame against the truth, over the pixels that differ: errors, edges, and sums for `_correlation`."""
+        """A frame against the truth, over the pixels that differ: errors, edges, and sums for the correlation."""
         if self.window is None:
             return dict.fromkeys(("swap_error", "pixel_error", "edges", *_SUMS), 0.0)
         picture = image[self.window].astype(np.float32) / 255
@@ -133,14 +134,6 @@ def _reference(shot: Shot) -> _Reference:
     return known
 
 
-def _correlation(sums: np.ndarray) -> np.ndarray:
-    """Pearson's r from count, sums of x and y, of their squares and of their product, (6, ...); 0 where one does not vary."""
-    count, x, y, xx, yy, xy = sums
-    spread = (count * xx - x * x) * (count * yy - y * y)
-    varies = spread > 1e-9 * np.maximum(count, 1) ** 2
-    return np.where(varies, (count * xy - x * y) / np.sqrt(np.where(varies, spread, 1)), 0.0)
-
-
 class _StructureGain:
     """The gain in correlation, over all pixels of the chosen frames."""
 
@@ -150,7 +143,7 @@ class _StructureGain:
     def weighted(self, table: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
         """Of many choices of rows at once, see `catalogue.weighted_values`."""
         reached, start = (
-            _correlation((weights @ table[[f"structure_{name}{end}" for name in _SUMS]].to_numpy(np.float64)).T)
+            correlation_of_sums(*(weights @ table[[f"structure_{name}{end}" for name in _SUMS]].to_numpy(np.float64)).T, least=1e-6)
             for end in ("", "_target")
         )
         room = 1 - start

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from faceswap_lab.metrics import distortions
+from faceswap_lab.metrics.bootstrap import draw_blocks
 from faceswap_lab.metrics.catalogue import Score, weighted_values
 
 LEAST_FALL = 0.02  # of the score's spread over the ladder: less is no fall that one would notice
@@ -37,13 +38,6 @@ class Sight:
     fall: float
 
 
-def block_rows(count: int, draws: int = FRAME_DRAWS, block: int = BLOCK, seed: int = 0) -> np.ndarray:
-    """Choices of rows for a bootstrap over blocks of neighbouring frames, the clip closed to a ring: (draws, count) int."""
-    random = np.random.default_rng(seed)
-    starts = random.integers(0, count, (draws, -(-count // block)))
-    return ((starts[..., None] + np.arange(block)) % count).reshape(draws, -1)[:, :count]
-
-
 def falls(
     scores: Sequence[Score], truth: pd.DataFrame, tables: Mapping[str, pd.DataFrame], draws: int = FRAME_DRAWS
 ) -> dict[str, dict[str, tuple[float, float, float]]]:
@@ -58,9 +52,7 @@ def falls(
     Returns:
         score -> rung -> (fall, low, high) in the score's own unit, above 0: worse than the truth; NaN where it gives no number.
     """
-
-    rows = block_rows(len(truth), draws)
-    weights = np.stack([np.bincount(some, minlength=len(truth)) for some in rows])
+    weights = draw_blocks(len(truth), BLOCK, draws)
 
     def goodness(table: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
         found = weighted_values(tuple(scores), table, weights)

@@ -35,13 +35,13 @@ from faceswap_lab.faces.alignment import align, alignment_matrix, matrix_scale, 
 from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
 from faceswap_lab.metrics.baselines import face_oval
 from faceswap_lab.metrics.catalogue import Score
+from faceswap_lab.metrics.contrast import GREY
 from faceswap_lab.metrics.frame_samples import Shot
 from faceswap_lab.metrics.weighting import Weighted, median
 
 SIZES = (128, 96, 64, 48)  # px of the aligned square
 FINE, MIDDLE, COARSE = 1.0, 2.0, 4.0  # px of the gaussians
 _ENLARGED = 1.1  # up to here a face counts as not enlarged
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def detail(image: np.ndarray, points: np.ndarray, size: int) -> float:
@@ -56,7 +56,7 @@ def detail(image: np.ndarray, points: np.ndarray, size: int) -> float:
         Energy of the band finer than 1 px over that between 2 and 4 px, inside the face's oval: 0 or more. NaN where the face
         has no contrast.
     """
-    grey = align(image, alignment_matrix(points, size), size).astype(np.float32) @ _GREY
+    grey = align(image, alignment_matrix(points, size), size).astype(np.float32) @ GREY
     fine, middle, coarse = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (FINE, MIDDLE, COARSE))
     oval = face_oval(size)
     above, below = (float((np.square(band) * oval).sum()) for band in (grey - fine, middle - coarse))

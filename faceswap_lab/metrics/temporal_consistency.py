@@ -29,8 +29,6 @@ flow using dense inverse search", ECCV 2016, OpenCV's.
 
 from __future__ import annotations
 
-from collections import deque
-
 import cv2
 import numpy as np
 import pandas as pd
@@ -45,9 +43,23 @@ from faceswap_lab.metrics.weighting import Weighted
 _ORDER = ("order",)
 
 
-def second_difference(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
-    """How far points are from moving on evenly: (n, 2) from three (n, 2), in pixels. 0 for any steady movement."""
-    return np.asarray(third, np.float64) - 2 * np.asarray(second, np.float64) + first
+def trembling(track: np.ndarray) -> np.ndarray:
+    """How far points are from moving on evenly, frame by frame: the mean length of their second differences in time.
+
+    Args:
+        track: (T, n, 2) in pixels, NaN where they are not known.
+
+    Returns:
+        (T,) pixels, 0 for any steady movement; NaN unless a frame and the two before it are known.
+    """
+    found = np.full(len(track), np.nan)
+    found[2:] = np.linalg.norm(np.diff(track, 2, axis=0), axis=2).mean(axis=1)
+    return found
+
+
+def colour_changes(colours: np.ndarray) -> np.ndarray:
+    """(T,) mean absolute change of (T, 3) colours from the frame before; NaN in the first, and where one is not known."""
+    return np.abs(np.diff(colours, axis=0, prepend=np.full((1, 3), np.nan))).mean(axis=1)
 
 
 def face_region(shape: tuple[int, ...], landmarks: Landmarks) -> np.ndarray:
@@ -72,23 +84,20 @@ class Jitter:
     )  # fmt: skip
 
     def __init__(self):
-        self._last: deque[tuple[np.ndarray, np.ndarray] | None] = deque(maxlen=3)
-        self._rows: list[tuple[float, ...]] = []
+        self._tracks: list[np.ndarray] = []
 
     def add(self, shot: Shot) -> None:
         """Looks at a shot; its row is NaN until three frames in a row have a face in output and target."""
         both = shot.output.landmarks, shot.target.landmarks
-        self._last.append(None if None in both else tuple(np.asarray(one.mesh, np.float64) for one in both))
-        row = (np.nan,) * 3
-        if len(self._last) == 3 and None not in self._last:
-            mine, own = (second_difference(*(pair[one] for pair in self._last)) for one in range(2))
-            eyes = shot.width / 4
-            row = tuple(100 * np.linalg.norm(each, axis=1).mean() / eyes for each in (mine, own, mine - own))
-        self._rows.append(row)
+        points = np.full((2, 468, 2), np.nan) if None in both else np.array([one.mesh for one in both], np.float64)
+        self._tracks.append(100 * points / (shot.width / 4))
 
     def table(self) -> pd.DataFrame:
         """One row a shot, per cent of the distance between the eyes: jitter_output, jitter_target, jitter_beyond."""
-        return pd.DataFrame(self._rows, columns=["jitter_output", "jitter_target", "jitter_beyond"], dtype=float)
+        mine, own = np.moveaxis(np.array(self._tracks).reshape(-1, 2, 468, 2), 1, 0)
+        return pd.DataFrame({
+            "jitter_output": trembling(mine), "jitter_target": trembling(own), "jitter_beyond": trembling(mine - own)
+        })  # fmt: skip
 
 
 class Flicker:
@@ -104,26 +113,24 @@ class Flicker:
     )  # fmt: skip
 
     def __init__(self):
-        self._last: np.ndarray | None = None
-        self._rows: list[tuple[float, ...]] = []
+        self._colours: list[np.ndarray] = []
 
     def add(self, shot: Shot) -> None:
         """Looks at a shot; its row is NaN where it or the one before has no face."""
-        colours = None
+        colours = np.full((2, 3), np.nan)
         if shot.target.landmarks is not None:
             region = face_region(shot.target.image.shape, shot.target.landmarks)
             if region.any():
                 colours = np.stack([one.image[region].mean(axis=0) for one in (shot.output, shot.target)])
-        row = (np.nan,) * 3
-        if colours is not None and self._last is not None:
-            mine, own = colours - self._last
-            row = tuple(float(np.abs(each).mean()) for each in (mine, own, mine - own))
-        self._last = colours
-        self._rows.append(row)
+        self._colours.append(colours)
 
     def table(self) -> pd.DataFrame:
         """One row a shot, levels of 255: flicker_output, flicker_target, flicker_beyond."""
-        return pd.DataFrame(self._rows, columns=["flicker_output", "flicker_target", "flicker_beyond"], dtype=float)
+        mine, own = np.moveaxis(np.array(self._colours).reshape(-1, 2, 3), 1, 0)
+        return pd.DataFrame({
+            "flicker_output": colour_changes(mine), "flicker_target": colour_changes(own),
+            "flicker_beyond": colour_changes(mine - own),
+        })  # fmt: skip
 
 
 class TargetFlow:

@@ -82,7 +82,7 @@ def of_run(
     faces = faces.subset((faces.table["person"] == 0).to_numpy())
     clip, mesh = video.open_video(run.clip("target")), FaceMesh()
     frames = min(frames, clip.num_frames)
-    points = scoring.clip_points(faces, frames)
+    points = faces.clip_points(frames)
     if not np.isfinite(points).all():
         raise LabError(
             f"{clip.path}: some of its first {frames} frames have no face; choose a clip that has one in each."
