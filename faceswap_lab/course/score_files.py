@@ -80,7 +80,8 @@ def score_files(
     _refuse_the_same(truth, target, made[name])
     height, width = next(iter(clips["target"]())).shape[:2]
     facts = score_cards.clip_facts(target, len(points), (width, height), wanted is not None)
-    facts |= {"output": str(output.absolute()), "outside": trusted_paths.seal_of("output", output.absolute())}
+    facts["output"] = str(output.absolute())
+    trusted_paths.give(out, output.absolute())
     result = score_cards.card_numbers(made, name, notes, facts)
     shown = {key: clip for key, clip in clips.items() if key != "output"} | {name: clips["output"]}
     score_cards.write_cards(files.make_folder(out), made, result, shown, points)
