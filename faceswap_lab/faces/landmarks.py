@@ -29,15 +29,6 @@ LIPS_OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 
 LIPS_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 NOSE = (168, 193, 245, 188, 174, 217, 126, 142, 129, 98, 97, 2, 326, 327, 358, 371, 355, 437, 399, 412, 465, 417)
 NOSE_TIP, MOUTH_LEFT, MOUTH_RIGHT = 1, 61, 291
-# The 68 points of iBUG's 300-W (Sagonas et al., "300 faces in-the-wild challenge", ICCVW 2013), numbered as there from 0.
-SIXTY_EIGHT = (
-    127, 234, 93, 132, 58, 136, 149, 148, 152, 377, 378, 365, 288, 361, 323, 454, 356,  # 0-16 jaw, left to right
-    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,  # 17-26 brows, left to right
-    168, 197, 5, 1, 98, 97, 2, 326, 327,  # 27-30 the nose's ridge downwards, 31-35 its base from wing to wing
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,  # 36-47 eyes, each from its left corner over the top
-    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,  # 48-59 outer edge of the lips, from the left over the top
-    78, 81, 13, 311, 308, 402, 14, 178,  # 60-67 inner edge of the lips, likewise
-)  # fmt: skip
 CONTOUR_LIDS = 16  # the first points of an eye contour run around the lids; the rest follow the brow and the socket
 # The lids of an eye contour run along the lower lid, then the upper, both from the temple: brought to the mesh's order.
 _CONTOUR_ORDER = ((*range(9), *range(15, 8, -1)), (*range(8, -1, -1), *range(9, 16)))
@@ -182,22 +173,6 @@ def mesh_points(mesh: np.ndarray) -> np.ndarray:
 def five_points(landmarks: Landmarks) -> np.ndarray:
     """The five points that the alignment uses, (5, 2) float64, steadier than the detector's own."""
     return mesh_points(landmarks.mesh.astype(np.float64))
-
-
-def sixty_eight(landmarks: Landmarks) -> np.ndarray:
-    """The 68 points that many tools and papers number (300-W, dlib), read off the mesh.
-
-    Lids, lips, brows and nose lie where that numbering has them. The jaw (0-16) follows the edge of the mesh, which on a
-    turned head stays on the same places of the skin; labels made by hand follow the visible edge of the cheek instead, so
-    that errors of the jaw against them are mostly a difference of convention.
-
-    Args:
-        landmarks: of one face, in any pixels.
-
-    Returns:
-        (68, 2) float32, in the same pixels, in the order of `SIXTY_EIGHT`.
-    """
-    return landmarks.mesh[list(SIXTY_EIGHT)].astype(np.float32)
 
 
 def lids(landmarks: Landmarks) -> np.ndarray:

@@ -247,16 +247,6 @@ class IdentityByGalleries(Identity):
         super().__init__(*galleries)
 
 
-def margins(table: pd.DataFrame, name: str) -> np.ndarray:
-    """How much nearer each frame's face is to the source than to the target, by a network's distances: (T,)."""
-    return (table[f"distance_target_{name}"] - table[f"distance_source_{name}"]).to_numpy(np.float64)
-
-
-def margin_correlation(table: pd.DataFrame) -> float:
-    """Pearson's r between both networks' margins over the frames; NaN for fewer than three, or where one never changes."""
-    return _MARGINS(table)
-
-
 def _margins_together(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
     judge, trainer = columns[:, :1] - columns[:, 1:2], columns[:, 2:3] - columns[:, 3:]
     found = correlation(judge, trainer, weights)

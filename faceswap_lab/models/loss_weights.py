@@ -17,7 +17,6 @@ NEEDED_MASKS = {
     "eyes_and_mouth": ("eyes", "mouth"),
     **{name: (region,) for region in REGIONS for name in (region, f"{region}_gradients")},
 }
-NETWORK_TERMS = ("perceptual", "identity")  # terms that look through a frozen face-recognition network
 _HOW = ("background", "span")  # fields that say how terms count, and are none themselves
 
 
