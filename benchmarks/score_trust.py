@@ -46,13 +46,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import score_ranking  # noqa: E402
+from remembered import Remembered  # noqa: E402
 
 from faceswap_lab import metrics, training, video  # noqa: E402
 from faceswap_lab.base import files, weights  # noqa: E402
 from faceswap_lab.course import actors, runtime  # noqa: E402
 from faceswap_lab.metrics import baselines, distortions, validation  # noqa: E402
 from faceswap_lab.metrics.frame_samples import measure_clips  # noqa: E402
-from faceswap_lab.metrics.likeness import Remembered  # noqa: E402
 from faceswap_lab.models.dlib_recognition import FaceRecognition  # noqa: E402
 
 DIRECTIONS = {

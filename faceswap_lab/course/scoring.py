@@ -183,7 +183,7 @@ def compare(run: Run, index: int, outputs: Mapping[str, np.ndarray], points: np.
     target, truth = (
         next(itertools.islice(clip_frames(path), index, None)) for path in (run.clip("target"), run.clips.truth)
     )
-    gains = metrics.score_frames([(dict(outputs), truth, target)], points[None])
+    gains = metrics.score_clips({name: [one] for name, one in outputs.items()}, [truth], [target], points[None])
     return pd.DataFrame({name: found.as_json() for name, found in gains.items()}).T
 
 

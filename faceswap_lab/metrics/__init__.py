@@ -15,21 +15,16 @@ from faceswap_lab.metrics.gains import (
     edge_energy,
     local_contrast,
     score_clip,
-    score_frames,
+    score_clips,
 )
-from faceswap_lab.metrics.likeness import LandmarkError, embed_faces, landmark_error, nearer_to_source
 
 __all__ = [
     "SIGMA",
     "Gains",
-    "LandmarkError",
     "different_pixels",
     "edge_energy",
-    "embed_faces",
     "face_width",
-    "landmark_error",
     "local_contrast",
-    "nearer_to_source",
     "score_clip",
-    "score_frames",
+    "score_clips",
 ]

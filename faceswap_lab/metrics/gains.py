@@ -28,10 +28,9 @@ import pandas as pd
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, gain_of, ratio_of, value_of
-from faceswap_lab.metrics.clips import check_frame, check_points, face_width, together
 from faceswap_lab.metrics.contrast import DIFFERENT, different_pixels, edge_energy, local_contrast
 from faceswap_lab.metrics.embedding_cache import Judge, distance
-from faceswap_lab.metrics.frame_samples import Picture, Shot
+from faceswap_lab.metrics.frame_samples import Picture, Shot, measure_clips
 from faceswap_lab.metrics.weighting import correlation_of_sums
 from faceswap_lab.models.dlib_recognition import FaceRecognition
 
@@ -44,7 +43,7 @@ __all__ = [
     "edge_energy",
     "local_contrast",
     "score_clip",
-    "score_frames",
+    "score_clips",
 ]
 
 SIGMA = 6 / 160  # of the gaussian in local contrast, per pixel of the face's width
@@ -239,44 +238,20 @@ def score_clip(
         LabError: when the clips' lengths or sizes differ, a frame is not (H, W, 3) uint8, there is no frame, no frame
             has points, or truth and target are the same.
     """
-    frames = (({"output": o}, t, a) for o, t, a in together(output=output, truth=truth, target=target))
-    return score_frames(frames, points, recognition)["output"]
+    return score_clips({"output": output}, truth, target, points, recognition)["output"]
 
 
-def score_frames(
-    frames: Iterable[tuple[Mapping[str, np.ndarray], np.ndarray, np.ndarray]],
+def score_clips(
+    outputs: Mapping[str, Iterable[np.ndarray]],
+    truth: Iterable[np.ndarray],
+    target: Iterable[np.ndarray],
     points: np.ndarray,
     recognition: FaceRecognition | None = None,
 ) -> dict[str, Gains]:
-    """Scores several outputs of one clip in one pass.
-
-    Args:
-        frames: for each frame the outputs by name, the truth, the target.
-        points, recognition: as in `score_clip`.
-
-    Returns:
-        `Gains` by the outputs' names.
-
-    Raises:
-        LabError: as `score_clip`.
-    """
-    points = check_points(points)
-    width, judge = face_width(points), Judge(recognition)
-    measures: dict[str, GainMeasure] = {}
-    count = 0
-    for index, (outputs, truth, target) in enumerate(frames):
-        count = index + 1
-        if count > len(points):
-            raise LabError(f"points: {len(points)} rows, but the clip goes on. Give one row of five points a frame.")
-        for name, frame in {"truth": truth, "target": target, **outputs}.items():
-            check_frame(name, frame, truth, index)
-        wanted, given = (Picture(image, points[index], _no_finder) for image in (truth, target))
-        for name, image in outputs.items():
-            shot = Shot(index, Picture(image, points[index], _no_finder), given, wanted, width)
-            measures.setdefault(name, GainMeasure(judge)).add(shot)
-    if not count or count != len(points):
-        raise LabError(f"points: {len(points)} rows for a clip of {count} frames. Give one row of five points a frame.")
-    return {name: _gains(measure.table()) for name, measure in measures.items()}
+    """Scores several outputs of one clip in one pass: `Gains` by their names; arguments and errors as in `score_clip`."""
+    judge = Judge(recognition)
+    made = measure_clips(outputs, target, points, lambda name: [GainMeasure(judge)], truth, _no_finder)
+    return {name: _gains(table) for name, (_, table) in made.items()}
 
 
 def _no_finder(*_):
@@ -296,5 +271,4 @@ def _gains(table: pd.DataFrame) -> Gains:
         table[f"{name}_gain"] = 1 - table[f"{name}_error"] / start.where(start > 0)
     edges = table["sharpness_edges_truth"]
     table["sharpness"] = table["sharpness_edges"] / edges.where(edges > 0)
-    table.insert(0, "frame", np.arange(len(table)))
     return Gains(**numbers, table=table)

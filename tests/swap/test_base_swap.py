@@ -29,9 +29,9 @@ def gains(folder):
     clip, truth = samples.sample_clip("target"), samples.sample_clip("truth")
     paths = list_pictures(folder)
     shown = zip(map(read_picture, paths), open_video(truth.path).frames(), open_video(TARGET).frames(), strict=False)
-    judged = [({"base": swap}, right.image, target.image) for swap, right, target in shown]
-    assert len(judged) == 24 and paths[-1].stem == "000023"
-    return metrics.score_frames(judged, clip.points()[:24])["base"].as_json()
+    swaps, right, target = zip(*((swap, right.image, target.image) for swap, right, target in shown), strict=True)
+    assert len(swaps) == 24 and paths[-1].stem == "000023"
+    return metrics.score_clip(swaps, right, target, clip.points()[:24]).as_json()
 
 
 @pytest.fixture(scope="module")
