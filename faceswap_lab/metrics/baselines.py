@@ -211,7 +211,7 @@ class Baselines:
 def baseline_clips(
     target: Iterable[np.ndarray], points: np.ndarray, baselines: Baselines, truth: Iterable[np.ndarray] | None = None
 ) -> dict[str, Iterator[np.ndarray]]:
-    """The baselines as clips, for `shots.measure_clips`. They must be read in step, which it does: each frame is made once.
+    """The baselines as clips, for `frame_samples.measure_clips`. They must be read in step, which it does: each frame is made once.
 
     Args:
         target, truth: the frames, (H, W, 3) uint8 RGB, any iterable; truth None where none is known.

@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from faceswap_lab.metrics.catalogue import Score, mean_of, ratio_of
 from faceswap_lab.metrics.contrast import GREY, different_pixels
-from faceswap_lab.metrics.frame_samples import Picture, Shot
+from faceswap_lab.metrics.frame_samples import Picture, Rows, Shot
 from faceswap_lab.metrics.weighting import Weighted
 from faceswap_lab.models.losses import SCALE_WEIGHTS
 
@@ -223,7 +223,7 @@ _MS_PAPER = "Wang, Simoncelli, Bovik, 'Multi-scale structural similarity for ima
 _NEAR = "Read it beside the unchanged target's, which is not low."
 
 
-class Fidelity:
+class Fidelity(Rows):
     """PSNR, SSIM and MS-SSIM of the output against the truth, inside the region that the truth changes and on its seam.
 
     The table's columns: psnr (of each frame), its sums psnr_squared and psnr_numbers, ssim, ms_ssim, the same with seam_ before
@@ -256,36 +256,24 @@ class Fidelity:
             mean_of("seam_ssim"), "", ("truth",), _SSIM_PAPER,
         ),
     )  # fmt: skip
-    scores = SCORES
-
-    def __init__(self):
-        self.rows: list[dict[str, float]] = []
-
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot, see `shots.Measure`."""
-        region, _ = shot_regions(shot.truth, shot.target, shot.width)
-        row = dict.fromkeys(_COLUMNS, np.nan)
-        if region.any():
-            for ending, picture in (("", shot.output), ("_target", shot.target)):
-                found = _compared(picture, shot.truth, shot.target, shot.width)
-                for seam in ("", "seam_"):
-                    squared, numbers = found[f"{seam}squared"], found[f"{seam}numbers"]
-                    row[f"{seam}psnr{ending}"] = psnr(squared, numbers)
-                    row[f"{seam}psnr_squared{ending}"], row[f"{seam}psnr_numbers{ending}"] = squared, numbers
-                    row[f"{seam}ssim{ending}"] = found[f"{seam}ssim"]
-                row[f"ms_ssim{ending}"] = found["ms_ssim"]
-        self.rows.append(row)
-
-    def table(self) -> pd.DataFrame:
-        """One row a shot, see `shots.Measure`."""
-        return pd.DataFrame(self.rows, columns=_COLUMNS)
-
-
-_COLUMNS = [
-    f"{name}{ending}"
-    for ending in ("", "_target")
-    for name in (
-        *(f"{seam}{name}" for seam in ("", "seam_") for name in ("psnr", "psnr_squared", "psnr_numbers", "ssim")),
-        "ms_ssim",
+    COLUMNS = tuple(
+        f"{name}{ending}"
+        for ending in ("", "_target")
+        for name in (
+            *(f"{seam}{name}" for seam in ("", "seam_") for name in ("psnr", "psnr_squared", "psnr_numbers", "ssim")),
+            "ms_ssim",
+        )
     )
-]
+
+    def row(self, shot: Shot) -> dict[str, float]:
+        region, _ = shot_regions(shot.truth, shot.target, shot.width)
+        row = {}
+        for ending, picture in (("", shot.output), ("_target", shot.target)) if region.any() else ():
+            found = _compared(picture, shot.truth, shot.target, shot.width)
+            for seam in ("", "seam_"):
+                squared, numbers = found[f"{seam}squared"], found[f"{seam}numbers"]
+                row[f"{seam}psnr{ending}"] = psnr(squared, numbers)
+                row[f"{seam}psnr_squared{ending}"], row[f"{seam}psnr_numbers{ending}"] = squared, numbers
+                row[f"{seam}ssim{ending}"] = found[f"{seam}ssim"]
+            row[f"ms_ssim{ending}"] = found["ms_ssim"]
+        return row

@@ -14,7 +14,7 @@ import pandas as pd
 
 from faceswap_lab.metrics.catalogue import Score, mean_of, ratio_of, value_of
 from faceswap_lab.metrics.expression import LEAST_FRAMES, POSE, READINGS, Expression, pose_angle, read_expression
-from faceswap_lab.metrics.frame_samples import Finder, Picture, Shot, measure_clips
+from faceswap_lab.metrics.frame_samples import Finder, Picture, Rows, Shot, measure_clips
 from faceswap_lab.metrics.gaze import CLOSED, angle_between, still_error
 from faceswap_lab.metrics.weighting import Weighted, correlation, mean_apart
 
@@ -27,32 +27,7 @@ def expression_of(picture: Picture) -> Expression | None:
     return None if picture.landmarks is None else read_expression(picture.landmarks, picture.eyes)
 
 
-class _Rows:
-    """What the measures below share: a row a shot, with all columns, NaN where nothing is known."""
-
-    SCORES: tuple[Score, ...] = ()
-    COLUMNS: tuple[str, ...] = ()
-
-    def __init__(self):
-        self.rows: list[dict[str, float]] = []
-
-    @property
-    def scores(self) -> tuple[Score, ...]:
-        return self.SCORES
-
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot, see `shots.Measure`."""
-        self.rows.append(self.row(shot))
-
-    def row(self, shot: Shot) -> dict[str, float]:
-        raise NotImplementedError
-
-    def table(self) -> pd.DataFrame:
-        """One row a shot, see `shots.Measure`."""
-        return pd.DataFrame(self.rows, columns=list(self.COLUMNS), dtype=np.float64)
-
-
-class LandmarkErrors(_Rows):
+class LandmarkErrors(Rows):
     """How far the output's 468 landmarks lie from the truth's: a mean over the points, as a share of the distance between the eyes.
 
     Columns: landmark_error, landmarks_found and landmarks_known (1 where output and truth, or the truth, show a face).
@@ -82,7 +57,7 @@ class LandmarkErrors(_Rows):
         return dict(zip(self.COLUMNS, (error, float(both), float(there is not None)), strict=True))
 
 
-class GazeErrors(_Rows):
+class GazeErrors(Rows):
     """How far the output looks past where the truth looks, in degrees. Frames in which the truth blinks are left out.
 
     Columns: gaze_error (degrees), gaze_truth_right, gaze_truth_up (degrees, of the truth's open eyes), gaze_read, gaze_known.
@@ -147,7 +122,7 @@ def against_truth(
     return value_of(scores, table) | {"gaze_still": gaze_still(table)}
 
 
-class ExpressionErrors(_Rows):
+class ExpressionErrors(Rows):
     """Mouth, blinks and pose against the truth's, in plain numbers: it is the same person.
 
     Columns: mouth_error, blink_error, pose_error, blinks_both and blinks_either (1 where output and truth, or one of
@@ -227,7 +202,7 @@ _TOGETHER = (
 )
 
 
-class Kept(_Rows):
+class Kept(Rows):
     """Whether the output keeps the target's pose, mouth, blinks, expression and gaze; no truth is needed.
 
     Columns: kept_<reading>_output and kept_<reading>_target for yaw, pitch, roll, the readings of `expression.READINGS`,

@@ -202,7 +202,7 @@ def _not_of_rows(table: pd.DataFrame) -> float:
 
 
 class SetDistances:
-    """Both distances of an output's faces to the source's real ones, by the judge's numbers: a `shots.Measure` of the whole set.
+    """Both distances of an output's faces to the source's real ones, by the judge's numbers: a measure of the whole set.
 
     Args:
         reference: (M, 128) the judge's numbers of the source's faces, many and varied.

@@ -152,7 +152,7 @@ def _direction(vectors: np.ndarray) -> np.ndarray:
 
 
 class Identity:
-    """Whose face an output shows, frame by frame, by one or more networks: a `shots.Measure`.
+    """Whose face an output shows, frame by frame, by one or more networks: a `frame_samples.Measure`.
 
     Args:
         galleries: one a network, the judge's first; the same people, source and target in each.

@@ -1,6 +1,6 @@
 """Every measure that a score card has: name a class in `MEASURES`, and its scores are on the card, the page and in scores.json.
 
-A measure is a class as `shots.Measure` describes, with its scores in `SCORES`. What its constructor asks for it gets by name
+A measure is a class as `frame_samples` describes, with its scores in `SCORES`. What its constructor asks for it gets by name
 from what is known of a conversion (`Known`); where something that it must have is not known, or none of its scores can be
 given (`Score.needs`), it is left out.
 """

@@ -22,13 +22,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import pandas as pd
 from scipy import ndimage
 from scipy.special import erf
 
 from faceswap_lab.metrics.catalogue import Score, mean_of
 from faceswap_lab.metrics.contrast import slopes_along
-from faceswap_lab.metrics.frame_samples import Shot
+from faceswap_lab.metrics.frame_samples import Rows, Shot
 
 LEAST = 3.0  # levels: what differs less was not changed
 _FINE, _SMOOTH = 0.004, 0.005  # of the face's width: gaussians before the difference and before slopes are taken
@@ -125,10 +124,10 @@ def seam(output: np.ndarray, target: np.ndarray, points: np.ndarray, width: floa
     return float(beyond.mean()), float(shows.mean())
 
 
-class Seam:
-    """The swap's edge in each frame, as `seam` sees it: a `shots.Measure` that needs neither truth nor mask."""
+class Seam(Rows):
+    """The swap's edge in each frame, as `seam` sees it: a `frame_samples.Measure` that needs neither truth nor mask."""
 
-    scores = SCORES = (
+    SCORES = (
         Score("seam", "seam", "Mean step across the rim of what was changed, beyond one and a half times the target's own edges "
               "there. 0 for the unchanged target; 0.7 for the actors' truth, but 6.3 where the swapped head has another shape; 11 "
               "for a square pasted hard. Blur lowers it. It finds hard edges and does not rank good blends.", "lower", (0, np.inf),
@@ -138,16 +137,10 @@ class Seam:
               mean_of("seam_share"), "share"),
     )  # fmt: skip
 
-    def __init__(self):
-        self._rows: list[tuple[float, float]] = []
+    COLUMNS = ("seam", "seam_share")
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot; NaN where there is no face."""
-        known = shot.output.has_points
-        self._rows.append(
-            seam(shot.output.image, shot.target.image, shot.output.points, shot.width) if known else (np.nan, np.nan)
-        )
-
-    def table(self) -> pd.DataFrame:
-        """One row a shot: seam, seam_share."""
-        return pd.DataFrame(self._rows, columns=["seam", "seam_share"], dtype=float)
+    def row(self, shot: Shot) -> dict[str, float]:
+        if not shot.output.has_points:
+            return {}
+        found = seam(shot.output.image, shot.target.image, shot.output.points, shot.width)
+        return dict(zip(self.COLUMNS, found, strict=True))

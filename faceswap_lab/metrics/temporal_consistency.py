@@ -36,7 +36,7 @@ import pandas as pd
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.faces.masks import face_outline
 from faceswap_lab.metrics.catalogue import Score, mean_of, ratio_of
-from faceswap_lab.metrics.frame_samples import Picture, Shot
+from faceswap_lab.metrics.frame_samples import Picture, Rows, Shot
 from faceswap_lab.metrics.gains import edge_energy
 from faceswap_lab.metrics.weighting import Weighted
 
@@ -71,7 +71,7 @@ def face_region(shape: tuple[int, ...], landmarks: Landmarks) -> np.ndarray:
 
 
 class Jitter:
-    """How much landmarks tremble: second differences in time of 468 points, a `shots.Measure`."""
+    """How much landmarks tremble: second differences in time of 468 points, a `frame_samples.Measure`."""
 
     scores = SCORES = (
         Score("jitter", "jitter", "Second differences in time of the output's landmarks, over the target's own. 1 for the "
@@ -101,7 +101,7 @@ class Jitter:
 
 
 class Flicker:
-    """How much the face's colour changes from frame to frame: a `shots.Measure`."""
+    """How much the face's colour changes from frame to frame: a `frame_samples.Measure`."""
 
     scores = SCORES = (
         Score("flicker", "colour flicker", "Change of the face's mean colour from frame to frame, over the target's own. 1 for the "
@@ -198,14 +198,14 @@ def _error_over_edges(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
 _EDGE_COLUMNS = [f"warp_{what}_{whose}" for whose in ("output", "target") for what in ("error", "edges")]
 
 
-class WarpError:
+class WarpError(Rows):
     """Whether an output moves as the target does: its last frame, moved along the target's flow, against this one.
 
     Args:
         flow: shared among the outputs of a clip, so that the flow is found once; None makes one.
     """
 
-    scores = SCORES = (
+    SCORES = (
         Score("warp_error", "warp error", "Squared difference between a frame and the one before, moved along the target's optical "
               "flow, inside the face, over the target's own. 1 for the unchanged target; 1.7 for the actors' truth, and 0.75 for "
               "the truth blurred by 2 px: it rewards blur, and ranks swaps only where they shake.", "lower", (0, np.inf),
@@ -216,28 +216,23 @@ class WarpError:
               "or is blurred.", "lower", (0, np.inf), Weighted(_error_over_edges, _EDGE_COLUMNS), needs=_ORDER),
     )  # fmt: skip
 
+    COLUMNS = tuple(f"warp_{what}_{whose}" for what in ("error", "edges") for whose in ("output", "target"))
+
     def __init__(self, flow: TargetFlow | None = None):
-        self.flow, self._last, self._rows = flow or TargetFlow(), None, []
+        super().__init__()
+        self.flow, self._last = flow or TargetFlow(), None
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot; its row is NaN where it or the one before has no face."""
-        row = (np.nan,) * 4
-        found = None if self._last is None else self.flow.between(self._last.target, shot.target, shot.width)
-        if found is not None and found[2].any():
-            window, where, seen = found
-            pairs = (self._last.output, shot.output), (self._last.target, shot.target)
-            errors = [warped_difference(*(one.image[window] for one in pair), where, seen) for pair in pairs]
-            edges = [
-                edge_energy(pair[1].image[window].astype(np.float32) / 255, seen) / int(seen.sum()) for pair in pairs
-            ]
-            row = (*errors, *edges)
-        self._last = shot
-        self._rows.append(row)
-
-    def table(self) -> pd.DataFrame:
-        """One row a shot, mean squares of [0, 1]: warp_error_output and _target; warp_edges_output and _target."""
-        columns = [f"warp_{what}_{whose}" for what in ("error", "edges") for whose in ("output", "target")]
-        return pd.DataFrame(self._rows, columns=columns, dtype=float)
+    def row(self, shot: Shot) -> dict[str, float]:
+        """Mean squares of [0, 1]; nothing where it or the one before has no face."""
+        last, self._last = self._last, shot
+        found = None if last is None else self.flow.between(last.target, shot.target, shot.width)
+        if found is None or not found[2].any():
+            return {}
+        window, where, seen = found
+        pairs = (last.output, shot.output), (last.target, shot.target)
+        errors = [warped_difference(*(one.image[window] for one in pair), where, seen) for pair in pairs]
+        edges = [edge_energy(pair[1].image[window].astype(np.float32) / 255, seen) / int(seen.sum()) for pair in pairs]
+        return dict(zip(self.COLUMNS, (*errors, *edges), strict=True))
 
 
 def warped_difference(before: np.ndarray, now: np.ndarray, where: np.ndarray, seen: np.ndarray) -> float:
