@@ -55,8 +55,7 @@ def score_files(
         raise LabError(f"{other}: {sets[0]} is a face set, and this is none. Give two face sets, or two clips.")
     clips, points, notes = _paired_sets(output, target, truth) if sets else _clips(output, target, truth, out)
     person = None if not str(source) else _faces_of(source, out / "faces" / "source")
-    own = FaceSet(target if sets else out / "faces" / "target")
-    own = own.subset(own.table["person"] == 0)
+    own = FaceSet(target if sets else out / "faces" / "target").of_person()
     others = {name: _faces_of(clip, out / "faces" / file_name(name)) for name, clip in (gallery or {}).items()}
     given = people.known_people(person, own, others)
     if person is None:
@@ -129,7 +128,7 @@ def _frames(video: Video) -> Iterator[np.ndarray]:
 def _paired_sets(output: Path, target: Path, truth) -> tuple[dict[str, score_cards.Clip], np.ndarray, list[str]]:
     """The aligned faces of two or three sets, of the frames that all of them have, as clips; the target's points in them."""
     sets = {"output": FaceSet(output), "target": FaceSet(target)} | ({"truth": FaceSet(truth)} if str(truth) else {})
-    main = {name: faces.subset(faces.table["person"] == 0) for name, faces in sets.items()}
+    main = {name: faces.of_person() for name, faces in sets.items()}
     shared = sorted(set.intersection(*(set(faces.table["frame"]) for faces in main.values())))
     if not shared:
         raise LabError(
@@ -165,7 +164,7 @@ def _faces_of(source: str | Path, folder: Path) -> FaceSet:
         faces = FaceSet(source)
     else:
         faces = extract_faces(source, folder, every=max(1, open_video(source).num_frames // MOST_FACES))
-    faces = faces.subset(faces.table["person"] == 0)
+    faces = faces.of_person()
     if not len(faces):
         raise LabError(
             f"{source}: no face was found in it, so there is nobody to compare with. Give a clip that shows the person."

@@ -66,7 +66,7 @@ def spill(frames: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
 
     Returns:
         The output's absolute difference from the truth, over the pixels where truth and target are the same
-        (`scores.different_pixels`), over the target's over the other pixels; what the codec alone does to the target is
+        (`contrast.different_pixels`), over the target's over the other pixels; what the codec alone does to the target is
         not counted. 0 for the truth and for the unchanged target. NaN where truth and target do not differ.
     """
     beyond = wanted = 0.0

@@ -290,7 +290,7 @@ def swap(model, material: Material) -> list[np.ndarray]:
 
 
 def score(outputs: Sequence[np.ndarray], material: Material, recognition=None, mesh=None) -> dict[str, float | None]:
-    """What swapped frames are worth: the numbers of `scores.Gains`, and the gaze error.
+    """What swapped frames are worth: the numbers of `gains.Gains`, and the gaze error.
 
     Args:
         outputs: from `swap`.
