@@ -46,7 +46,7 @@ def actor_frames():
 @pytest.fixture(scope="session")
 def actor_chips(actor_frames):
     """Face chips, (8, 150, 150, 3) uint8 RGB, of A, of B and of the true swap (B's face on A)."""
-    from faceswap_lab.models.dlib_recognition import chip
+    from faceswap_lab.faces.embeddings import chip
 
     chips = {}
     for name, clip, every in (("A", "train_A", 22), ("B", "train_B", 22), ("truth", "truth", 7)):

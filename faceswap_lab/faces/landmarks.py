@@ -33,6 +33,8 @@ CONTOUR_LIDS = 16  # the first points of an eye contour run around the lids; the
 # The lids of an eye contour run along the lower lid, then the upper, both from the temple: brought to the mesh's order.
 _CONTOUR_ORDER = ((*range(9), *range(15, 8, -1)), (*range(8, -1, -1), *range(9, 16)))
 
+_LEAST_SCORE = 0.5  # below it the crop is taken for something other than a face
+_PASSES = 2  # looks at the crop; the second no longer depends on the detector's five points, which jump from frame to frame
 _MESH_SIZE, _IRIS_SIZE = 192, 64
 _MESH_COVERAGE = (
     0.62  # how tight the face sits in the mesh network's input: about 1.5 times the face, as it was trained
@@ -72,11 +74,11 @@ class Landmarks:
         return np.column_stack([flat, depth]).astype(np.float32)
 
     @staticmethod
-    def from_array(array: np.ndarray, score: float = 1.0) -> Landmarks:
+    def from_array(array: np.ndarray) -> Landmarks:
         """The inverse of `as_array`."""
         points = array[:, :2]
         return Landmarks(
-            points[:468], array[:468, 2], score, points[468:610].reshape(2, 71, 2), points[610:].reshape(2, 5, 2)
+            points[:468], array[:468, 2], 1.0, points[468:610].reshape(2, 71, 2), points[610:].reshape(2, 5, 2)
         )
 
 
@@ -85,15 +87,11 @@ class FaceMesh:
 
     Args:
         num_threads: of each network.
-        min_score: below this score the crop is taken for something other than a face.
-        passes: how often the crop is refined from the mesh before the last look; the second look no longer depends on
-            the detector's five points, which jump from frame to frame.
     """
 
-    def __init__(self, num_threads: int = 2, min_score: float = 0.5, passes: int = 2):
+    def __init__(self, num_threads: int = 2):
         self.mesh_network = machine.interpreter(weights.find("face_landmark"), num_threads)
         self.iris_network = machine.interpreter(weights.find("iris_landmark"), num_threads)
-        self.min_score, self.passes = min_score, passes
 
     def __call__(self, image: np.ndarray, points: np.ndarray) -> Landmarks | None:
         """Looks at one face.
@@ -107,13 +105,13 @@ class FaceMesh:
         """
         place = canonical_points(_MESH_SIZE, _MESH_COVERAGE)
         place[:, 1] += _MESH_SIZE * 0.5 - place[[0, 1, 3, 4], 1].mean()  # eyes and mouth in the middle
-        for _ in range(self.passes):
+        for _ in range(_PASSES):
             matrix = umeyama(points, place)
             crop = cv2.warpAffine(
                 image, matrix, (_MESH_SIZE, _MESH_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )
             mesh, score = self._run_mesh(crop)
-            if score < self.min_score:
+            if score < _LEAST_SCORE:
                 return None
             back = invert(matrix)
             frame_mesh = transform_points(back, mesh[:, :2])

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from faceswap_lab.models.dlib_recognition import chip
+from faceswap_lab.faces.embeddings import chip
 from faceswap_lab.studies import sharing
 
 
