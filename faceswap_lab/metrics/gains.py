@@ -29,8 +29,8 @@ import pandas as pd
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, gain_of, ratio_of, value_of
 from faceswap_lab.metrics.contrast import DIFFERENT, different_pixels, edge_energy, local_contrast
-from faceswap_lab.metrics.embedding_cache import Judge, distance
 from faceswap_lab.metrics.frame_samples import Picture, Shot, measure_clips
+from faceswap_lab.metrics.recognition_features import Judge, distance
 from faceswap_lab.metrics.weighting import correlation_of_sums
 from faceswap_lab.models.dlib_recognition import FaceRecognition
 

@@ -7,8 +7,8 @@ import pandas as pd
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, mean_of
-from faceswap_lab.metrics.embedding_cache import Judge
 from faceswap_lab.metrics.frame_samples import Shot
+from faceswap_lab.metrics.recognition_features import Judge
 
 
 def mean_distance(faces: np.ndarray, person: np.ndarray) -> np.ndarray:

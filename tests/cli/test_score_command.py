@@ -187,7 +187,7 @@ def test_a_stop_while_scoring_leaves_the_old_card(card, clips, tmp_path, monkeyp
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(score_files.cards.drawing, "curves_picture", killed)
+    monkeypatch.setattr(score_files.score_cards.drawing, "curves_picture", killed)
     with pytest.raises(KeyboardInterrupt):
         score_files.score_files(clips / "harder", clips / "target", out, clips / "truth")
     assert (out / "scores.json").read_bytes() == before and not list(out.rglob(".partial-*"))

@@ -11,6 +11,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import samples
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.sources import write_sources
+from faceswap_lab.provenance.checks import may_prepare
 from faceswap_lab.swap import base_swap
 from faceswap_lab.swap.base_swap import BaseSwap
 from faceswap_lab.video import open_video
@@ -39,7 +40,7 @@ def faces(tmp_path_factory):
     """A few faces of B, who is in no training of the base."""
     folder = tmp_path_factory.mktemp("faces") / "B"
     found = extract_faces(SOURCE, folder, every=30)
-    write_sources(folder, base_swap.may_prepare(SOURCE))
+    write_sources(folder, may_prepare(SOURCE))
     return found
 
 
