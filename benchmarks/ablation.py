@@ -132,8 +132,8 @@ def measure(names: list[str], options) -> None:
     if not todo:
         return
     import keras
+    from remembered import Remembered
 
-    from faceswap_lab.metrics.likeness import Remembered
     from faceswap_lab.models.dlib_recognition import FaceRecognition
     from faceswap_lab.provenance.publishing import write_swapped
 

@@ -46,20 +46,13 @@ from faceswap_lab.faces import alignment  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
 from faceswap_lab.faces.sources import write_sources  # noqa: E402
-from faceswap_lab.metrics import (  # noqa: E402
-    baselines,  # noqa: E402
-    measures,
-    people,
-)
+from faceswap_lab.metrics import baselines, measures, people  # noqa: E402
 from faceswap_lab.metrics.card import make_cards  # noqa: E402
 from faceswap_lab.metrics.recognition_features import Dlib, FaceRes, features, set_features  # noqa: E402
 from faceswap_lab.models import reference_swapper  # noqa: E402
+from faceswap_lab.provenance.checks import may_prepare  # noqa: E402
 from faceswap_lab.provenance.publishing import write_swapped  # noqa: E402
-from faceswap_lab.swap import (  # noqa: E402
-    base_swap,
-    conversion,
-    swapping,
-)
+from faceswap_lab.swap import base_swap, conversion, swapping  # noqa: E402
 from faceswap_lab.swap.base_swap import (
     PUTTING_BACK,  # noqa: E402
     BaseSwap,  # noqa: E402
@@ -147,7 +140,7 @@ NETWORK: dict = {}  # of --base; {} takes the one that ships
 def face_set(name: str, folder: Path) -> FaceSet:
     path = actors.clip(name).path
     found = extract_faces(path, folder / name, every=1 if name.startswith(("talk", "hard")) else 4)
-    write_sources(found.folder, base_swap.safeguards().may_use(path))
+    write_sources(found.folder, may_prepare(path))
     return found.subset((found.table["person"] == 0).to_numpy())
 
 

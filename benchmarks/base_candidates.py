@@ -143,7 +143,9 @@ def score(preparation: Preparation, networks: dict[str, keras.Model], every: int
         }
         judged.append((swaps, shot.truth, shot.frame))
         points.append(transform_points(invert(shot.matrix), canonical_points(SIZE)))
-    found = metrics.score_frames(judged, np.array(points))
+    swaps, truth, target = zip(*judged, strict=True)
+    outputs = {name: [one[name] for one in swaps] for name in swaps[0]}
+    found = metrics.score_clips(outputs, truth, target, np.array(points))
     return pd.DataFrame({name: gains.as_json() for name, gains in found.items()}).T[list(MEASURES)].astype(float)
 
 

@@ -93,8 +93,7 @@ class Clip:
     def measured(self, options: SwapOptions) -> dict[str, float]:
         """Gains, sharpness, seam and spill of one setting."""
         outputs, placed = self.swapped(options)
-        named = (({"swap": one}, *rest) for one, *rest in zip(outputs, self.truth, self.frames, strict=True))
-        found = metrics.score_frames(named, self.points, self.judge)["swap"].as_json()
+        found = metrics.score_clip(outputs, self.truth, self.frames, self.points, self.judge).as_json()
         width = face_width(self.points)
         seam = seam_against_truth.seam_visibility(zip(outputs, self.truth, placed, strict=True), width)
         return {**found, "seam": seam, "spill": seam_against_truth.spill(zip(outputs, self.truth, self.frames, strict=True))}

@@ -4,7 +4,7 @@
 
 Fits the calibration on the training clips again (every third frame), also on one actor alone to see how far it depends on the
 person, and prints for clips that took no part the mean angle from the labels, the same with the person's constant taken out,
-Pearson's r and the slope (1 follows the whole movement) sideways and up. Then what `gaze_error` makes of outputs whose
+Pearson's r and the slope (1 follows the whole movement) sideways and up. Then what `GazeErrors` makes of outputs whose
 answer is known: the truth itself after a video codec's kind of harm, and the other actor.
 
 As the last line one JSON object; the baseline is looking straight ahead, which talking actors nearly do.
@@ -28,6 +28,7 @@ import numpy as np  # noqa: E402
 from faceswap_lab.course import actors  # noqa: E402
 from faceswap_lab.faces.landmarks import FaceMesh  # noqa: E402
 from faceswap_lab.metrics import gaze  # noqa: E402
+from faceswap_lab.metrics.following import against_truth  # noqa: E402
 
 UNSEEN = ("talk_A", "talk_B", "truth_A_from_B", "truth_B_from_A")
 
@@ -101,12 +102,13 @@ def main() -> None:
     }
     print(f"\n{'gaze_error of':24s}{'degrees':>8s}{'found':>7s}{'still':>7s}")
     for name, frames in outputs.items():
-        found = gaze.gaze_error(frames, wanted, points, mesh)
-        print(f"{name:24s}{found.error:8.2f}{found.found:7.2f}{found.still:7.2f}")
-        if not found.error:
+        found = against_truth(frames, wanted, points, mesh)
+        error, still = found["gaze_error"], found["gaze_still"]
+        print(f"{name:24s}{error:8.2f}{found['gaze_found']:7.2f}{still:7.2f}")
+        if not error:
             continue
         figures[f"gaze_error_{name.replace(',', '').replace(' ', '_')}"] = _figure(
-            found.error, found.still, "degrees from the truth (baseline: eyes that never move)"
+            error, still, "degrees from the truth (baseline: eyes that never move)"
         )
     print(json.dumps(figures))
 

@@ -10,8 +10,8 @@ import matplotlib
 import numpy as np
 import skimage
 import sklearn.datasets
+import watermark_attacks
 
-from faceswap_lab.provenance import watermark_attacks
 from faceswap_lab.video.pictures import read_picture
 
 FACES = ("astronaut", "grace_hopper")

@@ -45,18 +45,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+import score_ranking  # noqa: E402
+from remembered import Remembered  # noqa: E402
 
 from faceswap_lab import metrics, training, video  # noqa: E402
 from faceswap_lab.base import files, weights  # noqa: E402
 from faceswap_lab.course import actors, runtime  # noqa: E402
-from faceswap_lab.metrics import (  # noqa: E402
-    baselines,  # noqa: E402
-    distortions,
-    sensitivity,
-    validation,
-)
+from faceswap_lab.metrics import baselines, distortions, validation  # noqa: E402
 from faceswap_lab.metrics.frame_samples import measure_clips  # noqa: E402
-from faceswap_lab.metrics.likeness import Remembered  # noqa: E402
 from faceswap_lab.models.dlib_recognition import FaceRecognition  # noqa: E402
 
 DIRECTIONS = {
@@ -242,7 +238,7 @@ def _hash(name: str) -> str:
 
 def weigh(
     looked: dict[str, tuple[dict, dict[str, dict]]], groups: dict[str, str]
-) -> tuple[list[validation.Trust], pd.DataFrame]:
+) -> tuple[list[score_ranking.Trust], pd.DataFrame]:
     """From all tables to a `Trust` of each score, and the numbers themselves, a row a direction and rung."""
     all_scores = next(iter(looked.values()))[0]
     numbers, references, fallen = {}, {}, {name: {} for name in all_scores}
@@ -261,27 +257,27 @@ def weigh(
             row = {score.name: score.of(tables[kind]) for kind, some in of_kind.items() for score in some}
             numbers[direction, rung] = row
             gains = rungs[rung]["gains"]
-            references[direction, rung] = {name: _value(gains[name]) for name in (*validation.GAINS, "pixel_gain")}
-            references[direction, rung][validation.STEADINESS] = -row["temporal_error"]
+            references[direction, rung] = {name: _value(gains[name]) for name in (*score_ranking.GAINS, "pixel_gain")}
+            references[direction, rung][score_ranking.STEADINESS] = -row["temporal_error"]
         for kind, some in of_kind.items():
             truth = joined["truth"][kind]
             tables = {rung: joined[rung][kind] for rung in joined if distortions.family_of(rung) in distortions.FAMILIES}
-            for name, fall in sensitivity.falls(some, truth, tables).items():
+            for name, fall in score_ranking.falls(some, truth, tables).items():
                 fallen[name][direction] = fall
     numbers = pd.DataFrame.from_dict(numbers, orient="index")
     numbers.index = pd.MultiIndex.from_tuples(numbers.index)
     known = pd.DataFrame.from_dict(references, orient="index")
     known.index = numbers.index
-    known.insert(0, validation.QUALITY, validation.quality(known))
-    ranked = known[[validation.QUALITY, *validation.GAINS, validation.STEADINESS]]
+    known.insert(0, score_ranking.QUALITY, score_ranking.quality(known))
+    ranked = known[[score_ranking.QUALITY, *score_ranking.GAINS, score_ranking.STEADINESS]]
     found = []
     for name, score in all_scores.items():
         good = numbers[name].map(score.goodness)
         spread = [
             float(np.ptp(good[direction].dropna())) if good[direction].notna().any() else 0.0 for direction in looked
         ]
-        seen = sensitivity.sights([fallen[name][direction] for direction in looked], spread)
-        found.append(validation.judge(score, numbers, ranked, seen))
+        seen = score_ranking.sights([fallen[name][direction] for direction in looked], spread)
+        found.append(score_ranking.judge(score, numbers, ranked, seen))
     return found, pd.concat([known, numbers], axis=1)
 
 
@@ -289,7 +285,7 @@ def _value(number: float | None) -> float:
     return float("nan") if number is None else number
 
 
-def report(trusted: list[validation.Trust], all_scores: dict, numbers: pd.DataFrame) -> dict:
+def report(trusted: list[score_ranking.Trust], all_scores: dict, numbers: pd.DataFrame) -> dict:
     """Prints the tables; returns the figures."""
     shown = (
         "display.width",
@@ -301,7 +297,7 @@ def report(trusted: list[validation.Trust], all_scores: dict, numbers: pd.DataFr
         "display.float_format",
         "{:.2f}".format,
     )
-    found = validation.table(trusted)
+    found = score_ranking.table(trusted)
     needs_truth = found["score"].map(lambda name: "truth" in all_scores[name].needs)
     faults = [family for family in distortions.FAMILIES if family in found]
     with pd.option_context(*shown):
@@ -312,13 +308,13 @@ def report(trusted: list[validation.Trust], all_scores: dict, numbers: pd.DataFr
             print(f"\n{title}: from which strength each fault is seen")
             print(some[["score", *faults]].to_string(index=False))
     print(
-        f"\nthresholds: a score ranks where rho >= {validation.RANKS} and the interval lies above 0; a fault is seen where the "
-        f"fall is at least {sensitivity.LEAST_FALL:.0%} of the score's spread, its 95 % interval above 0, in both directions"
+        f"\nthresholds: a score ranks where rho >= {score_ranking.RANKS} and the interval lies above 0; a fault is seen where the "
+        f"fall is at least {score_ranking.LEAST_FALL:.0%} of the score's spread, its 95 % interval above 0, in both directions"
     )
-    base = next(one for one in trusted if one.name == BASELINE).rankings[validation.QUALITY].rho
+    base = next(one for one in trusted if one.name == BASELINE).rankings[score_ranking.QUALITY].rho
     figures = {}
     for one in trusted:
-        rho = one.rankings[validation.QUALITY].rho
+        rho = one.rankings[score_ranking.QUALITY].rho
         if np.isfinite(rho) and "truth" not in all_scores[one.name].needs:
             figures[f"trust_{one.name}"] = {
                 "ours": round(rho, 3), "baseline": round(base, 3), "ratio": round(rho / base, 2) if base else None,
@@ -359,7 +355,7 @@ def main() -> None:
             }
             for direction in DIRECTIONS
         }
-        thresholds = {"ranks": validation.RANKS, "least_fall": sensitivity.LEAST_FALL, "least_rungs": validation.LEAST_RUNGS}
+        thresholds = {name.lower(): getattr(score_ranking, name) for name in ("RANKS", "LEAST_FALL", "LEAST_RUNGS")}
         kept = {one.name: {"needs": list(all_scores[one.name].needs), **one.as_json()} for one in trusted}
         files.write_json(
             validation.MEASURED,

@@ -18,8 +18,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from faceswap_lab.course.samples import sample_clip, sample_clips  # noqa: E402
-from faceswap_lab.metrics import embed_faces, face_width, landmark_error, nearer_to_source  # noqa: E402
+from faceswap_lab.metrics import face_width, measures  # noqa: E402
 from faceswap_lab.metrics.baselines import average_face, score_baselines  # noqa: E402
+from faceswap_lab.metrics.catalogue import value_of  # noqa: E402
+from faceswap_lab.metrics.frame_samples import measure_clips  # noqa: E402
+from faceswap_lab.metrics.recognition_features import Dlib, features  # noqa: E402
 from faceswap_lab.video import open_video  # noqa: E402
 
 STATED = {  # what the lab's plan says of the same outputs: pixel, swap, identity gain
@@ -46,16 +49,18 @@ def main() -> None:
         stated = "{1:.2f} / {2:.2f} / {0:.2f}".format(*STATED[name]) if name in STATED else ""
         print(f"{name:16}{found.swap_gain:11.2f}{found.identity_gain:15.2f}{found.pixel_gain:12.2f}   {stated}")
 
-    people = {name: embed_faces(frames(name, 3), points[name][::3]) for name in ("train_A", "train_B")}
-    nearer = {
-        name: nearer_to_source(embed_faces(frames(name), points["truth"]), people["train_B"], people["train_A"])
-        for name in ("target", "truth")
-    }
-    landmarks = landmark_error(frames("target"), frames("truth"), points["truth"])
+    people = [features(frames(name, 3), points[name][::3], Dlib()) for name in ("train_B", "train_A")]
+    made = measure_clips(
+        {"unchanged": frames("target"), "truth": frames("truth")}, frames("target"), points["truth"],
+        lambda name: [measures.NearerMeasure(*people), measures.LandmarkErrors()], frames("truth"),
+    )  # fmt: skip
+    found = {name: value_of(*one) for name, one in made.items()}
+    nearer = {"target": found["unchanged"]["nearer_to_source"], "truth": found["truth"]["nearer_to_source"]}
+    moved = found["unchanged"]["landmark_error"]
     print(f"nearer to the source: target {nearer['target']:.0%}, truth {nearer['truth']:.0%} of the frames")
-    print(f"landmarks of the target against the truth's: {landmarks.error:.1%} of the distance between the eyes")
+    print(f"landmarks of the target against the truth's: {moved:.1%} of the distance between the eyes")
     line = {"benchmark": "scores", "gains": {name: found.as_json() for name, found in gains.items()}}
-    print(json.dumps(line | {"nearer_to_source": nearer, "landmark_error": landmarks.error}))
+    print(json.dumps(line | {"nearer_to_source": nearer, "landmark_error": moved}))
 
 
 if __name__ == "__main__":

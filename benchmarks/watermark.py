@@ -4,7 +4,7 @@
 
 Marks ten frames of each of four bundled clips (strength and reader were settled on clips of these people) and 21 photographs that
 come with scikit-image, scikit-learn and matplotlib (`held_out`; nothing was settled on these) and does to them what
-`provenance.watermark_attacks` lists: first what issue and lesson name, then harder and doubled ones. For each it prints the share
+`watermark_attacks` lists: first what issue and lesson name, then harder and doubled ones. For each it prints the share
 of the 40 bits that are read rightly, before decoding corrects any, how often the mark was found and how often its number was read:
 from one frame, and from ten together. For five of the hardest it gives the same for 50 frames in a row. Then PSNR and SSIM of
 the marked frames, milliseconds a frame to mark and to read, and how often something is found in clips without a mark
@@ -37,11 +37,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import cv2  # noqa: E402
 import held_out  # noqa: E402
 import numpy as np  # noqa: E402
+import watermark_attacks  # noqa: E402
 from skimage.metrics import structural_similarity  # noqa: E402
 
 from faceswap_lab.base import files  # noqa: E402
 from faceswap_lab.course import actors  # noqa: E402
-from faceswap_lab.provenance import watermark, watermark_attacks, watermark_pattern  # noqa: E402
+from faceswap_lab.provenance import watermark, watermark_pattern  # noqa: E402
 
 CLIPS = ("truth_A_from_B", "truth_B_from_A", "train_B", "hard_A")  # two true swaps, one before a plain wall
 EVERY, COUNT, SINGLE = 5, 10, 4  # frames of a clip; of these read one by one

@@ -28,10 +28,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import cv2  # noqa: E402
 import held_out  # noqa: E402
 import numpy as np  # noqa: E402
+import watermark_certainty  # noqa: E402
 from scipy import stats  # noqa: E402
 
 from faceswap_lab.base import files  # noqa: E402
-from faceswap_lab.provenance import watermark, watermark_certainty, watermark_search  # noqa: E402
+from faceswap_lab.provenance import watermark, watermark_search  # noqa: E402
 
 RESULTS = Path(__file__).with_name("results") / "watermark_alarms.json"
 EVERY = 10  # of so many pictures one is searched in every way; the others as `look` searches a film's single frames

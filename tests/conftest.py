@@ -1,6 +1,7 @@
 """Sample frames for all tests, and a consent ledger of their own."""
 
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 ACTORS = Path(__file__).resolve().parents[1] / "data" / "sample"
+sys.path.append(str(ACTORS.parents[1] / "benchmarks"))  # for tests of what benchmarks share
 POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 

@@ -118,7 +118,10 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
         points.append(transform_points(invert(shot.matrix), canonical_points(size)))
     if not judged:
         raise LabError(f"{cast / 'held_out'}: no source has pictures yet. Render more with tools/render_pairs.py.")
-    table = pd.DataFrame({name: gains.as_json() for name, gains in metrics.score_frames(judged, np.array(points)).items()}).T
+    swaps, truth, target = zip(*judged, strict=True)
+    outputs = {name: [one[name] for one in swaps] for name in swaps[0]}
+    gains = metrics.score_clips(outputs, truth, target, np.array(points))
+    table = pd.DataFrame({name: found.as_json() for name, found in gains.items()}).T
     return table[[name for name in MEASURES if name in table]].astype(float).round(3)
 
 

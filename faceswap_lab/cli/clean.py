@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from faceswap_lab.course import clean_up, clean_up_outside, run_storage, runtime
+from faceswap_lab.course import clean_up, run_storage, runtime
 
 SHOWN = 5  # places named for a kind, and files of the user's own
 
@@ -26,7 +26,7 @@ def clean_options(clean: argparse.ArgumentParser) -> None:
         "--keep",
         nargs="+",
         default=[],
-        choices=list(clean_up.KINDS),
+        choices=clean_up.KINDS,
         metavar="KIND",
         help=f"leave: {', '.join(clean_up.KINDS)}",
     )
@@ -40,16 +40,14 @@ def clean_command(options: argparse.Namespace) -> int:
         if not folder.exists() and len(folder.parts) == 1 and (runs / folder).exists():
             folder = runs / folder
         if options.remove:
-            clean_up_outside.refuse_to_remove(folder)
-        found = clean_up_outside.find(folder)
+            clean_up.refuse_to_remove(folder)
+        found = clean_up.find(folder)
         for one in found:
             total += len(one)
             print(describe(one, options.keep))
             if place := run_storage.kept_elsewhere(one.run):
                 print(f"  It is kept in {place} as well: name that folder to clean it, too.")
             if options.remove:
-                if clean_up.is_run(one.run):
-                    clean_up.runs_in(one.run)  # refuses one that lies among other things
                 print(f"  {clean_up.remove(one, options.keep)} files were removed.")
         if not found:
             print(f"{folder}: nothing that the lab made and that shows faces lies here.")
@@ -58,7 +56,7 @@ def clean_command(options: argparse.Namespace) -> int:
             print(f"{path}: its outputs hold what it showed. Clear them in Jupyter, or run: make notebooks")
         if not runs.is_dir():
             print(f"{runs}: there are no runs yet.")
-    print(*clean_up_outside.beyond(), sep="\n")
+    print(*clean_up.beyond(), sep="\n")
     if not options.remove and total:
         print("Nothing was removed. The same command with --remove removes what is listed.")
     return 0
@@ -68,7 +66,7 @@ def describe(found: clean_up.Leftovers, keep=()) -> str:
     """What a place holds, a line a kind: name, files, megabytes, where; then the user's own files.
 
     Args:
-        found: from `clean_up.find` or `clean_up_outside.find`.
+        found: from `clean_up.find`.
         keep: kinds that are marked as kept.
     """
     whole = sum(found.bytes(kind) for kind in found.found)

@@ -1,8 +1,10 @@
-"""Faces that a run leaves behind: found by kind, counted, and removed when that is asked for.
+"""Faces that the lab left behind, in runs and anywhere else: found by place and kind, and removed when that is asked for.
 
-A run's folder holds people's faces in many forms: frames, face sets with the numbers by which a person is recognised, previews,
-models that can paint them, executed notebooks with pictures inside, the report. Links are never followed, and the clips that were
-given stay, as does whatever the lab has not made. What lies outside of runs is looked for by `leftovers`.
+They lie there in many forms: frames, face sets with the numbers by which a person is recognised, previews, models that can paint
+them, executed notebooks with pictures inside, reports. A folder may hold a user's own pictures beside them. So nothing is taken by
+its kind of file: a place must carry the lab's own marker (a run's run.json, a face set's table, a model's configuration, ...), and
+of what lies in it only the names count that the lab gives, of faces outside of runs only those that the table lists. Everything
+else is named and stays, as do the clips that were given. Links are never followed.
 """
 
 from __future__ import annotations
@@ -10,20 +12,26 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from faceswap_lab.base import files, safeguards
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.course import samples
+from faceswap_lab.base.weights import data_folder
+from faceswap_lab.course import notebooks, run_storage, samples
 from faceswap_lab.course.runtime import read_marker
+from faceswap_lab.faces.faceset import TABLE, read_table
 from faceswap_lab.faces.sources import SOURCES, read_sources
+from faceswap_lab.provenance import register
+from faceswap_lab.provenance.consent import user_folder
+from faceswap_lab.swap import label
+from faceswap_lab.video import ffmpeg
 
 MARKER = "run.json"
-# What is found where, by the path inside a run; the first that fits counts. Markers of finished stages show nobody, but go with the
+# What is found in a run, by the path inside; the first that fits counts. Markers of finished stages show nobody, but go with the
 # rest, and before it, so that the course makes again what is gone.
-KINDS = {
+_RUN = {
     "unfinished": r"(.*/)?(\.partial-[^/]*|\.[^/]+\.(parts|old|partial)|\.swap\.partial\.mp4|\.[^/]*(faces|source)-[^/]*)(/.*)?",
     "frames": r"frames/.*|swap/[^/]*_frames/.*",
     "debug": r"(faces|gallery)/(.*/)?debug/.*",
@@ -38,8 +46,6 @@ KINDS = {
     "swap": r"swap\.[^/]+|swap/.*|codec/.*\.mp4",
     "detection": r"detection/.*",
     "stages": r"stages/[^/]*\.json",
-    "kept": r"(?!)",  # of no run, nor is the register
-    "register": r"(?!)",
 }
 WORDS = {
     "unfinished": "left half-written by a stop",
@@ -59,11 +65,39 @@ WORDS = {
     "kept": "runs packed to outlive their machine",
     "register": "entries about outputs, by which a revoked consent finds them",
 }
+KINDS = tuple(WORDS)
 # What a place is known by goes last, so that a removal that was stopped can be done again.
 MARKERS = ("kept.json", "index.html", safeguards.MARKER, "key.json", "scores.json", "made_with.json", "config.json",
            "model.weights.h5", "faces.csv")  # fmt: skip
 SHOWING = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".mp4", ".mov", ".mkv", ".avi", ".webm", ".npz",
            ".npy", ".ipynb", ".html", ".h5", ".zip", ".pdf"}  # fmt: skip
+PARTIAL_FILE = re.compile(rf"{re.escape(files.PARTIAL)}[0-9a-f]{{8}}(-.*)?")
+PART_FILM = re.compile(r".+\.part\.(mp4|m4v|mov|mkv)", re.I)
+FOOTER = "Written by faceswap_lab"
+SKIPPED = {".git", "node_modules", "site-packages", "__pycache__", ".venv"}
+MOST_PLACES = 200_000  # entries looked at before a folder is too large to be meant
+_MOST_PAGE = 1 << 24
+_OWN = re.compile(r"\d{6}_\d+\.png")  # as extraction calls a face
+_ASIDE = "faces|masks|blurry|others|duplicates|rejected"
+_SET = {
+    "debug": r"debug/\d{6}\.jpg",
+    "faces": r"faces\.csv|extraction\.json|sources\.json|merge\.json|identities\.npz|contact_sheet\.png|rejected/log\.json",
+}
+_MODEL = {
+    "previews": r"previews/step_\d+\.png|timelapse\.(mp4|gif)",
+    "logs": r"tensorboard/(.*/)?events\.out\.tfevents\.[^/]*",
+    "models": r"model\.weights\.h5|(config|made_with|sources)\.json|(history|events|held_out)\.csv|"
+    r"checkpoints/(damaged_)?step_\d+/[^/]*",
+}
+_SCORES = {
+    "report": r"index\.html|report/output\.mp4",
+    "scores": r"scores\.json|scores/(frame_\d{6}_[^/]*\.jpg|curves\.png|heat\.png|[^/]*\.csv)",
+}
+_PAGE = {"report": r"index\.html|heat\.png|frames/[^/]*_frame_\d{6}_[^/]*\.jpg|films/[^/]*\.mp4"}
+_FRAMES = {"frames": rf"\d{{6}}\.png|{re.escape(safeguards.MARKER)}"}
+_REGISTER = {"register": r"[0-9a-f]{16}\.json"}
+_KEPT = {"kept": r"kept\.json|[^/]+-[0-9a-f]{16}\.zip"}
+_STOPPED = {"unfinished": r".*"}
 
 
 @dataclass
@@ -101,29 +135,64 @@ def is_run(folder: Path) -> bool:
     return isinstance(facts.get("clips"), dict) and "preset" in facts
 
 
-def runs_in(folder: str | os.PathLike) -> list[Path]:
-    """The runs that a path names: itself, or those directly inside it.
+def find(folder: str | os.PathLike) -> list[Leftovers]:
+    """What the lab left in a folder and below it, a `Leftovers` for each place; nothing is changed, and no link is followed.
 
     Args:
-        folder: a run's folder, or one that holds runs.
+        folder: a face set, a model, a score card, a run, or any folder that holds some of them.
 
     Raises:
-        LabError: when there is no such folder, it is a link, it is one that holds other things (the lab's own folder, a home), or
-            there is no run in it.
+        LabError: when there is no such folder, it is a link, or it holds more than `MOST_PLACES` files and folders.
     """
     folder = Path(os.path.abspath(folder))
     if folder.is_symlink():
         raise LabError(f"{folder}: this is a link to {os.readlink(folder)}. Give the folder itself.")
     if not folder.is_dir():
-        raise LabError(f"{folder}: no such folder. Give a run's folder, or the one that holds the runs.")
-    found = [folder] if is_run(folder) else [entry for entry in sorted(folder.iterdir()) if is_run(entry)]
-    if not found:
-        raise LabError(
-            f"{folder}: there is no run of this lab here ({MARKER} is missing or damaged), and nothing is touched."
-        )
-    for run in found:
-        _refuse_shared(run)
-    return found
+        raise LabError(f"{folder}: no such folder. Check the name.")
+    if folder == user_folder() / register.OUTPUTS:
+        return [_listed(folder, _REGISTER)]
+    found, loose, seen = [], Leftovers(folder, mixed=True), 0
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        if place.is_relative_to(data_folder()) or place.name in SKIPPED:  # what comes with the lab stays
+            continue
+        try:
+            patterns, further = _kind(place)
+            inside = [] if patterns is not None else sorted(os.scandir(place), key=lambda one: one.name, reverse=True)
+        except PermissionError:
+            loose.others.append(place)
+            continue
+        if patterns is not None:
+            found.append(_listed(place, patterns, further))
+            waiting += [place / name for name in further if (place / name).is_dir() and not (place / name).is_symlink()]
+        seen += len(inside)
+        if seen > MOST_PLACES:
+            raise LabError(f"{folder}: more than {MOST_PLACES} files lie here. Name the folders that the lab wrote to.")
+        for entry in inside:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False) and (kind := _loose(Path(entry.path))):
+                _add(loose, kind, Path(entry.path))
+    _add_registered(loose, found)
+    for one in (loose, *found):
+        one.found = {kind: one.found[kind] for kind in KINDS if kind in one.found}
+    places = [one for one in found if one.found or one.others or is_run(one.run)]
+    return [loose] * bool(loose.found or loose.others) + sorted(places, key=lambda one: one.run)
+
+
+def refuse_to_remove(folder: str | os.PathLike) -> None:
+    """Refuses to remove from a folder that holds a home or the lab itself: too much lies there to be meant as a whole.
+
+    Raises:
+        LabError: naming it.
+    """
+    here = Path(os.path.realpath(folder))
+    for place in (Path.home(), samples.ROOT):
+        if place.resolve().is_relative_to(here):
+            raise LabError(
+                f"{folder}: this holds a home or the lab itself. Name the folders in it that are to be cleaned."
+            )
 
 
 def runs_of(hashes: Collection[str], folders: Iterable[str | os.PathLike]) -> list[Path]:
@@ -149,43 +218,6 @@ def _names(path: Path, hashes: Collection[str]) -> bool:
         return False
 
 
-def _refuse_shared(run: Path) -> None:
-    """A run that was written into somebody's home or into the lab's own folder lies among other things."""
-    here = run.resolve()
-    for place in (Path.home(), samples.ROOT):
-        if place.resolve().is_relative_to(here):
-            raise LabError(
-                f"{run}: a run lies here among other things, which are not to be touched. Remove it by hand."
-            )
-    if (run / ".git").exists():
-        raise LabError(
-            f"{run}: this folder is under version control, so it is no run alone. Remove what you mean by hand."
-        )
-
-
-def find(run: Path) -> Leftovers:
-    """What a run holds of faces; nothing is changed, and no link is followed.
-
-    Args:
-        run: from `runs_in`.
-    """
-    leftovers = Leftovers(run)
-    clips = read_marker(run / MARKER).get("clips", {})
-    given = {Path(os.path.realpath(samples.ROOT / str(path))) for path in clips.values() if path}
-    patterns = {kind: re.compile(pattern, re.S) for kind, pattern in KINDS.items()}
-    for path in walk(run):
-        inside = PurePosixPath(path.relative_to(run)).as_posix()
-        if not path.is_symlink() and not given.isdisjoint((path.resolve(), *path.resolve().parents)):
-            continue  # a clip, or one of its pictures
-        kind = next((kind for kind, pattern in patterns.items() if pattern.fullmatch(inside)), None)
-        if kind is None and path.suffix.lower() not in SHOWING:
-            continue
-        leftovers.sizes[path] = path.lstat().st_size
-        (leftovers.others if kind is None else leftovers.found.setdefault(kind, [])).append(path)
-    leftovers.found = {kind: leftovers.found[kind] for kind in KINDS if kind in leftovers.found}
-    return leftovers
-
-
 def walk(folder: Path) -> Iterator[Path]:
     """All files and links below a folder; a link to a folder is given as it is, without what lies behind it."""
 
@@ -209,7 +241,7 @@ def notebooks_with_outputs(folder: Path) -> list[Path]:
 
 
 def remove(leftovers: Leftovers, keep: Collection[str] = ()) -> int:
-    """Removes what `find` found; may be stopped at any moment and done again.
+    """Removes what `find` found in a place; may be stopped at any moment and done again.
 
     Args:
         leftovers: from `find`.
@@ -219,10 +251,13 @@ def remove(leftovers: Leftovers, keep: Collection[str] = ()) -> int:
         How many files went.
 
     Raises:
-        LabError: for an unknown kind, a folder that has become a link since, or one that cannot be written to.
+        LabError: for an unknown kind, a run under version control, a folder that has become a link since, or one that cannot be
+            written to.
     """
     if unknown := sorted(set(keep) - set(KINDS)):
         raise LabError(f"--keep {unknown[0]}: there is no such kind. Choose from {', '.join(WORDS)}.")
+    if is_run(leftovers.run) and (leftovers.run / ".git").exists():
+        raise LabError(f"{leftovers.run}: this run is under version control. Remove what you mean by hand.")
     kinds = [kind for kind in ("stages", *KINDS) if kind not in keep and kind in leftovers.found]
     gone, run = 0, leftovers.run.resolve()
     for kind in dict.fromkeys(kinds):
@@ -245,3 +280,153 @@ def _remove_empty(run: Path) -> None:
         if not names:
             with contextlib.suppress(OSError):  # a folder in it stays
                 os.rmdir(place)
+
+
+def is_face_set(folder: Path) -> bool:
+    """Whether a folder has the table of a face set, readable."""
+    table = folder / TABLE
+    if table.is_symlink() or not table.is_file():
+        return False
+    with contextlib.suppress(LabError, OSError):
+        read_table(table)
+        return True
+    return False
+
+
+def _kind(place: Path) -> tuple[dict[str, str] | None, tuple[str, ...]]:
+    """What is looked for in a place of the lab's (None where it is none), and the folders in it that are looked at as well."""
+    name = place.name
+    if is_run(place):
+        return _RUN, ()
+    if name.startswith(".") and name.endswith(".parts") and (place / "key.json").is_file():
+        return _STOPPED, ()
+    if name.startswith(files.PARTIAL) and {"faces", "masks"} <= {one.name for one in place.iterdir() if one.is_dir()}:
+        return _STOPPED, ()
+    if isinstance(_json(place / run_storage.INDEX).get("parts"), dict):
+        return _KEPT, ()
+    if is_face_set(place):
+        return _SET, ()
+    if (place / safeguards.MARKER).is_file():
+        return (_STOPPED if name.startswith(".") and name.endswith(".old") else _FRAMES), ()
+    config = _json(place / "config.json")
+    trained = {"kind", "options", "sha256"} <= set(config) and (place / "model.weights.h5").is_file()
+    if trained or ((place / "made_with.json").is_file() and (place / "checkpoints").is_dir()):
+        return _MODEL, ()
+    scores = _json(place / "scores.json")
+    if isinstance(scores.get("models"), dict) and "clip" in scores:
+        return _SCORES, ("faces",)
+    if (place / "frames").is_dir() and FOOTER in _text(place / "index.html"):
+        return _PAGE, ()
+    return None, ()
+
+
+def _text(page: Path) -> str:
+    with contextlib.suppress(OSError):
+        if page.is_file() and not page.is_symlink() and page.stat().st_size < _MOST_PAGE:
+            return page.read_text(encoding="utf-8", errors="replace")
+    return ""
+
+
+def _json(path: Path) -> dict:
+    with contextlib.suppress(LabError, OSError):
+        if path.is_file() and not path.is_symlink() and isinstance(value := files.read_json(path), dict):
+            return value
+    return {}
+
+
+def _faces_in(folder: Path) -> Callable[[str], str | None]:
+    """Tells the lab's own files of a face set by the names in its table."""
+    names = set(read_table(folder / TABLE)["face"])
+    stems = {Path(name).stem for name in names}
+
+    def kind(inside: str) -> str | None:
+        place, _, name = inside.partition("/")
+        if re.fullmatch(_ASIDE, place) and (name in names or (place != "faces" and _OWN.fullmatch(name))):
+            return "faces"  # what was put aside while the set was made has no row
+        if (
+            place == "landmarks"
+            and name.endswith(".npy")
+            and (name[:-4] in stems or _OWN.fullmatch(f"{name[:-4]}.png"))
+        ):
+            return "faces"
+        return None
+
+    return kind
+
+
+def _listed(place: Path, patterns: dict[str, str], further: tuple[str, ...] = ()) -> Leftovers:
+    """A place's files by kind; what may show faces and is not the lab's goes to `others`."""
+    leftovers, given = Leftovers(place), set()
+    own = _faces_in(place) if patterns is _SET else lambda inside: None
+    if patterns is _RUN:
+        clips = read_marker(place / MARKER)["clips"]
+        given = {Path(os.path.realpath(samples.ROOT / str(path))) for path in clips.values() if path}
+    compiled = {kind: re.compile(pattern, re.S) for kind, pattern in patterns.items()}
+    for path in walk(place):
+        inside = path.relative_to(place).as_posix()
+        if inside.partition("/")[0] in further:
+            continue
+        if given and not path.is_symlink() and not given.isdisjoint((path.resolve(), *path.resolve().parents)):
+            continue  # a clip, or one of its pictures
+        kind = own(inside) or next((name for name, pattern in compiled.items() if pattern.fullmatch(inside)), None)
+        if kind is None and PARTIAL_FILE.fullmatch(path.name):
+            kind = "unfinished"
+        if kind:
+            _add(leftovers, kind, path)
+        elif path.suffix.lower() in SHOWING:
+            leftovers.others.append(path)
+            leftovers.sizes[path] = path.lstat().st_size
+    return leftovers
+
+
+def _add(leftovers: Leftovers, kind: str, path: Path) -> None:
+    leftovers.found.setdefault(kind, []).append(path)
+    leftovers.sizes[path] = path.lstat().st_size
+
+
+def _loose(path: Path) -> str | None:
+    """The kind of a single file between a user's own; None where it is not the lab's for certain."""
+    if PARTIAL_FILE.fullmatch(path.name):
+        return "unfinished"
+    if PART_FILM.fullmatch(path.name):
+        with contextlib.suppress(LabError, OSError):
+            return "unfinished" if label.COMMENT in ffmpeg.comment(path) else None
+    if path.suffix == ".ipynb" and _is_executed(path):
+        return "notebooks"
+    return None
+
+
+def _is_executed(path: Path) -> bool:
+    """Whether this is one of the course's notebooks, executed by papermill, or Jupyter's own copy of one, with outputs."""
+    number = path.name[:2]
+    with contextlib.suppress(LabError, AttributeError, TypeError):
+        known = notebooks.all_notebooks()
+        copy = path.parent.name == ".ipynb_checkpoints"
+        stem = path.stem.removesuffix("-checkpoint") if copy else path.stem
+        if number not in known or known[number].stem != stem or path == known[number]:
+            return False
+        content = files.read_json(path)
+        shown = any(cell.get("outputs") for cell in content.get("cells", []))
+        return shown and (copy or "papermill" in content.get("metadata", {}))
+    return False
+
+
+def _add_registered(loose: Leftovers, found: list[Leftovers]) -> None:
+    """Outputs below the folder that the register knows, with the very content that was entered."""
+    known = {path for one in found for paths in one.found.values() for path in paths}
+    with contextlib.suppress(LabError):
+        for path in dict.fromkeys(Path(one.path) for one in register.outputs() if one.state == register.THERE):
+            if path.is_relative_to(loose.run) and path.is_file() and not path.is_symlink() and path not in known:
+                if not any(is_run(above) for above in path.parents if above.is_relative_to(loose.run)):
+                    _add(loose, "swap", path)
+
+
+def beyond() -> Iterator[str]:
+    """What no command can clean, in sentences."""
+    yield "Not seen here: what a browser downloaded or saved, face sets packed as .zip and passed on, uploads and clouds (Drive,"
+    yield "Colab), chats, backups, the bin, and every copy under another name. Look there, too."
+    place = user_folder() / register.OUTPUTS
+    count = sum(1 for _ in place.glob("*.json")) if place.is_dir() else 0
+    if count:
+        yield f"{place}: the register names {count} outputs, by which a revoked consent finds them. It stays, unless it is named:"
+        yield f"python -m faceswap_lab clean {place} --remove"

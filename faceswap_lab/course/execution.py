@@ -16,7 +16,8 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import notebooks, samples
 from faceswap_lab.course.runtime import Run, read_marker
 from faceswap_lab.swap.options import SETTINGS_FILE
-from faceswap_lab.video.pictures import list_pictures, passed_over
+from faceswap_lab.video.fingerprints import content_hash
+from faceswap_lab.video.pictures import passed_over
 
 SPACE_NEEDED = 500_000_000  # bytes free before a run starts: frames, face sets, checkpoints and clips of a few minutes
 
@@ -66,17 +67,6 @@ def check_clips(clips: samples.Clips) -> list[str]:
     return lines
 
 
-def clip_fingerprint(path: Path) -> str:
-    """Tells two clips apart by content: a file by its size and its first and last megabyte, a folder by its pictures."""
-    if path.is_dir():
-        return notebooks.fingerprint([(entry.name, entry.stat().st_size) for entry in list_pictures(path)])
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        head = file.read(2**20)
-        file.seek(max(0, size - 2**20))
-        return notebooks.fingerprint(size, head.hex(), file.read(2**20).hex())
-
-
 def run_fingerprint(run: Run, notebook: Path, parameters: dict[str, object]) -> str:
     """What a notebook's products depend on: its text, parameters and clips, the notebooks before it, the face sets.
 
@@ -93,7 +83,7 @@ def run_fingerprint(run: Run, notebook: Path, parameters: dict[str, object]) -> 
     cleaned = run.out.glob("faces/*/faces/*") if number > "02" else ()
     pictures = sorted(path.relative_to(run.out).as_posix() for path in cleaned)
     settings = {name: value for name, value in parameters.items() if name not in ("out", "source", "target", "keep")}
-    contents = [clip_fingerprint(path) for path in clips]
+    contents = [content_hash(path) for path in clips]
     tuned = run.out / SETTINGS_FILE
     if number >= "05" and tuned.exists():
         settings["conversion"] = tuned.read_text(encoding="utf-8", errors="replace")

@@ -61,7 +61,7 @@ def true_pairs(run: Run, side: int) -> tuple[np.ndarray, np.ndarray]:
     """
     truth = run.clip("truth")
     faces = stages.ensure_faces(run, "target")
-    faces = faces.subset((faces.table["person"] == 0).to_numpy())
+    faces = faces.of_person()
     frames = (frame.image for frame in video.open_video(truth).frames())
     return faces.images(side), cut_alike(frames, faces, side)
 

@@ -181,7 +181,10 @@ def prepare(
     files.make_folder(folder)
     known = read_marker(folder / "run.json")
     facts = {"preset": chosen.name, "seed": seed, "clips": clips.as_json(), "versions": versions(), "place": place()}
-    facts["outside"] = _seals(folder, facts["clips"], given, known.get("outside"))
+    known.pop("outside", None)  # seals of version 0.4
+    for role, path in facts["clips"].items():
+        if given[role]:
+            trusted_paths.give(folder, path)
     files.write_json(folder / "run.json", {**known, **facts, "time": time.strftime("%Y-%m-%d %H:%M")})
     return Run(folder, chosen, seed, clips, storage)
 
@@ -245,7 +248,7 @@ def setup(
 def _settle_clips(folder: Path, given: dict[str, str]) -> samples.Clips:
     """The clips that are given (role -> path or ""), or that the run has; what a stranger's run.json names is not taken."""
     about = read_marker(folder / "run.json")
-    stored, seals = about.get("clips"), about.get("outside")
+    stored = about.get("clips")
     if stored is None:
         return samples.find_clips(*given.values())
     whole = isinstance(stored, dict) and {"source", "target"} <= set(stored) <= set(CLIPS)
@@ -254,8 +257,7 @@ def _settle_clips(folder: Path, given: dict[str, str]) -> samples.Clips:
             f"{folder / 'run.json'}: it does not name the run's clips. Choose another folder, or delete this one."
         )
     for role, path in stored.items():
-        kept = seals.get(role) if isinstance(seals, dict) else None
-        if not given[role] and not trusted_paths.is_given(folder, role, path, kept):
+        if not given[role] and not trusted_paths.is_given(folder, path):
             raise LabError(
                 f"{folder / 'run.json'}: it names {path} as its {role.replace('_', ' ')}, and {trusted_paths.NOT_GIVEN}. If you "
                 f"know it and mean it, give it by hand (--{role.replace('_', '-')}, or {role}=...); else choose another folder."
@@ -274,18 +276,6 @@ def _settle_clips(folder: Path, given: dict[str, str]) -> samples.Clips:
     return kept
 
 
-def _seals(folder: Path, clips: dict[str, str], given: dict[str, str], kept: object) -> dict[str, dict[str, str]]:
-    """The seals of the clips that lie elsewhere: of those given now a new one, since their content may have changed."""
-    found = {}
-    for role, path in clips.items():
-        old = kept.get(role) if isinstance(kept, dict) else None
-        if given[role] and not trusted_paths.is_given(folder, role, path, None):
-            old = trusted_paths.seal_of(role, path)
-        if old:
-            found[role] = old
-    return found
-
-
 def give_clip(folder: Path, role: str, path: str | os.PathLike) -> None:
     """Says by hand which file a run's clip is, where the run was made on another computer, or by someone else.
 
@@ -302,11 +292,8 @@ def give_clip(folder: Path, role: str, path: str | os.PathLike) -> None:
     if not isinstance(about, dict) or not isinstance(about.get("clips"), dict) or role not in about["clips"]:
         raise LabError(f"{folder / 'run.json'}: this run has no {role}. Leave --{role} out.")
     found = samples.existing_clip(path)
-    seals = about["outside"] if isinstance(about.get("outside"), dict) else {}
-    clips = about["clips"] | {role: str(found)}
-    files.write_json(
-        folder / "run.json", about | {"clips": clips, "outside": seals | {role: trusted_paths.seal_of(role, found)}}
-    )
+    trusted_paths.give(folder, found)
+    files.write_json(folder / "run.json", about | {"clips": about["clips"] | {role: str(found)}})
 
 
 def _facts(run: Run, device: str) -> list[tuple[str, str]]:

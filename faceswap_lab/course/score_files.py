@@ -55,8 +55,7 @@ def score_files(
         raise LabError(f"{other}: {sets[0]} is a face set, and this is none. Give two face sets, or two clips.")
     clips, points, notes = _paired_sets(output, target, truth) if sets else _clips(output, target, truth, out)
     person = None if not str(source) else _faces_of(source, out / "faces" / "source")
-    own = FaceSet(target if sets else out / "faces" / "target")
-    own = own.subset(own.table["person"] == 0)
+    own = FaceSet(target if sets else out / "faces" / "target").of_person()
     others = {name: _faces_of(clip, out / "faces" / file_name(name)) for name, clip in (gallery or {}).items()}
     given = people.known_people(person, own, others)
     if person is None:
@@ -80,7 +79,8 @@ def score_files(
     _refuse_the_same(truth, target, made[name])
     height, width = next(iter(clips["target"]())).shape[:2]
     facts = score_cards.clip_facts(target, len(points), (width, height), wanted is not None)
-    facts |= {"output": str(output.absolute()), "outside": trusted_paths.seal_of("output", output.absolute())}
+    facts["output"] = str(output.absolute())
+    trusted_paths.give(out, output.absolute())
     result = score_cards.card_numbers(made, name, notes, facts)
     shown = {key: clip for key, clip in clips.items() if key != "output"} | {name: clips["output"]}
     score_cards.write_cards(files.make_folder(out), made, result, shown, points)
@@ -107,7 +107,7 @@ def _clips(output: Path, target: Path, truth, out: Path) -> tuple[dict[str, scor
                 "have the same frames: cut them to the same time range."
             )
     faces = extract_faces(target, out / "faces" / "target")
-    points = _clip_points(faces, first.num_frames)
+    points = faces.clip_points(first.num_frames)
     if not np.isfinite(points).all(axis=(1, 2)).any():
         raise LabError(
             f"{target}: no face was found in any frame, so there is nothing to score. Give a clip that shows a face."
@@ -125,18 +125,10 @@ def _frames(video: Video) -> Iterator[np.ndarray]:
     return (frame.image for frame in video.frames())
 
 
-def _clip_points(faces: FaceSet, count: int) -> np.ndarray:
-    points = np.full((count, 5, 2), np.nan)
-    table = faces.table
-    for row in np.flatnonzero((table["person"] == 0) & (table["frame"] < count)):
-        points[table.loc[row, "frame"]] = faces.points(row)
-    return points
-
-
 def _paired_sets(output: Path, target: Path, truth) -> tuple[dict[str, score_cards.Clip], np.ndarray, list[str]]:
     """The aligned faces of two or three sets, of the frames that all of them have, as clips; the target's points in them."""
     sets = {"output": FaceSet(output), "target": FaceSet(target)} | ({"truth": FaceSet(truth)} if str(truth) else {})
-    main = {name: faces.subset(faces.table["person"] == 0) for name, faces in sets.items()}
+    main = {name: faces.of_person() for name, faces in sets.items()}
     shared = sorted(set.intersection(*(set(faces.table["frame"]) for faces in main.values())))
     if not shared:
         raise LabError(
@@ -172,7 +164,7 @@ def _faces_of(source: str | Path, folder: Path) -> FaceSet:
         faces = FaceSet(source)
     else:
         faces = extract_faces(source, folder, every=max(1, open_video(source).num_frames // MOST_FACES))
-    faces = faces.subset(faces.table["person"] == 0)
+    faces = faces.of_person()
     if not len(faces):
         raise LabError(
             f"{source}: no face was found in it, so there is nobody to compare with. Give a clip that shows the person."

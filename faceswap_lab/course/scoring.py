@@ -33,7 +33,7 @@ from faceswap_lab.swap.conversion import ConversionReport, convert
 from faceswap_lab.video.pictures import read_picture
 
 __all__ = [
-    "COMPARISONS", "DEFAULTS", "MODELS", "WARM_START", "Swapped", "base_function", "clip_frames", "clip_points", "compare",
+    "COMPARISONS", "DEFAULTS", "MODELS", "WARM_START", "Swapped", "base_function", "clip_frames", "compare",
     "kept_frames", "present", "score_run", "settings", "settings_path", "swap_clip", "swap_functions", "told_settings",
 ]  # fmt: skip
 
@@ -166,15 +166,6 @@ def clip_frames(path) -> Iterator[np.ndarray]:
         yield frame.image
 
 
-def clip_points(faces: FaceSet, count: int, person: int = 0) -> np.ndarray:
-    """(count, 5, 2): the five points of a person in each frame of the set's clip; NaN where missing."""
-    points = np.full((count, 5, 2), np.nan)
-    for row in np.flatnonzero(faces.table["person"] == person):
-        if faces.table.loc[row, "frame"] < count:
-            points[faces.table.loc[row, "frame"]] = faces.points(row)
-    return points
-
-
 def compare(run: Run, index: int, outputs: Mapping[str, np.ndarray], points: np.ndarray) -> pd.DataFrame | None:
     """The gains of several versions of one frame, for a quick look.
 
@@ -192,7 +183,7 @@ def compare(run: Run, index: int, outputs: Mapping[str, np.ndarray], points: np.
     target, truth = (
         next(itertools.islice(clip_frames(path), index, None)) for path in (run.clip("target"), run.clips.truth)
     )
-    gains = metrics.score_frames([(dict(outputs), truth, target)], points[None])
+    gains = metrics.score_clips({name: [one] for name, one in outputs.items()}, [truth], [target], points[None])
     return pd.DataFrame({name: found.as_json() for name, found in gains.items()}).T
 
 
@@ -220,7 +211,7 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True, full: bool = T
     for swap in swaps:
         chosen.setdefault(swap.model, swap)
     count = sum(1 for _ in swaps[0].pictures())
-    points = clip_points(stages.ensure_faces(run, "target"), count)
+    points = stages.ensure_faces(run, "target").clip_points(count)
     notes = list(_NOTES[run.clips.truth is not None])
     source, person = _people(run, notes)
     others = stages.gallery(run) if full else {}

@@ -98,7 +98,7 @@ def training_arrays(
     Args:
         run: the run.
         size: side of the model's faces; the arrays are 1.5 times as large, since training turns and shifts them.
-        copies: how many varied copies of each face are added, see `training.shape_transfer.varied`; 0 adds none.
+        copies: how many varied copies of each face are added, see `training.shape_transfer`; 0 adds none.
         minimum: the fewest faces of a person to go on with.
 
     Returns:

@@ -1,19 +1,18 @@
-"""Files outside a run's own folder that its JSON files name: taken only when this computer's user gave them to the lab.
+"""Files outside a run's own folder that its JSON files name: taken only when this computer's user gave them to that run by hand.
 
 run.json names clips and scores.json a film, anywhere on the disk, and pages show copies of them. A stranger may have written such
-a file, to have a page hold a film of yours. A SHA-256 beside the path would not prove that you gave the film: face sets, models
-and the content credentials of swapped clips name the SHA-256 of what they were made from, and are passed on. So what is given by
-hand is sealed: by a keyed hash (HMAC, RFC 2104) of its role, path and content, whose key stays in this user's own folder. Without
-that seal nothing is looked up at such a path, not even whether there is a file.
+a file, to have a page hold a film of yours. So what is given by hand is noted in this user's own folder, under a hash of the run's
+folder and the path, with the SHA-256 of its content. Without that note nothing is looked up at such a path, not even whether there
+is a file. What the JSON files say of a file proves nothing: face sets, models and content credentials are passed on, and name the
+SHA-256 of what they were made from.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hmac
+import hashlib
 import json
 import os
-import secrets
 from pathlib import Path
 
 from faceswap_lab.base import files
@@ -22,9 +21,8 @@ from faceswap_lab.course import actors, samples
 from faceswap_lab.provenance.consent import user_folder
 from faceswap_lab.video.fingerprints import content_hash
 
-KEY = "outside.key"
-_BYTES = 32
-NOT_GIVEN = "it lies outside this folder, and nobody gave it to the lab on this computer"
+GIVEN = "given"  # the notes' folder
+NOT_GIVEN = "it lies outside this folder, and nobody gave it to this run on this computer"
 CHANGED = "its content is another one than when it was given"
 GONE = "it is not there any more"
 LINKED = "a link on the way there leads out of this folder"
@@ -35,47 +33,29 @@ def absolute(named: str | os.PathLike) -> Path:
     return Path(os.path.normpath(samples.ROOT / str(named)))
 
 
-def seal_of(role: str, path: str | os.PathLike) -> dict[str, str]:
-    """What is kept beside the name of a file that the user gave.
-
-    Args:
-        role: what it was given as, such as "target".
-        path: a file, or a folder of pictures.
-
-    Returns:
-        {"sha256": ..., "seal": ...}; {} where it cannot be read, or no key can be kept: it then counts as not given.
-    """
+def give(folder: str | os.PathLike, path: str | os.PathLike) -> None:
+    """Notes that the user gave a file, or a folder of pictures, to a run; where no note can be kept it counts as not given."""
     path = absolute(path)
-    try:
-        digest, key = content_hash(path), _key(make=True)
-    except (LabError, OSError):
-        return {}
-    return {"sha256": digest, "seal": _seal(key, role, path, digest)} if key else {}
+    if not (_inside(folder, path) or path in _bundled()):
+        with contextlib.suppress(LabError, OSError):
+            files.write_text(_note(folder, path), content_hash(path))
 
 
-def is_given(folder: str | os.PathLike, role: str, named: str, kept: object) -> bool:
-    """Whether a file may be looked at; a path outside the folder and the lab's own data is not touched to tell it.
-
-    Args:
-        folder: of the run, or of the scores.
-        role, named: what the JSON file calls it, and where it says that it is.
-        kept: what stands beside it, see `seal_of`; of any type.
-    """
+def is_given(folder: str | os.PathLike, named: str) -> bool:
+    """Whether a file that a JSON file in `folder` names may be looked at; elsewhere than there and in the lab's own data its path
+    is not touched to tell it."""
     path = absolute(named)
-    return _inside(folder, path) or path in _bundled() or _fits(role, path, kept)
+    return _inside(folder, path) or path in _bundled() or _note(folder, path).is_file()
 
 
-def look(folder: str | os.PathLike, role: str, named: str, kept: object) -> tuple[Path | None, str]:
-    """The file that may be shown.
-
-    Args:
-        folder, role, named, kept: as for `is_given`.
+def look(folder: str | os.PathLike, named: str) -> tuple[Path | None, str]:
+    """The file that may be shown, of one that a JSON file in `folder` names.
 
     Returns:
         Its absolute path and "", or None and why it is left out: `NOT_GIVEN`, `CHANGED`, `GONE` or `LINKED`.
     """
     path = absolute(named)
-    if not is_given(folder, role, named, kept):
+    if not is_given(folder, named):
         return None, NOT_GIVEN
     if not path.exists():
         return None, GONE
@@ -84,8 +64,8 @@ def look(folder: str | os.PathLike, role: str, named: str, kept: object) -> tupl
         return (path, "") if within else (None, LINKED)
     if path in _bundled():
         return path, ""
-    with contextlib.suppress(LabError):
-        if content_hash(path) == kept["sha256"]:
+    with contextlib.suppress(LabError, OSError):
+        if content_hash(path) == _note(folder, path).read_text(encoding="utf-8"):
             return path, ""
     return None, CHANGED
 
@@ -126,39 +106,6 @@ def _bundled() -> set[Path]:
     return found
 
 
-def _fits(role: str, path: Path, kept: object) -> bool:
-    if not isinstance(kept, dict) or not all(isinstance(kept.get(name), str) for name in ("sha256", "seal")):
-        return False
-    try:
-        key = _key(make=False)
-    except OSError:
-        return False
-    return bool(key) and hmac.compare_digest(_seal(key, role, path, kept["sha256"]).encode(), kept["seal"].encode())
-
-
-def _seal(key: bytes, role: str, path: Path, digest: str) -> str:
-    return hmac.digest(key, json.dumps([role, os.fspath(path), digest]).encode(), "sha256").hex()
-
-
-def _key(make: bool) -> bytes | None:
-    """This user's key, 32 random bytes that only the user may read; None where there is none."""
-    path = user_folder() / KEY
-    if not path.exists():
-        if not make:
-            return None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{files.PARTIAL}{secrets.token_hex(4)}-{KEY}")
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(handle, "wb") as file:
-                file.write(secrets.token_bytes(_BYTES))
-            try:
-                os.link(temporary, path)
-            except FileExistsError:  # another process was first: its key counts
-                pass
-            except OSError:  # a disk without hard links, such as a mounted Drive
-                os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    found = path.read_bytes() if path.stat().st_size == _BYTES else b""
-    return found or None
+def _note(folder: str | os.PathLike, path: Path) -> Path:
+    told = json.dumps([os.path.realpath(folder), os.fspath(path)])
+    return user_folder() / GIVEN / f"{hashlib.sha256(told.encode()).hexdigest()}.txt"

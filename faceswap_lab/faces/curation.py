@@ -94,15 +94,7 @@ def sort(faces: FaceSet, by: str) -> np.ndarray:
     return np.argsort(values, kind="stable").astype(np.int64)  # NaN goes last
 
 
-def group(
-    faces: FaceSet,
-    by: str,
-    clusters: int = 8,
-    blurry: float = BLURRY,
-    dark: float = DARK,
-    bright: float = BRIGHT,
-    same_person: float = SAME_PERSON,
-) -> tuple[np.ndarray, list[str]]:
+def group(faces: FaceSet, by: str, clusters: int = 8) -> tuple[np.ndarray, list[str]]:
     """Splits a set into groups of a kind.
 
     Args:
@@ -110,9 +102,6 @@ def group(
         by: pose (bins of yaw and pitch), light (dark, normal, bright), sharpness (blurry, sharp), identity (the people
             that the recognition network tells apart) or similarity (clusters of pictures that look alike).
         clusters: how many groups by similarity, at most.
-        blurry: the least sharpness of a sharp face. It falls with contrast and rises with noise.
-        dark, bright: the luma below and above which a face counts as such. Skin counts, too: choose for your clip.
-        same_person: the recognition distance at which two groups become one, see `embeddings.groups`.
 
     Returns:
         labels: (N,) int64, places in `names`.
@@ -132,12 +121,12 @@ def group(
     elif by == "light":
         luma = light(faces)["luma"].to_numpy()
         names = [*LUMAS, "light unknown"]
-        labels = np.where(np.isnan(luma), len(LUMAS), np.digitize(luma, (dark, bright)))
+        labels = np.where(np.isnan(luma), len(LUMAS), np.digitize(luma, (DARK, BRIGHT)))
     elif by == "sharpness":
         names = ["sharp", "blurry"]
-        labels = (faces.table["sharpness"].to_numpy(np.float64) < blurry).astype(int)
+        labels = (faces.table["sharpness"].to_numpy(np.float64) < BLURRY).astype(int)
     elif by == "identity":
-        labels = embeddings.groups(embeddings.of_set(faces), same_person)
+        labels = embeddings.groups(embeddings.of_set(faces), SAME_PERSON)
         names = [f"person {number + 1}" for number in range(labels.max(initial=-1) + 1)]
     else:
         labels = _clusters(_small(faces)[0], clusters)

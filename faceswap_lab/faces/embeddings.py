@@ -33,9 +33,9 @@ MEAN_FACE = np.array(
 PADDING = 0.25
 
 
-def chip_points(size: int = CHIP_SIZE, padding: float = PADDING) -> np.ndarray:
+def chip_points(size: int = CHIP_SIZE) -> np.ndarray:
     """Where the five points lie in a face chip of `size` pixels: (5, 2) float64, (x, y) in pixels."""
-    return (MEAN_FACE + padding) / (1 + 2 * padding) * size - 0.5
+    return (MEAN_FACE + PADDING) / (1 + 2 * PADDING) * size - 0.5
 
 
 def chip(image: np.ndarray, points: np.ndarray, size: int = CHIP_SIZE) -> np.ndarray:

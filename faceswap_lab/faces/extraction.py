@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import warnings
@@ -22,11 +21,12 @@ from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.faces.mtcnn import FaceDetector
 from faceswap_lab.faces.options import Extraction
 from faceswap_lab.faces.people import number_people
-from faceswap_lab.faces.sources import note_source
+from faceswap_lab.faces.sources import has_sources, note_source, read_sources
 from faceswap_lab.video import ffmpeg
+from faceswap_lab.video.fingerprints import content_hash
 from faceswap_lab.video.pictures import read_picture, warn_of_passed_over
 
-ENDS = 1 << 20  # bytes at either end of a file that tell it from another
+_ENDS = 16  # digits of what clips were told apart by before version 0.5: a hash of their ends; sources.json has the whole one's
 RUN_BYTES = 150_000_000  # the most that a run's frames may take
 ASIDE = (
     "blurry",
@@ -90,7 +90,7 @@ def extract_faces(
 def _completed(video, folder: Path, wanted: Extraction, workers: int, networks, progress) -> FaceSet:
     """`extract_faces` of an opened `Video`, with the folder claimed."""
     name = Path(video.path).name
-    state = _state(folder, {"source": name, "clip": _fingerprint(video), **_as_json(wanted)})
+    state = _state(folder, {"source": name, "clip": content_hash(video.path), **_as_json(wanted)})
     note_source(folder, video.path)
     table = _read_rows(folder, state["last"])
     if not state["finished"]:
@@ -176,23 +176,6 @@ def _as_json(wanted: Extraction) -> dict:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
 
 
-def _fingerprint(video) -> str:
-    """Tells one clip from another of the same name: a hash of its size and both ends, or of its pictures' names and sizes."""
-    digest = hashlib.sha256()
-    path = Path(video.path)
-    if path.is_dir():
-        for picture in video.pictures:
-            digest.update(f"{Path(picture).name} {Path(picture).stat().st_size}\n".encode())
-    else:
-        size = path.stat().st_size
-        digest.update(str(size).encode())
-        with path.open("rb") as file:
-            digest.update(file.read(ENDS))
-            file.seek(max(0, size - ENDS))
-            digest.update(file.read(ENDS))
-    return digest.hexdigest()[:16]
-
-
 def _state(folder: Path, wanted: dict) -> dict:
     """How far the set in `folder` has got; a new one begins at the start.
 
@@ -211,6 +194,9 @@ def _state(folder: Path, wanted: dict) -> dict:
         if not state["finished"]:
             return fresh
         state["settings"] = {**wanted, **state["settings"]}
+    if len(str(state["settings"].get("clip", ""))) == _ENDS:
+        sources = read_sources(folder) if has_sources(folder) else ()
+        state["settings"]["clip"] = sources[0].sha256 if sources else wanted["clip"]
     changed = [key for key in wanted if state["settings"].get(key) != wanted[key]]
     if changed:
         raise LabError(

@@ -193,6 +193,13 @@ class FaceSet:
         """(5, 2) float64: the five points in frame pixels."""
         return self.table.loc[row, POINT_COLUMNS].to_numpy(np.float64).reshape(5, 2)
 
+    def clip_points(self, count: int, person: int = 0) -> np.ndarray:
+        """(count, 5, 2): the five points of a person in each frame of the set's clip; NaN where missing."""
+        points = np.full((count, 5, 2), np.nan)
+        for row in np.flatnonzero((self.table["person"] == person) & (self.table["frame"] < count)):
+            points[self.table.loc[row, "frame"]] = self.points(row)
+        return points
+
     def landmarks(self, row: int) -> Landmarks | None:
         """The dense landmarks in frame pixels, or None where the mesh found no face."""
         path = self.folder / "landmarks" / f"{Path(self.table.loc[row, 'face']).stem}.npy"

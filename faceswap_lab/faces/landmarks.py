@@ -29,19 +29,12 @@ LIPS_OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 
 LIPS_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 NOSE = (168, 193, 245, 188, 174, 217, 126, 142, 129, 98, 97, 2, 326, 327, 358, 371, 355, 437, 399, 412, 465, 417)
 NOSE_TIP, MOUTH_LEFT, MOUTH_RIGHT = 1, 61, 291
-# The 68 points of iBUG's 300-W (Sagonas et al., "300 faces in-the-wild challenge", ICCVW 2013), numbered as there from 0.
-SIXTY_EIGHT = (
-    127, 234, 93, 132, 58, 136, 149, 148, 152, 377, 378, 365, 288, 361, 323, 454, 356,  # 0-16 jaw, left to right
-    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,  # 17-26 brows, left to right
-    168, 197, 5, 1, 98, 97, 2, 326, 327,  # 27-30 the nose's ridge downwards, 31-35 its base from wing to wing
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,  # 36-47 eyes, each from its left corner over the top
-    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,  # 48-59 outer edge of the lips, from the left over the top
-    78, 81, 13, 311, 308, 402, 14, 178,  # 60-67 inner edge of the lips, likewise
-)  # fmt: skip
 CONTOUR_LIDS = 16  # the first points of an eye contour run around the lids; the rest follow the brow and the socket
 # The lids of an eye contour run along the lower lid, then the upper, both from the temple: brought to the mesh's order.
 _CONTOUR_ORDER = ((*range(9), *range(15, 8, -1)), (*range(8, -1, -1), *range(9, 16)))
 
+_LEAST_SCORE = 0.5  # below it the crop is taken for something other than a face
+_PASSES = 2  # looks at the crop; the second no longer depends on the detector's five points, which jump from frame to frame
 _MESH_SIZE, _IRIS_SIZE = 192, 64
 _MESH_COVERAGE = (
     0.62  # how tight the face sits in the mesh network's input: about 1.5 times the face, as it was trained
@@ -81,11 +74,11 @@ class Landmarks:
         return np.column_stack([flat, depth]).astype(np.float32)
 
     @staticmethod
-    def from_array(array: np.ndarray, score: float = 1.0) -> Landmarks:
+    def from_array(array: np.ndarray) -> Landmarks:
         """The inverse of `as_array`."""
         points = array[:, :2]
         return Landmarks(
-            points[:468], array[:468, 2], score, points[468:610].reshape(2, 71, 2), points[610:].reshape(2, 5, 2)
+            points[:468], array[:468, 2], 1.0, points[468:610].reshape(2, 71, 2), points[610:].reshape(2, 5, 2)
         )
 
 
@@ -94,9 +87,6 @@ class FaceMesh:
 
     Args:
         num_threads: of each network.
-        min_score: below this score the crop is taken for something other than a face.
-        passes: how often the crop is refined from the mesh before the last look; the second look no longer depends on
-            the detector's five points, which jump from frame to frame.
 
     Example:
         >>> points = lab.FaceDetector().detect([frame])[0].points[0]
@@ -104,10 +94,9 @@ class FaceMesh:
         (468, 2)
     """
 
-    def __init__(self, num_threads: int = 2, min_score: float = 0.5, passes: int = 2):
+    def __init__(self, num_threads: int = 2):
         self.mesh_network = machine.interpreter(weights.find("face_landmark"), num_threads)
         self.iris_network = machine.interpreter(weights.find("iris_landmark"), num_threads)
-        self.min_score, self.passes = min_score, passes
 
     def __call__(self, image: np.ndarray, points: np.ndarray) -> Landmarks | None:
         """Looks at one face.
@@ -121,13 +110,13 @@ class FaceMesh:
         """
         place = canonical_points(_MESH_SIZE, _MESH_COVERAGE)
         place[:, 1] += _MESH_SIZE * 0.5 - place[[0, 1, 3, 4], 1].mean()  # eyes and mouth in the middle
-        for _ in range(self.passes):
+        for _ in range(_PASSES):
             matrix = umeyama(points, place)
             crop = cv2.warpAffine(
                 image, matrix, (_MESH_SIZE, _MESH_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )
             mesh, score = self._run_mesh(crop)
-            if score < self.min_score:
+            if score < _LEAST_SCORE:
                 return None
             back = invert(matrix)
             frame_mesh = transform_points(back, mesh[:, :2])
@@ -187,22 +176,6 @@ def mesh_points(mesh: np.ndarray) -> np.ndarray:
 def five_points(landmarks: Landmarks) -> np.ndarray:
     """The five points that the alignment uses, (5, 2) float64, steadier than the detector's own."""
     return mesh_points(landmarks.mesh.astype(np.float64))
-
-
-def sixty_eight(landmarks: Landmarks) -> np.ndarray:
-    """The 68 points that many tools and papers number (300-W, dlib), read off the mesh.
-
-    Lids, lips, brows and nose lie where that numbering has them. The jaw (0-16) follows the edge of the mesh, which on a
-    turned head stays on the same places of the skin; labels made by hand follow the visible edge of the cheek instead, so
-    that errors of the jaw against them are mostly a difference of convention.
-
-    Args:
-        landmarks: of one face, in any pixels.
-
-    Returns:
-        (68, 2) float32, in the same pixels, in the order of `SIXTY_EIGHT`.
-    """
-    return landmarks.mesh[list(SIXTY_EIGHT)].astype(np.float32)
 
 
 def lids(landmarks: Landmarks) -> np.ndarray:

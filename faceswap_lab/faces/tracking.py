@@ -62,6 +62,10 @@ class _Track:
         return self.box + self.motion
 
 
+LEAST_BELIEF = 0.6  # O-Net's mean belief in a face that is followed
+PATIENCE = 40  # frames for which a person who is gone keeps the number
+
+
 class FaceTracker:
     """Follows faces from frame to frame; make one for each video.
 
@@ -69,20 +73,10 @@ class FaceTracker:
         detector: the cascade.
         every: frames from one run of the whole cascade to the next.
         min_score: O-Net's least belief in a face that is new.
-        min_belief: O-Net's least mean belief in a face that is followed.
-        patience: frames for which a person who is gone keeps the number.
     """
 
-    def __init__(
-        self,
-        detector: FaceDetector,
-        every: int = 25,
-        min_score: float = 0.8,
-        min_belief: float = 0.6,
-        patience: int = 40,
-    ):
-        self.detector, self.every, self.patience = detector, every, patience
-        self.min_score, self.min_belief = min_score, min_belief
+    def __init__(self, detector: FaceDetector, every: int = 25, min_score: float = 0.8):
+        self.detector, self.every, self.min_score = detector, every, min_score
         self._tracks: list[_Track] = []
         self._people, self._since, self._wait = 0, 0, 1
         self._thumbnail: np.ndarray | None = None
@@ -120,7 +114,7 @@ class FaceTracker:
     def _followed(self, frame: np.ndarray) -> Detections:
         """O-Net around the expected places, and where somebody was lost: the faces that it believes in, each once."""
         found = self.detector.settle_each(frame, [track.expected() for track in self._tracks])
-        least = np.array([self.min_score if track.missing else self.min_belief for track in self._tracks])
+        least = np.array([self.min_score if track.missing else LEAST_BELIEF for track in self._tracks])
         found = found.chosen(np.flatnonzero(found.scores >= least))
         return found.chosen(suppress(found.boxes, found.scores, SAME_FACE))
 
@@ -161,17 +155,13 @@ class FaceTracker:
                     self._tracks.append(_Track(self._people, found.boxes[face].astype(float), np.zeros(4)))
                     people[face] = self._people
                     self._people += 1
-        self._tracks = [track for track in self._tracks if track.missing <= self.patience]
+        self._tracks = [track for track in self._tracks if track.missing <= PATIENCE]
         order = sorted(people, key=people.get)
         return TrackedFaces(np.array([people[face] for face in order], int), found.chosen(order), cascade)
 
 
 def track_run(
-    detector: FaceDetector,
-    frames: Sequence[np.ndarray],
-    ahead: np.ndarray | None = None,
-    min_score: float = 0.8,
-    min_belief: float = 0.6,
+    detector: FaceDetector, frames: Sequence[np.ndarray], ahead: np.ndarray | None = None, min_score: float = 0.8
 ) -> list[TrackedFaces]:
     """Follows the faces of a run of frames that are all at hand, forwards and then backwards.
 
@@ -185,16 +175,16 @@ def track_run(
     Returns:
         A `TrackedFaces` for every one of `frames`.
     """
-    tracker = FaceTracker(detector, len(frames) + 2, min_score, min_belief)
+    tracker = FaceTracker(detector, len(frames) + 2, min_score)
     whole = [*frames, *([] if ahead is None else [ahead])]
     seen = [tracker(frame, search=index == len(whole) - 1) for index, frame in enumerate(whole)]
     for place, person in enumerate(seen[-1].people):
         if len(seen) > 1 and person not in seen[-2].people:
-            _follow_back(detector, whole, seen, seen[-1].faces.chosen([place]), int(person), min_belief)
+            _follow_back(detector, whole, seen, seen[-1].faces.chosen([place]), int(person))
     return seen[: len(frames)]
 
 
-def _follow_back(detector, frames, seen: list[TrackedFaces], face: Detections, person: int, min_belief: float) -> None:
+def _follow_back(detector, frames, seen: list[TrackedFaces], face: Detections, person: int) -> None:
     """Adds one person to the frames before the last, until it is lost, another shot begins, or it is known already."""
     motion, later = np.zeros(4), thumbnail(frames[-1])
     for index in range(len(frames) - 2, -1, -1):
@@ -203,7 +193,7 @@ def _follow_back(detector, frames, seen: list[TrackedFaces], face: Detections, p
             return
         later = earlier
         face = detector.settle(frames[index], before.boxes + motion, close=True)
-        if face.scores[0] < min_belief or _overlaps(face.boxes[0], seen[index].faces.boxes):
+        if face.scores[0] < LEAST_BELIEF or _overlaps(face.boxes[0], seen[index].faces.boxes):
             return
         shift = (face.boxes - before.boxes)[0].reshape(2, 2).mean(axis=0)
         motion = 0.5 * motion + 0.5 * np.tile(shift, 2)

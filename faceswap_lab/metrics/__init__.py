@@ -1,10 +1,10 @@
 """How good is a swap? Every score as a function of arrays: frames in, numbers out.
 
-- With the true swap: `gains`, `fidelity`, `following`, `gaze`, `seams`, `temporal`, `temporal_error`.
-- Without it: `identity`, `following.Kept`, `rims`, `detail`, `motion`, `frechet`.
-- What every model must beat: `baselines`, among them the `classical` swap.
-- One pass for all (`shots`, `measures`), and how sure the numbers are (`bootstrap`): a `card`.
-- Which score to trust: `ladder`, `sight`, `trust`.
+- With the true swap: `gains`, `fidelity`, `following`, `gaze`, `seam_against_truth`, `temporal`, `temporal_error`.
+- Without it: `identity`, `following.Kept`, `seam_without_reference`, `sharpness`, `temporal_consistency`, `frechet`.
+- What every model must beat: `baselines`, among them the `classical_swap`.
+- One pass for all (`frame_samples`, `measures`), and how sure the numbers are (`bootstrap`): a `card`.
+- Which score to trust: `validation`, by planted faults (`distortions`).
 """
 
 from faceswap_lab.metrics.clips import face_width
@@ -15,21 +15,16 @@ from faceswap_lab.metrics.gains import (
     edge_energy,
     local_contrast,
     score_clip,
-    score_frames,
+    score_clips,
 )
-from faceswap_lab.metrics.likeness import LandmarkError, embed_faces, landmark_error, nearer_to_source
 
 __all__ = [
     "SIGMA",
     "Gains",
-    "LandmarkError",
     "different_pixels",
     "edge_energy",
-    "embed_faces",
     "face_width",
-    "landmark_error",
     "local_contrast",
-    "nearer_to_source",
     "score_clip",
-    "score_frames",
+    "score_clips",
 ]

@@ -22,7 +22,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.alignment import align, alignment_matrix, canonical_points
 from faceswap_lab.metrics.classical_swap import ClassicalSwap, Finder, SourceFaces
 from faceswap_lab.metrics.clips import check_points, together
-from faceswap_lab.metrics.gains import Gains, different_pixels, score_frames
+from faceswap_lab.metrics.gains import Gains, different_pixels, score_clips
 from faceswap_lab.models.dlib_recognition import FaceRecognition
 from faceswap_lab.swap import blending, colour
 
@@ -211,7 +211,7 @@ class Baselines:
 def baseline_clips(
     target: Iterable[np.ndarray], points: np.ndarray, baselines: Baselines, truth: Iterable[np.ndarray] | None = None
 ) -> dict[str, Iterator[np.ndarray]]:
-    """The baselines as clips, for `shots.measure_clips`. They must be read in step, which it does: each frame is made once.
+    """The baselines as clips, for `frame_samples.measure_clips`. They must be read in step, which it does: each frame is made once.
 
     Args:
         target, truth: the frames, (H, W, 3) uint8 RGB, any iterable; truth None where none is known.
@@ -256,13 +256,8 @@ def score_baselines(
         `Gains` by name, in the order of `BASELINES`.
 
     Raises:
-        LabError: as `scores.score_clip`.
+        LabError: as `gains.score_clip`.
     """
-    baselines, nothing = Baselines(source, target_faces, average), np.full((5, 2), np.nan)
-    where = np.asarray(points, np.float64)
-
-    def frames():
-        for index, (wanted, given) in enumerate(together(truth=truth, target=target)):
-            yield baselines(given, where[index] if index < len(where) else nothing, wanted), wanted, given
-
-    return score_frames(frames(), points, recognition)
+    (truth, wanted), (target, given) = itertools.tee(truth), itertools.tee(target)
+    made = baseline_clips(given, points, Baselines(source, target_faces, average), wanted)
+    return score_clips(made, truth, target, points, recognition)

@@ -94,7 +94,7 @@ def make_cards(
     """Scores several outputs of one clip in one pass.
 
     Args:
-        outputs, target, points, truth, finder: as `shots.measure_clips` takes them.
+        outputs, target, points, truth, finder: as `frame_samples.measure_clips` takes them.
         known: what the measures may ask for; its `truth` is set by `truth`.
         baselines: names of the outputs that are no model's.
         chosen: the measures; None takes `measures.MEASURES`.
@@ -104,7 +104,7 @@ def make_cards(
         Name -> `ScoreCard`.
 
     Raises:
-        LabError: as `shots.measure_clips`.
+        LabError: as `frame_samples.measure_clips`.
     """
     known = measures.shared(Known(truth is not None, known.order, known.given))
     made = {name: [_Step(), *measures.make(known, chosen)] for name in outputs}

@@ -10,7 +10,7 @@ A picture is worn until another is clearly nearer, and then faded over: nearest 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -20,7 +20,7 @@ from scipy.spatial import Delaunay
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.alignment import align, alignment_matrix
-from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
+from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.landmarks import LIPS_INNER, FaceMesh, Landmarks
 from faceswap_lab.faces.masks import face_outline, hull_mask
 from faceswap_lab.metrics.expression import read_expression
@@ -68,34 +68,6 @@ class SourceFaces:
 
     def __len__(self) -> int:
         return len(self.images)
-
-    @classmethod
-    def from_frames(
-        cls, frames: Iterable[np.ndarray], points: np.ndarray, finder: Finder | None = None, size: int = FACE_SIZE
-    ):
-        """Cuts the faces out of a clip.
-
-        Args:
-            frames: (H, W, 3) uint8 RGB each.
-            points: (T, 5, 2) five points a frame, in frame pixels; frames with NaN are left out.
-            finder: of landmarks; None takes `FaceMesh`.
-            size: side of the aligned square.
-
-        Raises:
-            LabError: when no frame shows a face, or frames and points differ in number.
-        """
-        finder, found, count = finder or FaceMesh(), [], 0
-        for frame in frames:
-            count += 1
-            if count > len(points) or not np.isfinite(points[count - 1]).all():
-                continue
-            landmarks = finder(frame, points[count - 1])
-            if landmarks is not None:
-                matrix = alignment_matrix(points[count - 1], size)
-                found.append((align(frame, matrix, size), landmarks.transformed(matrix)))
-        if count != len(points):
-            raise LabError(f"points: {len(points)} rows for {count} frames. Give one row of five points a frame.")
-        return cls._of(found, "points: no frame shows a face")
 
     @classmethod
     def from_set(cls, faces: FaceSet, limit: int = 600):
@@ -275,25 +247,3 @@ class ClassicalSwap:
         faded = {row: weight for row, weight in faded.items() if weight > _FAINT or row == self.worn}
         self.weights = {row: weight / sum(faded.values()) for row, weight in faded.items()}
         return self.weights
-
-
-def classical_swap(
-    frames: Iterable[np.ndarray],
-    points: np.ndarray,
-    source: SourceFaces,
-    target: SourceFaces | None = None,
-    finder: Finder | None = None,
-) -> Iterator[np.ndarray]:
-    """The classical swap of a clip, one frame at a time.
-
-    Args:
-        frames: the target's, (H, W, 3) uint8 RGB.
-        points: (T, 5, 2) five points of its face, in frame pixels; NaN where there is none.
-        source, target, finder: see `ClassicalSwap`.
-
-    Yields:
-        (H, W, 3) uint8 RGB.
-    """
-    swap = ClassicalSwap(source, target, finder)
-    for frame, five in zip(frames, points, strict=True):
-        yield swap(frame, five)

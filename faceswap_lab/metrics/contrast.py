@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 DIFFERENT = 12  # of 255: mean difference over the three colours from which two pixels count as different
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def local_contrast(image: np.ndarray, sigma: float, mask: np.ndarray | None = None, floor: float = 0.01) -> np.ndarray:
@@ -22,7 +22,7 @@ def local_contrast(image: np.ndarray, sigma: float, mask: np.ndarray | None = No
     Returns:
         (H, W) float32, about -3 to 3; meaningless where the mask has nothing near.
     """
-    grey = np.asarray(image, np.float32) @ _GREY
+    grey = np.asarray(image, np.float32) @ GREY
     mask = np.ones(grey.shape, np.float32) if mask is None else mask.astype(np.float32)
     weight = cv2.GaussianBlur(mask, (0, 0), sigma) + 1e-6
     mean = cv2.GaussianBlur(grey * mask, (0, 0), sigma) / weight
@@ -35,6 +35,19 @@ def different_pixels(truth: np.ndarray, target: np.ndarray) -> np.ndarray:
     return cv2.absdiff(truth, target).astype(np.uint16).sum(axis=2) > 3 * DIFFERENT
 
 
+def slopes_along(image: np.ndarray, directions: np.ndarray, sigma: float) -> np.ndarray:
+    """The slope of smoothed grey along a direction at each pixel.
+
+    Args:
+        image: (H, W, 3) uint8 RGB. directions: (2, H, W), down and across, of length 1 or 0. sigma: of the gaussian in pixels.
+
+    Returns:
+        (H, W) float, levels of 255 a pixel.
+    """
+    grey = cv2.GaussianBlur(image.astype(np.float32) @ GREY, (0, 0), sigma)
+    return (np.stack(np.gradient(grey)) * directions).sum(axis=0)
+
+
 def edge_energy(image: np.ndarray, mask: np.ndarray) -> float:
     """How much edge there is: the squared first differences of grey, down and across, summed inside a mask.
 
@@ -45,7 +58,7 @@ def edge_energy(image: np.ndarray, mask: np.ndarray) -> float:
     Returns:
         The sum, 0 or more. It grows with the square of contrast, not with light that is added.
     """
-    grey, mask = np.asarray(image, np.float32) @ _GREY, np.asarray(mask, np.float32)
+    grey, mask = np.asarray(image, np.float32) @ GREY, np.asarray(mask, np.float32)
     down = np.square(np.diff(grey, axis=0)) * mask[1:] * mask[:-1]
     across = np.square(np.diff(grey, axis=1)) * mask[:, 1:] * mask[:, :-1]
     return float(down.sum(dtype=np.float64) + across.sum(dtype=np.float64))

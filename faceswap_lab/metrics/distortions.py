@@ -93,7 +93,6 @@ FAMILIES = {  # what it is, and the unit of its strength
     "tremble": ("trembling", "px"),
     "flicker": ("flickering colours", "per cent"),
 }
-SEEN_IN_TIME_ONLY = ("tremble", "flicker")  # each frame by itself is nearly right
 
 
 def face_region(truth: np.ndarray, target: np.ndarray, width: float) -> np.ndarray:

@@ -23,7 +23,6 @@ from scipy.spatial.transform import Rotation
 
 from faceswap_lab.faces.landmarks import LEFT_BROW, MOUTH_LEFT, MOUTH_RIGHT, RIGHT_BROW, Landmarks, head_pose
 from faceswap_lab.metrics.gaze import EyeReading
-from faceswap_lab.metrics.weighting import correlation, mean_apart
 
 READINGS = ("mouth", "mouth_width", "eyes", "brows")  # what `expression_kept` is the mean over
 POSE = ("yaw", "pitch", "roll")
@@ -88,36 +87,3 @@ def pose_angle(first: np.ndarray, second: np.ndarray) -> float:
     """
     turns = [Rotation.from_euler("YXZ", [-yaw, -pitch, roll], degrees=True) for yaw, pitch, roll in (first, second)]
     return float(np.degrees((turns[0].inv() * turns[1]).magnitude()))
-
-
-def without_constant(values: np.ndarray) -> np.ndarray:
-    """(n, k) values less their means over n: what is a person's own constant, or an estimator's, is out."""
-    return values - values.mean(axis=0)
-
-
-def together_share(output: np.ndarray, target: np.ndarray) -> float:
-    """Whether two faces rise and fall together: the correlation over a clip of readings in one unit, pooled.
-
-    How far each moves does not count: the true swap's mouth may open half as far as the target's. Readings tremble a little
-    even when nothing moves, so that a clip in which nothing happens gives a number near 0, or none.
-
-    Args:
-        output, target: (n, k), a row a frame, the same frames in both; rows with a NaN are left out.
-
-    Returns:
-        -1 to 1: 1 moves as the target does, 0 has nothing to do with it, as a face that never moves. NaN for fewer than 3
-        frames, or when the target does not move.
-    """
-    return float(correlation(output, target, np.ones((1, len(output))), LEAST_FRAMES)[0])
-
-
-def apart_degrees(output: np.ndarray, target: np.ndarray) -> float:
-    """How far two tracks of angles are apart once the constant between them is out.
-
-    Args:
-        output, target: (n, k) degrees, a row a frame; rows with a NaN are left out.
-
-    Returns:
-        Mean length of the difference in degrees; NaN for fewer than 3 frames.
-    """
-    return float(mean_apart(output - target, np.ones((1, len(output))), LEAST_FRAMES)[0])

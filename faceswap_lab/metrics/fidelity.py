@@ -16,18 +16,17 @@ import pandas as pd
 from scipy import ndimage
 
 from faceswap_lab.metrics.catalogue import Score, mean_of, ratio_of
-from faceswap_lab.metrics.frame_samples import Picture, Shot
-from faceswap_lab.metrics.gains import different_pixels
+from faceswap_lab.metrics.contrast import GREY, different_pixels
+from faceswap_lab.metrics.frame_samples import Picture, Rows, Shot
 from faceswap_lab.metrics.weighting import Weighted
+from faceswap_lab.models.losses import SCALE_WEIGHTS
 
 PSNR_LIMIT = 100.0  # dB: what identical pictures get, whose PSNR is infinite
-SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of MS-SSIM, from the finest scale to the coarsest
 SPECKLE = 0.01  # of the face's width: what is thinner than twice this is the codec's, or a strand of hair
 GAP = 0.03  # of the face's width: holes and cracks up to twice this, where two skins happen to agree, belong to the region
 SEAM = 0.03  # of the face's width: how far the seam's band reaches to both sides of the region's rim
 _WINDOW, _SIGMA = 11, 1.5  # of the gaussian in SSIM, pixels
 _C1, _C2 = 0.01**2, 0.03**2  # for pictures in [0, 1]
-_GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _MARGIN = 24  # px around the region that take part; SSIM sees 5
 _COARSEST = 16  # px: how wide a head is at the coarsest scale at least; the window then still fits the inner face
 
@@ -82,8 +81,11 @@ def scales_for(width: float) -> int:
     return int(np.clip(1 + np.floor(np.log2(max(width, 1) / _COARSEST)), 1, len(SCALE_WEIGHTS)))
 
 
-def ms_ssim(first: np.ndarray, second: np.ndarray, mask: np.ndarray | None = None, scales: int = 5) -> float:
-    """Multi-scale structural similarity inside a mask.
+def ms_ssim(
+    first: np.ndarray, second: np.ndarray, mask: np.ndarray | None = None, scales: int = 5,
+    maps: tuple[np.ndarray, np.ndarray] | None = None,
+) -> float:  # fmt: skip
+    """Multi-scale structural similarity inside a mask; `models.losses.ms_ssim` is the same as a loss, without a mask.
 
     Z. Wang, E. Simoncelli, A. Bovik, "Multi-scale structural similarity for image quality assessment", Asilomar Conference on
     Signals, Systems and Computers, 2003. With fewer than its five scales, the weights of those that are left are brought to a
@@ -93,6 +95,7 @@ def ms_ssim(first: np.ndarray, second: np.ndarray, mask: np.ndarray | None = Non
         first, second: (H, W) float in [0, 1].
         mask: (H, W) bool or float in [0, 1]: each pixel counts as much as its mask, which shrinks with the pictures; None is all.
         scales: 1 to 5, see `scales_for`; the picture must not be smaller than 2 ** (scales - 1) pixels.
+        maps: `ssim_maps` of the two, where they are known already.
 
     Returns:
         0 to 1 (structure that runs against the other's counts as 0); NaN for an empty mask.
@@ -101,16 +104,8 @@ def ms_ssim(first: np.ndarray, second: np.ndarray, mask: np.ndarray | None = Non
     weight = np.ones(x.shape) if mask is None else np.asarray(mask, np.float64)
     if not weight.sum() > 0:
         return float("nan")
-    return _over_scales(x, y, weight, scales, ssim_maps(x, y))
-
-
-def _over_scales(
-    x: np.ndarray, y: np.ndarray, weight: np.ndarray, scales: int, maps: tuple[np.ndarray, np.ndarray]
-) -> float:
-    """MS-SSIM of two pictures whose `ssim_maps` at the finest scale are known."""
-    powers = np.array(SCALE_WEIGHTS[:scales]) / sum(SCALE_WEIGHTS[:scales])
-    result = 1.0
-    for scale, power in enumerate(powers):
+    result, maps = 1.0, maps or ssim_maps(x, y)
+    for scale, power in enumerate(np.array(SCALE_WEIGHTS[:scales]) / sum(SCALE_WEIGHTS[:scales])):
         if scale:
             x, y, weight = (_halved(part) for part in (x, y, weight))
             maps = ssim_maps(x, y)
@@ -185,14 +180,14 @@ def compare_regions(
     region, band = region[window], band[window]
     here, there = (frame[window].astype(np.float64) / 255 for frame in (picture, truth))
     squared = np.square(here - there).sum(axis=2)
-    grey = here @ _GREY, there @ _GREY
+    grey = here @ GREY, there @ GREY
     maps = ssim_maps(*grey)
     structure = maps[0]
     return {
         "squared": float(squared[region].sum()),
         "numbers": 3.0 * region.sum(),
         "ssim": float(structure[region].mean()),
-        "ms_ssim": _over_scales(*grey, region.astype(np.float64), scales, maps),
+        "ms_ssim": ms_ssim(*grey, region, scales, maps),
         "seam_squared": float(squared[band].sum()),
         "seam_numbers": 3.0 * band.sum(),
         "seam_ssim": float(structure[band].mean()),
@@ -228,7 +223,7 @@ _MS_PAPER = "Wang, Simoncelli, Bovik, 'Multi-scale structural similarity for ima
 _NEAR = "Read it beside the unchanged target's, which is not low."
 
 
-class Fidelity:
+class Fidelity(Rows):
     """PSNR, SSIM and MS-SSIM of the output against the truth, inside the region that the truth changes and on its seam.
 
     The table's columns: psnr (of each frame), its sums psnr_squared and psnr_numbers, ssim, ms_ssim, the same with seam_ before
@@ -261,36 +256,24 @@ class Fidelity:
             mean_of("seam_ssim"), "", ("truth",), _SSIM_PAPER,
         ),
     )  # fmt: skip
-    scores = SCORES
-
-    def __init__(self):
-        self.rows: list[dict[str, float]] = []
-
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot, see `shots.Measure`."""
-        region, _ = shot_regions(shot.truth, shot.target, shot.width)
-        row = dict.fromkeys(_COLUMNS, np.nan)
-        if region.any():
-            for ending, picture in (("", shot.output), ("_target", shot.target)):
-                found = _compared(picture, shot.truth, shot.target, shot.width)
-                for seam in ("", "seam_"):
-                    squared, numbers = found[f"{seam}squared"], found[f"{seam}numbers"]
-                    row[f"{seam}psnr{ending}"] = psnr(squared, numbers)
-                    row[f"{seam}psnr_squared{ending}"], row[f"{seam}psnr_numbers{ending}"] = squared, numbers
-                    row[f"{seam}ssim{ending}"] = found[f"{seam}ssim"]
-                row[f"ms_ssim{ending}"] = found["ms_ssim"]
-        self.rows.append(row)
-
-    def table(self) -> pd.DataFrame:
-        """One row a shot, see `shots.Measure`."""
-        return pd.DataFrame(self.rows, columns=_COLUMNS)
-
-
-_COLUMNS = [
-    f"{name}{ending}"
-    for ending in ("", "_target")
-    for name in (
-        *(f"{seam}{name}" for seam in ("", "seam_") for name in ("psnr", "psnr_squared", "psnr_numbers", "ssim")),
-        "ms_ssim",
+    COLUMNS = tuple(
+        f"{name}{ending}"
+        for ending in ("", "_target")
+        for name in (
+            *(f"{seam}{name}" for seam in ("", "seam_") for name in ("psnr", "psnr_squared", "psnr_numbers", "ssim")),
+            "ms_ssim",
+        )
     )
-]
+
+    def row(self, shot: Shot) -> dict[str, float]:
+        region, _ = shot_regions(shot.truth, shot.target, shot.width)
+        row = {}
+        for ending, picture in (("", shot.output), ("_target", shot.target)) if region.any() else ():
+            found = _compared(picture, shot.truth, shot.target, shot.width)
+            for seam in ("", "seam_"):
+                squared, numbers = found[f"{seam}squared"], found[f"{seam}numbers"]
+                row[f"{seam}psnr{ending}"] = psnr(squared, numbers)
+                row[f"{seam}psnr_squared{ending}"], row[f"{seam}psnr_numbers{ending}"] = squared, numbers
+                row[f"{seam}ssim{ending}"] = found[f"{seam}ssim"]
+            row[f"ms_ssim{ending}"] = found["ms_ssim"]
+        return row

@@ -6,16 +6,16 @@ output shows no face that the landmark network would know is left out of all of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
 
-from faceswap_lab.metrics.catalogue import Score, mean_of, ratio_of
+from faceswap_lab.metrics.catalogue import Score, mean_of, ratio_of, value_of
 from faceswap_lab.metrics.expression import LEAST_FRAMES, POSE, READINGS, Expression, pose_angle, read_expression
-from faceswap_lab.metrics.frame_samples import Picture, Shot
+from faceswap_lab.metrics.frame_samples import Finder, Picture, Rows, Shot, measure_clips
 from faceswap_lab.metrics.gaze import CLOSED, angle_between, still_error
-from faceswap_lab.metrics.likeness import mesh_error
 from faceswap_lab.metrics.weighting import Weighted, correlation, mean_apart
 
 _INFINITE = float("inf")
@@ -27,33 +27,8 @@ def expression_of(picture: Picture) -> Expression | None:
     return None if picture.landmarks is None else read_expression(picture.landmarks, picture.eyes)
 
 
-class _Rows:
-    """What the measures below share: a row a shot, with all columns, NaN where nothing is known."""
-
-    SCORES: tuple[Score, ...] = ()
-    COLUMNS: tuple[str, ...] = ()
-
-    def __init__(self):
-        self.rows: list[dict[str, float]] = []
-
-    @property
-    def scores(self) -> tuple[Score, ...]:
-        return self.SCORES
-
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot, see `shots.Measure`."""
-        self.rows.append(self.row(shot))
-
-    def row(self, shot: Shot) -> dict[str, float]:
-        raise NotImplementedError
-
-    def table(self) -> pd.DataFrame:
-        """One row a shot, see `shots.Measure`."""
-        return pd.DataFrame(self.rows, columns=list(self.COLUMNS), dtype=np.float64)
-
-
-class LandmarkErrors(_Rows):
-    """How far the output's 468 landmarks lie from the truth's, see `likeness.landmark_error`.
+class LandmarkErrors(Rows):
+    """How far the output's 468 landmarks lie from the truth's: a mean over the points, as a share of the distance between the eyes.
 
     Columns: landmark_error, landmarks_found and landmarks_known (1 where output and truth, or the truth, show a face).
     """
@@ -75,12 +50,15 @@ class LandmarkErrors(_Rows):
     def row(self, shot: Shot) -> dict[str, float]:
         there, here = shot.truth.landmarks, shot.output.landmarks if shot.truth.landmarks is not None else None
         both = there is not None and here is not None
-        error = mesh_error(here.mesh, there.mesh, shot.truth.points) if both else np.nan
+        error = np.nan
+        if both:
+            eyes = np.linalg.norm(shot.truth.points[1] - shot.truth.points[0])
+            error = float(np.linalg.norm(here.mesh.astype(np.float64) - there.mesh, axis=1).mean() / eyes)
         return dict(zip(self.COLUMNS, (error, float(both), float(there is not None)), strict=True))
 
 
-class GazeErrors(_Rows):
-    """How far the output looks past where the truth looks, see `gaze.gaze_error`. Frames in which the truth blinks are left out.
+class GazeErrors(Rows):
+    """How far the output looks past where the truth looks, in degrees. Frames in which the truth blinks are left out.
 
     Columns: gaze_error (degrees), gaze_truth_right, gaze_truth_up (degrees, of the truth's open eyes), gaze_read, gaze_known.
     """
@@ -121,7 +99,30 @@ def gaze_still(table: pd.DataFrame) -> float:
     return still_error(table[["gaze_truth_right", "gaze_truth_up"]].dropna().to_numpy())
 
 
-class ExpressionErrors(_Rows):
+def against_truth(
+    output: Iterable[np.ndarray], truth: Iterable[np.ndarray], points: np.ndarray, finder: Finder | None = None
+) -> dict[str, float]:
+    """Whether eyes and features of an output are where the true swap has them, for a quick look.
+
+    Args:
+        output, truth: the frames, (H, W, 3) uint8 RGB.
+        points: (T, 5, 2) five points of the truth's face, in frame pixels; NaN where there is none.
+        finder: of landmarks; None takes `FaceMesh`.
+
+    Returns:
+        The scores of `LandmarkErrors` and `GazeErrors` by name, and `gaze_still`; NaN where nothing can be read.
+
+    Raises:
+        LabError: when lengths or sizes differ.
+    """
+    truth, again = itertools.tee(truth)
+    scores, table = measure_clips(
+        {"output": output}, again, points, lambda name: [LandmarkErrors(), GazeErrors()], truth, finder, width=1.0
+    )["output"]
+    return value_of(scores, table) | {"gaze_still": gaze_still(table)}
+
+
+class ExpressionErrors(Rows):
     """Mouth, blinks and pose against the truth's, in plain numbers: it is the same person.
 
     Columns: mouth_error, blink_error, pose_error, blinks_both and blinks_either (1 where output and truth, or one of
@@ -201,7 +202,7 @@ _TOGETHER = (
 )
 
 
-class Kept(_Rows):
+class Kept(Rows):
     """Whether the output keeps the target's pose, mouth, blinks, expression and gaze; no truth is needed.
 
     Columns: kept_<reading>_output and kept_<reading>_target for yaw, pitch, roll, the readings of `expression.READINGS`,

@@ -85,6 +85,28 @@ class Measure(Protocol):
         """One row a shot, by rising index, with the columns that `scores` ask for; NaN where there is nothing to say."""
 
 
+class Rows:
+    """A measure that looks at each shot by itself: a kind of it has `SCORES`, its table's `COLUMNS`, and the `row` of a shot."""
+
+    SCORES: tuple[Score, ...] = ()
+    COLUMNS: Sequence[str] = ()
+
+    def __init__(self):
+        self.scores, self.rows = self.SCORES, []
+
+    def add(self, shot: Shot) -> None:
+        """Looks at a shot, see `Measure`."""
+        self.rows.append(self.row(shot))
+
+    def row(self, shot: Shot) -> dict[str, float]:
+        """What is read off a shot, by column; what is left out is NaN."""
+        raise NotImplementedError
+
+    def table(self) -> pd.DataFrame:
+        """One row a shot, see `Measure`."""
+        return pd.DataFrame(self.rows, index=range(len(self.rows)), columns=list(self.COLUMNS), dtype=np.float64)
+
+
 def measure_clips(
     outputs: Mapping[str, Iterable[np.ndarray]],
     target: Iterable[np.ndarray],

@@ -30,8 +30,8 @@ import scipy.linalg
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score
-from faceswap_lab.metrics.embedding_cache import Judge
 from faceswap_lab.metrics.frame_samples import Shot
+from faceswap_lab.metrics.recognition_features import Judge
 from faceswap_lab.metrics.weighting import without_interval
 
 ENOUGH = 2  # faces for each number of the feature, in either set, from which a covariance is worth comparing
@@ -202,7 +202,7 @@ def _not_of_rows(table: pd.DataFrame) -> float:
 
 
 class SetDistances:
-    """Both distances of an output's faces to the source's real ones, by the judge's numbers: a `shots.Measure` of the whole set.
+    """Both distances of an output's faces to the source's real ones, by the judge's numbers: a measure of the whole set.
 
     Args:
         reference: (M, 128) the judge's numbers of the source's faces, many and varied.

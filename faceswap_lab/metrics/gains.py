@@ -28,10 +28,10 @@ import pandas as pd
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, gain_of, ratio_of, value_of
-from faceswap_lab.metrics.clips import check_frame, check_points, face_width, together
 from faceswap_lab.metrics.contrast import DIFFERENT, different_pixels, edge_energy, local_contrast
-from faceswap_lab.metrics.embedding_cache import Judge, distance
-from faceswap_lab.metrics.frame_samples import Picture, Shot
+from faceswap_lab.metrics.frame_samples import Picture, Shot, measure_clips
+from faceswap_lab.metrics.recognition_features import Judge, distance
+from faceswap_lab.metrics.weighting import correlation_of_sums
 from faceswap_lab.models.dlib_recognition import FaceRecognition
 
 __all__ = [
@@ -43,7 +43,7 @@ __all__ = [
     "edge_energy",
     "local_contrast",
     "score_clip",
-    "score_frames",
+    "score_clips",
 ]
 
 SIGMA = 6 / 160  # of the gaussian in local contrast, per pixel of the face's width
@@ -79,7 +79,7 @@ class Gains:
         return {name: None if np.isnan(value) else round(value, 4) + 0.0 for name, value in numbers.items()}
 
 
-_SUMS = ("count", "x", "y", "xx", "yy", "xy")  # of Pearson's r, see `_correlation`
+_SUMS = ("count", "x", "y", "xx", "yy", "xy")  # of Pearson's r, see `weighting.correlation_of_sums`
 
 
 class _Reference:
@@ -109,7 +109,7 @@ class _Reference:
         return self.errors(self.target)
 
     def errors(self, image: np.ndarray) -> dict[str, float]:
-        """A frame against the truth, over the pixels that differ: errors, edges, and sums for `_correlation`."""
+        """A frame against the truth, over the pixels that differ: errors, edges, and sums for the correlation."""
         if self.window is None:
             return dict.fromkeys(("swap_error", "pixel_error", "edges", *_SUMS), 0.0)
         picture = image[self.window].astype(np.float32) / 255
@@ -133,14 +133,6 @@ def _reference(shot: Shot) -> _Reference:
     return known
 
 
-def _correlation(sums: np.ndarray) -> np.ndarray:
-    """Pearson's r from count, sums of x and y, of their squares and of their product, (6, ...); 0 where one does not vary."""
-    count, x, y, xx, yy, xy = sums
-    spread = (count * xx - x * x) * (count * yy - y * y)
-    varies = spread > 1e-9 * np.maximum(count, 1) ** 2
-    return np.where(varies, (count * xy - x * y) / np.sqrt(np.where(varies, spread, 1)), 0.0)
-
-
 class _StructureGain:
     """The gain in correlation, over all pixels of the chosen frames."""
 
@@ -150,7 +142,7 @@ class _StructureGain:
     def weighted(self, table: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
         """Of many choices of rows at once, see `catalogue.weighted_values`."""
         reached, start = (
-            _correlation((weights @ table[[f"structure_{name}{end}" for name in _SUMS]].to_numpy(np.float64)).T)
+            correlation_of_sums(*(weights @ table[[f"structure_{name}{end}" for name in _SUMS]].to_numpy(np.float64)).T, least=1e-6)
             for end in ("", "_target")
         )
         room = 1 - start
@@ -245,52 +237,27 @@ def score_clip(
     Raises:
         LabError: when the clips' lengths or sizes differ, a frame is not (H, W, 3) uint8, there is no frame, no frame
             has points, or truth and target are the same.
-    """
-    frames = (({"output": o}, t, a) for o, t, a in together(output=output, truth=truth, target=target))
-    return score_frames(frames, points, recognition)["output"]
-
-
-def score_frames(
-    frames: Iterable[tuple[Mapping[str, np.ndarray], np.ndarray, np.ndarray]],
-    points: np.ndarray,
-    recognition: FaceRecognition | None = None,
-) -> dict[str, Gains]:
-    """Scores several outputs of one clip in one pass.
-
-    Args:
-        frames: for each frame the outputs by name, the truth, the target.
-        points, recognition: as in `score_clip`.
-
-    Returns:
-        `Gains` by the outputs' names.
-
-    Raises:
-        LabError: as `score_clip`.
 
     Example:
         >>> truth = next(lab.open_video(lab.clip("truth_A_from_B").path).frames()).image
         >>> points = lab.FaceDetector().detect([frame])[0].points
-        >>> scores = lab.score_frames([({"unchanged": frame, "perfect": truth}, truth, frame)], points)
-        >>> [round(scores[name].swap_gain, 2) for name in ("unchanged", "perfect")]
+        >>> [lab.score_clip([image], [truth], [frame], points).swap_gain for image in (frame, truth)]
         [0.0, 1.0]
     """
-    points = check_points(points)
-    width, judge = face_width(points), Judge(recognition)
-    measures: dict[str, GainMeasure] = {}
-    count = 0
-    for index, (outputs, truth, target) in enumerate(frames):
-        count = index + 1
-        if count > len(points):
-            raise LabError(f"points: {len(points)} rows, but the clip goes on. Give one row of five points a frame.")
-        for name, frame in {"truth": truth, "target": target, **outputs}.items():
-            check_frame(name, frame, truth, index)
-        wanted, given = (Picture(image, points[index], _no_finder) for image in (truth, target))
-        for name, image in outputs.items():
-            shot = Shot(index, Picture(image, points[index], _no_finder), given, wanted, width)
-            measures.setdefault(name, GainMeasure(judge)).add(shot)
-    if not count or count != len(points):
-        raise LabError(f"points: {len(points)} rows for a clip of {count} frames. Give one row of five points a frame.")
-    return {name: _gains(measure.table()) for name, measure in measures.items()}
+    return score_clips({"output": output}, truth, target, points, recognition)["output"]
+
+
+def score_clips(
+    outputs: Mapping[str, Iterable[np.ndarray]],
+    truth: Iterable[np.ndarray],
+    target: Iterable[np.ndarray],
+    points: np.ndarray,
+    recognition: FaceRecognition | None = None,
+) -> dict[str, Gains]:
+    """Scores several outputs of one clip in one pass: `Gains` by their names; arguments and errors as in `score_clip`."""
+    judge = Judge(recognition)
+    made = measure_clips(outputs, target, points, lambda name: [GainMeasure(judge)], truth, _no_finder)
+    return {name: _gains(table) for name, (_, table) in made.items()}
 
 
 def _no_finder(*_):
@@ -310,5 +277,4 @@ def _gains(table: pd.DataFrame) -> Gains:
         table[f"{name}_gain"] = 1 - table[f"{name}_error"] / start.where(start > 0)
     edges = table["sharpness_edges_truth"]
     table["sharpness"] = table["sharpness_edges"] / edges.where(edges > 0)
-    table.insert(0, "frame", np.arange(len(table)))
     return Gains(**numbers, table=table)

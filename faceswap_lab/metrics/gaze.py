@@ -9,21 +9,19 @@ How good that is, on clips that took no part in it (`python benchmarks/gaze.py`)
 to 2.7 once a constant of the person is out, which cancels between a swap and the true swap. Sideways the line follows
 three quarters of a movement or more. **Up and down it follows a fifth**: the iris network sees little of it, so that
 errors in height are counted far too low. And whoever talks looks nearly straight ahead: eyes that never move get
-`GazeError.still`, which is the number to beat. Eyes that are painted without an iris, dark hollows, read as glances
+`gaze_still`, which is the number to beat. Eyes that are painted without an iris, dark hollows, read as glances
 anywhere: the truth blurred by 2 px has 3.6 degrees, the quick model's eyes 10 to 20.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from faceswap_lab.base.errors import LabError
-from faceswap_lab.faces.landmarks import CONTOUR_LIDS, FaceMesh, Landmarks, head_pose
-from faceswap_lab.metrics.clips import check_frame, check_points, together
+from faceswap_lab.faces.landmarks import CONTOUR_LIDS, Landmarks, head_pose
 
 CLOSED = 0.25  # height of the gap between the lids over the eye's width; open eyes of the actors have 0.28 or more
 # Degrees right and up (columns) of 1, iris right and down, darkness right (shares of the distance between the eyes), and the
@@ -124,73 +122,6 @@ def calibrate(readings: Iterable[EyeReading], gaze: np.ndarray) -> np.ndarray:
         (5, 2), see `CALIBRATION`.
     """
     return np.linalg.lstsq(_features(readings), np.asarray(gaze, np.float64), rcond=None)[0]
-
-
-@dataclass(frozen=True)
-class GazeError:
-    """How far the output looks past where the true swap looks.
-
-    Args:
-        error: mean angle between the two directions, in degrees, over the frames in which both can be read. 0 is perfect.
-        still: the error of eyes that never move from the truth's usual direction: what a swap has to beat. (Both are some
-            30 % smaller than the true angles, since the line does not follow the whole movement: compare them.)
-        found: share of the truth's open-eyed frames in which the output's eyes can be read too.
-        per_frame: (T,) degrees; NaN where the truth's eyes are closed, or one of the two cannot be read.
-    """
-
-    error: float
-    still: float
-    found: float
-    per_frame: np.ndarray
-
-
-def gaze_error(
-    output: Iterable[np.ndarray],
-    truth: Iterable[np.ndarray],
-    points: np.ndarray,
-    landmarks: Callable[[np.ndarray, np.ndarray], Landmarks | None] | None = None,
-) -> GazeError:
-    """Whether the output's eyes look where the true swap's do. Frames in which the truth blinks are left out.
-
-    Args:
-        output, truth: the frames, (H, W, 3) uint8 RGB.
-        points: (T, 5, 2) five points of the truth's face, in frame pixels; NaN where there is none.
-        landmarks: from a frame and its (5, 2) points to `Landmarks`, or None where it finds no face; None takes `FaceMesh`.
-
-    Returns:
-        `GazeError`; its numbers are NaN where no frame shows the truth's open eyes.
-
-    Raises:
-        LabError: when lengths or sizes differ.
-    """
-    points, landmarks = check_points(points), landmarks or FaceMesh()
-    here, there, count = np.full((len(points), 2), np.nan), np.full((len(points), 2), np.nan), 0
-    for index, (swapped, wanted) in enumerate(together(output=output, truth=truth)):
-        count = index + 1
-        if count > len(points):
-            break
-        check_frame("output", swapped, wanted, index)
-        if not np.isfinite(points[index]).all() or (face := landmarks(wanted, points[index])) is None:
-            continue
-        known = read_eyes(wanted, face)
-        if not known.is_open:
-            continue
-        there[index] = known.direction()
-        if (face := landmarks(swapped, points[index])) is not None and (seen := read_eyes(swapped, face)).is_open:
-            here[index] = seen.direction(known.yaw)  # one head, one yaw: its error cancels
-    if count != len(points):
-        raise LabError(f"points: {len(points)} rows do not fit the clip's frames. Give one row of five points a frame.")
-    return _compare(here, there)
-
-
-def _compare(here: np.ndarray, there: np.ndarray) -> GazeError:
-    per_frame = angle_between(here, there)
-    readable, both = np.isfinite(there).all(axis=1), np.isfinite(per_frame)
-    if not readable.any():
-        return GazeError(np.nan, np.nan, np.nan, per_frame)
-    still = still_error(there[readable])
-    error = float(per_frame[both].mean()) if both.any() else np.nan
-    return GazeError(error, still, float(both.sum() / readable.sum()), per_frame)
 
 
 def still_error(there: np.ndarray) -> float:

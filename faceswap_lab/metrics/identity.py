@@ -31,8 +31,8 @@ import pandas as pd
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.metrics.catalogue import Score, mean_of
-from faceswap_lab.metrics.frame_samples import Picture, Shot
-from faceswap_lab.metrics.recognition_features import CHIPS_AT_ONCE, Network, set_features
+from faceswap_lab.metrics.frame_samples import Shot
+from faceswap_lab.metrics.recognition_features import Judge, Network, set_features
 from faceswap_lab.metrics.weighting import Weighted, correlation
 
 PICTURES = 40  # of each person in a gallery: as many of each, spread over the clip
@@ -152,7 +152,7 @@ def _direction(vectors: np.ndarray) -> np.ndarray:
 
 
 class Identity:
-    """Whose face an output shows, frame by frame, by one or more networks: a `shots.Measure`.
+    """Whose face an output shows, frame by frame, by one or more networks: a `frame_samples.Measure`.
 
     Args:
         galleries: one a network, the judge's first; the same people, source and target in each.
@@ -170,28 +170,13 @@ class Identity:
         self.scores = tuple(score for name in self.galleries for score in SCORES[name])
         if {"dlib", "face_res"} <= set(self.galleries):
             self.scores += JUDGES
-        self._waiting: list[tuple[int, dict[str, np.ndarray], dict[str, np.ndarray]]] = []
-        self._count = 0
-        self._seen = {name: ({}, {}) for name in self.galleries}
+        self._judges = {name: Judge(gallery.network) for name, gallery in self.galleries.items()}
+        self._seen: dict[str, list[tuple]] = {name: [] for name in self.galleries}
 
     def add(self, shot: Shot) -> None:
         """Cuts the faces out; they are looked at in batches."""
-        row, self._count = self._count, self._count + 1
-        if shot.output.has_points:
-            self._waiting.append((row, self._cut(shot.output), self._cut(shot.target)))
-        if len(self._waiting) >= CHIPS_AT_ONCE:
-            self._look()
-
-    def _cut(self, picture: Picture) -> dict[str, np.ndarray]:
-        return {name: own.network.cut(picture.image, picture.points) for name, own in self.galleries.items()}
-
-    def _look(self) -> None:
-        rows = [row for row, *_ in self._waiting]
-        for name, gallery in self.galleries.items():
-            for place, kind in enumerate(self._seen[name], start=1):
-                faces = np.stack([one[place][name] for one in self._waiting])
-                kind.update(zip(rows, gallery.network.embed(faces), strict=True))
-        self._waiting = []
+        for name, judge in self._judges.items():
+            self._seen[name].append((judge.ask(shot.output), judge.ask(shot.target)))
 
     def features(self, network: str = "dlib", of: str = "output") -> np.ndarray:
         """What a network saw, (T, numbers) float32, NaN where there was no face: for `frechet`.
@@ -200,12 +185,11 @@ class Identity:
             network: "dlib" or "face_res".
             of: "output" or "target".
         """
-        if self._waiting:
-            self._look()
-        known = self._seen[network][of == "target"]
-        found = np.full((self._count, self.galleries[network].network.numbers), np.nan, np.float32)
-        for row, numbers in known.items():
-            found[row] = numbers
+        seen = [pair[of == "target"] for pair in self._seen[network]]
+        found = np.full((len(seen), self.galleries[network].network.numbers), np.nan, np.float32)
+        for row, verdict in enumerate(seen):
+            if verdict is not None:
+                found[row] = verdict.numbers
         return found
 
     def table(self) -> pd.DataFrame:
@@ -245,16 +229,6 @@ class IdentityByGalleries(Identity):
 
     def __init__(self, galleries: Sequence[Gallery]):
         super().__init__(*galleries)
-
-
-def margins(table: pd.DataFrame, name: str) -> np.ndarray:
-    """How much nearer each frame's face is to the source than to the target, by a network's distances: (T,)."""
-    return (table[f"distance_target_{name}"] - table[f"distance_source_{name}"]).to_numpy(np.float64)
-
-
-def margin_correlation(table: pd.DataFrame) -> float:
-    """Pearson's r between both networks' margins over the frames; NaN for fewer than three, or where one never changes."""
-    return _MARGINS(table)
 
 
 def _margins_together(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Every measure that a score card has: name a class in `MEASURES`, and its scores are on the card, the page and in scores.json.
 
-A measure is a class as `shots.Measure` describes, with its scores in `SCORES`. What its constructor asks for it gets by name
+A measure is a class as `frame_samples` describes, with its scores in `SCORES`. What its constructor asks for it gets by name
 from what is known of a conversion (`Known`); where something that it must have is not known, or none of its scores can be
 given (`Score.needs`), it is left out.
 """
@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from faceswap_lab.metrics.catalogue import Score
-from faceswap_lab.metrics.embedding_cache import Judge
 from faceswap_lab.metrics.fidelity import Fidelity
 from faceswap_lab.metrics.following import ExpressionErrors, GazeErrors, Kept, LandmarkErrors
 from faceswap_lab.metrics.frame_samples import Measure
@@ -20,6 +19,7 @@ from faceswap_lab.metrics.frechet import SetDistances
 from faceswap_lab.metrics.gains import GainMeasure
 from faceswap_lab.metrics.identity import IdentityByGalleries
 from faceswap_lab.metrics.nearest_person import NearerMeasure
+from faceswap_lab.metrics.recognition_features import Judge
 from faceswap_lab.metrics.seam_without_reference import Seam
 from faceswap_lab.metrics.sharpness import SourceSharpness
 from faceswap_lab.metrics.temporal_consistency import Flicker, Jitter, TargetFlow, WarpError

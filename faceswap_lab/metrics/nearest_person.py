@@ -1,4 +1,4 @@
-"""Whose face it is, by the plainest question: `nearer_to_source` as a measure of shots. More: `identity`."""
+"""Whose face it is, by the plainest question: is it nearer to the source than to the target? More: `identity`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ import pandas as pd
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, mean_of
-from faceswap_lab.metrics.embedding_cache import Judge
 from faceswap_lab.metrics.frame_samples import Shot
-from faceswap_lab.metrics.likeness import mean_distance
+from faceswap_lab.metrics.recognition_features import Judge
+
+
+def mean_distance(faces: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """Mean L2 distance of each face to a person's faces: (T, 128) and (N, 128) to (T,)."""
+    return np.linalg.norm(faces[:, np.newaxis] - person, axis=2).mean(axis=1)
 
 
 class NearerMeasure:
     """On how many frames the judge finds the face nearer to the source person than to the target person.
 
     Args:
-        source_faces, target_faces: the judge's numbers of both people, (N, 128) and (M, 128), see `likeness.embed_faces`; rows
-            with NaN are left out. Best taken from other clips than the target.
+        source_faces, target_faces: the judge's numbers of both people, (N, 128) and (M, 128), from
+            `recognition_features.features`; rows with NaN are left out. Best taken from other clips than the target.
         judge: shared by the measures of a pass; None makes one.
 
     Raises:

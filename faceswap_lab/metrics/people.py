@@ -10,9 +10,8 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.metrics.baselines import Baselines
 from faceswap_lab.metrics.classical_swap import SourceFaces
-from faceswap_lab.metrics.embedding_cache import Judge
 from faceswap_lab.metrics.identity import PICTURES, Gallery, spread
-from faceswap_lab.metrics.recognition_features import Dlib, FaceRes, set_features
+from faceswap_lab.metrics.recognition_features import Dlib, FaceRes, Judge, set_features
 from faceswap_lab.metrics.sharpness import set_detail
 from faceswap_lab.metrics.temporal_consistency import TargetFlow
 

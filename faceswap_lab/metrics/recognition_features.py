@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from faceswap_lab.faces.alignment import align, alignment_matrix, transform_poin
 from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
 from faceswap_lab.metrics.clips import check_points
 from faceswap_lab.models import dlib_recognition, mobilenet_recognition
+
+if TYPE_CHECKING:
+    from faceswap_lab.metrics.frame_samples import Picture
 
 ALIGNED = 160  # px: the tight crop of an aligned face then has 115, about what HSE-FaceRes is shown (112)
 CHIPS_AT_ONCE = 24  # faces that a network is shown at a time
@@ -105,6 +109,57 @@ class FaceRes(Remembering):
     def look(self, faces: np.ndarray) -> np.ndarray:
         """(N, 1024) float32."""
         return self.model.predict_on_batch(faces.astype(np.float32) / 255)
+
+
+class Verdict:
+    """What the judge says of one face; worked out with others when it is first read."""
+
+    def __init__(self, judge: Judge):
+        self._judge, self._numbers = judge, None
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """(numbers,) float32."""
+        if self._numbers is None:
+            self._judge.finish()
+        return self._numbers
+
+
+class Judge:
+    """Asks a network about each picture once, many at a time; shared by all measures and outputs of a pass.
+
+    Args:
+        network: None makes a `Dlib`; what only embeds chips, as a `FaceRecognition`, is given to one.
+    """
+
+    def __init__(self, network: Network | dlib_recognition.FaceRecognition | None = None):
+        self.network = network if hasattr(network, "cut") else Dlib(network)
+        self._waiting: list[tuple[Verdict, np.ndarray]] = []
+        self._known: weakref.WeakKeyDictionary[Picture, Verdict] = weakref.WeakKeyDictionary()
+
+    def ask(self, picture: Picture) -> Verdict | None:
+        """The verdict on a picture's face; None where it has no points."""
+        if not picture.has_points:
+            return None
+        if picture not in self._known:
+            self._known[picture] = verdict = Verdict(self)
+            self._waiting.append((verdict, self.network.cut(picture.image, picture.points)))
+            if len(self._waiting) >= CHIPS_AT_ONCE:
+                self.finish()
+        return self._known[picture]
+
+    def finish(self) -> None:
+        """Looks at all that waits."""
+        if self._waiting:
+            numbers = self.network.embed(np.stack([face for _, face in self._waiting]))
+            for (verdict, _), found in zip(self._waiting, numbers, strict=True):
+                verdict._numbers = found
+            self._waiting = []
+
+
+def distance(one: Verdict | None, other: Verdict | None) -> float:
+    """L2 distance of two verdicts; NaN where one is missing."""
+    return float("nan") if one is None or other is None else float(np.linalg.norm(one.numbers - other.numbers))
 
 
 def features(frames: Iterable[np.ndarray], points: np.ndarray, network: Network) -> np.ndarray:

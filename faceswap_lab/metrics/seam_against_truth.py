@@ -13,9 +13,8 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from faceswap_lab.metrics.gains import different_pixels
+from faceswap_lab.metrics.contrast import different_pixels, slopes_along
 
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _SIGMA = 0.01  # of the face's width: pores and noise are no seam
 
 
@@ -39,12 +38,8 @@ def seam(output: np.ndarray, truth: np.ndarray, mask: np.ndarray, width: float) 
         return 0.0, 0.0
     across = rise / np.maximum(steep, 1e-9)
 
-    def slopes(picture):
-        grey = cv2.GaussianBlur(picture.astype(np.float32) @ _GREY, (0, 0), max(0.5, _SIGMA * width))
-        return np.abs((np.stack(np.gradient(grey)) * across).sum(axis=0))
-
-    wanted = slopes(truth)
-    beyond = np.maximum(slopes(output) - wanted, 0)
+    found, wanted = (np.abs(slopes_along(picture, across, max(0.5, _SIGMA * width))) for picture in (output, truth))
+    beyond = np.maximum(found - wanted, 0)
     return float((beyond * steep).sum()), float((wanted * steep).sum())
 
 
@@ -71,7 +66,7 @@ def spill(frames: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
 
     Returns:
         The output's absolute difference from the truth, over the pixels where truth and target are the same
-        (`scores.different_pixels`), over the target's over the other pixels; what the codec alone does to the target is
+        (`contrast.different_pixels`), over the target's over the other pixels; what the codec alone does to the target is
         not counted. 0 for the truth and for the unchanged target. NaN where truth and target do not differ.
     """
     beyond = wanted = 0.0

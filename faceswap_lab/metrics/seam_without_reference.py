@@ -22,15 +22,14 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import pandas as pd
 from scipy import ndimage
 from scipy.special import erf
 
 from faceswap_lab.metrics.catalogue import Score, mean_of
-from faceswap_lab.metrics.frame_samples import Shot
+from faceswap_lab.metrics.contrast import slopes_along
+from faceswap_lab.metrics.frame_samples import Rows, Shot
 
 LEAST = 3.0  # levels: what differs less was not changed
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _FINE, _SMOOTH = 0.004, 0.005  # of the face's width: gaussians before the difference and before slopes are taken
 _REACH = 0.02  # of the width: how far from the rim an edge may lie
 _FAR = 0.75  # of the width: what lies so far from the face's middle was changed by the coder alone
@@ -39,8 +38,8 @@ _USUAL = 1.5  # an edge is none of the swap's making up to so many times the tar
 _SHOWS = 5.0  # levels, and twice the target's own edge
 
 
-def changed_region(output: np.ndarray, target: np.ndarray, points: np.ndarray, width: float) -> np.ndarray:
-    """What of a frame was changed by hand, and not by coding it anew.
+def edited_region(output: np.ndarray, target: np.ndarray, points: np.ndarray, width: float) -> np.ndarray:
+    """What of a frame was changed by hand, and not by coding it again; `fidelity.changed_region` is for where the truth is known.
 
     Args:
         output, target: (H, W, 3) uint8 RGB.
@@ -102,8 +101,7 @@ def rim_edges(output: np.ndarray, target: np.ndarray, region: np.ndarray, width:
     step = 2 / erf(1 / (np.sqrt(2) * sigma))  # height of a smoothed step over its slope, as neighbours' difference
     steps = []
     for picture in (output, target):
-        grey = cv2.GaussianBlur(picture.astype(np.float32) @ _GREY, (0, 0), sigma)
-        slope = (np.stack(np.gradient(grey)) * across).sum(axis=0)[band]
+        slope = slopes_along(picture, across, sigma)[band]
         mean = np.bincount(place, slope, _STRETCHES * layers) / np.maximum(count, 1)
         steps.append(np.abs(mean).reshape(_STRETCHES, layers).max(axis=1) * step)
     return np.array(steps)[:, np.unique(stretch)]
@@ -113,23 +111,23 @@ def seam(output: np.ndarray, target: np.ndarray, points: np.ndarray, width: floa
     """How much the swap's edge shows in one frame.
 
     Args:
-        as in `changed_region`.
+        as in `edited_region`.
 
     Returns:
         The mean height of the step across the rim beyond one and a half times the target's own, in levels of 255; and the
         share of the rim with a step of five levels and twice the target's. Both 0 where nothing was changed.
     """
-    mine, own = rim_edges(output, target, changed_region(output, target, points, width), width)
+    mine, own = rim_edges(output, target, edited_region(output, target, points, width), width)
     if not mine.size:
         return 0.0, 0.0
     beyond, shows = np.maximum(mine - _USUAL * own, 0), mine > np.maximum(_SHOWS, 2 * own)
     return float(beyond.mean()), float(shows.mean())
 
 
-class Seam:
-    """The swap's edge in each frame, as `seam` sees it: a `shots.Measure` that needs neither truth nor mask."""
+class Seam(Rows):
+    """The swap's edge in each frame, as `seam` sees it: a `frame_samples.Measure` that needs neither truth nor mask."""
 
-    scores = SCORES = (
+    SCORES = (
         Score("seam", "seam", "Mean step across the rim of what was changed, beyond one and a half times the target's own edges "
               "there. 0 for the unchanged target; 0.7 for the actors' truth, but 6.3 where the swapped head has another shape; 11 "
               "for a square pasted hard. Blur lowers it. It finds hard edges and does not rank good blends.", "lower", (0, np.inf),
@@ -139,16 +137,10 @@ class Seam:
               mean_of("seam_share"), "share"),
     )  # fmt: skip
 
-    def __init__(self):
-        self._rows: list[tuple[float, float]] = []
+    COLUMNS = ("seam", "seam_share")
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot; NaN where there is no face."""
-        known = shot.output.has_points
-        self._rows.append(
-            seam(shot.output.image, shot.target.image, shot.output.points, shot.width) if known else (np.nan, np.nan)
-        )
-
-    def table(self) -> pd.DataFrame:
-        """One row a shot: seam, seam_share."""
-        return pd.DataFrame(self._rows, columns=["seam", "seam_share"], dtype=float)
+    def row(self, shot: Shot) -> dict[str, float]:
+        if not shot.output.has_points:
+            return {}
+        found = seam(shot.output.image, shot.target.image, shot.output.points, shot.width)
+        return dict(zip(self.COLUMNS, found, strict=True))

@@ -28,20 +28,19 @@ from collections.abc import Iterable, Mapping
 
 import cv2
 import numpy as np
-import pandas as pd
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.alignment import align, alignment_matrix, matrix_scale, transform_points
 from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
 from faceswap_lab.metrics.baselines import face_oval
 from faceswap_lab.metrics.catalogue import Score
-from faceswap_lab.metrics.frame_samples import Shot
+from faceswap_lab.metrics.contrast import GREY
+from faceswap_lab.metrics.frame_samples import Rows, Shot
 from faceswap_lab.metrics.weighting import Weighted, median
 
 SIZES = (128, 96, 64, 48)  # px of the aligned square
 FINE, MIDDLE, COARSE = 1.0, 2.0, 4.0  # px of the gaussians
 _ENLARGED = 1.1  # up to here a face counts as not enlarged
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def detail(image: np.ndarray, points: np.ndarray, size: int) -> float:
@@ -56,7 +55,7 @@ def detail(image: np.ndarray, points: np.ndarray, size: int) -> float:
         Energy of the band finer than 1 px over that between 2 and 4 px, inside the face's oval: 0 or more. NaN where the face
         has no contrast.
     """
-    grey = align(image, alignment_matrix(points, size), size).astype(np.float32) @ _GREY
+    grey = align(image, alignment_matrix(points, size), size).astype(np.float32) @ GREY
     fine, middle, coarse = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (FINE, MIDDLE, COARSE))
     oval = face_oval(size)
     above, below = (float((np.square(band) * oval).sum()) for band in (grey - fine, middle - coarse))
@@ -120,35 +119,32 @@ def set_detail(faces: FaceSet) -> dict[int, float]:
 _median_share = Weighted(lambda shares, weights: median(shares[:, 0], weights), ["sharpness_source"])
 
 
-class SourceSharpness:
-    """How much of the source's fine detail an output's faces have: a `shots.Measure`.
+class SourceSharpness(Rows):
+    """How much of the source's fine detail an output's faces have: a `frame_samples.Measure`.
 
     Args:
         source_detail: from `source_detail` or `set_detail`.
     """
 
-    scores = SCORES = (
+    SCORES = (
         Score("sharpness_source", "sharpness beside the source", "Fine detail of the face over coarser detail, as a share of the "
               "source's own pictures'; median over the frames. 1 is as sharp, below 1 blurred, above 1 noisy; one person's "
               "pictures vary by a third, so 0.8 to 1.3 is good (1.1 for the actors' truth, and for the unchanged target, which "
               "is sharp too: it says nothing of whose face it is).", "one", (0, np.inf), _median_share, needs=("source",)),
     )  # fmt: skip
 
+    COLUMNS = ("sharpness_source",)
+
     def __init__(self, source_detail: Mapping[int, float]):
+        super().__init__()
         if not source_detail:
             raise LabError("source: no detail is known of its pictures. Make it by source_detail.")
         self.source = dict(source_detail)
-        self._rows: list[float] = []
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot; NaN where there is no face, or no contrast in it."""
-        self._rows.append(self._share(shot) if shot.output.has_points else np.nan)
-
-    def _share(self, shot: Shot) -> float:
+    def row(self, shot: Shot) -> dict[str, float]:
+        """Nothing where there is no face, or no contrast in it."""
+        if not shot.output.has_points:
+            return {}
         known = [size for size in fitting_sizes(shot.output.points) if size in self.source]
         size = known[0] if known else min(self.source)
-        return detail(shot.output.image, shot.output.points, size) / self.source[size]
-
-    def table(self) -> pd.DataFrame:
-        """One row a shot: sharpness_source."""
-        return pd.DataFrame({"sharpness_source": np.array(self._rows, float)})
+        return {"sharpness_source": detail(shot.output.image, shot.output.points, size) / self.source[size]}

@@ -14,6 +14,7 @@ import numpy as np
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.metrics.temporal_consistency import colour_changes, trembling
 
 SIDE = 128  # px of the aligned face, in which masks are compared
 
@@ -73,7 +74,7 @@ def measure(frames: Sequence[np.ndarray], masks: np.ndarray, scene: Scene, mesh:
     if len(frames) < 3:
         raise LabError(f"frames: {len(frames)} are too few to see a movement in. Give three or more.")
     eyes = np.linalg.norm(scene.points[:, 1] - scene.points[:, 0], axis=1).mean()
-    second = np.linalg.norm(np.diff(mesh_track(frames, scene.points, mesh), 2, axis=0), axis=2)
+    second = trembling(mesh_track(frames, scene.points, mesh))
     inside = scene.regions > 0.9
     means = np.array([frame[here].mean(axis=0) for frame, here in zip(frames, inside, strict=True)])
     true = np.array([frame[here].mean(axis=0) for frame, here in zip(scene.truth, inside, strict=True)])
@@ -83,7 +84,7 @@ def measure(frames: Sequence[np.ndarray], masks: np.ndarray, scene: Scene, mesh:
     ])  # fmt: skip
     return Unrest(
         jitter=float(100 * np.nanmean(second) / eyes),
-        colour=float(np.abs(np.diff(means, axis=0)).mean()),
-        beyond=float(np.abs(np.diff(means - true, axis=0)).mean()),
+        colour=float(np.nanmean(colour_changes(means))),
+        beyond=float(np.nanmean(colour_changes(means - true))),
         alpha=100 * float(np.abs(np.diff(seen, axis=0)).sum() / seen[1:].sum()),
     )

@@ -29,8 +29,6 @@ flow using dense inverse search", ECCV 2016, OpenCV's.
 
 from __future__ import annotations
 
-from collections import deque
-
 import cv2
 import numpy as np
 import pandas as pd
@@ -38,16 +36,30 @@ import pandas as pd
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.faces.masks import face_outline
 from faceswap_lab.metrics.catalogue import Score, mean_of, ratio_of
-from faceswap_lab.metrics.frame_samples import Picture, Shot
+from faceswap_lab.metrics.frame_samples import Picture, Rows, Shot
 from faceswap_lab.metrics.gains import edge_energy
 from faceswap_lab.metrics.weighting import Weighted
 
 _ORDER = ("order",)
 
 
-def second_difference(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
-    """How far points are from moving on evenly: (n, 2) from three (n, 2), in pixels. 0 for any steady movement."""
-    return np.asarray(third, np.float64) - 2 * np.asarray(second, np.float64) + first
+def trembling(track: np.ndarray) -> np.ndarray:
+    """How far points are from moving on evenly, frame by frame: the mean length of their second differences in time.
+
+    Args:
+        track: (T, n, 2) in pixels, NaN where they are not known.
+
+    Returns:
+        (T,) pixels, 0 for any steady movement; NaN unless a frame and the two before it are known.
+    """
+    found = np.full(len(track), np.nan)
+    found[2:] = np.linalg.norm(np.diff(track, 2, axis=0), axis=2).mean(axis=1)
+    return found
+
+
+def colour_changes(colours: np.ndarray) -> np.ndarray:
+    """(T,) mean absolute change of (T, 3) colours from the frame before; NaN in the first, and where one is not known."""
+    return np.abs(np.diff(colours, axis=0, prepend=np.full((1, 3), np.nan))).mean(axis=1)
 
 
 def face_region(shape: tuple[int, ...], landmarks: Landmarks) -> np.ndarray:
@@ -59,7 +71,7 @@ def face_region(shape: tuple[int, ...], landmarks: Landmarks) -> np.ndarray:
 
 
 class Jitter:
-    """How much landmarks tremble: second differences in time of 468 points, a `shots.Measure`."""
+    """How much landmarks tremble: second differences in time of 468 points, a `frame_samples.Measure`."""
 
     scores = SCORES = (
         Score("jitter", "jitter", "Second differences in time of the output's landmarks, over the target's own. 1 for the "
@@ -72,27 +84,24 @@ class Jitter:
     )  # fmt: skip
 
     def __init__(self):
-        self._last: deque[tuple[np.ndarray, np.ndarray] | None] = deque(maxlen=3)
-        self._rows: list[tuple[float, ...]] = []
+        self._tracks: list[np.ndarray] = []
 
     def add(self, shot: Shot) -> None:
         """Looks at a shot; its row is NaN until three frames in a row have a face in output and target."""
         both = shot.output.landmarks, shot.target.landmarks
-        self._last.append(None if None in both else tuple(np.asarray(one.mesh, np.float64) for one in both))
-        row = (np.nan,) * 3
-        if len(self._last) == 3 and None not in self._last:
-            mine, own = (second_difference(*(pair[one] for pair in self._last)) for one in range(2))
-            eyes = shot.width / 4
-            row = tuple(100 * np.linalg.norm(each, axis=1).mean() / eyes for each in (mine, own, mine - own))
-        self._rows.append(row)
+        points = np.full((2, 468, 2), np.nan) if None in both else np.array([one.mesh for one in both], np.float64)
+        self._tracks.append(100 * points / (shot.width / 4))
 
     def table(self) -> pd.DataFrame:
         """One row a shot, per cent of the distance between the eyes: jitter_output, jitter_target, jitter_beyond."""
-        return pd.DataFrame(self._rows, columns=["jitter_output", "jitter_target", "jitter_beyond"], dtype=float)
+        mine, own = np.moveaxis(np.array(self._tracks).reshape(-1, 2, 468, 2), 1, 0)
+        return pd.DataFrame({
+            "jitter_output": trembling(mine), "jitter_target": trembling(own), "jitter_beyond": trembling(mine - own)
+        })  # fmt: skip
 
 
 class Flicker:
-    """How much the face's colour changes from frame to frame: a `shots.Measure`."""
+    """How much the face's colour changes from frame to frame: a `frame_samples.Measure`."""
 
     scores = SCORES = (
         Score("flicker", "colour flicker", "Change of the face's mean colour from frame to frame, over the target's own. 1 for the "
@@ -104,26 +113,24 @@ class Flicker:
     )  # fmt: skip
 
     def __init__(self):
-        self._last: np.ndarray | None = None
-        self._rows: list[tuple[float, ...]] = []
+        self._colours: list[np.ndarray] = []
 
     def add(self, shot: Shot) -> None:
         """Looks at a shot; its row is NaN where it or the one before has no face."""
-        colours = None
+        colours = np.full((2, 3), np.nan)
         if shot.target.landmarks is not None:
             region = face_region(shot.target.image.shape, shot.target.landmarks)
             if region.any():
                 colours = np.stack([one.image[region].mean(axis=0) for one in (shot.output, shot.target)])
-        row = (np.nan,) * 3
-        if colours is not None and self._last is not None:
-            mine, own = colours - self._last
-            row = tuple(float(np.abs(each).mean()) for each in (mine, own, mine - own))
-        self._last = colours
-        self._rows.append(row)
+        self._colours.append(colours)
 
     def table(self) -> pd.DataFrame:
         """One row a shot, levels of 255: flicker_output, flicker_target, flicker_beyond."""
-        return pd.DataFrame(self._rows, columns=["flicker_output", "flicker_target", "flicker_beyond"], dtype=float)
+        mine, own = np.moveaxis(np.array(self._colours).reshape(-1, 2, 3), 1, 0)
+        return pd.DataFrame({
+            "flicker_output": colour_changes(mine), "flicker_target": colour_changes(own),
+            "flicker_beyond": colour_changes(mine - own),
+        })  # fmt: skip
 
 
 class TargetFlow:
@@ -191,14 +198,14 @@ def _error_over_edges(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
 _EDGE_COLUMNS = [f"warp_{what}_{whose}" for whose in ("output", "target") for what in ("error", "edges")]
 
 
-class WarpError:
+class WarpError(Rows):
     """Whether an output moves as the target does: its last frame, moved along the target's flow, against this one.
 
     Args:
         flow: shared among the outputs of a clip, so that the flow is found once; None makes one.
     """
 
-    scores = SCORES = (
+    SCORES = (
         Score("warp_error", "warp error", "Squared difference between a frame and the one before, moved along the target's optical "
               "flow, inside the face, over the target's own. 1 for the unchanged target; 1.7 for the actors' truth, and 0.75 for "
               "the truth blurred by 2 px: it rewards blur, and ranks swaps only where they shake.", "lower", (0, np.inf),
@@ -209,28 +216,23 @@ class WarpError:
               "or is blurred.", "lower", (0, np.inf), Weighted(_error_over_edges, _EDGE_COLUMNS), needs=_ORDER),
     )  # fmt: skip
 
+    COLUMNS = tuple(f"warp_{what}_{whose}" for what in ("error", "edges") for whose in ("output", "target"))
+
     def __init__(self, flow: TargetFlow | None = None):
-        self.flow, self._last, self._rows = flow or TargetFlow(), None, []
+        super().__init__()
+        self.flow, self._last = flow or TargetFlow(), None
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot; its row is NaN where it or the one before has no face."""
-        row = (np.nan,) * 4
-        found = None if self._last is None else self.flow.between(self._last.target, shot.target, shot.width)
-        if found is not None and found[2].any():
-            window, where, seen = found
-            pairs = (self._last.output, shot.output), (self._last.target, shot.target)
-            errors = [warped_difference(*(one.image[window] for one in pair), where, seen) for pair in pairs]
-            edges = [
-                edge_energy(pair[1].image[window].astype(np.float32) / 255, seen) / int(seen.sum()) for pair in pairs
-            ]
-            row = (*errors, *edges)
-        self._last = shot
-        self._rows.append(row)
-
-    def table(self) -> pd.DataFrame:
-        """One row a shot, mean squares of [0, 1]: warp_error_output and _target; warp_edges_output and _target."""
-        columns = [f"warp_{what}_{whose}" for what in ("error", "edges") for whose in ("output", "target")]
-        return pd.DataFrame(self._rows, columns=columns, dtype=float)
+    def row(self, shot: Shot) -> dict[str, float]:
+        """Mean squares of [0, 1]; nothing where it or the one before has no face."""
+        last, self._last = self._last, shot
+        found = None if last is None else self.flow.between(last.target, shot.target, shot.width)
+        if found is None or not found[2].any():
+            return {}
+        window, where, seen = found
+        pairs = (last.output, shot.output), (last.target, shot.target)
+        errors = [warped_difference(*(one.image[window] for one in pair), where, seen) for pair in pairs]
+        edges = [edge_energy(pair[1].image[window].astype(np.float32) / 255, seen) / int(seen.sum()) for pair in pairs]
+        return dict(zip(self.COLUMNS, (*errors, *edges), strict=True))
 
 
 def warped_difference(before: np.ndarray, now: np.ndarray, where: np.ndarray, seen: np.ndarray) -> float:

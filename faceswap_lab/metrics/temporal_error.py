@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import pandas as pd
 
 from faceswap_lab.metrics.catalogue import Score, ratio_of
 from faceswap_lab.metrics.fidelity import shot_regions
-from faceswap_lab.metrics.frame_samples import Shot
+from faceswap_lab.metrics.frame_samples import Rows, Shot
 
 
 def change_error(
@@ -35,7 +34,7 @@ def change_error(
     return float(cv2.absdiff(output, truth).mean(axis=2)[region].sum())
 
 
-class TemporalError:
+class TemporalError(Rows):
     """`change_error` of the output over that of the unchanged target, inside the region that the truth changes in either frame.
 
     The table's columns: temporal_error (the sum over the region, of the change from the frame before), temporal_error_target. NaN
@@ -49,23 +48,17 @@ class TemporalError:
             "lags or swims.", "lower", (0, np.inf), ratio_of("temporal_error", "temporal_error_target"), "", ("truth", "order"),
         ),
     )  # fmt: skip
-    scores = SCORES
+    COLUMNS = ("temporal_error", "temporal_error_target")
 
     def __init__(self):
-        self.rows: list[dict[str, float]] = []
+        super().__init__()
         self.last: tuple[np.ndarray, ...] | None = None
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot, see `shots.Measure`."""
+    def row(self, shot: Shot) -> dict[str, float]:
         output, target, truth = shot.output.image, shot.target.image, shot.truth.image
         region, _ = shot_regions(shot.truth, shot.target, shot.width)
-        row = {"temporal_error": np.nan, "temporal_error_target": np.nan}
-        if self.last is not None and (both := region | self.last[3]).any():
-            for name, before, after in (("", self.last[0], output), ("_target", self.last[1], target)):
-                row[f"temporal_error{name}"] = change_error(before, after, self.last[2], truth, both)
-        self.last = output, target, truth, region
-        self.rows.append(row)
-
-    def table(self) -> pd.DataFrame:
-        """One row a shot, see `shots.Measure`."""
-        return pd.DataFrame(self.rows, columns=["temporal_error", "temporal_error_target"])
+        last, self.last = self.last, (output, target, truth, region)
+        if last is None or not (both := region | last[3]).any():
+            return {}
+        pairs = zip(self.COLUMNS, last[:2], (output, target), strict=True)
+        return {name: change_error(before, after, last[2], truth, both) for name, before, after in pairs}

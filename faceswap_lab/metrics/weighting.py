@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+LEAST_SPREAD = 1e-12  # sum of squared distances from the mean: what has less does not vary
 _AT_ONCE = 2_000_000  # numbers that are held at a time
 
 
@@ -47,6 +48,18 @@ def without_interval(of: Callable[[pd.DataFrame], float]) -> Callable[[pd.DataFr
     return Whole()
 
 
+def correlation_of_sums(count, x, y, xx, yy, xy, least: float = LEAST_SPREAD) -> np.ndarray:
+    """Pearson's r from counts, sums of x and y, of their squares and of their product, each (..., R); 0 where one does not vary.
+
+    With a first axis, of k readings, it is pooled over them: each less its own mean.
+    """
+    count = np.asarray(count, np.float64)
+    some = np.maximum(count, 1e-300)
+    moved, wanted, both = (np.atleast_2d(ab - a * b / some).sum(axis=0) for a, b, ab in ((x, x, xx), (y, y, yy), (x, y, xy)))
+    varies = (moved > least) & (wanted > least)
+    return np.where(varies, both / np.sqrt(np.where(varies, moved * wanted, 1)), 0.0)
+
+
 def correlation(first: np.ndarray, second: np.ndarray, weights: np.ndarray, least: int = 3) -> np.ndarray:
     """Pearson's r of two tracks of k readings each, less their own means, pooled over the readings.
 
@@ -60,19 +73,13 @@ def correlation(first: np.ndarray, second: np.ndarray, weights: np.ndarray, leas
     """
     known = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     weights, first, second = weights[:, known], first[known], second[known]
-    count = weights.sum(axis=1, keepdims=True)
-    there = np.maximum(count, 1)
+    count = weights.sum(axis=1)
     # Far from 0 the sums of squares would swallow the digits that count: a common shift changes no correlation.
     first, second = (x - x.mean(axis=0) if len(x) else x for x in (first, second))
-    means = [(weights @ x) / there for x in (first, second)]
-
-    def product(i, x, j, y):
-        return (weights @ (x * y)).sum(axis=1) - (count * means[i] * means[j]).sum(axis=1)
-
-    moved, wanted = (np.sqrt(np.maximum(product(i, x, i, x), 0)) for i, x in enumerate((first, second)))
-    both = product(0, first, 1, second)
-    found = np.where(moved >= 1e-6, both / np.maximum(moved * wanted, 1e-300), 0.0)
-    return np.where((wanted >= 1e-6) & (count[:, 0] >= least), np.clip(found, -1, 1), np.nan)
+    x, y, xx, yy, xy = ((weights @ one).T for one in (first, second, first**2, second**2, first * second))
+    wanted = (yy - y * y / np.maximum(count, 1)).sum(axis=0)
+    found = correlation_of_sums(count, x, y, xx, yy, xy)
+    return np.where((wanted > LEAST_SPREAD) & (count >= least), np.clip(found, -1, 1), np.nan)
 
 
 def mean_apart(difference: np.ndarray, weights: np.ndarray, least: int = 3) -> np.ndarray:

@@ -23,7 +23,7 @@ from faceswap_lab.models.autoencoder_networks import (
 )
 from faceswap_lab.models.face_statistics import PEOPLE, descriptor_directions, known_masks, light_and_average, resize
 from faceswap_lab.models.lighting import BRIGHTEST, MIDDLE, face_oval, light_fields, light_window, measure_light
-from faceswap_lab.models.loss_weights import PLAIN, LossWeights, mask_columns, needing_missing_masks
+from faceswap_lab.models.loss_weights import PLAIN, mask_columns, needing_missing_masks
 from faceswap_lab.models.loss_weights import QUICK as QUICK_LOSS
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "QUICK_LOSS",
     "Augmentation",
     "AutoencoderConfig",
-    "AutoencoderLoss",
     "FaceAutoencoder",
     "build_decoder",
     "build_encoder",
@@ -46,10 +45,9 @@ __all__ = [
     "resize",
 ]
 
-AutoencoderLoss = LossWeights
 # Faces come aligned to a fraction of a pixel, so the quick model's are turned and shifted little and not warped: the
 # decoder need not guess where the face lies, and paints sharper. New poses and expressions come from
-# `shape_transfer.varied`, new light from the light on other frames.
+# `shape_transfer.plan_copies`, new light from the light on other frames.
 QUICK_AUGMENTATION = Augmentation(
     rotation=1.0, zoom=0.01, shift=0.005, warp=0.0, slope=0.2, gamma=0.12, other_light=1.0
 )

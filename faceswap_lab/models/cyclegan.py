@@ -147,10 +147,3 @@ class CycleGAN(AdversarialTranslator):
                 pairs = zip(views[key], real, strict=True)
                 found[term] = sum(2 * losses.l1(painted, wanted) for painted, wanted in pairs)
         return found, critics
-
-
-def real_pair(faces: dict, size: int) -> list[np.ndarray]:
-    """{"A": (N, S, S, 3) uint8, "B": ...} as the pair of float32 arrays in [0, 1] that `CycleGAN.views` takes."""
-    from faceswap_lab.models.autoencoder import resize
-
-    return [resize(faces[person], size).astype("float32") / 255.0 for person in PEOPLE]

@@ -17,7 +17,6 @@ NEEDED_MASKS = {
     "eyes_and_mouth": ("eyes", "mouth"),
     **{name: (region,) for region in REGIONS for name in (region, f"{region}_gradients")},
 }
-NETWORK_TERMS = ("perceptual", "identity")  # terms that look through a frozen face-recognition network
 _HOW = ("background", "span")  # fields that say how terms count, and are none themselves
 
 
@@ -27,7 +26,7 @@ class LossWeights:
 
     Args:
         reconstruction: L1 between painting and face, and at each side output's scale.
-        contrast: L1 between local contrasts at the fine scale (features as `scores.swap_gain` sees them).
+        contrast: L1 between local contrasts at the fine scale (features as `metrics.gains` sees them).
         contrast_coarse: the same, at 2.5 times the scale.
         ssim, ms_ssim: structural dissimilarity at one scale, at several.
         edge: L1 of the first differences in x and in y.

@@ -100,7 +100,7 @@ def local_contrast(x, sigma: float, floor: float = 0.01):
 
 
 def contrast_loss(prediction, target, sigma: float, mask=None, floor: float = 0.02):
-    """L1 between the local contrasts of prediction and target: what `scores.swap_gain` looks at, made a loss."""
+    """L1 between the local contrasts of prediction and target: what `metrics.gains` looks at, made a loss."""
     return l1(local_contrast(prediction, sigma, floor), local_contrast(target, sigma, floor), mask)
 
 

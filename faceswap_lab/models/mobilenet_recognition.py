@@ -129,23 +129,17 @@ def _linear_samples(start: float, share: float, length: int, size: int) -> np.nd
     return np.maximum(weights, 0).astype("float32")
 
 
-def face_descriptor(
-    face_size: int,
-    size: int = 112,
-    coverage: float = 0.72,
-    centre: np.ndarray | None = None,
-    weights: str | os.PathLike | None = None,
-) -> keras.Model:
+SEEN = 112  # pixels of a face's side as the recogniser sees it; 128 is no better, 96 a quarter cheaper and a little worse
+
+
+def face_descriptor(face_size: int, centre: np.ndarray | None = None) -> keras.Model:
     """`tight_crop` and the descriptor as one frozen model: what an identity loss needs.
 
     Args:
         face_size: side S of the aligned faces in pixels.
-        size: side at which the recogniser sees them; 128 is no better, 96 a quarter cheaper and a little worse.
-        coverage: with which the faces were aligned.
         centre: (1024,) what is taken off every descriptor; give the mean over both people's faces. All faces share most
             of their descriptor, and without that part cosines spread: from 0.96 (same person) against 0.93 (the other)
             to 0.33 against -0.35 on the two actors. None takes nothing off.
-        weights: as in `face_res`.
 
     Returns:
         Model from (N, S, S, 3) RGB float32 in [0, 1] to (N, 1024) float32, to be compared by cosine.
@@ -153,10 +147,10 @@ def face_descriptor(
     Raises:
         LabError: when the weights file is missing or damaged.
     """
-    network = face_res(weights)
+    network = face_res()
     describe = keras.Model(network.input, network.output[-1], name="describe")  # leaves the taps out
     faces = keras.Input((face_size, face_size, 3), name="faces")
-    descriptor = describe(tight_crop(faces, size, coverage))
+    descriptor = describe(tight_crop(faces, SEEN))
     if centre is not None:
         descriptor = descriptor - ops.cast(np.asarray(centre), descriptor.dtype)
     model = keras.Model(faces, descriptor, name="face_descriptor")

@@ -20,7 +20,6 @@ from faceswap_lab.video.fingerprints import content_hash
 
 VALID, UNKNOWN, CHANGED, OTHER = "valid", "unknown signer", "changed", "manifest of another file"
 EXPIRED, CLOCK, INGREDIENT, NONE, DAMAGED = "expired", "clock wrong", "other ingredient", "no credentials", "damaged"
-STATES = (VALID, UNKNOWN, CHANGED, OTHER, EXPIRED, CLOCK, INGREDIENT, NONE, DAMAGED)
 _NOTHING = (
     "No content credentials: either it was never signed, or they were removed (any program that codes it anew does that). "
     "This says nothing about where the file comes from."
@@ -37,7 +36,7 @@ class Verdict:
 
     Args:
         path: the file.
-        state: one of `STATES`; only "valid" is good.
+        state: one of the constants above; only "valid" is good.
         findings: in sentences, the gravest first.
         signer: the certificate's name; known_as: who that is here, "" when unknown.
         time: when it was signed, by the signer's clock, ISO 8601; "" when not said.

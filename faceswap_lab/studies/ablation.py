@@ -290,18 +290,18 @@ def swap(model, material: Material) -> list[np.ndarray]:
 
 
 def score(outputs: Sequence[np.ndarray], material: Material, recognition=None, mesh=None) -> dict[str, float | None]:
-    """What swapped frames are worth: the numbers of `scores.Gains`, and the gaze error.
+    """What swapped frames are worth: the numbers of `gains.Gains`, and the gaze error.
 
     Args:
         outputs: from `swap`.
         recognition, mesh: the judge and the landmark finder, to be made once for many scores.
     """
     from faceswap_lab import metrics
-    from faceswap_lab.metrics import gaze
+    from faceswap_lab.metrics.following import against_truth
 
     gains = metrics.score_clip(outputs, material.truth, material.target, material.points, recognition).as_json()
-    looks = gaze.gaze_error(outputs, material.truth, material.points, mesh)
-    return {**gains, "gaze_error": _rounded(looks.error), "gaze_still": _rounded(looks.still)}
+    looks = against_truth(outputs, material.truth, material.points, mesh)
+    return gains | {name: _rounded(looks[name]) for name in ("gaze_error", "gaze_still")}
 
 
 def _rounded(value: float) -> float | None:

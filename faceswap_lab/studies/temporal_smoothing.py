@@ -79,10 +79,10 @@ def of_run(
     if run.clips.truth is None:
         raise LabError(f"{run.clip('target')}: no true swap of this clip is known, and its own unrest is what counts.")
     faces = stages.ensure_faces(run, "target")
-    faces = faces.subset((faces.table["person"] == 0).to_numpy())
+    faces = faces.of_person()
     clip, mesh = video.open_video(run.clip("target")), FaceMesh()
     frames = min(frames, clip.num_frames)
-    points = scoring.clip_points(faces, frames)
+    points = faces.clip_points(frames)
     if not np.isfinite(points).all():
         raise LabError(
             f"{clip.path}: some of its first {frames} frames have no face; choose a clip that has one in each."

@@ -36,6 +36,7 @@ from faceswap_lab.swap.ranges import FramePlan, plan_frames
 from faceswap_lab.swap.steps import Film, Keep, batches, finished_steps
 from faceswap_lab.swap.swapping import SwapFunction, model_name, model_size, swap_frame, swap_frames
 from faceswap_lab.video import Video, open_video
+from faceswap_lab.video.fingerprints import content_hash
 from faceswap_lab.video.pictures import warn_of_passed_over
 
 __all__ = [
@@ -242,11 +243,7 @@ def work_folder(out: Path, kind: str, video: Video, *more) -> Path:
 
 def _fingerprint(video: Video) -> list:
     """What tells one state of a video from another."""
-    states = [
-        (path.name, (state := path.stat()).st_size, state.st_mtime_ns) for path in video.pictures or (video.path,)
-    ]
-    digest = hashlib.sha256(repr(states).encode()).hexdigest()
-    return [str(Path(video.path).absolute()), digest, str(video.rate), *video.size]
+    return [str(Path(video.path).absolute()), content_hash(video.path), str(video.rate), *video.size]
 
 
 def _listed(spans) -> list[list[int]]:

@@ -36,7 +36,7 @@ UNKNOWN = 0.78
 
 
 @dataclass(frozen=True)
-class Finding:
+class Cause:
     """One cause that was found.
 
     Args:
@@ -60,7 +60,7 @@ def examine(
     options: SwapOptions | None = None,
     frames: int = 0,
     with_face: int = 0,
-) -> list[Finding]:
+) -> list[Cause]:
     """Names what is wrong with a swap.
 
     Args:
@@ -91,7 +91,7 @@ def examine_set(
     frames: int = 0,
     with_face: int = 0,
     batch_size: int = LIMIT,
-) -> list[Finding]:
+) -> list[Cause]:
     """`examine` for a face set: before a conversion, or after one. At most `LIMIT` faces, evenly spread, are painted.
 
     Args:
@@ -117,12 +117,12 @@ def examine_set(
     return examine(Sample(swaps, five, list(outlines)), swap_function, options, frames, with_face)
 
 
-def _about_detection(frames: int, with_face: int) -> list[Finding]:
+def _about_detection(frames: int, with_face: int) -> list[Cause]:
     missing = frames - with_face
     if missing <= FACELESS * frames:
         return []
     return [
-        Finding(
+        Cause(
             "detection",
             f"{missing} of {frames} frames have no face in the set and were passed on unchanged.",
             "Look at the contact sheet: pictures may have been deleted, the set may hold every n-th frame only (extract the "
@@ -132,7 +132,7 @@ def _about_detection(frames: int, with_face: int) -> list[Finding]:
     ]
 
 
-def _about_alignment(sample: Sample) -> list[Finding]:
+def _about_alignment(sample: Sample) -> list[Cause]:
     points = sample.points()
     if not len(points):
         return []
@@ -142,7 +142,7 @@ def _about_alignment(sample: Sample) -> list[Finding]:
     boxes = np.abs(sample.turns()).max() < 0.1
     how = "cut out by their boxes, not aligned" if boxes else "not aligned: eyes, nose and mouth lie elsewhere in each"
     return [
-        Finding(
+        Cause(
             "alignment",
             f"The faces are {how} (the five points lie {distance:.1%} of the square from where a model expects them; aligned "
             "faces 2 %).",
@@ -152,7 +152,7 @@ def _about_alignment(sample: Sample) -> list[Finding]:
     ]
 
 
-def _about_region(sample: Sample, options: SwapOptions) -> list[Finding]:
+def _about_region(sample: Sample, options: SwapOptions) -> list[Cause]:
     if options.blend == "direct":  # the whole square, whatever the mask
         return []
     share, outline = float(sample.regions().mean()), sample.outline_share() / options.coverage**2
@@ -169,10 +169,10 @@ def _about_region(sample: Sample, options: SwapOptions) -> list[Finding]:
             "Look at the set's masks: the landmarks failed, or the faces were cut out with too much room (coverage)."
         )
     sentence = f"There is little room for the painted face: {why} {share:.0%} of the square."
-    return [Finding("region", sentence, remedy, numbers)]
+    return [Cause("region", sentence, remedy, numbers)]
 
 
-def _about_alpha(sample: Sample, options: SwapOptions) -> list[Finding]:
+def _about_alpha(sample: Sample, options: SwapOptions) -> list[Cause]:
     if options.blend == "direct" or "alpha" not in options.mask:  # there the model's alpha does not count
         return []
     regions = sample.regions()
@@ -180,7 +180,7 @@ def _about_alpha(sample: Sample, options: SwapOptions) -> list[Finding]:
     if alpha >= LITTLE_ALPHA or regions.sum() < 1e-3:
         return []
     return [
-        Finding(
+        Cause(
             "alpha",
             f"The model's alpha is near zero (mean {alpha:.3f}), so the swap hardly shows.",
             'Train longer, or ask for a larger alpha in training; mask="hull" shows what the model paints.',
@@ -189,7 +189,7 @@ def _about_alpha(sample: Sample, options: SwapOptions) -> list[Finding]:
     ]
 
 
-def _about_model(sample: Sample, swap_function: SwapFunction) -> list[Finding]:
+def _about_model(sample: Sample, swap_function: SwapFunction) -> list[Cause]:
     """Whether the model knows these faces, and if it does, whether it paints them as somebody else."""
     model = getattr(swap_function, "model", None)
     source, target = (getattr(swap_function, end, None) for end in ("source", "target"))
@@ -214,7 +214,7 @@ def _about_model(sample: Sample, swap_function: SwapFunction) -> list[Finding]:
     if back is None or (closeness := _ratio(there, back)) > UNKNOWN:
         return []
     return [
-        Finding(
+        Cause(
             "direction",
             f"The direction is wrong: the target is painted as itself (the painting misses {np.median(there):.0%} of its "
             f"structure, in the other direction {np.median(back):.0%}).",
@@ -229,7 +229,7 @@ def _ratio(some: np.ndarray, others: np.ndarray) -> float:
     return float(np.median(some / np.maximum(others, 1e-6)))
 
 
-def _unknown(sample: Sample, strangeness: float, distance: float) -> Finding:
+def _unknown(sample: Sample, strangeness: float, distance: float) -> Cause:
     points = sample.points()
     crop = coverage(points) if len(points) else alignment.COVERAGE
     numbers = {"strangeness": strangeness, "distance": distance, "coverage": crop}
@@ -248,10 +248,10 @@ def _unknown(sample: Sample, strangeness: float, distance: float) -> Finding:
     else:
         remedy = "Train it with this clip's faces, or choose the model of these two people; one that has hardly been trained "
         remedy += "yet needs more steps."
-    return Finding("match", sentence, remedy, numbers)
+    return Cause("match", sentence, remedy, numbers)
 
 
-def _about_change(sample: Sample, options: SwapOptions) -> list[Finding]:
+def _about_change(sample: Sample, options: SwapOptions) -> list[Cause]:
     faces, regions = sample.faces(), sample.regions()
     painted = np.stack([_coloured(swap, options) for swap in sample.swaps])
     weights = np.stack([swap.mask for swap in sample.swaps])
@@ -259,7 +259,7 @@ def _about_change(sample: Sample, options: SwapOptions) -> list[Finding]:
     if levels >= LITTLE_CHANGE:
         return []
     return [
-        Finding(
+        Cause(
             "change",
             f"The faces hardly changed ({levels:.1f} of 255 levels).",
             "Is the direction right (the source's decoder on the target's clip), and is the model trained?",

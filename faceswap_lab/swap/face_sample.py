@@ -11,7 +11,7 @@ from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FACE_SIZE
 from faceswap_lab.swap.swapping import Swap
 
-_FINEST = 16  # parts of the side: the width of the blur against which local contrast is measured
+_FINEST = 16  # parts of the side: the width of the blur against which detail is measured
 
 
 @dataclass
@@ -73,14 +73,14 @@ def structure_distance(painted: np.ndarray, faces: np.ndarray, regions: np.ndarr
         regions: (N, S, S) float32 [0, 1], what counts.
 
     Returns:
-        (N,) float: mean absolute difference of local contrast over the faces' own; 0 for the same, about 1 for a blur.
+        (N,) float: mean absolute difference of detail (grey less its blur) over the faces' own; 0 for the same, about 1 for a blur.
     """
-    drawn, given = (_local_contrast(pictures) for pictures in (painted, faces))
+    drawn, given = (_detail(pictures) for pictures in (painted, faces))
     sums = [(np.abs(values) * regions).sum(axis=(1, 2)) for values in (drawn - given, given)]
     return sums[0] / np.maximum(sums[1], 1e-6)
 
 
-def _local_contrast(pictures: np.ndarray) -> np.ndarray:
+def _detail(pictures: np.ndarray) -> np.ndarray:
     grey = pictures.mean(axis=-1)
     return np.stack([face - cv2.GaussianBlur(face, (0, 0), face.shape[0] / _FINEST) for face in grey])
 

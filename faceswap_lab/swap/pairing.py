@@ -90,7 +90,7 @@ def face_track(
     people = sorted(faces.table["person"].unique())
     if person not in people:
         raise LabError(f"{faceset.folder}: there is no person {person}. Choose one of: {', '.join(map(str, people))}.")
-    faces = faces.subset((faces.table["person"] == person).to_numpy())
+    faces = faces.of_person(person)
     best = faces.table.sort_values("score", ascending=False).drop_duplicates("frame").sort_values("frame")
     faces = faces.subset(best.index.to_numpy())
     frames = faces.table["frame"].to_numpy(int)

@@ -1,6 +1,6 @@
 """Training with `fit()`: previews that are kept, checkpoints that resume exactly, and a history that survives a stop."""
 
-from faceswap_lab.training.checkpoints import restore_checkpoint, save_checkpoint, steps_done
+from faceswap_lab.training.checkpoints import save_checkpoint, steps_done
 from faceswap_lab.training.data import set_faces
 from faceswap_lab.training.early_stopping import HeldOut, advise
 from faceswap_lab.training.fitting import fit, index_batches
@@ -23,6 +23,6 @@ from faceswap_lab.training.previews import PREVIEWS, TIMELAPSE, preview_grid, ti
 __all__ = [
     "CONFIG", "EVENTS", "HISTORY", "MEASURES", "PREVIEWS", "TIMELAPSE", "WEIGHTS", "Guard", "HeldOut", "MemoryEstimate",
     "Pace", "SwapFunction", "advise", "estimate_memory", "fit", "index_batches", "load_model", "load_weights", "precision",
-    "preview_grid", "read_config", "restore_checkpoint", "save_checkpoint", "save_model", "set_faces", "steps_done",
+    "preview_grid", "read_config", "save_checkpoint", "save_model", "set_faces", "steps_done",
     "timelapse", "write_history",
 ]  # fmt: skip

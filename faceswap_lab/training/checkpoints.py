@@ -153,16 +153,6 @@ def restore(model: keras.Model, folder: str | Path) -> Restored:
     return found
 
 
-def restore_checkpoint(model: keras.Model, folder: str | Path) -> tuple[int, list[dict]]:
-    """Loads the newest checkpoint that is whole into a compiled model: (step, history rows); (0, []) when there is none.
-
-    Raises:
-        LabError: as `restore`.
-    """
-    found = restore(model, folder)
-    return found.step, found.history
-
-
 def steps_done(folder: str | Path) -> int:
     """The step of the newest checkpoint in a model's folder; 0 when there is none."""
     return max((_step(path) for path in (Path(folder) / "checkpoints").glob("step_*")), default=0)

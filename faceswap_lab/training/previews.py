@@ -82,16 +82,14 @@ def step_of(path: Path) -> int:
     return int(path.stem.removeprefix("step_"))
 
 
-def timelapse(folder: str | Path, path: str | Path | None = None, fps: float | None = None) -> Path:
+def timelapse(folder: str | Path) -> Path:
     """Films a training: every kept preview, stamped with its step, the last one for two seconds; signed.
 
     Args:
         folder: the model's; the pictures lie in its previews/.
-        path: the film; None: timelapse.mp4 in that folder. It is replaced in one step.
-        fps: previews a second; None: so that the film lasts about eight seconds, between 2 and 12 a second.
 
     Returns:
-        The film's path.
+        The film's path, timelapse.mp4 in that folder, replaced in one step. It lasts about eight seconds, 2 to 12 previews each.
 
     Raises:
         LabError: when there are no previews, or the film cannot be written or signed.
@@ -100,10 +98,10 @@ def timelapse(folder: str | Path, path: str | Path | None = None, fps: float | N
     found = sorted((folder / PREVIEWS).glob("step_*.png"), key=step_of)
     if not found:
         raise LabError(f"{folder / PREVIEWS}: no preview lies here. Train with a preview first (`paint=`).")
-    fps = fps or float(np.clip(round(len(found) / 8), 2, 12))
+    fps = float(np.clip(round(len(found) / 8), 2, 12))
     last = step_of(found[-1])
     newest = stamped(pictures.read_picture(found[-1]), last, last)
-    path = Path(path) if path else folder / TIMELAPSE
+    path = folder / TIMELAPSE
     with safeguards().publish(path, path.with_name(f".{path.name}.unsigned"), folder.name, SHOWN) as unsigned:
         with writer.VideoWriter(
             unsigned, fps, newest.shape[1::-1], crf=18, comment="previews of a training"

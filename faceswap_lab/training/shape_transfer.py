@@ -85,30 +85,14 @@ def bend(image: np.ndarray, points: np.ndarray, moves: np.ndarray, reach: float 
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def likened(
-    images: np.ndarray, landmarks: np.ndarray, pose: np.ndarray, other_landmarks: np.ndarray, other_pose: np.ndarray
-):
-    """All faces of one person bent into the other's shape.
-
-    Args:
-        images: (N, S, S, C) uint8 aligned faces.
-        landmarks, pose: (N, P, 2) in shares of the square and (N, 3) degrees of these faces.
-        other_landmarks, other_pose: the same of the other person's faces, any number.
-
-    Returns:
-        (N, S, S, C) uint8. Faces whose landmarks are unknown (NaN) come back as they are.
-    """
-    moves = shape_moves(landmarks, pose, other_landmarks, other_pose)
-    return np.stack([bend_known(*face) for face in zip(images, landmarks, moves, strict=True)])
-
-
 def shape_moves(
     landmarks: np.ndarray, pose: np.ndarray, other_landmarks: np.ndarray, other_pose: np.ndarray
 ) -> np.ndarray:
     """How far each landmark of each face moves on its way into the other person's shape.
 
     Args:
-        landmarks, pose, other_landmarks, other_pose: as in `likened`.
+        landmarks, pose: (N, P, 2) in shares of the square and (N, 3) degrees of these faces.
+        other_landmarks, other_pose: the same of the other person's faces, any number.
 
     Returns:
         (N, P, 2) shares of the square; NaN for a face whose landmarks are unknown, and for all of them when a person has
@@ -147,28 +131,6 @@ class Copies:
     pose: np.ndarray
 
 
-def varied(
-    images: np.ndarray, landmarks: np.ndarray, pose: np.ndarray, copies: int, seed: int = 0, **how_far
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """New poses and expressions from few pictures: each face turned in depth, with mouth and eyes from other pictures.
-
-    A training clip shows some hundred poses and expressions; the target clip shows others: this mouth under those eyes,
-    at that pose. Turning the dense mesh by a few degrees and bending the picture along fills the gaps between the poses.
-    A mouth, or a pair of eyes, of another picture of a like pose and light, bent into place, fills those between the
-    expressions: no bend opens a closed mouth or shuts an eye.
-
-    Args:
-        images, landmarks, pose, copies, seed, how_far: see `plan_copies`.
-
-    Returns:
-        images (N * copies, S, S, C), landmarks (N * copies, P, 3), pose (N * copies, 3). Faces whose landmarks are
-        unknown (NaN) are repeated as they are.
-    """
-    plan = plan_copies(images, landmarks, pose, copies, seed, **how_far)
-    made = [paint_copy(images, landmarks, plan, row) for row in range(len(plan.own))]
-    return np.stack(made), plan.points, plan.pose
-
-
 def plan_copies(
     images: np.ndarray,
     landmarks: np.ndarray,
@@ -180,7 +142,13 @@ def plan_copies(
     mix: float = 0.6,
     exchange: float = 0.75,
 ) -> Copies:
-    """Draws what each copy of `varied` will be; painting them (`paint_copy`) draws nothing, so the order does not matter.
+    """New poses and expressions from few pictures: each face turned in depth, with mouth and eyes from other pictures.
+
+    A training clip shows some hundred poses and expressions; the target clip shows others: this mouth under those eyes,
+    at that pose. Turning the dense mesh by a few degrees and bending the picture along fills the gaps between the poses.
+    A mouth, or a pair of eyes, of another picture of a like pose and light, bent into place, fills those between the
+    expressions: no bend opens a closed mouth or shuts an eye. Painting the copies (`paint_copy`) draws nothing, so that their
+    order does not matter.
 
     Args:
         images: (N, S, S, C) uint8 aligned faces (masks may ride along as further channels).

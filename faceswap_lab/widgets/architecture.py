@@ -232,17 +232,3 @@ def _arc(axis, start: int, end: int, sizes) -> None:
     style = {"arrowstyle": "-|>", "mutation_scale": 11, "shrinkA": 1, "shrinkB": 1, "color": "#333333", "lw": 1.3}
     axis.add_patch(FancyArrowPatch(*places, connectionstyle="arc3,rad=-0.12", **style))
     axis.text(end + 0.1, places[1][1] + 0.02, "+", fontsize=13, weight="bold", ha="left", va="bottom")
-
-
-def draw_model(model, title: str = ""):
-    """`draw` for a `FaceAutoencoder` or a `FaceSwapGAN`: its encoder, decoder and critic, with what it costs to train."""
-    networks, share = {}, {}
-    for name, some in (
-        ("encoder", model.encoders),
-        ("decoder", model.decoders),
-        ("critic", getattr(model, "critics", [])),
-    ):
-        if len(some):
-            networks[name], share[name] = some[0], len(some)
-    cost = flops.painter_flops(model) / 1e9
-    return draw(networks, f"{title or model.name}: {cost:.2g} GFLOP to train the painter on one face", share)

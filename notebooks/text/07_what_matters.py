@@ -275,11 +275,11 @@ files.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "
 # Gaze makes or breaks a swap, so it has a measure of its own, in degrees. It needs two numbers to be read against: `still`, what eyes that never move would get, and what the measure says of the untouched target, which looks exactly where the true swap looks.
 
 # %%
-from faceswap_lab.metrics import gaze
+from faceswap_lab.metrics.following import against_truth
 
-target_gaze = gaze.gaze_error(material.target, material.truth, material.points)
-print(f"eyes that never move {target_gaze.still:5.1f} degrees")
-print(f"the target itself    {target_gaze.error:5.1f}")
+looks = against_truth(material.target, material.truth, material.points)
+print(f"eyes that never move {looks['gaze_still']:5.1f} degrees")
+print(f"the target itself    {looks['gaze_error']:5.1f}")
 for row in mine:
     print(f"{row['variant']:20s} {row['gaze_error'] or np.nan:5.1f}")
 

@@ -65,7 +65,7 @@ def tree(folder):
 
 
 def test_everything_is_found_by_kind(run):
-    found = clean_up.find(run)
+    found = clean_up.find(run)[0]
     assert {
         kind: sorted(path.relative_to(run).as_posix() for path in paths) for kind, paths in found.found.items()
     } == {kind: sorted(names) for kind, names in MADE.items()}
@@ -94,7 +94,7 @@ def test_what_is_to_be_kept_is_kept(run):
     assert tree(run) >= {*MADE["swap"], *MADE["models"], *STAYS}
     assert not tree(run) & {*MADE["faces"], *MADE["stages"], *MADE["unfinished"]}
     with pytest.raises(LabError, match="--keep faecs: there is no such kind. Choose from"):
-        clean_up.remove(clean_up.find(run), ["faecs"])
+        clean_up.remove(clean_up.find(run)[0], ["faecs"])
 
 
 def test_links_lead_nowhere(run, tmp_path):
@@ -103,7 +103,7 @@ def test_links_lead_nowhere(run, tmp_path):
     (run / "faces" / "A" / "faces" / "linked.png").symlink_to(private / "photo.png")
     (run / "gallery" / "up").symlink_to("../../..")
     (run / "report" / "broken.png").symlink_to(tmp_path / "nothing")
-    found = clean_up.find(run)
+    found = clean_up.find(run)[0]
     assert all(path.is_relative_to(run) for paths in found.found.values() for path in paths)
     assert not any("private" in str(path) or "photo" in str(path) for paths in found.found.values() for path in paths)
     clean_up.remove(found)
@@ -112,7 +112,7 @@ def test_links_lead_nowhere(run, tmp_path):
 
 
 def test_a_folder_that_becomes_a_link_in_between(run, tmp_path):
-    found = clean_up.find(run)
+    found = clean_up.find(run)[0]
     shutil.rmtree(run / "frames" / "target")
     for name in ("000000.png", "frames.csv"):
         touch(tmp_path / "private" / name)
@@ -122,33 +122,31 @@ def test_a_folder_that_becomes_a_link_in_between(run, tmp_path):
     assert tree(tmp_path / "private") == {"photo.png", "000000.png", "frames.csv"}
 
 
-def test_what_is_no_run_is_not_touched(run, tmp_path, monkeypatch):
+def test_what_is_no_run_is_not_touched(run, tmp_path):
     other = tmp_path / "runs" / "album"
     touch(other / "faces" / "me.png")
-    (tmp_path / "link").symlink_to(run)
     for marker in (None, "", "[]", '{"preset": "quick"}', '{"clips": []}', "no json"):
         if marker is not None:
             touch(other / "run.json", marker.encode())
-        with pytest.raises(LabError, match="album: there is no run of this lab here"):
-            clean_up.runs_in(other)
+        assert clean_up.find(other) == []
     (other / "run.json").unlink()
     (other / "run.json").symlink_to(run / "run.json")
-    assert clean_up.runs_in(tmp_path / "runs") == [run]
-    for place, message in ((tmp_path / "link", "this is a link to"), (tmp_path / "none", "no such folder")):
-        with pytest.raises(LabError, match=message):
-            clean_up.runs_in(place)
-    shutil.copy(run / "run.json", tmp_path / "run.json")
-    monkeypatch.setenv("HOME", str(tmp_path / "private"))
-    with pytest.raises(LabError, match="lies here among other things"):
-        clean_up.runs_in(tmp_path)
-    monkeypatch.setattr(samples, "ROOT", run)
-    with pytest.raises(LabError, match="lies here among other things"):
-        clean_up.runs_in(run)
-    monkeypatch.undo()
+    assert [one.run for one in clean_up.find(tmp_path / "runs")] == [run]
     (run / ".git").mkdir()
     with pytest.raises(LabError, match="under version control"):
-        clean_up.runs_in(run)
-    assert tree(other) == {"faces/me.png", "run.json"}
+        clean_up.remove(clean_up.find(run)[0])
+    assert tree(other) == {"faces/me.png", "run.json"} and tree(run) >= set(MADE["faces"])
+
+
+@pytest.mark.parametrize("what", ["home", "lab"])
+def test_a_run_around_a_home_or_the_lab_is_not_removed_from(run, monkeypatch, capsys, what):
+    if what == "home":
+        monkeypatch.setenv("HOME", str(run / "faces"))
+    else:
+        monkeypatch.setattr(samples, "ROOT", run)
+    before = tree(run)
+    assert __main__.main(["clean", str(run), "--remove"]) == 1 and tree(run) == before
+    assert "holds a home or the lab itself" in capsys.readouterr().err
 
 
 def test_stopped_in_the_middle_and_done_again(run, monkeypatch):
@@ -163,10 +161,10 @@ def test_stopped_in_the_middle_and_done_again(run, monkeypatch):
 
     monkeypatch.setattr(Path, "unlink", stops)
     with pytest.raises(KeyboardInterrupt):
-        clean_up.remove(clean_up.find(run))
+        clean_up.remove(clean_up.find(run)[0])
     assert set(gone[:2]) == set(MADE["stages"]) and clean_up.is_run(run)
     monkeypatch.undo()
-    left = clean_up.find(run)
+    left = clean_up.find(run)[0]
     assert clean_up.remove(left) == sum(map(len, MADE.values())) - 7
     assert tree(run) == {*STAYS, "pictures/me.mp4", "frames/clip_of_pictures/1.png"}
 
@@ -195,7 +193,7 @@ def test_all_runs_by_default_and_one_by_its_name(run, monkeypatch, capsys):
 def test_a_folder_that_cannot_be_written_to(run):
     (run / "stages").chmod(0o500)
     with pytest.raises(LabError, match="cannot be written to"):
-        clean_up.remove(clean_up.find(run))
+        clean_up.remove(clean_up.find(run)[0])
     (run / "stages").chmod(0o700)
 
 
@@ -213,5 +211,5 @@ def test_a_real_run_s_folders_are_all_known(tmp_path, monkeypatch):
     for folder in made:
         touch(folder / "any.png")
     run.mark_done("faces_B")
-    found = clean_up.find(clean_up.runs_in(run.out)[0])
+    found = clean_up.find(run.out)[0]
     assert not found.others and len(found) == len(made) and len(found.found["stages"]) == 1

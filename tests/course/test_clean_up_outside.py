@@ -11,7 +11,7 @@ from ffmpeg_program import program
 from faceswap_lab import __main__
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.course import clean_up, clean_up_outside, notebooks
+from faceswap_lab.course import clean_up, notebooks
 from faceswap_lab.faces.faceset import COLUMNS
 from faceswap_lab.provenance import consent, register
 from faceswap_lab.swap.label import comment
@@ -87,12 +87,12 @@ def told(found):
 
 
 def test_every_place_is_known_by_its_kinds(home):
-    found = told(clean_up_outside.find(home))
+    found = told(clean_up.find(home))
     assert found.pop(home / "film.scores/faces/target") == {"faces": ["faces.csv", "faces/000000_0.png"]}
     assert found == {
         home / place: {kind: sorted(names) for kind, names in kinds.items()} for place, kinds in MADE.items()
     }
-    others = {path.relative_to(home).as_posix() for one in clean_up_outside.find(home) for path in one.others}
+    others = {path.relative_to(home).as_posix() for one in clean_up.find(home) for path in one.others}
     assert others == {
         name for name in MINE if name.split("/")[0] in ("sets", "model", "kept_frames", "drive", "film.scores", "page")
     }
@@ -162,9 +162,9 @@ def test_links_lead_nowhere(home, tmp_path):
     assert tree(private) == before and (home / "linked_set").is_symlink()
     assert not (home / "sets/B/faces/000001_0.png").is_symlink()
     with pytest.raises(LabError, match="this is a link to"):
-        clean_up_outside.find(home / "linked_set")
+        clean_up.find(home / "linked_set")
     with pytest.raises(LabError, match="no such folder"):
-        clean_up_outside.find(home / "nothing")
+        clean_up.find(home / "nothing")
 
 
 def test_films_of_a_stop_notebooks_and_outputs(home, tmp_path):
@@ -185,7 +185,7 @@ def test_films_of_a_stop_notebooks_and_outputs(home, tmp_path):
     for path in (output, changed):
         register.record_output(path, ["anna"], [], {"model": "m"})
     changed.write_bytes(b"the user's own now")
-    loose = clean_up_outside.find(home)[0]
+    loose = clean_up.find(home)[0]
     assert told([loose]) == {
         home: {
             "unfinished": ["swap.part.mp4"],
@@ -194,7 +194,7 @@ def test_films_of_a_stop_notebooks_and_outputs(home, tmp_path):
         }
     }
     place = tmp_path / "ledger" / register.OUTPUTS
-    assert any("the register names 2 outputs" in line for line in clean_up_outside.beyond())
+    assert any("the register names 2 outputs" in line for line in clean_up.beyond())
     assert __main__.main(["clean", str(home), "--remove"]) == 0 and len(register.outputs()) == 2
     assert __main__.main(["clean", str(place), "--remove"]) == 0 and register.outputs() == []
 
@@ -205,9 +205,9 @@ def test_a_home_is_listed_and_not_removed_from(home, monkeypatch, capsys):
     before = tree(home)
     assert __main__.main(["clean", str(home), "--remove"]) == 1
     assert "holds a home or the lab itself" in capsys.readouterr().err and tree(home) == before
-    monkeypatch.setattr(clean_up_outside, "MOST_PLACES", 5)
+    monkeypatch.setattr(clean_up, "MOST_PLACES", 5)
     with pytest.raises(LabError, match="more than 5 files lie here"):
-        clean_up_outside.find(home)
+        clean_up.find(home)
 
 
 @pytest.mark.parametrize("name", ["faces.csv", "config.json", "scores.json", "key.json", "index.html"])
@@ -220,14 +220,14 @@ def test_a_marker_that_is_none_makes_nothing_the_labs(tmp_path, name):
     if name == "key.json":
         (album / name).unlink()
         os.mkdir(album / name)
-    assert clean_up_outside.find(tmp_path) == []
+    assert clean_up.find(tmp_path) == []
 
 
 def test_a_run_among_them_is_cleaned_as_a_run(home):
     files.write_json(home / "runs/one/run.json", {"preset": "quick", "clips": {}})
     touch(home / "runs/one/faces/A/faces/000000_0.png")
     touch(home / "runs/one/faces/A/debug/000000.jpg")
-    one = next(one for one in clean_up_outside.find(home) if one.run == home / "runs/one")
+    one = next(one for one in clean_up.find(home) if one.run == home / "runs/one")
     assert {kind: len(paths) for kind, paths in one.found.items()} == {"debug": 1, "faces": 1}
     clean_up.remove(one)
     assert tree(home / "runs/one") == {"run.json"}

@@ -30,7 +30,7 @@ SCORES = {
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch):
-    """This computer's own folder, with a key."""
+    """This computer's own folder."""
     monkeypatch.setenv(consent.VARIABLE, str(tmp_path / "ledger"))
 
 
@@ -59,23 +59,19 @@ def copies(folder: Path, film: Path) -> list[str]:
     return [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and content in p.read_bytes()]
 
 
-@pytest.mark.parametrize("known", ["nothing", "hash", "forged", "wrong type", "another's seal"])
+@pytest.mark.parametrize("known", ["nothing", "hash", "wrong type", "given to another run", "given on another computer"])
 def test_a_report_does_not_take_a_film_that_was_not_given(tmp_path, private, capsys, monkeypatch, known):
     """Its SHA-256 does not help: content credentials that the user passed on name it."""
     digest = files.sha256(private)
-    seals = {
-        "nothing": None,
-        "hash": {"sha256": digest},
-        "forged": {"sha256": digest, "seal": "0" * 64},
-        "wrong type": [digest, "é"],
-    }
-    if known == "another's seal":
+    seals = {"hash": {"sha256": digest}, "wrong type": [digest, "é"]}
+    run = strangers_run(tmp_path / "theirs", private, seals.get(known))
+    if known == "given to another run":
+        trusted_paths.give(tmp_path / "mine", private)
+    if known == "given on another computer":
         with monkeypatch.context() as patch:
             patch.setenv(consent.VARIABLE, str(tmp_path / "their_ledger"))
-            seals[known] = trusted_paths.seal_of("target", private)
-            assert seals[known]["sha256"] == digest
-    trusted_paths.seal_of("target", tmp_path / "private" / "secret.txt")  # this computer has a key
-    run = strangers_run(tmp_path / "theirs", private, seals[known])
+            trusted_paths.give(run, private)
+            assert trusted_paths.look(run, str(private)) == (private, "")
     with monkeypatch.context() as patch:
         patch.setattr(trusted_paths, "content_hash", lambda path: pytest.fail(f"{path} was read"))
         assert __main__.main(["report", str(run)]) == 0
@@ -87,15 +83,17 @@ def test_a_report_does_not_take_a_film_that_was_not_given(tmp_path, private, cap
     assert f"report {run} --target FILE" in said and f"report {run.name} --target FILE" in page
 
 
-def test_what_was_given_by_hand_is_shown_also_after_a_move(tmp_path, private):
+def test_what_was_given_by_hand_is_shown_until_it_is_another_one(tmp_path, private):
     run = runtime.prepare(out=tmp_path / "run", source=samples.sample_clip("train_B").path, target=private).out
     report.write_report(run)
     assert copies(run, private) == ["report/target.mp4"] and report.left_out(run) == []
-    shutil.rmtree(run / "report")
+    assert runtime.prepare(out=run).clips.target == private, "and it goes on without the names"
     moved = run.rename(tmp_path / "moved")
-    report.write_report(moved)
-    assert copies(moved, private) == ["report/target.mp4"]
-    assert runtime.prepare(out=moved).clips.target == private, "and it goes on without the names"
+    assert "outside this folder" in report.left_out(moved)[0]
+    with pytest.raises(LabError, match="give it by hand"):
+        runtime.prepare(out=moved)
+    assert runtime.prepare(out=moved, source=samples.sample_clip("train_B").path, target=private).out == moved
+    assert report.left_out(moved) == []
     shutil.rmtree(moved / "report")
     private.write_bytes(private.read_bytes() + b"another film")
     report.write_report(moved)
@@ -114,36 +112,28 @@ def test_on_another_computer_it_is_given_again(tmp_path, private, monkeypatch, c
     assert "this run has no truth" in capsys.readouterr().err
 
 
-def test_a_seal_counts_for_one_role_one_path_and_one_content(tmp_path, private):
-    kept = trusted_paths.seal_of("target", private)
-    other = shutil.copy(private, tmp_path / "copy.mp4")
-    assert trusted_paths.look(tmp_path / "run", "target", str(private), kept) == (private, "")
-    for role, path, note in (
-        ("output", private, kept),
-        ("target", other, kept),
-        ("target", private, {**kept, "sha256": "0" * 64}),
-        ("target", private, None),
-    ):
-        assert trusted_paths.look(tmp_path / "run", role, str(path), note) == (None, trusted_paths.NOT_GIVEN)
-    key = tmp_path / "ledger" / trusted_paths.KEY
-    assert key.stat().st_mode & 0o077 == 0 and key.stat().st_size == 32
-    key.write_bytes(b"")  # an empty key would let everybody seal
-    assert trusted_paths.look(tmp_path / "run", "target", str(private), kept) == (None, trusted_paths.NOT_GIVEN)
+def test_a_note_counts_for_one_folder_one_path_and_one_content(tmp_path, private):
+    trusted_paths.give(tmp_path / "run", private)
+    other = Path(shutil.copy(private, tmp_path / "copy.mp4"))
+    assert trusted_paths.look(tmp_path / "run", str(private)) == (private, "")
+    assert trusted_paths.look(tmp_path / "run2", str(private)) == (None, trusted_paths.NOT_GIVEN)
+    assert trusted_paths.look(tmp_path / "run", str(other)) == (None, trusted_paths.NOT_GIVEN)
+    assert not [p for p in (tmp_path / "ledger").rglob("*") if "diary" in p.name], "notes tell nobody the films' names"
+    shutil.copy(program(), private)
+    assert trusted_paths.look(tmp_path / "run", str(private)) == (None, trusted_paths.CHANGED)
 
 
-def test_bundled_clips_and_those_inside_need_no_seal(tmp_path, private):
+def test_bundled_clips_and_those_inside_need_no_note(tmp_path, private):
     inside = tmp_path / "run" / "own.mp4"
     inside.parent.mkdir()
     shutil.copy(private, inside)
-    assert (
-        trusted_paths.look(tmp_path / "run", "target", "data/sample/target.mp4", None)[0]
-        == samples.ROOT / "data/sample/target.mp4"
-    )
-    assert trusted_paths.look(tmp_path / "run", "target", str(inside), None) == (inside, "")
+    bundled = "data/sample/target.mp4"
+    assert trusted_paths.look(tmp_path / "run", bundled) == (samples.ROOT / bundled, "")
+    assert trusted_paths.look(tmp_path / "run", str(inside)) == (inside, "")
     for way in (f"{tmp_path}/run/../private/diary.mp4", "data/actors/../../README.md", "README.md"):
-        assert trusted_paths.look(tmp_path / "run", "target", way, None) == (None, trusted_paths.NOT_GIVEN)
+        assert trusted_paths.look(tmp_path / "run", way) == (None, trusted_paths.NOT_GIVEN)
     (tmp_path / "run" / "link.mp4").symlink_to(private)
-    assert trusted_paths.look(tmp_path / "run", "target", f"{tmp_path}/run/link.mp4", None) == (None, trusted_paths.LINKED)
+    assert trusted_paths.look(tmp_path / "run", f"{tmp_path}/run/link.mp4") == (None, trusted_paths.LINKED)
 
 
 def test_a_strangers_run_does_not_go_on_with_films_of_this_computer(tmp_path, private):
@@ -192,8 +182,7 @@ def test_films_of_score_cards_and_comparisons(tmp_path, private):
     assert "The film diary.mp4 is left out" in page and copies(tmp_path / "one", private) == []
     entries = [tmp_path / "one", tmp_path / "two"]
     assert [entry.film() for entry in comparison.read_entries(entries)] == [None, None]
-    own = {**clip, "outside": trusted_paths.seal_of("output", private)}
-    files.write_json(tmp_path / "one" / "scores.json", {**SCORES, "clip": own})
+    trusted_paths.give(tmp_path / "one", private)
     assert "report/output.mp4" in report.write_card_page(tmp_path / "one").read_text(encoding="utf-8")
     assert [entry.film() for entry in comparison.read_entries(entries)] == [private, None]
 

@@ -205,9 +205,16 @@ def aligned_twice(looked, size):
     return pictures, landmarks, np.array([head_pose(one) for one in found] * 2)
 
 
+def varied(images, landmarks, pose, copies, **how_far):
+    """All copies: pictures, landmarks, poses."""
+    plan = shape_transfer.plan_copies(images, landmarks, pose, copies, **how_far)
+    made = [shape_transfer.paint_copy(images, landmarks, plan, row) for row in range(len(plan.own))]
+    return np.stack(made), plan.points, plan.pose
+
+
 def test_varied_faces_turn_the_way_they_say(looked):
     pictures, landmarks, pose = aligned_twice(looked, 96)
-    out, points, poses = shape_transfer.varied(pictures, landmarks, pose, 2, mix=0.0)
+    out, points, poses = varied(pictures, landmarks, pose, 2, mix=0.0)
     assert out.shape == (40, 96, 96, 3)
     from faceswap_lab.faces.landmarks import Landmarks
 
@@ -215,14 +222,14 @@ def test_varied_faces_turn_the_way_they_say(looked):
         seen = head_pose(Landmarks.from_array(points[k]))
         assert seen[0] - pose[k // 2, 0] == pytest.approx(poses[k, 0] - pose[k // 2, 0], abs=4)
     unknown = np.full_like(landmarks, np.nan)
-    same, _, _ = shape_transfer.varied(pictures, unknown, pose, 1)
+    same, _, _ = varied(pictures, unknown, pose, 1)
     np.testing.assert_array_equal(same, pictures)
 
 
 def test_varied_faces_take_mouth_and_eyes_from_other_pictures(looked):
     mesh = looked[0]
     pictures, landmarks, pose = aligned_twice(looked, 256)
-    out, points, _ = shape_transfer.varied(pictures, landmarks, pose, 2, turn=0.0, mix=0.0, exchange=1.0)
+    out, points, _ = varied(pictures, landmarks, pose, 2, turn=0.0, mix=0.0, exchange=1.0)
 
     def opening(marks):
         return np.linalg.norm(marks[..., 13, :2] - marks[..., 14, :2], axis=-1)
@@ -236,7 +243,7 @@ def test_varied_faces_take_mouth_and_eyes_from_other_pictures(looked):
     assert np.corrcoef(before, seen)[0, 1] < 0.8  # and that is not the one it had
     forehead = np.s_[:, 20:50, 110:146]
     assert np.abs(out[forehead].astype(int) - np.repeat(pictures, 2, axis=0)[forehead]).mean() < 4
-    same, _, _ = shape_transfer.varied(pictures, landmarks, pose, 1, turn=0.0, mix=0.0, exchange=0.0)
+    same, _, _ = varied(pictures, landmarks, pose, 1, turn=0.0, mix=0.0, exchange=0.0)
     assert np.abs(same.astype(int) - pictures).mean() < 1
 
 
@@ -250,7 +257,8 @@ def test_likening_brings_shapes_together(actor_frames):
         pictures = np.stack([alignment.align(f, m, 256) for f, m in zip(frames, matrices, strict=True)])
         marks = np.stack([one.transformed(m).mesh for one, m in zip(found, matrices, strict=True)]) / 256
         people[person] = pictures, marks, np.array([head_pose(one) for one in found])
-    likened = shape_transfer.likened(*people["B"], *people["A"][1:])
+    moves = shape_transfer.shape_moves(*people["B"][1:], *people["A"][1:])
+    likened = [shape_transfer.bend_known(*face) for face in zip(*people["B"][:2], moves, strict=True)]
     frontal = np.flatnonzero(np.abs(people["B"][2][:, 0]) < 25)[:6]
     wanted = shape_transfer.shape_difference(
         shape_transfer.shape_by_pose(people["B"][1], people["B"][2]),

@@ -97,5 +97,4 @@ def test_what_is_missing_is_named():
 
 def test_families():
     assert distortions.family_of("blur_3") == "blur" and distortions.family_of("autoencoder, mask") == "model"
-    assert set(distortions.SEEN_IN_TIME_ONLY) < set(distortions.FAMILIES)
     assert {rung.family for rung in distortions.RUNGS} == {*distortions.FAMILIES, "truth", "baseline"}

@@ -9,11 +9,8 @@ from faceswap_lab.metrics import (
     SIGMA,
     different_pixels,
     edge_energy,
-    embed_faces,
     face_width,
-    landmark_error,
     local_contrast,
-    nearer_to_source,
     score_clip,
 )
 from faceswap_lab.metrics.baselines import (
@@ -25,6 +22,11 @@ from faceswap_lab.metrics.baselines import (
     tint,
     wear,
 )
+from faceswap_lab.metrics.catalogue import value_of
+from faceswap_lab.metrics.following import against_truth
+from faceswap_lab.metrics.frame_samples import measure_clips
+from faceswap_lab.metrics.nearest_person import NearerMeasure
+from faceswap_lab.metrics.recognition_features import Dlib, features
 
 
 class PlainJudge:
@@ -210,44 +212,27 @@ def test_face_width_does_not_shrink_when_the_head_turns(clip):
 
 def test_nearer_to_source(clip, actor_frames):
     truth, target, points = clip
-    source, other = (embed_faces(*actor_frames(name, 20)) for name in ("train_B", "train_A"))
-    assert nearer_to_source(embed_faces(truth, points), source, other) >= 0.8
-    assert nearer_to_source(embed_faces(target, points), source, other) <= 0.2
+    source, other = (features(*actor_frames(name, 20), Dlib()) for name in ("train_B", "train_A"))
+    clips = {"unchanged": target, "truth": truth}
+    made = measure_clips(clips, target, points, lambda name: [NearerMeasure(source, other)], finder=lambda *both: None)
+    found = {name: value_of(*one)["nearer_to_source"] for name, one in made.items()}
+    assert found["truth"] >= 0.8 and found["unchanged"] <= 0.2
     with pytest.raises(LabError, match="target: no face"):
-        nearer_to_source(source, source, other * np.nan)
+        NearerMeasure(source, other * np.nan)
     holes = points[:3].copy()
     holes[1] = np.nan
-    assert np.isnan(embed_faces(truth[:3], holes, PlainJudge())).any(axis=1).tolist() == [False, True, False]
+    assert np.isnan(features(truth[:3], holes, Dlib(PlainJudge()))).any(axis=1).tolist() == [False, True, False]
     with pytest.raises(LabError, match="points: 2 rows"):
-        embed_faces(truth[:3], points[:2], PlainJudge())
-
-
-def test_landmark_error_counts_in_eye_distances(clip):
-    truth, target, points = (x[:3] for x in clip)
-    eyes = np.linalg.norm(points[:, 1] - points[:, 0], axis=1)
-
-    def first_bright_pixel(image, where):
-        bright = np.argwhere(image[..., 0] == 255)
-        return bright[:1, ::-1] if len(bright) else None
-
-    here, there = np.zeros((2, 3, 256, 256, 3), np.uint8)
-    there[:, 100, 100] = 255
-    here[:2, 100, 103] = 255  # 3 px to the right; no face in the last frame
-    found = landmark_error(here, there, points, first_bright_pixel)
-    assert found.error == pytest.approx((3 / eyes[:2]).mean()) and found.found == pytest.approx(2 / 3)
-    assert np.isnan(found.per_frame[2])
-    with pytest.raises(LabError, match="no face was found"):
-        landmark_error(here, here * 0, points, first_bright_pixel)
-    with pytest.raises(LabError, match="output: ends"):
-        landmark_error(here[:1], there, points, first_bright_pixel)
+        features(truth[:3], points[:2], Dlib(PlainJudge()))
 
 
 def test_landmark_error_of_a_shift_by_the_mesh(clip):
     truth, _, points = (x[:3] for x in clip)
     eyes = np.linalg.norm(points[:, 1] - points[:, 0], axis=1)
-    found = landmark_error([shifted_truth(t, 3) for t in truth], truth, points)
-    assert found.found == 1 and found.error == pytest.approx((3 / eyes).mean(), rel=0.25)
-    assert landmark_error(truth, truth, points).error == 0
+    found = against_truth([shifted_truth(t, 3) for t in truth], truth, points)
+    assert found["landmarks_found"] == 1 and found["landmark_error"] == pytest.approx((3 / eyes).mean(), rel=0.25)
+    assert against_truth(truth, truth, points)["landmark_error"] == 0
+    assert np.isnan(against_truth(truth, truth * 0, points)["landmark_error"])
 
 
 def test_average_face_and_wear(clip, actor_frames):

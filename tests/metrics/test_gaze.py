@@ -8,6 +8,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import actors
 from faceswap_lab.faces.landmarks import CONTOUR_LIDS, FaceMesh, Landmarks
 from faceswap_lab.metrics import gaze
+from faceswap_lab.metrics.following import against_truth
 
 EYES = np.array([[90.0, 100.0], [160.0, 100.0]])  # middles of the drawn eyes; their distance is the unit
 HALF, LID = 13.0, 5.0  # half an eye's width; half the height of its gap
@@ -103,20 +104,19 @@ def test_the_labels_are_met(talk):
 
 def test_the_truth_has_no_error_and_blinks_are_left_out(talk):
     truth, _, points, known, mesh = talk
-    found = gaze.gaze_error(truth, truth, points, mesh)
-    assert found.error == 0 and found.found == 1
-    assert np.isnan(found.per_frame).any() and np.isfinite(found.per_frame).mean() > 0.8
+    found = against_truth(truth, truth, points, mesh)
+    assert found["gaze_error"] == 0 and found["gaze_found"] == 1
     labelled = np.hypot(*(known - np.median(known, axis=0)).T).mean()
-    assert 0.55 < found.still / labelled < 1.05  # the line follows three quarters of a movement
+    assert 0.55 < found["gaze_still"] / labelled < 1.05  # the line follows three quarters of a movement
 
 
 def test_harm_is_graded(talk):
     truth, target, points, _, mesh = talk
     blurred = [cv2.GaussianBlur(frame, (0, 0), 1) for frame in truth]
-    found = [gaze.gaze_error(frames, truth, points, mesh) for frames in (blurred, np.roll(truth, 4, axis=0))]
-    assert 0 < found[0].error < 1.5 and found[0].found > 0.95
-    assert found[1].error > 2 * found[0].error  # eyes of another moment
-    assert gaze.gaze_error(target, truth, points, mesh).error < 5  # the same gaze, in another person's eyes
+    found = [against_truth(frames, truth, points, mesh) for frames in (blurred, np.roll(truth, 4, axis=0))]
+    assert 0 < found[0]["gaze_error"] < 1.5 and found[0]["gaze_found"] > 0.95
+    assert found[1]["gaze_error"] > 2 * found[0]["gaze_error"]  # eyes of another moment
+    assert against_truth(target, truth, points, mesh)["gaze_error"] < 5  # the same gaze, in another person's eyes
 
 
 @pytest.mark.parametrize("degrees", [-10.0, 6.0])
@@ -136,6 +136,6 @@ def test_bad_input_is_named(talk):
         (truth[:1, ::2], truth[:1], points[:1], "output: frame 0 is"),
     ):
         with pytest.raises(LabError, match=words):
-            gaze.gaze_error(output, wanted, where, mesh)
-    nothing = gaze.gaze_error(truth[:1], truth[:1], points[:1] * np.nan, mesh)
-    assert np.isnan(nothing.error) and np.isnan(nothing.still) and np.isnan(nothing.found)
+            against_truth(output, wanted, where, mesh)
+    nothing = against_truth(truth[:1], truth[:1], points[:1] * np.nan, mesh)
+    assert all(np.isnan(value) for value in nothing.values())

@@ -8,7 +8,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import actors
 from faceswap_lab.metrics.catalogue import value_of
 from faceswap_lab.metrics.frame_samples import measure_clips
-from faceswap_lab.metrics.identity import Gallery, Identity, margin_correlation
+from faceswap_lab.metrics.identity import _MARGINS, Gallery, Identity
 from faceswap_lab.metrics.recognition_features import Dlib, FaceRes, Remembering, features
 
 EVERY = 40  # of the talking clips' 120 frames
@@ -93,10 +93,10 @@ def test_margins_of_two_judges():
     way = np.array([0.1, 0.2, 0.3, np.nan])
     table = pd.DataFrame({"distance_source_dlib": -way, "distance_target_dlib": way * 0})
     table["distance_source_face_res"], table["distance_target_face_res"] = -3 * way + 1, 0.0
-    assert margin_correlation(table) == pytest.approx(1)
+    assert _MARGINS(table) == pytest.approx(1)
     table["distance_source_face_res"] *= -1
-    assert margin_correlation(table) == pytest.approx(-1)
-    assert np.isnan(margin_correlation(table[:2])) and np.isnan(margin_correlation(table[[]]))
+    assert _MARGINS(table) == pytest.approx(-1)
+    assert np.isnan(_MARGINS(table[:2])) and np.isnan(_MARGINS(table[[]]))
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_both_judges_agree_where_it_is_clear(scored):
     assert values["truth"]["judges_disagree"] == values["unchanged"]["judges_disagree"] == 0
     assert abs(values["truth"]["judges_gap"]) < 0.5 and values["unchanged"]["judges_gap"] == 0
     mixed = pd.concat([tables[name] for name in ("unchanged", "half", "truth")])
-    assert margin_correlation(mixed) > 0.9
+    assert _MARGINS(mixed) > 0.9
 
 
 def test_order_does_not_matter_and_features_are_kept(scored, networks):

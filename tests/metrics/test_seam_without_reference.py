@@ -9,7 +9,7 @@ from faceswap_lab.course import actors
 from faceswap_lab.metrics.catalogue import value_of
 from faceswap_lab.metrics.clips import face_width
 from faceswap_lab.metrics.frame_samples import measure_clips
-from faceswap_lab.metrics.seam_without_reference import Seam, changed_region, rim_edges, seam
+from faceswap_lab.metrics.seam_without_reference import Seam, edited_region, rim_edges, seam
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,9 @@ def coded(picture, quality):
 def test_what_was_changed_is_found_within_pixels(scene):
     target, _, points, width = scene
     mask = square(points[0], width)
-    found = changed_region(tinted(target[0], mask, 20), target[0], points[0], width)
+    found = edited_region(tinted(target[0], mask, 20), target[0], points[0], width)
     assert (found & (mask > 0)).sum() / (found | (mask > 0)).sum() > 0.95
-    both = changed_region(coded(tinted(target[0], mask, 20), 60), target[0], points[0], width)
+    both = edited_region(coded(tinted(target[0], mask, 20), 60), target[0], points[0], width)
     assert (both & (mask > 0)).sum() / (both | (mask > 0)).sum() > 0.9
 
 

@@ -7,13 +7,13 @@ coarsely, it takes ten.
 import cv2
 import numpy as np
 import pytest
+import watermark_attacks
+import watermark_certainty
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import actors
 from faceswap_lab.provenance import (
     watermark,
-    watermark_attacks,
-    watermark_certainty,
     watermark_pattern,
     watermark_search,
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import watermark_attacks
 from consents import consented
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "swap"))
@@ -13,7 +14,7 @@ from test_conversion import Painter, kept, make_set
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.provenance import watermark, watermark_attacks
+from faceswap_lab.provenance import watermark
 from faceswap_lab.swap import conversion
 from faceswap_lab.video import VideoWriter, open_video
 from faceswap_lab.video.pictures import read_picture, write_picture

@@ -11,6 +11,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import samples
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.sources import write_sources
+from faceswap_lab.provenance.checks import may_prepare
 from faceswap_lab.swap import base_swap
 from faceswap_lab.swap.base_swap import BaseSwap
 from faceswap_lab.video import open_video
@@ -29,9 +30,9 @@ def gains(folder):
     clip, truth = samples.sample_clip("target"), samples.sample_clip("truth")
     paths = list_pictures(folder)
     shown = zip(map(read_picture, paths), open_video(truth.path).frames(), open_video(TARGET).frames(), strict=False)
-    judged = [({"base": swap}, right.image, target.image) for swap, right, target in shown]
-    assert len(judged) == 24 and paths[-1].stem == "000023"
-    return metrics.score_frames(judged, clip.points()[:24])["base"].as_json()
+    swaps, right, target = zip(*((swap, right.image, target.image) for swap, right, target in shown), strict=True)
+    assert len(swaps) == 24 and paths[-1].stem == "000023"
+    return metrics.score_clip(swaps, right, target, clip.points()[:24]).as_json()
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def faces(tmp_path_factory):
     """A few faces of B, who is in no training of the base."""
     folder = tmp_path_factory.mktemp("faces") / "B"
     found = extract_faces(SOURCE, folder, every=30)
-    write_sources(folder, base_swap.safeguards().may_use(SOURCE))
+    write_sources(folder, may_prepare(SOURCE))
     return found
 
 

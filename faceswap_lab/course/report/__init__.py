@@ -126,11 +126,11 @@ def given_clip(run: Path, facts: dict, role: str, called: str = "") -> tuple[Pat
     Returns:
         Its path and "", or None and the sentence that says why it is left out; None and "" where there is none.
     """
-    stored, seals = facts.get("clips"), facts.get("outside")
+    stored = facts.get("clips")
     named = stored.get(role) if isinstance(stored, dict) else None
     if not isinstance(named, str):
         return None, ""
-    path, why = trusted_paths.look(run, role, named, seals.get(role) if isinstance(seals, dict) else None)
+    path, why = trusted_paths.look(run, named)
     command = f"python -m faceswap_lab report {shlex.quote(called or run.name)} --{role} FILE"
     remedy = f"If you know it and mean it, give it by hand: {command}"
     return path, trusted_paths.told(role, named, why, remedy) if why else ""

@@ -61,7 +61,7 @@ def scored_film(folder: Path, clip: dict) -> tuple[Path | None, str]:
     named = clip.get("output") if isinstance(clip, dict) else None
     if not isinstance(named, str) or not named:
         return None, ""
-    path, why = trusted_paths.look(folder, "output", named, clip.get("outside"))
+    path, why = trusted_paths.look(folder, named)
     return path, trusted_paths.told("film", named, why, "Score it on this computer to have it here.") if why else ""
 
 

@@ -159,7 +159,10 @@ def false_alarms(table: pd.DataFrame, known: pd.DataFrame, share: float = 0.05) 
     return pd.DataFrame(rows).T
 
 
-def coin_areas(crops: Crops, sides: np.ndarray, throws: int = 12, together: int = 8, seed: int = 0) -> np.ndarray:
+THROWS, TOGETHER = 12, 8  # of all coins, and moments that share a coin
+
+
+def coin_areas(crops: Crops, sides: np.ndarray, seed: int = 0) -> np.ndarray:
     """What a detector reaches where there is nothing to learn: the classes are a coin's throws, one for every few moments.
 
     An honest split gives 0.5 on the mean. A split that deals neighbours to both sides lets the detector look the throws up.
@@ -167,19 +170,17 @@ def coin_areas(crops: Crops, sides: np.ndarray, throws: int = 12, together: int 
     Args:
         crops: of one film.
         sides: (T,) as from `data_set.split` or `data_set.shuffled_split`.
-        throws: how often all coins are thrown anew.
-        together: moments that share a coin.
 
     Returns:
-        At most `throws` AUCs of the spectrum detector; throws that leave a class empty are left out.
+        At most `THROWS` AUCs of the spectrum detector; throws that leave a class empty are left out.
 
     Raises:
         LabError: when no throw gives both classes faces enough.
     """
     random, found = np.random.default_rng(seed), []
     train, test = sides == TRAIN, sides == TEST
-    for _ in range(throws):
-        coin = np.repeat(random.integers(2, size=-(-len(crops) // together)), together)[: len(crops)] == 1
+    for _ in range(THROWS):
+        coin = np.repeat(random.integers(2, size=-(-len(crops) // TOGETHER)), TOGETHER)[: len(crops)] == 1
         classes = [crops.some(train & side) for side in (~coin, coin)]
         if min(map(len, classes)) >= LEAST and 0 < coin[test].sum() < test.sum():
             said = SpectrumDetector(1.0).fit(*classes)(crops.some(test))

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from faceswap_lab.metrics.contrast import GREY
 from faceswap_lab.metrics.seam_against_truth import seam
 from faceswap_lab.metrics.sharpness import detail
 from faceswap_lab.studies.detection.data_set import Crops
 
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _DETAIL_SIZE = 128  # of `detail`'s square
 _AWAY = 0.06  # of the crop: how far inside and outside of the rim the usual edges are looked for
 _SOFT = 0.02  # of the crop: the rim's softness
@@ -70,7 +70,7 @@ def dull_eyes(crops: Crops) -> np.ndarray:
     """How little fine detail the eyes have beside the rest of the face: (T,), 0 or less. Lids, lashes and irises are all fine."""
     found = []
     for face, skin, eyes in zip(crops.faces, crops.skin, crops.eyes, strict=True):
-        grey = face.astype(np.float32) @ _GREY
+        grey = face.astype(np.float32) @ GREY
         fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), _FINE))
         seen, rest = eyes > 127, (skin > 127) & (eyes <= 127)
         found.append(-fine[seen].mean() / max(fine[rest].mean(), 1e-6) if seen.any() and rest.any() else np.nan)

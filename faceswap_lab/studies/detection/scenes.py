@@ -114,7 +114,7 @@ def _classical(run: Run, faces: FaceSet) -> Path:
             f"{run.clip('B')}: no landmarks were found in it, so that its face cannot be bent. Use another clip."
         )
     count = 1 + int(faces.table["frame"].max())
-    points = scoring.clip_points(faces, count)
+    points = faces.clip_points(count)
     for number, frame in enumerate(itertools.islice(scoring.clip_frames(run.clip("target")), count)):
         path = folder / f"{number:06d}.png"
         write_swapped(

@@ -16,9 +16,9 @@ import warnings
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.metrics.contrast import GREY
 from faceswap_lab.studies.detection.data_set import Crops
 
-_GREY = np.array([0.299, 0.587, 0.114], np.float64)  # ITU-R BT.601
 FLOOR = 1e-3  # of a level squared: below the rounding of 8 bits, so that an empty ring has a logarithm
 LEAST = 4  # faces of each class
 
@@ -44,7 +44,7 @@ def radial_spectrum(faces: np.ndarray) -> np.ndarray:
     count = np.bincount(rings.ravel())[1 : side // 2]
     found = np.empty((len(faces), side // 2 - 1))
     for row, face in enumerate(faces):
-        grey = face @ _GREY
+        grey = face @ GREY
         power = np.square(np.abs(np.fft.fft2((grey - grey.mean()) * window))) / np.square(window).sum()
         found[row] = np.bincount(rings.ravel(), power.ravel())[1 : side // 2] / count
     return 10 * np.log10(np.maximum(found, FLOOR))

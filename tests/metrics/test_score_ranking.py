@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import score_ranking
 from scipy import stats
 
-from faceswap_lab.metrics import distortions, sensitivity, validation
+from faceswap_lab.metrics import distortions
 from faceswap_lab.metrics.catalogue import Score, mean_of
 
 TRUE = np.linspace(0, 1, 24)
@@ -20,8 +21,8 @@ def score(name, better="higher"):
 def judged(values, better="higher", **references):
     index = pd.MultiIndex.from_product([["clip"], [f"r{i}" for i in range(len(values))]])
     known = pd.DataFrame({"structure_gain": TRUE, "identity_gain": TRUE, **references}, index=index)
-    known[validation.QUALITY] = validation.quality(known)
-    return validation.judge(score("s", better), pd.DataFrame({"s": values}, index=index), known, draws=100)
+    known[score_ranking.QUALITY] = score_ranking.quality(known)
+    return score_ranking.judge(score("s", better), pd.DataFrame({"s": values}, index=index), known, draws=100)
 
 
 def test_perfect_reversed_and_noisy_scores_are_told_apart():
@@ -50,7 +51,7 @@ def test_rho_is_spearmans_with_ties_and_missing_numbers_left_out():
     values[[3, 9]] = np.nan
     kept = np.isfinite(values)
     assert len(np.unique(values[kept])) < kept.sum()
-    found = validation.rank(values, TRUE, draws=200)
+    found = score_ranking.rank(values, TRUE, draws=200)
     assert found.rho == pytest.approx(stats.spearmanr(values[kept], TRUE[kept]).statistic) and found.rungs == 22
     assert found.low < found.rho < found.high
 
@@ -64,8 +65,8 @@ def test_what_gives_no_number_or_has_too_few_rungs_is_not_judged():
 def test_clips_are_compared_within_themselves():
     """Two clips, one with higher numbers and lower quality throughout: pooled they would look reversed."""
     values, quality = np.r_[TRUE, TRUE + 10], np.r_[TRUE + 10, TRUE]
-    assert validation.rank(values, quality, draws=20).rho < 0
-    assert validation.rank(values, quality, clips=np.repeat(["a", "b"], 24), draws=20).rho == pytest.approx(1)
+    assert score_ranking.rank(values, quality, draws=20).rho < 0
+    assert score_ranking.rank(values, quality, clips=np.repeat(["a", "b"], 24), draws=20).rho == pytest.approx(1)
 
 
 def tables(shift=0.0, wobble=0.1, count=40):
@@ -82,39 +83,34 @@ def tables(shift=0.0, wobble=0.1, count=40):
 
 def test_who_sees_a_fault_who_is_blind_and_who_rewards_it():
     for shift, word in ((0.5, "sees"), (0.0, "blind"), (-0.5, "rewards")):
-        fallen = sensitivity.falls([score("s")], *tables(shift), draws=50)["s"]
-        seen = sensitivity.sights([fallen], [10.0])["blur"]
+        fallen = score_ranking.falls([score("s")], *tables(shift), draws=50)["s"]
+        seen = score_ranking.sights([fallen], [10.0])["blur"]
         assert seen.word == word
         assert (seen.least == 1.5) if shift else np.isnan(seen.least)
         assert seen.fall == pytest.approx(shift * 6 / 10, abs=0.01)
-    assert sensitivity.sights([fallen], [10.0])["shift"].word == "-"  # not tried
+    assert score_ranking.sights([fallen], [10.0])["shift"].word == "-"  # not tried
 
 
 def test_a_fault_counts_as_seen_only_from_where_all_stronger_ones_are():
     fallen = {"blur_1_5": (1, 0.5, 1.5), "blur_3": (0.1, -0.5, 0.7), "blur_6": (2, 1, 3)}
-    assert sensitivity.sights([fallen], [10.0])["blur"].least == 6
+    assert score_ranking.sights([fallen], [10.0])["blur"].least == 6
     assert (
-        sensitivity.sights([fallen, fallen | {"blur_6": (0.0, -1, 1)}], [10.0, 10.0])["blur"].word == "blind"
+        score_ranking.sights([fallen, fallen | {"blur_6": (0.0, -1, 1)}], [10.0, 10.0])["blur"].word == "blind"
     )  # not in both clips
 
 
-def test_the_bootstrap_of_frames_is_paired_and_keeps_neighbours_together():
-    rows = sensitivity.block_rows(10, draws=50, block=5)
-    assert rows.shape == (50, 10) and rows.min() == 0 and rows.max() == 9
-    assert ((np.diff(rows[:, :5], axis=1) % 10) == 1).all()
-    fall, low, high = sensitivity.falls([score("s")], *tables(0.5, wobble=0), draws=50)["s"]["blur_6"]
+def test_the_bootstrap_of_frames_is_paired():
+    fall, low, high = score_ranking.falls([score("s")], *tables(0.5, wobble=0), draws=50)["s"]["blur_6"]
     assert fall == low == high or np.allclose(
         [low, high], fall
     )  # the same frames on both sides: nothing is left to chance
 
 
 def test_table_and_file():
-    seen = {"blur": sensitivity.Sight("blur", "sees", 1.5, 0.3), "shift": sensitivity.Sight("shift", "blind", np.nan, 0.0)}
+    seen = {"blur": score_ranking.Sight("blur", "sees", 1.5, 0.3), "shift": score_ranking.Sight("shift", "blind", np.nan, 0.0)}
     one = judged(TRUE)
-    one = validation.Trust(one.name, one.verdict, one.rankings, seen)
-    row = validation.table([one]).iloc[0]
+    one = score_ranking.Trust(one.name, one.verdict, one.rankings, seen)
+    row = score_ranking.table([one]).iloc[0]
     assert row["blur"] == "1.5" and row["shift"] == "blind" and row["verdict"] == "ranks"
     written = one.as_json()
     assert written["sees"]["shift"]["least"] is None and written["rankings"]["quality"]["rho"] == 1
-    again = validation.read({"trust": {"s": written}})
-    assert validation.table(again).iloc[0].to_dict() == pytest.approx(row.to_dict(), nan_ok=True)
