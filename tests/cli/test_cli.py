@@ -268,9 +268,8 @@ def test_options_of_a_dataclass():
         "shape": "square", "least": 7, "most": -0.5, "angles": [90.0, -90.0], "corner": [1, 2], "keep": False, "fast_mode": True,
     }  # fmt: skip
     said = " ".join(parser.format_help().split())
-    for words in (
-        '"round" or "square", 5 % larger. (default: round)', "--most X pixels.", "--corner N N of the box. (default: 4 5)",
-                  "--no-keep switch this off: what is there."):  # fmt: skip
+    for words in ('"round" or "square", 5 % larger. (default: round)', "--most X pixels.",
+                  "--corner N N of the box. (default: 4 5)", "--no-keep switch this off: what is there."):  # fmt: skip
         assert words in said, words
     with pytest.raises(SystemExit):
         parser.parse_args(["--least", "2.5"])
