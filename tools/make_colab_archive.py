@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NAME = "faceswap_lab_colab"
 KEPT = ("faceswap_lab", "notebooks", "docs", "data", "benchmarks/results", "pyproject.toml", ":(glob)*.md", "LICENSE")
 # data/sample is for tests, the true swap of the hard clip for benchmarks; no lesson shows them. Texts hold the solutions.
-LEFT_OUT = (":!data/sample", ":!data/actors/*hard_truth*", ":!notebooks/text", ":!docs/teaching/answers.md")
+LEFT_OUT = (":!data/sample", ":!data/actors/*hard_truth*", ":!notebooks/text")
 SAME_TIME = (2020, 1, 1, 0, 0, 0)  # so that the same files make the same archive
 
 

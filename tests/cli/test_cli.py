@@ -221,7 +221,7 @@ def test_help_as_a_module_loads_no_library():
     """It would take a second or more; whole libraries load when a command needs them."""
     command = [sys.executable, "-X", "importtime", "-m", "faceswap_lab", "--help"]
     asked = subprocess.run(command, capture_output=True, text=True, cwd=runtime.ROOT, check=True)
-    names = "run | faces | diagnose | convert | score | compare | consent | verify | clean | doctor | report"
+    names = "run | faces | diagnose | convert | score | compare | consent | verify | clean | grade | doctor | report"
     assert names in " ".join(asked.stdout.split())
     loaded = {line.rpartition("|")[2].strip() for line in asked.stderr.splitlines()}
     assert "faceswap_lab.base.environment" in loaded and not loaded & {"numpy", "pandas", "cv2", "av", "keras"}
