@@ -2,7 +2,7 @@
 
     python benchmarks/ablation.py                    (two hours on two cores; stop it whenever you like, it goes on)
     python benchmarks/ablation.py --start warm       (what changes the network's shape is left out)
-    python benchmarks/ablation.py --start gan --steps 80     (FaceSwap-GAN's own parts, its painter the warm start)
+    python benchmarks/ablation.py --start gan --steps 80     (FaceSwap-GAN's own parts, its generator the warm start)
     python benchmarks/ablation.py --only warp,attention --seeds 5
     python benchmarks/ablation.py --report           (the table of what is done so far)
 
@@ -31,10 +31,10 @@ all three seeds), turns 0.011 less with them, likened faces and varied copies wi
 to 11 degrees, against 2.7 of eyes that never move: no eyes are drawn yet. Later in a training the order is another: from 3000
 steps on, 400 steps with back-translation moved swap_gain from 0.29 to 0.35 and identity_gain from 0.32 to 0.36 (one seed).
 
-FaceSwap-GAN, 60 steps on the warm start, three seeds: the identity term 0.010 ± 0.002 and 0.042 ± 0.012, the critics -0.002 ± 0.013
-and 0.005 ± 0.009, sharpness the same with and without. One seed each: hinge instead of mixup 0.006 and -0.005, no norm in the
-critics 0.002 and 0.000, no attention -0.008 and -0.002. Not measured: the eye and mouth term, relighting, centring, edge, SSIM,
-brows, perceptual, group norm, relativistic critics.
+FaceSwap-GAN, 60 steps on the warm start, three seeds: the identity term 0.010 ± 0.002 and 0.042 ± 0.012, the discriminators -0.002
+± 0.013 and 0.005 ± 0.009, sharpness the same with and without. One seed each: hinge instead of mixup 0.006 and -0.005, no norm in
+the discriminators 0.002 and 0.000, no attention -0.008 and -0.002. Not measured: the eye and mouth term, relighting, centring,
+edge, SSIM, brows, perceptual, group norm, relativistic discriminators.
 """
 
 from __future__ import annotations

@@ -90,12 +90,12 @@ def counts() -> dict[str, dict[float, object]]:
         "FaceSwap-GAN standard": (faceswap_gan, faceswap_gan.standard(64)),
     }
     return {
-        name: {alpha: _painter_cost(room, dataclasses.replace(config, octave=alpha)) for alpha in ALPHAS}
+        name: {alpha: _generator_cost(room, dataclasses.replace(config, octave=alpha)) for alpha in ALPHAS}
         for name, (room, config) in shapes.items()
     }
 
 
-def _painter_cost(room, config):
+def _generator_cost(room, config):
     import keras
 
     from faceswap_lab.models.flops import network_cost

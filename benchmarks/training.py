@@ -11,15 +11,15 @@ gives their quartiles too. Beside the clock stands the processor's time: on a ma
   bent and looked up with `remap`, the straight target, and the same light on both.
 - `autoencoder_vs_plain`: images a second of a step on both people, against two Keras models that share an encoder, two
   `train_on_batch` calls and that loader. Same networks, same L1.
-- `gan_vs_plain`: the same for FaceSwap-GAN. Plain: four steps (critic A, critic B, painter A, painter B), each with its own
-  pass of the painter and its own optimiser, critics and painters on batches of their own from the loader.
+- `gan_vs_plain`: the same for FaceSwap-GAN. Plain: four steps (discriminator A, discriminator B, generator A, generator B), each
+  with its own pass of the generator and its own optimiser, discriminators and generators on batches of their own from the loader.
 - `convolution_rate_share`: floating-point operations a second of a full-width step, over what convolutions of the same
   shapes reach alone, forwards and backwards.
 
 Expected before anything was tuned (goals in brackets): on a GPU 20 x the loader; on two CPU cores OpenCV's `remap` does
 about 2000 views a second on one core, and a gather of float pixels is no faster than that, so about 1 x (20 x). Then a
 plain step loses the loader's time only: 1.1 x where convolutions are heavy, 1.3 x where they are light (1.5 x). A GAN's
-plain step paints twice and runs the critics once more: 1.5 x (1.7 x). Views: 15 % of a quick step, 2 % of a full-width
+plain step paints twice and runs the discriminators once more: 1.5 x (1.7 x). Views: 15 % of a quick step, 2 % of a full-width
 one (5 %). Full width: three quarters of the attainable rate (65 %), the rest being Adam over 82 M weights.
 
 Measured on two CPU cores (TensorFlow 2.21, one run; the first three on an idle machine): views 1.14 x the loader (820 and
@@ -198,13 +198,13 @@ class PlainGan:
     def __init__(self, config, sets):
         self.model = faceswap_gan.FaceSwapGAN(config, GAN_LOSS, OPTIONS, seed=1)
         self.stacks, self.draw = stacks(sets), np.random.default_rng(3)
-        encoder, decoders, critics = self.model.encoders[0], self.model.decoders, self.model.critics
+        encoder, decoders, discriminators = self.model.encoders[0], self.model.decoders, self.model.discriminators
         self.steps = []
         for person in range(2):
             mine = [*encoder.trainable_variables, *decoders[person].trainable_variables]
-            self.steps.append((self.make(person, 1, critics[person].trainable_variables), 0))
+            self.steps.append((self.make(person, 1, discriminators[person].trainable_variables), 0))
             self.steps.append((self.make(person, 0, mine), 1))
-        self.steps.sort(key=lambda pair: pair[1])  # critics first, then painters
+        self.steps.sort(key=lambda pair: pair[1])  # discriminators first, then generators
 
     def make(self, person: int, player: int, variables):
         optimizer = keras.optimizers.Adam(1e-4, beta_1=0.5)

@@ -57,7 +57,7 @@ def make(kind: str):
         optimizer = keras.optimizers.Adam(1e-3, epsilon=EPSILON)
     else:
         config = faceswap_gan.GanConfig(
-            **shape, attention=True, architecture="quick", critic_filters=(8, 8), adversarial=kind
+            **shape, attention=True, architecture="quick", discriminator_filters=(8, 8), adversarial=kind
         )
         loss = dataclasses.replace(faceswap_gan.QUICK_LOSS, adversarial=0.5, identity=0, gradient_penalty=0.1)
         model = faceswap_gan.FaceSwapGAN(config, loss, options)

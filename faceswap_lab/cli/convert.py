@@ -24,9 +24,9 @@ DIRECTIONS = {
 def convert_options(convert: argparse.ArgumentParser) -> None:
     """Converts a video, a folder of pictures or a picture. Run it again after a stop: what is finished is kept."""
     convert.add_argument("video", help="the target: a video, a folder of pictures, or a picture")
-    painter = convert.add_mutually_exclusive_group(required=True)
-    painter.add_argument("--model", metavar="FOLDER", help="a trained model, such as runs/sample/models/autoencoder")
-    painter.add_argument(
+    generator = convert.add_mutually_exclusive_group(required=True)
+    generator.add_argument("--model", metavar="FOLDER", help="a trained model, such as runs/sample/models/autoencoder")
+    generator.add_argument(
         "--source", metavar="FILE",
         help="whose face comes in: a clip, a picture or a face set. No training: the base model that ships with the lab swaps",
     )  # fmt: skip

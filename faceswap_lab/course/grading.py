@@ -29,7 +29,7 @@ MISSING = "missing"
 MOST_WRITTEN = 20_000_000  # bytes that an answer may write
 # No GPU, and few threads: both reserve far more addresses than they use, and the limit of memory counts addresses.
 PLAIN = {"CUDA_VISIBLE_DEVICES": "-1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-IMPORT = "from faceswap_lab.widgets import checks"
+IMPORT = "from faceswap_lab.course import checks"
 OUTSIDE = re.compile(
     r"\b(faceswap_lab|open|exec|eval|__import__|importlib|inspect|sys\.modules|subprocess|ctypes|socket|__dict__)\b"
 )

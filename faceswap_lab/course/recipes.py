@@ -128,10 +128,10 @@ def begin_gan(gan: FaceSwapGAN, folder: Path) -> int:
         if AutoencoderConfig(**options) != shape:
             print(f"The autoencoder {place.name} ({options['size']} px) has another shape than this FaceSwap-GAN.")
             continue
-        painter = FaceAutoencoder(shape)
-        load_weights(painter, place / WEIGHTS)
-        painter.begun_from = str(place)  # whose faces are in these weights, see `training.save_model`
-        taken = gan.begin_with(painter)
+        generator = FaceAutoencoder(shape)
+        load_weights(generator, place / WEIGHTS)
+        generator.begun_from = str(place)  # whose faces are in these weights, see `training.save_model`
+        taken = gan.begin_with(generator)
         print(f"{taken} layers taken over from the autoencoder {place.name}")
         return taken
     print(f"No autoencoder fits the {gan.config.architecture} network of {gan.config.size} px: it starts from nothing.")

@@ -167,7 +167,7 @@ def warm_start(model, name: str = "quick_autoencoder") -> bool:
     return True
 
 
-def painter_to_begin_with(run: Run, size: int):
+def generator_to_begin_with(run: Run, size: int):
     """The run's autoencoder, whatever its network; where there is none, the quick one, with the warm start if that fits.
 
     Raises:

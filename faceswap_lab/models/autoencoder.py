@@ -113,7 +113,7 @@ class FaceAutoencoder(keras.Model):
         self.banks = self.lights = None
         self.terms = {term: keras.metrics.Mean(term) for term in self.loss_weights.active()}
         if self.loss_weights.adversarial and type(self) is FaceAutoencoder:
-            raise ValueError("an autoencoder has no critics: the weight of the adversarial term must be 0")
+            raise ValueError("an autoencoder has no discriminators: the weight of the adversarial term must be 0")
         self.built = True
 
     def build_networks(self) -> tuple[list[keras.Model], list[keras.Model]]:
@@ -123,8 +123,8 @@ class FaceAutoencoder(keras.Model):
         decoders = [f"decoder_{p}" for p in PEOPLE] if shared else ["decoder"]
         return [build_encoder(config, name) for name in encoders], [build_decoder(config, name) for name in decoders]
 
-    def painter_copy(self) -> FaceAutoencoder:
-        """An uncompiled twin with the same weights: what is saved as the finished model, without optimiser or critics."""
+    def generator_copy(self) -> FaceAutoencoder:
+        """An uncompiled twin with the same weights: what is saved as the finished model, without optimiser or discriminators."""
         twin = FaceAutoencoder(self.config, networks=self.build_networks())
         for mine, theirs in zip([*self.encoders, *self.decoders], [*twin.encoders, *twin.decoders], strict=True):
             theirs.set_weights(mine.get_weights())

@@ -1,7 +1,7 @@
 """CycleGAN: translates between two sets of pictures that have no pairs.
 
 Zhu, Park, Isola and Efros, "Unpaired image-to-image translation using cycle-consistent adversarial networks", ICCV 2017
-(arXiv:1703.10593). Two generators, from A to B and from B to A, each with a critic; what holds them to the picture they
+(arXiv:1703.10593). Two generators, from A to B and from B to A, each with a discriminator; what holds them to the picture they
 were given is that the way there and back must end where it began.
 """
 
@@ -16,7 +16,7 @@ from faceswap_lab.models import losses
 from faceswap_lab.models.augmentation import FaceBank
 from faceswap_lab.models.autoencoder import PEOPLE
 from faceswap_lab.models.translation import AdversarialTranslator, ImagePool, mild_views
-from faceswap_lab.models.translation_networks import TranslationConfig, build_critic
+from faceswap_lab.models.translation_networks import TranslationConfig, build_discriminator
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class CycleGanConfig(TranslationConfig):
     """The shape of a CycleGAN: a `TranslationConfig`, and
 
     Args:
-        pool: how many paintings of each person the critics are reminded of.
-        focus: the critics see the face only, under a soft oval: hair and background tell A from B far too easily. Not
+        pool: how many paintings of each person the discriminators are reminded of.
+        focus: the discriminators see the face only, under a soft oval: hair and background tell A from B far too easily. Not
             published.
     """
 
@@ -34,13 +34,14 @@ class CycleGanConfig(TranslationConfig):
 
 
 def published(size: int = 256, octave: float = 0.0) -> CycleGanConfig:
-    """The paper's: 64 channels, 9 residual blocks (6 up to 128 px), critics that look at 70 x 70 pixels."""
+    """The paper's: 64 channels, 9 residual blocks (6 up to 128 px), discriminators that look at 70 x 70 pixels."""
     return CycleGanConfig(size=size, blocks=9 if size > 128 else 6, octave=octave)
 
 
 def quick(size: int = 64, octave: float = 0.0) -> CycleGanConfig:
-    """For two CPU cores: a fifth of the channels, 3 residual blocks, critics of 34 x 34 pixels; paints a change of its input."""
-    small = {"filters": 12, "blocks": 3, "kernel": 5, "critic_filters": (12, 24, 48)}
+    """For two CPU cores: a fifth of the channels, 3 residual blocks, discriminators of 34 x 34 pixels; paints a change of its
+    input."""
+    small = {"filters": 12, "blocks": 3, "kernel": 5, "discriminator_filters": (12, 24, 48)}
     return CycleGanConfig(size=size, **small, octave=octave, from_input=True, focus=True)
 
 
@@ -49,7 +50,7 @@ class CycleGanLoss:
     """Weights of the generators' loss (pictures on a scale of -1 to 1), as published; a term at 0 is not computed.
 
     Args:
-        adversarial: each critic's opinion, by least squares.
+        adversarial: each discriminator's opinion, by least squares.
         cycle: L1 between a face and itself after the way there and back.
         identity: L1 between a face of B and what the generator to B makes of it, and the other way round: no need to
             change what is there already. The paper uses it where colours must be kept.
@@ -73,7 +74,7 @@ def inner_oval(size: int) -> np.ndarray:
 
 
 class CycleGAN(AdversarialTranslator):
-    """Two generators and two critics, trained with `fit()` on indices into two face sets that need not match.
+    """Two generators and two discriminators, trained with `fit()` on indices into two face sets that need not match.
 
     Args:
         config: the shape.
@@ -83,8 +84,8 @@ class CycleGAN(AdversarialTranslator):
     """
 
     def __init__(self, config: CycleGanConfig, loss_weights=None, augmentation=None, seed=0, **kwargs):
-        critics = [build_critic(config, f"critic_{person}") for person in PEOPLE]
-        super().__init__(config, critics, loss_weights or CycleGanLoss(), augmentation, seed, **kwargs)
+        discriminators = [build_discriminator(config, f"discriminator_{person}") for person in PEOPLE]
+        super().__init__(config, discriminators, loss_weights or CycleGanLoss(), augmentation, seed, **kwargs)
         shape = (config.size, config.size, 3)
         self.oval = inner_oval(config.size) if config.focus else None
         self.pools = [ImagePool(config.pool, shape, name=f"pool_{person}") for person in PEOPLE]
@@ -123,15 +124,15 @@ class CycleGAN(AdversarialTranslator):
             views["cycled"] = [to_a(fake_b, training=training), to_b(fake_a, training=training)]
         return views
 
-    def judge(self, place: int, seen, frozen: bool, critics=None):
+    def judge(self, place: int, seen, frozen: bool, discriminators=None):
         if self.oval is not None:
             seen = 0.5 + (seen - 0.5) * self.oval
-        return super().judge(place, seen, frozen, critics)
+        return super().judge(place, seen, frozen, discriminators)
 
     def loss_terms(self, views, training: bool = True) -> tuple[dict, object]:
-        """The generators' terms by name, unweighted, and the critics' loss. `views`: what `call` returns."""
+        """The generators' terms by name, unweighted, and the discriminators' loss. `views`: what `call` returns."""
         weights, real = self.loss_weights, views["real"]
-        found, critics = {}, 0.0
+        found, discriminators = {}, 0.0
         if weights.adversarial:
             found["adversarial"], read = 0.0, self.readings()
             for person in range(2):
@@ -140,10 +141,10 @@ class CycleGAN(AdversarialTranslator):
                 shown = self.pools[person].exchange(shown, self.random) if training else shown
                 found["adversarial"] += losses.least_squares(self.judge(person, fake, True, read), 1.0)
                 scores, others = (self.judge(person, some, False, read) for some in (real[person], shown))
-                critics += (losses.least_squares(scores, 1.0) + losses.least_squares(others, 0.0)) / 2
+                discriminators += (losses.least_squares(scores, 1.0) + losses.least_squares(others, 0.0)) / 2
         # Pictures are in [0, 1] here and in [-1, 1] where the weights were published: differences count double.
         for term, key in (("cycle", "cycled"), ("identity", "identity")):
             if getattr(weights, term):
                 pairs = zip(views[key], real, strict=True)
                 found[term] = sum(2 * losses.l1(painted, wanted) for painted, wanted in pairs)
-        return found, critics
+        return found, discriminators

@@ -1,8 +1,8 @@
-"""The critics, and the games that they play with the painters: who is to score what, and at what price.
+"""The discriminators, and the games that they play with the generators: who is to score what, and at what price.
 
-A game takes `judge(pictures, frozen)`, a critic's scores with or without a gradient to the critic's weights, and gives
-the painter's loss and the critic's loss. Each player's weights receive only their own gradient: the painter's loss runs
-through a frozen critic, the critic's loss over pictures that are held still.
+A game takes `judge(pictures, frozen)`, a discriminator's scores with or without a gradient to the discriminator's weights, and
+gives the generator's loss and the discriminator's loss. Each player's weights receive only their own gradient: the generator's
+loss runs through a frozen discriminator, the discriminator's loss over pictures that are held still.
 """
 
 from __future__ import annotations
@@ -18,51 +18,51 @@ from faceswap_lab.models import layers, losses, replicas
 from faceswap_lab.models.faceswap_gan_networks import GanConfig
 
 
-def build_critic(config: GanConfig, name: str) -> keras.Model:
-    """A person's critic: picture and bent input (N, S, S, 6) to one linear score a patch (N, 8, 8, 1) float32.
+def build_discriminator(config: GanConfig, name: str) -> keras.Model:
+    """A person's discriminator: picture and bent input (N, S, S, 6) to one linear score a patch (N, 8, 8, 1) float32.
 
-    Every layer's name begins with critic_: that is how `TwoRateAdam` knows whose weights they are.
+    Every layer's name begins with discriminator_: that is how `TwoRateAdam` knows whose weights they are.
     """
     inputs = keras.Input((config.size, config.size, 6))
     x = inputs
-    last, side = len(config.critic_filters) - 1, config.size
+    last, side = len(config.discriminator_filters) - 1, config.size
 
     def down(x, filters, norm, name):
         return layers.downscale(x, filters, kernel=4, norm=norm, slope=0.2, bias=False, octave=config.octave, name=name)
 
-    for index, filters in enumerate(config.critic_filters):
-        x = down(x, filters, config.norm if index else None, f"critic_down_{index}")
+    for index, filters in enumerate(config.discriminator_filters):
+        x = down(x, filters, config.norm if index else None, f"discriminator_down_{index}")
         side //= 2
-    x = layers.attend(x, config.octave, name=f"critic_attention_{last}")
+    x = layers.attend(x, config.octave, name=f"discriminator_attention_{last}")
     while side > 8:
         side //= 2
-        x = down(x, config.critic_filters[-1], config.norm, f"critic_down_to_{side}")
-        x = layers.attend(x, config.octave, name=f"critic_attention_at_{side}")
-    scores = layers.convolution(x, 1, 4, padding="same", dtype="float32", name="critic_scores")
+        x = down(x, config.discriminator_filters[-1], config.norm, f"discriminator_down_to_{side}")
+        x = layers.attend(x, config.octave, name=f"discriminator_attention_at_{side}")
+    scores = layers.convolution(x, 1, 4, padding="same", dtype="float32", name="discriminator_scores")
     return keras.Model(inputs, scores, name=name)
 
 
 class Reading:
-    """A critic as one step finds it: its weights, read once, for every opinion that the step asks it for.
+    """A discriminator as one step finds it: its weights, read once, for every opinion that the step asks it for.
 
-    What a frozen critic says must not depend on whether its update of the same step has happened already. Read apart for
+    What a frozen discriminator says must not depend on whether its update of the same step has happened already. Read apart for
     each opinion, it did now and then: TensorFlow's graph optimiser drops the order between such a read and the update,
     when no gradient ties them together. Here the update needs the very tensors that the frozen opinion was formed with.
 
     Args:
-        critic: its weights are read now.
+        discriminator: its weights are read now.
     """
 
-    def __init__(self, critic: keras.Model):
-        self.critic = critic
+    def __init__(self, discriminator: keras.Model):
+        self.discriminator = discriminator
         # A reshape reads the variable; convert_to_tensor would hand it on as it is, to be read at each use.
-        self.weights = [ops.reshape(variable.value, variable.shape) for variable in critic.trainable_variables]
+        self.weights = [ops.reshape(variable.value, variable.shape) for variable in discriminator.trainable_variables]
 
     def __call__(self, seen, frozen: bool):
         """Scores of what is seen, (N, H, W, C) to (N, h, w, 1); frozen: no gradient to the weights, no state kept."""
         weights = [ops.stop_gradient(one) for one in self.weights] if frozen else self.weights
-        state = self.critic.non_trainable_variables
-        scores, after = self.critic.stateless_call(weights, [v.value for v in state], seen, training=True)
+        state = self.discriminator.non_trainable_variables
+        scores, after = self.discriminator.stateless_call(weights, [v.value for v in state], seen, training=True)
         if not frozen:
             for variable, value in zip(state, after, strict=True):
                 variable.assign(value)
@@ -97,13 +97,13 @@ def draw_beta(shape, alpha: float, seed, cells: int = 4096):
 
 
 def mixup(judge, real, fake, seed):
-    """Mixup-LSGAN: the critic names the share of the real picture in a mixture; the painter wants its own scored 1.
+    """Mixup-LSGAN: the discriminator names the share of the real picture in a mixture; the generator wants its own scored 1.
 
     Mao et al., "Least squares GAN" (arXiv:1611.04076); Zhang et al., "mixup" (arXiv:1710.09412): one share a batch,
     drawn from Beta(0.2, 0.2), near 0 or near 1.
 
     Returns:
-        (painter's loss, critic's loss).
+        (generator's loss, discriminator's loss).
     """
     share = draw_beta((), 0.2, seed)
     mixed = share * real + (1 - share) * ops.stop_gradient(fake)
@@ -112,10 +112,10 @@ def mixup(judge, real, fake, seed):
 
 def relativistic(judge, real, fake, seed=None):
     """Relativistic-average LSGAN: real pictures should score 1 above the mean painted one, painted ones 1 below the
-    mean real one; the painter wants it the other way round. Jolicoeur-Martineau, arXiv:1807.00734.
+    mean real one; the generator wants it the other way round. Jolicoeur-Martineau, arXiv:1807.00734.
 
     Returns:
-        (painter's loss, critic's loss).
+        (generator's loss, discriminator's loss).
     """
     still = ops.stop_gradient(fake)
 
@@ -125,31 +125,31 @@ def relativistic(judge, real, fake, seed=None):
             + losses.relativistic_least_squares(second, first, -1.0)
         ) / 2
 
-    painter = above(judge(fake, True), judge(real, True))
-    return painter, above(judge(real, False), judge(still, False))
+    generator = above(judge(fake, True), judge(real, True))
+    return generator, above(judge(real, False), judge(still, False))
 
 
 def hinge(judge, real, fake, seed=None):
     """The hinge game of Lim and Ye (arXiv:1705.02894) and SAGAN (arXiv:1805.08318).
 
     Returns:
-        (painter's loss, critic's loss).
+        (generator's loss, discriminator's loss).
     """
-    critic = losses.hinge(judge(real, False), 1.0) + losses.hinge(judge(ops.stop_gradient(fake), False), -1.0)
-    return -ops.mean(judge(fake, True)), critic
+    discriminator = losses.hinge(judge(real, False), 1.0) + losses.hinge(judge(ops.stop_gradient(fake), False), -1.0)
+    return -ops.mean(judge(fake, True)), discriminator
 
 
 GAMES = {"mixup": mixup, "relativistic": relativistic, "hinge": hinge}
 
 
 def gradient_penalty(judge, real, seed, step: float = 0.02):
-    """R1, half the mean squared gradient of a critic's mean score at real pictures, without a second derivative.
+    """R1, half the mean squared gradient of a discriminator's mean score at real pictures, without a second derivative.
 
     Mescheder et al., "Which training methods for GANs do actually converge?" (arXiv:1801.04406). With noise e of
     standard deviation 1 a pixel, ((D(x + step e) - D(x)) / step)^2 has the squared gradient as its mean, up to terms of
     step^2: one random direction a picture and step, as Lin et al. (arXiv:2501.08316) train with. The estimate is noisy
     (its deviation is 1.4 times its mean) and has no bias worth naming; it runs on every backend. It is a difference of
-    nearly equal scores, and yet it holds in 16 bit: of a small trained critic float16 gave 1.005 and bfloat16 0.99 times
+    nearly equal scores, and yet it holds in 16 bit: of a small trained discriminator float16 gave 1.005 and bfloat16 0.99 times
     what float32 does. A larger step is worse in every precision: twice too large already at 0.1.
 
     Args:

@@ -1,8 +1,8 @@
-"""FaceSwap-GAN: the shared-encoder autoencoder with self-attention, a painted mask, and a critic for each person.
+"""FaceSwap-GAN: the shared-encoder autoencoder with self-attention, a painted mask, and a discriminator for each person.
 
 Written anew from a description of FaceSwap-GAN v2.2 (published figures: blocks, losses, weights, schedule). One GAN is
-one ordinary Keras model here: `compute_loss` adds the painter's loss (through critics whose weights are held still) to
-the critics' loss (on paintings that are held still). Each player's weights receive only their own gradient, from one
+one ordinary Keras model here: `compute_loss` adds the generator's loss (through discriminators whose weights are held still) to
+the discriminators' loss (on paintings that are held still). Each player's weights receive only their own gradient, from one
 pass, so `fit()`, callbacks, checkpoints and compilation stay what they are.
 """
 
@@ -14,7 +14,7 @@ from keras import ops
 from faceswap_lab.models import discriminators as games
 from faceswap_lab.models import loss_terms, losses, replicas
 from faceswap_lab.models.autoencoder import PEOPLE, FaceAutoencoder
-from faceswap_lab.models.discriminators import build_critic
+from faceswap_lab.models.discriminators import build_discriminator
 from faceswap_lab.models.faceswap_gan_networks import GanConfig, build_decoder, build_encoder, quick, standard
 from faceswap_lab.models.faceswap_gan_schedule import (
     PUBLISHED_SCHEDULE,
@@ -39,7 +39,7 @@ __all__ = [
     "Phase",
     "ScheduleCallback",
     "TwoRateAdam",
-    "build_critic",
+    "build_discriminator",
     "build_decoder",
     "build_encoder",
     "phase_at",
@@ -52,7 +52,7 @@ GanLoss = published_gan
 
 
 class FaceSwapGAN(FaceAutoencoder):
-    """FaceSwap-GAN: shared encoder, a decoder with mask and a critic for each person. Trained like `FaceAutoencoder`.
+    """FaceSwap-GAN: shared encoder, a decoder with mask and a discriminator for each person. Trained like `FaceAutoencoder`.
 
     Args:
         config: the shape.
@@ -84,7 +84,7 @@ class FaceSwapGAN(FaceAutoencoder):
             frozen_faces=perceptual_faces,
             **kwargs,
         )
-        self.critics = [build_critic(config, f"critic_{p}") for p in PEOPLE]
+        self.discriminators = [build_discriminator(config, f"discriminator_{p}") for p in PEOPLE]
         for name, start in (
             ("alpha_least", 0.0),
             ("perceptual_on", 1.0),
@@ -94,7 +94,7 @@ class FaceSwapGAN(FaceAutoencoder):
             setattr(
                 self, name, self.add_weight(shape=(), initializer=start, trainable=False, autocast=False, name=name)
             )
-        self.terms["critics"] = keras.metrics.Mean("critics")
+        self.terms["discriminators"] = keras.metrics.Mean("discriminators")
 
     def build_networks(self):
         if self.config.architecture == "quick":
@@ -145,55 +145,57 @@ class FaceSwapGAN(FaceAutoencoder):
         return loss_terms.composite({"colour": colour, "alpha": alpha, "bent": bent})
 
     def readings(self) -> list[games.Reading]:
-        """Both critics, their weights read now, for all opinions of one step."""
-        return [games.Reading(critic) for critic in self.critics]
+        """Both discriminators, their weights read now, for all opinions of one step."""
+        return [games.Reading(discriminator) for discriminator in self.discriminators]
 
-    def judge(self, person: int, pictures, bent, frozen: bool, critics=None):
-        """The critic's scores for [picture, bent input]; frozen: its weights receive no gradient.
+    def judge(self, person: int, pictures, bent, frozen: bool, discriminators=None):
+        """The discriminator's scores for [picture, bent input]; frozen: its weights receive no gradient.
 
-        critics: `readings()`; within one training step all opinions need the same ones. None: read now.
+        discriminators: `readings()`; within one training step all opinions need the same ones. None: read now.
         """
-        return (critics or self.readings())[person](ops.concatenate([pictures, bent], axis=-1), frozen)
+        return (discriminators or self.readings())[person](ops.concatenate([pictures, bent], axis=-1), frozen)
 
-    def adversarial_terms(self, person: int, real, fake, bent, critics=None):
-        """(painter's loss, critic's loss) for one kind of fake picture, (N, S, S, 3) each. critics: `readings()`."""
-        critics = critics or self.readings()
+    def adversarial_terms(self, person: int, real, fake, bent, discriminators=None):
+        """(generator's loss, discriminator's loss) for one kind of fake picture, (N, S, S, 3) each. discriminators:
+        `readings()`."""
+        discriminators = discriminators or self.readings()
 
         def judge(pictures, frozen):
-            return self.judge(person, pictures, bent, frozen, critics)
+            return self.judge(person, pictures, bent, frozen, discriminators)
 
         return games.GAMES[self.config.adversarial](judge, real, fake, self.random)
 
     def loss_terms(self, views) -> tuple[dict, object]:
-        """Every term of the painter's loss by name, unweighted, and the critics' loss. `views`: what `call` returns."""
+        """Every term of the generator's loss by name, unweighted, and the discriminators' loss. `views`: what `call` returns."""
         weights, views = self.loss_weights, loss_terms.in_float32(views)
-        found, critics, read = {}, 0.0, self.readings()
+        found, discriminators, read = {}, 0.0, self.readings()
         halves = [
             ops.split(x, 2, axis=0) for x in (views["straight"], views["bent"], loss_terms.composite(views), views["colour"])
         ]
         if weights.adversarial:
-            painter = 0.0
+            generator = 0.0
             for person in range(2):
                 real, bent, *fakes = (half[person] for half in halves)
                 for fake in fakes:
                     mine, theirs = self.adversarial_terms(person, real, fake, bent, read)
-                    painter, critics = painter + mine, critics + theirs
-            found["adversarial"] = painter
+                    generator, discriminators = generator + mine, discriminators + theirs
+            found["adversarial"] = generator
             if weights.kernel_decay:
-                kernels = loss_terms.decayed_kernels(self.critics)
-                critics = critics + weights.kernel_decay * losses.sum_of_squares(kernels)
+                kernels = loss_terms.decayed_kernels(self.discriminators)
+                discriminators = discriminators + weights.kernel_decay * losses.sum_of_squares(kernels)
         if weights.gradient_penalty:
             found_penalty = self.gradient_penalty(*halves[:2], read)
-            critics = critics + weights.gradient_penalty * found_penalty
-        return found | loss_terms.compute(self, views), critics
+            discriminators = discriminators + weights.gradient_penalty * found_penalty
+        return found | loss_terms.compute(self, views), discriminators
 
-    def gradient_penalty(self, straight, bent, critics):
-        """R1 of both critics at the real pictures, summed. straight, bent: [A's, B's], (N, S, S, 3) each. critics: `readings()`."""
+    def gradient_penalty(self, straight, bent, discriminators):
+        """R1 of both discriminators at the real pictures, summed. straight, bent: [A's, B's], (N, S, S, 3) each. discriminators:
+        `readings()`."""
         total = 0.0
         for person in range(2):
 
             def judge(pictures, frozen, person=person):
-                return self.judge(person, pictures, ops.concatenate([bent[person]] * 2, axis=0), frozen, critics)
+                return self.judge(person, pictures, ops.concatenate([bent[person]] * 2, axis=0), frozen, discriminators)
 
             total = total + games.gradient_penalty(judge, straight[person], self.random)
         if "gradient_penalty" in self.terms:
@@ -201,9 +203,9 @@ class FaceSwapGAN(FaceAutoencoder):
         return total
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        found, critics = self.loss_terms(y_pred)
-        self.terms["critics"].update_state(critics)
-        total = critics
+        found, discriminators = self.loss_terms(y_pred)
+        self.terms["discriminators"].update_state(discriminators)
+        total = discriminators
         for term, value in found.items():
             self.terms[term].update_state(value)
             total = total + self.loss_weights.weight(term) * value

@@ -1,4 +1,4 @@
-"""FaceSwap-GAN's shapes: options, published ones and our own, and the halves of the painter built from them.
+"""FaceSwap-GAN's shapes: options, published ones and our own, and the halves of the generator built from them.
 
 Written anew from a description of FaceSwap-GAN v2.2. Blocks are convolution, activation, norm, in that order, without a
 bias (upscalers, attention and heads have one); kernels start from He's normal distribution, sub-pixel upscalers from
@@ -18,7 +18,7 @@ from faceswap_lab.models.normalization import NORMS
 
 ADVERSARIAL = ("mixup", "relativistic", "hinge")
 _SUB_PIXEL = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.02}}
-_SLOPE = 0.2  # of the leaky ReLU in upscalers and critics
+_SLOPE = 0.2  # of the leaky ReLU in upscalers and discriminators
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class GanConfig(AutoencoderConfig):
     Args:
         architecture: "quick" (the autoencoder's own halves, with attention put in), "lite" or "standard" (FaceSwap-GAN
             v2.2's, whose channels `width` scales; of the autoencoder's options they use size and latent).
-        critic_filters: channels after the critic's stride-2 convolutions.
-        norm: one of `normalization.NORMS` or None, in the lite and standard blocks and in the critics.
+        discriminator_filters: channels after the discriminator's stride-2 convolutions.
+        norm: one of `normalization.NORMS` or None, in the lite and standard blocks and in the discriminators.
         adversarial: "mixup" (mixup-LSGAN), "relativistic" (relativistic-average LSGAN) or "hinge".
-        width: scales the channels of the lite and standard painters.
+        width: scales the channels of the lite and standard generators.
     """
 
     architecture: str = "standard"
-    critic_filters: tuple[int, ...] = (64, 128, 256)
+    discriminator_filters: tuple[int, ...] = (64, 128, 256)
     norm: str | None = "instance"
     adversarial: str = "mixup"
     width: float = 1.0
@@ -50,7 +50,7 @@ class GanConfig(AutoencoderConfig):
             raise ValueError(f"norm must be one of {', '.join(NORMS)} or None, got {self.norm!r}")
         if self.architecture != "quick" and self.size not in (64, 128, 256):
             raise ValueError(f"FaceSwap-GAN paints 64, 128 or 256 px, not {self.size}")
-        object.__setattr__(self, "critic_filters", tuple(self.critic_filters))
+        object.__setattr__(self, "discriminator_filters", tuple(self.discriminator_filters))
 
     def wide(self, *channels: int) -> tuple[int, ...]:
         """Channel counts scaled by `width`."""
@@ -68,13 +68,13 @@ def standard(size: int = 64, lite: bool = False, width: float = 1.0, **options) 
     latent = (1024 if size == 64 else 2048) if lite else 1024
     shape = GanConfig(size=size, architecture="lite" if lite else "standard", alpha=True, width=width, **options)
     (latent,) = shape.wide(latent)
-    return dataclasses.replace(shape, latent=latent, critic_filters=shape.wide(*shape.critic_filters))
+    return dataclasses.replace(shape, latent=latent, discriminator_filters=shape.wide(*shape.discriminator_filters))
 
 
 def quick(size: int = 64, **options) -> GanConfig:
-    """For two CPU cores: the quick autoencoder, attention at a quarter and half of its size, narrow critics."""
+    """For two CPU cores: the quick autoencoder, attention at a quarter and half of its size, narrow discriminators."""
     shape = {**dataclasses.asdict(autoencoder_networks.quick(size)), "attention": True, "architecture": "quick"}
-    return GanConfig(**{**shape, "critic_filters": (24, 48, 96), **options})
+    return GanConfig(**{**shape, "discriminator_filters": (24, 48, 96), **options})
 
 
 def _up(config: GanConfig, x, filters: int, name: str, octave: float = 0.0):

@@ -61,7 +61,7 @@ class Cost:
 
 
 def network_cost(model: keras.Model) -> Cost:
-    """The cost of a functional model such as an encoder, a decoder or a critic, of fixed input size.
+    """The cost of a functional model such as an encoder, a decoder or a discriminator, of fixed input size.
 
     Raises:
         ValueError: see `layer_costs`.
@@ -82,29 +82,29 @@ def training_flops(model: keras.Model) -> int:
     return 3 * forward_flops(model)
 
 
-def painter_flops(model) -> int:
+def generator_flops(model) -> int:
     """Operations to train on one face of a `FaceAutoencoder`: its encoder and its decoder, forward and backward.
 
-    Critics, frozen networks, augmentation and losses are not in it.
+    Discriminators, frozen networks, augmentation and losses are not in it.
     """
     return training_flops(model.encoders[0]) + training_flops(model.decoders[0])
 
 
-def critic_flops(model) -> int:
-    """Operations of a `FaceSwapGAN`'s critics for one face: the composite and the raw colour are judged in both games.
+def discriminator_flops(model) -> int:
+    """Operations of a `FaceSwapGAN`'s discriminators for one face: the composite and the raw colour are judged in both games.
 
-    The critic's own loss costs three passes of what it sees, the painter's loss as much again (forward, and backward to
+    The discriminator's own loss costs three passes of what it sees, the generator's loss as much again (forward, and backward to
     the picture: two), so that a mixup game costs five passes for each of the two paintings; the relativistic and hinge
     games see real pictures besides.
     """
     passes = {"mixup": 3 + 2, "relativistic": 6 + 3, "hinge": 6 + 2}[model.config.adversarial]
-    return 2 * passes * forward_flops(model.critics[0])
+    return 2 * passes * forward_flops(model.discriminators[0])
 
 
 def step_flops(model, batch_size: int) -> int:
     """Operations of one training step of a `FaceAutoencoder` or `FaceSwapGAN`.
 
-    Beside `painter_flops` and `critic_flops`, the terms that paint swaps: the swap (forward; and backward where a
+    Beside `generator_flops` and `discriminator_flops`, the terms that paint swaps: the swap (forward; and backward where a
     gradient goes through it), half of the faces painted back by back-translation, all of them by the cycle, and encoded
     again by the code. Not in it: frozen networks, augmentation, losses on pictures, the optimiser.
 
@@ -114,14 +114,14 @@ def step_flops(model, batch_size: int) -> int:
     """
     encoder, decoder = forward_flops(model.encoders[0]), forward_flops(model.decoders[0])
     active = model.loss_weights.active()
-    a_face = painter_flops(model)
+    a_face = generator_flops(model)
     if {"identity", "code", "back_translation", "cycle"} & set(active):
         swap = decoder if len(model.encoders) == 1 else encoder + decoder
         a_face += swap * (3 if {"identity", "code", "cycle"} & set(active) else 1)
     a_face += 3 * (encoder + decoder) // 2 * ("back_translation" in active)
     a_face += 3 * (encoder + decoder) * ("cycle" in active) + 3 * encoder * ("code" in active)
-    if getattr(model, "critics", ()):
-        a_face += critic_flops(model)
+    if getattr(model, "discriminators", ()):
+        a_face += discriminator_flops(model)
     return 2 * batch_size * a_face
 
 

@@ -1,4 +1,4 @@
-"""Every term of the painters' loss as a function of the views of one step; all in float32, whatever the networks use.
+"""Every term of the generators' loss as a function of the views of one step; all in float32, whatever the networks use.
 
 `views` is what a model's `call` returns: straight (the answers), bent (the inputs), colour, alpha, masks, codes and
 sides; A's pictures are the first half, B's the second. A term is `term(model, views) -> scalar`, to be minimised, not
@@ -15,7 +15,7 @@ from faceswap_lab.models.loss_weights import MASKS, REGIONS
 
 
 def compute(model, views: dict) -> dict:
-    """The terms that count, unweighted: {name: scalar}. `adversarial` and `gradient_penalty` are the critics' matter."""
+    """The terms that count, unweighted: {name: scalar}. `adversarial` and `gradient_penalty` are the discriminators' matter."""
     views = in_float32(views)
     return {name: TERMS[name](model, views) for name in model.loss_weights.active() if name in TERMS}
 
@@ -211,11 +211,11 @@ def alpha_variation(model, views):
 
 
 def kernel_decay(model, views):
-    """Sum of squares of the painters' block and attention kernels (not of dense layers and heads)."""
+    """Sum of squares of the generators' block and attention kernels (not of dense layers and heads)."""
     return losses.sum_of_squares(decayed_kernels([*model.encoders, *model.decoders]))
 
 
-_HEADS = ("paint", "colour", "alpha", "side_", "critic_scores")
+_HEADS = ("paint", "colour", "alpha", "side_", "discriminator_scores")
 
 
 def decayed_kernels(networks) -> list:

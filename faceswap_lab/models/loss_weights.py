@@ -41,8 +41,8 @@ class LossWeights:
         code: a swapped face, encoded again, must give the code it was painted from (pose and expression kept).
         back_translation: a face swapped there, taken as it is, must be painted back to itself.
         cycle: a face swapped there and back must be itself.
-        adversarial: each critic's opinion, of the composite and of the raw colour; needs critics.
-        gradient_penalty: R1, on the critics; part of their loss, not of the painter's.
+        adversarial: each discriminator's opinion, of the composite and of the raw colour; needs discriminators.
+        gradient_penalty: R1, on the discriminators; part of their loss, not of the generator's.
         kernel_decay: sum of squares of the convolution kernels in blocks and attention.
         background: how much a pixel outside the face counts in `reconstruction`, where one inside counts 1.
         span: the width of the range of picture values that the weights were found for: 1 for [0, 1], 2 for [-1, 1].
@@ -147,7 +147,7 @@ EXPRESSIVE_GAN = dataclasses.replace(
     **{name: 30.0 for region in ("mouth", "nose", "brows") for name in (region, f"{region}_gradients")},
 )
 # On two CPU cores there is time for a few hundred steps only, from an autoencoder that can paint: the terms that it was
-# trained with stay on, so that the critics and the recogniser add to what is there instead of starting a fight.
+# trained with stay on, so that the discriminators and the recogniser add to what is there instead of starting a fight.
 QUICK_GAN = dataclasses.replace(QUICK, adversarial=0.1, identity=0.1)
 PRESETS = {
     "plain": PLAIN,

@@ -1,4 +1,4 @@
-"""Optimisers: the first tools' Adam, Muon for convolutions, and an Adam that lets critics learn at their own rate."""
+"""Optimisers: the first tools' Adam, Muon for convolutions, and an Adam that lets discriminators learn at their own rate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def original_adam(learning_rate: float = 5e-5) -> keras.optimizers.Adam:
 
 @keras.saving.register_keras_serializable("faceswap_lab")
 class ConvolutionMuon(keras.optimizers.Muon):
-    """Muon for dense *and* convolution kernels; first layer, painting layers, critics, biases and norms go by Adam.
+    """Muon for dense *and* convolution kernels; first layer, painting layers, discriminators, biases and norms go by Adam.
 
     Each kernel's step is its momentum with all singular values brought near 1, so that no direction of it learns slowly.
     Keras's own Muon leaves convolutions to Adam; here a kernel (h, w, in, out) is seen as a matrix (h w in, out), as its
@@ -31,7 +31,7 @@ class ConvolutionMuon(keras.optimizers.Muon):
         options: of `keras.optimizers.Muon`.
     """
 
-    def __init__(self, learning_rate=2.5e-3, ns_steps=4, by_adam=("paint", "down_0", "critic"), **options):
+    def __init__(self, learning_rate=2.5e-3, ns_steps=4, by_adam=("paint", "down_0", "discriminator"), **options):
         options = {"weight_decay": 0.0, "adam_weight_decay": None, "adam_beta_2": 0.99, **options}
         options.pop("exclude_layers", None)
         super().__init__(learning_rate=learning_rate, ns_steps=ns_steps, exclude_layers=list(by_adam), **options)
@@ -55,22 +55,23 @@ class ConvolutionMuon(keras.optimizers.Muon):
 
 @keras.saving.register_keras_serializable("faceswap_lab")
 class TwoRateAdam(keras.optimizers.Adam):
-    """Adam whose critics (variables of layers named critic_*) learn `critic_factor` times as fast as the painter.
+    """Adam whose discriminators (variables of layers named discriminator_*) learn `discriminator_factor` times as fast as the
+    generator.
 
-    Published: beta1 0.5, painter 1e-4, critics 2e-4.
+    Published: beta1 0.5, generator 1e-4, discriminators 2e-4.
     """
 
-    def __init__(self, learning_rate=1e-4, beta_1=0.5, beta_2=0.999, critic_factor=2.0, **kwargs):
+    def __init__(self, learning_rate=1e-4, beta_1=0.5, beta_2=0.999, discriminator_factor=2.0, **kwargs):
         super().__init__(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, **kwargs)
-        self.critic_factor = critic_factor
+        self.discriminator_factor = discriminator_factor
 
     def build(self, variables):
         super().build(variables)
-        self.critic_places = {place for place, variable in enumerate(variables) if "critic_" in variable.path}
+        self.discriminator_places = {place for place, variable in enumerate(variables) if "discriminator_" in variable.path}
 
     def update_step(self, gradient, variable, learning_rate):
-        of_critic = self._get_variable_index(variable) in self.critic_places
-        super().update_step(gradient, variable, learning_rate * (self.critic_factor if of_critic else 1.0))
+        of_discriminator = self._get_variable_index(variable) in self.discriminator_places
+        super().update_step(gradient, variable, learning_rate * (self.discriminator_factor if of_discriminator else 1.0))
 
     def get_config(self):
-        return {**super().get_config(), "critic_factor": self.critic_factor}
+        return {**super().get_config(), "discriminator_factor": self.discriminator_factor}

@@ -1,7 +1,7 @@
 """pix2pix: translates pictures, learnt from pairs.
 
 Isola, Zhu, Zhou and Efros, "Image-to-image translation with conditional adversarial networks", CVPR 2017
-(arXiv:1611.07004). A U-Net paints, a critic sees input and painting side by side, and L1 says how far the painting is
+(arXiv:1611.07004). A U-Net paints, a discriminator sees input and painting side by side, and L1 says how far the painting is
 from the truth.
 """
 
@@ -14,12 +14,12 @@ from keras import ops
 from faceswap_lab.models import losses
 from faceswap_lab.models.augmentation import FaceBank
 from faceswap_lab.models.translation import AdversarialTranslator, mild_views
-from faceswap_lab.models.translation_networks import TranslationConfig, build_critic
+from faceswap_lab.models.translation_networks import TranslationConfig, build_discriminator
 
 
 @dataclass(frozen=True)
 class Pix2PixConfig(TranslationConfig):
-    """The shape of a pix2pix: a `TranslationConfig` that begins as the paper's (U-Net, conditional critic, one way)."""
+    """The shape of a pix2pix: a `TranslationConfig` that begins as the paper's (U-Net, conditional discriminator, one way)."""
 
     generator: str = "unet"
     conditional: bool = True
@@ -27,13 +27,13 @@ class Pix2PixConfig(TranslationConfig):
 
 
 def published(size: int = 256, octave: float = 0.0) -> Pix2PixConfig:
-    """The paper's: a U-Net of 64 to 512 channels down to one pixel, a critic that looks at 70 x 70 pixels."""
+    """The paper's: a U-Net of 64 to 512 channels down to one pixel, a discriminator that looks at 70 x 70 pixels."""
     return Pix2PixConfig(size=size, octave=octave)
 
 
 def quick(size: int = 64, octave: float = 0.0) -> Pix2PixConfig:
-    """For two CPU cores: a quarter of the channels, a critic that looks at 34 x 34 pixels."""
-    return Pix2PixConfig(size=size, filters=16, dropout=0.2, critic_filters=(12, 24, 48), octave=octave)
+    """For two CPU cores: a quarter of the channels, a discriminator that looks at 34 x 34 pixels."""
+    return Pix2PixConfig(size=size, filters=16, dropout=0.2, discriminator_filters=(12, 24, 48), octave=octave)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Pix2PixLoss:
     """Weights of the generator's loss (pictures on a scale of -1 to 1), as published; a term at 0 is not computed.
 
     Args:
-        adversarial: the critic's opinion, by its logarithm.
+        adversarial: the discriminator's opinion, by its logarithm.
         l1: L1 between painting and truth.
     """
 
@@ -50,7 +50,7 @@ class Pix2PixLoss:
 
 
 class Pix2Pix(AdversarialTranslator):
-    """A generator from A to B and a conditional critic, trained with `fit()` on indices into pairs.
+    """A generator from A to B and a conditional discriminator, trained with `fit()` on indices into pairs.
 
     While painting, dropout is off, so that one face always gives one painting (the paper keeps it on, and sees little
     of it in the results).
@@ -63,8 +63,8 @@ class Pix2Pix(AdversarialTranslator):
     """
 
     def __init__(self, config: Pix2PixConfig, loss_weights=None, augmentation=None, seed=0, **kwargs):
-        critics = [build_critic(config, "critic")]
-        super().__init__(config, critics, loss_weights or Pix2PixLoss(), augmentation, seed, **kwargs)
+        discriminators = [build_discriminator(config, "discriminator")]
+        super().__init__(config, discriminators, loss_weights or Pix2PixLoss(), augmentation, seed, **kwargs)
 
     def set_faces(self, faces: dict, masks: dict | None = None, likened: dict | None = None) -> None:
         """Gives the model the pairs to train on; masks and likened faces are not needed.
@@ -90,9 +90,9 @@ class Pix2Pix(AdversarialTranslator):
         }
 
     def loss_terms(self, views, training: bool = True) -> tuple[dict, object]:
-        """The generator's terms by name, unweighted, and the critic's loss. `views`: what `call` returns."""
+        """The generator's terms by name, unweighted, and the discriminator's loss. `views`: what `call` returns."""
         weights, (inputs, truths), fake = self.loss_weights, views["real"], views["fake"]
-        found, critics = {}, 0.0
+        found, discriminators = {}, 0.0
         if weights.adversarial:
             read = self.readings()
             scores, others, hoped = (
@@ -102,8 +102,8 @@ class Pix2Pix(AdversarialTranslator):
                 for picture, frozen in ((truths, False), (ops.stop_gradient(fake), False), (fake, True))
             )
             found["adversarial"] = ops.mean(ops.softplus(-hoped))  # -log D, with D the logistic of the score
-            critics = (ops.mean(ops.softplus(-scores)) + ops.mean(ops.softplus(others))) / 2
+            discriminators = (ops.mean(ops.softplus(-scores)) + ops.mean(ops.softplus(others))) / 2
         if weights.l1:
             # Pictures are in [0, 1] here and in [-1, 1] where the weights were published: differences count double.
             found["l1"] = 2 * losses.l1(fake, truths)
-        return found, critics
+        return found, discriminators

@@ -1,4 +1,4 @@
-"""What CycleGAN and pix2pix share: painting with their generators, mild views, the image pool, critics held still.
+"""What CycleGAN and pix2pix share: painting with their generators, mild views, the image pool, discriminators held still.
 
 Arrays are RGB float32 in [0, 1]; person 0 is A (the target, whose video is changed), person 1 is B (the source), as in
 `autoencoder`.
@@ -18,7 +18,7 @@ from faceswap_lab.models.translation_networks import TranslationConfig, build_ge
 
 DIRECTIONS = ((0, 1), (1, 0))  # from A to B, from B to A
 NAMES = ("A_to_B", "B_to_A")
-# A critic that has learnt a set's few pictures by heart teaches nothing: they are turned, moved and lit a little.
+# A discriminator that has learnt a set's few pictures by heart teaches nothing: they are turned, moved and lit a little.
 MILD = Augmentation(
     rotation=4.0, zoom=0.04, shift=0.02, warp=0.0, gain=0.1, tint=0.02, slope=0.1, gamma=0.08, liken=0.0, input_gamma=0.0,
     fade=0.0,
@@ -41,8 +41,8 @@ class FaceTranslator(keras.Model):
         self.generators = [build_generator(config, name, seed + 100 * place) for place, name in enumerate(names)]
         self.built = True
 
-    def painter_copy(self) -> FaceTranslator:
-        """An uncompiled twin with the same generators: what is saved as the finished model, without critics or pool."""
+    def generator_copy(self) -> FaceTranslator:
+        """An uncompiled twin with the same generators: what is saved as the finished model, without discriminators or pool."""
         twin = FaceTranslator(self.config)
         for mine, theirs in zip(self.generators, twin.generators, strict=True):
             theirs.set_weights(mine.get_weights())
@@ -76,49 +76,49 @@ class FaceTranslator(keras.Model):
 
 
 class AdversarialTranslator(FaceTranslator):
-    """A `FaceTranslator` with critics, trained by one `fit()` on indices into face sets.
+    """A `FaceTranslator` with discriminators, trained by one `fit()` on indices into face sets.
 
-    One step serves both players: `compute_loss` adds the generators' loss, through critics whose weights are held still,
-    to the critics' loss, on paintings that are held still. A subclass gives `call` (the views of a batch) and
-    `loss_terms` (the generators' terms by name, unweighted, and the critics' loss).
+    One step serves both players: `compute_loss` adds the generators' loss, through discriminators whose weights are held still,
+    to the discriminators' loss, on paintings that are held still. A subclass gives `call` (the views of a batch) and
+    `loss_terms` (the generators' terms by name, unweighted, and the discriminators' loss).
 
     Args:
         config: the shape.
-        critics: the networks.
+        discriminators: the networks.
         loss_weights: a dataclass of the generators' terms.
         augmentation: how training faces are varied; what is about warps or the input alone does not count.
         seed: of every random draw.
     """
 
-    def __init__(self, config: TranslationConfig, critics, loss_weights, augmentation=None, seed: int = 0, **kwargs):
+    def __init__(self, config: TranslationConfig, discriminators, loss_weights, augmentation=None, seed: int = 0, **kwargs):
         super().__init__(config, seed, **kwargs)
-        self.critics = critics
+        self.discriminators = discriminators
         self.loss_weights = loss_weights
         self.augmentation = augmentation or MILD
         self.banks = None
         self.terms = {
             term: keras.metrics.Mean(term) for term, weight in dataclasses.asdict(loss_weights).items() if weight
         }
-        self.terms["critics"] = keras.metrics.Mean("critics")
+        self.terms["discriminators"] = keras.metrics.Mean("discriminators")
 
     def readings(self) -> list[Reading]:
-        """The critics, their weights read now, for all opinions of one step."""
-        return [Reading(critic) for critic in self.critics]
+        """The discriminators, their weights read now, for all opinions of one step."""
+        return [Reading(discriminator) for discriminator in self.discriminators]
 
-    def judge(self, place: int, seen, frozen: bool, critics=None):
-        """A critic's scores for pictures; frozen: its weights receive no gradient.
+    def judge(self, place: int, seen, frozen: bool, discriminators=None):
+        """A discriminator's scores for pictures; frozen: its weights receive no gradient.
 
-        critics: `readings()`; within one training step all opinions need the same ones. None: read now.
+        discriminators: `readings()`; within one training step all opinions need the same ones. None: read now.
         """
-        return (critics or self.readings())[place](seen, frozen)
+        return (discriminators or self.readings())[place](seen, frozen)
 
     def loss_terms(self, views, training: bool = True) -> tuple[dict, object]:
         raise NotImplementedError
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        found, critics = self.loss_terms(y_pred, training)
-        self.terms["critics"].update_state(critics)
-        total = critics
+        found, discriminators = self.loss_terms(y_pred, training)
+        self.terms["discriminators"].update_state(discriminators)
+        total = discriminators
         for term, value in found.items():
             self.terms[term].update_state(value)
             total = total + getattr(self.loss_weights, term) * value
@@ -126,7 +126,7 @@ class AdversarialTranslator(FaceTranslator):
 
 
 class ImagePool(keras.layers.Layer):
-    """Remembers paintings, so that a critic does not forget what the generator did a while ago.
+    """Remembers paintings, so that a discriminator does not forget what the generator did a while ago.
 
     Shrivastava et al., CVPR 2017 (arXiv:1612.07828), as CycleGAN has it: while there is room, each picture is kept and
     handed on. Then one half is handed on as it is; the other takes the place of a kept picture, which is handed on in its

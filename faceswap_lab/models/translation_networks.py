@@ -1,7 +1,7 @@
-"""The networks that translate pictures into pictures: ResNet generator, U-Net generator, and the PatchGAN critic.
+"""The networks that translate pictures into pictures: ResNet generator, U-Net generator, and the PatchGAN discriminator.
 
 Inside they work on a scale of -1 to 1, as published; at their edges pictures are RGB float32 in [0, 1]. Every layer of a
-critic is called critic_*, so that an optimiser with two rates knows whose weights they are.
+discriminator is called discriminator_*, so that an optimiser with two rates knows whose weights they are.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class TranslationConfig:
         blocks: residual blocks of the ResNet.
         kernel: side of the ResNet's first and last convolution.
         dropout: share of activations dropped in the three innermost upscales of the U-Net, while training.
-        critic_filters: channels of the critic's convolutions; all but the last halve the size.
-        conditional: the critic sees the input beside the painting.
+        discriminator_filters: channels of the discriminator's convolutions; all but the last halve the size.
+        conditional: the discriminator sees the input beside the painting.
         both_ways: a generator each from A to B and from B to A; else only from A to B.
         octave: share of low-frequency channels inside the generators (octave convolution); 0: none.
         from_input: the generator paints a change of its input instead of a whole picture, so that it begins as the
@@ -42,7 +42,7 @@ class TranslationConfig:
     blocks: int = 9
     kernel: int = 7
     dropout: float = 0.5
-    critic_filters: tuple[int, ...] = (64, 128, 256, 512)
+    discriminator_filters: tuple[int, ...] = (64, 128, 256, 512)
     conditional: bool = False
     both_ways: bool = True
     octave: float = 0.0
@@ -59,11 +59,11 @@ class TranslationConfig:
             )
         if self.from_input and self.generator != "resnet":
             raise ValueError("from_input: only a ResNet generator can paint a change of its input")
-        if self.size < 2 ** len(self.critic_filters) * 2:
-            raise ValueError(f"{len(self.critic_filters)} critic layers are too many for {self.size} px")
+        if self.size < 2 ** len(self.discriminator_filters) * 2:
+            raise ValueError(f"{len(self.discriminator_filters)} discriminator layers are too many for {self.size} px")
         if not 0 <= self.octave < 1:
             raise ValueError(f"octave is a share in [0, 1), got {self.octave}")
-        object.__setattr__(self, "critic_filters", tuple(self.critic_filters))
+        object.__setattr__(self, "discriminator_filters", tuple(self.discriminator_filters))
 
 
 def build_generator(config: TranslationConfig, name: str, seed: int = 0) -> keras.Model:
@@ -80,7 +80,7 @@ def build_generator(config: TranslationConfig, name: str, seed: int = 0) -> kera
     return keras.Model(inputs, keras.layers.Rescaling(0.5, 0.5, dtype="float32")(x), name=name)
 
 
-def build_critic(config: TranslationConfig, name: str) -> keras.Model:
+def build_discriminator(config: TranslationConfig, name: str) -> keras.Model:
     """PatchGAN: a score for each overlapping patch, linear, (N, s, s, 1). Four layers see patches of 70 x 70 pixels.
 
     The picture is (N, size, size, 3), or with the input behind it (N, size, size, 6) where the config is conditional;
@@ -88,18 +88,18 @@ def build_critic(config: TranslationConfig, name: str) -> keras.Model:
     """
     inputs = keras.Input((config.size, config.size, 6 if config.conditional else 3))
     x = keras.layers.Rescaling(2.0, -1.0)(inputs)
-    last = len(config.critic_filters) - 1
-    for index, filters in enumerate(config.critic_filters):
+    last = len(config.discriminator_filters) - 1
+    for index, filters in enumerate(config.discriminator_filters):
         x = keras.layers.ZeroPadding2D(1)(x)
-        x = _convolution(x, filters, 4, strides=1 if index == last else 2, name=f"critic_{index}")
+        x = _convolution(x, filters, 4, strides=1 if index == last else 2, name=f"discriminator_{index}")
         x = keras.layers.LeakyReLU(0.2)(InstanceNorm()(x) if index else x)
-    x = _convolution(keras.layers.ZeroPadding2D(1)(x), 1, 4, name="critic_scores")
+    x = _convolution(keras.layers.ZeroPadding2D(1)(x), 1, 4, name="discriminator_scores")
     return keras.Model(inputs, keras.layers.Activation("linear", dtype="float32")(x), name=name)
 
 
 def patch_size(config: TranslationConfig) -> int:
-    """The side in pixels of the patch that one of the critic's scores looks at."""
-    strides = [2] * (len(config.critic_filters) - 1) + [1, 1]
+    """The side in pixels of the patch that one of the discriminator's scores looks at."""
+    strides = [2] * (len(config.discriminator_filters) - 1) + [1, 1]
     side = 1
     for stride in reversed(strides):
         side = (side - 1) * stride + 4

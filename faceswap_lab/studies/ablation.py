@@ -6,7 +6,7 @@ several seeds, and the differences are averaged in pairs (see `worth`).
 
 Trainings begin with the shipped warm start, as the course's do ("warm"), or from nothing ("nothing"), which takes many times
 as many steps before there is anything to compare. What changes the network's shape or what it sees (`Variant.anew`) can only
-be compared from nothing. FaceSwap-GAN's own parts are compared on a FaceSwap-GAN whose painter is the warm start ("gan").
+be compared from nothing. FaceSwap-GAN's own parts are compared on a FaceSwap-GAN whose generator is the warm start ("gan").
 """
 
 from __future__ import annotations
@@ -85,14 +85,14 @@ VARIANTS = {
     "shared_decoder": Variant("shared decoder, two encoders", on=True, config={"sharing": "decoder"}, anew=True),
     "instance_norm": Variant("instance norm", on=True, config={"block_norm": "instance"}, anew=True),
     "group_norm": Variant("group norm", on=True, config={"block_norm": "group"}, anew=True),
-    "no_critics": Variant("critics", loss={"adversarial": 0.0}, gan=True),
+    "no_discriminators": Variant("discriminators", loss={"adversarial": 0.0}, gan=True),
     "no_identity": Variant("identity term", loss={"identity": 0.0}, gan=True),
     "no_attention": Variant("self-attention", config={"attention": False}, gan=True),
     "relativistic": Variant(
-        "relativistic critics instead of mixup", on=True, config={"adversarial": "relativistic"}, gan=True
+        "relativistic discriminators instead of mixup", on=True, config={"adversarial": "relativistic"}, gan=True
     ),
-    "hinge": Variant("hinge critics instead of mixup", on=True, config={"adversarial": "hinge"}, gan=True),
-    "no_critic_norm": Variant("norm in the critics", config={"norm": None}, gan=True),
+    "hinge": Variant("hinge discriminators instead of mixup", on=True, config={"adversarial": "hinge"}, gan=True),
+    "no_discriminator_norm": Variant("norm in the discriminators", config={"norm": None}, gan=True),
 }
 
 

@@ -34,7 +34,7 @@ class ToyGan(keras.Model):
     def __init__(self, game, width: int = 48, seed: int = 0):
         super().__init__()
         self.game, self.random = game, keras.random.SeedGenerator(seed)
-        self.generator, self.discriminator = self._network("generator", width), self._network("critic_", width)
+        self.generator, self.discriminator = self._network("generator", width), self._network("discriminator_", width)
         self.built = True
 
     def _network(self, name: str, width: int) -> keras.Model:
@@ -69,7 +69,7 @@ def train(game, factor: float = 2.0, steps: int = 800, looks: int = 4, seed: int
         {step: 2000 generated numbers}, float32, always from the same noise.
     """
     gan, each, seen = ToyGan(game, seed=seed), steps // looks, {}
-    gan.compile(optimizer=TwoRateAdam(2e-3, critic_factor=factor), steps_per_execution=each)
+    gan.compile(optimizer=TwoRateAdam(2e-3, discriminator_factor=factor), steps_per_execution=each)
     noise = np.random.default_rng(seed).normal(size=(2000, 1)).astype("float32")
     real = real_numbers(256 * each, seed)
     for look in range(1, looks + 1):

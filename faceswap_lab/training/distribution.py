@@ -18,7 +18,7 @@ with KERAS_BACKEND=jax, and only its own number differs:
 The batch size is the whole batch's in both. The faces lie on every device, only indices travel. A step computes the same
 loss as on one device with that batch, and the weights stay together, up to the order in which float32 numbers are
 added: each face keeps its own random view (`models.replicas`), mixup has one share for the whole batch, masked means
-and the relativistic critics' means are the whole batch's.
+and the relativistic discriminators' means are the whole batch's.
 
 Not equal on several GPUs: the perceptual and the identity term look at `frozen_faces` faces *a device*, so at more faces
 than one device looks at alone. On several hosts the autoencoder was seen to be equal; a GAN has not been run there to

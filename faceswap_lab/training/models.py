@@ -25,9 +25,9 @@ from faceswap_lab.models.translation import FaceTranslator
 MOST_LAYERS, MOST_CHANNELS, MOST_WEIGHTS = 12, 16384, 1 << 30  # the published model of 128 px has 2e8 weights
 BOUNDS = {"size": 512, "kernel": 15, "blocks": 64, "slope": 1, "octave": 1, "dropout": 1, "width": 4, "pool": 100_000}
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
-KINDS = {  # a finished model's kind: the class of its options, and what makes a painter of them
+KINDS = {  # a finished model's kind: the class of its options, and what makes a generator of them
     "autoencoder": (AutoencoderConfig, FaceAutoencoder),
-    "faceswap_gan": (GanConfig, lambda shape: FaceSwapGAN(shape).painter_copy()),
+    "faceswap_gan": (GanConfig, lambda shape: FaceSwapGAN(shape).generator_copy()),
     "cyclegan": (CycleGanConfig, FaceTranslator),
     "pix2pix": (Pix2PixConfig, FaceTranslator),
 }
@@ -37,7 +37,7 @@ def save_model(model, folder: str | Path, kind: str, about: dict | None = None) 
     """Writes a finished model: config.json and model.weights.h5, without the optimiser's state.
 
     Args:
-        model: has `config` (a dataclass) and `painter_copy()`, an uncompiled model with the same weights.
+        model: has `config` (a dataclass) and `generator_copy()`, an uncompiled model with the same weights.
         kind: one of `KINDS`.
         about: further facts for config.json (steps, data, minutes).
 
@@ -49,7 +49,7 @@ def save_model(model, folder: str | Path, kind: str, about: dict | None = None) 
     if begun_from and has_sources(folder) and not gather_sources([begun_from], folder):
         (folder / SOURCES).unlink()
     with files.atomic_path(folder / WEIGHTS) as temporary:
-        model.painter_copy().save_weights(temporary)
+        model.generator_copy().save_weights(temporary)
     config = {
         "kind": kind,
         "options": dataclasses.asdict(model.config),
@@ -116,6 +116,8 @@ def load_model(folder: str | Path, kind: str | None = None, size: int | None = N
     """
     folder = Path(folder)
     config = read_config(folder, kind, size)
+    # Up to version 0.4 a discriminator was called a critic.
+    config["options"] = {name.replace("critic_", "discriminator_"): value for name, value in config["options"].items()}
     try:
         options, build = KINDS[config["kind"]]
         _check_options(folder / CONFIG, config["options"])
@@ -163,7 +165,7 @@ def _most_weights(options: dict) -> float:
     side = max(1, options.get("size", 64) // 2 ** len(filters))
     unfolded = max(filters[-1], options.get("unfold", 0), options.get("bridge", 0))
     code = 2 * side**2 * unfolded * options.get("latent", 1)
-    chains = [filters, [options.get("bridge", 0), *channels("decoder_filters")], channels("critic_filters")]
+    chains = [filters, [options.get("bridge", 0), *channels("decoder_filters")], channels("discriminator_filters")]
     steps = sum(4 * kernel * a * b for chain in chains for a, b in itertools.pairwise([3, *chain]))
     wide = options.get("filters", 0) * 8  # of a translator's innermost layers
     return code + steps + wide**2 * kernel * max(1, options.get("blocks", 1))

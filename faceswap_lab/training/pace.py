@@ -28,8 +28,8 @@ class Pace:
         warmup_steps: the learning rate climbs over these first steps in a straight line, on top of whatever schedule the
             optimiser or a callback has: step n of w uses n / w of it. 0 leaves it out.
         clip_norm: each weight array's gradient is shortened to this length (Keras' `clipnorm`).
-        global_clip_norm: all gradients together are shortened to this length (Keras' `global_clipnorm`); in a GAN painter
-            and critics count together. Pascanu et al. 2013 (arXiv:1211.5063).
+        global_clip_norm: all gradients together are shortened to this length (Keras' `global_clipnorm`); in a GAN generator
+            and discriminators count together. Pascanu et al. 2013 (arXiv:1211.5063).
     """
 
     warmup_steps: int = 0

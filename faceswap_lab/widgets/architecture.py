@@ -32,7 +32,7 @@ _SILENT = {
     "HybridNormalization", "Reshape", "Flatten", "PixelShuffle", "UpSampling2D", "ReflectPad", "Rescaling",
     "Concatenate", "Add", "Dropout", "ZeroPadding2D",
 }  # fmt: skip
-_HEADS = ("side_", "colour", "alpha", "paint", "critic_scores")
+_HEADS = ("side_", "colour", "alpha", "paint", "discriminator_scores")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def boxes(network: keras.Model) -> list[Box]:
     """The steps of a network worth a box, in order; activations, norms and shuffles are drawn with the layer before.
 
     Args:
-        network: a functional model: an encoder, a decoder or a critic.
+        network: a functional model: an encoder, a decoder or a discriminator.
     """
     found: list[dict] = []
     owner: dict[int, int] = {}  # id of a tensor -> place of the box that it belongs to
@@ -214,7 +214,7 @@ def _draw_row(axis, row: list[Box], columns: int) -> None:
         if box.weights:
             cost = f"{short(box.weights)} weights\n{short(box.flops)}FLOP"
             axis.text(column, -0.72, cost, ha="center", va="top", fontsize=8.5, linespacing=1.3, color="#333333")
-        label = box.name.removeprefix("critic_").replace("_", " ")
+        label = box.name.removeprefix("discriminator_").replace("_", " ")
         axis.text(column, 0.66, label, ha="center", va="bottom", fontsize=9)
         if box.skip:
             _arc(axis, places[box.skip], column, sizes)

@@ -226,7 +226,7 @@ print(f"{changed_share(frame, truth, levels):.1%} of the pixels changed, {(mask 
 # | 01 | take a video apart | frames |
 # | 02 | find, align and mask faces | face sets |
 # | 03 | train autoencoders | the first swap |
-# | 04 | train FaceSwap-GAN | masks and a critic |
+# | 04 | train FaceSwap-GAN | masks and a discriminator |
 # | 05 | put faces back | a swapped video |
 # | 06 | score it | which numbers to trust |
 # | 07 | switch parts off | what each is worth |

@@ -87,7 +87,7 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## Why a discriminator
-# L1 and its relatives compare pixels, and a network that is unsure paints the average of what could be there: a blur. A **discriminator** is a second network that learns to tell real faces from generated ones (the lab's code calls it a *critic*, and the generator a *painter*). To it a blur is never real.
+# L1 and its relatives compare pixels, and a network that is unsure paints the average of what could be there: a blur. A **discriminator** is a second network that learns to tell real faces from generated ones (the lab's code calls it a *discriminator*, and the generator a *generator*). To it a blur is never real.
 #
 # FaceSwap-GAN adds three things to notebook 03: **self-attention**, a painted **mask** (alpha), and a **discriminator for each person**. First, a GAN so small that one can see all of it.
 
@@ -186,13 +186,13 @@ run.came("04 slow discriminator", ("no place", "one place", "both places")[int((
 # %%
 for name, config in {"standard": faceswap_gan.standard(64), "lite": faceswap_gan.standard(64, lite=True)}.items():
     encoder, decoder = faceswap_gan.build_encoder(config), faceswap_gan.build_decoder(config, "decoder")
-    critic = faceswap_gan.build_critic(config, "critic")
-    weights = [network.count_params() for network in (encoder, decoder, critic)]
+    discriminator = faceswap_gan.build_discriminator(config, "discriminator")
+    weights = [network.count_params() for network in (encoder, decoder, discriminator)]
     print(f"{name:9s} weights: encoder {weights[0]:>11,}  decoder {weights[1]:>10,}  discriminator {weights[2]:>9,}")
 
 # %%
-networks = {"encoder": encoder, "decoder": decoder, "critic": critic}
-drawn = architecture.draw(networks, "FaceSwap-GAN, lite, 64 px", {"decoder": 2, "critic": 2})
+networks = {"encoder": encoder, "decoder": decoder, "discriminator": discriminator}
+drawn = architecture.draw(networks, "FaceSwap-GAN, lite, 64 px", {"decoder": 2, "discriminator": 2})
 
 # %%
 perceptual_net = face_res()
@@ -277,7 +277,7 @@ print("patch scores", scores.shape, "mean", round(float(ops.mean(scores)), 3))
 # **How steep may a discriminator be?** If its score jumps between two nearly equal pictures, its gradient tells the generator nothing useful. **Spectral normalisation** ([Miyato et al., 2018](https://arxiv.org/abs/1802.05957)) divides each kernel, seen as a matrix $W$, by its largest singular value: $W/\sigma(W)$ stretches nothing. Power iteration finds $\sigma$: apply $W$ and $W^T$ in turn, and what is left is the direction that is stretched most.
 
 # %%
-kernel = ops.convert_to_numpy(gan.critics[1].get_layer("critic_down_1").kernel)
+kernel = ops.convert_to_numpy(gan.discriminators[1].get_layer("discriminator_down_1").kernel)
 matrix = kernel.reshape(-1, kernel.shape[-1])
 u = np.random.default_rng(seed).normal(size=matrix.shape[1])
 for _ in range(100):
@@ -295,11 +295,11 @@ print(f"power iteration {np.linalg.norm(u):.4f}, from the SVD {np.linalg.svd(mat
 # %%
 published = faceswap_gan.GanLoss(cycle=10.0)
 gan.alpha_least.assign(0.5)
-terms, critics = gan.loss_terms(views)
+terms, discriminators = gan.loss_terms(views)
 for term, value in terms.items():
     weight = published.weight(term)
     print(f"{term:16s} {float(value):8.4f} x {weight:5.2f} = {float(value) * weight:8.4f}")
-print(f"{'discriminators':16s} {float(critics):8.4f}   (their own loss)")
+print(f"{'discriminators':16s} {float(discriminators):8.4f}   (their own loss)")
 
 # %% [markdown]
 # - **adversarial**: least squares with **mixup** ([Zhang et al., 2018](https://arxiv.org/abs/1710.09412)). The discriminator sees a mixture of real $x$ and generated $g$ and must name the share $\lambda$, drawn from $\mathrm{Beta}(0.2, 0.2)$: $L_D=(D(\lambda x+(1-\lambda)g)-\lambda)^2$, $L_G=(D(g)-1)^2$.
@@ -342,7 +342,7 @@ small.compile(optimizer=faceswap_gan.TwoRateAdam(1e-4), run_eagerly=True)
 # %%
 def losses_by_hand(views):
     generator = discriminator = 0.0
-    for person, D in enumerate(small.critics):
+    for person, D in enumerate(small.discriminators):
         real, seen, colour, alpha = (ops.split(views[x], 2)[person] for x in ("straight", "bent", "colour", "alpha"))
         for made in (alpha * colour + (1 - alpha) * seen, colour):
             share = draw_beta((), 0.2, small.random)
@@ -361,7 +361,7 @@ import tensorflow as tf
 before, draws = small.get_weights(), ops.copy(small.random.state)
 with tf.GradientTape(persistent=True) as tape:
     losses = losses_by_hand(small(index, training=True))
-halves = [*small.encoders, *small.decoders], small.critics
+halves = [*small.encoders, *small.decoders], small.discriminators
 for loss, networks, rate in zip(losses, halves, (1e-4, 2e-4), strict=True):
     variables = [variable for network in networks for variable in network.trainable_variables]
     slopes = tape.gradient(loss, [variable.value for variable in variables])
@@ -418,7 +418,7 @@ gan.compile(optimizer=optimizer)
 # %%
 options = {
     "callbacks": (schedule,),
-    "panel": TrainingPanel("faceswap_gan", ("adversarial", "critics", "reconstruction")),
+    "panel": TrainingPanel("faceswap_gan", ("adversarial", "discriminators", "reconstruction")),
     "held_out": training.HeldOut(held_out_measures.identity_measure(run, size)),
 }
 history = stages.train_model(run, gan, folder, faces, steps, scale.gan_batch_size, **options)
@@ -430,7 +430,7 @@ from IPython.display import Video
 Video(str(folder / training.TIMELAPSE), embed=True, width=420)
 
 # %%
-figures.curves({"FaceSwap-GAN": history}, ("adversarial", "critics", "reconstruction"), logarithmic=False)
+figures.curves({"FaceSwap-GAN": history}, ("adversarial", "discriminators", "reconstruction"), logarithmic=False)
 
 # %% [markdown]
 # **Look**: what would be a good value? A discriminator that cannot tell does best to answer 0.5 always. Its loss is then the variance of $\lambda$, $\frac{1}{4(2\cdot 0.2+1)}=0.18$, the generator's $(0.5-1)^2=0.25$; four pictures are judged, so the curves would lie at 0.71 and 1. Above 0.71 the discriminators are worse than that constant, since they have just begun; below it they see a difference.
@@ -439,7 +439,7 @@ figures.curves({"FaceSwap-GAN": history}, ("adversarial", "critics", "reconstruc
 
 # %%
 shares = ops.convert_to_numpy(draw_beta((100_000,), 0.2, keras.random.SeedGenerator(seed)))
-cannot_tell = {"adversarial": 4 * 0.5**2, "critics": 4 * shares.var()}
+cannot_tell = {"adversarial": 4 * 0.5**2, "discriminators": 4 * shares.var()}
 print({name: f"{history[name].iloc[-1]:.2f}, cannot tell: {value:.2f}" for name, value in cannot_tell.items()})
 
 # %% [markdown]

@@ -171,20 +171,20 @@ run.came("07 order", sorted(guess, key=order.get, reverse=True))
 
 # %% [markdown]
 # ## And a GAN's parts?
-# The same for FaceSwap-GAN: 60 steps on the painter of the warm start, as notebook 04 goes on. **Predict**: which is worth more there, the critics or the recogniser?
+# The same for FaceSwap-GAN: 60 steps on the generator of the warm start, as notebook 04 goes on. **Predict**: which is worth more there, the discriminators or the recogniser?
 
 # %% tags=["predict"]
-run.predict("07 GAN's parts", None, sure=None, choices=("critics", "recogniser"))
+run.predict("07 GAN's parts", None, sure=None, choices=("discriminators", "recogniser"))
 
 # %%
 gan_measured = files.read_json(ablation_effect.MEASURED_GAN)
 print(gan_measured["steps"], "steps from", ablation_effect.BEGUN[gan_measured["start"]])
-gan_worth = [ablation_effect.worth(gan_measured["results"], name, "identity_gain").mean for name in ("no_critics", "no_identity")]
-run.came("07 GAN's parts", ("critics", "recogniser")[int(np.argmax(gan_worth))])
+gan_worth = [ablation_effect.worth(gan_measured["results"], name, "identity_gain").mean for name in ("no_discriminators", "no_identity")]
+run.came("07 GAN's parts", ("discriminators", "recogniser")[int(np.argmax(gan_worth))])
 ablation_effect.table(gan_measured["results"])[columns].round(3)
 
 # %% [markdown]
-# The recogniser: 0.04 ± 0.01 of identity. The critics, which the model is named after, made no difference that three seeds can see, not even to sharpness: so few steps are nothing to a critic that begins untrained.
+# The recogniser: 0.04 ± 0.01 of identity. The discriminators, which the model is named after, made no difference that three seeds can see, not even to sharpness: so few steps are nothing to a discriminator that begins untrained.
 
 # %% [markdown]
 # ## How much do three seeds know?

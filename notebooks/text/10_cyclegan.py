@@ -101,7 +101,7 @@ from faceswap_lab.models import cyclegan, pix2pix
 from faceswap_lab.models.autoencoder import resize
 from faceswap_lab.models.losses import gaussian_blur, grey
 from faceswap_lab.models.translation import ConstantThenLinear
-from faceswap_lab.models.translation_networks import build_critic, build_generator, patch_size
+from faceswap_lab.models.translation_networks import build_discriminator, build_generator, patch_size
 from faceswap_lab.studies import cycle_hiding, sharing
 from faceswap_lab.widgets import figures
 
@@ -125,7 +125,7 @@ unseen, wanted = (resize(pictures[test_rows], size).astype("float32") / 255 for 
 
 # %% [markdown]
 # ## pix2pix: a U-Net and a discriminator that sees both
-# pix2pix is [Isola et al., 2017](https://arxiv.org/abs/1611.07004). Its **U-Net** ([Ronneberger et al., 2015](https://arxiv.org/abs/1505.04597)) shrinks the picture to a single pixel and grows it again; at each size it hands the picture across, so that what need not change need not be remembered. The **PatchGAN** discriminator (*critic* in the code) sees input and output side by side and scores patches.
+# pix2pix is [Isola et al., 2017](https://arxiv.org/abs/1611.07004). Its **U-Net** ([Ronneberger et al., 2015](https://arxiv.org/abs/1505.04597)) shrinks the picture to a single pixel and grows it again; at each size it hands the picture across, so that what need not change need not be remembered. The **PatchGAN** discriminator (*discriminator* in the code) sees input and output side by side and scores patches.
 #
 # **Predict** before you run: the published patch is 70 x 70 of 256 pixels. Is a score for a patch harder on blur, or on a nose in the wrong place?
 
@@ -136,17 +136,17 @@ run.predict("10 harder", None, sure=None, choices=("blur", "a misplaced nose"))
 rooms = {"pix2pix": pix2pix, "cyclegan": cyclegan}
 for name, room in rooms.items():
     for config in (room.published(), room.quick()):
-        weights = [build(config, "x").count_params() for build in (build_generator, build_critic)]
+        weights = [build(config, "x").count_params() for build in (build_generator, build_discriminator)]
         print(
-            f"{name:9s}{config.size:4d} px  generator {weights[0]:>11,}  critic {weights[1]:>9,}  patch {patch_size(config)}"
+            f"{name:9s}{config.size:4d} px  generator {weights[0]:>11,}  discriminator {weights[1]:>9,}  patch {patch_size(config)}"
         )
 
 # %%
 make = {name: room.quick if run.preset.name == "quick" else room.published for name, room in rooms.items()}
-painter = pix2pix.Pix2Pix(make["pix2pix"](size), seed=seed)
+generator = pix2pix.Pix2Pix(make["pix2pix"](size), seed=seed)
 learnt = {"A": before[train_rows], "B": truth[train_rows]}
-painter.set_faces(learnt)
-views = painter({"A": np.arange(4)})
+generator.set_faces(learnt)
+views = generator({"A": np.arange(4)})
 print("input", views["real"][0].shape, "painting", views["fake"].shape)
 run.came("10 harder", "blur")
 
@@ -160,10 +160,10 @@ run.came("10 harder", "blur")
 # Each term on this batch, untrained:
 
 # %%
-terms, critic = painter.loss_terms(views)
+terms, discriminator = generator.loss_terms(views)
 for term, value in terms.items():
-    print(f"{term:12s} {float(value):.3f} x {getattr(painter.loss_weights, term):.0f}")
-print(f"{'critic':12s} {float(critic):.3f}   (log 2 = 0.693 is a discriminator that cannot tell)")
+    print(f"{term:12s} {float(value):.3f} x {getattr(generator.loss_weights, term):.0f}")
+print(f"{'discriminator':12s} {float(discriminator):.3f}   (log 2 = 0.693 is a discriminator that cannot tell)")
 
 
 # %%
@@ -179,7 +179,7 @@ def train(name, model, faces, batch, rate):
 
 # %%
 quick = run.preset.name == "quick"
-history = train("pix2pix", painter, learnt, 4, 1e-3 if quick else 2e-4)
+history = train("pix2pix", generator, learnt, 4, 1e-3 if quick else 2e-4)
 last = history.iloc[-1]
 print(f"L1 {history['l1'].iloc[0]:.3f} at first, {last['l1']:.3f} after {int(last['step'])} steps")
 
@@ -194,7 +194,7 @@ def paint(model, faces, source=0, target=1):
     return ops.convert_to_numpy(model.translate(faces, source, target)[0])
 
 
-paintings = {"pix2pix": paint(painter, unseen)}
+paintings = {"pix2pix": paint(generator, unseen)}
 show = np.linspace(0, len(unseen) - 1, 8).astype(int)
 figures.rows({"A, unseen": unseen[show], "pix2pix": paintings["pix2pix"][show], "truth": wanted[show]})
 
@@ -261,7 +261,7 @@ for name, seen in {"as it starts": views, "shuffled": shuffle}.items():
 
 # %%
 walk = train("cyclegan", walker, faces, 2 if quick else 1, 1e-3 if quick else 2e-4)
-figures.curves({"CycleGAN": walk}, ("adversarial", "critics", "cycle"), logarithmic=False)
+figures.curves({"CycleGAN": walk}, ("adversarial", "discriminators", "cycle"), logarithmic=False)
 
 # %%
 paintings["CycleGAN"] = paint(walker, unseen)
@@ -410,7 +410,7 @@ run.predict("10 autoencoder", None, sure=None)
 
 # %%
 side = run.preset.face_size
-autoencoder = stages.painter_to_begin_with(run, side)
+autoencoder = stages.generator_to_begin_with(run, side)
 small = resize(before[test_rows], side).astype("float32") / 255
 painted = resize((paint(autoencoder, small) * 255).astype(np.uint8), size).astype("float32") / 255
 paintings["autoencoder"] = painted
@@ -436,9 +436,9 @@ strange = resize(faces["A"][-8:], size).astype("float32") / 255
 figures.rows(
     {
         "wrong direction": paint(walker, unseen, 1, 0)[show],
-        "not aligned": paint(painter, np.roll(unseen, size // 6, axis=2))[show],
+        "not aligned": paint(generator, np.roll(unseen, size // 6, axis=2))[show],
         "another light": strange,
-        "... by pix2pix": paint(painter, strange),
+        "... by pix2pix": paint(generator, strange),
     }
 )
 

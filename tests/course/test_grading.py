@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import sync_notebooks  # noqa: E402
 
 SETTING = {"repository": "", "branch": "main"}
-IMPORT = "import numpy as np\nfrom faceswap_lab.widgets import checks"
+IMPORT = "import numpy as np\nfrom faceswap_lab.course import checks"
 RIGHT_ONE = """def psnr(first, second):
     error = np.mean((first.astype(float) - second) ** 2)
     return 10 * np.log10(255**2 / error) if error else np.inf"""

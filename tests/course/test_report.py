@@ -133,7 +133,7 @@ def test_the_page_tells_what_the_film_says_of_itself(run):
         credentials.Ingredient("<a>.mp4", "0" * 64, identity="anna"),
         credentials.Ingredient("b.mp4", "1" * 64, "source"),
     )
-    credentials.sign(run / "swap.mp4", credentials.Facts(model="painter", ingredients=made_of, watermark="c0ffee"))
+    credentials.sign(run / "swap.mp4", credentials.Facts(model="generator", ingredients=made_of, watermark="c0ffee"))
     content, _ = read_page(report.write_report(run))
     for words in (
         "<dd>valid</dd>",

@@ -18,7 +18,7 @@ SMALL = autoencoder_networks.AutoencoderConfig(
     32, "encoder", (8, 8, 8, 8), 3, 16, 8, (8, 8), alpha=True, relight=True, half_paint=True, centred=True
 )
 SMALL_GAN = faceswap_gan.GanConfig(
-    **{**dataclasses.asdict(SMALL), "attention": True}, architecture="quick", critic_filters=(8, 8)
+    **{**dataclasses.asdict(SMALL), "attention": True}, architecture="quick", discriminator_filters=(8, 8)
 )
 INDEX = {person: np.arange(2) for person in ("A", "B")}
 

@@ -92,7 +92,7 @@ def test_shapes_that_cannot_be_are_refused():
         original(72)
     with pytest.raises(ValueError, match="sharing"):
         original(64, "both")
-    with pytest.raises(ValueError, match="no critics"):
+    with pytest.raises(ValueError, match="no discriminators"):
         autoencoder.FaceAutoencoder(SMALL, LossWeights(adversarial=0.1))
     with pytest.raises(ValueError, match="four depths"):
         LossWeights(perceptual=(1, 2))
@@ -106,7 +106,7 @@ def test_the_quick_model_paints_what_its_shipped_weights_always_painted():
     noise = np.random.default_rng(0).random((2, 64, 64, 3)).astype("float32")
     colour = ops.convert_to_numpy(model.translate(noise, 0, 1)[0])
     assert colour.sum() == pytest.approx(4821.470, abs=0.2) and colour.std() == pytest.approx(0.212893, abs=1e-4)
-    assert 0.1e9 < flops.painter_flops(model) < 0.2e9
+    assert 0.1e9 < flops.generator_flops(model) < 0.2e9
 
 
 @pytest.mark.parametrize("sharing", ["encoder", "decoder"])

@@ -25,20 +25,20 @@ def tape():
 def test_each_player_receives_only_its_own_gradient(adversarial):
     gan = small_gan(adversarial=adversarial)
     with tape() as watched:
-        found, critics_loss = gan.loss_terms(gan(INDEX))
-        painter = found["adversarial"]
-    critic_weights = [v.value for critic in gan.critics for v in critic.trainable_variables]
-    painter_weights = [v.value for net in [*gan.encoders, *gan.decoders] for v in net.trainable_variables]
-    assert all(g is None for g in watched.gradient(painter, critic_weights))
-    assert all(g is None for g in watched.gradient(critics_loss, painter_weights))
-    assert all(g is not None and np.isfinite(g.numpy()).all() for g in watched.gradient(critics_loss, critic_weights))
+        found, discriminators_loss = gan.loss_terms(gan(INDEX))
+        generator = found["adversarial"]
+    discriminator_weights = [v.value for discriminator in gan.discriminators for v in discriminator.trainable_variables]
+    generator_weights = [v.value for net in [*gan.encoders, *gan.decoders] for v in net.trainable_variables]
+    assert all(g is None for g in watched.gradient(generator, discriminator_weights))
+    assert all(g is None for g in watched.gradient(discriminators_loss, generator_weights))
+    assert all(g is not None and np.isfinite(g.numpy()).all() for g in watched.gradient(discriminators_loss, discriminator_weights))
     assert (
-        sum(g is not None and float(ops.max(ops.abs(g))) > 0 for g in watched.gradient(painter, painter_weights)) > 15
+        sum(g is not None and float(ops.max(ops.abs(g))) > 0 for g in watched.gradient(generator, generator_weights)) > 15
     )
 
 
 def scored(pictures, frozen):
-    """A critic that scores a picture by its mean: real pictures of 0.8, painted ones of 0.3."""
+    """A discriminator that scores a picture by its mean: real pictures of 0.8, painted ones of 0.3."""
     return ops.mean(pictures, axis=(1, 2, 3), keepdims=True)
 
 
@@ -46,19 +46,19 @@ REAL, FAKE = (ops.convert_to_tensor(np.full((2, 4, 4, 3), value, "float32")) for
 
 
 def test_the_games_by_hand():
-    painter, critic = discriminators.relativistic(scored, REAL, FAKE)
-    assert float(critic) == pytest.approx((0.5 - 1) ** 2)  # real should score 1 above painted, and scores 0.5 above
-    assert float(painter) == pytest.approx((-0.5 - 1) ** 2)  # the painter wants it the other way round
-    painter, critic = discriminators.hinge(scored, REAL, FAKE)
-    assert (float(painter), float(critic)) == (pytest.approx(-0.3), pytest.approx(0.2 + 1.3))
+    generator, discriminator = discriminators.relativistic(scored, REAL, FAKE)
+    assert float(discriminator) == pytest.approx((0.5 - 1) ** 2)  # real should score 1 above painted, and scores 0.5 above
+    assert float(generator) == pytest.approx((-0.5 - 1) ** 2)  # the generator wants it the other way round
+    generator, discriminator = discriminators.hinge(scored, REAL, FAKE)
+    assert (float(generator), float(discriminator)) == (pytest.approx(-0.3), pytest.approx(0.2 + 1.3))
     seed = keras.random.SeedGenerator(3)
     share = float(discriminators.draw_beta((), 0.2, keras.random.SeedGenerator(3)))
-    painter, critic = discriminators.mixup(scored, REAL, FAKE, seed)
-    assert float(painter) == pytest.approx((0.3 - 1) ** 2)  # its own painting, taken for real
-    assert float(critic) == pytest.approx((share * 0.8 + (1 - share) * 0.3 - share) ** 2, abs=1e-6)
+    generator, discriminator = discriminators.mixup(scored, REAL, FAKE, seed)
+    assert float(generator) == pytest.approx((0.3 - 1) ** 2)  # its own painting, taken for real
+    assert float(discriminator) == pytest.approx((share * 0.8 + (1 - share) * 0.3 - share) ** 2, abs=1e-6)
 
 
-def test_better_paintings_please_the_painter_and_not_the_critic():
+def test_better_paintings_please_the_generator_and_not_the_discriminator():
     for game in discriminators.GAMES.values():
         seed = keras.random.SeedGenerator(1)
         worse, better = (game(scored, REAL, ops.ones_like(FAKE) * value, seed) for value in (0.1, 0.7))
@@ -78,7 +78,7 @@ def test_the_gradient_penalty_is_half_the_squared_gradient():
     assert found == pytest.approx(wanted, rel=0.1)  # one standard deviation is 2.2 %
 
 
-def test_the_gradient_penalty_of_a_real_critic_is_what_a_tape_finds():
+def test_the_gradient_penalty_of_a_real_discriminator_is_what_a_tape_finds():
     gan = small_gan(LossWeights(adversarial=0.1, gradient_penalty=1.0))
     straight = ops.convert_to_tensor(faces(1, 32).astype("float32") / 255)
     with tape() as watched:
@@ -189,13 +189,13 @@ def test_the_gan_begins_where_the_autoencoder_stopped():
     np.testing.assert_allclose(ops.convert_to_numpy(mine), ops.convert_to_numpy(theirs), atol=1e-5)
 
 
-def test_critics_learn_at_their_own_rate():
+def test_discriminators_learn_at_their_own_rate():
     gan = small_gan()
-    gan.compile(optimizer=faceswap_gan.TwoRateAdam(1e-3, critic_factor=0.0), run_eagerly=True)
-    critic, painter = gan.critics[0].get_weights()[0], gan.decoders[0].get_weights()[0]
+    gan.compile(optimizer=faceswap_gan.TwoRateAdam(1e-3, discriminator_factor=0.0), run_eagerly=True)
+    discriminator, generator = gan.discriminators[0].get_weights()[0], gan.decoders[0].get_weights()[0]
     gan.train_on_batch(INDEX)
-    np.testing.assert_array_equal(gan.critics[0].get_weights()[0], critic)
-    assert np.abs(gan.decoders[0].get_weights()[0] - painter).max() > 1e-5
+    np.testing.assert_array_equal(gan.discriminators[0].get_weights()[0], discriminator)
+    assert np.abs(gan.decoders[0].get_weights()[0] - generator).max() > 1e-5
 
 
 PHASES = (
@@ -275,10 +275,10 @@ def test_mixed_precision_computes_losses_in_float32(policy):
         gan = small_gan(dataclasses.replace(loss_weights.QUICK_GAN, identity=0, ms_ssim=0.1, code=0.1, cycle=1))
         views = gan(INDEX)
         assert keras.backend.standardize_dtype(views["codes"][0].dtype) == policy.removeprefix("mixed_")
-        found, critics_loss = gan.loss_terms(views)
+        found, discriminators_loss = gan.loss_terms(views)
         kinds = {name: keras.backend.standardize_dtype(value.dtype) for name, value in found.items()}
         assert set(kinds.values()) == {"float32"}, kinds
-        assert all(np.isfinite(float(value)) for value in [*found.values(), critics_loss])
+        assert all(np.isfinite(float(value)) for value in [*found.values(), discriminators_loss])
         gan.compile(optimizer=faceswap_gan.TwoRateAdam(1e-4), run_eagerly=True)
         assert isinstance(gan.optimizer, keras.optimizers.LossScaleOptimizer) == (policy == "mixed_float16")
         before = gan.decoders[0].get_weights()[0].copy()

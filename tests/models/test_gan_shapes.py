@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceswap_lab.models import faceswap_gan, flops, layers
-from faceswap_lab.models.discriminators import build_critic
+from faceswap_lab.models.discriminators import build_discriminator
 from faceswap_lab.models.faceswap_gan_networks import GanConfig, build_decoder, build_encoder, quick, standard
 from faceswap_lab.models.loss_terms import decayed_kernels
 
@@ -104,21 +104,21 @@ def test_the_lite_form():
 
 
 @pytest.mark.parametrize("size", [64, 128, 256])
-def test_the_critic(size):
-    critic = build_critic(standard(size, width=W), "critic_A")
+def test_the_discriminator(size):
+    discriminator = build_discriminator(standard(size, width=W), "discriminator_A")
     beyond = [s for s in (64, 32, 16, 8) if s < size // 8]
-    assert critic.input_shape[1:] == (size, size, 6) and critic.output_shape[1:] == (8, 8, 1)
-    assert convolutions(critic) == {
-        "critic_down_0": (8, 4, 2, False),
-        "critic_down_1": (16, 4, 2, False),
-        "critic_down_2": (32, 4, 2, False),
-        **{f"critic_down_to_{s}": (32, 4, 2, False) for s in beyond},
-        "critic_scores": (1, 4, 1, True),
+    assert discriminator.input_shape[1:] == (size, size, 6) and discriminator.output_shape[1:] == (8, 8, 1)
+    assert convolutions(discriminator) == {
+        "discriminator_down_0": (8, 4, 2, False),
+        "discriminator_down_1": (16, 4, 2, False),
+        "discriminator_down_2": (32, 4, 2, False),
+        **{f"discriminator_down_to_{s}": (32, 4, 2, False) for s in beyond},
+        "discriminator_scores": (1, 4, 1, True),
     }
-    attention = [layer.input.shape[1] for layer in critic.layers if isinstance(layer, layers.SelfAttention)]
+    attention = [layer.input.shape[1] for layer in discriminator.layers if isinstance(layer, layers.SelfAttention)]
     assert attention == [size // 8, *beyond]
-    assert order(critic, "critic_down_1")[:3] == ["Conv2D", "LeakyReLU", "GroupNormalization"]
-    assert "critic_down_0_norm" not in [layer.name for layer in critic.layers]
+    assert order(discriminator, "discriminator_down_1")[:3] == ["Conv2D", "LeakyReLU", "GroupNormalization"]
+    assert "discriminator_down_0_norm" not in [layer.name for layer in discriminator.layers]
 
 
 def test_decay_falls_on_block_and_attention_kernels_only():
@@ -128,8 +128,9 @@ def test_decay_falls_on_block_and_attention_kernels_only():
         *("stem", "down_0", "down_1", "down_2", "down_3", "bridge", "query", "key", "value"),
         *("up_0", "up_1", "up_2", "residual_1", "residual_2"),
     }
-    critic = build_critic(config, "critic_A")
-    assert not any("critic_scores" in v.path for v in decayed_kernels([critic])) and len(decayed_kernels([critic])) == 6
+    discriminator = build_discriminator(config, "discriminator_A")
+    kernels = decayed_kernels([discriminator])
+    assert not any("discriminator_scores" in v.path for v in kernels) and len(kernels) == 6
 
 
 def test_the_full_width_weighs():

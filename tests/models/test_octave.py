@@ -331,7 +331,7 @@ AUTOENCODERS = {
     "shared decoder": autoencoder_networks.quick(64, "decoder"),
 }
 GANS = {
-    "quick": faceswap_gan_networks.quick(64, critic_filters=(8, 12, 16)),
+    "quick": faceswap_gan_networks.quick(64, discriminator_filters=(8, 12, 16)),
     "standard": faceswap_gan_networks.standard(128, width=1 / 16),
     "lite": faceswap_gan_networks.standard(64, lite=True, width=1 / 8),
 }
@@ -347,7 +347,7 @@ def one_step(model, size, optimizer):
     """Trains one step; returns the largest change of each octave layer's first kernel."""
     model.set_faces(*small_sets(size * 3 // 2))
     model.compile(optimizer=optimizer, run_eagerly=True)
-    networks = [*model.encoders, *model.decoders, *getattr(model, "critics", [])]
+    networks = [*model.encoders, *model.decoders, *getattr(model, "discriminators", [])]
     found = [layer for network in networks for layer in network.layers if isinstance(layer, OctaveConv2D)]
     before = [layer.get_weights() for layer in found]
     loss = model.train_on_batch({p: np.arange(2) for p in ("A", "B")}, return_dict=True)["loss"]
@@ -370,13 +370,13 @@ def test_every_autoencoder_takes_it_and_trains(name):
 
 
 @pytest.mark.parametrize("name", GANS)
-def test_every_gan_with_its_critics_takes_it_and_trains(name):
+def test_every_gan_with_its_discriminators_takes_it_and_trains(name):
     config = dataclasses.replace(GANS[name], octave=0.5)
     gan = faceswap_gan.FaceSwapGAN(config, faceswap_gan.GanLoss())
     changes = one_step(gan, config.size, optimizers.TwoRateAdam(1e-3))
     assert len(changes) >= 3 + 2 * 3 + 2 * 3 and min(changes) > 1e-6
     plain = faceswap_gan.FaceSwapGAN(dataclasses.replace(config, octave=0.0))
-    for name in ("encoders", "decoders", "critics"):
+    for name in ("encoders", "decoders", "discriminators"):
         ours, theirs = (flops.network_cost(getattr(model, name)[0]) for model in (gan, plain))
         assert ours.weights == theirs.weights and ours.multiplications < theirs.multiplications
 
@@ -408,7 +408,7 @@ def test_the_shipped_warm_start_still_loads():
 @pytest.mark.parametrize("room", [cyclegan, pix2pix])
 def test_picture_translation_takes_it_and_trains(room):
     # With from_input the last layer starts at 0, and nothing before it learns in the first step.
-    small = {"filters": 8, "critic_filters": (4, 8, 8), "from_input": False}
+    small = {"filters": 8, "discriminator_filters": (4, 8, 8), "from_input": False}
     config = dataclasses.replace(room.quick(32, octave=0.25), **small)
     model = (cyclegan.CycleGAN if room is cyclegan else pix2pix.Pix2Pix)(config)
     model.set_faces(small_sets(32)[0])

@@ -13,12 +13,12 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.models import cyclegan, layers, pix2pix, translation
 from faceswap_lab.models.augmentation import Augmentation
 from faceswap_lab.models.autoencoder import resize
-from faceswap_lab.models.translation_networks import InstanceNorm, build_critic, build_generator, patch_size
+from faceswap_lab.models.translation_networks import InstanceNorm, build_discriminator, build_generator, patch_size
 
 STILL = Augmentation(
     rotation=0, zoom=0, shift=0, flip=0, warp=0, gain=0, tint=0, slope=0, gamma=0, liken=0, input_gamma=0, fade=0
 )
-SMALL = {"size": 32, "filters": 4, "critic_filters": (4, 8)}
+SMALL = {"size": 32, "filters": 4, "discriminator_filters": (4, 8)}
 
 
 def pictures(count=8, side=32, seed=0):
@@ -63,13 +63,13 @@ def test_the_instance_norm_holds_in_16_bit():
 def test_the_published_networks_weigh_what_the_papers_do():
     config = cyclegan.published(256)
     assert build_generator(config, "g").count_params() == 11_378_179  # "resnet_9blocks", 11.38 M
-    critic = build_critic(config, "c")
-    assert critic.count_params() == 2_764_737  # 2.77 M
-    assert critic.output_shape == (None, 30, 30, 1) and patch_size(config) == 70
+    discriminator = build_discriminator(config, "c")
+    assert discriminator.count_params() == 2_764_737  # 2.77 M
+    assert discriminator.output_shape == (None, 30, 30, 1) and patch_size(config) == 70
     assert cyclegan.published(128).blocks == 6
     config = pix2pix.published(256)
     assert build_generator(config, "g").count_params() == 54_413_955  # "unet_256", 54.41 M
-    assert build_critic(config, "c").input_shape == (None, 256, 256, 6)
+    assert build_discriminator(config, "c").input_shape == (None, 256, 256, 6)
 
 
 def test_the_quick_ones_are_small():
@@ -80,12 +80,12 @@ def test_the_quick_ones_are_small():
         assert patch_size(config) == 34 < 64
 
 
-def test_a_critics_score_sees_one_patch_only():
-    config = dataclasses.replace(cyclegan.quick(64), critic_filters=(4, 8, 8))
-    critic = build_critic(config, "c")
+def test_a_discriminators_score_sees_one_patch_only():
+    config = dataclasses.replace(cyclegan.quick(64), discriminator_filters=(4, 8, 8))
+    discriminator = build_discriminator(config, "c")
     # Instance norm looks at the whole picture: the convolutions alone see patches.
     plain = keras.models.clone_model(
-        critic, clone_function=lambda layer: keras.layers.Identity() if isinstance(layer, InstanceNorm) else layer
+        discriminator, clone_function=lambda layer: keras.layers.Identity() if isinstance(layer, InstanceNorm) else layer
     )
     grey = np.full((1, 64, 64, 3), 0.5, "float32")
     before = numpy(plain(grey))
@@ -121,7 +121,7 @@ def test_painting_a_change_begins_as_the_identity():
         ({"generator": "mlp"}, "generator must be"),
         ({"size": 66}, "multiple of 4"),
         ({"generator": "unet", "size": 48}, "power of 2"),
-        ({"size": 16, "critic_filters": (8, 8, 8, 8)}, "too many"),
+        ({"size": 16, "discriminator_filters": (8, 8, 8, 8)}, "too many"),
         ({"octave": 1.0}, "octave"),
         ({"generator": "unet", "from_input": True}, "from_input"),
     ],
@@ -163,20 +163,20 @@ def gradients(model, first_index):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("taken with TensorFlow's tape")
     with tensorflow.GradientTape(persistent=True) as tape:
-        terms, critics = model.loss_terms(model(first_index, training=True))
+        terms, discriminators = model.loss_terms(model(first_index, training=True))
         painted = sum(terms.values())
-    critic = [v.value for network in model.critics for v in network.trainable_variables]
-    painter = [v.value for network in model.generators for v in network.trainable_variables]
-    return [tape.gradient(loss, weights) for loss in (painted, critics) for weights in (painter, critic)]
+    discriminator = [v.value for network in model.discriminators for v in network.trainable_variables]
+    generator = [v.value for network in model.generators for v in network.trainable_variables]
+    return [tape.gradient(loss, weights) for loss in (painted, discriminators) for weights in (generator, discriminator)]
 
 
 @pytest.mark.parametrize("make", [small_cyclegan, small_pix2pix])
 def test_each_player_receives_only_its_own_gradient(make):
-    own_painter, painter_to_critic, critics_to_painter, own_critic = gradients(
+    own_generator, generator_to_discriminator, discriminators_to_generator, own_discriminator = gradients(
         make(), {p: np.arange(3) for p in ("A", "B")}
     )
-    assert all(g is None for g in [*painter_to_critic, *critics_to_painter])
-    for found in (own_painter, own_critic):
+    assert all(g is None for g in [*generator_to_discriminator, *discriminators_to_generator])
+    for found in (own_generator, own_discriminator):
         assert all(g is not None and np.isfinite(g.numpy()).all() for g in found)
         assert sum(float(ops.max(ops.abs(g))) > 0 for g in found) > len(found) / 2
 
@@ -264,7 +264,7 @@ def psnr(painted, wanted):
 def test_pix2pix_learns_a_negative():
     inputs = pictures(16, 32, 5)
     model = pix2pix.Pix2Pix(
-        dataclasses.replace(pix2pix.quick(32), filters=8, dropout=0.0, critic_filters=(4, 8)),
+        dataclasses.replace(pix2pix.quick(32), filters=8, dropout=0.0, discriminator_filters=(4, 8)),
         augmentation=STILL,
         seed=1,
     )
@@ -305,7 +305,7 @@ def test_a_saved_model_paints_the_same(make, kind, tmp_path):
     training.save_model(model, tmp_path / kind, kind)
     again = training.load_model(tmp_path / kind, kind, 32)
     np.testing.assert_array_equal(numpy(again.translate(faces, 0, 1)[0]), numpy(model.translate(faces, 0, 1)[0]))
-    assert again.config == model.config and not hasattr(again, "critics")
+    assert again.config == model.config and not hasattr(again, "discriminators")
     with pytest.raises(LabError, match="kind"):
         training.load_model(tmp_path / kind, "autoencoder")
 

@@ -26,7 +26,7 @@ from faceswap_lab.models import (
     optimizers,
     pix2pix,
 )
-from faceswap_lab.models.discriminators import build_critic
+from faceswap_lab.models.discriminators import build_discriminator
 from faceswap_lab.models.loss_weights import LossWeights
 from faceswap_lab.studies.detection import mesonet
 
@@ -36,7 +36,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llv
 
 QUICK = dataclasses.replace(SMALL, size=16)
 QUICK_GAN = faceswap_gan.GanConfig(
-    **{**dataclasses.asdict(QUICK), "attention": True}, architecture="quick", critic_filters=(8,)
+    **{**dataclasses.asdict(QUICK), "attention": True}, architecture="quick", discriminator_filters=(8,)
 )
 # Each of the schedule's values changes while the compiled step stays what it is.
 PHASES = (
@@ -99,7 +99,7 @@ def detector():
     return mesonet.build_meso(), lambda: keras.optimizers.Adam(mesonet.LEARNING_RATE)
 
 
-SMALL_TRANSLATION = {"size": 16, "filters": 4, "critic_filters": (4, 8)}
+SMALL_TRANSLATION = {"size": 16, "filters": 4, "discriminator_filters": (4, 8)}
 GAN = "GAN of the course, every term"
 CASES = {
     "autoencoder of the course, Muon": course_autoencoder,
@@ -251,7 +251,7 @@ def test_with_a_gpu_in_sight_it_is_the_compiled_step_that_trains(name, pretended
 
 def test_networks_that_see_any_number_of_faces_are_not_compiled(pretended_gpu):
     models = [dlib_recognition.FaceRecognition().model, recognition_features.FaceRes().model]
-    assert build_critic(QUICK_GAN, "critic").jit_compile  # any other would be
+    assert build_discriminator(QUICK_GAN, "discriminator").jit_compile  # any other would be
     assert not any(model.jit_compile for model in models)
 
 

@@ -55,7 +55,7 @@ def picture(tmp_path_factory):
 class Painter:
     """Paints every face darker; `sources` as a model's folder would say."""
 
-    size, name = 64, "painter"
+    size, name = 64, "generator"
 
     def __init__(self, *sources):
         self.sources = tuple(source_of(path) for path in sources)
@@ -186,13 +186,13 @@ def test_converting_asks_for_the_target_and_for_all_behind_the_model(picture, tm
     (made,) = register.outputs_of("actor_B")
     assert made.path == str(out) and made.identities == ("actor_A", "actor_B", "me") and made.state == register.THERE
     assert [one.name for one in made.sources] == ["one.png", "train_A.mp4", "train_B.mp4"]
-    assert made.made_with["model"] == "painter" and made.made_with["settings"]["blend"] == report.options["blend"]
+    assert made.made_with["model"] == "generator" and made.made_with["settings"]["blend"] == report.options["blend"]
 
     assert run("python -m faceswap_lab consent revoke actor_B --reason 'no more'") == 0
     printed = capsys.readouterr().out
-    assert f"{out}  (painter)" in printed and "1 made with it" in printed and "no more" in printed
+    assert f"{out}  (generator)" in printed and "1 made with it" in printed and "no more" in printed
     with pytest.raises(
-        LabError, match="model painter: it was made from train_B.mp4, and for this the consent of actor B"
+        LabError, match="model generator: it was made from train_B.mp4, and for this the consent of actor B"
     ):
         convert(*given, overwrite=True)
     before = out.read_bytes()
@@ -279,20 +279,20 @@ def test_a_run_asks_again_and_its_models_remember(tmp_path, own, monkeypatch, ca
     assert [source.sha256 for source in read_sources(folder)] == [
         content_hash(CLIPS[name]) for name in ("target", "train_A", "train_B")
     ]
-    painter = stages.painter_to_begin_with(one, 64)
-    training.save_model(painter, folder, "autoencoder")
+    generator = stages.generator_to_begin_with(one, 64)
+    training.save_model(generator, folder, "autoencoder")
     learnt = read_sources(folder)
     (tmp_path / "old model").mkdir()
-    painter.begun_from, kept = str(tmp_path / "old model"), painter.begun_from
-    training.save_model(painter, folder, "autoencoder")
+    generator.begun_from, kept = str(tmp_path / "old model"), generator.begun_from
+    training.save_model(generator, folder, "autoencoder")
     assert not has_sources(folder), "what its beginning learnt from is not known"
-    painter.begun_from = kept
+    generator.begun_from = kept
     stages.model_folder(one, "autoencoder", steps=1)
-    training.save_model(painter, folder, "autoencoder")
+    training.save_model(generator, folder, "autoencoder")
     assert read_sources(folder) == learnt
     assert len(learnt) == 5 and learnt[3:] == read_sources(MODEL)
     function = training.SwapFunction(training.load_model(folder))
-    assert function.sources == learnt and training.SwapFunction(painter).sources == ()
+    assert function.sources == learnt and training.SwapFunction(generator).sources == ()
 
     stranger = {content_hash(CLIPS["truth"])}
     assert clean_up.runs_of({content_hash(CLIPS["train_B"])}, [tmp_path, tmp_path / "gone"]) == [one.out]

@@ -23,7 +23,7 @@ TARGET = Path(__file__).resolve().parents[2] / "data" / "sample" / "target.mp4"
 RANGE = {"ranges": [(0, 0.5)]}  # s: 10 frames
 
 
-def painter():
+def generator():
     return Painter(change=lambda faces: 0.9 * faces)
 
 
@@ -35,7 +35,7 @@ def made_set(tmp_path_factory, actor_frames):
 @pytest.fixture(scope="module")
 def converted(made_set, tmp_path_factory):
     folder = tmp_path_factory.mktemp("converted")
-    report = conversion.convert(TARGET, made_set, painter(), folder / "o.mp4", frames_folder=folder / "kept", **RANGE)
+    report = conversion.convert(TARGET, made_set, generator(), folder / "o.mp4", frames_folder=folder / "kept", **RANGE)
     return folder, report
 
 
@@ -51,10 +51,10 @@ def test_a_film_says_which_conversion_made_it(converted):
 
 
 def test_another_conversion_has_another_number_and_none_is_none(converted, made_set, tmp_path):
-    other = conversion.convert(TARGET, made_set, painter(), tmp_path / "other.gif", blend="mask", **RANGE)
+    other = conversion.convert(TARGET, made_set, generator(), tmp_path / "other.gif", blend="mask", **RANGE)
     assert other.watermark not in ("", converted[1].watermark)
     assert watermark.look(tmp_path / "other.gif").ident == other.watermark
-    plain = conversion.convert(TARGET, made_set, painter(), tmp_path / "plain", watermark=False, label=False, **RANGE)
+    plain = conversion.convert(TARGET, made_set, generator(), tmp_path / "plain", watermark=False, label=False, **RANGE)
     assert plain.watermark == "" and "watermark" not in plain.summary()
     frames = kept(converted[0] / "kept")
     assert all(np.array_equal(frames[n], frame) for n, frame in kept(tmp_path / "plain").items())
@@ -63,18 +63,18 @@ def test_another_conversion_has_another_number_and_none_is_none(converted, made_
 def test_a_stop_changes_no_frame(converted, made_set, tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     options = {"part_frames": 4, "batch_size": 4, **RANGE}
-    conversion.convert(TARGET, made_set, painter(), whole, **options)
+    conversion.convert(TARGET, made_set, generator(), whole, **options)
 
     def stop(done, total):
         if done == 6:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        conversion.convert(TARGET, made_set, painter(), stopped, progress=stop, **options)
+        conversion.convert(TARGET, made_set, generator(), stopped, progress=stop, **options)
     with pytest.raises(KeyboardInterrupt):  # other frames: what is there is not gone on with
-        conversion.convert(TARGET, made_set, painter(), tmp_path / "x", progress=stop, **options)
-    assert conversion.convert(TARGET, made_set, painter(), tmp_path / "x", watermark=False, **options).resumed == 0
-    report = conversion.convert(TARGET, made_set, painter(), stopped, **options)
+        conversion.convert(TARGET, made_set, generator(), tmp_path / "x", progress=stop, **options)
+    assert conversion.convert(TARGET, made_set, generator(), tmp_path / "x", watermark=False, **options).resumed == 0
+    report = conversion.convert(TARGET, made_set, generator(), stopped, **options)
     assert report.resumed == 4 and report.watermark == converted[1].watermark, "neither place nor parts count"
     first, second = kept(whole), kept(stopped)
     assert len(first) == 10 and all(np.array_equal(first[n], second[n]) for n in first)
@@ -87,7 +87,7 @@ def test_only_the_picture_with_the_swap_is_marked(made_set, tmp_path):
         for _, frame in zip(range(4), open_video(TARGET).frames(), strict=False):
             writer.write(frame.image)
     faces = FaceSet(made_set).subset([0, 1])
-    report = conversion.convert(consented(clip), faces, painter(), tmp_path / "shown", **options)
+    report = conversion.convert(consented(clip), faces, generator(), tmp_path / "shown", **options)
     assert report.swapped == 2 and report.frames == 4
     for number, frame in kept(tmp_path / "shown").items():
         target, swap, mask = np.split(frame, 3, axis=1)
@@ -107,7 +107,7 @@ def test_a_small_picture_goes_unmarked_and_the_report_says_so(made_set, tmp_path
     factor = small.shape[0] / frames.shape[1]
     faces = FaceSet(make_set(tmp_path / "made", [small], points * factor))
     faces.table["source"] = "target.mp4.png"
-    report = conversion.convert(consented(tmp_path / "target.mp4.png"), faces, painter(), tmp_path / "one.png", smoothing="off")
+    report = conversion.convert(consented(tmp_path / "target.mp4.png"), faces, generator(), tmp_path / "one.png", smoothing="off")
     assert report.watermark == "" and any("too small for the watermark" in one for one in report.warnings)
     assert not watermark.read(read_picture(tmp_path / "one.png")).found
     with pytest.raises(LabError, match="too small"):

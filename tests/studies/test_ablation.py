@@ -86,7 +86,7 @@ def test_variants_change_what_they_say_and_nothing_else():
             loss = dataclasses.replace(faceswap_gan.QUICK_LOSS, **variant.loss)
             differs = (loss, dataclasses.replace(shape, **variant.config)) != (faceswap_gan.QUICK_LOSS, shape)
         assert differs == (name != "base"), name
-    assert "no_critics" in ablation.variants("gan") and "no_critics" not in ablation.variants("warm")
+    assert "no_discriminators" in ablation.variants("gan") and "no_discriminators" not in ablation.variants("warm")
     assert "no_contrast" not in ablation.variants("gan") and "base" in ablation.variants("gan")
     assert "shared_decoder" not in ablation.variants("warm") and "shared_decoder" in ablation.variants("nothing")
 
@@ -190,10 +190,10 @@ def test_the_benchmark_reports_what_is_kept(tmp_path):
     assert "pays" in done.stdout and benchmark.key("base", 0, 7, "warm") != benchmark.key("base", 0, 8, "warm")
 
 
-def test_a_gan_without_critics_trains_only_the_painter_and_begins_at_the_warm_start(material):
-    """Three steps from the same start: the critics move in the base alone, and both painters stay near the warm start."""
+def test_a_gan_without_discriminators_trains_only_the_generator_and_begins_at_the_warm_start(material):
+    """Three steps from the same start: the discriminators move in the base alone, and both generators stay near the warm start."""
     start = ablation.train(dataclasses.replace(VARIANTS["base"], trained=False), material, 3, 0, "gan")
-    trained = {name: ablation.train(VARIANTS[name], material, 3, 0, "gan") for name in ("base", "no_critics")}
+    trained = {name: ablation.train(VARIANTS[name], material, 3, 0, "gan") for name in ("base", "no_discriminators")}
 
     def moved(name, which):
         pairs = zip(
@@ -201,7 +201,7 @@ def test_a_gan_without_critics_trains_only_the_painter_and_begins_at_the_warm_st
         )
         return max(float(np.abs(np.asarray(one) - np.asarray(other)).max()) for one, other in pairs)
 
-    assert moved("base", "critics") > 1e-5 and moved("no_critics", "critics") == 0
+    assert moved("base", "discriminators") > 1e-5 and moved("no_discriminators", "discriminators") == 0
     assert all(1e-5 < moved(name, "decoders") < 0.05 for name in trained)
 
 

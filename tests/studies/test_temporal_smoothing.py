@@ -15,7 +15,7 @@ from faceswap_lab.swap.options import ConversionOptions
 
 
 class Same:
-    """A painter that gives the face back."""
+    """A generator that gives the face back."""
 
     size, name = 64, "same"
 

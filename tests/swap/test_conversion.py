@@ -41,7 +41,7 @@ def convert(video, faceset, swap_function, out, *, start=None, end=None, **optio
 class Painter:
     """A function in a model's place: `change` of the faces, and one alpha everywhere."""
 
-    name = "painter"
+    name = "generator"
 
     def __init__(self, size=64, change=lambda faces: faces, alpha=1.0):
         self.size, self.change, self.alpha, self.batches = size, change, alpha, []
@@ -117,16 +117,16 @@ def test_the_whole_clip_through_an_identity(made_set, frames, tmp_path):
     assert list(pictures) == list(range(60))
     assert max(np.abs(pictures[n].astype(float) - frames[n]).mean() for n in pictures) < 0.5
     assert sound_hash(out) == sound_hash(TARGET)
-    assert "Synthetic media: face swapped with faceswap_lab" in facts(out) and "model painter" in facts(out)
+    assert "Synthetic media: face swapped with faceswap_lab" in facts(out) and "model generator" in facts(out)
     video = open_video(out)
     assert video.size == (256, 256) and video.fps == 20 and video.num_frames == 60
     assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
 
 
 def test_alpha_zero_keeps_every_frame_exactly_and_says_so(made_set, frames, tmp_path):
-    painter = Painter(alpha=0.0, change=lambda faces: 1 - faces)
+    generator = Painter(alpha=0.0, change=lambda faces: 1 - faces)
     report = convert(
-        TARGET, made_set, painter, tmp_path / "o.mp4", end=SHORT, mask="alpha+hull", frames_folder=tmp_path / "k"
+        TARGET, made_set, generator, tmp_path / "o.mp4", end=SHORT, mask="alpha+hull", frames_folder=tmp_path / "k"
     )
     assert all(np.array_equal(picture, frames[n]) for n, picture in kept(tmp_path / "k").items())
     assert report.mean_change == 0 and any("alpha is near zero" in sentence for sentence in report.warnings)
@@ -170,12 +170,12 @@ def test_deleted_faces_stay_out_and_missed_ones_are_bridged(faces, frames, tmp_p
         (faces / "faces" / f"{number:06d}_0.png").unlink()
     table = pd.read_csv(faces / "faces.csv")
     table[~table["frame"].isin([6, 7])].to_csv(faces / "faces.csv", index=False)
-    painter = Painter(change=lambda faces: 1 - faces)
-    report = convert(TARGET, faces, painter, tmp_path / "o.mp4", colour="none", end=SHORT, frames_folder=tmp_path / "k")
+    generator = Painter(change=lambda faces: 1 - faces)
+    report = convert(TARGET, faces, generator, tmp_path / "o.mp4", colour="none", end=SHORT, frames_folder=tmp_path / "k")
     assert (report.frames, report.swapped, report.bridged, report.without_face) == (10, 8, 2, 2)
     unchanged = [n for n, picture in kept(tmp_path / "k").items() if np.array_equal(picture, frames[n])]
     assert unchanged == [3, 4]
-    report = convert(TARGET, faces, painter, tmp_path / "o.mp4", bridge=1, end=SHORT)
+    report = convert(TARGET, faces, generator, tmp_path / "o.mp4", bridge=1, end=SHORT)
     assert (report.swapped, report.bridged, report.without_face) == (6, 0, 4)
 
 
@@ -212,16 +212,16 @@ def test_a_bridged_face_lies_where_it_would_have_been_found(faces):
 
 
 def test_one_path_for_picture_preview_and_video(made_set, frames, tmp_path):
-    faceset, painter = FaceSet(made_set), Painter(change=lambda faces: 1 - faces)
+    faceset, generator = FaceSet(made_set), Painter(change=lambda faces: 1 - faces)
     masks, matrices = faceset.subset(range(10)).masks(256, "face"), [faceset.matrix(n) for n in range(10)]
     for blend in ("direct", "mask", "seamless"):
         convert(
-            TARGET, faceset, painter, tmp_path / "o.mp4", blend=blend, smoothing="off", end=SHORT, batch_size=3,
+            TARGET, faceset, generator, tmp_path / "o.mp4", blend=blend, smoothing="off", end=SHORT, batch_size=3,
             frames_folder=tmp_path / "k",
         )  # fmt: skip
-        together = conversion.swap_frames(frames[:10], matrices, masks, painter, **{**PLAIN, "blend": blend})
+        together = conversion.swap_frames(frames[:10], matrices, masks, generator, **{**PLAIN, "blend": blend})
         alone = conversion.swap_frame(
-            frames[4], matrices[4], masks[4], painter, swapping.SwapOptions(**{**PLAIN, "blend": blend})
+            frames[4], matrices[4], masks[4], generator, swapping.SwapOptions(**{**PLAIN, "blend": blend})
         )
         assert np.array_equal(together[4], alone)
         assert all(np.array_equal(picture, together[n]) for n, picture in kept(tmp_path / "k").items())
@@ -231,10 +231,10 @@ def test_one_path_for_picture_preview_and_video(made_set, frames, tmp_path):
 def test_batches_do_not_matter(made_set, tmp_path, batch_size):
     results = []
     for size in (16, batch_size):
-        painter = Painter(change=lambda faces: faces * 0.7)
-        convert(TARGET, made_set, painter, tmp_path / "o.mp4", end=SHORT, batch_size=size, frames_folder=tmp_path / "k")
+        generator = Painter(change=lambda faces: faces * 0.7)
+        convert(TARGET, made_set, generator, tmp_path / "o.mp4", end=SHORT, batch_size=size, frames_folder=tmp_path / "k")
         results.append(kept(tmp_path / "k"))
-        assert set(painter.batches) == {size}  # the last one filled up, so that nothing is traced anew
+        assert set(generator.batches) == {size}  # the last one filled up, so that nothing is traced anew
     assert all(np.array_equal(results[0][n], results[1][n]) for n in range(10))
 
 
@@ -280,9 +280,9 @@ def test_the_label_goes_to_the_corner_that_the_face_never_nears():
 
 
 def test_side_by_side(made_set, tmp_path):
-    painter, shown = Painter(change=lambda faces: 1 - faces), {}
+    generator, shown = Painter(change=lambda faces: 1 - faces), {}
     for output, count in zip(conversion.OUTPUTS, (1, 2, 3, 1), strict=True):
-        convert(TARGET, made_set, painter, tmp_path / "o.mp4", output=output, label=False, end=0.1, crf=1)
+        convert(TARGET, made_set, generator, tmp_path / "o.mp4", output=output, label=False, end=0.1, crf=1)
         shown[output] = next(open_video(tmp_path / "o.mp4").frames()).image.astype(int)
         assert shown[output].shape == (256, 256 * count, 3)
     target, swapped, mask = np.split(shown["target+swap+mask"], 3, axis=1)
@@ -464,10 +464,10 @@ def test_dropped_frames_take_their_sound_with_them(made_set, tmp_path):
 
 
 def test_pictures_a_gif_and_one_picture(made_set, frames, tmp_path):
-    painter = Painter(change=lambda faces: 1 - faces)
+    generator = Painter(change=lambda faces: 1 - faces)
     for name in ("film.mp4", "moving.gif", "folder"):
         plain = {"frames_folder": tmp_path / "k", "label": False, "watermark": False}
-        report = convert(TARGET, made_set, painter, tmp_path / name, start=0.5, end=1.0, **plain)
+        report = convert(TARGET, made_set, generator, tmp_path / name, start=0.5, end=1.0, **plain)
         assert report.frames == 10
     wanted = kept(tmp_path / "k")
     found = kept(tmp_path / "folder")
@@ -476,24 +476,24 @@ def test_pictures_a_gif_and_one_picture(made_set, frames, tmp_path):
     assert len(gif) == 10 and abs(open_video(tmp_path / "moving.gif").duration - 0.5) < 0.02
     assert max(np.abs(frame.image.astype(int) - wanted[n]).mean() for n, frame in enumerate(gif, 10)) < 8
     with pytest.raises(LabError, match="overwrite"):
-        conversion.convert(TARGET, made_set, painter, tmp_path / "folder", ranges=[(0, 0.1)])
-    convert(TARGET, made_set, painter, tmp_path / "folder", end=0.1)
+        conversion.convert(TARGET, made_set, generator, tmp_path / "folder", ranges=[(0, 0.1)])
+    convert(TARGET, made_set, generator, tmp_path / "folder", end=0.1)
     assert list(kept(tmp_path / "folder")) == [0, 1]
     (tmp_path / "folder" / "holiday.jpg").write_bytes(b"mine")
     with pytest.raises(LabError, match="other pictures"):
-        convert(TARGET, made_set, painter, tmp_path / "folder", end=0.1)
+        convert(TARGET, made_set, generator, tmp_path / "folder", end=0.1)
     write_picture(tmp_path / "target.mp4.png", frames[0])
     alone = FaceSet(made_set).subset([0])
     alone.table["source"] = "target.mp4.png"
     plain = {"label": False, "watermark": False, "smoothing": "off"}
-    report = convert(tmp_path / "target.mp4.png", alone, painter, tmp_path / "one.png", **plain)
+    report = convert(tmp_path / "target.mp4.png", alone, generator, tmp_path / "one.png", **plain)
     assert report.frames == report.swapped == 1
     one = read_picture(tmp_path / "one.png")
     assert np.array_equal(
-        one, conversion.swap_frame(frames[0], alone.matrix(0), alone.masks(256, "face")[0], painter, **PLAIN)
+        one, conversion.swap_frame(frames[0], alone.matrix(0), alone.masks(256, "face")[0], generator, **PLAIN)
     )
     with pytest.raises(LabError, match="holds one"):
-        convert(TARGET, made_set, painter, tmp_path / "two.png")
+        convert(TARGET, made_set, generator, tmp_path / "two.png")
 
 
 def test_later_frames_have_no_say_in_live_mode(made_set, frames, tmp_path):

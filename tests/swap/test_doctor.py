@@ -45,10 +45,10 @@ class People:
 
 def by(model, source, target, size=64):
     """A `training.SwapFunction` of anything that translates."""
-    painter = Painter(None, size=size)
-    painter.paint = lambda faces: np.asarray(model.translate(faces, source, target)[0])
-    painter.model, painter.source, painter.target = model, source, target
-    return painter
+    generator = Painter(None, size=size)
+    generator.paint = lambda faces: np.asarray(model.translate(faces, source, target)[0])
+    generator.model, generator.source, generator.target = model, source, target
+    return generator
 
 
 def oval():
@@ -177,14 +177,14 @@ def test_faces_of_another_crop(warm_start):
 
 @pytest.mark.parametrize("size", [64, 128])
 def test_a_region_worn_away_or_small_from_the_start(talk_a, size):
-    painter = Painter(another, size=size)
-    assert names(talk_a, painter, SwapOptions(erode=16)) == ["region"]
-    assert names(talk_a, painter, SwapOptions(erode=5, feather=10)) == []
-    assert names(talk_a, painter, SwapOptions(erode=16, mask="alpha")) == [], "the outline does not count there"
-    assert names(talk_a, painter, SwapOptions(erode=16, blend="direct")) == [], "nor where the whole square is pasted"
+    generator = Painter(another, size=size)
+    assert names(talk_a, generator, SwapOptions(erode=16)) == ["region"]
+    assert names(talk_a, generator, SwapOptions(erode=5, feather=10)) == []
+    assert names(talk_a, generator, SwapOptions(erode=16, mask="alpha")) == [], "the outline does not count there"
+    assert names(talk_a, generator, SwapOptions(erode=16, blend="direct")) == [], "nor where the whole square is pasted"
     tiny = np.zeros((256, 256), np.uint8)
     tiny[100:150, 100:150] = 255
-    found = doctor.examine(sampled(talk_a, painter, SwapOptions(erode=0, feather=0), tiny), painter)
+    found = doctor.examine(sampled(talk_a, generator, SwapOptions(erode=0, feather=0), tiny), generator)
     assert [finding.name for finding in found] == ["region"] and "masks" in found[0].remedy
 
 

@@ -39,18 +39,18 @@ def made_set(tmp_path_factory, actor_frames):
     return make_set(tmp_path_factory.mktemp("set"), frames, points)
 
 
-def short(made_set, out, painter=None, **options):
-    return convert(TARGET, made_set, painter or Painter(), out, end=FRAMES / 20, rest="drop", **options)
+def short(made_set, out, generator=None, **options):
+    return convert(TARGET, made_set, generator or Painter(), out, end=FRAMES / 20, rest="drop", **options)
 
 
 def test_a_film_says_what_it_is_made_of(made_set, tmp_path, capsys):
-    painter = Painter()
-    painter.digest = "step 1200"
-    painter.sources = (source_of(TARGET.with_name("train_B.mp4")),)
+    generator = Painter()
+    generator.digest = "step 1200"
+    generator.sources = (source_of(TARGET.with_name("train_B.mp4")),)
     out = tmp_path / "o.mp4"
-    short(made_set, out, painter, frames_folder=tmp_path / "kept")
+    short(made_set, out, generator, frames_folder=tmp_path / "kept")
     found = verify(out, [TARGET])
-    assert found.good and found.model == "painter" and found.source_types == ["trainedAlgorithmicMedia"], found.text
+    assert found.good and found.model == "generator" and found.source_types == ["trainedAlgorithmicMedia"], found.text
     digest = hashlib.sha256(TARGET.read_bytes()).hexdigest()
     assert found.ingredients[0] == {"name": "target.mp4", "sha256": digest, "role": "target", "identity": "actor_A"}
     assert (found.ingredients[1]["name"], found.ingredients[1]["identity"]) == ("train_B.mp4", "actor_B")
@@ -116,10 +116,10 @@ def test_a_certificate_that_cannot_be_used_is_refused_before_any_work(made_set, 
     (tmp_path / "signing").mkdir()
     (tmp_path / "signing" / "key.pem").write_text("no key")
     monkeypatch.setenv(certificates.ENVIRONMENT, str(tmp_path / "signing"))
-    painter = Painter()
+    generator = Painter()
     with pytest.raises(LabError, match=r"chain\.pem: missing"):
-        short(made_set, tmp_path / "o.mp4", painter)
-    assert not painter.batches and not (tmp_path / "o.mp4").exists()
+        short(made_set, tmp_path / "o.mp4", generator)
+    assert not generator.batches and not (tmp_path / "o.mp4").exists()
 
 
 def test_without_a_place_for_a_certificate_it_is_signed_all_the_same(made_set, tmp_path, monkeypatch):

@@ -80,7 +80,7 @@ def test_killed_around_the_rename_an_output_is_entered_once(child, made_set, act
         first,
     )  # signed anew, it is another content of the same thing
     (line,) = [line for line in register.told(register.outputs()) if f"  {out}  " in line]
-    assert line.endswith("(painter)")
+    assert line.endswith("(generator)")
 
 
 def test_killed_in_the_middle_kept_frames_are_signed_and_entered(child, made_set, tmp_path):

@@ -23,15 +23,15 @@ SCRIPT = f"""
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started with Ctrl-C ignored
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}, {str(Path(__file__).parent)!r}]
-from test_restart import OPTIONS, TARGET, painter, conversion
+from test_restart import OPTIONS, TARGET, generator, conversion
 def told(done, total):
     print(done, flush=True)
     time.sleep(0.02)
-conversion.convert(TARGET, sys.argv[1], painter(), sys.argv[2], progress=told, **OPTIONS)
+conversion.convert(TARGET, sys.argv[1], generator(), sys.argv[2], progress=told, **OPTIONS)
 """
 
 
-def painter():
+def generator():
     return Painter(change=lambda faces: 0.8 - 0.6 * faces)
 
 
@@ -44,7 +44,7 @@ def made_set(tmp_path_factory, actor_frames):
 @pytest.fixture(scope="module")
 def uninterrupted(made_set, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole") / "o.mp4"
-    assert conversion.convert(TARGET, made_set, painter(), out, **OPTIONS).frames == 60
+    assert conversion.convert(TARGET, made_set, generator(), out, **OPTIONS).frames == 60
     return out
 
 
@@ -104,7 +104,7 @@ def test_killed_and_gone_on_gives_the_same_film(made_set, uninterrupted, tmp_pat
         time.sleep(0.05)
     assert not left, "an encoder goes on though its conversion is gone"
     calls = []
-    report = conversion.convert(TARGET, made_set, painter(), out, progress=lambda *done: calls.append(done), **OPTIONS)
+    report = conversion.convert(TARGET, made_set, generator(), out, progress=lambda *done: calls.append(done), **OPTIONS)
     assert checksums(out) == checksums(uninterrupted) and sound_hash(out) == sound_hash(uninterrupted)
     before = max(moments) // OPTIONS["part_frames"] * OPTIONS["part_frames"]
     assert report.resumed >= before - OPTIONS["part_frames"] and calls[0][0] == report.resumed + 1
@@ -114,15 +114,15 @@ def test_killed_and_gone_on_gives_the_same_film(made_set, uninterrupted, tmp_pat
 
 
 def test_numbers_of_a_resumed_conversion_are_those_of_a_whole_one(made_set, tmp_path):
-    whole = conversion.convert(TARGET, made_set, painter(), tmp_path / "whole.mp4", **OPTIONS)
+    whole = conversion.convert(TARGET, made_set, generator(), tmp_path / "whole.mp4", **OPTIONS)
 
     def stop(done, total):
         if done == 33:
             raise RuntimeError("out of the blue")
 
     with pytest.raises(RuntimeError, match="out of the blue"):
-        conversion.convert(TARGET, made_set, painter(), tmp_path / "o.mp4", progress=stop, **OPTIONS)
-    resumed = conversion.convert(TARGET, made_set, painter(), tmp_path / "o.mp4", **OPTIONS)
+        conversion.convert(TARGET, made_set, generator(), tmp_path / "o.mp4", progress=stop, **OPTIONS)
+    resumed = conversion.convert(TARGET, made_set, generator(), tmp_path / "o.mp4", **OPTIONS)
     assert resumed.resumed == 27
     assert resumed.mean_change == pytest.approx(whole.mean_change, rel=1e-9)
     assert (resumed.left, resumed.alpha_mean, resumed.warnings) == (whole.left, whole.alpha_mean, whole.warnings)
@@ -135,7 +135,7 @@ def test_what_was_made_otherwise_is_not_used(made_set, tmp_path, change):
             raise RuntimeError
 
     faces, clip = shutil.copytree(made_set, tmp_path / "set"), Path(shutil.copy(TARGET, tmp_path / "target.mp4"))
-    given = {"video": clip, "faceset": faces, "swap_function": painter(), "out": tmp_path / "o.mp4", **OPTIONS}
+    given = {"video": clip, "faceset": faces, "swap_function": generator(), "out": tmp_path / "o.mp4", **OPTIONS}
     with pytest.raises(RuntimeError):
         conversion.convert(**given, progress=stop)
     assert parts.parts_folder(tmp_path / "o.mp4").exists()
@@ -159,10 +159,10 @@ def test_pictures_go_on_too(made_set, tmp_path, out):
 
     shared = {**OPTIONS, "frames_folder": tmp_path / "k"}
     with pytest.raises(RuntimeError):
-        conversion.convert(TARGET, made_set, painter(), tmp_path / out, progress=stop, **shared)
+        conversion.convert(TARGET, made_set, generator(), tmp_path / out, progress=stop, **shared)
     first = kept(tmp_path / "k")
     (tmp_path / "k" / "000020.png").unlink()  # of the third part, which is made again
-    report = conversion.convert(TARGET, made_set, painter(), tmp_path / out, **shared)
+    report = conversion.convert(TARGET, made_set, generator(), tmp_path / out, **shared)
     assert report.resumed == 18 and report.frames == 60
     second = kept(tmp_path / "k")
     assert list(second) == list(range(60)) and all(np.array_equal(first[n], second[n]) for n in first)
@@ -181,7 +181,7 @@ def test_ctrl_c_leaves_a_film_that_plays(made_set, uninterrupted, tmp_path):
     complete = [frame.image for frame in open_video(uninterrupted).frames()]
     assert max(np.abs(one.astype(int) - two).mean() for one, two in zip(frames, complete, strict=False)) < 3
     assert abs(loudness(tmp_path / "o.part.mp4")[1] - len(frames) / 20) < 0.06
-    report = conversion.convert(TARGET, made_set, painter(), out, **OPTIONS)
+    report = conversion.convert(TARGET, made_set, generator(), out, **OPTIONS)
     assert report.resumed >= 27 and checksums(out) == checksums(uninterrupted)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.conversion.json", "o.mp4"]
 

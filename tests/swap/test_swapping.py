@@ -18,7 +18,7 @@ PLAIN = {"blend": "mask", "colour": "mean", "erode": 2.0, "forehead": 0.0, "shar
 class Painter:
     """A function in a model's place: `change` of the faces, and an alpha that is 0 in the left half."""
 
-    name = "painter"
+    name = "generator"
 
     def __init__(self, change=lambda faces: faces, alpha=None, size=SIZE):
         self.size, self.change, self.seen = size, change, []
@@ -102,14 +102,14 @@ def test_alpha_is_shaped_where_it_is_the_only_mask(scene):
 @pytest.mark.parametrize("coverage", [0.8, 0.9, 1.2])
 def test_coverage_shows_a_crop_about_the_same_centre(scene, coverage):
     frame, matrix = scene
-    painter = Painter(lambda faces: 1 - faces)
-    swap, result = painted(scene, painter, coverage=coverage, colour="none")
+    generator = Painter(lambda faces: 1 - faces)
+    swap, result = painted(scene, generator, coverage=coverage, colour="none")
     whole = swapping.prepare(frame, matrix, None, SIZE, SwapOptions(**PLAIN))
     middle = np.full((1, 2), (SIZE - 1) / 2)
     back = [alignment.transform_points(alignment.invert(one.matrix), middle) for one in (swap, whole)]
     assert np.abs(back[0] - back[1]).max() < 1e-6
     assert alignment.matrix_scale(swap.matrix) == pytest.approx(alignment.matrix_scale(whole.matrix) / coverage)
-    assert np.array_equal(painter.seen[0][0], swap.target)
+    assert np.array_equal(generator.seen[0][0], swap.target)
     # what was painted goes back to where it was seen: the negative lies exactly over the face
     inside = blending.place_mask(frame.shape, swap.mask, swap.matrix) > 0.99
     assert np.abs(255.0 - frame - result)[inside].mean() < 6

@@ -16,7 +16,7 @@ SHAPE = dict(
     alpha=True, relight=True, half_paint=True, centred=True,
 )  # fmt: skip
 SMALL = autoencoder.AutoencoderConfig(**SHAPE)
-SMALL_GAN = faceswap_gan.GanConfig(**SHAPE, attention=True, architecture="quick", critic_filters=(8, 8))
+SMALL_GAN = faceswap_gan.GanConfig(**SHAPE, attention=True, architecture="quick", discriminator_filters=(8, 8))
 GAN_LOSS = faceswap_gan.GanLoss(
     eyes=0.0, eyes_gradients=0.0, kernel_decay=0.0, edge=0.0, perceptual=(0.0, 0.0, 0.0, 0.0), alpha_variation=0.0
 )

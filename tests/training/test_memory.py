@@ -51,7 +51,7 @@ def test_parts_that_are_known_exactly():
     assert found.gradients == 4 * trainable and found.slots == 8 * trainable
     assert found.banks == 2 * 12 * 24 * 24 * 9
     assert memory.estimate(model, 8).activations == 2 * found.activations
-    assert memory.estimate(small.gan(), 4).activations > found.activations  # the critics
+    assert memory.estimate(small.gan(), 4).activations > found.activations  # the discriminators
 
 
 def test_too_little_memory_is_said_with_the_batch_that_fits(monkeypatch, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,6 +11,8 @@ import small
 
 from faceswap_lab import training
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.faces.sources import read_sources
 
 
 def saved(tmp_path):
@@ -45,3 +48,15 @@ def test_models_that_do_not_fit_are_refused_by_name(tmp_path):
     (folder / training.CONFIG).write_text(json.dumps({**config, "options": {"size": 16, "unheard": 1}}))
     with pytest.raises(LabError):
         training.load_model(folder)
+
+
+def test_a_model_and_a_face_set_of_version_0_4_still_load():
+    """Both were written by 0.4.0, before the modules moved and a critic was called a discriminator."""
+    folder = Path(__file__).parents[1] / "cases" / "written_by_0.4.0"
+    assert "critic_filters" in json.loads((folder / "model" / "config.json").read_text())["options"]
+    function = training.SwapFunction(training.load_model(folder / "model", "faceswap_gan", 16), batch_size=2)
+    colour, alpha = function(np.random.default_rng(1).random((2, 16, 16, 3)).astype("float32"))
+    assert (colour.mean(), alpha.mean()) == pytest.approx((0.9467716, 0.5061548), abs=1e-5)  # what 0.4.0 painted
+    faces = FaceSet(folder / "set")
+    assert len(faces) == 2 and faces.has_landmarks() and faces.images(256).shape == (2, 256, 256, 3)
+    assert faces.masks(256, "face").mean() > 0.1 and [one.name for one in read_sources(faces.folder)] == ["talk_A.mp4"]

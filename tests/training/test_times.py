@@ -20,13 +20,13 @@ def compiled(model):
 
 def test_the_counted_work_of_a_step():
     plain = autoencoder.FaceAutoencoder(autoencoder.quick(64))
-    a_face = flops.painter_flops(plain)
+    a_face = flops.generator_flops(plain)
     assert a_face == pytest.approx(0.197e9, rel=0.02)
     assert flops.step_flops(plain, 16) == 32 * a_face
     back = autoencoder.FaceAutoencoder(autoencoder.quick(64), loss_weights.QUICK)
     assert flops.step_flops(back, 16) / 32 == pytest.approx(0.34e9, rel=0.03)  # as `autoencoder_networks.quick` says
     gan = faceswap_gan.FaceSwapGAN(small.SMALL_GAN, small.GAN_LOSS)
-    assert flops.step_flops(gan, 1) == 2 * (flops.painter_flops(gan) + flops.critic_flops(gan))
+    assert flops.step_flops(gan, 1) == 2 * (flops.generator_flops(gan) + flops.discriminator_flops(gan))
 
 
 @pytest.mark.parametrize(

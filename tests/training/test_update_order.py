@@ -17,7 +17,7 @@ from faceswap_lab.models import cyclegan, faceswap_gan, pix2pix
 from faceswap_lab.models.loss_weights import PUBLISHED_GAN
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="about TensorFlow's graphs")
-TINY = {"filters": 4, "critic_filters": (4, 8)}
+TINY = {"filters": 4, "discriminator_filters": (4, 8)}
 
 
 def optimised(model):

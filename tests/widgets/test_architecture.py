@@ -14,8 +14,8 @@ matplotlib.use("Agg")
 def halves(config):
     rooms = faceswap_gan_networks if getattr(config, "architecture", "quick") != "quick" else autoencoder_networks
     found = {"encoder": rooms.build_encoder(config), "decoder": rooms.build_decoder(config)}
-    if hasattr(config, "critic_filters"):
-        found["critic"] = discriminators.build_critic(config, "critic_A")
+    if hasattr(config, "discriminator_filters"):
+        found["discriminator"] = discriminators.build_discriminator(config, "discriminator_A")
     return found
 
 

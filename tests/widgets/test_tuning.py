@@ -26,13 +26,13 @@ def shots():
 
 
 @pytest.fixture
-def painter():
+def generator():
     return Painter()
 
 
 @pytest.fixture
-def panel(shots, painter, tmp_path):
-    return tuning.TuningPanel(shots, painter, tmp_path / "run é" / "conversion_settings.json", side=300)
+def panel(shots, generator, tmp_path):
+    return tuning.TuningPanel(shots, generator, tmp_path / "run é" / "conversion_settings.json", side=300)
 
 
 def shown(panel):
@@ -49,7 +49,7 @@ def send(widget, **state):
     widget._handle_msg(message)
 
 
-def test_every_option_of_a_frame_has_its_control_and_changes_the_picture(panel, painter):
+def test_every_option_of_a_frame_has_its_control_and_changes_the_picture(panel, generator):
     assert list(panel.controls) == [field.name for field in dataclasses.fields(SwapOptions)]
     panel.position.value = 100
     send(panel.controls["sharpen"], index=2)
@@ -95,20 +95,20 @@ def test_the_wipe_uncovers_the_swap_from_the_left(panel):
     np.testing.assert_allclose(shown(panel)[60:], (0.6 * before + 0.4 * after)[60:], atol=1)
 
 
-def test_the_model_paints_each_frame_once(panel, painter):
-    assert painter.calls == 1
+def test_the_model_paints_each_frame_once(panel, generator):
+    assert generator.calls == 1
     for erode in (0.0, 3.0, 9.0):
         panel.controls["erode"].value = erode
     panel.controls["blend"].value = "seamless"
     panel.view.value = "all blends"
     panel.show_mask.value = True
-    assert painter.calls == 1
+    assert generator.calls == 1
     panel.shot.value = 1
-    assert painter.calls == 2
+    assert generator.calls == 2
     panel.shot.value = 0
-    assert painter.calls == 2
+    assert generator.calls == 2
     panel.controls["coverage"].value = 0.9
-    assert painter.calls == 3, "another crop is another face"
+    assert generator.calls == 3, "another crop is another face"
 
 
 def test_all_blends_side_by_side(panel):
@@ -146,37 +146,37 @@ def test_only_controls_that_count_can_be_moved(panel):
     assert not panel.controls["erode"].disabled
 
 
-def test_saved_settings_are_read_again(panel, shots, painter):
+def test_saved_settings_are_read_again(panel, shots, generator):
     assert not panel.path.exists()
     panel.controls["blend"].value, panel.controls["feather"].value = "seamless", 11.0
     panel.save_button.click()
     assert "Saved to" in panel.message.value and "run é" in panel.message.value
     assert ConversionOptions.read(panel.path) == ConversionOptions(blend="seamless", feather=11.0)
-    again = tuning.TuningPanel(shots, painter, panel.path)
+    again = tuning.TuningPanel(shots, generator, panel.path)
     assert again.controls["blend"].value == "seamless" and again.settings == ConversionOptions.read(panel.path)
     again.reset_button.click()
     assert again.settings == ConversionOptions() and ConversionOptions.read(panel.path).feather == 11.0
 
 
-def test_what_belongs_to_the_film_is_kept(shots, painter, tmp_path):
+def test_what_belongs_to_the_film_is_kept(shots, generator, tmp_path):
     path = tmp_path / "settings.json"
     ConversionOptions(smoothing="strong", crf=20, erode=24.0).write(path)
-    panel = tuning.TuningPanel(shots, painter, path)
+    panel = tuning.TuningPanel(shots, generator, path)
     assert panel.controls["erode"].value == 24.0, "a value beyond the usual range widens the slider"
     panel.controls["erode"].value = 1.0
     panel.save()
     assert ConversionOptions.read(path) == ConversionOptions(smoothing="strong", crf=20, erode=1.0)
 
 
-def test_bad_files_and_places(shots, painter, tmp_path):
+def test_bad_files_and_places(shots, generator, tmp_path):
     path = tmp_path / "settings.json"
     path.write_text(json.dumps({"blend": "magic"}))
     with pytest.raises(LabError, match="settings.json.*magic"):
-        tuning.TuningPanel(shots, painter, path)
+        tuning.TuningPanel(shots, generator, path)
     with pytest.raises(LabError, match="no frame to tune on"):
-        tuning.TuningPanel([], painter, path)
+        tuning.TuningPanel([], generator, path)
     (tmp_path / "file").write_text("")
-    panel = tuning.TuningPanel(shots, painter, tmp_path / "other.json")
+    panel = tuning.TuningPanel(shots, generator, tmp_path / "other.json")
     panel.path = tmp_path / "file" / "settings.json"
     panel.save_button.click()
     assert "stands where a folder is needed" in panel.message.value

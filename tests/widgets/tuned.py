@@ -10,7 +10,7 @@ from faceswap_lab.widgets.tuning import Shot
 class Painter:
     """Paints every face green, quickly, and counts how often it is asked."""
 
-    size, name = 64, "painter"
+    size, name = 64, "generator"
 
     def __init__(self):
         self.calls = 0
