@@ -12,6 +12,7 @@ reference laid over the target, and the ceiling, which is the truth put back in 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -56,7 +57,7 @@ def identity_network(truth: np.ndarray) -> keras.Model:
     return face_descriptor(size, centre=face_descriptor(size).predict(some, batch_size=16, verbose=0).mean(axis=0))
 
 
-def train(out: Path, arrays: dict[str, np.ndarray], steps: int, seed: int, identity: float) -> keras.Model:
+def train(out: Path, arrays: dict[str, np.ndarray], asked: argparse.Namespace) -> keras.Model:
     """Trains with a cosine of the learning rate; what is kept of the weights is their running mean over the end.
 
     By Muon: after 200 steps from nothing (128 px, batches of 12), held-out people's local contrast was off by 0.294 with it
@@ -65,16 +66,19 @@ def train(out: Path, arrays: dict[str, np.ndarray], steps: int, seed: int, ident
     count = len(arrays["faces"])
     if count < BATCH:
         raise LabError(f"{out}: {count} samples are no batch of {BATCH}. Render more with tools/render_pairs.py.")
+    steps, seed = asked.steps, asked.seed
     keras.utils.set_random_seed(seed)
     network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=arrays["faces"].shape[1]))
+    if asked.begin:
+        network.set_weights(reference_swapper.load(asked.begin)[0].get_weights())
     print(times.predict_network(network, BATCH, steps) or "how long it takes on this device is not known")
-    terms = reference_swapper.SwapperLoss(identity=identity)
-    descriptor = identity_network(arrays["truth"]) if identity else None
+    terms = reference_swapper.SwapperLoss(identity=asked.identity)
+    descriptor = identity_network(arrays["truth"]) if asked.identity else None
     model = reference_swapper.SwapperTraining(network, terms, descriptor, true_swaps.varied_light, seed)
     warm = max(1, steps // 50)
     rate = keras.optimizers.schedules.CosineDecay(RATE / 50, steps - warm, warmup_target=RATE, warmup_steps=warm, alpha=0.01)
     mean = max(0.5, 1 - 50 / steps)
-    model.compile(ConvolutionMuon(rate, by_adam=("light", "parts"), global_clipnorm=1.0, use_ema=True, ema_momentum=mean))
+    model.compile(ConvolutionMuon(rate, by_adam=("light", "flow", "parts"), global_clipnorm=1.0, use_ema=True, ema_momentum=mean))
     model({name: array[:1] for name, array in arrays.items()})
     restored = checkpoints.restore(model, out / "checkpoints")
     history, a_pass, every = restored.history, count // BATCH, min(CHECKPOINT_EVERY, max(1, steps // 4))
@@ -146,6 +150,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5000, help="of BATCH samples (5000)")
     parser.add_argument("--size", type=int, default=128, help="side of the faces, a multiple of 16 (128)")
     parser.add_argument("--identity", type=float, default=0.2, help="weight of the identity term (0.2)")
+    parser.add_argument("--begin", type=Path, help="a base.npz of the same size to go on from, in place of nothing")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--score", action="store_true", help="only score the base that lies in OUT")
     parser.add_argument("--every", type=int, default=1, help="score every n-th held-out shot only")
@@ -156,10 +161,12 @@ def main() -> None:
     base = out / "base.npz"
     if not arguments.score:
         shots = len([*(arguments.cast / "train").glob("?????.json")])
-        _check_same(out, {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity")} | {"shots": shots})
+        begin = hashlib.sha256(arguments.begin.read_bytes()).hexdigest() if arguments.begin else None
+        asked = {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity")}
+        _check_same(out, asked | {"shots": shots, "begin": begin})
         arrays, average = samples(arguments.cast, out, arguments.size, arguments.seed)
         print(f"{len(arrays['faces'])} samples of {arguments.size} px")
-        reference_swapper.save(train(out, arrays, arguments.steps, arguments.seed, arguments.identity), average, base)
+        reference_swapper.save(train(out, arrays, arguments), average, base)
     table = score(arguments.cast, *reference_swapper.load(base), arguments.every)
     with files.atomic_path(out / "scores.csv") as temporary:
         table.to_csv(temporary)
