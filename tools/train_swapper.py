@@ -72,7 +72,7 @@ def train(out: Path, arrays: dict[str, np.ndarray], asked: argparse.Namespace) -
     if asked.begin:
         network.set_weights(reference_swapper.load(asked.begin)[0].get_weights())
     print(times.predict_network(network, BATCH, steps) or "how long it takes on this device is not known")
-    terms = reference_swapper.SwapperLoss(identity=asked.identity)
+    terms = reference_swapper.SwapperLoss(identity=asked.identity, energy=asked.energy)
     descriptor = identity_network(arrays["truth"]) if asked.identity else None
     model = reference_swapper.SwapperTraining(network, terms, descriptor, true_swaps.varied_light, seed)
     warm = max(1, steps // 50)
@@ -150,6 +150,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5000, help="of BATCH samples (5000)")
     parser.add_argument("--size", type=int, default=128, help="side of the faces, a multiple of 16 (128)")
     parser.add_argument("--identity", type=float, default=0.2, help="weight of the identity term (0.2)")
+    parser.add_argument("--energy", type=float, default=0.0, help="weight of the term that asks for sharpness (0)")
     parser.add_argument("--begin", type=Path, help="a base.npz of the same size to go on from, in place of nothing")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--score", action="store_true", help="only score the base that lies in OUT")
@@ -162,7 +163,7 @@ def main() -> None:
     if not arguments.score:
         shots = len([*(arguments.cast / "train").glob("?????.json")])
         begin = hashlib.sha256(arguments.begin.read_bytes()).hexdigest() if arguments.begin else None
-        asked = {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity")}
+        asked = {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity", "energy")}
         _check_same(out, asked | {"shots": shots, "begin": begin})
         arrays, average = samples(arguments.cast, out, arguments.size, arguments.seed)
         print(f"{len(arrays['faces'])} samples of {arguments.size} px")

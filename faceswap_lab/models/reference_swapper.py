@@ -55,6 +55,7 @@ class SwapperLoss:
         l1: mean absolute difference, `inside` times as heavy where the face is.
         structure: local contrast at two scales, inside the face (`losses.contrast_loss`).
         edges: first differences, inside the face.
+        energy: how strong edges are, wherever within some pixels they lie, inside the face (`losses.edge_energy_loss`).
         alpha: what counts of the painting, against the rendered mask.
         flow: hundredths of the side by which the pictures are moved wrongly, where the renderer knows.
         identity: 1 - cosine of the descriptors of `identity_network`, which is not the one behind identity_gain.
@@ -64,6 +65,7 @@ class SwapperLoss:
     inside: float = 4.0
     structure: float = 0.3
     edges: float = 0.5
+    energy: float = 0.0
     alpha: float = 0.2
     flow: float = 0.2
     identity: float = 0.0
@@ -287,6 +289,8 @@ class SwapperTraining(keras.Model):
         self.trackers["l1"].update_state(difference)
         self.trackers["structure"].update_state(structure)
         self.trackers["alpha_error"].update_state(wrong)
+        if terms.energy:
+            total = total + terms.energy * losses.edge_energy_loss(colour, truth, sigma, mask)
         if terms.flow:
             astray = self.astray(y_pred["flow"], y_pred["true_flow"])
             self.trackers["flow"].update_state(astray)
