@@ -64,14 +64,14 @@ def train(out: Path, arrays: dict[str, np.ndarray], asked: argparse.Namespace) -
     and by 0.307 with Adam at 1e-3; Adam at 2e-3 without a bound on the gradients ran away within 1200.
     """
     count = len(arrays["faces"])
-    if count < BATCH:
-        raise LabError(f"{out}: {count} samples are no batch of {BATCH}. Render more with tools/render_pairs.py.")
+    if count < asked.batch:
+        raise LabError(f"{out}: {count} samples are no batch of {asked.batch}. Render more with tools/render_pairs.py.")
     steps, seed = asked.steps, asked.seed
     keras.utils.set_random_seed(seed)
     network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=arrays["faces"].shape[1]))
     if asked.begin:
         network.set_weights(reference_swapper.load(asked.begin)[0].get_weights())
-    print(times.predict_network(network, BATCH, steps) or "how long it takes on this device is not known")
+    print(times.predict_network(network, asked.batch, steps) or "how long it takes on this device is not known")
     terms = reference_swapper.SwapperLoss(identity=asked.identity, energy=asked.energy)
     descriptor = identity_network(arrays["truth"]) if asked.identity else None
     model = reference_swapper.SwapperTraining(network, terms, descriptor, true_swaps.varied_light, seed)
@@ -81,9 +81,9 @@ def train(out: Path, arrays: dict[str, np.ndarray], asked: argparse.Namespace) -
     model.compile(ConvolutionMuon(rate, by_adam=("light", "flow", "parts"), global_clipnorm=1.0, use_ema=True, ema_momentum=mean))
     model({name: array[:1] for name, array in arrays.items()})
     restored = checkpoints.restore(model, out / "checkpoints")
-    history, a_pass, every = restored.history, count // BATCH, min(CHECKPOINT_EVERY, max(1, steps // 4))
+    history, a_pass, every = restored.history, count // asked.batch, min(CHECKPOINT_EVERY, max(1, steps // 4))
     for step in range(restored.step, steps):
-        rows = np.random.default_rng([seed, step // a_pass]).permutation(count)[step % a_pass * BATCH :][:BATCH]
+        rows = np.random.default_rng([seed, step // a_pass]).permutation(count)[step % a_pass * asked.batch :][: asked.batch]
         found = model.train_on_batch({name: array[rows] for name, array in arrays.items()}, return_dict=True)
         if (step + 1) % every == 0 and step + 1 < steps:
             history.append({"step": step + 1} | {name: round(float(value), 5) for name, value in found.items()})
@@ -147,7 +147,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cast", type=Path, help="what tools/render_pairs.py rendered")
     parser.add_argument("out", type=Path, help="where the samples, the checkpoint and the model go")
-    parser.add_argument("--steps", type=int, default=5000, help="of BATCH samples (5000)")
+    parser.add_argument("--steps", type=int, default=5000, help="of --batch samples (5000)")
+    parser.add_argument("--batch", type=int, default=BATCH, help=f"samples a step ({BATCH})")
     parser.add_argument("--size", type=int, default=128, help="side of the faces, a multiple of 16 (128)")
     parser.add_argument("--identity", type=float, default=0.2, help="weight of the identity term (0.2)")
     parser.add_argument("--energy", type=float, default=0.0, help="weight of the term that asks for sharpness (0)")
@@ -156,14 +157,14 @@ def main() -> None:
     parser.add_argument("--score", action="store_true", help="only score the base that lies in OUT")
     parser.add_argument("--every", type=int, default=1, help="score every n-th held-out shot only")
     arguments = parser.parse_args()
-    if arguments.steps < 1 or arguments.every < 1 or arguments.size < 32 or arguments.size % 16:
-        raise LabError("--steps and --every: give 1 or more; --size: a multiple of 16 from 32 on.")
+    if min(arguments.steps, arguments.batch, arguments.every) < 1 or arguments.size < 32 or arguments.size % 16:
+        raise LabError("--steps, --batch and --every: give 1 or more; --size: a multiple of 16 from 32 on.")
     out = files.make_folder(arguments.out)
     base = out / "base.npz"
     if not arguments.score:
         shots = len([*(arguments.cast / "train").glob("?????.json")])
         begin = hashlib.sha256(arguments.begin.read_bytes()).hexdigest() if arguments.begin else None
-        asked = {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity", "energy")}
+        asked = {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity", "energy", "batch")}
         _check_same(out, asked | {"shots": shots, "begin": begin})
         arrays, average = samples(arguments.cast, out, arguments.size, arguments.seed)
         print(f"{len(arrays['faces'])} samples of {arguments.size} px")
