@@ -16,7 +16,7 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 
 from faceswap_lab.faces.alignment import align, alignment_matrix
-from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose
+from faceswap_lab.faces.landmarks import LEFT_EYE, RIGHT_EYE, FaceMesh, Landmarks, five_points, head_pose, shutting_lids
 from faceswap_lab.faces.masks import face_outline
 from faceswap_lab.swap.options import SwapOptions
 
@@ -32,8 +32,8 @@ _LIGHT_GRID, _LIGHT_STEP = 4, 0.18  # a fifth brighter is one step
 _FOREHEAD = 0.5  # of the way from the mesh's upper edge to the hairline: above it pictures show hair
 _SHRINKAGE = np.array([0.7, 4.0, 4.0])  # faces' worth of doubt about what is a person's own, and how it turns with the head
 _POSE_STEP = 25.0  # degrees
-_FEW = np.r_[:468:3, 468:506]  # of the points, enough for a warp: a third of the mesh, irises, forehead
-_SMOOTHING, _GRID = 0.01, np.linspace(0, 1, 25)
+_FEW = np.unique(np.r_[:468:3, LEFT_EYE, RIGHT_EYE, 468:506])  # of the points: a third of the mesh is enough for a warp
+_SMOOTHING, _GRID = 1e-3, np.linspace(0, 1, 33)
 # How a composite wants to be put back: light and edges are the target's already, and alpha says where it counts.
 PUTTING_BACK = SwapOptions(
     blend="mask", colour="none", mask="alpha", erode=-4.0, forehead=0.0, feather=2.0, sharpen="none", amount=0.0
@@ -41,9 +41,14 @@ PUTTING_BACK = SwapOptions(
 
 
 def face_points(aligned: Landmarks) -> np.ndarray:
-    """(P, 2) float64: the mesh, both irises' middles, and the forehead's lower half, in the landmarks' pixels."""
+    """(P, 2) float64: the mesh, both irises' middles, and the forehead's lower half, in the landmarks' pixels.
+
+    The lids are the iris network's: the mesh's stay open when an eye shuts.
+    """
     brow, hairline = face_outline(aligned, forehead=False), face_outline(aligned)
-    return np.concatenate([aligned.mesh, aligned.irises[:, 0], brow + _FOREHEAD * (hairline - brow)]).astype(np.float64)
+    mesh = aligned.mesh.copy()
+    mesh[[LEFT_EYE, RIGHT_EYE]] = shutting_lids(aligned)
+    return np.concatenate([mesh, aligned.irises[:, 0], brow + _FOREHEAD * (hairline - brow)]).astype(np.float64)
 
 
 def readings(aligned: Landmarks) -> np.ndarray:
@@ -56,9 +61,10 @@ def readings(aligned: Landmarks) -> np.ndarray:
     wide = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
     lips = np.linalg.norm(mesh[[82, 13, 312]] - mesh[[87, 14, 317]], axis=1).mean() / apart
     mouth = np.linalg.norm(mesh[61] - mesh[291]) / apart
-    lids = np.linalg.norm(mesh[[159, 386]] - mesh[[145, 374]], axis=1).mean() / apart
+    lids = shutting_lids(aligned).astype(np.float64)
+    opening = np.linalg.norm(lids[:, [3, 4, 5]] - lids[:, [13, 12, 11]], axis=2).mean() / apart
     irises = ((aligned.irises[:, 0] - middles) / wide[:, None]).mean(axis=0)
-    return np.array([yaw, pitch, lips, mouth, lids, *irises])
+    return np.array([yaw, pitch, lips, mouth, opening, *irises])
 
 
 def light_of(image: np.ndarray) -> np.ndarray:
