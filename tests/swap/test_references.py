@@ -108,3 +108,18 @@ def test_the_sources_shape_comes_nearer_to_the_truth(people):
         foretold.append(np.linalg.norm(face.points[0] + move - wanted, axis=1).mean())
     print(np.mean(unchanged), np.mean(foretold))
     assert np.mean(foretold) < 0.9 * np.mean(unchanged)
+
+
+def test_a_shut_eye_reads_as_shut():
+    """The face mesh alone leaves the lids open; pictures with open eyes would then be looked up for shut ones."""
+    clip, finder = actors.clip("talk_B"), FaceMesh()
+    blink = np.array([row["blink"] for row in clip.labels])
+    order = np.argsort(np.abs(clip.pose()[:, 0]) + 90 * (blink < 0.9))
+    shut, open_ = order[:4], np.flatnonzero(blink < 0.05)[::40][:4]
+    found = {}
+    for name, rows in (("shut", shut), ("open", open_)):
+        cuts = [references.cut(clip.frames()[k], clip.points()[k], SIZE, finder)[1] for k in rows]
+        points = [cut.points[0] for cut in cuts]
+        found[name] = [(cut.read[0, 4], p[145, 1] - p[159, 1]) for cut, p in zip(cuts, points, strict=True)]
+    print(blink[shut], found)
+    assert (np.max(found["shut"], axis=0) < 0.8 * np.min(found["open"], axis=0)).all()
