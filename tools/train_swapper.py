@@ -76,7 +76,9 @@ def train(out: Path, arrays: dict[str, np.ndarray], asked: argparse.Namespace) -
     descriptor = identity_network(arrays["truth"]) if asked.identity else None
     model = reference_swapper.SwapperTraining(network, terms, descriptor, true_swaps.varied_light, seed)
     warm = max(1, steps // 50)
-    rate = keras.optimizers.schedules.CosineDecay(RATE / 50, steps - warm, warmup_target=RATE, warmup_steps=warm, alpha=0.01)
+    rate = keras.optimizers.schedules.CosineDecay(
+        asked.rate / 50, steps - warm, warmup_target=asked.rate, warmup_steps=warm, alpha=0.01
+    )
     mean = max(0.5, 1 - 50 / steps)
     model.compile(ConvolutionMuon(rate, by_adam=("light", "flow", "parts"), global_clipnorm=1.0, use_ema=True, ema_momentum=mean))
     model({name: array[:1] for name, array in arrays.items()})
@@ -149,6 +151,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="where the samples, the checkpoint and the model go")
     parser.add_argument("--steps", type=int, default=5000, help="of --batch samples (5000)")
     parser.add_argument("--batch", type=int, default=BATCH, help=f"samples a step ({BATCH})")
+    parser.add_argument("--rate", type=float, default=RATE, help=f"the highest learning rate ({RATE:g})")
     parser.add_argument("--size", type=int, default=128, help="side of the faces, a multiple of 16 (128)")
     parser.add_argument("--identity", type=float, default=0.2, help="weight of the identity term (0.2)")
     parser.add_argument("--energy", type=float, default=0.0, help="weight of the term that asks for sharpness (0)")
@@ -164,7 +167,7 @@ def main() -> None:
     if not arguments.score:
         shots = len([*(arguments.cast / "train").glob("?????.json")])
         begin = hashlib.sha256(arguments.begin.read_bytes()).hexdigest() if arguments.begin else None
-        asked = {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity", "energy", "batch")}
+        asked = {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity", "energy", "batch", "rate")}
         _check_same(out, asked | {"shots": shots, "begin": begin})
         arrays, average = samples(arguments.cast, out, arguments.size, arguments.seed)
         print(f"{len(arrays['faces'])} samples of {arguments.size} px")
