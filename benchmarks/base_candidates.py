@@ -108,9 +108,8 @@ def train(kind: str, arrays: dict[str, np.ndarray], minutes: float) -> tuple[ker
         network, training = build_autoencoder(arrays["embedding"].shape[1]), TrainingByEmbedding
     else:
         network, training = build_swapper(SwapperConfig(size=SIZE)), SwapperTraining
-    terms = SwapperLoss(flow=0.0) if kind == "autoencoder" else SwapperLoss()
-    model = training(network, terms, None, true_swaps.varied_light)
-    optimizer = ConvolutionMuon(RATE, by_adam=("light", "flow", "parts"), global_clipnorm=1.0)
+    model = training(network, SwapperLoss(), None, true_swaps.varied_light)
+    optimizer = ConvolutionMuon(RATE, by_adam=("light", "parts"), global_clipnorm=1.0)
     model.compile(optimizer)
     draw, step, began, share = np.random.default_rng(1), 0, time.process_time(), 0.0
     while share < 1:

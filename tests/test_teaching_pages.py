@@ -229,8 +229,8 @@ def surroundings(number: str) -> dict[str, object]:
         return {"evidence": SimpleNamespace(alarms=lambda *_: SimpleNamespace(false_share=980 / 1140))}
     if number == "10":
         return {"unseen": pictures[0], "back": pictures[1]}
-    shares = draw.random((1, 6, 6, 5))
-    parts = {"mixture": shares / shares.sum(axis=-1, keepdims=True), "carried": draw.random((1, 4, 6, 6, 3))}
+    shares = draw.random((1, 6, 6, 4))
+    parts = {"mixture": shares / shares.sum(axis=-1, keepdims=True), "relit": draw.random((1, 3, 6, 6, 3))}
     return {"face": draw.integers(0, 255, (6, 6, 3), dtype=np.uint8), "parts": parts}
 
 

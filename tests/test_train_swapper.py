@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +17,6 @@ from processes import environment
 from faceswap_lab import actors
 from faceswap_lab.actors import FIVE
 from faceswap_lab.errors import LabError
-from faceswap_lab.models.reference_swapper import REACH, moved_by
 from faceswap_lab.training import true_swaps
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,16 +36,13 @@ def cast(tmp_path_factory):
         for take, (target, true) in enumerate((("talk_A", "truth_A_from_B"), ("talk_B", "truth_B_from_A"))):
             clip, truth = actors.clip(target), actors.clip(true)
             frames = [each.frames(EVERY) for each in (clip, truth)]
-            marks = [each.landmarks() for each in (clip, truth)]
             changed = np.abs(frames[0].astype(np.float32) - frames[1]).max(axis=-1) > 12  # the inner face, about
             for place in range(len(frames[0])):
                 number = 100 * take + place
                 label = {"shot": number, "person": target[-1], "other": "BA"[take], "light": {"name": f"light_{take}"}}
                 regions = np.zeros((*changed[place].shape, 4), np.uint8)
                 regions[..., 2] = cv2.medianBlur(255 * changed[place].astype(np.uint8), 9)
-                for kind, pictures, each, mark in zip(("target", "truth"), frames, (clip, truth), marks, strict=True):
-                    at, row = folder / part / f"{number:05d}_{kind}.npz", EVERY * place
-                    np.savez(at, dense=mark.dense[row], visible=mark.visible[row])
+                for kind, pictures, each in zip(("target", "truth"), frames, (clip, truth), strict=True):
                     write(folder / part / f"{number:05d}_{kind}.png", pictures[place][..., ::-1])
                     write(folder / part / f"{number:05d}_{kind}_regions.png", regions)
                     label[kind] = dict(zip(FIVE, each.points()[EVERY * place].tolist(), strict=True))
@@ -66,32 +61,12 @@ def test_a_sample_shows_the_target_its_truth_and_the_source(preparation):
     shapes = {name: array.shape for name, array in made.items()}
     assert shapes == {
         "faces": (count, SIZE, SIZE, 3), "truth": (count, SIZE, SIZE, 3),
-        "references": (count, SIZE, SIZE, 10), "mask": (count, SIZE, SIZE, 1), "true_flow": (count, 8, 8, 12),
+        "references": (count, SIZE, SIZE, 10), "mask": (count, SIZE, SIZE, 1),
     }  # fmt: skip
     changed = np.abs(made["faces"].astype(int) - made["truth"]).mean(axis=-1)
     inside = made["mask"][..., 0] > 127
     assert changed[inside].mean() > 5 * changed[~inside].mean()
     assert alike(made, 0) > 0.4 > 0.2 > alike(made, 5)
-
-
-def test_the_true_flow_brings_the_features_of_every_picture_to_the_truth_s(preparation):
-    """Against the warp alone; and the target's own, which no warp has touched."""
-    made = preparation.samples(0, mode="all")
-    flow = REACH * SIZE * (made["true_flow"][..., :8].astype(np.float32) / 127.5 - 1)
-    pictures = np.concatenate([made["faces"], made["references"][..., :-1]], axis=-1).astype(np.float32)
-    known = made["true_flow"][..., 8:].min(axis=(1, 2, 3)) >= 0
-    assert known.all() and made["true_flow"][:, 3:6, 3:5, 8:].mean() > 200
-    for k in range(4):
-        moves = np.stack([cv2.resize(one, (SIZE, SIZE)) for one in flow[..., 2 * k : 2 * k + 2]])
-        picture = pictures[..., 3 * k : 3 * k + 3]
-        moved = keras.ops.convert_to_numpy(moved_by(picture, moves))
-        known = {name: made[name] for name in ("truth", "mask")}
-        before, after = (
-            alike({**known, "references": np.concatenate([one, np.full_like(one[..., :1], 255)], axis=-1)}, 0)
-            for one in (picture, moved)
-        )
-        print(k, before, after)
-        assert after > before + 0.02
 
 
 def alike(made, shift):
@@ -110,7 +85,7 @@ def test_a_source_is_known_from_its_own_pictures_only(preparation):
     draw = np.random.default_rng(0)
     for name, (known, takes) in preparation.people.items():
         assert len(preparation.known_source(name, "all", draw)) == len(known)
-        assert preparation.known_source(name, "one", draw).shape == (1,)
+        assert len(preparation.known_source(name, "one", draw)) == 1
         assert len(preparation.known_source(name, "take", draw)) in np.bincount(takes)
     shot = preparation.shots[0]
     nobody = true_swaps.Preparation([one for one in preparation.shots if one.person == shot.person])
@@ -126,19 +101,14 @@ def test_varied_samples_differ_and_are_the_same_again(preparation):
 
 
 def test_light_is_varied_together_and_the_mask_follows_the_mirror():
+    import keras
+
     draw = keras.random.SeedGenerator(0)
     ramp = np.tile(np.linspace(0.2, 0.8, 32, dtype=np.float32)[None, None, :, None], (64, 32, 1, 1))
     given = {"faces": ramp.repeat(3, -1), "truth": ramp.repeat(3, -1), "references": ramp.repeat(10, -1), "mask": ramp}
-    given["true_flow"] = np.full((64, 4, 4, 12), 0.5, np.float32)
-    given["true_flow"][..., 2], given["true_flow"][..., 9] = 0.9, np.linspace(0.2, 0.8, 4)
     varied = {name: keras.ops.convert_to_numpy(value) for name, value in true_swaps.varied_light(given, draw).items()}
     mirrored = varied["mask"][:, 0, 0, 0] > 0.5
     assert 16 < mirrored.sum() < 48
-    flow = varied.pop("true_flow")
-    np.testing.assert_allclose(flow[mirrored, ..., 2], 0.1, atol=1e-6)
-    np.testing.assert_allclose(flow[~mirrored, ..., 2], 0.9, atol=1e-6)
-    np.testing.assert_allclose(flow[mirrored, :, 0, 9], 0.8, atol=1e-6)
-    assert (flow[..., [0, 1, 3, 4, 5, 6, 7]] == 0.5).all()
     for name, value in varied.items():
         assert ((value[:, :, 0].mean(axis=(1, 2)) > value[:, :, -1].mean(axis=(1, 2))) == mirrored).all(), name
         assert 0 <= value.min() and value.max() <= 1

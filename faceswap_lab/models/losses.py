@@ -43,20 +43,6 @@ def masked_edges(prediction, target, mask):
     return loss
 
 
-def edge_energy_loss(prediction, target, sigma: float, mask=None):
-    """L1 between the local strengths of edges: as sharp as the target, also where an edge may lie a pixel beside its own.
-
-    What is uncertain `l1` and `edge_loss` blur, for a blurred edge is wrong by less than one in the wrong place. This
-    term does not ask for the place, only for how much there is within `sigma` pixels.
-    """
-    strengths = []
-    for x in (prediction, target):
-        x = grey(x)
-        squares = _difference(x, 1)[:, :, 1:] ** 2 + _difference(x, 2)[:, 1:] ** 2
-        strengths.append(ops.sqrt(gaussian_blur(squares, sigma) + 1e-5))
-    return l1(*strengths, None if mask is None else mask[:, 1:, 1:])
-
-
 def _difference(x, axis):
     return x[:, 1:] - x[:, :-1] if axis == 1 else x[:, :, 1:] - x[:, :, :-1]
 

@@ -2,10 +2,8 @@
 
 A U-Net (O. Ronneberger, P. Fischer, T. Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015,
 arXiv:1505.04597) sees the target's face beside pictures of the source that were warped to its landmarks (`swap.references`).
-It does not paint the skin but says how to move each of these pictures a little further (appearance flow: T. Zhou and others,
-"View synthesis by appearance flow", ECCV 2016, arXiv:1605.03557), since landmarks err by two pixels and eyes are three high;
-how to relight it; pixel by pixel which of them to take; and what to add. So detail comes from the source's own pictures,
-few weights do, and a new person needs no training.
+It does not paint the skin but says, pixel by pixel, which of these pictures to take it from, how to relight them, and what
+to add. So detail comes from the source's own pictures, few weights do, and a new person needs no training.
 
 It is trained on rendered true swaps: the target's head, hair and light with the source's inner face. The answer is therefore
 the composite, which goes back into the frame without colour transfer and without sharpening.
@@ -27,7 +25,6 @@ from faceswap_lab.models import losses
 
 SLOPE = 0.1  # of the leaky ReLU
 MOST_BYTES, MOST_PIXELS = 1 << 28, 1024  # of a stored network, and the side of its faces
-REACH = 0.08  # of the side, the furthest that a picture is moved
 STRUCTURE_SIGMA = 1 / 38  # of the face's side, the scale at which `metrics` compare local contrast
 
 
@@ -38,8 +35,7 @@ class SwapperConfig:
     Args:
         size: side S of the faces, pixels, a multiple of 16.
         references: K, pictures of the source beside each face.
-        filters: channels at S/2, S/4, S/8 and S/16; pictures are moved on the grid of S/8 and relit on those of S/16
-            and S/4.
+        filters: channels at S/2, S/4, S/8 and S/16; light is carried over on the coarsest of these grids.
         """
 
     size: int = 128
@@ -55,9 +51,7 @@ class SwapperLoss:
         l1: mean absolute difference, `inside` times as heavy where the face is.
         structure: local contrast at two scales, inside the face (`losses.contrast_loss`).
         edges: first differences, inside the face.
-        energy: how strong edges are, wherever within some pixels they lie, inside the face (`losses.edge_energy_loss`).
         alpha: what counts of the painting, against the rendered mask.
-        flow: hundredths of the side by which the pictures are moved wrongly, where the renderer knows.
         identity: 1 - cosine of the descriptors of `identity_network`, which is not the one behind identity_gain.
     """
 
@@ -65,9 +59,7 @@ class SwapperLoss:
     inside: float = 4.0
     structure: float = 0.3
     edges: float = 0.5
-    energy: float = 0.0
     alpha: float = 0.2
-    flow: float = 0.2
     identity: float = 0.0
 
 
@@ -95,32 +87,16 @@ def build_swapper(config: SwapperConfig) -> keras.Model:
         x = _convolution(x, filters)
         skips.append(x)
     x = _convolution(x, config.filters[-1])
-    light = _head(6 * (count + 1), "light")(x)
-    x = _enlarged_beside(x, skips[2], config.filters[2])
-    flow = _head(2 * (count + 1), "flow")(x)
-    x = _enlarged_beside(x, skips[1], config.filters[1])
-    fine_light = _head(6 * (count + 1), "fine_light")(x)
-    pictures = Carry(count, name="carry")([faces, references, flow, light, fine_light])
-    x = layers.UpSampling2D(interpolation="bilinear")(_convolution(x, config.filters[0], 1))
-    seen = _convolution(pictures, config.filters[0], 4, strides=2)
-    x = _convolution(layers.Concatenate()([x, skips[0], seen]), config.filters[0])
+    light = layers.Conv2D(6 * count, 3, padding="same", kernel_initializer="zeros", name="light")(x)
+    for filters, skip in zip(config.filters[-2::-1], skips[-2::-1], strict=True):
+        x = layers.UpSampling2D(interpolation="bilinear")(_convolution(x, filters, 1))
+        x = _convolution(layers.Concatenate()([x, skip]), filters)
     x = _convolution(x, config.filters[0])
-    parts = layers.Conv2D(4 * (count + 6), 3, padding="same", name="parts")(x)
-    painting = Compose(count, name="compose")([faces, pictures, parts])
+    parts = layers.Conv2D(4 * (count + 5), 3, padding="same", name="parts")(x)
+    painting = Compose(count, name="compose")([faces, references, light, parts])
     network = keras.Model([faces, references], painting, name="reference_swapper")
     network.config = config
     return network
-
-
-def _head(channels: int, name: str):
-    """What the network says beside the painting; it begins by saying nothing."""
-    return layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", name=name)
-
-
-def _enlarged_beside(x, skip, filters: int):
-    """Twice the side, mixed with what the way down saw at that size."""
-    x = layers.UpSampling2D(interpolation="bilinear")(_convolution(x, filters, 1))
-    return _convolution(layers.Concatenate()([x, skip]), filters)
 
 
 def _convolution(x, filters: int, kernel: int = 3, strides: int = 1):
@@ -128,77 +104,21 @@ def _convolution(x, filters: int, kernel: int = 3, strides: int = 1):
     return layers.LeakyReLU(SLOPE)(x)
 
 
-class _Float32(layers.Layer):
-    """A layer that knows K, and computes in 32 bit: places and mixtures in 16 would jump and show bands."""
+@keras.saving.register_keras_serializable("faceswap_lab")
+class Compose(layers.Layer):
+    """Puts the painting together: a mixture of the target and the relit references, plus a small correction.
+
+    Args:
+        count: K, references.
+
+    Call: faces (N, S, S, 3); references (N, S, S, 3 K + 1); light (N, s, s, 6 K), gains and offsets of each reference on a
+    coarse grid; parts (N, S/2, S/2, 4 (K + 5)), for each pixel of a block of four the mixture's logits, correction and alpha.
+    Returns (N, S, S, 4) float32.
+    """
 
     def __init__(self, count: int, **options):
-        super().__init__(**{**options, "dtype": "float32"})
+        super().__init__(dtype="float32", **options)  # a mixture in 16 bit would show bands
         self.count = count
-
-    def get_config(self):
-        return {**super().get_config(), "count": self.count}
-
-
-@keras.saving.register_keras_serializable("faceswap_lab")
-class Carry(_Float32):
-    """Moves and relights the target and each reference.
-
-    Args:
-        count: K, references.
-
-    Call: faces (N, S, S, 3); references (N, S, S, 3 K + 1); flow (N, s, s, 2 K + 2), for the target and each reference how
-    far right and down of a place its picture lies, before `flow_of`; light and fine light (N, s', s', 6 K + 6), gains and
-    offsets, which add up. Returns (N, S, S, 3 K + 3) float32, the target first.
-    """
-
-    def call(self, inputs):
-        faces, references, flow, light, fine_light = inputs
-        size = faces.shape[1]
-        light = _enlarged(_enlarged(light, fine_light.shape[1]) + fine_light, size)
-        flow = _enlarged(size * flow_of(flow), size)
-        pictures = ops.concatenate([faces, references[..., :-1]], axis=-1)
-        carried = []
-        for k in range(self.count + 1):
-            moved = moved_by(pictures[..., 3 * k : 3 * k + 3], flow[..., 2 * k : 2 * k + 2])
-            gain, offset = (light[..., 6 * k + first : 6 * k + first + 3] for first in (0, 3))
-            carried.append(ops.exp(ops.clip(gain, -2.0, 2.0)) * moved + offset)
-        return ops.concatenate(carried, axis=-1)
-
-    def compute_output_shape(self, shapes):
-        return (*shapes[0][:3], 3 * self.count + 3)
-
-
-def flow_of(answer):
-    """The network's answer as a flow in shares of the side, at most REACH."""
-    return REACH * ops.tanh(answer)
-
-
-def moved_by(pictures, flow):
-    """Pictures (N, S, S, C) read at places `flow` (N, S, S, 2) pixels right and down of each pixel, bilinear, ends repeated."""
-    count, size, channels = ops.shape(pictures)[0], pictures.shape[1], pictures.shape[-1]
-    steps = np.arange(size, dtype="float32")
-    x = ops.clip(flow[..., 0] + steps[None, None, :], 0.0, size - 1.001)
-    y = ops.clip(flow[..., 1] + steps[None, :, None], 0.0, size - 1.001)
-    left, top = ops.floor(x), ops.floor(y)
-    right, down = (x - left)[..., None], (y - top)[..., None]
-    first = ops.reshape(ops.arange(count, dtype="int32") * size**2, (-1, 1, 1))
-    place = first + ops.cast(top, "int32") * size + ops.cast(left, "int32")
-    flat = ops.reshape(pictures, (-1, channels))
-    one, next_one, below, next_below = (ops.take(flat, place + step, axis=0) for step in (0, 1, size, size + 1))
-    upper, lower = one + right * (next_one - one), below + right * (next_below - below)
-    return upper + down * (lower - upper)
-
-
-@keras.saving.register_keras_serializable("faceswap_lab")
-class Compose(_Float32):
-    """Puts the painting together: a mixture of the target and the pictures carried over, plus a small correction.
-
-    Args:
-        count: K, references.
-
-    Call: faces (N, S, S, 3); pictures (N, S, S, 3 K + 3), from `Carry`; parts (N, S/2, S/2, 4 (K + 6)), for each pixel of a
-    block of four the mixture's logits, correction and alpha. Returns (N, S, S, 4) float32.
-    """
 
     def call(self, inputs):
         mixture, pictures, correction, alpha = self.ingredients(inputs)
@@ -208,17 +128,24 @@ class Compose(_Float32):
         return ops.concatenate([painting, alpha], axis=-1)
 
     def ingredients(self, inputs):
-        """The mixture's shares (N, S, S, K + 2), the K + 2 pictures mixed (target as it is, carried over), correction, alpha."""
-        faces, carried, parts = inputs
-        count = self.count
+        """The mixture's shares (N, S, S, K + 1), the K + 1 pictures mixed (target, relit references), correction and alpha."""
+        faces, references, light, parts = inputs
+        size, count = faces.shape[1], self.count
+        light = _enlarged(light, size)
         parts = _blocks(parts, 2)
-        pictures = [faces, *(carried[..., 3 * k : 3 * k + 3] for k in range(count + 1))]
-        correction = ops.tanh(parts[..., count + 2 : count + 5])
-        alpha = ops.sigmoid(parts[..., count + 5 : count + 6])
-        return ops.softmax(parts[..., : count + 2], axis=-1), pictures, correction, alpha
+        pictures = [faces]
+        for k in range(count):
+            gain, offset = (light[..., 6 * k + first : 6 * k + first + 3] for first in (0, 3))
+            pictures.append(ops.exp(ops.clip(gain, -2.0, 2.0)) * references[..., 3 * k : 3 * k + 3] + offset)
+        correction = ops.tanh(parts[..., count + 1 : count + 4])
+        alpha = ops.sigmoid(parts[..., count + 4 : count + 5])
+        return ops.softmax(parts[..., : count + 1], axis=-1), pictures, correction, alpha
 
     def compute_output_shape(self, shapes):
         return (*shapes[0][:3], 4)
+
+    def get_config(self):
+        return {**super().get_config(), "count": self.count}
 
 
 def _blocks(x, side: int):
@@ -251,9 +178,7 @@ class SwapperTraining(keras.Model):
         identity_network: faces (N, S, S, 3) -> descriptors (N, D), frozen; needed for the identity term only.
         augment: function of (batch, seed generator) -> batch, drawn anew in every step, or None.
 
-    A batch is a dictionary of uint8 arrays: faces, truth (N, S, S, 3), references (N, S, S, 3 K + 1), mask (N, S, S, 1); and,
-    for the term `flow`, true_flow (N, S/8, S/8, 3 K + 3): for the target and each reference where its picture of what the
-    truth shows lies, right and down, of REACH from 0 to 255, and last how surely that is known.
+    A batch is a dictionary of uint8 arrays: faces, truth (N, S, S, 3), references (N, S, S, 3 K + 1), mask (N, S, S, 1).
     """
 
     def __init__(self, network, weights_of_loss: SwapperLoss, identity_network=None, augment=None, seed: int = 0):
@@ -261,19 +186,14 @@ class SwapperTraining(keras.Model):
         self.network, self.terms, self.augment = network, weights_of_loss, augment
         self.identity_network = identity_network
         self.draw = keras.random.SeedGenerator(seed)
-        self.trackers = {name: keras.metrics.Mean(name) for name in ("l1", "structure", "alpha_error", "flow", "identity")}
-        if weights_of_loss.flow:
-            self.painting_and_flow = keras.Model(network.inputs, [network.output, network.get_layer("flow").output])
+        self.trackers = {name: keras.metrics.Mean(name) for name in ("l1", "structure", "alpha_error", "identity")}
 
     def call(self, batch, training=False):
         batch = {name: ops.cast(value, "float32") / 255 for name, value in batch.items()}
         if training and self.augment is not None:
             batch = self.augment(batch, self.draw)
-        inputs, answer = [batch["faces"], batch["references"]], {name: batch[name] for name in ("truth", "mask")}
-        if not self.terms.flow:
-            return {**answer, "painted": self.network(inputs, training=training)}
-        painted, flow = self.painting_and_flow(inputs, training=training)
-        return {**answer, "painted": painted, "flow": flow_of(ops.cast(flow, "float32")), "true_flow": batch["true_flow"]}
+        painted = self.network([batch["faces"], batch["references"]], training=training)
+        return {"painted": painted, "truth": batch["truth"], "mask": batch["mask"]}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         del x, y, sample_weight, training
@@ -289,24 +209,11 @@ class SwapperTraining(keras.Model):
         self.trackers["l1"].update_state(difference)
         self.trackers["structure"].update_state(structure)
         self.trackers["alpha_error"].update_state(wrong)
-        if terms.energy:
-            total = total + terms.energy * losses.edge_energy_loss(colour, truth, sigma, mask)
-        if terms.flow:
-            astray = self.astray(y_pred["flow"], y_pred["true_flow"])
-            self.trackers["flow"].update_state(astray)
-            total = total + terms.flow * astray
         if terms.identity:
             unlike = self.unlike(colour, truth)
             self.trackers["identity"].update_state(unlike)
             total = total + terms.identity * unlike
         return total
-
-    def astray(self, flow, true_flow):
-        """How far the flow is off where it is known, per axis, in hundredths of the side."""
-        pictures = flow.shape[-1] // 2
-        known = ops.repeat(true_flow[..., 2 * pictures :], 2, axis=-1)
-        wanted = REACH * (2 * true_flow[..., : 2 * pictures] - 1)
-        return 100 * ops.sum(known * ops.abs(flow - wanted)) / (ops.sum(known) + 1e-3)
 
     def unlike(self, colour, truth):
         """1 - cosine between the descriptors of painting and truth, mean over the batch."""
@@ -337,20 +244,14 @@ def explain(network: keras.Model, faces: np.ndarray, references: np.ndarray) -> 
     """What a painting is made of; arguments as for `paint`.
 
     Returns:
-        float32 arrays: flow (N, S/8, S/8, K + 1, 2), by how many pixels of the face the target and each reference are read
-        further right and down; carried (N, K + 1, S, S, 3), these pictures so moved and under the target's light;
-        mixture (N, S, S, K + 2), the shares of the target as it is and of what was carried; correction (N, S, S, 3), what
-        is added; alpha (N, S, S).
+        float32 arrays: mixture (N, S, S, K + 1), the shares of the target and of each reference; relit (N, K, S, S, 3), the
+        references under the target's light; correction (N, S, S, 3), what is added; alpha (N, S, S).
     """
-    compose, flow = network.get_layer("compose"), network.get_layer("flow").output
+    compose = network.get_layer("compose")
     some = [x.astype(np.float32) / 255 for x in (faces, references)]
-    inputs, flow = keras.Model(network.inputs, [compose.input, flow])(some)
-    mixture, pictures, correction, alpha = compose.ingredients(inputs)
-    flow = faces.shape[1] * flow_of(flow)
-    named = {
-        "flow": ops.reshape(flow, (*flow.shape[:3], -1, 2)), "carried": ops.stack(pictures[1:], axis=1), "mixture": mixture,
-        "correction": correction, "alpha": alpha[..., 0],
-    }  # fmt: skip
+    mixture, pictures, correction, alpha = compose.ingredients(keras.Model(network.inputs, compose.input)(some))
+    relit = ops.stack(pictures[1:], axis=1)
+    named = {"mixture": mixture, "relit": relit, "correction": correction, "alpha": alpha[..., 0]}
     return {name: ops.convert_to_numpy(value) for name, value in named.items()}
 
 

@@ -1,7 +1,7 @@
 """References of the base model: pictures of the source, warped to where its features would lie in the target's face.
 
 For each face of the target three pictures of the source are looked up: the nearest in pose, mouth, eyes and light; the one
-whose mouth is nearest, at a like pose; and the one whose eyes are. Each is carried, by a smooth warp, from its own
+whose mouth is nearest, at a like pose; and the one whose eyes are. Each is carried, triangle by triangle, from its own
 landmarks to the landmarks that the swap should have: the target's, moved by what the two people's faces differ in at that
 pose and expression. One picture of the source is enough; more of them know more poses and expressions.
 """
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.interpolate import RBFInterpolator
+from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import Delaunay
 
 from faceswap_lab.faces.alignment import align, alignment_matrix
-from faceswap_lab.faces.landmarks import LEFT_EYE, RIGHT_EYE, FaceMesh, Landmarks, five_points, head_pose, shutting_lids
+from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose, shutting_lids
 from faceswap_lab.faces.masks import face_outline
 from faceswap_lab.swap.options import SwapOptions
 
@@ -32,8 +33,6 @@ _LIGHT_GRID, _LIGHT_STEP = 4, 0.18  # a fifth brighter is one step
 _FOREHEAD = 0.5  # of the way from the mesh's upper edge to the hairline: above it pictures show hair
 _SHRINKAGE = np.array([0.7, 4.0, 4.0])  # faces' worth of doubt about what is a person's own, and how it turns with the head
 _POSE_STEP = 25.0  # degrees
-_FEW = np.unique(np.r_[:468:3, LEFT_EYE, RIGHT_EYE, 468:506])  # of the points: a third of the mesh is enough for a warp
-_SMOOTHING, _GRID = 1e-3, np.linspace(0, 1, 33)
 # How a composite wants to be put back: light and edges are the target's already, and alpha says where it counts.
 PUTTING_BACK = SwapOptions(
     blend="mask", colour="none", mask="alpha", erode=-4.0, forehead=0.0, feather=2.0, sharpen="none", amount=0.0
@@ -41,14 +40,9 @@ PUTTING_BACK = SwapOptions(
 
 
 def face_points(aligned: Landmarks) -> np.ndarray:
-    """(P, 2) float64: the mesh, both irises' middles, and the forehead's lower half, in the landmarks' pixels.
-
-    The lids are the iris network's: the mesh's stay open when an eye shuts.
-    """
+    """(P, 2) float64: the mesh, both irises' middles, and the forehead's lower half, in the landmarks' pixels."""
     brow, hairline = face_outline(aligned, forehead=False), face_outline(aligned)
-    mesh = aligned.mesh.copy()
-    mesh[[LEFT_EYE, RIGHT_EYE]] = shutting_lids(aligned)
-    return np.concatenate([mesh, aligned.irises[:, 0], brow + _FOREHEAD * (hairline - brow)]).astype(np.float64)
+    return np.concatenate([aligned.mesh, aligned.irises[:, 0], brow + _FOREHEAD * (hairline - brow)]).astype(np.float64)
 
 
 def readings(aligned: Landmarks) -> np.ndarray:
@@ -142,84 +136,57 @@ class Person:
 
 
 def choose(source: Person, read: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """(3,) rows of the source's pictures for a face that does `read` (7,) under `light` (16,): whole, mouth, eyes.
-
-    Three different ones, where there are three: a picture seen twice tells nothing new.
-    """
+    """(3,) rows of the source's pictures for a face that does `read` (7,) under `light` (16,): whole, mouth, eyes."""
     steps = np.square((source.read - read) / STEPS)
     lights = np.square(source.light - light).sum(axis=1, keepdims=True)
-    away, rows = np.concatenate([steps, lights], axis=1) @ _LOOK_UPS.T, []
-    for k in range(REFERENCES):
-        rows.append(int(away[:, k].argmin()))
-        if len(source) > k + 1:
-            away[rows[-1]] = np.inf
-    return np.array(rows)
-
-
-def warp(points: np.ndarray, wanted: np.ndarray) -> RBFInterpolator:
-    """The smooth warp of pictures from their points to others, as a function: of where to look in each picture.
-
-    A smoothing thin-plate spline (F. L. Bookstein, "Principal warps", IEEE TPAMI 11(6), 1989): it does not tear where
-    landmarks err or hide behind each other, and goes on beyond them.
-
-    Args:
-        points: (K, P, 2) of the pictures, in shares of the side. wanted: (P, 2) where these go.
-
-    Returns:
-        A function of places (M, 2) in shares of the side that gives (M, 2 K), by how much further right and down each
-        picture shows them.
-    """
-    moved = np.moveaxis(points - wanted, 0, 1).reshape(len(wanted), -1)
-    return RBFInterpolator(wanted[_FEW], moved[_FEW], smoothing=_SMOOTHING)
+    return (np.concatenate([steps, lights], axis=1) @ _LOOK_UPS.T).argmin(axis=0)
 
 
 def warped(images: np.ndarray, points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Pictures carried from their points to others, see `warp`.
+    """Pictures carried from their points to others, triangle by triangle (Delaunay's triangles, affine in each).
 
     Args:
         images: (K, S, S, 3) uint8 RGB. points: (K, P, 2) theirs, in shares of the side. wanted: (P, 2) where these go.
 
     Returns:
-        (S, S, 3 K + 1) uint8: the pictures, and last 255 inside the points' outline, where they show the face.
+        (S, S, 3 K + 1) uint8: the pictures, and last 255 where a triangle lies. Elsewhere the pictures are grey.
     """
     size = images.shape[1]
-    coarse, pixels = (np.stack(np.meshgrid(line, line), axis=-1) for line in (_GRID, np.arange(size)))
-    field = warp(points, wanted)(coarse.reshape(-1, 2)).reshape(*coarse.shape[:2], -1)
-    places = ((pixels + 0.5) / size * (len(_GRID) - 1)).astype(np.float32)
-    result = np.empty((size, size, 3 * len(images) + 1), np.uint8)
+    wanted = wanted * size - 0.5
+    hull = cv2.convexHull(wanted.astype(np.float32))[:, 0]
+    left, top = np.clip(np.floor(hull.min(axis=0)).astype(int), 0, size - 1)
+    right, bottom = np.clip(np.ceil(hull.max(axis=0)).astype(int) + 1, 1, size)
+    columns, rows = np.meshgrid(np.arange(left, max(right, left + 1)), np.arange(top, max(bottom, top + 1)))
+    values = np.moveaxis(points * size - 0.5, 0, 1).reshape(len(wanted), -1)
+    fields = LinearNDInterpolator(Delaunay(wanted), values)(np.stack([columns, rows], axis=-1).reshape(-1, 2))
+    known = np.isfinite(fields[:, 0]).reshape(columns.shape)
+    fields = np.nan_to_num(fields).astype(np.float32).reshape(*columns.shape, len(images), 2)
+    result = np.full((size, size, 3 * len(images) + 1), 128, np.uint8)
+    result[..., -1] = 0
+    box = result[top : top + len(rows), left : left + rows.shape[1]]
     for k, image in enumerate(images):
-        # of a grid, since a spline's value at every pixel would take longer than the network
-        move = cv2.remap((size * field[..., 2 * k : 2 * k + 2]).astype(np.float32), *cv2.split(places), cv2.INTER_LINEAR)
-        at = (pixels + move).astype(np.float32)
-        result[..., 3 * k : 3 * k + 3] = cv2.remap(image, *cv2.split(at), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    known = np.zeros((size, size), np.uint8)
-    outline = cv2.convexHull((wanted * size - 0.5).clip(-size, 2 * size).round().astype(np.int32))
-    result[..., -1] = cv2.fillConvexPoly(known, outline, 255)
+        carried = cv2.remap(image, fields[..., k, 0], fields[..., k, 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        box[..., 3 * k : 3 * k + 3][known] = carried[known]
+    box[..., -1][known] = 255
     return result
 
 
-def look_up(
+def beside(
     source: Person, average: np.ndarray, source_shape: np.ndarray, target_shape: np.ndarray, face: Person
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where the swap's landmarks should lie, (P, 2) shares of the side, and the rows of the source's pictures to warp there.
+) -> np.ndarray:
+    """What the base model sees beside one face.
 
     Args:
         source: pictures of the person put in. average: (9, P, 2). source_shape, target_shape: (3, P, 2), see `own_shape`.
         face: the target's, a `Person` with one picture.
-    """
-    pose = shape_features(face.read)[0, :3]
-    move = np.einsum("f,fpc->pc", pose, source_shape - target_shape)
-    return face.points[0] + move, choose(source, face.read[0], face.light[0])
-
-
-def beside(source: Person, *shapes_and_face) -> np.ndarray:
-    """What the base model sees beside one face; arguments as for `look_up`.
 
     Returns:
         (S, S, 3 K + 1) uint8, see `warped`.
     """
-    wanted, rows = look_up(source, *shapes_and_face)
-    return warped(source.images[rows], source.points[rows], wanted)
+    rows = choose(source, face.read[0], face.light[0])
+    pose = shape_features(face.read)[0, :3]
+    move = np.einsum("f,fpc->pc", pose, source_shape - target_shape)
+    return warped(source.images[rows], source.points[rows], face.points[0] + move)
 
 
 def cut(frame: np.ndarray, points: np.ndarray, size: int, finder: FaceMesh) -> tuple[np.ndarray, Person] | None:

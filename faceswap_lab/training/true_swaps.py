@@ -17,13 +17,12 @@ import numpy as np
 from keras import ops, random
 from PIL import Image
 
-from faceswap_lab import files, untrusted
+from faceswap_lab import files
 from faceswap_lab.actors import FIVE
 from faceswap_lab.errors import LabError
-from faceswap_lab.faces.alignment import align, transform_points
+from faceswap_lab.faces.alignment import align
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.models import losses
-from faceswap_lab.models.reference_swapper import REACH
 from faceswap_lab.pictures import read_picture
 from faceswap_lab.swap import references
 from faceswap_lab.swap.references import Person
@@ -40,8 +39,6 @@ class TrueSwap:
         number: of the shot. take: shots of one take share people and light. person, other: target's and source's name.
         frame, truth: (H, W, 3) uint8 RGB. mask: (H, W) float32 [0, 1], where the face is seen, in either.
         matrix: (2, 3), frame to the aligned square. face: the target's, a `Person` of one picture.
-        places: (2, M, 3) where points of the skin lie in frame and truth, shares of the aligned square, and whether they are
-            seen.
     """
 
     number: int
@@ -53,7 +50,6 @@ class TrueSwap:
     mask: np.ndarray
     matrix: np.ndarray
     face: Person
-    places: np.ndarray
 
 
 def read_shots(folder: Path, size: int, finder: FaceMesh | None = None) -> list[TrueSwap]:
@@ -74,8 +70,7 @@ def read_shots(folder: Path, size: int, finder: FaceMesh | None = None) -> list[
         mask = np.maximum(target_mask, truth_mask)
         # shots of a take follow each other and share their light's name
         take = int(label["light"]["name"].split("_")[1])
-        places = np.stack([_places(f"{stem}_{kind}.npz", cut[0], size) for kind in ("target", "truth")])
-        found.append(TrueSwap(label["shot"], take, label["person"], label["other"], frame, truth, mask, *cut, places))
+        found.append(TrueSwap(label["shot"], take, label["person"], label["other"], frame, truth, mask, *cut))
     if not found:
         raise LabError(f"{folder}: there are no rendered shots. Make them with tools/render_pairs.py.")
     return found
@@ -91,13 +86,6 @@ def _face_mask(path: str) -> np.ndarray:
     if regions.ndim != 3 or regions.shape[2] != 4:
         raise LabError(f"{path}: this is no picture of four regions. Delete the shot's .json and render again.")
     return regions[..., :3].max(axis=2).astype(np.float32) / 255 * (1 - regions[..., 3].astype(np.float32) / 255)
-
-
-def _places(path: str, matrix: np.ndarray, size: int) -> np.ndarray:
-    """(M, 3) every fourth of the renderer's landmarks, see TrueSwap."""
-    with untrusted.arrays(Path(path), 1 << 22) as held:
-        dense, seen = (held[name][::4].astype(np.float64) for name in ("dense", "visible"))
-    return np.column_stack([(transform_points(matrix, dense) + 0.5) / size, seen])
 
 
 def people(shots: Iterable[TrueSwap]) -> dict[str, tuple[Person, np.ndarray]]:
@@ -127,65 +115,39 @@ class Preparation:
         every = joined([known for known, _ in self.people.values()])
         self.average = references.average_shape(every.points, every.read) if average is None else average
         self.size = every.images.shape[1]
-        self.places = {name: np.stack([s.places[0] for s in shots if s.person == name]) for name in self.people}
 
-    def known_source(self, name: str, mode: str, draw: np.random.Generator) -> np.ndarray:
-        """Rows of what is known of a source: of one take, of all, one picture."""
+    def known_source(self, name: str, mode: str, draw: np.random.Generator) -> Person:
+        """What is known of a source: of one take, of all, one picture."""
         known, takes = self.people[name]
         if mode == "all":
-            return np.arange(len(known))
+            return known
         if mode == "take":
-            return np.flatnonzero(takes == draw.choice(takes))
-        return draw.integers(len(known), size=1)
+            return known.subset(np.flatnonzero(takes == draw.choice(takes)))
+        return known.subset([draw.integers(len(known))])
 
     def sample(self, shot: TrueSwap, mode: str, draw: np.random.Generator | None) -> dict[str, np.ndarray] | None:
         """One sample, see `SwapperTraining`; without `draw` nothing is varied. None: the source has no picture yet."""
         if shot.other not in self.people:
             return None
         still, steady = draw is None, draw or np.random.default_rng(shot.number)
-        rows = self.known_source(shot.other, mode, steady)
-        source = self.people[shot.other][0].subset(rows)
+        source = self.known_source(shot.other, mode, steady)
         target = self.people[shot.person][0] if mode == "all" else shot.face
         shapes = [references.own_shape(each.points, each.read, self.average) for each in (source, target)]
-        matrix, points, places = shot.matrix, shot.face.points[0], shot.places
+        matrix, points = shot.matrix, shot.face.points[0]
         if not still:
             change = _similarity(draw, self.size)
             matrix = np.vstack([change, [0, 0, 1]])[:2] @ np.vstack([matrix, [0, 0, 1]])
-            points, shown = (
-                (transform_points(change, each * self.size - 0.5) + 0.5) / self.size for each in (points, places[..., :2])
-            )
-            places = np.concatenate([shown, places[..., 2:]], axis=-1)
+            points = ((points * self.size - 0.5) @ change[:, :2].T + change[:, 2] + 0.5) / self.size
             points = points + draw.normal(0, 0.003, points.shape)
         face, truth = (align(picture, matrix, self.size) for picture in (shot.frame, shot.truth))
         mask = (255 * align(shot.mask, matrix, self.size)).clip(0, 255).astype(np.uint8)
         seen = Person(face[None], points[None], shot.face.read, shot.face.light)
-        wanted, chosen = references.look_up(source, self.average, *shapes, seen)
-        beside = references.warped(source.images[chosen], source.points[chosen], wanted)
-        flow = self._true_flow(places, source.points[chosen], wanted, self.places[shot.other][rows[chosen]])
+        beside = references.beside(source, self.average, *shapes, seen)
         if not still:
             if draw.uniform() < 0.25:
                 face, truth, mask = _held_before(face, truth, mask, draw)
             face = _coded(face, draw)
-        return {"faces": face, "truth": truth, "references": beside, "mask": mask[..., None], "true_flow": flow}
-
-    def _true_flow(self, places, points, wanted, shown) -> np.ndarray:
-        """What `SwapperTraining` calls true_flow: (S/8, S/8, 3 K + 3) uint8.
-
-        Args:
-            places: (2, M, 3), see TrueSwap. points, wanted: of the references, see `references.warp`. shown: (K, M, 3) where
-                they show the same points of the skin.
-        """
-        truth = places[1, :, :2]
-        offered = truth + references.warp(points, wanted)(truth).reshape(len(truth), -1, 2).transpose(1, 0, 2)
-        rest = np.concatenate([places[:1, :, :2] - truth, shown[..., :2] - offered])  # a spline hardly scales or turns
-        seen = np.concatenate([places[:1, :, 2], shown[..., 2]]) * places[1, :, 2]
-        seen = seen * (np.abs(rest).max(axis=2) < REACH)
-        grid = (np.arange(self.size // 8) + 0.5) / (self.size // 8)
-        near_x, near_y = (np.exp(-0.5 * ((grid[:, None] - truth[:, axis]) * (self.size / 8) / 0.7) ** 2) for axis in (0, 1))
-        amount = np.einsum("ym,xm,km->yxk", near_y, near_x, seen)
-        rest = np.einsum("ym,xm,kmc->yxkc", near_y, near_x, seen[..., None] * rest) / (amount[..., None] + 1e-6)
-        held = [127.5 + 127.5 * rest.reshape(*rest.shape[:2], -1) / REACH, 255 * amount.clip(0, 1)]
-        return np.concatenate(held, axis=-1).round().clip(0, 255).astype(np.uint8)
+        return {"faces": face, "truth": truth, "references": beside, "mask": mask[..., None]}
 
     def samples(self, variants: int, seed: int = 0, mode: str | None = None) -> dict[str, np.ndarray]:
         """All shots, `variants` times each; 0: once, unvaried. Arrays of uint8, shuffled.
@@ -251,10 +213,6 @@ def varied_light(batch: dict, draw) -> dict:
 
     flip = chance(0.5)
     batch = {name: value + flip * (value[:, :, ::-1] - value) for name, value in batch.items()}
-    flow = batch["true_flow"]
-    to_the_right = np.arange(flow.shape[-1]) % 2 == 0
-    to_the_right[flow.shape[-1] * 2 // 3 :] = False
-    flow = flow + flip * to_the_right.astype("float32") * (1 - 2 * flow)  # mirrored, right is left
     faces, truth, beside = batch["faces"], batch["truth"], batch["references"]
     gain, power = ops.exp(normal(0.08) + normal(0.05, 3)), ops.exp(normal(0.12))
     faces, truth = (ops.clip(gain * ops.clip(x, 1e-4, 1) ** power, 0, 1) for x in (faces, truth))
@@ -274,5 +232,4 @@ def varied_light(batch: dict, draw) -> dict:
         "truth": truth,
         "references": ops.concatenate([ops.clip(pictures, 0, 1), known], axis=-1),
         "mask": batch["mask"],
-        "true_flow": flow,
     }

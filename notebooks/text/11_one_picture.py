@@ -110,13 +110,13 @@ face = alignment.align(frame, small, base.size)
 
 # %% [markdown]
 # ## Step 1: look it up
-# Which picture of B helps with this face of A? The one that looks the same way, under the same light. Rarely does one picture have the right mouth *and* the right eyes, so three different ones are looked up: the nearest in all, in the mouth, in the eyes. "Near" is a weighted distance of readings:
+# Which picture of B helps with this face of A? The one that looks the same way, under the same light. Rarely does one picture have the right mouth *and* the right eyes, so three are looked up: the nearest in all, in the mouth, in the eyes. "Near" is a weighted distance of readings:
 #
 # $$d(i)=\sum_k w_k\left(\frac{r_k-r_k(i)}{s_k}\right)^2$$
 #
 # over the target's readings $r_k$ and those of picture $i$: yaw, pitch, the mouth's opening and width, the lids, the irises, and the light; $s_k$ is what counts as one step.
 #
-# **Predict**: which of the three looks another way than A does?
+# **Predict**: will the three be the same picture?
 
 # %%
 seen = base_swap.person_of(faces.subset([row]), base.size)
@@ -129,7 +129,7 @@ pd.DataFrame(
 
 # %% [markdown]
 # ## Step 2: bend it
-# Each picture is carried, by a smooth warp (a thin-plate spline, [Bookstein, 1989](https://doi.org/10.1109/34.24792)), to where B's features *would* lie if B did what A does. Where is that? A's landmarks, moved by how the two faces differ in shape:
+# Each picture is carried, triangle by triangle, to where B's features *would* lie if B did what A does. Where is that? A's landmarks, moved by how the two faces differ in shape:
 #
 # $$p=p_A+(s_B-s_A)$$
 #
@@ -141,21 +141,20 @@ warped = [beside[..., 3 * k : 3 * k + 3] for k in range(3)]
 figures.row([face, *warped, beside[..., -1]], ["A", "bent: all", "mouth", "eyes", "known"])
 
 # %% [markdown]
-# **Look**: the detail is B's own, pores and all. And it is no swap yet: another light, teeth from another moment, and features a pixel or two beside their place, since landmarks err by that much. Laid over A as it is, what do the scores say?
+# **Look**: the detail is B's own, pores and all. And it is no swap yet: another light, teeth from another moment, edges where triangles end. Laid over A as it is, what do the scores say?
 
 # %% [markdown]
 # ## Step 3: let a network finish it
-# A U-Net (Ronneberger and others 2015, [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)) sees the target beside the three bent pictures. It does not paint skin from nothing. It says where each picture should be read instead (appearance flow, Zhou and others 2016, [arXiv:1605.03557](https://arxiv.org/abs/1605.03557)), how to relight it, which one to take at each pixel, what to add, and how much the result counts:
+# A U-Net (Ronneberger and others 2015, [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)) sees the target beside the three bent pictures. It does not paint skin from nothing; for each pixel it says which picture to take, how to relight it, what to add, and how much the result counts:
 #
-# $$y=mx+\sum_{k=0}^{3} m_k\left(e^{g_k}\,r_k(u+f_k(u))+o_k\right)+c \qquad m+\sum_k m_k=1$$
+# $$y=m_0x+\sum_{k=1}^{3} m_k(e^{g_k}r_k+o_k)+c \qquad \sum_k m_k=1$$
 #
-# with the target $x$, which is also $r_0$, the bent references $r_1$ to $r_3$, the flow $f$ at place $u$, gains $g$ and offsets $o$, the mixture $m$, the correction $c$. Flow and light are coarse; the mixture is as fine as the face.
+# with the target $x$, the bent references $r_k$, the mixture $m$, gains $g$ and offsets $o$ (coarse: 8x8), the correction $c$.
 
 # %%
 parts = reference_swapper.explain(base.network, face[None], beside[None])
-print("moved by up to", np.abs(parts["flow"][0]).max(axis=(0, 1, 3)).round(1), "pixels: A itself, and the three")
-shares = [parts["mixture"][0, ..., k] for k in range(5)]
-figures.row([*shares, parts["correction"][0] + 0.5], ["A", "A, moved, relit", "from 1", "from 2", "from 3", "added"])
+shares = [parts["mixture"][0, ..., k] for k in range(4)]
+figures.row([*shares, parts["correction"][0] + 0.5], ["from A", "from 1", "from 2", "from 3", "added"])
 
 # %%
 painting, alpha = reference_swapper.paint(base.network, face[None], beside[None])[0, ..., :3], parts["alpha"][0]
@@ -245,12 +244,12 @@ figures.rows({"target": [hard[k] for k in moments], "base": tried}, height=2.4)
 
 # %%
 def my_mixture(mixture, pictures):
-    """Your turn: (S, S, 5) shares and five pictures (5, S, S, 3), floats; the mixed picture (S, S, 3)."""
+    """Your turn: (S, S, 4) shares and four pictures (4, S, S, 3), floats; the mixed picture (S, S, 3)."""
     return None
 
 
 # %%
-pictures = np.stack([face.astype("float32") / 255, *parts["carried"][0]])
+pictures = np.stack([face.astype("float32") / 255, *parts["relit"][0]])
 wanted = np.einsum("hwk,khwc->hwc", parts["mixture"][0], pictures)
 mine = my_mixture(parts["mixture"][0], pictures)
 if mine is None:
@@ -258,7 +257,7 @@ if mine is None:
 elif np.shape(mine) != wanted.shape:
     print(f"not yet: the shape is {np.shape(mine)}, wanted is {wanted.shape} (which axis do you sum over?)")
 elif np.abs(mine - wanted).max() < 1e-4:
-    print("right: at every pixel the five shares sum to 1")
+    print("right: at every pixel the four shares sum to 1")
 else:
     print(f"not yet: off by {np.abs(mine - wanted).max():.3f} (is each picture weighted by its own share?)")
 
@@ -272,7 +271,7 @@ figures.row([wanted, painting], ["mixed", "with the correction"], height=2.4)
 # You looked pictures up, bent them to another face's landmarks, let a network that knows neither person finish the swap, and measured each step.
 #
 # 1. Why can this model be shown the right answer, and those of notebooks 03 and 04 not?
-# 2. What does the network do with a bent picture whose light is wrong, or whose brow lies two pixels too high?
+# 2. What does the network do with a bent picture whose light is wrong?
 # 3. Why does one picture of B earn less than a clip?
 # 4. Why does the composite need no colour transfer?
 # 5. Whom must its scores be measured on, and whom not?

@@ -32,9 +32,7 @@ def batch(count=6, seed=0):
     row, column = np.mgrid[:32, :32] - 15.5
     mask = np.repeat(255 * (np.hypot(row, column) < 11)[None, ..., None], count, axis=0).astype(np.uint8)
     truth = np.where(mask > 0, pictures[..., 3:6], faces)
-    still = np.full((count, 4, 4, 12), 128, np.uint8)
-    beside = np.concatenate([pictures, mask], axis=-1)
-    return {"faces": faces, "truth": truth, "references": beside, "mask": mask, "true_flow": still}
+    return {"faces": faces, "truth": truth, "references": np.concatenate([pictures, mask], axis=-1), "mask": mask}
 
 
 def training(augment=None, network=None, **terms):
@@ -60,36 +58,8 @@ def test_the_light_grid_and_the_blocks_lie_where_they_should():
     np.testing.assert_array_equal(blocks, [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]])
 
 
-def test_pictures_are_read_where_the_flow_points():
-    draw = np.random.default_rng(0)
-    pictures = draw.uniform(0, 1, (2, 8, 8, 3)).astype(np.float32)
-    flow = np.zeros((2, 8, 8, 2), np.float32)
-    flow[1] = 1.5, -2.25  # right and down
-    moved = keras.ops.convert_to_numpy(reference_swapper.moved_by(pictures, flow))
-    np.testing.assert_allclose(moved[0], pictures[0], atol=3e-3)
-    place = (2.75, 4.5)  # row and column, of the pixel (5, 3)
-    rows, columns = np.maximum(0, 1 - np.abs(np.arange(8) - place[0])), np.maximum(0, 1 - np.abs(np.arange(8) - place[1]))
-    np.testing.assert_allclose(moved[1, 5, 3], np.einsum("y,x,yxc->c", rows, columns, pictures[1]), atol=1e-5)
-    np.testing.assert_allclose(moved[1, 0, 7], pictures[1, 0, 7], atol=3e-3)  # beyond the ends
-
-
-def test_it_learns_how_far_to_move_what_it_is_told():
-    """References that lie three pixels too far right, of which only the flow's own term speaks."""
-    model = training(l1=0.0, structure=0.0, edges=0.0, alpha=0.0, flow=1.0)
-    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
-    seen = batch(12)
-    seen["true_flow"][..., 4] = np.round(127.5 + 127.5 * 0.06 / reference_swapper.REACH)  # of the second reference, right
-    seen["true_flow"][..., 8:] = 255
-    for _ in range(50):
-        astray = float(model.train_on_batch(seen, return_dict=True)["flow"])
-        model.reset_metrics()
-    found = reference_swapper.explain(model.network, seen["faces"], seen["references"])["flow"]
-    assert astray < 0.3
-    assert found[..., 2, 0] == pytest.approx(0.06 * 32, abs=0.5) and np.abs(found[..., [0, 1, 3], :]).max() < 0.4
-
-
 def test_it_learns_to_take_the_right_reference():
-    model = training(alpha=1.0, flow=0.0)
+    model = training(alpha=1.0)
     model.compile(keras.optimizers.Adam(5e-3), jit_compile=False)
     seen, other = batch(24), batch(12, seed=1)
     for _ in range(120):
@@ -110,7 +80,7 @@ def descriptor():
 
 def steps(count, compiled, augment, identity=0.0):
     """The losses of some steps, of which each must move every weight."""
-    model = training(augment, identity=identity, energy=identity, network=descriptor() if identity else None)
+    model = training(augment, identity=identity, network=descriptor() if identity else None)
     model.compile(keras.optimizers.Adam(1e-3), jit_compile=compiled)
     found = []
     for _ in range(count):
@@ -160,15 +130,15 @@ def test_it_is_kept_in_16_bit(tmp_path):
 def test_a_painting_is_its_explanation_put_together():
     network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=32))
     draw = np.random.default_rng(0)
-    for layer in ("flow", "light", "fine_light", "parts"):  # as it starts, flow and light are 0
+    for layer in ("light", "parts"):  # as it starts, the light is 0
         weights = network.get_layer(layer)
         weights.set_weights([draw.normal(0, 0.05, w.shape).astype("float32") for w in weights.get_weights()])
     faces = draw.integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
     references = draw.integers(0, 256, (2, 32, 32, 10), dtype=np.uint8)
     parts = reference_swapper.explain(network, faces, references)
-    pictures = np.concatenate([faces[:, None] / 255, parts["carried"]], axis=1)
+    pictures = np.concatenate([faces[:, None] / 255, parts["relit"]], axis=1)
     mixed = np.einsum("nhwk,nkhwc->nhwc", parts["mixture"], pictures)
     painted = reference_swapper.paint(network, faces, references)
     assert np.abs(np.clip(mixed + parts["correction"], 0, 1) - painted[..., :3]).max() < 1e-5
     assert np.abs(parts["alpha"] - painted[..., 3]).max() < 1e-6
-    assert np.abs(parts["carried"][:, 1] - references[..., :3] / 255).mean() > 0.01  # flow and light do count
+    assert np.abs(parts["relit"][:, 0] - references[..., :3] / 255).mean() > 0.01  # the light does count

@@ -27,6 +27,6 @@ def test_it_says_what_it_found(executed):
     cells = json.loads((executed / "11.ipynb").read_text(encoding="utf-8"))["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     said = "".join("".join(output.get("text", "")) for output in outputs)
-    assert "pictures of B; 956,692 weights; faces of 128 px" in said
+    assert "pictures of B; 933,842 weights; faces of 128 px" in said
     assert "not filled in yet: the reference goes on" in said and "frames swapped" in said
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 7

@@ -25,8 +25,10 @@ def people():
 def test_a_picture_carried_onto_its_own_landmarks_is_itself(people):
     face = people["talk_B"].subset([3])
     carried = references.warped(face.images, face.points, face.points[0])
-    assert 0.25 < (carried[..., 3] > 0).mean() < 0.7
-    assert np.abs(carried[..., :3].astype(int) - face.images[0]).max() <= 1
+    known = carried[..., 3] > 0
+    assert 0.25 < known.mean() < 0.7
+    assert np.abs(carried[..., :3].astype(int) - face.images[0])[known].max() <= 1
+    assert (carried[~known][:, :3] == 128).all()
 
 
 def test_a_picture_goes_where_the_landmarks_go(people):
@@ -37,29 +39,11 @@ def test_a_picture_goes_where_the_landmarks_go(people):
     assert np.abs(carried[..., :3].astype(int) - moved)[known].max() <= 1
 
 
-def test_landmarks_that_err_or_change_places_tear_nothing(people):
-    """As behind a nose, or at a profile's far side: neighbours whose order is not the picture's."""
-    face = people["talk_B"].subset([3])
-    wanted = face.points[0] + np.random.default_rng(0).normal(0, 0.006, face.points[0].shape)
-    carried = references.warped(face.images, face.points, wanted)[..., :3].astype(np.float32)
-    plain = face.images[0].astype(np.float32)
-    rough = [np.abs(np.diff(picture, axis=axis)).mean() for picture in (carried, plain) for axis in (0, 1)]
-    assert sum(rough[:2]) < 1.1 * sum(rough[2:])
-    assert np.abs(carried - plain).mean() < 4
-
-
-def test_a_face_beyond_the_square_is_known_as_far_as_it_is_seen(people):
+def test_a_face_beyond_the_square_is_carried_as_far_as_it_is_seen(people):
     face = people["talk_B"].subset([3])
     carried = references.warped(face.images, face.points, face.points[0] + 0.6)
     assert carried.shape == (SIZE, SIZE, 4) and 0 < (carried[..., 3] > 0).mean() < 0.2
     assert not references.warped(face.images, face.points, face.points[0] + 3)[..., 3].any()
-
-
-def test_three_different_pictures_are_looked_up_where_there_are_three(people):
-    known = people["talk_B"]
-    for row in range(len(known)):
-        assert len(set(references.choose(known, known.read[row], known.light[row]))) == 3
-    assert len(set(references.choose(known.subset([4, 7]), known.read[4], known.light[4]))) == 2
 
 
 def test_the_same_moment_is_looked_up_again(people):
@@ -73,8 +57,9 @@ def test_mouth_and_eyes_have_look_ups_of_their_own(people):
     wide, shut = known.read[:, 2].argmax(), known.read[:, 4].argmin()
     asked = np.median(known.read, axis=0)
     asked[2], asked[4] = known.read[wide, 2], known.read[shut, 4]
-    rows = references.choose(known, asked, np.median(known.light, axis=0))
-    assert {wide, shut} <= set(rows)
+    whole, mouth, eyes = references.choose(known, asked, np.median(known.light, axis=0))
+    assert abs(known.read[mouth, 2] - asked[2]) <= abs(known.read[whole, 2] - asked[2])
+    assert abs(known.read[eyes, 4] - asked[4]) <= abs(known.read[whole, 4] - asked[4])
 
 
 def test_a_persons_own_shape_is_found_and_one_picture_is_trusted_less(people):
@@ -111,15 +96,11 @@ def test_the_sources_shape_comes_nearer_to_the_truth(people):
 
 
 def test_a_shut_eye_reads_as_shut():
-    """The face mesh alone leaves the lids open; pictures with open eyes would then be looked up for shut ones."""
+    """The face mesh alone leaves the lids half open; pictures with open eyes would then be looked up for shut ones."""
     clip, finder = actors.clip("talk_B"), FaceMesh()
-    blink = np.array([row["blink"] for row in clip.labels])
-    order = np.argsort(np.abs(clip.pose()[:, 0]) + 90 * (blink < 0.9))
-    shut, open_ = order[:4], np.flatnonzero(blink < 0.05)[::40][:4]
-    found = {}
-    for name, rows in (("shut", shut), ("open", open_)):
-        cuts = [references.cut(clip.frames()[k], clip.points()[k], SIZE, finder)[1] for k in rows]
-        points = [cut.points[0] for cut in cuts]
-        found[name] = [(cut.read[0, 4], p[145, 1] - p[159, 1]) for cut, p in zip(cuts, points, strict=True)]
-    print(blink[shut], found)
-    assert (np.max(found["shut"], axis=0) < 0.8 * np.min(found["open"], axis=0)).all()
+    blink, frames = np.array([row["blink"] for row in clip.labels]), clip.frames()
+    shut, opened = np.argsort(np.abs(clip.pose()[:, 0]) + 90 * (blink < 0.9))[:4], np.flatnonzero(blink < 0.05)[::40][:3]
+    found = [
+        [references.cut(frames[k], clip.points()[k], SIZE, finder)[1].read[0, 4] for k in rows] for rows in (shut, opened)
+    ]
+    assert max(found[0]) < 0.4 * min(found[1])
