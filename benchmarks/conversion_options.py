@@ -8,7 +8,8 @@ should be (`seams`). What is maximised:
 
     mean of swap_gain, structure_gain, identity_gain - seam / 10 - spill / 2 - distance of sharpness from 0.8 to 1.2, over 4
 
-Beside that stands how much of the hand before the face stays in front on the hard clip. Without `--models` the shipped
+Beside each model stands its ceiling: what the same settings leave of the truth, painted in the model's place under the
+model's own alpha. And how much of the hand before the face stays in front on the hard clip. Without `--models` the shipped
 warm start is taken. `--faces` keeps the face sets of the three clips, or has them already.
 Prints a line for each setting that was tried, a table, and one line of JSON for whoever keeps records.
 """
@@ -81,18 +82,24 @@ class Clip:
         self.points = np.array([faces.points(row) for row in rows])
         self.function, self.judge = Remembering(function), judge
 
-    def swapped(self, options: SwapOptions) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """The swapped frames, and the masks as they lie in them."""
-        each = zip(self.frames, self.matrices, self.outlines, strict=True)
-        swaps = [swapping.prepare(*given, self.function.size, options) for given in each]
-        swapping.paint(swaps, self.function, options)
+    def swapped(self, options: SwapOptions, ceiling: bool = False) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """The swapped frames, and the masks as they lie in them; `ceiling`: the truth is painted in the model's place."""
+        swaps, truths = (
+            [
+                swapping.prepare(*given, self.function.size, options)
+                for given in zip(shown, self.matrices, self.outlines, strict=True)
+            ]
+            for shown in (self.frames, self.truth)
+        )
+        painted = np.stack([truth.target for truth in truths])
+        swapping.paint(swaps, (lambda faces: (painted, self.function(faces)[1])) if ceiling else self.function, options)
         pairs = list(zip(self.frames, swaps, strict=True))
         placed = [blending.place_mask(frame.shape, swap.mask, swap.matrix) for frame, swap in pairs]
         return [swapping.finish(frame, swap, options) for frame, swap in pairs], placed
 
-    def measured(self, options: SwapOptions) -> dict[str, float]:
+    def measured(self, options: SwapOptions, ceiling: bool = False) -> dict[str, float]:
         """Gains, sharpness, seam and spill of one setting."""
-        outputs, placed = self.swapped(options)
+        outputs, placed = self.swapped(options, ceiling)
         found = metrics.score_clip(outputs, self.truth, self.frames, self.points, self.judge).as_json()
         width = face_width(self.points)
         seam = seam_against_truth.seam_visibility(zip(outputs, self.truth, placed, strict=True), width)
@@ -130,12 +137,17 @@ def worth(found: dict[str, float]) -> float:
     return float(gains - found["seam"] / 10 - found["spill"] / 2 - apart / 4)
 
 
+def both(clips: dict[str, Clip], options: SwapOptions, ceiling: bool = False) -> dict[str, float]:
+    """The mean of both directions."""
+    each = {name: clip.measured(options, ceiling) for name, clip in clips.items()}
+    mean = {name: float(np.mean([found[name] for found in each.values()])) for name in MEASURES}
+    return {**mean, "worth": worth(mean), "clips": each}
+
+
 def tried(clips: dict[str, Clip], options: SwapOptions, known: dict) -> dict[str, float]:
-    """The mean of both directions, each setting measured once."""
+    """`both`, each setting measured and printed once."""
     if options not in known:
-        each = {name: clip.measured(options) for name, clip in clips.items()}
-        mean = {name: float(np.mean([found[name] for found in each.values()])) for name in MEASURES}
-        known[options] = {**mean, "worth": worth(mean), "clips": each}
+        known[options] = both(clips, options)
         changes = {
             field.name: getattr(options, field.name)
             for field in dataclasses.fields(options)
@@ -196,13 +208,16 @@ def main() -> None:
                 "best": dataclasses.asdict(best),
                 "scores": known[best],
                 "defaults": known[SwapOptions()],
+                "ceiling": {"best": both(clips, best, True), "defaults": both(clips, SwapOptions(), True)},
                 "hand_kept": hands,
                 "tried": len(known),
             }
     for name, found in result.items():
         print(name)
         print(line("defaults", found["defaults"]))
+        print(line("  their ceiling", found["ceiling"]["defaults"]))
         print(line("best: " + json.dumps(found["best"]), found["scores"]))
+        print(line("  their ceiling", found["ceiling"]["best"]))
     seconds = round(time.perf_counter() - began, 1)
     print(
         json.dumps({"benchmark": "conversion_options", "models": result, "every": arguments.every, "seconds": seconds})

@@ -17,7 +17,7 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay
 
 from faceswap_lab.faces.alignment import align, alignment_matrix
-from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose
+from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose, shutting_lids
 from faceswap_lab.faces.masks import face_outline
 
 REFERENCES = 3
@@ -50,9 +50,10 @@ def readings(aligned: Landmarks) -> np.ndarray:
     wide = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
     lips = np.linalg.norm(mesh[[82, 13, 312]] - mesh[[87, 14, 317]], axis=1).mean() / apart
     mouth = np.linalg.norm(mesh[61] - mesh[291]) / apart
-    lids = np.linalg.norm(mesh[[159, 386]] - mesh[[145, 374]], axis=1).mean() / apart
+    lids = shutting_lids(aligned).astype(np.float64)
+    opening = np.linalg.norm(lids[:, [3, 4, 5]] - lids[:, [13, 12, 11]], axis=2).mean() / apart
     irises = ((aligned.irises[:, 0] - middles) / wide[:, None]).mean(axis=0)
-    return np.array([yaw, pitch, lips, mouth, lids, *irises])
+    return np.array([yaw, pitch, lips, mouth, opening, *irises])
 
 
 def light_of(image: np.ndarray) -> np.ndarray:

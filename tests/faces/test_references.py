@@ -93,3 +93,14 @@ def test_the_sources_shape_comes_nearer_to_the_truth(people):
         foretold.append(np.linalg.norm(face.points[0] + move - wanted, axis=1).mean())
     print(np.mean(unchanged), np.mean(foretold))
     assert np.mean(foretold) < 0.9 * np.mean(unchanged)
+
+
+def test_a_shut_eye_reads_as_shut():
+    """The face mesh alone leaves the lids half open; pictures with open eyes would then be looked up for shut ones."""
+    clip, finder = actors.clip("talk_B"), FaceMesh()
+    blink, frames = np.array([row["blink"] for row in clip.labels]), clip.frames()
+    shut, opened = np.argsort(np.abs(clip.pose()[:, 0]) + 90 * (blink < 0.9))[:4], np.flatnonzero(blink < 0.05)[::40][:3]
+    found = [
+        [references.cut(frames[k], clip.points()[k], SIZE, finder)[1].read[0, 4] for k in rows] for rows in (shut, opened)
+    ]
+    assert max(found[0]) < 0.4 * min(found[1])
