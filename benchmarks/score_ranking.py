@@ -230,8 +230,10 @@ def judge(
 
 
 def table(trusted: Sequence[Trust]) -> pd.DataFrame:
-    """A row a score: rho by each reference, the interval of that by quality, the verdict, and a column a fault: the least strength
-    that is seen, "blind", or "rewards"."""
+    """A row a score: rho by each reference, the interval of that by quality, the verdict, and a column a fault.
+
+    A fault's column holds the least strength that is seen, "blind", or "rewards".
+    """
     rows = []
     for one in trusted:
         line = {"score": one.name, **{name: ranking.rho for name, ranking in one.rankings.items()}}

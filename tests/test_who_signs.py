@@ -108,6 +108,7 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("faceswap_lab/widgets/figures.py", "live_preview"): SHOWN,
     ("faceswap_lab/widgets/figures.py", "show"): SHOWN,
     ("tools/make_slides.py", "copy_scripts"): NO_PICTURE,
+    ("tools/draw_rooms.py", "draw"): CHART,
     ("faceswap_lab/widgets/training_panel.py", "_draw"): SHOWN,
     ("faceswap_lab/widgets/tuning.py", "_show"): SHOWN,
     ("faceswap_lab/training/history.py", "picture"): "a record in TensorBoard's log, which cannot carry a manifest",

@@ -1,4 +1,6 @@
-"""Makes the clips of data/sample/ from rendered frames: python tools/make_sample_clips.py FRAMES_FOLDER
+"""Makes the clips of data/sample/ from rendered frames.
+
+    python tools/make_sample_clips.py FRAMES_FOLDER
 
 FRAMES_FOLDER holds, for every picture number n of four digits:
     trainA/A_n.png, trainA/labels.jsonl     person A, to learn from

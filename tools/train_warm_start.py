@@ -27,22 +27,21 @@ from faceswap_lab.provenance.checks import may_prepare
 
 def to_half(path: Path) -> None:
     """Stores every float32 array of a weights file as float16, compressed."""
-    with files.atomic_path(path) as temporary:
-        with h5py.File(path) as source, h5py.File(temporary, "w") as target:
+    with files.atomic_path(path) as temporary, h5py.File(path) as source, h5py.File(temporary, "w") as target:
 
-            def copy(name, item):
-                if isinstance(item, h5py.Dataset):
-                    value = item[()]
-                    value = value.astype("float16") if getattr(value, "dtype", None) == np.float32 else value
-                    made = target.create_dataset(name, data=value, compression="gzip" if np.ndim(value) else None)
-                else:
-                    made = target.require_group(name)
-                for key, attribute in item.attrs.items():
-                    made.attrs[key] = attribute
+        def copy(name, item):
+            if isinstance(item, h5py.Dataset):
+                value = item[()]
+                value = value.astype("float16") if getattr(value, "dtype", None) == np.float32 else value
+                made = target.create_dataset(name, data=value, compression="gzip" if np.ndim(value) else None)
+            else:
+                made = target.require_group(name)
+            for key, attribute in item.attrs.items():
+                made.attrs[key] = attribute
 
-            source.visititems(copy)
-            for key, attribute in source.attrs.items():
-                target.attrs[key] = attribute
+        source.visititems(copy)
+        for key, attribute in source.attrs.items():
+            target.attrs[key] = attribute
 
 
 def main() -> None:

@@ -115,10 +115,8 @@ def devices() -> list[str]:
     tf.config.optimizer.set_experimental_options({"remapping": False})
     found = []
     for gpu in tf.config.list_physical_devices("GPU"):
-        try:
+        with contextlib.suppress(RuntimeError):  # the GPU is in use already; growth can only be set before
             tf.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError:  # the GPU is in use already; growth can only be set before
-            pass
         found.append(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
     return found
 

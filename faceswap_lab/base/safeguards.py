@@ -44,7 +44,9 @@ class Agreement(Protocol):
         self, out: Path, hidden: Path, film: Any, thing: str, told: list[str]
     ) -> contextlib.AbstractContextManager[Path]:
         """Gives a hidden path to write an output to; afterwards it is signed, entered and put at its name, in this order.
-        What is to be told the user is added to `told`."""
+
+        What is to be told the user is added to `told`.
+        """
 
     def publish_pictures(self, folder: Path, out: Path, film: Any, thing: str) -> list[str]:
         """Signs and enters a folder of finished pictures, which the caller then puts at its name."""

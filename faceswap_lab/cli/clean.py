@@ -12,8 +12,9 @@ SHOWN = 5  # places named for a kind, and files of the user's own
 
 
 def clean_options(clean: argparse.ArgumentParser) -> None:
-    """Lists what is left of people's faces: in all runs, or in the places that are named. Nothing is removed without
-    --remove, and nothing that the lab has not made.
+    """Lists what is left of people's faces: in all runs, or in the places that are named.
+
+    Nothing is removed without --remove, and nothing that the lab has not made.
     """
     clean.add_argument(
         "folders",

@@ -67,7 +67,7 @@ def convert_options(convert: argparse.ArgumentParser) -> None:
 
 
 def read_range(text: str) -> tuple[float | None, float | None]:
-    """ "2-5.5" as (2.0, 5.5); an end that is left out is the clip's own.
+    """Reads "2-5.5" as (2.0, 5.5); an end that is left out is the clip's own.
 
     Raises:
         LabError: for what is no range.

@@ -10,8 +10,10 @@ from pathlib import Path
 
 
 def grade_options(grade: argparse.ArgumentParser) -> None:
-    """Runs the exercises of a copy of a lesson, each in a process of its own, and says what is right. The exit code is 0 when
-    every notebook could be graded."""
+    """Runs the exercises of a copy of a lesson, each in a process of its own, and says what is right.
+
+    The exit code is 0 when every notebook could be graded.
+    """
     grade.add_argument("place", type=Path, metavar="NOTEBOOK_OR_FOLDER", help="an .ipynb file, or a folder of them")
     grade.add_argument("--json", action="store_true", help="print what was found as JSON")
     grade.add_argument("--csv", type=Path, metavar="FILE", help="write a line for each notebook to this file, too")

@@ -42,8 +42,10 @@ def give(folder: str | os.PathLike, path: str | os.PathLike) -> None:
 
 
 def is_given(folder: str | os.PathLike, named: str) -> bool:
-    """Whether a file that a JSON file in `folder` names may be looked at; elsewhere than there and in the lab's own data its path
-    is not touched to tell it."""
+    """Whether a file that a JSON file in `folder` names may be looked at.
+
+    Elsewhere than there and in the lab's own data its path is not touched to tell it.
+    """
     path = absolute(named)
     return _inside(folder, path) or path in _bundled() or _note(folder, path).is_file()
 

@@ -73,7 +73,7 @@ class DlibDetector:
             self._run = dlib.cnn_face_detection_model_v1(str(weights.find("dlib_mmod")))
 
     def _boxes(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """dlib's boxes (n, 4) in frame pixels and how sure it is of them, (n,) in [0, 1]."""
+        """Dlib's boxes (n, 4) in frame pixels and how sure it is of them, (n,) in [0, 1]."""
         scale = min(self.scale, np.sqrt(_MOST_PIXELS / (image.shape[0] * image.shape[1])))
         larger = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR) if scale != 1 else image
         if min(larger.shape[:2]) < 32:  # less than dlib's window

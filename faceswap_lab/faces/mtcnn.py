@@ -216,8 +216,9 @@ class FaceDetector:
         return square(boxes[chosen]), scores[chosen]
 
     def settle(self, image: np.ndarray, boxes: np.ndarray, close: bool = False) -> Detections:
-        """O-Net's mean answer over eight looks around faces that are there: steadier than one look, and more honest. A
-        face that lies on its side can convince O-Net once (0.98), hardly eight times (0.7).
+        """O-Net's mean answer over eight looks around faces that are there: steadier than one look, and more honest.
+
+        A face that lies on its side can convince O-Net once (0.98), hardly eight times (0.7).
 
         Args:
             image: (H, W, 3) uint8 RGB.

@@ -258,8 +258,10 @@ RUNGS = (
 
 
 def rungs(known: KnownClip) -> tuple[Rung, ...]:
-    """The rungs that can be made: those that wear a face only where `KnownClip.worn` has it, those of another moment only where the
-    clip is long enough."""
+    """The rungs that can be made.
+
+    Those that wear a face only where `KnownClip.worn` has it, those of another moment only where the clip is long enough.
+    """
 
     def possible(rung: Rung) -> bool:
         if rung.family == "identity":

@@ -207,8 +207,10 @@ class GainMeasure:
         self.verdicts.append(tuple(self.judge.ask(picture) for picture in (shot.output, shot.target, shot.truth)))
 
     def table(self) -> pd.DataFrame:
-        """One row a shot: the errors of output and target, what correlation and sharpness are made of, and `different`, the
-        share of the pixels that differ."""
+        """One row a shot: the errors of output and target, and what correlation and sharpness are made of.
+
+        `different` is the share of the pixels that differ.
+        """
         table = pd.DataFrame(self.rows)
         table["identity_error"] = [distance(output, truth) for output, _, truth in self.verdicts]
         table["identity_error_target"] = [distance(target, truth) for _, target, truth in self.verdicts]

@@ -1,0 +1,1 @@
+"""Models: layers, losses, networks and their training steps. They see arrays only."""

@@ -21,7 +21,7 @@ from faceswap_lab.models.translation_networks import TranslationConfig, build_di
 
 @dataclass(frozen=True)
 class CycleGanConfig(TranslationConfig):
-    """The shape of a CycleGAN: a `TranslationConfig`, and
+    """The shape of a CycleGAN: a `TranslationConfig`, and two options more.
 
     Args:
         pool: how many paintings of each person the discriminators are reminded of.
@@ -39,8 +39,7 @@ def published(size: int = 256, octave: float = 0.0) -> CycleGanConfig:
 
 
 def quick(size: int = 64, octave: float = 0.0) -> CycleGanConfig:
-    """For two CPU cores: a fifth of the channels, 3 residual blocks, discriminators of 34 x 34 pixels; paints a change of its
-    input."""
+    """For two CPU cores: a fifth of the channels, 3 residual blocks, discriminators of 34 x 34 pixels; it paints a change."""
     small = {"filters": 12, "blocks": 3, "kernel": 5, "discriminator_filters": (12, 24, 48)}
     return CycleGanConfig(size=size, **small, octave=octave, from_input=True, focus=True)
 

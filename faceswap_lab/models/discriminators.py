@@ -111,8 +111,10 @@ def mixup(judge, real, fake, seed):
 
 
 def relativistic(judge, real, fake, seed=None):
-    """Relativistic-average LSGAN: real pictures should score 1 above the mean painted one, painted ones 1 below the
-    mean real one; the generator wants it the other way round. Jolicoeur-Martineau, arXiv:1807.00734.
+    """Relativistic-average LSGAN (Jolicoeur-Martineau, arXiv:1807.00734).
+
+    Real pictures should score 1 above the mean generated one, generated ones 1 below the mean real one; the generator wants it
+    the other way round.
 
     Returns:
         (generator's loss, discriminator's loss).

@@ -141,7 +141,7 @@ class FaceSwapGAN(FaceAutoencoder):
         self.decoders_swapped.assign(1.0 - float(self.decoders_swapped))
 
     def composite(self, colour, alpha, bent):
-        """alpha * colour + (1 - alpha) * bent input."""
+        """Alpha * colour + (1 - alpha) * bent input."""
         return loss_terms.composite({"colour": colour, "alpha": alpha, "bent": bent})
 
     def readings(self) -> list[games.Reading]:
@@ -156,8 +156,10 @@ class FaceSwapGAN(FaceAutoencoder):
         return (discriminators or self.readings())[person](ops.concatenate([pictures, bent], axis=-1), frozen)
 
     def adversarial_terms(self, person: int, real, fake, bent, discriminators=None):
-        """(generator's loss, discriminator's loss) for one kind of fake picture, (N, S, S, 3) each. discriminators:
-        `readings()`."""
+        """(generator's loss, discriminator's loss) for one kind of fake picture, (N, S, S, 3) each.
+
+        discriminators: `readings()`.
+        """
         discriminators = discriminators or self.readings()
 
         def judge(pictures, frozen):
@@ -189,8 +191,10 @@ class FaceSwapGAN(FaceAutoencoder):
         return found | loss_terms.compute(self, views), discriminators
 
     def gradient_penalty(self, straight, bent, discriminators):
-        """R1 of both discriminators at the real pictures, summed. straight, bent: [A's, B's], (N, S, S, 3) each. discriminators:
-        `readings()`."""
+        """R1 of both discriminators at the real pictures, summed.
+
+        straight, bent: [A's, B's], (N, S, S, 3) each. discriminators: `readings()`.
+        """
         total = 0.0
         for person in range(2):
 

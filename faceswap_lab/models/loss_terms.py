@@ -38,7 +38,7 @@ def mask_of(views: dict, name: str):
 
 
 def composite(views: dict):
-    """alpha * colour + (1 - alpha) * bent input."""
+    """Alpha * colour + (1 - alpha) * bent input."""
     return views["alpha"] * views["colour"] + (1 - views["alpha"]) * views["bent"]
 
 

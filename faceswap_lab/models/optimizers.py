@@ -55,10 +55,9 @@ class ConvolutionMuon(keras.optimizers.Muon):
 
 @keras.saving.register_keras_serializable("faceswap_lab")
 class TwoRateAdam(keras.optimizers.Adam):
-    """Adam whose discriminators (variables of layers named discriminator_*) learn `discriminator_factor` times as fast as the
-    generator.
+    """Adam whose discriminators learn `discriminator_factor` times as fast as the generator.
 
-    Published: beta1 0.5, generator 1e-4, discriminators 2e-4.
+    Discriminators are the variables of layers named discriminator_*. Published: beta1 0.5, generator 1e-4, discriminators 2e-4.
     """
 
     def __init__(self, learning_rate=1e-4, beta_1=0.5, beta_2=0.999, discriminator_factor=2.0, **kwargs):

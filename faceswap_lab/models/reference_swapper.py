@@ -36,7 +36,7 @@ class SwapperConfig:
         size: side S of the faces, pixels, a multiple of 16.
         references: K, pictures of the source beside each face.
         filters: channels at S/2, S/4, S/8 and S/16; light is carried over on the coarsest of these grids.
-        """
+    """
 
     size: int = 128
     references: int = 3

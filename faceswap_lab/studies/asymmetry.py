@@ -120,8 +120,10 @@ def predicted(difficulty: dict[str, float]) -> float:
 
 
 def scatter(results: Iterable[dict], measure: str = QUALITY) -> tuple[float, int]:
-    """The standard deviation of the difference between seeds, pooled over the sets, and its degrees of freedom; NaN and 0 where
-    no set has two seeds."""
+    """The standard deviation of the difference between seeds, pooled over the sets, and its degrees of freedom.
+
+    NaN and 0 where no set has two seeds.
+    """
     squares, free = 0.0, 0
     for _, rows in _by_set(results).items():
         some = np.array([difference(row, measure) for row in rows])

@@ -141,7 +141,7 @@ def _painted(face: np.ndarray, matrix: np.ndarray, window: tuple[slice, slice], 
 
 
 def _added(below: np.ndarray, change: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """below + weight * change, rounded once: (h, w, 3) float32 twice and (h, w) to (h, w, 3) uint8. `change` is used up."""
+    """Below + weight * change, rounded once: (h, w, 3) float32 twice and (h, w) to (h, w, 3) uint8. `change` is used up."""
     cv2.multiply(change, cv2.merge([weight] * 3), dst=change)  # numpy takes four times as long over an axis of three
     return cv2.add(below, change, dtype=cv2.CV_8U)
 

@@ -28,7 +28,7 @@ _GIF_RATE = 50  # a GIF counts in hundredths of a second, and players show nothi
 
 
 def kind_of(out: Path) -> str:
-    """ "film", "gif", "picture" or "pictures" (a folder), by the name's ending.
+    """What an output is by its name's ending: "film", "gif", "picture" or "pictures" (a folder).
 
     Raises:
         LabError: for an ending that nothing is written as.

@@ -182,9 +182,8 @@ class Parts:
 
     def abandon(self) -> None:
         """Drops the part that is being written; without a finished one, the whole folder."""
-        with contextlib.suppress(_Dropped):
-            with self._stack:
-                raise _Dropped
+        with contextlib.suppress(_Dropped), self._stack:
+            raise _Dropped
         if not self.done:
             self.remove()
 

@@ -1,0 +1,1 @@
+"""Widgets: figures and panels of the notebooks."""

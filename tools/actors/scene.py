@@ -65,7 +65,7 @@ class Nodes:
             socket.default_value = value
 
     def mix(self, share, a, b):
-        """a + share (b - a), colours."""
+        """A + share (b - a), colours."""
         node = self.add("ShaderNodeMix", data_type="RGBA")
         for socket, value in ((node.inputs[0], share), (node.inputs[6], a), (node.inputs[7], b)):
             self.set(socket, value)

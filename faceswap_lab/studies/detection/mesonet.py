@@ -1,5 +1,7 @@
-"""A small network that looks at textures of middle size: D. Afchar, V. Nozick, J. Yamagishi, I. Echizen, "MesoNet: a compact facial
-video forgery detection network", WIFS 2018 (arXiv:1809.00888).
+"""A small network that looks at textures of middle size.
+
+D. Afchar, V. Nozick, J. Yamagishi, I. Echizen, "MesoNet: a compact facial video forgery detection network", WIFS 2018
+(arXiv:1809.00888).
 
 Four blocks of convolution, batch normalisation and pooling, then a small dense head, as in its Meso-4. Two things differ: the
 head looks at the mean over the face, so that the network may learn from smaller pieces than it judges, and it is trained for a

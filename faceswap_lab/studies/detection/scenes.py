@@ -125,8 +125,10 @@ def _classical(run: Run, faces: FaceSet) -> Path:
 
 
 def other_direction(run: Run) -> tuple[Path, Path | None]:
-    """The clip whose face A's is put into, and its true swap where one is known: for the sample B's talking clip, which no model
-    was trained on; else the source's clip."""
+    """The clip whose face A's is put into, and its true swap where one is known.
+
+    For the sample it is B's talking clip, which no model was trained on; else the source's clip.
+    """
     if run.clips.target == actors.clip("talk_A").path and run.clips.source == actors.clip("train_B").path:
         return actors.clip("talk_B").path, actors.clip("talk_B").truth().path
     return run.clip("B"), None
