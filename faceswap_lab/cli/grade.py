@@ -17,8 +17,8 @@ def grade_options(grade: argparse.ArgumentParser) -> None:
     grade.add_argument("place", type=Path, metavar="NOTEBOOK_OR_FOLDER", help="an .ipynb file, or a folder of them")
     grade.add_argument("--json", action="store_true", help="print what was found as JSON")
     grade.add_argument("--csv", type=Path, metavar="FILE", help="write a line for each notebook to this file, too")
-    grade.add_argument("--seconds", type=float, default=30, help="that each answer may take")
-    grade.add_argument("--memory", type=float, default=4, metavar="GB", help="that each answer may take")
+    grade.add_argument("--seconds", type=float, default=30, help="that each answer may take (30)")
+    grade.add_argument("--memory", type=float, default=4, metavar="GB", help="that each answer may take (4)")
 
 
 def grade_command(options: argparse.Namespace) -> int:

@@ -46,9 +46,9 @@ class SwapOptions:
             cheeks and chin would put the source's hair on the target's forehead.
         blur: standard deviation of a gaussian over the mask, per cent of the side; spreads to both sides.
         feather: width of the soft edge, per cent of the side; spreads inwards only.
-        sharpen: "none", "box" or "gaussian": unsharp masking of the painted face by that filter.
+        sharpen: "none", "box" or "gaussian": unsharp masking of the generated face by that filter.
         amount: of the sharpening; 1 adds as much as the filter took away.
-        enlarge: the filter by which the painted face is brought to the frame's scale: "linear", "cubic" or "lanczos".
+        enlarge: the filter by which the generated face is brought to the frame's scale: "linear", "cubic" or "lanczos".
         coverage: share of the trained square that the model is shown, 1 as in training. Less shows it a closer crop.
 
     Raises:

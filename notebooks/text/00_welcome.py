@@ -82,9 +82,9 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## What comes out
-# Face swapping puts the face of a **source** person (B) into a **target** clip of another (A): head, hair, body, light, movement and voice stay A's, the inner face becomes B's. Below, one moment of a film that notebooks 01 to 05 make: the target, the swap, and the *true* swap.
+# Face swapping puts the face of a **source** person (B) into a **target** clip, the video of another person (A). Below is one moment of a video that notebooks 01 to 05 make: the target, the swap, and the *true* swap.
 #
-# **Look** at the brows, the eyes, the nose: what has the model taken from B, and what does it still owe to the truth?
+# **Look** at the brows, the eyes, the nose: what has the model taken from B, and what is still missing when you compare it with the true swap?
 
 # %%
 from faceswap_lab.widgets.showing import Picture
@@ -94,7 +94,7 @@ Picture(picture.read_bytes(), "a target, its swap by a model, and the true swap,
 
 # %% [markdown]
 # ## Five steps
-# **Look** at the last picture. It is not a model's work but the *true* swap: these two people are rendered, so the same instant could be rendered with the other face. That is how this course can say how good a swap is, in numbers.
+# **Look** at the last of the five pictures below. It is not a model's work but the *true* swap: these two people are rendered, so the same instant could be rendered with the other face. That is how this course can say how good a swap is, in numbers.
 
 # %%
 import numpy as np
@@ -124,7 +124,7 @@ figures.row(list(steps.values()), list(steps), height=2.4)
 # ## A swap whose truth is known
 # `data/actors` holds clips of three people who do not exist. The same instant was rendered with either face, in both directions.
 #
-# **Look** before you read on: which of these four are true swaps? What gives them away, if anything?
+# **Look** before you read on: which of the four pictures below are true swaps? What gives them away, if anything?
 
 # %%
 shown = []
@@ -135,7 +135,7 @@ for name in ("talk_B", "talk_A"):
 figures.row(shown, ["1", "2", "3", "4"], height=2.8)
 
 # %% [markdown] tags=["exercise"]
-# **Exercise, look**: what of the *source* (whose face is put in) and what of the *target* (whose video is changed) is in a swap? Compare 1 with 2, and 3 with 4. Write "source" or "target" for each. Left as it is, the reference answers and the notebook goes on; so it is with all exercises.
+# **Exercise, look**: what of the *source* (whose face is put in) and what of the *target* (whose video is changed) is in a swap? Compare 1 with 2, and 3 with 4. Write "source" or "target" for each. If you leave an exercise as it is, the lab's reference solution is used and the notebook goes on.
 
 # %% tags=["stub"]
 roles = {"hair": None, "voice": None, "expression": None, "nose": None}  # your turn
@@ -152,7 +152,7 @@ roles = checks.roles(roles)
 # Most wrong answers give the *expression* to the source, since it is "her face". Let them cover all but the mouth of pictures 1 and 2.
 
 # %% [markdown]
-# The second and the fourth. Below, the face mask says what is B's, and the difference says where truth and target are not the same. The points come from the rendered geometry, not from a detector: so a detector can be measured against them.
+# The true swaps are pictures 2 and 4. Head, hair, body, light, movement and voice stay the target's; only the inner face becomes the source's. Below, the face mask says what is B's, and the difference says where truth and target are not the same. The points come from the rendered geometry, not from a detector: so a detector can be measured against them.
 
 # %%
 marks, mask = target.landmarks(), target.truth().masks()["face"][moment]
@@ -221,28 +221,28 @@ print(f"{changed_share(frame, truth, levels):.1%} of the pixels changed, {(mask 
 
 # %% [markdown]
 # ## The notebooks
-# | | you do | you get |
-# |---|---|---|
-# | 01 | take a video apart | frames |
-# | 02 | find, align and mask faces | face sets |
-# | 03 | train autoencoders | the first swap |
-# | 04 | train FaceSwap-GAN | masks and a discriminator |
-# | 05 | put faces back | a swapped video |
-# | 06 | score it | which numbers to trust |
-# | 07 | switch parts off | what each is worth |
-# | 08 | halve channels | octaves |
-# | 09 | look for swaps | where detectors fail |
-# | 10 | do without pairs | CycleGAN |
+# - **01** take a video apart: frames
+# - **02** find, align and mask faces: face sets
+# - **03** train autoencoders: the first swap
+# - **04** train FaceSwap-GAN: masks and a discriminator
+# - **05** put faces back: a swapped video
+# - **06** score it: which numbers to trust
+# - **07** switch parts off: what each is worth
+# - **08** halve channels: octaves
+# - **09** look for swaps: where detectors fail
+# - **10** do without pairs: CycleGAN
+# - **11** swap without training: the base model
+# - **12** bring your own clips: your own swap
 
 # %% [markdown]
-# Each opens cold: what is missing is made on the spot.
+# Each notebook can be opened first: what is missing from earlier ones is made on the spot.
 
 # %% [markdown]
 # ## The rules
 # This technique has hurt people: faces put into pornography without consent, words put into mouths. So:
 #
 # - **Consent.** Use your own face, or that of somebody who said yes to *this* use. No celebrities, no classmates by surprise.
-# - **Say what it is.** Films made here carry a visible label, a signed note and a watermark. Leave them in.
+# - **Say what it is.** Videos made here carry a visible label, signed content credentials and a watermark. Leave them in.
 # - **Tidy up.** `python -m faceswap_lab clean` lists the faces that your runs left behind, `clean PATH` those in any other folder; `--remove` removes them.
 # - The bundled people are **rendered**. Nobody's likeness is used.
 #
@@ -250,7 +250,7 @@ print(f"{changed_share(frame, truth, levels):.1%} of the pixels changed, {(mask 
 
 # %% [markdown]
 # ## The ledger
-# The lab asks before it cuts out, trains on or shows a face: every clip needs a record of who agreed to what, until when. The actors have theirs. For your own clips, ask the person, then write the answer down here (or with `python -m faceswap_lab consent grant`). Taken back, it lists what was made with it.
+# The lab asks before it cuts out, trains on or shows a face: every clip needs a record of who agreed to what, until when. The actors have theirs. For your own clips, ask the person, then write the answer down here (or with `python -m faceswap_lab consent grant`). When somebody takes a consent back, the ledger lists what was made with it.
 
 # %%
 from faceswap_lab.widgets import consent_panel

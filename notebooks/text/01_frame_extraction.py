@@ -252,7 +252,7 @@ run.came("01 colours halved", "edges between colours")
 
 # %% [markdown]
 # ## What a video codec does to a face
-# H.264 takes blocks apart in the same way, and saves far more by describing *changes*. Its quality dial is **crf**: 15 looks lossless, 23 is the default, 35 and more are for tiny files. At 0 it keeps every luma and colour value that it was *given*; but what it is given is 4:2:0, as nearly all players expect (`yuv420p`). So even crf 0 is not the film that you had. A model trained on crushed faces paints crushed faces.
+# H.264 takes blocks apart in the same way, and saves far more by describing *changes*. Its quality setting is **crf**: 0 is called lossless, 15 looks it, 23 is the default, 35 and more are for tiny files. What the coder is given are planes of luma and colour in the format that nearly all players expect, `yuv420p`. A model trained on crushed faces generates crushed faces.
 
 # %%
 first = [frame.image for frame in clip.frames(end=0.5)]
@@ -290,13 +290,13 @@ crf_zero = {"exact": "the planes that the coder was given", "because": "the colo
 crf_zero = checks.crf_zero(crf_zero)
 
 # %% [markdown] tags=["notes"]
-# The temptation is "the cosine transform rounds": that is JPEG's lossy step, and at crf 0 H.264 leaves it out. `halved` of above has the same kind of error without any coder.
+# The temptation is "the cosine transform rounds": that is JPEG's lossy step, and at crf 0 H.264 leaves it out. `halved` above has the same kind of error without any coder.
 
 # %% [markdown]
-# **Look** at crf 0: enormous, and still not exact.
+# **Look** at crf 0: enormous, and still not exact. The coder keeps every luma and colour value that it was *given*, but it was given 4:2:0. So even crf 0 is not the video that you had.
 #
 # ## I, P and B
-# An **I** frame is coded by itself, like a JPEG. A **P** frame says where each of its blocks lay in an *earlier* frame, and what has changed since. A **B** frame may look both ways, so the later one has to come first in the file. **Predict**: how many times as large is an I frame?
+# An **I** frame is coded by itself, like a JPEG. A **P** frame says where each of its blocks lay in an *earlier* frame, and what has changed since. A **B** frame may look both ways, so the later one has to come first in the file. **Predict**: how many times as large as a P frame is an I frame?
 
 # %% tags=["predict"]
 # a number, or (low, high); how sure, in per cent
@@ -354,7 +354,7 @@ print("largest difference between the video's frames and the files:", worst)
 
 # %% [markdown]
 # ## Cut, slow down, put side by side
-# For whole films a library is quicker to write than loops over frames: [`moviepy`](https://zulko.github.io/moviepy/) cuts, changes speed, puts clips beside each other and keeps the sound in step. Its names changed with version 2; Colab still has 1.
+# For editing whole videos, a library takes fewer lines than loops over frames: [`moviepy`](https://zulko.github.io/moviepy/) cuts, changes speed, puts clips beside each other and keeps the sound in step. Some of its methods got other names in version 2, and Colab still has version 1; hence the helper `call`.
 
 # %%
 try:
@@ -377,7 +377,7 @@ made = video.open_video(run.out / "codec" / "slow.mp4")
 print(f"{made.size[0]}x{made.size[1]}, {made.duration:.2f} s, sound: {made.has_audio}")
 
 # %% [markdown]
-# **Look**: twice as wide, twice as long. The sound was slowed down, too: an octave lower. moviepy trusts the file's header; with a phone's variable frame rate, read it through the lab.
+# **Look** at the printed line: twice as wide, twice as long. The sound was slowed down, too, so it is an octave lower. moviepy trusts the file's header; with a phone's variable frame rate, read it through the lab.
 
 # %% [markdown]
 # ## What went wrong?
@@ -389,7 +389,7 @@ print(f"{made.size[0]}x{made.size[1]}, {made.duration:.2f} s, sound: {made.has_a
 
 # %% [markdown]
 # ## Recap
-# You read a clip's facts, took frames by number and by time, took a JPEG block and a film's frames apart, measured what they take from a face, and wrote frames that are exact.
+# You read a clip's facts, took frames by number and by time, took a JPEG block and a video's frames apart, measured what compression takes from a face, wrote frames that are exact, and cut and slowed a video with moviepy.
 #
 # 1. Why does conversion need every frame, and training not?
 # 2. What is a variable frame rate, and what does it do to sound?

@@ -3,7 +3,7 @@
 
 # %% [markdown]
 # # 02 Find the face, align it, mask it
-# **Goal** Watch a detector at work, align faces to a fraction of a pixel, make, clean and judge a face set.
+# **Goal** Watch a detector at work, align faces to a fraction of a pixel, make, clean and diagnose a face set.
 #
 # **Minutes** 50 to read, 3 on two CPU cores or a T4
 #
@@ -100,7 +100,7 @@ for face in package.detect_faces(frame):
     print(face["box"], round(float(face["confidence"]), 3), {name: [*map(int, at)] for name, at in face["keypoints"].items()})
 
 # %% [markdown]
-# Whole pixels, one frame at a time. A face that is cut out of hundreds of frames must not jump by half a pixel, and nobody likes to wait. So the lab drives the *same three networks* itself: in batches, on all cores, sub-pixel. **Predict**: how many times as fast is it?
+# Whole pixels, one frame at a time. A face that is cut out of hundreds of frames must not jump by half a pixel, and nobody likes to wait. So the lab drives the *same three networks* itself: in batches, on all cores, sub-pixel. **Predict**: how many times as fast as the package is the lab?
 
 # %% tags=["predict"]
 # a number, or (low, high); how sure, in per cent
@@ -127,7 +127,7 @@ if len(points["mtcnn"]) == len(points["lab"]) == 1:
     print(f"their five points lie {apart.mean():.1f} pixels apart, at most {apart.max():.1f}")
 
 # %% [markdown]
-# ## MTCNN: three networks, each pickier than the last
+# ## MTCNN: three networks, each stricter than the last
 # A **cascade** ([Zhang et al., 2016](https://arxiv.org/abs/1604.02878)) looks everywhere cheaply and then ever more closely where it pays. P-Net (12x12 pixels) slides over the picture, R-Net (24x24) looks again at what P-Net proposed, O-Net (48x48) decides and finds five points. P-Net knows only one size of face, so it gets the picture at many sizes: a **pyramid**.
 
 # %%
@@ -144,7 +144,7 @@ figures.row(seen.levels[:5], [f"x {scale:.2f}" for scale in seen.scales], height
 figures.row([cascade.heat(level) for level in seen.maps[:5]], ["P-Net: a face here?"], height=1.8)
 
 # %% [markdown]
-# **Predict**: how many boxes will P-Net propose for one face? Then look at what is left after each stage. Between them **non-maximum suppression** keeps the surest box of each heap; how, comes below.
+# **Predict**: how many boxes will P-Net propose for one face? Then look at what is left after each stage. Between them **non-maximum suppression** keeps the surest box of each group; how it does that comes below.
 
 # %% tags=["predict"]
 # a number, or (low, high); how sure, in per cent
@@ -234,8 +234,6 @@ print(f"mean IoU with the final box: {iou(truth, given).mean():.2f} before, {iou
 run.predict("02 following faster", None, sure=None, unit="times")
 
 # %%
-import time
-
 from faceswap_lab.faces.tracking import FaceTracker
 
 some = [f.image for f in clip.frames()][:40]
@@ -282,7 +280,7 @@ print("largest error in the matrix:", np.abs(found - np.column_stack([turn, shif
 # **Where it comes from**, in three steps.
 #
 # 1. *Shift*: set the slope in $t$ to 0. Mean goes to mean: $t=\bar q-sR\bar p$. From here on all points are taken from their means.
-# 2. *Turn*: what is left depends on $R$ by $-2s \mathrm{tr}(R^T\Sigma)$ with $\Sigma=\frac{1}{n}\sum_i q_i p_i^T$. Decompose $\Sigma=USV^T$: then $\mathrm{tr}(R^T\Sigma)=\mathrm{tr}(ZS)$ with $Z=V^TR^TU$, a turn or a mirror too. No entry of $Z$ exceeds 1, so $Z=1$ is best: $R=UV^T$.
+# 2. *Turn*: what is left depends on $R$ by $-2s \mathrm{tr}(R^T\Sigma)$ with $\Sigma=\frac{1}{n}\sum_i q_i p_i^T$. Decompose $\Sigma=USV^T$: then $\mathrm{tr}(R^T\Sigma)=\mathrm{tr}(ZS)$ with $Z=V^TR^TU$, a turn or a mirror too. No entry of $Z$ exceeds 1, so the identity, $Z=1$, is best: $R=UV^T$.
 # 3. *Scale*: a parabola in $s$, lowest at $s=\mathrm{tr}(S)/\sigma_p^2$, where $\sigma_p^2$ is the points' variance.
 
 # %% [markdown]
@@ -290,7 +288,7 @@ print("largest error in the matrix:", np.abs(found - np.column_stack([turn, shif
 #
 # $$R=UDV^T \qquad s=\mathrm{tr}(SD)/\sigma_p^2$$
 #
-# **Predict**: the points below are mirrored. What does the best *similarity* without a mirror leave?
+# **Predict**: the points below are mirrored. What will the best *similarity* be?
 
 # %% tags=["predict"]
 run.predict(
@@ -482,7 +480,7 @@ gone = curation.reject(FaceSet(copy), [0, 1], "only to show it")
 print(before, "->", len(FaceSet(copy)), "and back:", len(curation.undo(copy)), "faces")
 
 # %% [markdown]
-# Sorting and grouping make outliers stand together: by pose, light, sharpness, identity or likeness.
+# Sorting and grouping make outliers stand together: by pose, light, sharpness, identity or similarity.
 
 # %%
 labels, names = curation.group(sets["B"], "pose")
@@ -505,7 +503,7 @@ figures.row([aligned, by_box, wrong], ["right", "the box, unaligned", "left and 
 
 # %% [markdown] tags=["exercise"]
 # ## Exercises
-# **A function**: non-maximum suppression with `iou` of above, in three steps. "Above a threshold" is meant: an equal IoU stays.
+# **A function**: non-maximum suppression in the three steps above, with your `iou`. "Above a threshold" means strictly above: a box whose IoU equals the threshold stays.
 
 # %% tags=["stub"]
 def nms(boxes, scores, threshold):
@@ -531,11 +529,11 @@ nms = checks.nms(nms)
 
 # %%
 boxes, scores = seen.proposals[:, :4], seen.proposals[:, 4]
-for threshold in (0.2, 0.5, 0.9):
+for threshold in (0.5, 0.7, 0.9):
     print(f"threshold {threshold}: {len(nms(boxes, scores, threshold))} of {len(boxes)} boxes of P-Net are left")
 
 # %% [markdown] tags=["exercise"]
-# **Change and explain**: change the thresholds above. Are there at 0.2 "fewer", "more" or "as many" boxes as at 0.5? And what is the danger of a low one: "two faces that stand close become one", "one face keeps many boxes" or "boxes become too small"?
+# **Change and explain**: add the threshold 0.2 to those above. Are there "fewer", "more" or "as many" boxes as at 0.5? And what is the danger of a low threshold: "two faces that stand close become one", "one face keeps many boxes" or "boxes become too small"?
 
 # %% tags=["stub"]
 low_threshold = {"boxes left at 0.2": None, "danger": None}  # your turn
@@ -580,7 +578,7 @@ print("largest difference to the package's:", np.abs(similarity(points, mirrored
 
 # %% [markdown]
 # ## Recap
-# You watched three networks narrow down a face, measured boxes, derived the transform that brings five points to their canonical place, found landmarks, made masks and three face sets, and had them judged.
+# You watched three networks find a face, measured boxes, derived the transform that brings five points to their canonical places, found landmarks, and made masks, three face sets and a diagnosis.
 #
 # 1. Why does P-Net need a pyramid?
 # 2. Why is IoU divided by the union, and not by one of the boxes?

@@ -88,9 +88,9 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## What goes in
-# Each face comes with two companions. The **masks** say which pixels are face, eyes and mouth (red, green, blue), nose and brows. The **likened** picture is the same face bent into the *other* person's shape: it looks a little like A, yet we know what B looked like before the bend. It lets the network practise the swap with the answer at hand.
+# Each face comes with two companions. The **masks** say which pixels are face, eyes and mouth (red, green, blue), nose and brows. The **likened** picture is the same face warped to the *other* person's shape (**shape transfer**): it looks a little like A, yet we know what B looked like before. So the network can practise the swap with the answer at hand.
 #
-# A clip shows few poses and few expressions, so each face also gets varied copies: turned a few degrees in depth, with the mouth of one other picture and the eyes of a second, bent into place. Look for the copies that give themselves away.
+# A clip shows few poses and few expressions, so each face also gets varied copies: turned a few degrees in depth, with the mouth of one other picture and the eyes of a second, warped into place. In the figure below, look for copies that show how they were made.
 
 # %%
 import dataclasses
@@ -136,9 +136,9 @@ figures.rows(
 #
 # $$\min_{E,D_A,D_B} E_a\vert D_A(E(a))-a\vert + E_b\vert D_B(E(b))-b\vert$$
 #
-# No term mentions a swap. The swap is a question that was never asked in training: $D_B(E(a))$. Why should it answer with B's face and A's expression? Three small autoencoders (32 px) learn from the same faces; they differ only in what the two people **share**.
+# ($E_a$ and $E_b$ are means over the faces $a$ of A and $b$ of B.) No term mentions a swap. The swap is a question that was never asked in training: $D_B(E(a))$. Why should it answer with B's face and A's expression? Three small autoencoders (32 px) learn from the same faces; they differ only in what the two people **share**.
 #
-# **Predict** for each: what does it paint when a face of A is to become B?
+# **Predict** for each: whose face does it generate when a face of A is to become B?
 
 # %% tags=["predict"]
 # three, in the order shared, not shared, encoder shared
@@ -158,16 +158,16 @@ run.came("03 three forms", ["A", "neither", "B"])
 
 # %% [markdown]
 # **Look**:
-# - *everything shared*: one decoder paints both, so the code **must** say who it is. A comes back, and there is no way to ask for B.
+# - *everything shared*: one decoder generates both, so the code **must** say who it is. A comes back, and there is no way to ask for B.
 # - *nothing shared*: each pair has invented a language of its own, and B's decoder cannot read A's.
-# - *one encoder, two decoders*: one language, and each decoder knows the person anyhow. Room in a code is scarce; what is spent on identity is lost for pose, mouth and light, so less is: over three seeds 7 to 9 % of the codes' variance, against 10 to 13 % where everything is shared. **Sharing drives identity out of the code.**
+# - *one encoder, two decoders*: one language, and each decoder knows the person anyhow. A code holds little; what is spent on identity is lost for pose, mouth and light. So less of it goes to identity: over three seeds 7 to 9 % of the codes' variance, against 10 to 13 % where everything is shared. **Sharing drives identity out of the code.**
 
 # %% [markdown]
-# Not all of it: nothing forbids a rest, and B's decoder merely never learnt to look at it. Where code is plenty, A shines through.
+# Not all of it: nothing forbids the code to keep some, and B's decoder merely never learnt to use it. With a long code, some of A shows in the swap.
 
 # %% [markdown]
 # ## Bend the input
-# The small experiment leaves something open. What decides how wide B's jaw is? If B's decoder always finds the jaw where the code says, it will paint A's outline. So the first tools **bend** the input a little and leave the answer straight, $\min E\vert D_B(E(\mathrm{bend}(b)))-b\vert$: the shape that comes in is not to be trusted, and the decoder has to know B's own. It is a denoising autoencoder ([Vincent et al., 2008](https://doi.org/10.1145/1390156.1390294)) whose noise moves pixels.
+# The small experiment leaves something open. What decides how wide B's jaw is? If B's decoder always finds the jaw where the code says, it will paint A's outline. So the first tools **bend** (warp) the input a little and leave the answer straight, $\min E\vert D_B(E(\mathrm{bend}(b)))-b\vert$: the shape that comes in is not to be trusted, and the decoder has to know B's own. It is a denoising autoencoder ([Vincent et al., 2008](https://doi.org/10.1145/1390156.1390294)) whose noise moves pixels.
 #
 # All of this happens for the whole batch at once, inside the training step, on the accelerator. A loader that warps pictures on two slow CPU cores starves any GPU.
 
@@ -178,10 +178,10 @@ warped, answer = random_views(bank(some), size, classic, keras.random.SeedGenera
 figures.rows({"input": warped, "answer": answer[..., :3], "its mask": answer[..., 3:4]})
 
 # %% [markdown]
-# The bend has a price: a decoder that has to guess where the face lies paints softer. Our quick model teaches the same lesson at a lower one, with the **likened** pictures of above, half of its inputs: B's face in *A's* shape goes in, B's own comes out. That is the very bend which a swap will need, and no random one. So its warp is off, and it trains on other **light** besides: the difference between the light on two other frames is put on a face, input and answer alike.
+# The bend has a price: a decoder that has to guess where the face lies paints softer. Our quick model teaches the same lesson at a lower one, with the **likened** pictures from above, which are half of its inputs: B's face in *A's* shape goes in, B's own comes out. That is exactly the bend that a swap will need, not a random one. So its warp is off. It also trains on other **light**: the difference between the light on two other frames is added to a face, input and answer alike.
 
 # %% [markdown] tags=["exercise"]
-# **Exercise, change and explain**: run the cell above with `warp=0.0`. Input and answer then "show the face at one place", "are the same picture" or "differ more"? And a swap "may keep A's outline", "becomes blurred" or "is impossible"?
+# **Exercise, change and explain**: run the cell with `warp=0.03` again, with `warp=0.0`. Input and answer then "show the face at one place", "are the same picture" or "differ more"? And a swap "may keep A's outline", "becomes blurred" or "is impossible"?
 
 # %% tags=["stub"]
 no_warp = {"input and answer": None, "a swap": None}  # your turn
@@ -269,7 +269,7 @@ print("picture", layers.Conv2D(3, 5, padding="same", activation="sigmoid")(x).sh
 # | **shared encoder** | one for both | one each | encode A, decode as B |
 # | **shared decoder** | one each | one for both | encode A with B's encoder |
 #
-# The original is far too heavy for a laptop's processor, so the lab has a lean sister that also takes the light out before encoding, puts it back after decoding, and paints a mask. Presets `quick` and `class` train the sister, at 64 and 128 px; `full` trains the original, and so does `model = "original"` above.
+# The original is far too heavy for a laptop's processor, so the lab has a smaller network, *quick*, that also takes the light out before encoding, puts it back after decoding, and generates a mask. Presets `quick` and `class` train this one, at 64 and 128 px; `full` trains the original, and so does `model = "original"` above.
 
 # %%
 for name, config in {"original": autoencoder.original(size), "quick": autoencoder.quick(size)}.items():
@@ -334,7 +334,7 @@ for name, picture in {"blurred": blur, "tinted": tint}.items():
 # **Look**: in L1 both cost about the same. In contrast the tint costs almost nothing, and the blur a lot. Which of the two would you rather forgive?
 #
 # ## Train
-# The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the training clips. (It is for the quick network at 64 px; any other begins from nothing and says so.) It saw neither the target clip, nor A in that clip's light, nor the truth. Beside it two models start from nothing, with equal steps: one of each form.
+# The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the training clips. (It is for the quick network at 64 px; any other begins from nothing and says so.) It saw neither the target clip, nor A in that clip's light, nor the truth. For comparison, two models start from nothing, with equal steps: one of each form.
 
 # %%
 counts = {person: len(pictures) for person, pictures in faces.items()}
@@ -359,7 +359,7 @@ def train(name, sharing, steps, warm, **options):
 # %% [markdown]
 # The quick models are trained by **Muon** ([Jordan et al., 2024](https://kellerjordan.github.io/posts/muon/)). Adam scales each weight's step by itself. Muon takes a whole kernel's step as a matrix $M=USV^T$ and goes by $UV^T$ instead: all singular values 1, so that no direction learns slowly. Measured on these faces, 750 steps from nothing: Muon's reconstructions are off by 0.144 in local contrast, Adam's by 0.171.
 #
-# And they practise the swap by **back-translation** ([Sennrich et al., 2016](https://arxiv.org/abs/1511.06709)): a face $b$ of B is painted as A, and from that painting B has to come back, $\vert D_B(E(D_A(E(b))))-b\vert$. No gradient goes through the way there. Without it, A's light eyes shine through in B's face.
+# And they practise the swap by **back-translation** ([Sennrich et al., 2016](https://arxiv.org/abs/1511.06709)): a face $b$ of B is generated as A, and from that picture B has to come back, $\vert D_B(E(D_A(E(b))))-b\vert$. No gradient goes through the way there. Without it, A's light eyes shine through in B's face.
 
 # %% [markdown]
 # While it trains, the panel shows curves, the newest preview and the time left. **Pause**, **Save now** and **Stop** act at the next step; run the cell again and it goes on where it was. A kernel that dies costs a minute at most: checkpoints hold weights, optimiser and random state, and what they resume is the same run, bit for bit. On Colab the whole machine goes after a while: with `keep = "drive"` in the first cell the run goes on in a new one.
@@ -374,9 +374,9 @@ expected = times.predict(first, scale.batch_size, steps + 2 * nothing)
 print("all three trainings:", expected or "this device is not in the table of times")
 
 # %% [markdown]
-# **Mixed precision** (presets `class` and `full`): layers reckon in 16 bits, which a GPU's tensor cores do several times as fast, and which halves the memory of what a step keeps for the way back ([Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740)). Weights, losses and pictures stay in 32 bits, and the loss is scaled up so that small gradients do not vanish.
+# **Mixed precision** (presets `class` and `full`): layers compute in 16 bits, which a GPU's tensor cores do several times as fast, and which halves the memory of what a step keeps for the way back ([Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740)). Weights, losses and pictures stay in 32 bits, and the loss is scaled up so that small gradients do not vanish.
 #
-# The prediction counts the multiplications and the memory's traffic, and divides by what such a device is expected to reach. After the first steps what they really took stands in its place. How far off was it?
+# The predicted time above counts multiplications and memory traffic, and divides by what such a device is expected to reach. After the first steps the panel shows the measured time instead. How far off was the prediction?
 
 # %%
 held_out = training.HeldOut(held_out_measures.identity_measure(run, size))

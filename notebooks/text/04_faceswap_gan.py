@@ -2,7 +2,7 @@
 # **On Colab**: [colab.research.google.com](https://colab.research.google.com) > Upload: this notebook; then put `faceswap_lab_colab.zip` (made by `make colab`) into its Files panel, or on a Drive that is mounted there.
 
 # %% [markdown]
-# # 04 FaceSwap-GAN: a discriminator looks over the generator's shoulder
+# # 04 FaceSwap-GAN: a generator against discriminators
 # **Goal** Write a GAN's losses and one whole training step by hand, train FaceSwap-GAN, look at masks and raw output.
 #
 # **Minutes** 40 to read, 5 on two CPU cores (quick), 18 on a T4 (class, predicted)
@@ -87,7 +87,7 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## Why a discriminator
-# L1 and its relatives compare pixels, and a network that is unsure paints the average of what could be there: a blur. A **discriminator** is a second network that learns to tell real faces from generated ones (the lab's code calls it a *discriminator*, and the generator a *generator*). To it a blur is never real.
+# L1 and its relatives compare pixels, and a network that is unsure paints the average of what could be there: a blur. A **discriminator** is a second network that learns to tell real faces from generated ones. To it a blur is never real.
 #
 # FaceSwap-GAN adds three things to notebook 03: **self-attention**, a painted **mask** (alpha), and a **discriminator for each person**. First, a GAN so small that one can see all of it.
 
@@ -158,8 +158,8 @@ run.came("04 pulls hardest", "least_squares")
 # %% [markdown]
 # In the minimax game what one wins the other loses: the generator's loss is minus a part of the discriminator's. In the other two the losses are *different functions*. At $s=2$ least squares pushes a generated number back towards 1, and **both** losses fall.
 #
-# ## Mode collapse
-# Nothing asks a generator for variety. While the discriminator is slow, all numbers may crowd where it happens to be kind. **Predict**: one of these two discriminators learns at a tenth of the generator's rate, one at twice its rate, as published for FaceSwap-GAN. What does the generator make?
+# ## Both places, or one?
+# Nothing in these losses asks the generator for variety. One of the two discriminators below learns at a tenth of the generator's rate, one at twice its rate, as published for FaceSwap-GAN. **Predict**: with the slow one, which of the two places do the generated numbers reach?
 
 # %% tags=["predict"]
 # where a tenth of the rate leads
@@ -177,7 +177,7 @@ slow = toy_gan.mode_shares(list(toys["a tenth"].values())[-1])
 run.came("04 slow discriminator", ("no place", "one place", "both places")[int((slow > 0.1).sum())])
 
 # %% [markdown]
-# **Look**: in the upper row, every number ends at one of the two places (the lower row may lose one for a while, and finds it again). Each *is* a good forgery, so its loss does not say what is missing: **mode collapse**. In faces it would be a mouth that never opens. Try `non_saturating`, or another `seed`: a GAN's luck is part of the result. FaceSwap-GAN is safer than the toy, because L1 ties each output to its own input.
+# **Look**: in the upper row, every number ends at one of the two places (the lower row may lose one for a while, and finds it again). While the discriminator is slow, all numbers gather where its score happens to be high. Each *is* a good forgery, so its loss does not say what is missing: **mode collapse**. In faces it would be a mouth that never opens. Try `non_saturating`, or another `seed`: a GAN's luck is part of the result. FaceSwap-GAN is safer than the toy, because L1 ties each output to its own input.
 
 # %% [markdown]
 # ## At its published size
@@ -310,7 +310,7 @@ print(f"{'discriminators':16s} {float(discriminators):8.4f}   (their own loss)")
 # - **kernel_decay**: small kernels. **cycle**: to the other person and back again.
 
 # %% [markdown]
-# Two other games are offered. **Relativistic average** ([Jolicoeur-Martineau, 2019](https://arxiv.org/abs/1807.00734)) asks not "is it real?" but "is it more real than the mean of the others?", with $\bar D$ for a mean score:
+# Two other adversarial losses are offered. **Relativistic average** ([Jolicoeur-Martineau, 2019](https://arxiv.org/abs/1807.00734)) asks not "is it real?" but "is it more real than the mean of the others?", with $\bar D$ for a mean score:
 #
 # $$L_D=\frac{1}{2}E[(D(x)-\bar D(g)-1)^2]+\frac{1}{2}E[(D(g)-\bar D(x)+1)^2]$$
 #
@@ -326,11 +326,11 @@ for kind in ("mixup", "relativistic", "hinge"):
     print(f"{kind:13s} generator {float(generator):.3f}  discriminator {float(discriminator):.3f}")
 
 # %% [markdown]
-# What trains below (at `quick` and `class`) has other weights: the autoencoder's own terms, the discriminators, and **identity**. A frozen recognition network (not the one that judges in notebook 05) looks at the *swap* itself: how far is its embedding from the person it should show? It sees grey pictures: in colour it was soonest pleased by an orange nose between grey cheeks. The number rose, the picture did not.
+# What trains below (at `quick` and `class`) has other weights: the autoencoder's own terms, the discriminators, and **identity**. A frozen recognition network (not the one that scores in notebook 05) looks at the *swap* itself: how far is its embedding from the person it should show? It sees grey pictures: in colour, an orange nose between grey cheeks was the quickest way to please it. The number rose, the picture got no better.
 
 # %% [markdown]
 # ## One training step, by hand
-# The real network, with the two terms that make it a GAN: L1, and a tenth of mixup-LSGAN. First the losses. For each person two pictures are judged, the composite and the raw colour.
+# The real network, with the two terms that make it a GAN: L1, and a tenth of mixup-LSGAN. First the losses. For each person the discriminator scores two pictures, the composite and the raw colour.
 
 # %%
 weights = faceswap_gan.LossWeights(reconstruction=1.0, adversarial=0.1, background=1.0)
@@ -391,7 +391,7 @@ run.came("04 by hand and by package", "in the last digits")
 
 # %% [markdown]
 # ## The schedule is data
-# The published training changes its mind seven times: perceptual loss on, the hinge's *m* up and down, learning rates down, and for a while **the two decoders swap weights**. The original rebuilt its graph at each change and lost the optimiser's memory. Here the values are variables in the running graph.
+# The published training changes its settings seven times: perceptual loss on, the hinge's *m* up and down, learning rates down, and for a while **the two decoders swap weights**. The original rebuilt its graph at each change and lost the optimiser's memory. Here the values are variables in the running graph.
 
 # %%
 import pandas as pd
@@ -433,7 +433,7 @@ Video(str(folder / training.TIMELAPSE), embed=True, width=420)
 figures.curves({"FaceSwap-GAN": history}, ("adversarial", "discriminators", "reconstruction"), logarithmic=False)
 
 # %% [markdown]
-# **Look**: what would be a good value? A discriminator that cannot tell does best to answer 0.5 always. Its loss is then the variance of $\lambda$, $\frac{1}{4(2\cdot 0.2+1)}=0.18$, the generator's $(0.5-1)^2=0.25$; four pictures are judged, so the curves would lie at 0.71 and 1. Above 0.71 the discriminators are worse than that constant, since they have just begun; below it they see a difference.
+# **Look**: what would be a good value? A discriminator that cannot tell does best to answer 0.5 always. Its loss is then the variance of $\lambda$, $\frac{1}{4(2\cdot 0.2+1)}=0.18$, the generator's $(0.5-1)^2=0.25$; four pictures are scored, so the curves would lie at 0.71 and 1. Above 0.71 the discriminators are worse than that constant, since they have just begun; below it they see a difference.
 #
 # A loss here is measured against an opponent that changes too: both may fall, or rise, while pictures get better or worse. So a GAN's curves do not tell when to stop; the previews do.
 
@@ -485,7 +485,7 @@ figures.rows(
 
 # %% [markdown] tags=["exercise"]
 # ## Exercises
-# **A function**: the **hinge** game of above, with `ops`, so that the toy GAN can train with it.
+# **A function**: the **hinge** loss from above, with `ops`, so that the toy GAN can train with it.
 
 # %% tags=["stub"]
 def hinge(real, generated):
@@ -505,12 +505,31 @@ from faceswap_lab.course import checks
 
 hinge = checks.hinge(hinge)
 
-
 # %% [markdown] tags=["notes"]
 # The generator has no hinge: it always wants higher scores. For the discriminator, what is right by a margin of 1 costs nothing and pulls at nothing.
 
+# %%
+games = {f"hinge, {factor} times": toy_gan.train(hinge, factor, seed=seed) for factor in (0.1, 2.0)}
+figures.histograms(games)
+
 # %% [markdown] tags=["exercise"]
-# **A function**: the mixtures that the discriminator judges. Each picture has a share of its own.
+# **Change and explain**: change the factors, the seed and the loss above. Where do the numbers end with *least squares* at a tenth, where with *hinge*: "one place", "both places" or "spread out"? And the cure is "a quicker discriminator", "a larger generator" or "another seed"?
+
+# %% tags=["stub"]
+collapse = {"least squares at a tenth": None, "hinge at a tenth": None, "cure": None}  # your turn
+
+# %% tags=["solution"]
+collapse = {"least squares at a tenth": "one place", "hinge at a tenth": "spread out", "cure": "a quicker discriminator"}
+
+# %% tags=["check"]
+collapse = checks.collapse(collapse)
+
+
+# %% [markdown] tags=["notes"]
+# A GAN's luck is part of the result (with seed 3 even twice the rate loses a place): let each student take another seed and count on the board. Least squares pulls a score back to 1, so the numbers settle where the slow discriminator's score is high; hinge has no such target and drives them on, past both places.
+
+# %% [markdown] tags=["exercise"]
+# **A function**: the mixtures that the discriminator scores. Here each picture has a share of its own; the training step above draws one for the whole batch.
 
 # %% tags=["stub"]
 def mixup(real, generated, shares):
@@ -530,25 +549,6 @@ mixup = checks.mixup(mixup)
 
 # %% [markdown] tags=["notes"]
 # (N,) against (N, S, S, 3) does not broadcast, or, where N equals 3, along the colours and without an error.
-
-# %%
-games = {f"hinge, {factor} times": toy_gan.train(hinge, factor, seed=seed) for factor in (0.1, 2.0)}
-figures.histograms(games)
-
-# %% [markdown] tags=["exercise"]
-# **Change and explain**: change the factors, the seed and the game above. Where do the numbers end with *least squares* at a tenth, where with *hinge*: "one place", "both places" or "spread out"? And the cure is "a quicker discriminator", "a larger generator" or "another seed"?
-
-# %% tags=["stub"]
-collapse = {"least squares at a tenth": None, "hinge at a tenth": None, "cure": None}  # your turn
-
-# %% tags=["solution"]
-collapse = {"least squares at a tenth": "one place", "hinge at a tenth": "spread out", "cure": "a quicker discriminator"}
-
-# %% tags=["check"]
-collapse = checks.collapse(collapse)
-
-# %% [markdown] tags=["notes"]
-# A GAN's luck is part of the result (with seed 3 even twice the rate loses a place): let each student take another seed and count on the board. Least squares pulls a score back to 1, so the numbers settle wherever the slow judge is kind; hinge never has enough, and drives them on, past both places.
 
 # %% [markdown]
 # ## Recap

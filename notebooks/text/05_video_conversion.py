@@ -3,7 +3,7 @@
 
 # %% [markdown]
 # # 05 Back into the video
-# **Goal** Put the painted face back into every frame, write the film with its sound, and say how good it is.
+# **Goal** Put the generated face back into every frame, write the video with its sound, and say how good it is.
 #
 # **Minutes** 35 to read, 4 on two CPU cores or a T4
 #
@@ -168,8 +168,6 @@ compared
 # **What the choices compute.** *mean_std* ([Reinhard et al., 2001](https://doi.org/10.1109/38.946629)) moves each channel's mean $\mu$ and deviation $\sigma$ from the painting's to the target's, in L\*a\*b\*:
 #
 # $$y=\mu_t+\frac{\sigma_t}{\sigma_p}(x-\mu_p)$$
-#
-# *sot* asks for more: the whole cloud of colours should become the target's, each colour moving as little as possible (**optimal transport**). For numbers that is sorting: the k-th smallest takes the place of the k-th smallest. For colours one sorts along a direction, moves, and tries the next ([Pitié et al., 2005](https://doi.org/10.1109/ICCV.2005.166); [Rabin et al., 2011](https://doi.org/10.1007/978-3-642-24785-9_37)):
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: *mean_std* in plain RGB. Means and deviations come from inside the face only, a channel each; the formula is applied to the whole picture.
@@ -194,6 +192,9 @@ match_mean_std = checks.match_mean_std(match_mean_std)
 
 # %% [markdown] tags=["notes"]
 # `face[inside]` has the shape (n, 3): so `axis=0` gives a number a channel. The lab does the same in L*a*b*, where light and colour are apart.
+
+# %% [markdown]
+# *sot* asks for more: the whole cloud of colours should become the target's, each colour moving as little as possible (**optimal transport**). For numbers that is sorting: the k-th smallest takes the place of the k-th smallest. For colours one sorts along a direction, moves, and tries the next ([Pitié et al., 2005](https://doi.org/10.1109/ICCV.2005.166); [Rabin et al., 2011](https://doi.org/10.1007/978-3-642-24785-9_37)):
 
 # %%
 cloud, goal = (face[soft > 0.5].astype(float) for face in (painted, aligned))
@@ -266,8 +267,8 @@ run.came("05 hair on the rim", "darkens it, less with the distance")
 
 
 # %% [markdown]
-# ## Still hands
-# Each frame's landmarks are off by a fraction of a pixel, each time another one. Put back so, the face *trembles*. The transforms are smoothed over time, looking both ways so that nothing lags; colour and mask likewise.
+# ## Temporal smoothing
+# Each frame's landmarks are off by a fraction of a pixel, in every frame a different one. If the face is put back that way, it *trembles*. The transforms are smoothed over time, looking both ways so that nothing lags; colour and mask likewise.
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: the simplest smoothing, a mean over the frames at most `reach` away, looking both ways. At the film's ends there are fewer.
@@ -308,7 +309,7 @@ print({name: f"{value:.3%} of the face's size a frame" for name, value in trembl
 
 # %% [markdown]
 # ## Tuning by eye
-# With a known truth numbers choose; for your own clip your eye does. Slide below the picture to **wipe** between swap and target, then move one control at a time: more *erode* leaves A's jaw and brow, less *forehead* brings B's hair. *All blends* sets them side by side, and the mask can be laid over. The model painted each frame once; a control only composes anew. What moves in time (smoothing) is not seen here.
+# Where the truth is known, scores choose; for your own clip your eye does. Slide below the picture to **wipe** between swap and target, then move one control at a time: more *erode* leaves A's jaw and brow, less *forehead* brings B's hair. *All blends* sets them side by side, and the mask can be laid over. The model painted each frame once; a control only repeats the blending. Smoothing acts over time, so it cannot be seen here.
 #
 # **Save settings** writes `conversion_settings.json` into the run's folder: every conversion of this run then uses it, here, through papermill, and with `convert --settings`.
 
@@ -316,7 +317,7 @@ print({name: f"{value:.3%} of the face's size a frame" for name, value in trembl
 tuning.TuningPanel(tuning.shots(clip, faces, 5), paint, scoring.settings_path(run), scoring.DEFAULTS)
 
 # %% [markdown]
-# **Look** at the frame where the head is turned farthest: what hides the rim there may bare it on another. Saved? Run on from here.
+# **Look** at the frame where the head is turned farthest: what hides the rim there may show it on another. Once you have saved, run on from here.
 
 # %%
 chosen = scoring.settings(run)
@@ -352,7 +353,7 @@ print("best:", best.model)
 print(*found["notes"], sep="\n")
 
 # %% [markdown]
-# **Look** at the baselines. *tint* recolours A and changes no feature: the highest pixel_gain of all that is not made of the truth, and nothing else. The truth *blurred* by 4 px keeps its colours and loses its identity. *average_face* is B's mean face, worn like a paper mask: B to the judge, but it neither looks nor speaks. A model has to beat each at once.
+# **Look** at the baselines. *tint* recolours A and changes no feature: the highest pixel_gain of all that is not made of the truth, and nothing else. The truth *blurred* by 4 px keeps its colours and loses its identity. *average_face* is B's mean face, worn like a paper mask: the recognition network takes it for B, but it neither looks nor speaks. A model has to beat all of them at once.
 #
 # ## The best model, four blends
 # Written to `swap/`; the one with the blend of your settings becomes `swap.mp4`.
@@ -411,7 +412,7 @@ run.came("05 one bit", ["changed" if state == "changed" else "valid", "read" if 
 changed.unlink()
 
 # %% [markdown]
-# None of them can be relied on to be there: coding a film again loses the manifest, a crop the label. The watermark is still read from one frame after half the size, a crop to 60 % or a turn of 5 degrees, each by itself, and from ten frames after crf 28; stronger compression (crf 32), or half the size *and* crf 28, mostly lose it. A mark that is found says something (by reckoning, under one unmarked picture in a million shows it); none found says nothing. Notebook 09 goes on from here.
+# None of the three can be relied on: coding a video again loses the manifest, cropping it the label. The watermark is still read from one frame after half the size, a crop to 60 % or a turn of 5 degrees, each by itself, and from ten frames after crf 28; stronger compression (crf 32), or half the size *and* crf 28, mostly lose it. A mark that is found says something (by calculation, under one unmarked picture in a million shows it); none found says nothing. Notebook 09 goes on from here.
 
 # %% [markdown]
 # ## Does it flicker?
@@ -438,7 +439,7 @@ if shake is not None:
 
 # %% [markdown]
 # ## What went wrong?
-# Six swaps, each with one mistake. Four need a little work:
+# Six swaps, each with one mistake. Two of them are prepared first:
 
 # %%
 x0, y0, x1, y1 = alignment.square_box(faces.table.loc[row, ["x0", "y0", "x1", "y1"]].to_numpy(float))
@@ -533,7 +534,7 @@ Page(report.write_report(run.out))
 # 1. Why are colour statistics taken inside the face only?
 # 2. Why does *none* win on pixel_gain and lose on swap_gain?
 # 3. What does seamless cloning keep of the painting, and what does it take from the frame?
-# 4. Why must the judge be another network than those in training?
+# 4. Why must the recognition network that scores be another than those in training?
 # 5. Why are the transforms smoothed looking both ways?
 #
 # **Next**: notebook 06 asks how sure these numbers are, and which to trust.

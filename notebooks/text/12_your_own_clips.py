@@ -3,7 +3,7 @@
 
 # %% [markdown]
 # # 12 Your own clips
-# **Goal** Bring two clips of your own, have them judged, swap, train within a budget, and share what may be shared.
+# **Goal** Bring two clips of your own, have them checked, swap, train within a budget, and share what may be shared.
 #
 # **Minutes** 25 to read, 15 on two CPU cores (quick, a budget of 10), 15 on a T4 (class, predicted)
 #
@@ -105,7 +105,7 @@ print("A, who is changed:", clips["target"], "\nB, whose face comes in:", clips[
 
 # %% [markdown]
 # ## 2 Consent, in three cells
-# Both people are asked, each for *this* use: A's video is changed, B's face is shown. What has been written down?
+# Both people are asked, each for *this* use: A's video is changed, B's face is shown. The first cell prints what has been recorded so far.
 
 # %%
 from faceswap_lab.provenance.consent import Ledger
@@ -115,7 +115,7 @@ for role, path in clips.items():
     print(role, path.name, [record.identity for record in Ledger.load().find(path)] or "nobody has agreed yet")
 
 # %% [markdown]
-# Ask first, then fill in the form: who is shown, who agreed, what for, until when. Taken back later, it lists what was made.
+# Ask first, then fill in the form: who is shown, who agreed, what for, until when. When a consent is taken back later, the ledger lists what was made with it.
 
 # %%
 from faceswap_lab.widgets.consent_panel import ConsentPanel
@@ -130,7 +130,7 @@ print("written down for both:", ", ".join(PURPOSES))
 
 # %% [markdown]
 # ## 3 Look, before minutes are spent
-# Some frames of each clip are looked at. What is usual in own clips, and what to do about it, is said in a sentence; a *note* is taken care of.
+# The lab looks at some frames of each clip and names the usual faults of home-made clips, each with its remedy. A line marked *note* needs nothing from you.
 
 # %%
 from faceswap_lab.faces.first_look import first_look
@@ -202,7 +202,7 @@ for role in clips:
 
 # %% [markdown]
 # ## 6 Train, within a budget
-# How many steps fit into your `minutes` is measured: a model that is thrown away does eight. The number is kept, so that a stopped training goes on to the same end. Another `minutes` begins anew.
+# How many steps fit into your `minutes` is measured: a model that is thrown away does eight steps. The number is kept, so that a stopped training goes on to the same end. Another value of `minutes` starts a new training.
 #
 # At `quick` the network begins from weights that know the bundled actors: minutes give a rough swap of 64-px faces. A good one of other people takes `class` and a GPU.
 
@@ -275,7 +275,7 @@ print(best.model, "is swap.mp4")
 Film(presented.read_bytes(), f"the target, swapped by {best.model}", 480)
 
 # %% [markdown]
-# **Watch** it three times: mouth, eyes, rim. You disagree with the number? Then put the other name in place of `found["best"]`, and run the two cells on.
+# **Watch** it three times: mouth, eyes, rim. If you disagree with the number, put the other name in place of `found["best"]` and run that cell and the ones below again.
 #
 # ## 9 What does it say of itself?
 
@@ -287,7 +287,7 @@ print(watermark.look(presented))
 
 # %% [markdown]
 # ## 10 Share, or do not
-# - **Only what was agreed to.** A consent for a class is none for the net.
+# - **Only what was agreed to.** Consent for use in class is not consent for the internet.
 # - **The marks stay in**: label, manifest, watermark. A platform may drop the manifest; say it in the caption as well.
 # - **`swap.mp4` alone.** Face sets, previews and models hold the faces of two people, and the model can paint them again.
 # - **Somebody takes it back?** `python -m faceswap_lab consent revoke` lists what was made; `clean` removes it.
@@ -311,7 +311,7 @@ Page(report.write_report(run.out))
 
 # %% [markdown]
 # ## Recap
-# You brought two clips, wrote the consents down, had the clips judged, swapped at once, trained within a budget, tuned, checked the marks, and decided what to share.
+# You brought two clips, wrote the consents down, had the clips checked, swapped at once, trained within a budget, tuned, checked the marks, and decided what to share.
 #
 # 1. Why is a look at the clip worth more than another hour of training?
 # 2. Whose clip should show more poses, A's or B's?

@@ -1,4 +1,4 @@
-"""Exercises of lessons 03 and 04: codes, losses, and the games of a GAN."""
+"""Exercises of lessons 03 and 04: codes, losses, and a GAN's adversarial losses."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ collapse = choice(
     {
         "least squares at a tenth": {
             "one place": "",
-            "both places": "look at the upper row of *Mode collapse* once more, at its end",
+            "both places": "look at the upper row of *Both places, or one?* once more, at its end",
             "spread out": "that is what hinge does at this rate",
         },
         "hinge at a tenth": {
@@ -167,10 +167,10 @@ collapse = choice(
         "cure": {
             "a quicker discriminator": "",
             "a larger generator": "the same generator finds both places as soon as the rates are changed",
-            "another seed": "try some: each game goes wrong in its own way again",
+            "another seed": "try some: each loss goes wrong in its own way again",
         },
     },
-    "a judge that lags behind cannot say where the real numbers are",
+    "a discriminator that lags behind cannot say where the real numbers are",
 )
 
 
