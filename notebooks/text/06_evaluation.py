@@ -270,7 +270,7 @@ Picture(curves.read_bytes(), "each score along the clip, a curve a model", 760) 
 
 # %% [markdown]
 # ## Which score to trust?
-# So many numbers: which would *rank* swaps rightly without a truth? That can be tried where the truth is known. We build a **ladder** of swaps whose quality we chose, and see what every score says of each rung.
+# So many numbers: which would *rank* swaps rightly without a truth? That can be tried where the truth is known. We build a **series of distortions**, swaps whose quality we chose, and see what every score says of each.
 
 # %%
 from faceswap_lab.metrics import distortions, validation
@@ -282,7 +282,7 @@ if run.clips.truth:
     figures.row([steps[name] for name in names], list(names), height=1.9)
 
 # %% [markdown]
-# `benchmarks/score_trust.py` made more than forty such rungs in both directions, with trembling and flickering ones, models and baselines among them. **rho** is Spearman's rank correlation with *quality*, the mean of structure_gain and identity_gain: 1 ranks as the truth does, 0 knows nothing of it.
+# `benchmarks/score_trust.py` made more than forty such swaps in both directions, with trembling and flickering ones, models and baselines among them. **rho** is Spearman's rank correlation with *quality*, the mean of structure_gain and identity_gain: 1 ranks as the truth does, 0 knows nothing of it.
 
 # %%
 known = validation.measured().get("trust", {})
@@ -426,7 +426,7 @@ run.came("06 likes FaceSwap-GAN", None if gap is None else ("HSE-FaceRes" if gap
 table("retrieval_dlib", "cosine_source_dlib", "identity_move_dlib", "identity_move_face_res", "judges_gap")
 
 # %% [markdown]
-# **Look**: *retrieval* is 1 for every model, good or poor: it tells a swap from none and no more. *identity_move* goes from 0 (A) towards 1 (B). Where the insider says clearly more than the outsider, a model may please its own teacher; the gap of models that never met that teacher shows how large it is by chance.
+# **Look**: *retrieval* is 1 for every model, good or poor: it tells a swap from none and no more. *identity_move* goes from 0 (A) towards 1 (B). Where the network that helped to train says clearly more than the other, a model may please that network only; the gap of models that never met it shows how large it is by chance.
 #
 # Does the swap keep what A does, without showing a seam, a blur, a flicker?
 
@@ -494,7 +494,7 @@ masked_psnr = checks.masked_psnr(masked_psnr)
 #
 # 1. Why does pixel_gain like a tint?
 # 2. Why is the interval from single frames too narrow?
-# 3. Why must the judge be another network than the teacher?
+# 3. Why must the network that scores be none that helped to train?
 # 4. Why does retrieval not tell a good swap from a poor one?
 # 5. Name a score that rewards a fault. What would you read beside it?
 #

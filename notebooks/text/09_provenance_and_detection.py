@@ -317,7 +317,7 @@ detection.area_table(crossed, ["detector", "swap at crf 18"], "the real film at"
 
 # %% [markdown]
 # ## Whose face is it?
-# Another question altogether: the film **claims** to show somebody. Is it that person? The judge of notebook 06 compares with reference pictures; no swap is needed to learn from. **Predict**: for "this is A" and for "this is B", what happens with the perfect swap?
+# Another question altogether: the film **claims** to show somebody. Is it that person? The recognition network of notebook 06 compares it with reference pictures; no swap is needed to learn from. **Predict**: for "this is A" and for "this is B", what happens with the perfect swap?
 
 # %% tags=["predict"]
 # two: "this is A", "this is B"
