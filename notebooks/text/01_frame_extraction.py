@@ -102,7 +102,7 @@ print("about", clip.num_frames, "frames; sound:", clip.has_audio, "; rotation:",
 
 # %% [markdown]
 # ## Every n-th frame
-# Neighbouring frames are nearly the same. To *train*, every sixth is often enough; to *convert*, every single one is needed. Frames come as a stream: however long the film, only one is in memory.
+# Neighbouring frames are nearly the same. To *train*, every sixth is often enough; to *convert*, every single one is needed. Frames come as a stream: however long the video, only one is in memory.
 #
 # **Predict**: which frame numbers come out for every fifth frame between 0.5 s and 2 s?
 
@@ -312,7 +312,7 @@ kinds.groupby("kind")["bytes"].agg(["count", "mean"]).round()
 
 
 # %% [markdown]
-# Two consequences. To show frame 100 a player must go back to the I frame before it: jumping about in a film is slow, reading it in order is fast. And errors come in *groups*: all frames that lean on one bad frame share its fault, so ten frames of a film are not ten independent looks (notebook 06).
+# Two consequences. To show frame 100 a player must go back to the I frame before it: jumping about in a video is slow, reading it in order is fast. And errors come in *groups*: all frames that lean on one bad frame share its fault, so ten frames of a video are not ten independent looks (notebook 06).
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: which frame is on the screen at a time? A frame stays until the next one comes. Mind floats: 0.58 x 50 is 28.999...
@@ -393,7 +393,7 @@ print(f"{made.size[0]}x{made.size[1]}, {made.duration:.2f} s, sound: {made.has_a
 #
 # 1. Why does conversion need every frame, and training not?
 # 2. What is a variable frame rate, and what does it do to sound?
-# 3. What does a film lose at crf 0, and where?
+# 3. What does a video lose at crf 0, and where?
 # 4. Why is the cosine transform not what loses anything? What is?
 # 5. Why is PNG worth its size here?
 # 6. What is PSNR blind to?

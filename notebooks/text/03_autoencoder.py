@@ -383,7 +383,7 @@ held_out = training.HeldOut(held_out_measures.identity_measure(run, size))
 warm_model, warm_history = train("autoencoder", "encoder", steps, warm=True, held_out=held_out)
 
 # %% [markdown]
-# The sheet has four rows for each person: the face, its reconstruction, its swap, and the swap's alpha. It was drawn at steps 0, 1x, 2x, 4x ...; every one is kept in `previews/`, and a film of them beside it. **Look** for what settles first and what last: colour, outline, eyes?
+# The sheet has four rows for each person: the face, its reconstruction, its swap, and the swap's alpha. It was drawn at steps 0, 1x, 2x, 4x ...; every one is kept in `previews/`, and a video of them beside it. **Look** for what settles first and what last: colour, outline, eyes?
 
 # %%
 from IPython.display import Video

@@ -271,7 +271,7 @@ run.came("05 hair on the rim", "darkens it, less with the distance")
 # Each frame's landmarks are off by a fraction of a pixel, in every frame a different one. If the face is put back that way, it *trembles*. The transforms are smoothed over time, looking both ways so that nothing lags; colour and mask likewise.
 
 # %% [markdown] tags=["exercise"]
-# **Exercise, a function**: the simplest smoothing, a mean over the frames at most `reach` away, looking both ways. At the film's ends there are fewer.
+# **Exercise, a function**: the simplest smoothing, a mean over the frames at most `reach` away, looking both ways. At the video's ends there are fewer.
 
 # %% tags=["stub"]
 def smooth(values, reach):
@@ -290,7 +290,7 @@ def smooth(values, reach):
 smooth = checks.smooth(smooth)
 
 # %% [markdown] tags=["notes"]
-# A negative start of a slice counts from the film's end: hence `max(0, ...)`. Looking back only, the face lags behind the head. The lab's filter weighs near frames more.
+# A negative start of a slice counts from the video's end: hence `max(0, ...)`. Looking back only, the face lags behind the head. The lab's filter weighs near frames more.
 
 # %%
 track = pairing.face_track(clip, faces, person=0, strength=1.5)
@@ -324,8 +324,8 @@ chosen = scoring.settings(run)
 print("conversions use", scoring.told_settings(run))
 
 # %% [markdown]
-# ## The whole film
-# Frames stream through, so memory stays the same for an hour of video. The sound is *copied*, not encoded again. First the **consent ledger** is asked: A's and B's both, for *this* use. The film is then labelled, watermarked and signed; the scores use frames without all that, from before the lossy coding.
+# ## The whole video
+# Frames stream through, so memory stays the same for an hour of video. The sound is *copied*, not encoded again. First the **consent ledger** is asked: A's and B's both, for *this* use. The video is then labelled, watermarked and signed; the scores use frames without all that, from before the lossy coding.
 
 # %%
 swaps = [scoring.swap_clip(run, name, function) for name, function in functions.items()]
@@ -389,7 +389,7 @@ for number, time in enumerate(times):
 # ## What does it say of itself?
 # Three marks, for three kinds of readers. The **label** tells people. The **content credentials** (a C2PA manifest, signed on this machine) tell programs what it is, what it was made of and with which settings, and that no byte was changed since. The **watermark** lies in the pixels and outlives what loses the manifest. `python -m faceswap_lab verify FILE` reads both.
 #
-# **Predict**: one bit of the film is turned. What do manifest and watermark say?
+# **Predict**: one bit of the video file is flipped. What do manifest and watermark say?
 
 # %% tags=["predict"]
 # two: of the manifest, of the watermark
@@ -505,8 +505,8 @@ overlay = checks.overlay(overlay)
 # alpha needs a third axis. It is the composite of notebook 04, where the mask is the model's own.
 
 # %% [markdown]
-# ## Your film
-# A still hides what a film shows. **Watch** it three times, with the sound: the mouth, the eyes, the rim. **Predict** before you press play: will the middle one give itself away at the mouth, at the forehead, or when the head turns?
+# ## Your video
+# A still hides what a video shows. **Watch** it three times, with the sound: the mouth, the eyes, the rim. **Predict** before you press play: will the middle one give itself away at the mouth, at the forehead, or when the head turns?
 
 # %% tags=["predict"]
 run.predict("05 gives itself away", None, sure=None, choices=("mouth", "forehead", "turns"))
@@ -522,14 +522,14 @@ Film(film.read_bytes(), "target, swap and, where it is known, the true swap, sid
 run.came("05 gives itself away", None)  # what you saw, in place of None
 
 # %% [markdown]
-# All that this run has made so far stands on one page: films, strips, curves, scores.
+# All that this run has made so far stands on one page: videos, strips, curves, scores.
 
 # %%
 Page(report.write_report(run.out))
 
 # %% [markdown]
 # ## Recap
-# You put painted faces back into a film, matched their colour, compared four blends, tuned them by eye, wrote the film with its sound and its marks, and scored every model beside baselines that learnt nothing.
+# You put generated faces back into a video, matched their colour, compared four blends, tuned them by eye, wrote the video with its sound and its marks, and scored every model next to baselines that learnt nothing.
 #
 # 1. Why are colour statistics taken inside the face only?
 # 2. Why does *none* win on pixel_gain and lose on swap_gain?

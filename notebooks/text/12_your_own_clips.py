@@ -151,7 +151,7 @@ for look in looks.values():
 # %% [markdown]
 # | fault | what you would see later |
 # |---|---|
-# | no video, or not whole | nothing, or a film that ends too soon |
+# | no video, or not whole | nothing, or a video that ends too soon |
 # | no face; too small | frames left as they were; a soft face |
 # | two people | a face that is both |
 # | too short | eyes and mouth that never move |
@@ -261,7 +261,7 @@ tuning.TuningPanel(shots, functions["autoencoder"], scoring.settings_path(run), 
 
 # %% [markdown]
 # ## 8 Swap, and look at the numbers
-# Your model's film beside the base model's. Without a truth there is no swap_gain: **nearer_to_source** says on how many frames a recognition network that took no part finds B rather than A. It tells a swap from none, not a good one from a poor one (notebook 06).
+# Your model's video beside the base model's. Without a truth there is no swap_gain: **nearer_to_source** says on how many frames a recognition network that took no part finds B rather than A. It tells a swap from none, not a good one from a poor one (notebook 06).
 
 # %%
 swaps = [scoring.swap_clip(run, name, function) for name, function in functions.items()]
@@ -303,7 +303,7 @@ Page(report.write_report(run.out))
 # ## What went wrong?
 # | what you see | why |
 # |---|---|
-# | the film is the target | the swap sits on nobody: no face found, or *erode* far too large |
+# | the video is the target | the swap sits on nobody: no face found, or *erode* far too large |
 # | A's own face, only softer | the same clip was given twice: *same_person* in the diagnosis |
 # | B's face, but a doll's | too few expressions in B's clip: let B speak and laugh |
 # | a colour that wanders | light that changes along A's clip: try another `colour` |
