@@ -20,7 +20,7 @@ COMMANDS = {  # name -> module of `cli` that has its NAME_options and NAME_comma
         "put one person's face into a video, with or without a trained model; goes on where it stopped",
     ),
     "score": ("score", "a score card for a conversion: intervals, best and worst frames, heat maps, curves"),
-    "compare": ("score", "a page that sets runs side by side: scores, clear differences, settings, frames, films"),
+    "compare": ("score", "a page that sets runs side by side: scores, clear differences, settings, frames, videos"),
     "consent": ("consent", "who agreed to be shown: show, grant, revoke, check a file, state a model's sources"),
     "verify": (
         "verify",
