@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 import executed  # noqa: E402
 import make_class_pack  # noqa: E402
+import make_site  # noqa: E402
 import make_slides  # noqa: E402
 
 V4 = nbformat.v4
@@ -63,6 +64,21 @@ def test_slides_need_no_network_and_have_notes(run, tmp_path):
     assert "import mermaid" not in page and r"\sqrt{\frac{1+[k>0]}{8}}".replace(">", "&gt;") in page
 
 
+@pytest.mark.parametrize("tool", [make_slides, make_site])
+def test_slides_and_site_show_nobody_else_and_empty_no_folder_of_others(finished, tmp_path, tool, monkeypatch, capsys):
+    monkeypatch.setattr(executed.shutil, "rmtree", lambda *_, **__: pytest.fail("it emptied a folder"))
+    mine = tmp_path / "thesis"
+    mine.mkdir()
+    (mine / "chapter.md").write_text("mine")
+    with pytest.raises(SystemExit):
+        tool.main(["--run", str(finished), "--out", str(mine)])
+    assert "holds other files" in capsys.readouterr().err and (mine / "chapter.md").read_text() == "mine"
+    (finished / "run.json").write_text(json.dumps({"clips": {"source": "/films/anna.mp4"}}))
+    with pytest.raises(SystemExit):
+        tool.main(["--run", str(finished), "--out", str(tmp_path / "new")])
+    assert "faces of people" in capsys.readouterr().err and not (tmp_path / "new").exists()
+
+
 @pytest.fixture
 def finished(tmp_path):
     run = tmp_path / "runs" / "sample"
@@ -89,6 +105,11 @@ def test_no_pack_of_living_people_and_none_of_nothing(finished, tmp_path):
         json.dumps({"clips": {"source": "/films/anna.mp4", "target": "data/actors/talk_A.mp4"}})
     )
     with pytest.raises(LabError, match="faces of people"):
-        make_class_pack.pack_files(finished)
+        make_class_pack.make_pack(finished, tmp_path / "packs" / "pack.zip")
+    assert not (tmp_path / "packs").exists() or not list((tmp_path / "packs").iterdir())
+    for own in ("data/anna.mp4", "data/actors/../../anna.mp4"):  # a film of one's own in the lab's data shows no actor
+        (finished / "run.json").write_text(json.dumps({"clips": {"source": own, "target": "data/actors/talk_A.mp4"}}))
+        with pytest.raises(LabError, match="faces of people"):
+            make_class_pack.pack_files(finished)
     with pytest.raises(LabError, match="no finished run"):
         make_class_pack.pack_files(tmp_path)

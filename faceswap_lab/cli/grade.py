@@ -51,7 +51,7 @@ def grade_command(options: argparse.Namespace) -> int:
 
 def told(grade) -> str:
     """A grade for people to read."""
-    lines = [f"{grade.path}: lesson {grade.lesson or '?'}, {grade.count('right')} of {len(grade.verdicts)} right"]
+    lines = [f"{grade.file}: lesson {grade.lesson or '?'}, {grade.count('right')} of {len(grade.verdicts)} right"]
     width = max(map(len, grade.verdicts), default=0)
     for name, verdict in grade.verdicts.items():
         lines.append(f"  {name:<{width}}  {verdict.word}: {verdict.reason}")
@@ -70,6 +70,6 @@ def as_csv(grades: list) -> str:
         remarks = "; ".join(
             f"{name}: {said}" if name else said for name, some in grade.remarks.items() for said in some
         )
-        row = [str(grade.path), grade.lesson, grade.count("right"), len(grade.verdicts), *words, remarks]
+        row = [grade.file, grade.lesson, grade.count("right"), len(grade.verdicts), *words, remarks]
         table.writerow([f"'{cell}" if str(cell).startswith(("=", "+", "-", "@")) else cell for cell in row])
     return written.getvalue()
