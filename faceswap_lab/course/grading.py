@@ -28,7 +28,7 @@ from faceswap_lab.course.checks.exercise import RIGHT, WRONG, Choice, Stopped, V
 
 MISSING = "missing"
 MOST_WRITTEN = 20_000_000  # bytes that an answer may write
-MOST_SOURCE = 1_000_000  # characters of a cell; to parse one takes some hundred times its size in memory
+MOST_SOURCE = 300_000  # characters of a notebook's code, ten times a lesson's; parsed it takes hundreds of times its size
 # No GPU, and few threads: both reserve far more addresses than they use, and the limit of memory counts addresses.
 PLAIN = {"CUDA_VISIBLE_DEVICES": "-1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 IMPORT = "from faceswap_lab.course import checks"
@@ -89,7 +89,7 @@ class Grade:
 
 @dataclass(frozen=True)
 class Cell:
-    """A code cell: its text, its statements (none where it is no Python), and what its saved output says."""
+    """A code cell: its text, its statements (none where it is no Python, or too long), and what its saved output says."""
 
     source: str
     statements: tuple[ast.stmt, ...]
@@ -98,13 +98,14 @@ class Cell:
 
 def read_cells(content: dict) -> list[Cell]:
     """A notebook's code cells; lines of IPython's own (%time, !pip) are left out."""
-    cells = []
+    cells, left = [], MOST_SOURCE
     for cell in content["cells"]:
         if cell.get("cell_type") != "code" or "setup" in notebooks.tags(cell):
             continue
         source = re.sub(r"^([ \t]*)[%!].*$", r"\1pass", notebooks.cell_source(cell), flags=re.M)
         try:
-            statements = tuple(ast.parse(source).body) if len(source) <= MOST_SOURCE else ()
+            statements = tuple(ast.parse(source).body) if len(source) <= left else ()
+            left -= len(source) if statements else 0
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             statements = ()
         said = (one.get("text", "") for one in cell.get("outputs", []) if one.get("output_type") == "stream")
@@ -240,7 +241,7 @@ def grade_exercise(one: checks.Exercise, cells: list[Cell], limits: Limits) -> V
     """The verdict on one exercise of a notebook."""
     statements = needed(one.name, cells)
     if not any(one.name in bound(statement) for statement in statements):
-        return Verdict(MISSING, f"no cell defines {one.name} (or it is no Python, or not a literal)")
+        return Verdict(MISSING, f"no cell defines {one.name} (or it is no Python, not a literal, or too long)")
     try:
         if isinstance(one, Choice):
             given = next(each for each in reversed(statements) if one.name in bound(each))

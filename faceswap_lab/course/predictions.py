@@ -165,7 +165,7 @@ def _compare(value, result, within: float | None, least: float, as_set: bool) ->
             return out == 0, f"{out:.3g} outside" if out else "inside"
         off = float(value) - result
         word = "too high" if off > 0 else "too low"
-        return _near(value, result, share, least), "exact" if off == 0 else f"{abs(off):.3g} {word}"
+        return _near(value, result, share, least), "exact" if float(value) == result else f"{abs(off):.3g} {word}"
     if not isinstance(result, list):
         return _near(value, result, 0.0, least), ""
     mine = value if isinstance(value, list) else [value]
