@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,6 +99,12 @@ def test_the_pack_holds_what_is_opened_and_nobodys_predictions(finished, tmp_pat
     with zipfile.ZipFile(tmp_path / "one" / "pack.zip") as pack:
         assert {name.removeprefix("runs/sample/") for name in pack.namelist()} == {
             "index.html", "run.json", "swap.mp4", "models/a/checkpoints/step_20/x", "faces/A/faces/1.png"}  # fmt: skip
+
+
+def test_no_pack_of_a_run_that_is_being_written(finished):
+    with files.claimed(finished, inside=True), pytest.raises(LabError, match="another process is at work"):
+        make_class_pack.pack_files(finished)
+    assert len(make_class_pack.pack_files(finished)) == 5
 
 
 def test_no_pack_of_living_people_and_none_of_nothing(finished, tmp_path):

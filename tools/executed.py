@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -19,11 +20,12 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 MADE = ".made_by_the_lab"  # in a folder that these tools fill, and empty before they do
 
 
-def check_actors(run: Path) -> None:
+def check_run(run: Path) -> None:
     """Lets only a run of the bundled clips be shown to others: faces of living people are handed to nobody by a make target.
 
     Raises:
-        LabError: when its clips do not come with the lab, or it does not say which they are. A folder that is no run passes.
+        LabError: when its clips do not come with the lab, it does not say which they are, or it is being written. A folder that
+            is no run passes.
     """
     if not any((run / name).exists() for name in ("run.json", "notebooks", "index.html")):
         return
@@ -31,6 +33,9 @@ def check_actors(run: Path) -> None:
     clips = [path for path in dict(about.get("clips") or {}).values() if path]
     if not clips or not all(trusted_paths.is_bundled(str(path)) for path in clips):
         raise LabError(f"{run}: its clips do not ship with the lab, so that faces of people would go out. Take a run of actors.")
+    if os.access(run, os.W_OK):
+        with files.claimed(run, "stop it", inside=True):
+            pass
 
 
 def empty_folder(folder: Path) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from executed import check_actors  # noqa: E402
+from executed import check_run  # noqa: E402
 
 from faceswap_lab.base import files  # noqa: E402
 from faceswap_lab.base.errors import LabError  # noqa: E402
@@ -37,7 +37,7 @@ def pack_files(run: Path) -> list[Path]:
     about = files.read_json(run / "run.json") if (run / "run.json").exists() else {}
     if not (run / "index.html").exists() or not about:
         raise LabError(f"{run}: no finished run lies here. Make one first: make lab")
-    check_actors(run)
+    check_run(run)
     parts = RunStorage(run, run / "nowhere").parts()
     chosen = [path for part, paths in parts.items() if part not in LEFT_OUT for path in paths]
     return sorted(path for path in chosen if not path.name.startswith(Path(predictions.FILE).stem))

@@ -183,7 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     source = options.out.with_name(f"{options.out.name}_source")
     try:
-        executed.check_actors(options.run)
+        executed.check_run(options.run)
         for folder in (options.out, source):
             executed.empty_folder(folder)
     except executed.LabError as error:

@@ -120,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=rules.ROOT / "build" / "slides")
     options = parser.parse_args(arguments)
     try:
-        executed.check_actors(options.run)
+        executed.check_run(options.run)
         executed.empty_folder(options.out)
     except executed.LabError as error:
         parser.error(str(error))
