@@ -23,7 +23,7 @@ import reference
 ROOT = rules.ROOT
 HERE = ROOT / "tools" / "site"
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")
-PICTURES = (".jpg", ".png", ".gif")
+PICTURES = (".jpg", ".png", ".gif", ".svg")
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 NOT_RUN = "Not executed here: no run of the course had these cells as they stand. Run it yourself to see what comes."
 RUN = "Outputs are those of one run on the bundled actors: {filled} of {cells} cells. Yours differ in the last digit."
