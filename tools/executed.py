@@ -44,7 +44,7 @@ def empty_folder(folder: Path) -> Path:
     Raises:
         LabError: when it holds something else.
     """
-    mine = folder.resolve().is_relative_to(rules.ROOT / "build") or (folder / MADE).exists()
+    mine = rules.ROOT / "build" in folder.resolve().parents or (folder / MADE).exists()
     if folder.exists() and not (folder.is_dir() and (mine or not any(folder.iterdir()))):
         raise LabError(f"{folder}: this holds other files, which would be lost. Name a new folder with --out.")
     if folder.exists():

@@ -42,10 +42,10 @@ def grade_command(options: argparse.Namespace) -> int:
         grades.append(grading.grade_notebook(path, limits))
         if not options.json:
             print(told(grades[-1]), end="\n\n", flush=True)
+        if options.csv:  # each time, so that a stop leaves what was found
+            files.write_text(options.csv, as_csv(grades))
     if options.json:
         print(json.dumps([grade.facts() for grade in grades], indent=2, ensure_ascii=False))
-    if options.csv:
-        files.write_text(options.csv, as_csv(grades))
     return 0 if all(grade.lesson for grade in grades) else 1
 
 

@@ -251,6 +251,24 @@ def test_no_file_of_a_folder_keeps_the_others_from_their_grades(tmp_path, capsys
     assert main(["grade", str(latin), "--json"]) == 0 and "Ren\ufffd.ipynb" in capsys.readouterr().out
 
 
+def test_a_stop_leaves_the_grades_that_there_are(tmp_path, monkeypatch):
+    for name in ("anna.ipynb", "ben.ipynb"):
+        write(tmp_path, IMPORT, CHECK, name=name)
+    first, table = grading.grade_notebook(tmp_path / "anna.ipynb"), tmp_path / "grades.csv"
+    found = iter([first])
+    monkeypatch.setattr(grading, "grade_notebook", lambda *_: next(found, None) or (_ for _ in ()).throw(KeyboardInterrupt))
+    assert main(["grade", str(tmp_path), "--csv", str(table)]) == 130
+    assert "anna.ipynb" in table.read_text() and "ben.ipynb" not in table.read_text()
+
+
+def test_a_name_that_the_console_cannot_show_ends_no_command(tmp_path):
+    write(tmp_path, IMPORT, CHECK, name="李.ipynb")
+    console = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "faceswap_lab", "grade", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=console, cwd=ROOT)
+    assert done.returncode == 0 and "\\u674e.ipynb: lesson 01" in done.stdout, done.stderr
+
+
 def test_a_cell_of_megabytes_is_not_parsed(tmp_path, monkeypatch):
     monkeypatch.setattr(grading, "MOST_SOURCE", 1000)
     verdict, _ = graded(tmp_path, IMPORT, RIGHT_ONE + "\n#" + "x" * 1000, CHECK)
