@@ -75,7 +75,7 @@ def extract_faces(source, folder: str | os.PathLike, options: Extraction | None 
     from faceswap_lab.faces import extraction
 
     agreed = safeguards().may_use(getattr(source, "path", source))
-    faces = extraction.extract_faces(source, folder, options, **others)
+    faces = extraction.extract_faces(source, Path(folder), options, **others)
     write_sources(folder, agreed)
     return faces
 
