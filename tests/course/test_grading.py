@@ -118,6 +118,7 @@ CHEATS = {  # what was done: (cells, verdict, piece of its reason, piece of a re
     ),
     "a deleted cell": ([CHECK], MISSING, "no cell defines psnr", ""),
     "no Python": (["def psnr(a, b:\n    return 3", CHECK], MISSING, "no cell defines psnr", ""),
+    "words": (["def psnr(a, b):\n    return '7.6 dB'", CHECK], WRONG, "gives '7.6 dB'; 7.568", ""),
     "a forged line": (
         ["import os\ndef psnr(a, b):\n    [os.write(k, b'{\"answer\": 1}\\n' * 9) for k in range(3, 9)]", CHECK],
         WRONG,
