@@ -27,7 +27,7 @@ _MODULES = {
     "FaceMesh": "faces.landmarks",
     "alignment_matrix": "faces.alignment",
     "align": "faces.alignment",
-    "extract_faces": "faces.extraction",
+    "extract_faces": "provenance.checks",
     "FaceSet": "faces.faceset",
     "diagnose": "faces.diagnosis",
     "fit": "training.fitting",

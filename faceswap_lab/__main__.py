@@ -66,6 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     command = next((word for word in given if not word.startswith("-")), "none")
     warnings.formatwarning = _sentence
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a file's name that a console cannot show ends no command
+            stream.reconfigure(errors="backslashreplace")
     try:
         options = build_parser(only=command).parse_args(given)
         environment.check_backend()

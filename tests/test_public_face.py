@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from consents import consented
 
 import faceswap_lab as lab
 from faceswap_lab.course.samples import ROOT
+from faceswap_lab.faces.sources import read_sources
 
 NAMES = [name for name in lab.__all__ if name != "__version__"]
 
@@ -42,6 +44,18 @@ def run(examples: list[doctest.Example], name: str, names: dict) -> None:
     said: list[str] = []
     done = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=said.append, clear_globs=False)
     assert done.attempted and not done.failed, "".join(said)
+
+
+def test_no_face_is_cut_out_of_a_clip_without_consent(tmp_path):
+    """The tests' ledger has no record of this picture; and a set says whom it shows, for the conversions to come."""
+    lab.write_picture(tmp_path / "anna.png", next(lab.open_video(lab.clip("talk_A").path).frames()).image)
+    for source in (tmp_path / "anna.png", lab.open_video(tmp_path / "anna.png")):
+        with pytest.raises(lab.LabError, match="consent"):
+            lab.extract_faces(source, tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+    consented(tmp_path / "anna.png")
+    assert len(lab.extract_faces(tmp_path / "anna.png", tmp_path / "set")) == 1
+    assert read_sources(tmp_path / "set")[0].identities == ("tested",)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,12 +9,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 import executed  # noqa: E402
 import make_class_pack  # noqa: E402
+import make_site  # noqa: E402
 import make_slides  # noqa: E402
 
 V4 = nbformat.v4
@@ -63,6 +65,21 @@ def test_slides_need_no_network_and_have_notes(run, tmp_path):
     assert "import mermaid" not in page and r"\sqrt{\frac{1+[k>0]}{8}}".replace(">", "&gt;") in page
 
 
+@pytest.mark.parametrize("tool", [make_slides, make_site])
+def test_slides_and_site_show_nobody_else_and_empty_no_folder_of_others(finished, tmp_path, tool, monkeypatch, capsys):
+    monkeypatch.setattr(executed.shutil, "rmtree", lambda *_, **__: pytest.fail("it emptied a folder"))
+    mine = tmp_path / "thesis"
+    mine.mkdir()
+    (mine / "chapter.md").write_text("mine")
+    with pytest.raises(SystemExit):
+        tool.main(["--run", str(finished), "--out", str(mine)])
+    assert "holds other files" in capsys.readouterr().err and (mine / "chapter.md").read_text() == "mine"
+    (finished / "run.json").write_text(json.dumps({"clips": {"source": "/films/anna.mp4"}}))
+    with pytest.raises(SystemExit):
+        tool.main(["--run", str(finished), "--out", str(tmp_path / "new")])
+    assert "faces of people" in capsys.readouterr().err and not (tmp_path / "new").exists()
+
+
 @pytest.fixture
 def finished(tmp_path):
     run = tmp_path / "runs" / "sample"
@@ -84,11 +101,22 @@ def test_the_pack_holds_what_is_opened_and_nobodys_predictions(finished, tmp_pat
             "index.html", "run.json", "swap.mp4", "models/a/checkpoints/step_20/x", "faces/A/faces/1.png"}  # fmt: skip
 
 
+def test_no_pack_of_a_run_that_is_being_written(finished):
+    with files.claimed(finished, inside=True), pytest.raises(LabError, match="another process is at work"):
+        make_class_pack.pack_files(finished)
+    assert len(make_class_pack.pack_files(finished)) == 5
+
+
 def test_no_pack_of_living_people_and_none_of_nothing(finished, tmp_path):
     (finished / "run.json").write_text(
         json.dumps({"clips": {"source": "/films/anna.mp4", "target": "data/actors/talk_A.mp4"}})
     )
     with pytest.raises(LabError, match="faces of people"):
-        make_class_pack.pack_files(finished)
+        make_class_pack.make_pack(finished, tmp_path / "packs" / "pack.zip")
+    assert not (tmp_path / "packs").exists() or not list((tmp_path / "packs").iterdir())
+    for own in ("data/anna.mp4", "data/actors/../../anna.mp4"):  # a film of one's own in the lab's data shows no actor
+        (finished / "run.json").write_text(json.dumps({"clips": {"source": own, "target": "data/actors/talk_A.mp4"}}))
+        with pytest.raises(LabError, match="faces of people"):
+            make_class_pack.pack_files(finished)
     with pytest.raises(LabError, match="no finished run"):
         make_class_pack.pack_files(tmp_path)

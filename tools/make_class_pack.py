@@ -8,13 +8,14 @@ sets, older checkpoints, and anybody's predictions.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from executed import check_run  # noqa: E402
+
 from faceswap_lab.base import files  # noqa: E402
 from faceswap_lab.base.errors import LabError  # noqa: E402
 from faceswap_lab.course import predictions  # noqa: E402
@@ -36,14 +37,10 @@ def pack_files(run: Path) -> list[Path]:
     about = files.read_json(run / "run.json") if (run / "run.json").exists() else {}
     if not (run / "index.html").exists() or not about:
         raise LabError(f"{run}: no finished run lies here. Make one first: make lab")
-    clips = [str(path) for path in about.get("clips", {}).values()]
-    if not clips or any(not path.startswith("data/") for path in clips):
-        raise LabError(
-            f"{run}: its clips do not ship with the lab, and a pack would hold faces of people. Pack a run of actors."
-        )
+    check_run(run)
     parts = RunStorage(run, run / "nowhere").parts()
     chosen = [path for part, paths in parts.items() if part not in LEFT_OUT for path in paths]
-    return sorted(path for path in chosen if path.name != predictions.FILE)
+    return sorted(path for path in chosen if not path.name.startswith(Path(predictions.FILE).stem))
 
 
 def make_pack(run: Path, archive: Path) -> Path:
@@ -53,15 +50,13 @@ def make_pack(run: Path, archive: Path) -> Path:
         run: the run's folder; in the archive it is runs/<its name>.
         archive: the .zip file; its folder is made.
     """
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    partial = archive.with_name(f".partial-{archive.name}")
-    with zipfile.ZipFile(partial, "w") as file:
-        for path in pack_files(run):
+    chosen = pack_files(run)
+    with files.atomic_path(archive) as partial, zipfile.ZipFile(partial, "w") as file:
+        for path in chosen:
             entry = zipfile.ZipInfo(f"runs/{run.name}/{path.relative_to(run).as_posix()}", SAME_TIME)
             entry.external_attr = 0o644 << 16
             packs = zipfile.ZIP_STORED if path.suffix in (".png", ".jpg", ".mp4") else zipfile.ZIP_DEFLATED
             file.writestr(entry, path.read_bytes(), packs)
-    os.replace(partial, archive)
     return archive
 
 

@@ -23,7 +23,7 @@ import reference
 ROOT = rules.ROOT
 HERE = ROOT / "tools" / "site"
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")
-PICTURES = (".jpg", ".png", ".gif")
+PICTURES = (".jpg", ".png", ".gif", ".svg")
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 NOT_RUN = "Not executed here: no run of the course had these cells as they stand. Run it yourself to see what comes."
 RUN = "Outputs are those of one run on the bundled actors: {filled} of {cells} cells. Yours differ in the last digit."
@@ -182,8 +182,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "site")
     options = parser.parse_args(arguments)
     source = options.out.with_name(f"{options.out.name}_source")
-    for folder in (source, options.out):
-        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        executed.check_run(options.run)
+        for folder in (options.out, source):
+            executed.empty_folder(folder)
+    except executed.LabError as error:
+        parser.error(str(error))
     run = options.run if (options.run / "notebooks").exists() else None
     filled = lay_out(source, run)
     for lesson, cells in filled.items():

@@ -119,8 +119,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=rules.ROOT / "build" / "slides")
     options = parser.parse_args(arguments)
-    shutil.rmtree(options.out, ignore_errors=True)
-    options.out.mkdir(parents=True)
+    try:
+        executed.check_run(options.run)
+        executed.empty_folder(options.out)
+    except executed.LabError as error:
+        parser.error(str(error))
     copy_scripts(options.out / "reveal")
     for notebook in sorted(rules.NOTEBOOKS.glob("*.ipynb")):
         if notebook.name[:2] in LESSONS:

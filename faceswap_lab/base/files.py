@@ -197,7 +197,7 @@ def read_json(path: str | os.PathLike):
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise LabError(f"{path}: no such file. Run the stage that writes it first.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, or a number of thousands of digits
         raise LabError(
             f"{path}: this is not a JSON file ({error}). Delete it and run the stage that writes it."
         ) from error

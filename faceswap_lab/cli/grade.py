@@ -42,16 +42,16 @@ def grade_command(options: argparse.Namespace) -> int:
         grades.append(grading.grade_notebook(path, limits))
         if not options.json:
             print(told(grades[-1]), end="\n\n", flush=True)
+        if options.csv:  # each time, so that a stop leaves what was found
+            files.write_text(options.csv, as_csv(grades))
     if options.json:
         print(json.dumps([grade.facts() for grade in grades], indent=2, ensure_ascii=False))
-    if options.csv:
-        files.write_text(options.csv, as_csv(grades))
     return 0 if all(grade.lesson for grade in grades) else 1
 
 
 def told(grade) -> str:
     """A grade for people to read."""
-    lines = [f"{grade.path}: lesson {grade.lesson or '?'}, {grade.count('right')} of {len(grade.verdicts)} right"]
+    lines = [f"{grade.file}: lesson {grade.lesson or '?'}, {grade.count('right')} of {len(grade.verdicts)} right"]
     width = max(map(len, grade.verdicts), default=0)
     for name, verdict in grade.verdicts.items():
         lines.append(f"  {name:<{width}}  {verdict.word}: {verdict.reason}")
@@ -70,6 +70,6 @@ def as_csv(grades: list) -> str:
         remarks = "; ".join(
             f"{name}: {said}" if name else said for name, some in grade.remarks.items() for said in some
         )
-        row = [str(grade.path), grade.lesson, grade.count("right"), len(grade.verdicts), *words, remarks]
+        row = [grade.file, grade.lesson, grade.count("right"), len(grade.verdicts), *words, remarks]
         table.writerow([f"'{cell}" if str(cell).startswith(("=", "+", "-", "@")) else cell for cell in row])
     return written.getvalue()

@@ -152,11 +152,12 @@ def find(folder: str | os.PathLike) -> list[Leftovers]:
     if folder == user_folder() / register.OUTPUTS:
         return [_listed(folder, _REGISTER)]
     found, loose, seen = [], Leftovers(folder, mixed=True), 0
+    real, shipped = Path(os.path.realpath(folder)), os.path.realpath(data_folder())
     waiting = [folder]
     while waiting:
         place = waiting.pop()
-        if place.is_relative_to(data_folder()) or place.name in SKIPPED:  # what comes with the lab stays
-            continue
+        if (real / place.relative_to(folder)).is_relative_to(shipped) or place.name in SKIPPED:
+            continue  # what comes with the lab stays, by whatever path it is named
         try:
             patterns, further = _kind(place)
             inside = [] if patterns is not None else sorted(os.scandir(place), key=lambda one: one.name, reverse=True)
@@ -187,7 +188,7 @@ def refuse_to_remove(folder: str | os.PathLike) -> None:
     Raises:
         LabError: naming it.
     """
-    here = Path(os.path.realpath(folder))
+    here = Path(os.path.realpath(os.path.abspath(folder)))  # as `find` takes it: `link/..` is the folder of the link
     for place in (Path.home(), samples.ROOT):
         if place.resolve().is_relative_to(here):
             raise LabError(
@@ -414,9 +415,12 @@ def _is_executed(path: Path) -> bool:
 def _add_registered(loose: Leftovers, found: list[Leftovers]) -> None:
     """Outputs below the folder that the register knows, with the very content that was entered."""
     known = {path for one in found for paths in one.found.values() for path in paths}
+    here = loose.run.resolve()
     with contextlib.suppress(LabError):
         for path in dict.fromkeys(Path(one.path) for one in register.outputs() if one.state == register.THERE):
-            if path.is_relative_to(loose.run) and path.is_file() and not path.is_symlink() and path not in known:
+            if not path.is_relative_to(loose.run) or path.parent.resolve() != here / path.parent.relative_to(loose.run):
+                continue  # elsewhere, or behind a link
+            if path.is_file() and not path.is_symlink() and path not in known:
                 if not any(is_run(above) for above in path.parents if above.is_relative_to(loose.run)):
                     _add(loose, "swap", path)
 

@@ -7,6 +7,7 @@ arguments and nothing else: neither the references nor the checks of this proces
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import pickle
@@ -27,11 +28,13 @@ from faceswap_lab.course.checks.exercise import RIGHT, WRONG, Choice, Stopped, V
 
 MISSING = "missing"
 MOST_WRITTEN = 20_000_000  # bytes that an answer may write
+MOST_SOURCE = 300_000  # characters of a notebook's code, ten times a lesson's; parsed it takes hundreds of times its size
 # No GPU, and few threads: both reserve far more addresses than they use, and the limit of memory counts addresses.
 PLAIN = {"CUDA_VISIBLE_DEVICES": "-1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 IMPORT = "from faceswap_lab.course import checks"
 OUTSIDE = re.compile(
-    r"\b(faceswap_lab|open|exec|eval|__import__|importlib|inspect|sys\.modules|subprocess|ctypes|socket|__dict__)\b"
+    r"\b(faceswap_lab|open|exec|eval|__import__|importlib|inspect|sys\.modules|subprocess|ctypes|socket|__dict__|"
+    r"builtins|__builtins__|globals|_getframe|runpy|pkgutil|pickle|read_text|read_bytes|fromfile|loadtxt|genfromtxt)\b"
 )
 ENDS = re.compile(r"\b(sys\.exit|os\._exit|os\.abort|os\.kill|quit|exit)\s*\(")
 
@@ -60,6 +63,11 @@ class Grade:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
 
+    @property
+    def file(self) -> str:
+        """The file's path as any page can show it: a name that is no UTF-8 (from an old archive) gets a mark for what is not."""
+        return os.fsencode(self.path).decode("utf-8", "replace")
+
     def count(self, word: str) -> int:
         """How many exercises have this verdict."""
         return sum(verdict.word == word for verdict in self.verdicts.values())
@@ -71,7 +79,7 @@ class Grade:
 
     def facts(self) -> dict:
         """All of it, as JSON can hold it."""
-        found = {"file": str(self.path), "lesson": self.lesson, "right": self.count(RIGHT), "of": len(self.verdicts)}
+        found = {"file": self.file, "lesson": self.lesson, "right": self.count(RIGHT), "of": len(self.verdicts)}
         one = {
             name: {"verdict": verdict.word, "reason": verdict.reason, "remarks": self.remarks.get(name, [])}
             for name, verdict in self.verdicts.items()
@@ -81,7 +89,7 @@ class Grade:
 
 @dataclass(frozen=True)
 class Cell:
-    """A code cell: its text, its statements (none where it is no Python), and what its saved output says."""
+    """A code cell: its text, its statements (none where it is no Python, or too long), and what its saved output says."""
 
     source: str
     statements: tuple[ast.stmt, ...]
@@ -90,13 +98,14 @@ class Cell:
 
 def read_cells(content: dict) -> list[Cell]:
     """A notebook's code cells; lines of IPython's own (%time, !pip) are left out."""
-    cells = []
+    cells, left = [], MOST_SOURCE
     for cell in content["cells"]:
         if cell.get("cell_type") != "code" or "setup" in notebooks.tags(cell):
             continue
         source = re.sub(r"^([ \t]*)[%!].*$", r"\1pass", notebooks.cell_source(cell), flags=re.M)
         try:
-            statements = tuple(ast.parse(source).body)
+            statements = tuple(ast.parse(source).body) if len(source) <= left else ()
+            left -= len(source) if statements else 0
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             statements = ()
         said = (one.get("text", "") for one in cell.get("outputs", []) if one.get("output_type") == "stream")
@@ -170,7 +179,8 @@ def run_answer(name: str, code: str, cases: list[tuple], limits: Limits) -> list
     bounds = {"memory": limits.memory, "seconds": max(1, round(limits.seconds)), "written": MOST_WRITTEN}
     job = pickle.dumps({"name": name, "code": code, "cases": cases, **bounds})
     command = [sys.executable, "-P", str(Path(__file__).with_name("answering.py"))]
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as said:
+    # What the answer left running may still write there: then the folder stays, and the grades of the others do not wait.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, tempfile.TemporaryFile() as said:
         given = {
             key: os.environ[key] for key in ("PATH", "PYTHONPATH", "SYSTEMROOT", "KERAS_BACKEND") if key in os.environ
         }
@@ -231,7 +241,7 @@ def grade_exercise(one: checks.Exercise, cells: list[Cell], limits: Limits) -> V
     """The verdict on one exercise of a notebook."""
     statements = needed(one.name, cells)
     if not any(one.name in bound(statement) for statement in statements):
-        return Verdict(MISSING, f"no cell defines {one.name} (or it is no Python, or not a literal)")
+        return Verdict(MISSING, f"no cell defines {one.name} (or it is no Python, not a literal, or too long)")
     try:
         if isinstance(one, Choice):
             given = next(each for each in reversed(statements) if one.name in bound(each))
@@ -273,6 +283,8 @@ def look(grade: Grade, cells: list[Cell]) -> None:
         if any(re.search(rf"\b{name}: *right", cell.source) for cell in cells):
             grade.remark("a cell prints its verdict", name)
         own = [cell.source for cell in cells if any(name in bound(statement) for statement in cell.statements)]
+        with contextlib.suppress(RecursionError):  # helpers and imports from other cells run as well
+            own += map(ast.unparse, needed(name, cells))
         for source in (*own, *(cell.source for cell in asked)):
             for pattern, said in ((ENDS, "it ends Python"), (OUTSIDE, "it looks outside its arguments")):
                 found = pattern.search(source.replace(IMPORT, ""))
@@ -299,8 +311,11 @@ def grade_notebook(path: Path, limits: Limits | None = None) -> Grade:
     except LabError as error:
         grade.remark(_printable(str(error)))
         return grade
+    except OSError as error:
+        grade.remark(f"{grade.file}: this file cannot be read ({error.strerror}). Ask for it again.")
+        return grade
     except (AttributeError, KeyError, TypeError):
-        grade.remark(f"{path}: this is not a notebook. Ask for it again.")
+        grade.remark(f"{grade.file}: this is not a notebook. Ask for it again.")
         return grade
     before = _as_shipped()
     for name, one in checks.of_lesson(grade.lesson).items():

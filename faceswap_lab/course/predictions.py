@@ -47,7 +47,7 @@ def predict(folder: Path, name: str, value=None, sure: float | None = None, unit
     elif "came" not in entry:
         late = {"late": True} if (str(folder), name) in _seen else {}
         entry = {"value": value, "sure": sure, "unit": unit, **late}
-        files.write_json(folder / FILE, known | {name: entry})
+        _write(folder, name, entry)
         print(f"Written down: {_told(value, unit)}{_sure(entry)}.")
     return entry.get("value")
 
@@ -70,20 +70,41 @@ def came(folder: Path, name: str, value, within: float | None = None, least: flo
     entry = known[name]
     try:
         hit, said = _compare(entry["value"], result, within, least, isinstance(value, set | frozenset))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         hit, said = False, f"another kind of answer than {_told(result)}"
-    files.write_json(folder / FILE, known | {name: {**entry, "came": result, "hit": hit, "said": said}})
-    print(_line(name, {**entry, "came": result, "hit": hit, "said": said}))
+    entry = {**entry, "came": result, "hit": hit, "said": said}
+    _write(folder, name, entry)
+    print(_line(name, entry))
 
 
 def read(folder: Path) -> dict[str, dict]:
-    """All that was predicted in a run, by name; {} where nothing was, or where the file cannot be read."""
+    """All that was predicted in a run, by name; {} where nothing was. What is damaged is left out."""
+    return {name: entry for name, entry in (_stored(folder) or {}).items() if _is_whole(entry)}
+
+
+def _stored(folder: Path) -> dict | None:
+    """What the file holds; {} where there is none, None where it is damaged."""
     try:
-        found = dict(files.read_json(folder / FILE))
-    except (LabError, OSError, TypeError, ValueError):
-        return {}
-    fields = {"value", "sure", "unit"}
-    return {name: entry for name, entry in found.items() if isinstance(entry, dict) and fields <= set(entry)}
+        found = files.read_json(folder / FILE) if (folder / FILE).exists() else {}
+    except (LabError, OSError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_whole(entry) -> bool:
+    if not (isinstance(entry, dict) and {"value", "sure", "unit"} <= set(entry) and isinstance(entry["unit"], str)):
+        return False
+    return (entry["sure"] is None or _is_number(entry["sure"])) and ("came" not in entry or "hit" in entry)
+
+
+def _write(folder: Path, name: str, entry: dict) -> None:
+    """Adds an entry, beside whatever else is there; a damaged file is put aside, for whoever can mend it."""
+    known, path = _stored(folder), folder / FILE
+    if known is None:
+        aside = path.with_suffix(".damaged.json")
+        path.replace(aside)
+        print(f"{path}: this is not a JSON file any more. It lies in {aside.name} now, and a new one begins.")
+    files.write_json(path, (known or {}) | {name: entry})
 
 
 def calibration(folder: Path) -> dict[float, tuple[int, int]]:
@@ -128,8 +149,9 @@ def _is_number(value) -> bool:
 
 
 def _near(value, result, within: float, least: float) -> bool:
-    if _is_number(result):
-        return abs(float(value) - result) <= max(within * abs(result), least)
+    if _is_number(result):  # of an infinite result, such as the PSNR of equal pictures, any share is infinite
+        off = abs(float(value) - result) if math.isfinite(result) else math.inf
+        return float(value) == result or off <= max(within * abs(result), least) < math.inf
     return str(value).strip().casefold() == str(result).strip().casefold()
 
 
@@ -143,7 +165,7 @@ def _compare(value, result, within: float | None, least: float, as_set: bool) ->
             return out == 0, f"{out:.3g} outside" if out else "inside"
         off = float(value) - result
         word = "too high" if off > 0 else "too low"
-        return _near(value, result, share, least), "exact" if off == 0 else f"{abs(off):.3g} {word}"
+        return _near(value, result, share, least), "exact" if float(value) == result else f"{abs(off):.3g} {word}"
     if not isinstance(result, list):
         return _near(value, result, 0.0, least), ""
     mine = value if isinstance(value, list) else [value]

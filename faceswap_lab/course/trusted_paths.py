@@ -41,6 +41,11 @@ def give(folder: str | os.PathLike, path: str | os.PathLike) -> None:
             files.write_text(_note(folder, path), content_hash(path))
 
 
+def is_bundled(named: str | os.PathLike) -> bool:
+    """Whether a clip that run.json names comes with the lab, so that it shows rendered people; the file is not touched."""
+    return absolute(named) in _bundled()
+
+
 def is_given(folder: str | os.PathLike, named: str) -> bool:
     """Whether a file that a JSON file in `folder` names may be looked at.
 

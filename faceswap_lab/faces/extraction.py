@@ -45,7 +45,7 @@ def extract_faces(
     progress: Callable[[int, int], None] | None = None,
     **changes,
 ) -> FaceSet:
-    """Makes (or completes) the face set of a clip.
+    """Makes (or completes) the face set of a clip; whoever calls it has asked for consent, see `provenance.checks`.
 
     The clip is looked at in runs of frames, each begun by the whole cascade. A run ends with the table being rewritten in
     one step, so a stop loses one run at most, and a second call goes on behind the last finished run, to the same set.
@@ -67,10 +67,6 @@ def extract_faces(
     Raises:
         LabError: when the source or a reference picture cannot be used, no frame shows a face, the folder holds a set made
             otherwise, or an option is unknown.
-
-    Example:
-        >>> len(lab.extract_faces(clip, "sets/A", end=0.4))
-        8
     """
     from faceswap_lab.video import Video, open_video
 

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceswap_lab.faces.faceset import TABLE
-from faceswap_lab.faces.sources import Source, read_sources
+from faceswap_lab.base.safeguards import safeguards
+from faceswap_lab.faces.faceset import TABLE, FaceSet
+from faceswap_lab.faces.options import Extraction
+from faceswap_lab.faces.sources import Source, read_sources, write_sources
 from faceswap_lab.provenance.consent import Ledger
 
 
@@ -48,6 +50,34 @@ def may_prepare(path: str | os.PathLike, role: str = "clip", ledger: Ledger | No
     if (Path(path) / TABLE).exists():
         return tuple(ledger.require_source(one, "prepare", str(path)) for one in read_sources(path))
     return (ledger.require(path, "prepare", role),)
+
+
+def extract_faces(source, folder: str | os.PathLike, options: Extraction | None = None, **others) -> FaceSet:
+    """Makes (or completes) the face set of a clip whose people agreed to that; the set says who they are.
+
+    Args:
+        source: a video file, a folder of pictures, or an opened `Video`.
+        folder: the face set's folder.
+        options: what is asked for; its fields may also be given by name (every=2, start=1.0, end=4.0, rotations=90, ...).
+        others: those, and `workers`, `networks`, `progress` as in `faces.extraction.extract_faces`.
+
+    Returns:
+        The `FaceSet`; its pictures are (256, 256, 3) uint8 RGB.
+
+    Raises:
+        LabError: when a consent is missing, revoked or ended, the source cannot be used, no frame shows a face, the folder holds
+            a set made otherwise, or an option is unknown.
+
+    Example:
+        >>> len(lab.extract_faces(clip, "sets/A", end=0.4))
+        8
+    """
+    from faceswap_lab.faces import extraction
+
+    agreed = safeguards().may_use(getattr(source, "path", source))
+    faces = extraction.extract_faces(source, Path(folder), options, **others)
+    write_sources(folder, agreed)
+    return faces
 
 
 def may_convert(

@@ -167,6 +167,23 @@ def test_links_lead_nowhere(home, tmp_path):
         clean_up.find(home / "nothing")
 
 
+def test_an_output_behind_a_link_is_another_folders(home, tmp_path, capsys):
+    """It neither goes nor keeps the others from going."""
+    (tmp_path / "films").mkdir()
+    (home / "films").symlink_to(tmp_path / "films")
+    for place in (home / "films", home):
+        register.record_output(touch(place / "out.mp4", b"made"), ["anna"], [], {"model": "m"})
+    assert __main__.main(["clean", str(home), "--remove"]) == 0
+    assert (tmp_path / "films" / "out.mp4").exists() and not (home / "out.mp4").exists()
+
+
+def test_what_comes_with_the_lab_stays_by_whatever_path_it_is_named(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("FACESWAP_LAB_DATA", str(home / "model"))
+    (tmp_path / "link").symlink_to(tmp_path)
+    for folder in (home, tmp_path / "link" / "swaps", tmp_path / "link" / "swaps" / "model"):
+        assert not [one for one in clean_up.find(folder) if one.run.name == "model"]
+
+
 def test_films_of_a_stop_notebooks_and_outputs(home, tmp_path):
     pattern = ["-f", "lavfi", "-i", "testsrc=size=32x32:rate=2:duration=1"]
     film = home / "swap.part.mp4"
@@ -199,11 +216,15 @@ def test_films_of_a_stop_notebooks_and_outputs(home, tmp_path):
     assert __main__.main(["clean", str(place), "--remove"]) == 0 and register.outputs() == []
 
 
-def test_a_home_is_listed_and_not_removed_from(home, monkeypatch, capsys):
+def test_a_home_is_listed_and_not_removed_from(home, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(home))
     assert __main__.main(["clean", str(home)]) == 0 and "sets/B" in capsys.readouterr().out
+    (home / "away").symlink_to(tmp_path / "deep" / "folder")
+    (tmp_path / "deep" / "folder").mkdir(parents=True)
     before = tree(home)
     assert __main__.main(["clean", str(home), "--remove"]) == 1
+    assert "holds a home or the lab itself" in capsys.readouterr().err and tree(home) == before
+    assert __main__.main(["clean", str(home / "away" / ".."), "--remove"]) == 1
     assert "holds a home or the lab itself" in capsys.readouterr().err and tree(home) == before
     monkeypatch.setattr(clean_up, "MOST_PLACES", 5)
     with pytest.raises(LabError, match="more than 5 files lie here"):

@@ -110,8 +110,15 @@ CHEATS = {  # what was done: (cells, verdict, piece of its reason, piece of a re
         "",
         "outside its arguments: exec",
     ),
+    "a file that a helper in another cell reads": (
+        ["def helper():\n    return exec(b'3')", "def psnr(a, b):\n    helper()\n    return 3", CHECK],
+        WRONG,
+        "",
+        "outside its arguments: exec",
+    ),
     "a deleted cell": ([CHECK], MISSING, "no cell defines psnr", ""),
     "no Python": (["def psnr(a, b:\n    return 3", CHECK], MISSING, "no cell defines psnr", ""),
+    "words": (["def psnr(a, b):\n    return '7.6 dB'", CHECK], WRONG, "gives '7.6 dB'; 7.568", ""),
     "a forged line": (
         ["import os\ndef psnr(a, b):\n    [os.write(k, b'{\"answer\": 1}\\n' * 9) for k in range(3, 9)]", CHECK],
         WRONG,
@@ -221,6 +228,61 @@ def test_a_folder_becomes_a_table_and_json(tmp_path, capsys):
     assert rows["anna.ipynb"]["psnr"] == RIGHT and rows["anna.ipynb"]["halve"] == MISSING
     assert rows["=cmd.ipynb"]["look at"] == "the checks are touched: checks.psnr = print"
     assert "not a JSON file" in rows["broken.ipynb"]["look at"]
+
+
+def test_no_file_of_a_folder_keeps_the_others_from_their_grades(tmp_path, capsys):
+    write(tmp_path, IMPORT, RIGHT_ONE, CHECK, name="anna.ipynb")
+    (tmp_path / "folder.ipynb").mkdir()
+    (tmp_path / "loop.ipynb").symlink_to("loop.ipynb")
+    (tmp_path / "gone.ipynb").symlink_to("nowhere")
+    (tmp_path / "number.ipynb").write_text(f'{{"cells": [], "nbformat": {"4" * 5000}}}')
+    (tmp_path / "old.ipynb").write_text('{"worksheets": [{"cells": []}], "nbformat": 3}')
+    (tmp_path / "bytes.ipynb").write_bytes(b"\xff\xfe")
+    latin = Path(os.fsdecode(os.fsencode(tmp_path) + b"/Ren\xe9.ipynb"))  # of an archive that knew no UTF-8
+    write(tmp_path, IMPORT, RIGHT_ONE, CHECK, name="moved").rename(latin)
+    write(tmp_path, IMPORT, RIGHT_ONE, CHECK, name="Zoë 李.ipynb")
+    table = tmp_path / "grades.csv"
+    assert main(["grade", str(tmp_path), "--csv", str(table)]) == 1
+    said = capsys.readouterr().out
+    assert said.count("lesson 01, 1 of 4 right") == 3 and said.count("lesson ?") == 6
+    with open(table, newline="", encoding="utf-8") as file:
+        rows = {Path(row["file"]).name: row for row in csv.DictReader(file)}
+    assert rows["Zoë 李.ipynb"]["psnr"] == rows["Ren\ufffd.ipynb"]["psnr"] == RIGHT and len(rows) == 9
+    assert all(rows[f"{name}.ipynb"]["look at"] for name in ("folder", "loop", "gone", "number", "old", "bytes"))
+    assert main(["grade", str(latin), "--json"]) == 0 and "Ren\ufffd.ipynb" in capsys.readouterr().out
+
+
+def test_a_stop_leaves_the_grades_that_there_are(tmp_path, monkeypatch):
+    for name in ("anna.ipynb", "ben.ipynb"):
+        write(tmp_path, IMPORT, CHECK, name=name)
+    first, table = grading.grade_notebook(tmp_path / "anna.ipynb"), tmp_path / "grades.csv"
+    found = iter([first])
+    monkeypatch.setattr(grading, "grade_notebook", lambda *_: next(found, None) or (_ for _ in ()).throw(KeyboardInterrupt))
+    assert main(["grade", str(tmp_path), "--csv", str(table)]) == 130
+    assert "anna.ipynb" in table.read_text() and "ben.ipynb" not in table.read_text()
+
+
+def test_a_name_that_the_console_cannot_show_ends_no_command(tmp_path):
+    write(tmp_path, IMPORT, CHECK, name="李.ipynb")
+    console = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "faceswap_lab", "grade", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=console, cwd=ROOT)
+    assert done.returncode == 0 and "\\u674e.ipynb: lesson 01" in done.stdout, done.stderr
+
+
+def test_a_cell_of_megabytes_is_not_parsed(tmp_path, monkeypatch):
+    monkeypatch.setattr(grading, "MOST_SOURCE", 1000)
+    verdict, _ = graded(tmp_path, IMPORT, RIGHT_ONE + "\n#" + "x" * 1000, CHECK)
+    assert verdict.word == MISSING
+    assert graded(tmp_path, IMPORT, RIGHT_ONE, "text = '" + "x" * 1000 + "'", CHECK)[0].word == RIGHT
+
+
+def test_what_is_left_running_in_the_folder_costs_nobody_a_grade(tmp_path):
+    busy = "import time\nend = time.time() + 4\nwhile time.time() < end:\n    open(str(time.time_ns()), 'w').close()"
+    started = f"subprocess.Popen([sys.executable, '-c', {busy!r}], start_new_session=True)"
+    cell = f"import subprocess, sys, time\ndef psnr(a, b):\n    psnr.one = {started}\n    time.sleep(1)\n    return psnr.one.pid"
+    verdict, remarks = graded(tmp_path, IMPORT, cell, CHECK, seconds=2)
+    assert verdict.word == WRONG and "it looks outside its arguments: subprocess" in remarks
 
 
 def test_no_cell_of_the_table_begins_a_formula():

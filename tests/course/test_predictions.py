@@ -1,6 +1,7 @@
 """Predictions: written down before the result, kept, set beside what came, and silent where nothing is typed."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -75,6 +76,9 @@ def test_what_is_typed_after_the_result_does_not_count(run, capsys):
         ([[1, 2], [3, 4]], [(1, 2), (3, 4)], {}, True, "2 of 2 in place"),
         ([6, 1], {1, 6}, {}, True, "2 of 2"),
         ([1, 2], {1, 6}, {}, False, "1 of 2"),
+        (40, float("inf"), {}, False, "inf too low"),
+        (float("inf"), float("inf"), {}, True, "exact"),
+        (10**400, 63, {}, False, "another kind of answer than 63"),
         ("many", 63, {}, False, "another kind of answer than 63"),
     ],
 )
@@ -94,6 +98,26 @@ def test_what_cannot_be_is_said_and_not_written(tmp_path, capsys):
     assert predictions.read(tmp_path) == {}
     (tmp_path / predictions.FILE).write_text("[1, 2")
     assert predictions.read(tmp_path) == {} and predictions.summary(tmp_path, "02") == ""
+
+
+@pytest.mark.parametrize(
+    "damage", [{"sure": "very"}, {"sure": [80]}, {"unit": None}, {"came": 3}, {"value": {}, "came": 3, "hit": None, "sure": None}]
+)
+def test_a_damaged_entry_stops_no_lesson_and_stays_in_the_file(tmp_path, damage, capsys):
+    whole = {"value": 3, "sure": 80, "unit": "", "came": 3, "hit": True, "said": ""}
+    bad = {name: value for name, value in (whole | damage).items() if damage != {"came": 3} or name != "hit"}
+    (tmp_path / predictions.FILE).write_text(json.dumps({"02 x": whole, "02 bad": bad}))
+    assert "1 of" in predictions.summary(tmp_path, "02") and predictions.calibration(tmp_path) == {80: (1, 1)}
+    predictions.predict(tmp_path, "02 y", 5)
+    predictions.came(tmp_path, "02 y", 5)
+    assert json.loads((tmp_path / predictions.FILE).read_text())["02 bad"] == bad
+
+
+def test_a_damaged_file_is_put_aside_and_not_written_over(tmp_path, capsys):
+    (tmp_path / predictions.FILE).write_text('{"02 x": {"value": 3,')
+    predictions.predict(tmp_path, "02 y", 5)
+    assert (tmp_path / "predictions.damaged.json").read_text().startswith('{"02 x"')
+    assert "not a JSON file any more" in capsys.readouterr().out and list(predictions.read(tmp_path)) == ["02 y"]
 
 
 def test_calibration_counts_over_the_whole_run(tmp_path):

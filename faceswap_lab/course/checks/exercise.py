@@ -159,7 +159,7 @@ class Choice(Exercise):
             return Verdict(EMPTY, GOES_ON)
         for field, options in self.fields.items():
             if answers[field] not in options:
-                return Verdict(WRONG, f"{field} is {answers[field]!r}; choose from {', '.join(map(repr, options))}")
+                return Verdict(WRONG, f"{field} is {repr(answers[field])[:60]}; choose from {', '.join(map(repr, options))}")
             if options[answers[field]]:
                 return Verdict(WRONG, f"{field} is {answers[field]!r}? {options[answers[field]]}")
         return Verdict(RIGHT, self.praise)
@@ -212,7 +212,7 @@ def shown(value: Any, other: Any) -> str:
     try:
         one, two = np.asarray(value, float), np.asarray(other, float)
     except (TypeError, ValueError):
-        return repr(value)[:60]
+        return repr(value.tolist() if hasattr(value, "tolist") else value)[:60]
     if one.size <= 6:
         return np.array2string(one, precision=4, separator=", ", suppress_small=True).replace("\n", "")
     if one.shape != two.shape:
