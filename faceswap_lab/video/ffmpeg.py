@@ -114,7 +114,15 @@ def opened(path: str | os.PathLike) -> Iterator[av.container.InputContainer]:
     except av.error.FFmpegError as error:
         raise _unreadable(path, error) from error
     with container:
-        yield container
+        try:
+            yield container
+        finally:
+            # A decoder is freed under Python's lock, and waits there for its threads. One of them may be about to log an error,
+            # for which it needs that lock (while `_complaints` listens, in whatever thread): flushed first, which takes no lock,
+            # they have nothing left to say.
+            for stream in container.streams:
+                if stream.codec_context is not None:
+                    stream.codec_context.flush_buffers()
 
 
 def _unreadable(path: str | os.PathLike, error: Exception | None) -> LabError:

@@ -4,6 +4,8 @@ import os
 import resource
 import shutil
 import struct
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -184,3 +186,20 @@ def test_files_are_read_by_several_threads_at_once_and_closed(folder):
     next(begun)
     begun.close()
     assert not [link for link in Path("/proc/self/fd").iterdir() if "private.mp4" in os.path.realpath(link)]
+
+
+PROBED = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from faceswap_lab.video import ffmpeg, open_video
+
+for _ in range(60):
+    ffmpeg._probe.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: sum(1 for _ in open_video(sys.argv[1]).frames()), range(16)))
+"""
+
+
+def test_threads_that_open_and_close_files_never_wait_for_each_other_for_ever(folder):
+    """Freed decoders once waited under Python's lock for threads of theirs that wanted it to log an error: in 60 rounds it hung."""
+    subprocess.run([sys.executable, "-c", PROBED, str(folder / "private.mp4")], check=True, timeout=120)
