@@ -3,7 +3,7 @@
     python benchmarks/conversion_options.py [--models FOLDER ...] [--every 6] [--rounds 2] [--start JSON] [--faces FOLDER]
 
 Both directions count (talk_A <- B and talk_B <- A). The model paints each face once; everything after that is tried anew
-for each setting. Beside the gains of `scores` stand the visibility of the mask's edge, and what was changed where nothing
+for each setting. Next to the gains of `metrics` stand the visibility of the mask's edge, and what was changed where nothing
 should be (`seams`). What is maximised:
 
     mean of swap_gain, structure_gain, identity_gain - seam / 10 - spill / 2 - distance of sharpness from 0.8 to 1.2, over 4

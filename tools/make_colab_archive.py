@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "faceswap_lab_colab"
-KEPT = ("faceswap_lab", "notebooks", "docs", "data", "benchmarks/results", "pyproject.toml", ":(glob)*.md", "LICENSE")
+KEPT = ("faceswap_lab", "notebooks", "docs", "data", "pyproject.toml", ":(glob)*.md", "LICENSE")
 # data/sample is for tests, the true swap of the hard clip for benchmarks; no lesson shows them. Texts hold the solutions.
 LEFT_OUT = (":!data/sample", ":!data/actors/*hard_truth*", ":!notebooks/text")
 SAME_TIME = (2020, 1, 1, 0, 0, 0)  # so that the same files make the same archive

@@ -1,6 +1,6 @@
 """Conversion: a whole video through a model, with the target's sound, in constant memory; stopped, it goes on.
 
-The frames are made by the steps of `film`, which work at the same time, and coded in `parts`. A picture or a few seconds take
+The frames are made in `steps`, which work at the same time, and coded in `parts`. A picture or a few seconds take
 the same path.
 """
 
