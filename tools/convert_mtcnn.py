@@ -10,6 +10,7 @@ kernel and bias, which is exact, since that convolution has no padding; so netwo
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 from pathlib import Path
 
@@ -22,7 +23,13 @@ import tensorflow as tf
 from keras import layers
 
 from faceswap_lab.base import files, weights
+from faceswap_lab.base.errors import LabError
 
+SHA256 = {
+    "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
+    "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
+    "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
+}
 NOTICE = (
     "MTCNN's networks by Zhang et al., 'Joint face detection and alignment using multitask cascaded convolutional networks', "
     "IEEE Signal Processing Letters 23(10), 2016, in the numbers of the package mtcnn 1.0 (Copyright Ivan de Paz Centeno, "
@@ -70,8 +77,11 @@ def output_network() -> keras.Model:
 
 def converted(model: keras.Model, name: str) -> bytes:
     """The network with the package's numbers, as a TensorFlow Lite file's content."""
-    # A pickle: read only because `weights.find` has compared its SHA-256 with that of the file which was tried.
-    numbers = joblib.load(weights.find(f"mtcnn_{name}"))
+    package = Path(importlib.util.find_spec("mtcnn").origin).parent
+    path = package / "assets" / "weights" / f"{name}.lz4"
+    if files.sha256(path) != SHA256[name]:  # a pickle: only the file that was tried is read
+        raise LabError(f"{path}: not the file of mtcnn 1.0 that was tried. Run: pip install mtcnn==1.0.0")
+    numbers = joblib.load(path)
     numbers[1] = numbers[1] - numbers[0].sum((0, 1, 2)) * np.float32(127.5 / 128)
     numbers[0] = numbers[0] / np.float32(128)
     if name == "pnet":  # one convolution in place of two: narrow ones leave a processor's wide registers half empty

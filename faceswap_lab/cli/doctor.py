@@ -82,7 +82,8 @@ def _weights(problems: list[str]) -> list[tuple[str, str]]:
     rows = []
     for entry in weights.report():
         good = entry["state"] == "ok"
-        rows.append((f"weights {entry['name']}", f"ok, from {entry['package']}" if good else "missing or damaged"))
+        found = f"ok, {entry['source']} ({entry['licence']})"
+        rows.append((f"weights {entry['name']}", found if good else "missing or damaged"))
         if not good:
             problems.append(entry["state"])
     return rows

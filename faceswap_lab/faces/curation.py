@@ -15,8 +15,8 @@ from faceswap_lab.faces import embeddings
 from faceswap_lab.faces.archive import export, import_set
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.merging import merge
+from faceswap_lab.faces.options import SAME_PERSON
 from faceswap_lab.faces.rejection import reject, rejected, restore, undo
-from faceswap_lab.models.dlib_weights import SAME_PERSON
 
 __all__ = [
     "export", "group", "import_set", "light", "merge", "near_duplicates", "reject", "rejected", "restore", "sort",

@@ -17,8 +17,8 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.alignment import align, umeyama
 from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.faces.options import SAME_PERSON
 from faceswap_lab.models.dlib_recognition import CHIP_SIZE, FaceRecognition
-from faceswap_lab.models.dlib_weights import SAME_PERSON
 
 STORED = "identities.npz"  # face name -> 128 numbers, beside faces.csv
 SIZE = 128

@@ -9,9 +9,9 @@ import numpy as np
 
 from faceswap_lab.base.errors import LabError, check_number
 from faceswap_lab.faces import alignment
-from faceswap_lab.models.dlib_weights import SAME_PERSON
 
 DETECTORS = ("mtcnn", "hog", "cnn", "all")  # see `detectors`; here, so that `--help` need not load them
+SAME_PERSON = 0.6  # two embeddings of `models.dlib_recognition` nearer than this are taken for one person
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import embeddings
 from faceswap_lab.faces.embeddings import distances, ranked
 from faceswap_lab.faces.faceset import BOX_COLUMNS, FaceSet
-from faceswap_lab.models.dlib_weights import SAME_PERSON
+from faceswap_lab.faces.options import SAME_PERSON
 
 PATIENCE = 30  # looked-at frames over which a face is expected at about the same place
 JOINED = 0.55  # mean distance of two tracks' numbers up to which they are one person; the network's own bound is 0.6

@@ -4,23 +4,19 @@ It turns a face into 128 numbers; two pictures of one person lie less than 0.6 a
 (that is `faceswap_lab.models.mobilenet_recognition`), so what it says of a swap is an outsider's word.
 
 D. King, "High quality face recognition with deep metric learning", blog.dlib.net, 2017: a ResNet of 29 convolutions,
-after K. He et al., "Deep residual learning for image recognition", CVPR 2016; 99.4 % on LFW by its author. The weights,
-public domain, come with the package `face_recognition_models`.
+after K. He et al., "Deep residual learning for image recognition", CVPR 2016; 99.4 % on LFW by its author. The weights, in the
+public domain, were converted by `tools/convert_weights.py`.
 """
 
 from __future__ import annotations
 
 import functools
-import os
-from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from faceswap_lab.base import weights
-from faceswap_lab.base.errors import LabError
-from faceswap_lab.models.dlib_weights import DlibLayer, read_layers
+from faceswap_lab.base import untrusted, weights
 
 CHIP_SIZE = 150
 MEAN_RGB = (122.782, 117.001, 104.298)  # of 0..255
@@ -57,62 +53,29 @@ def _grow(x, height: int, width: int, channels: int):
     return ops.pad(x, [(0, 0), *((0, more) for more in missing)]) if any(missing) else x
 
 
-def fill(model: keras.Model, stored: list[DlibLayer]) -> None:
-    """Puts dlib's numbers into `build_recognition()`, each affine layer folded into the convolution before it.
-
-    Args:
-        model: from `build_recognition`.
-        stored: from `read_layers`; convolution and affine layer in turns, and one "fc" at the end.
-
-    Raises:
-        ValueError: when the layers are not those of this network.
-    """
-    convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
-    if [layer.kind for layer in stored] != ["con", "affine"] * len(convolutions) + ["fc"]:
-        raise ValueError(f"{len(stored)} learnt layers, or of other kinds than expected")
-    for layer, con, affine in zip(convolutions, stored[0:-1:2], stored[1:-1:2], strict=True):
-        filters, height, width, stride = con.facts[:4]
-        if (filters, (height, width), stride) != (layer.filters, layer.kernel_size, layer.strides[0]):
-            raise ValueError(f"{layer.name} has another shape in the file: {con.facts}")
-        kernel = con.numbers[:-filters].reshape(filters, -1, height, width).transpose(2, 3, 1, 0)
-        scale, shift = affine.numbers.reshape(2, filters)
-        layer.set_weights([kernel * scale, con.numbers[-filters:] * scale + shift])
-    outputs, inputs = stored[-1].facts
-    model.get_layer("embedding").set_weights([stored[-1].numbers.reshape(inputs, outputs)])
-
-
-@functools.lru_cache(maxsize=2)
-def _load(path: str) -> keras.Model:
+@functools.cache
+def _load() -> keras.Model:
     model = build_recognition()
-    try:
-        fill(model, read_layers(Path(path).read_bytes()))
-    except (OSError, ValueError) as error:
-        raise LabError(
-            f"{path}: this is not dlib's face recognition network, or it is damaged ({error}). Reinstall it with "
-            "`pip install --force-reinstall face_recognition_models`."
-        ) from error
+    with untrusted.arrays(weights.find("dlib_face_recognition")) as held:
+        for layer in model.layers:
+            layer.set_weights([held[f"{layer.name}/{variable.name}"] for variable in layer.weights])
     model.trainable = False
     model.jit_compile = False  # on a GPU XLA would compile it again for every number of faces
     return model
 
 
 class FaceRecognition:
-    """The judge, read from its package once a process.
+    """The judge, read once a process.
 
     Attributes:
         model: Keras model, (N, 150, 150, 3) RGB float32 in [0, 1] to (N, 128) float32.
+
+    Raises:
+        LabError: when its weights are missing or damaged.
     """
 
-    def __init__(self, path: str | os.PathLike | None = None):
-        """Reads the network, or takes it from memory.
-
-        Args:
-            path: dlib's weights file; None finds it in the package `face_recognition_models`.
-
-        Raises:
-            LabError: when the file is missing or damaged.
-        """
-        self.model = _load(str(weights.find("dlib_face_recognition") if path is None else path))
+    def __init__(self):
+        self.model = _load()
 
     def embed(self, chips: np.ndarray, batch_size: int = 16) -> np.ndarray:
         """What the judge remembers of each face.

@@ -280,10 +280,10 @@ def test_missing_weights_are_named(monkeypatch, tmp_path):
     damaged.write_bytes(b"not a network")
     weights.find.cache_clear()
     monkeypatch.setattr(weights, "locate", lambda name: damaged)
-    with pytest.raises(LabError, match="damaged"):
+    with pytest.raises(LabError, match="damaged.*git checkout data/weights"):
         weights.find("face_landmark")
     damaged.unlink()
-    with pytest.raises(LabError, match="missing"):
+    with pytest.raises(LabError, match="missing.*git checkout data/weights"):
         weights.find("face_landmark")
     weights.find.cache_clear()
 

@@ -1,5 +1,8 @@
 """Landmarks, masks and alignment against the actors' labels, as bounds; benchmarks/landmarks.py measures them in full."""
 
+import json
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -64,6 +67,15 @@ def per_cent(name, looked):
         unit = np.linalg.norm(np.subtract(*alignment.transform_points(matrix, p[:2]))) / 100
         made.append([alignment.transform_points(matrix, places) / unit for places in (one.mesh, d)])
     return tuple(np.array(part) for part in zip(*made, strict=True))
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_landmarks_are_those_of_the_package_s_weights(mesh, looked, clip):
+    stored = Path(__file__).parents[1] / "cases" / "package_weights.json"
+    wanted = json.loads(stored.read_text(encoding="utf-8"))["landmarks"][clip]
+    frames, _, points, _ = looked[clip]
+    found = mesh(frames[0], points[0]).as_array()[::31, :2]  # mesh, eye contours, irises
+    np.testing.assert_allclose(found, wanted, atol=0.02)
 
 
 @pytest.mark.parametrize(("fitted", "tested"), [MOVEMENTS, MOVEMENTS[::-1]])
