@@ -43,7 +43,7 @@ GUESSED = 1 << 64  # the motion of a smaller seed can be found by trying seeds, 
 SAYS = "I am a rendered person. Somebody else's face shall be on me, and you shall find out how well."
 TARGET_LIGHTS = ("portrait", "studio", "interior", "courtyard", "forest", "window")
 SOURCE_LIGHTS = ("studio", "courtyard", "window", "city", "evening", "forest", "interior")
-FIXED, RAY = 0.0, 0.0  # seconds of a core a frame, and for each sample of each pixel of it
+FIXED, RAY = 0.8, 4e-6  # seconds of a core a frame, and for each sample of each pixel of it
 SAME_TIME = (2020, 1, 1, 0, 0, 0)  # so that the same clips make the same archive
 
 
@@ -87,7 +87,7 @@ class Plan:
         ]
 
     def seconds(self) -> float:
-        """How long a core takes for a frame of it, as measured on one; long hair takes more, short less."""
+        """How long a core takes for a frame; measured: 0.4 to 1.1 at 96 px and 2 samples, 3.8 to 5.4 at 384 px and 6."""
         return FIXED + RAY * self.size**2 * self.samples
 
 
