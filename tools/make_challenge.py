@@ -77,7 +77,14 @@ class Plan:
         light = str(random.choice(TARGET_LIGHTS))
         several = tuple(str(name) for name in random.permutation(SOURCE_LIGHTS)[:4])
         shared = {"size": self.size, "samples": self.samples}
-        talk = {"motion": "talk", "frames": self.frames, "seed": motions[0], "lights": (light,), "says": SAYS, "labels": "all"}
+        talk = {
+            "motion": "talk",
+            "frames": self.frames,
+            "seed": motions[0],
+            "lights": (light,),
+            "says": SAYS,
+            "labels": "all",
+        }
         return [
             cast.Clip("target", "target", "T", **talk, **shared),
             cast.Clip("truth", "truth", "T<-S", truth_of="target", **talk, **shared),
@@ -115,7 +122,9 @@ def make(plan: Plan, out: Path, workers: int) -> None:
     left = sum(clip.frames - rendered(clip, work) for clip in clips)
     if left:
         minutes = left * plan.seconds() / workers / 60
-        print(f"{left} frames, about {plan.seconds():.1f} s of a core each: {minutes:.0f} minutes with {workers} cores.")
+        print(
+            f"{left} frames, about {plan.seconds():.1f} s of a core each: {minutes:.0f} minutes with {workers} cores."
+        )
     for clip in clips:
         render(clip, work, workers, [sys.executable, __file__, str(out), "--clip", clip.id])
     entries = [packing.pack_clip(replace(clip, labels="points", says=""), work, hidden) for clip in clips]
@@ -131,7 +140,9 @@ def _first(hidden: Path, name: str) -> np.ndarray:
 def pack(hidden: Path, archive: Path) -> None:
     """Writes what the students get; nothing in it speaks of the seed or of the truth."""
     facts = actors.clip("target", manifest=hidden / "manifest.json").facts
-    name = f"challenge_{facts['sha256']['target.mp4'][:6]}"  # so that the records of two challenges can lie side by side
+    name = (
+        f"challenge_{facts['sha256']['target.mp4'][:6]}"  # so that the records of two challenges can lie side by side
+    )
     chosen = {f"{role}.mp4": hidden / f"{role}.mp4" for role in ("target", "source")}
     for role in ("target", "source"):
         person, scope = f"a rendered person who does not exist, {role} of a challenge", "Anything: CC0 1.0."
@@ -175,7 +186,9 @@ def main() -> None:
     parser.add_argument("--clip", help=argparse.SUPPRESS)
     parser.add_argument("--share", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    given = {name: getattr(options, name) for name in ("frames", "size", "samples") if getattr(options, name) is not None}
+    given = {
+        name: getattr(options, name) for name in ("frames", "size", "samples") if getattr(options, name) is not None
+    }
     for name, value in {**given, "workers": options.workers, "seed": options.seed or 1}.items():
         least = {"frames": 8, "size": 64}.get(name, 1)
         if value < least:
@@ -198,7 +211,9 @@ def main() -> None:
     print(f"For the students: {out / 'challenge.zip'}. For you alone: {out / 'hidden'}; look at look.png in it first.")
     try:
         apart = distance(out / "hidden")
-        told = "look alike, so that there is little to win: choose another seed and folder" if apart < APART else "differ"
+        told = (
+            "look alike, so that there is little to win: choose another seed and folder" if apart < APART else "differ"
+        )
         print(f"To the recognition network the two people {told} (distance {apart:.2f}; {APART} and more is clear).")
     except ImportError:
         print("Whether the two people look alike was not measured, since Keras is not installed here.")

@@ -15,15 +15,26 @@ def grade_options(grade: argparse.ArgumentParser) -> None:
     With --challenge it ranks swapped films instead. The exit code is 0 when every notebook could be graded, every film ranked.
     """
     grade.add_argument(
-        "place", type=Path, metavar="NOTEBOOK_OR_FOLDER", help="an .ipynb file, or a folder of them; of films with --challenge"
+        "place",
+        type=Path,
+        metavar="NOTEBOOK_OR_FOLDER",
+        help="an .ipynb file, or a folder of them; of films with --challenge",
     )
     grade.add_argument("--json", action="store_true", help="print what was found as JSON")
-    grade.add_argument("--csv", type=Path, metavar="FILE", help="write a line for each notebook or film to this file, too")
     grade.add_argument(
-        "--calibration", type=Path, metavar="FILE.png", help="how sure the class was and how often right: a figure, and FILE.json"
+        "--csv", type=Path, metavar="FILE", help="write a line for each notebook or film to this file, too"
     )
     grade.add_argument(
-        "--challenge", type=Path, metavar="HIDDEN", help="rank films against the true swap in this folder of make_challenge.py"
+        "--calibration",
+        type=Path,
+        metavar="FILE.png",
+        help="how sure the class was and how often right: a figure, and FILE.json",
+    )
+    grade.add_argument(
+        "--challenge",
+        type=Path,
+        metavar="HIDDEN",
+        help="rank films against the true swap in this folder of make_challenge.py",
     )
     grade.add_argument("--seconds", type=float, default=30, help="that each answer may take (30)")
     grade.add_argument("--memory", type=float, default=4, metavar="GB", help="that each answer may take (4)")

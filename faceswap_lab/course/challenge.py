@@ -33,7 +33,9 @@ from faceswap_lab.video import Video, open_video
 
 FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 SHOWN = ("swap_gain", "sharpness", "temporal_error", "identity_gain")
-UNCHANGED = 0.1  # share of what the truth changes in which a target differs that was only coded again: 1 % at crf 23, 9 % at 35
+UNCHANGED = (
+    0.1  # share of what the truth changes in which a target differs that was only coded again: 1 % at crf 23, 9 % at 35
+)
 TOO_GOOD = 0.95  # swap gain: the truth coded again at crf 23 has 0.967, no model comes near
 MOST_BYTES = 2 << 30  # of a film of some seconds
 
@@ -130,7 +132,11 @@ class Challenge:
                 entry.digest = files.sha256(film)
                 self._measure(entry, film)
             except Exception as error:  # whatever a stranger's file makes a decoder say is said of that file alone
-                words = str(error) if isinstance(error, LabError) else f"it cannot be read ({type(error).__name__}: {error})"
+                words = (
+                    str(error)
+                    if isinstance(error, LabError)
+                    else f"it cannot be read ({type(error).__name__}: {error})"
+                )
                 entry.why = printable(words).replace(f"{printable(str(path))}: ", "")[:300]
         entry.remarks += dict.fromkeys(printable(str(one.message))[:200] for one in said if one.category is UserWarning)
         return entry
@@ -143,7 +149,9 @@ class Challenge:
         signed = intact and credentials.SOURCE_TYPE.rsplit("/", 1)[-1] in verdict.source_types
         entry.marks = tuple(name for name, there in (("label", corner), ("credentials", signed)) if there)
         if not signed:
-            entry.remarks.append(f"content credentials: {verdict.state if not intact else 'they do not speak of a swap'}")
+            entry.remarks.append(
+                f"content credentials: {verdict.state if not intact else 'they do not speak of a swap'}"
+            )
         frames = _images(video)
         if corner is not None:
             frames = score_cards.uncovered(frames, _images(self.video), corner)
@@ -156,7 +164,9 @@ class Challenge:
         elif not entry.marks:
             entry.why = "nothing in it says that it is a swap: neither the lab's label nor its content credentials"
         if entry.value("swap_gain").value > TOO_GOOD:
-            entry.remarks.append("it is the true swap itself, or nearer to it than any model comes: ask how it was made")
+            entry.remarks.append(
+                "it is the true swap itself, or nearer to it than any model comes: ask how it was made"
+            )
 
     def _fitting(self, film: Path) -> Video:
         """The submission, when it has the target's frames."""
@@ -217,7 +227,9 @@ def submissions(folder: Path) -> list[Path]:
     Raises:
         LabError: when there is nothing.
     """
-    found = sorted(one for one in Path(folder).iterdir() if not one.name.startswith(".") and one.suffix != credentials.SIDECAR)
+    found = sorted(
+        one for one in Path(folder).iterdir() if not one.name.startswith(".") and one.suffix != credentials.SIDECAR
+    )
     if not found:
         raise LabError(f"{folder}: nothing was handed in here. Give the folder of the students' films.")
     return found

@@ -74,7 +74,11 @@ def guesses(entries: object) -> dict[str, Guess]:
         if not (_NAME.fullmatch(name) and name.isprintable() and isinstance(entry, dict)):
             continue
         sure, late = entry.get("sure"), entry.get("late")
-        if isinstance(entry.get("hit"), bool) and not late and (sure is None or (type(sure) in (int, float) and 0 < sure <= 100)):
+        if (
+            isinstance(entry.get("hit"), bool)
+            and not late
+            and (sure is None or (type(sure) in (int, float) and 0 < sure <= 100))
+        ):
             found[name] = Guess(entry["hit"], sure)
     return found
 
@@ -142,12 +146,16 @@ def told(students: list[dict[str, Guess]]) -> str:
         return ""
     rows = questions(students)
     width = max(len(row.name) for row in rows)
-    lines = [f"Predictions of {len(students)} students: {sum(row.right for row in rows)} of {sum(row.of for row in rows)} right"]
+    lines = [
+        f"Predictions of {len(students)} students: {sum(row.right for row in rows)} of {sum(row.of for row in rows)} right"
+    ]
     for row in rows:
         sure = "" if np.isnan(row.sure) else f", {row.sure:.0f} % sure on average"
         lines.append(f"  {row.name:<{width}}  {row.right:3d} of {row.of:3d} right ({row.share:.0f} %){sure}")
     if table := reliability(students):
-        lines.append(f"How sure, and how often right (Brier score {brier(students):.3f}; 0 is best, 0.25 is always saying 50 %)")
+        lines.append(
+            f"How sure, and how often right (Brier score {brier(students):.3f}; 0 is best, 0.25 is always saying 50 %)"
+        )
         for row in table:
             low, high = row.interval
             share = f"{row.right:3d} of {row.of:3d} right ({row.share:.0f} %, 95 % interval {low:.0f} to {high:.0f})"
@@ -183,7 +191,9 @@ def draw(students: list[dict[str, Guess]], picture: Path) -> None:
     if picture.suffix.lower() != ".png":
         raise LabError(f"{picture}: the figure is a PNG. Give a name that ends in .png.")
     if not rows:
-        raise LabError(f"{picture}: nobody said how sure, so that there is no curve to draw. Ask for predictions with sure=80.")
+        raise LabError(
+            f"{picture}: nobody said how sure, so that there is no curve to draw. Ask for predictions with sure=80."
+        )
     sure, share = (np.array([getattr(row, name) for row in rows]) for name in ("sure", "share"))
     ends = np.array([row.interval for row in rows]).T
     figure = Figure(figsize=(5, 5), dpi=130, layout="constrained")
@@ -192,8 +202,8 @@ def draw(students: list[dict[str, Guess]], picture: Path) -> None:
     axes.errorbar(sure, share, np.clip([share - ends[0], ends[1] - share], 0, None), fmt="o-", color="C0", capsize=3)
     for row in rows:
         axes.annotate(f"{row.of}", (row.sure, row.share), textcoords="offset points", xytext=(6, -12), fontsize=8)
-    axes.set(xlim=(0, 103), ylim=(-3, 103), xlabel="how sure (%)", ylabel="how often right (%)")
-    axes.set_title(f"{len(students)} students; on the dashed line words mean what they say", fontsize=9)
+    axes.set(xlim=(0, 107), ylim=(-3, 107), xlabel="how sure (%)", ylabel="how often right (%)")
+    axes.set_title(f"{len(students)} students. Below the dashed line: surer than right", fontsize=9)
     axes.grid(alpha=0.25)
     with files.atomic_path(picture) as temporary:
         figure.savefig(temporary)

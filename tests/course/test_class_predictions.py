@@ -38,16 +38,21 @@ def handed_in(path: Path, entries: dict) -> Path:
 
 
 def test_a_notebook_that_was_run_carries_its_predictions(tmp_path):
-    cells = [nbformat.v4.new_code_cell(CELLS), nbformat.v4.new_code_cell("predictions.show(run, '02')\npredictions.show(run, '04')")]
-    notebook = nbformat.v4.new_notebook(cells=cells)
+    last = "predictions.show(run, '02')\npredictions.show(run, '04')"
+    notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, (CELLS, last))))
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
     nbformat.validate(notebook)
     nbformat.write(notebook, tmp_path / "02.ipynb")
     shown = notebook.cells[1].outputs
     assert len(shown) == 1 and "1 of 3 came true in this lesson." in shown[0].data["text/plain"]
-    expected = {"02 boxes": Guess(True, 80), "02 IoU": Guess(False, 90)}  # not the one typed late, nor the one without a result
+    expected = {
+        "02 boxes": Guess(True, 80),
+        "02 IoU": Guess(False, 90),
+    }  # not the one typed late, nor the one without a result
     assert class_predictions.of_class(tmp_path / "02.ipynb") == [expected]
-    assert class_predictions.of_class(tmp_path) == [expected, expected], "the run lies there, too: another file, another student"
+    assert class_predictions.of_class(tmp_path) == [expected, expected], (
+        "the run lies there, too: another file, another student"
+    )
     (tmp_path / "anna").mkdir()
     for name in ("02.ipynb", "run"):
         (tmp_path / name).rename(tmp_path / "anna" / name)
