@@ -222,13 +222,14 @@ def film_of(path: Path) -> Path:
 
 
 def submissions(folder: Path) -> list[Path]:
-    """What was handed in: everything in the folder that is not hidden and no sidecar of a film.
+    """What was handed in: everything in the folder but hidden files, and what the lab writes beside a film.
 
     Raises:
         LabError: when there is nothing.
     """
+    beside = (credentials.SIDECAR, ".conversion.json")
     found = sorted(
-        one for one in Path(folder).iterdir() if not one.name.startswith(".") and one.suffix != credentials.SIDECAR
+        one for one in Path(folder).iterdir() if not one.name.startswith(".") and not one.name.endswith(beside)
     )
     if not found:
         raise LabError(f"{folder}: nothing was handed in here. Give the folder of the students' films.")

@@ -73,6 +73,8 @@ def test_a_better_swap_ranks_above_a_worse_one_and_what_is_none_has_no_rank(clip
     film(place / "target_again.mp4", clips[0])
     film(place / "truth_again.mp4", clips[1])
     (place / "copy.mp4").write_bytes((place / "poor.mp4").read_bytes())
+    for beside in (".DS_Store", "good.conversion.json", "good.mkv.c2pa"):  # no submissions
+        (place / beside).touch()
 
     assert main(["grade", "--challenge", str(hidden), str(place), "--json", "--csv", str(table)]) == 1
     found = {one["file"]: one for one in json.loads(capsys.readouterr().out)}
