@@ -6,7 +6,7 @@
     OUT/challenge.zip    for the students: target.mp4, source.mp4, consent/ and README.md with the rules
     OUT/hidden/          for the teacher: the true swap, the points of the face, the seed; `grade --challenge` reads it
     OUT/hidden/look.png  target, true swap and source: look at it before you hand anything out
-    OUT/work/            rendered frames, 1 GB; not needed once the two others are there
+    OUT/work/            rendered frames, some hundred MB; not needed once the two others are there
 
 It needs what tools/render_actors.py needs. Whoever knows the seed can render the truth: it is drawn from 128 bits unless one is
 given, and stands in OUT/hidden/challenge.json alone.
@@ -66,7 +66,7 @@ class Plan:
         found = {}
         for number, name in enumerate("TS"):
             random = np.random.default_rng([self.seed, number])
-            seed, male = int(random.integers(2**31)), bool(random.integers(2))
+            seed, male = int(random.integers(2**62)), bool(random.integers(2))
             person = people.drawn(name, seed, male, float(random.uniform()), float(random.uniform() ** 1.2))
             found[name] = replace(person, glasses="")
         return found
@@ -74,7 +74,7 @@ class Plan:
     def clips(self) -> list[cast.Clip]:
         """Target, truth and source, in the order in which they have to be rendered."""
         random = np.random.default_rng([self.seed, 2])
-        motions = [int(seed) for seed in random.integers(2**31, size=2)]
+        motions = [int(seed) for seed in random.integers(2**62, size=2)]
         light = str(random.choice(TARGET_LIGHTS))
         several = tuple(str(name) for name in random.permutation(SOURCE_LIGHTS)[:4])
         shared = {"size": self.size, "samples": self.samples}
