@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup lab test test-colab notebooks solutions colab slides class-pack site doctor clean
+.PHONY: help setup lab test test-colab notebooks solutions colab slides class-pack challenge site doctor clean
 
 help:
 	@echo "make setup      make $(VENV) and install the lab in it"
@@ -26,6 +26,8 @@ help:
 	@echo "make colab      the lab in one file for classes without GitHub: build/faceswap_lab_colab.zip"
 	@echo "make slides     lessons 00 to 06 as slides with speaker notes, offline: build/slides (pictures of runs/$(NAME))"
 	@echo "make class-pack the finished run runs/$(NAME) in one file, to open instead of waiting: build/faceswap_lab_run.zip"
+	@echo "make challenge  two rendered people whom nobody can look up, and the true swap for the teacher: build/challenge"
+	@echo "                (needs Blender, see docs/actors.md; ARGS='OUT --frames 60')"
 	@echo "make site       lessons, pages and reference as a site, offline: build/site/index.html (outputs of runs/$(NAME))"
 	@echo "make doctor     what the lab finds on this machine"
 	@echo "make clean      remove $(VENV) and caches (runs/ stays)"
@@ -73,6 +75,9 @@ slides: $(PAGES)
 
 class-pack: setup
 	"$(BIN)/python" tools/make_class_pack.py --run "runs/$(NAME)" $(ARGS)
+
+challenge: setup
+	"$(BIN)/python" tools/make_challenge.py $(ARGS)
 
 site: $(PAGES)
 	"$(BIN)/python" tools/make_site.py --run "runs/$(NAME)" $(ARGS)

@@ -18,6 +18,7 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,12 @@ def rendered(clip: cast.Clip, work: Path) -> int:
     return sum(frames.done(work / clip.id, number) for number in range(clip.frames))
 
 
-def render(clip: cast.Clip, work: Path, workers: int) -> None:
+def render(clip: cast.Clip, work: Path, workers: int, command: Sequence[str]) -> None:
     """Renders a clip with several processes of one thread each, which use two cores better than one with two.
+
+    Args:
+        clip: what. work: see `frames.render_clip`. workers: how many processes.
+        command: what each of them runs, which gets "--share K/OF" besides.
 
     Raises:
         LabError: with a worker's last words, when one fails.
@@ -62,8 +67,8 @@ def render(clip: cast.Clip, work: Path, workers: int) -> None:
     jobs = []
     for share in range(workers):
         log = (work / clip.id / f"worker_{share}.log").open("wb")
-        command = [sys.executable, __file__, "--work", str(work), "--clips", clip.id, "--share", f"{share}/{workers}"]
-        jobs.append((subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT), log))
+        own = [*command, "--share", f"{share}/{workers}"]
+        jobs.append((subprocess.Popen(own, stdout=log, stderr=subprocess.STDOUT), log))
     try:
         with tqdm(total=clip.frames, initial=clip.frames - missing, desc=clip.id, unit="frame") as bar:
             while any(job.poll() is None for job, _ in jobs):
@@ -137,7 +142,8 @@ def main() -> None:
         if name in clips and arguments.relabel:
             frames.relabel_clip(clips[name], arguments.work)
         elif name in clips:
-            render(clips[name], arguments.work, arguments.workers)
+            command = [sys.executable, __file__, "--work", str(arguments.work), "--clips", name]
+            render(clips[name], arguments.work, arguments.workers, command)
     if packs:
         packing.pack(wanted, arguments.work, arguments.out)
 

@@ -2,12 +2,14 @@
 
     <run>/predictions.json    name -> value, sure (per cent) and unit as typed; came, hit and said once the result was seen
 
-Nothing here stops a notebook: where nothing was typed (None, as under papermill), nothing is written and nothing printed.
+Nothing here stops a notebook: where nothing was typed (None, as under papermill), nothing is written and nothing printed. What the
+last cell shows is saved in the notebook with the same facts as data, so that a notebook that is handed in brings them along.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 
 FILE = "predictions.json"
+MIME = "application/vnd.faceswap-lab.predictions+json"  # of what a notebook's last cell carries along, for `grade`
 WITHIN = 0.25  # a number counts as a hit when it is off by less than this share of what came
 _seen: set[tuple[str, str]] = set()  # results that this kernel has shown to somebody who had predicted nothing
 
@@ -124,7 +127,7 @@ def summary(folder: Path, lesson: str) -> str:
         folder: the run's.
         lesson: its number, such as "02".
     """
-    mine = {name: entry for name, entry in read(folder).items() if name.startswith(f"{lesson} ") and "came" in entry}
+    mine = _of_lesson(folder, lesson)
     if not mine:
         return ""
     hits = sum(bool(entry["hit"]) for entry in mine.values())
@@ -133,6 +136,30 @@ def summary(folder: Path, lesson: str) -> str:
     for sure, (hit, of) in calibration(folder).items():
         lines.append(f"Over the run, of {of} that you were {sure:g} % sure of, {hit} came true ({hit / of:.0%}).")
     return "\n".join(lines)
+
+
+def _of_lesson(folder: Path, lesson: str) -> dict[str, dict]:
+    return {name: entry for name, entry in read(folder).items() if name.startswith(f"{lesson} ") and "came" in entry}
+
+
+def show(folder: Path, lesson: str) -> None:
+    """Shows `summary`, if there is one; in a notebook with which came true, and how sure, as data beside it (`MIME`).
+
+    Args:
+        folder, lesson: as for `summary`.
+    """
+    if not (said := summary(folder, lesson)):
+        return
+    if getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)() is None:
+        print(said)
+        return
+    from IPython.display import display
+
+    kept = {
+        name: {"hit": bool(entry["hit"]), "sure": entry["sure"], "late": bool(entry.get("late"))}
+        for name, entry in _of_lesson(folder, lesson).items()
+    }
+    display({"text/plain": said, MIME: kept}, raw=True)
 
 
 def _plain(value):

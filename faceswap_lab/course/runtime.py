@@ -124,8 +124,7 @@ class Run:
         files.write_json(path, {**read_marker(path), "made": made})
         self.keep()
         print(f"{notebook}: {made}")
-        if said := predictions.summary(self.out, notebook[:2]):
-            print(said)
+        predictions.show(self.out, notebook[:2])
 
     def predict(self, name: str, value=None, sure: float | None = None, unit: str = "", choices: Iterable = ()):
         """Writes a prediction down before its result is seen, see `predictions.predict`; None says nothing."""

@@ -277,7 +277,7 @@ command_line.main(["doctor"])
 # Change `preset` in the cell near the top and run again. **Predict**: which notebook will take longest?
 
 # %% [markdown]
-# Predictions are typed: put yours in place of the first `None` of the cell below, how sure you are (in per cent) in place of the second, and run it *before* the next one. A number may be a range, `(low, high)`. At the end of a lesson stands what came, and your **calibration**: how often what you were 90 % sure of came true. Left as they are, these cells do nothing.
+# Predictions are typed: put yours in place of the first `None` of the cell below, how sure you are (in per cent) in place of the second, and run it *before* the next one. A number may be a range, `(low, high)`. At the end of a lesson stands what came, and your **calibration**: how often what you were 90 % sure of came true. The notebook that you save keeps which of them came true and how sure you were, so that a teacher can draw the class's curve. Left as they are, these cells do nothing.
 
 # %% tags=["predict"]
 run.predict("00 longest", None, sure=None, choices=("01", "02", "03", "04", "05", "06"))

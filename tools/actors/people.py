@@ -193,9 +193,18 @@ def person(name: str) -> Actor:
         raise LabError(f"{name}: nobody of the cast has this name. It has {PEOPLE[0]} to {PEOPLE[-1]}.")
     number = PEOPLE.index(name)
     seed = RESEEDED.get(name, 7000 + number)
+    return drawn(name, seed, number % 2 == 1, _rank(number, 41), _rank(number, 42) ** 1.2)
+
+
+def drawn(name: str, seed: int, male: bool, tone: float, age: float) -> Actor:
+    """A person who does not exist, the same for the same numbers.
+
+    Args:
+        name: what the person is called.
+        seed: of everything that the next three leave open.
+        male: sex. tone: of the skin, 0 very light to 1 very dark. age: 0 young to 1 old.
+    """
     random = np.random.default_rng(seed)
-    male = number % 2 == 1
-    tone, age = _rank(number, 41), _rank(number, 42) ** 1.2
     skin = _between(TONES, tone) * np.exp(random.normal(0, 0.04, 3))
     hair = _hair(random, tone, age, male)
     made_up = not male and random.uniform() < 0.55
