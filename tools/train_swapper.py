@@ -100,10 +100,11 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
         made = {mode: preparation.sample(shot, mode, None) for mode in ("all", "one")}
         if made["all"] is None:
             continue
-        answers = {
-            f"base, {mode}": reference_swapper.paint(network, one["faces"][None], one["references"][None])[0]
-            for mode, one in made.items()
-        }
+        answers = {}
+        for mode, one in made.items():
+            answer = reference_swapper.paint(network, one["faces"][None], one["references"][None])[0]
+            answer[..., :3] = preparation.carried_further(shot, mode, answer[..., :3])
+            answers[f"base, {mode}"] = answer
         nearest = np.where(made["all"]["references"][..., -1:] > 0, made["all"]["references"][..., :3], made["all"]["faces"])
         known = made["all"]["references"][..., -1:]
         answers["reference alone"] = np.concatenate([nearest, known], axis=-1).astype(np.float32) / 255

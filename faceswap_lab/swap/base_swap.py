@@ -146,17 +146,28 @@ class BaseSwap:
 
     def beside(self, face: np.ndarray) -> np.ndarray | None:
         """What the network sees beside a face (S, S, 3) uint8 RGB, see `references.warped`; None where no face is seen."""
+        seen = self.seen(face)
+        return None if seen is None else self._beside(seen)
+
+    def seen(self, face: np.ndarray) -> Person | None:
+        """A face of the target (S, S, 3) uint8 RGB and its landmarks; None where no face is seen."""
         landmarks = self.finder(face, canonical_points(self.size))
-        if landmarks is None:
-            return None
-        seen = Person.from_faces([(face, landmarks)])
-        shape = self.target_shape
-        if shape is None:
-            shape = references.own_shape(seen.points, seen.read, self.average)
-        return references.beside(self.source, self.average, self.source_shape, shape, seen)
+        return None if landmarks is None else Person.from_faces([(face, landmarks)])
+
+    def _shape(self, seen: Person) -> np.ndarray:
+        if self.target_shape is not None:
+            return self.target_shape
+        return references.own_shape(seen.points, seen.read, self.average)
+
+    def _beside(self, seen: Person) -> np.ndarray:
+        return references.beside(self.source, self.average, self.source_shape, self._shape(seen), seen)
+
+    def _carried(self, colour: np.ndarray, seen: Person) -> np.ndarray:
+        move = references.shape_move(self.source_shape, self._shape(seen), seen)
+        return references.carried_further(colour, seen.points[0], move).clip(0, 1)
 
     def __call__(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Paints.
+        """Generates.
 
         Args:
             faces: (N, S, S, 3) float32 RGB [0, 1].
@@ -165,12 +176,13 @@ class BaseSwap:
             The composite, same shape, and alpha (N, S, S, 1), both [0, 1]; alpha is 0 where no face is seen.
         """
         pictures = np.round(np.clip(faces, 0, 1) * 255).astype(np.uint8)
-        found = [self.beside(picture) for picture in pictures]
-        seen = np.array([one is not None for one in found])
-        colour, alpha = faces.astype(np.float32), np.zeros((*faces.shape[:3], 1), np.float32)
-        if seen.any():
-            beside = np.stack([one for one in found if one is not None])
-            painted = reference_swapper.paint(self.network, pictures[seen], beside, self.batch_size)
-            colour = colour.copy()
-            colour[seen], alpha[seen] = painted[..., :3], painted[..., 3:]
+        found = {row: seen for row, picture in enumerate(pictures) if (seen := self.seen(picture)) is not None}
+        colour, alpha = faces.astype(np.float32, copy=True), np.zeros((*faces.shape[:3], 1), np.float32)
+        if found:
+            rows = list(found)
+            beside = np.stack([self._beside(seen) for seen in found.values()])
+            generated = reference_swapper.paint(self.network, pictures[rows], beside, self.batch_size)
+            alpha[rows] = generated[..., 3:]
+            for row, one in zip(rows, generated, strict=True):
+                colour[row] = self._carried(one[..., :3], found[row])
         return colour, alpha

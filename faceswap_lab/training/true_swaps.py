@@ -124,14 +124,24 @@ class Preparation:
             return known.subset(np.flatnonzero(takes == draw.choice(takes)))
         return known.subset([draw.integers(len(known))])
 
+    def _known(self, shot: TrueSwap, mode: str, draw: np.random.Generator | None):
+        """The source's pictures, its shape and the target's; without `draw` the same each time."""
+        source = self.known_source(shot.other, mode, draw or np.random.default_rng(shot.number))
+        target = self.people[shot.person][0] if mode == "all" else shot.face
+        return source, *(references.own_shape(each.points, each.read, self.average) for each in (source, target))
+
+    def carried_further(self, shot: TrueSwap, mode: str, colour: np.ndarray) -> np.ndarray:
+        """What a network answers to the unvaried `sample`, (S, S, 3) float32, as a conversion shows it."""
+        _, *shapes = self._known(shot, mode, None)
+        move = references.shape_move(*shapes, shot.face)
+        return references.carried_further(colour, shot.face.points[0], move).clip(0, 1)
+
     def sample(self, shot: TrueSwap, mode: str, draw: np.random.Generator | None) -> dict[str, np.ndarray] | None:
         """One sample, see `SwapperTraining`; without `draw` nothing is varied. None: the source has no picture yet."""
         if shot.other not in self.people:
             return None
-        still, steady = draw is None, draw or np.random.default_rng(shot.number)
-        source = self.known_source(shot.other, mode, steady)
-        target = self.people[shot.person][0] if mode == "all" else shot.face
-        shapes = [references.own_shape(each.points, each.read, self.average) for each in (source, target)]
+        still = draw is None
+        source, *shapes = self._known(shot, mode, draw)
         matrix, points = shot.matrix, shot.face.points[0]
         if not still:
             change = _similarity(draw, self.size)

@@ -99,8 +99,25 @@ def test_a_shut_eye_reads_as_shut():
     """The face mesh alone leaves the lids half open; pictures with open eyes would then be looked up for shut ones."""
     clip, finder = actors.clip("talk_B"), FaceMesh()
     blink, frames = np.array([row["blink"] for row in clip.labels]), clip.frames()
-    shut, opened = np.argsort(np.abs(clip.pose()[:, 0]) + 90 * (blink < 0.9))[:4], np.flatnonzero(blink < 0.05)[::40][:3]
+    shut, opened = (
+        np.argsort(np.abs(clip.pose()[:, 0]) + 90 * (blink < 0.9))[:4],
+        np.flatnonzero(blink < 0.05)[::40][:3],
+    )
     found = [
-        [references.cut(frames[k], clip.points()[k], SIZE, finder)[1].read[0, 4] for k in rows] for rows in (shut, opened)
+        [references.cut(frames[k], clip.points()[k], SIZE, finder)[1].read[0, 4] for k in rows]
+        for rows in (shut, opened)
     ]
     assert max(found[0]) < 0.4 * min(found[1])
+
+
+def test_a_face_is_carried_three_quarters_of_the_way_further_and_fades_out(people):
+    face = people["talk_B"].subset([3])
+    picture, points = face.images[0].astype(np.float32) / 255, face.points[0]
+    assert np.allclose(references.carried_further(picture, points, np.zeros_like(points)), picture, atol=1e-6)
+    carried = references.carried_further(picture, points, np.full_like(points, 4 / SIZE))
+    middle = np.round(points[:468].mean(axis=0) * SIZE).astype(int)
+    inner = slice(middle[1] - 8, middle[1] + 8), slice(middle[0] - 8, middle[0] + 8)
+    moved = np.roll(picture, (3, 3), axis=(0, 1))  # 0.75 of 4 pixels
+    assert np.abs(carried - moved)[inner].mean() < 0.01 < 0.03 < np.abs(picture - moved)[inner].mean()
+    corners = [np.ix_(rows, columns) for rows in ((0, 1), (-2, -1)) for columns in ((0, 1), (-2, -1))]
+    assert max(np.abs(carried - picture)[corner].max() for corner in corners) < 0.005
