@@ -12,7 +12,6 @@ reference laid over the target, and the ceiling, which is the truth put back in 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -28,13 +27,12 @@ from faceswap_lab.base import files  # noqa: E402
 from faceswap_lab.base.errors import LabError  # noqa: E402
 from faceswap_lab.faces.alignment import canonical_points, invert, scale_matrix, transform_points  # noqa: E402
 from faceswap_lab.models import reference_swapper  # noqa: E402
-from faceswap_lab.models.mobilenet_recognition import face_descriptor  # noqa: E402
-from faceswap_lab.models.optimizers import ConvolutionMuon  # noqa: E402
 from faceswap_lab.swap import swapping  # noqa: E402
 from faceswap_lab.swap.base_swap import PUTTING_BACK  # noqa: E402
-from faceswap_lab.training import checkpoints, times, true_swaps  # noqa: E402
+from faceswap_lab.training import times, true_swaps  # noqa: E402
+from faceswap_lab.training.swapper_fitting import SwapperFit, fit_swapper  # noqa: E402
 
-RATE, BATCH, VARIANTS, CHECKPOINT_EVERY = 2.5e-3, 12, 3, 200
+BATCH, VARIANTS = 12, 3
 MEASURES = ("swap_gain", "structure_gain", "identity_gain", "pixel_gain", "sharpness")
 
 
@@ -50,45 +48,14 @@ def samples(cast: Path, out: Path, size: int, seed: int) -> tuple[dict[str, np.n
         return {name: held[name] for name in held.files if name != "average"}, held["average"]
 
 
-def identity_network(truth: np.ndarray) -> keras.Model:
-    """The frozen descriptor of the identity term (not identity_gain's), centred on the faces that are to be painted."""
-    size = truth.shape[1]
-    some = truth[:: max(1, len(truth) // 256)].astype(np.float32) / 255
-    return face_descriptor(size, centre=face_descriptor(size).predict(some, batch_size=16, verbose=0).mean(axis=0))
-
-
 def train(out: Path, arrays: dict[str, np.ndarray], steps: int, seed: int, identity: float) -> keras.Model:
-    """Trains with a cosine of the learning rate; what is kept of the weights is their running mean over the end.
-
-    By Muon: after 200 steps from nothing (128 px, batches of 12), held-out people's local contrast was off by 0.294 with it
-    and by 0.307 with Adam at 1e-3; Adam at 2e-3 without a bound on the gradients ran away within 1200.
-    """
     count = len(arrays["faces"])
     if count < BATCH:
         raise LabError(f"{out}: {count} samples are no batch of {BATCH}. Render more with tools/render_pairs.py.")
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(seed)  # the first weights follow from it
     network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=arrays["faces"].shape[1]))
     print(times.predict_network(network, BATCH, steps) or "how long it takes on this device is not known")
-    terms = reference_swapper.SwapperLoss(identity=identity)
-    descriptor = identity_network(arrays["truth"]) if identity else None
-    model = reference_swapper.SwapperTraining(network, terms, descriptor, true_swaps.varied_light, seed)
-    warm = max(1, steps // 50)
-    rate = keras.optimizers.schedules.CosineDecay(RATE / 50, steps - warm, warmup_target=RATE, warmup_steps=warm, alpha=0.01)
-    mean = max(0.5, 1 - 50 / steps)
-    model.compile(ConvolutionMuon(rate, by_adam=("light", "parts"), global_clipnorm=1.0, use_ema=True, ema_momentum=mean))
-    model({name: array[:1] for name, array in arrays.items()})
-    restored = checkpoints.restore(model, out / "checkpoints")
-    history, a_pass, every = restored.history, count // BATCH, min(CHECKPOINT_EVERY, max(1, steps // 4))
-    for step in range(restored.step, steps):
-        rows = np.random.default_rng([seed, step // a_pass]).permutation(count)[step % a_pass * BATCH :][:BATCH]
-        found = model.train_on_batch({name: array[rows] for name, array in arrays.items()}, return_dict=True)
-        if (step + 1) % every == 0 and step + 1 < steps:
-            history.append({"step": step + 1} | {name: round(float(value), 5) for name, value in found.items()})
-            print(json.dumps(history[-1]), flush=True)
-            model.reset_metrics()
-            checkpoints.save_checkpoint(model, out / "checkpoints", step + 1, history, keep=1)
-    model.optimizer.finalize_variable_values(model.trainable_variables)
-    return network
+    return fit_swapper(network, arrays, out, SwapperFit(steps, BATCH, identity=identity, seed=seed))
 
 
 def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> pd.DataFrame:
@@ -105,7 +72,9 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
             answer = reference_swapper.paint(network, one["faces"][None], one["references"][None])[0]
             answer[..., :3] = preparation.carried_further(shot, mode, answer[..., :3])
             answers[f"base, {mode}"] = answer
-        nearest = np.where(made["all"]["references"][..., -1:] > 0, made["all"]["references"][..., :3], made["all"]["faces"])
+        nearest = np.where(
+            made["all"]["references"][..., -1:] > 0, made["all"]["references"][..., :3], made["all"]["faces"]
+        )
         known = made["all"]["references"][..., -1:]
         answers["reference alone"] = np.concatenate([nearest, known], axis=-1).astype(np.float32) / 255
         truth = np.concatenate([made["all"]["truth"], made["all"]["mask"]], axis=-1)
@@ -140,7 +109,9 @@ def _check_same(out: Path, asked: dict) -> None:
     """Notes what a training was asked for; samples and checkpoints of another one are never gone on from."""
     path = out / "made_with.json"
     if path.exists() and files.read_json(path) != asked:
-        raise LabError(f"{path}: this folder was begun with other shots or options than {asked}. Choose an empty folder.")
+        raise LabError(
+            f"{path}: this folder was begun with other shots or options than {asked}. Choose an empty folder."
+        )
     files.write_json(path, asked)
 
 
@@ -161,7 +132,9 @@ def main() -> None:
     base = out / "base.npz"
     if not arguments.score:
         shots = len([*(arguments.cast / "train").glob("?????.json")])
-        _check_same(out, {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity")} | {"shots": shots})
+        _check_same(
+            out, {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity")} | {"shots": shots}
+        )
         arrays, average = samples(arguments.cast, out, arguments.size, arguments.seed)
         print(f"{len(arrays['faces'])} samples of {arguments.size} px")
         reference_swapper.save(train(out, arrays, arguments.steps, arguments.seed, arguments.identity), average, base)

@@ -83,15 +83,16 @@ def build_swapper(config: SwapperConfig) -> keras.Model:
     x = layers.Concatenate()([faces, references])
     skips = []
     for level, filters in enumerate(config.filters):
-        x = _convolution(x, filters, 4 if level == 0 else 3, strides=2)
-        x = _convolution(x, filters)
+        x = _convolution(x, filters, f"halve_{level}", 4 if level == 0 else 3, strides=2)
+        x = _convolution(x, filters, f"down_{level}")
         skips.append(x)
-    x = _convolution(x, config.filters[-1])
+    x = _convolution(x, config.filters[-1], "middle")
     light = layers.Conv2D(6 * count, 3, padding="same", kernel_initializer="zeros", name="light")(x)
-    for filters, skip in zip(config.filters[-2::-1], skips[-2::-1], strict=True):
-        x = layers.UpSampling2D(interpolation="bilinear")(_convolution(x, filters, 1))
-        x = _convolution(layers.Concatenate()([x, skip]), filters)
-    x = _convolution(x, config.filters[0])
+    for level in reversed(range(len(skips) - 1)):
+        filters = config.filters[level]
+        x = layers.UpSampling2D(interpolation="bilinear")(_convolution(x, filters, f"narrow_{level}", 1))
+        x = _convolution(layers.Concatenate()([x, skips[level]]), filters, f"up_{level}")
+    x = _convolution(x, config.filters[0], "last")
     parts = layers.Conv2D(4 * (count + 5), 3, padding="same", name="parts")(x)
     painting = Compose(count, name="compose")([faces, references, light, parts])
     network = keras.Model([faces, references], painting, name="reference_swapper")
@@ -99,8 +100,9 @@ def build_swapper(config: SwapperConfig) -> keras.Model:
     return network
 
 
-def _convolution(x, filters: int, kernel: int = 3, strides: int = 1):
-    x = layers.Conv2D(filters, kernel, strides, padding="same", kernel_initializer="he_normal")(x)
+def _convolution(x, filters: int, name: str, kernel: int = 3, strides: int = 1):
+    # a name of its own: Keras' running numbers differ from one training to the next, and checkpoints go by names
+    x = layers.Conv2D(filters, kernel, strides, padding="same", kernel_initializer="he_normal", name=name)(x)
     return layers.LeakyReLU(SLOPE)(x)
 
 

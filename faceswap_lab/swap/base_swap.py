@@ -23,6 +23,7 @@ from faceswap_lab.faces.references import Person
 from faceswap_lab.faces.sources import Source, write_sources
 from faceswap_lab.models import reference_swapper
 from faceswap_lab.swap.options import SwapOptions
+from faceswap_lab.training.fine_tuning import FineTuning, fine_tune
 from faceswap_lab.video import open_video
 
 NAME = "base"
@@ -51,7 +52,9 @@ def person_of(faces: FaceSet, size: int) -> Person:
     """
     known = [(row, found) for row in range(len(faces)) if (found := faces.landmarks(row)) is not None]
     if not known:
-        raise LabError(f"{faces.folder}: it shows no face clearly. Give a clip or picture that shows one, larger or sharper.")
+        raise LabError(
+            f"{faces.folder}: it shows no face clearly. Give a clip or picture that shows one, larger or sharper."
+        )
     chosen = np.unique(np.linspace(0, len(known) - 1, min(PICTURES, len(known))).round().astype(int))
     rows, landmarks = zip(*(known[k] for k in chosen), strict=True)
     places = [scale_matrix(faces.matrix(row), size / FACE_SIZE) for row in rows]
@@ -87,6 +90,7 @@ class BaseSwap:
         target: pictures of the person who is replaced, to know their shape; None: each face speaks for itself.
         network, average: from `shipped`, when None.
         batch_size: faces a pass.
+        fine_tuning: trains the network on the two people when `for_target` is called; None: it stays as it is.
 
     Example:
         >>> swap = lab.BaseSwap.from_faces(faces)
@@ -100,11 +104,11 @@ class BaseSwap:
 
     def __init__(
         self, source: Person, sources: tuple[Source, ...] = (), target: Person | None = None, network=None, average=None,
-        batch_size: int = 16,
+        batch_size: int = 16, fine_tuning: FineTuning | None = None,
     ):  # fmt: skip
         if network is None:
             network, average = shipped()
-        self.network, self.average, self.batch_size = network, average, batch_size
+        self.network, self.average, self.batch_size, self.fine_tuning = network, average, batch_size, fine_tuning
         self.size = network.config.size
         if source.images.shape[1] != self.size:
             raise LabError(f"source: its faces have {source.images.shape[1]} px. Give them {self.size} px.")
@@ -126,13 +130,20 @@ class BaseSwap:
         return cls(person_of(faces, network.config.size), sources, **options)
 
     def for_target(self, faces: FaceSet) -> BaseSwap:
-        """The same swap, which knows the target's shape from all its faces (of that person only); itself without landmarks."""
+        """The same swap, which knows the target's shape from all its faces (of that person only); itself without landmarks.
+
+        Raises:
+            LabError: when it is to be fine-tuned and the target's consent is missing, or there are too few pictures.
+        """
         if not faces.has_landmarks():
             return self
         known = person_of(faces, self.size)
         other = copy.copy(self)
         other.__dict__.pop("digest", None)
         other.target_shape = references.own_shape(known.points, known.read, self.average)
+        if self.fine_tuning is not None:
+            safeguards().may_use(self.fine_tuning.target, "target")
+            other.network = fine_tune(self.network, self.average, self.source, known, self.fine_tuning)
         return other
 
     @functools.cached_property

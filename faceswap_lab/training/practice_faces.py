@@ -34,7 +34,9 @@ FACTS = "practice.json"
 FOLDER = "practice"
 PARTS = ("faces", "masks", "likened")
 PEOPLE = ("A", "B")
-MOST_BYTES = 900_000_000  # of one person's practice faces: two such people and their way into a model take just under 4 GB
+MOST_BYTES = (
+    900_000_000  # of one person's practice faces: two such people and their way into a model take just under 4 GB
+)
 _CHANNELS = 3 + len(REGIONS) + 3
 
 Practice = tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]

@@ -103,9 +103,7 @@ def timelapse(folder: str | Path) -> Path:
     newest = stamped(pictures.read_picture(found[-1]), last, last)
     path = folder / TIMELAPSE
     with safeguards().publish(path, path.with_name(f".{path.name}.unsigned"), folder.name, SHOWN) as unsigned:
-        with writer.VideoWriter(
-            unsigned, fps, newest.shape[1::-1], crf=18, comment="previews of a training"
-        ) as film:
+        with writer.VideoWriter(unsigned, fps, newest.shape[1::-1], crf=18, comment="previews of a training") as film:
             for picture in found[:-1]:
                 frame = stamped(pictures.read_picture(picture), step_of(picture), last)
                 if frame.shape == newest.shape:  # another grid, of a run with other columns, has no place in this film

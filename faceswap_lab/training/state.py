@@ -82,13 +82,14 @@ def differences(model: keras.Model, names: dict[str, list[str]]) -> list[str]:
     found = {part: [_name(v) for v in some] for part, some in variables(model).items()}
     lines = []
     for part in PARTS[:-1]:
-        mine, theirs = Counter(found[part]), Counter(names.get(part, []))
+        given = [_plain(name) for name in names.get(part, [])]
+        mine, theirs = Counter(found[part]), Counter(given)
         for word, some in (("missing", mine - theirs), ("unknown", theirs - mine)):
             if some:
                 shown = sorted(some)
                 more = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
                 lines.append(f"{word} in {part}: {'; '.join(shown[:4])}{more}")
-        if not lines and found[part] != list(names.get(part, [])):
+        if not lines and found[part] != given:
             lines.append(f"another order in {part}")
     return lines
 
@@ -105,11 +106,14 @@ def not_finite(arrays: dict[str, np.ndarray], names: dict[str, list[str]]) -> st
 
 def _name(variable) -> str:
     """A variable's place and shape. Keras numbers layers without a name through the whole process: 'conv2d_7' is 'conv2d' here."""
-    path = "/".join(_AUTOMATIC.sub(r"\1", part) for part in variable.path.split("/"))
-    return f"{path} {tuple(variable.shape)}"
+    return f"{_plain(variable.path)} {tuple(variable.shape)}"
+
+
+def _plain(path: str) -> str:
+    return "/".join(_AUTOMATIC.sub(r"\1", part) for part in path.split("/"))
 
 
 _AUTOMATIC = re.compile(
-    r"^((?:adam|two_rate_adam|loss_scale_optimizer|conv2d|dense|group_normalization|seed_generator|face_autoencoder|face_swap_gan"
+    r"^((?:[a-z_]*(?:adam|adamw|muon|sgd|rmsprop|optimizer)|conv2d|dense|group_normalization|seed_generator|face_autoencoder|face_swap_gan"
     r"|self_attention|functional|mean))_\d+$"
 )

@@ -126,7 +126,9 @@ def predict(model: keras.Model, batch_size: int, steps: int, device: Device | No
     return Prediction(found, seconds, steps, work / (2 * batch_size))
 
 
-def predict_network(network: keras.Model, batch_size: int, steps: int, device: Device | None = None) -> Prediction | None:
+def predict_network(
+    network: keras.Model, batch_size: int, steps: int, device: Device | None = None
+) -> Prediction | None:
     """What training one functional network is expected to take, as `predict` has it; losses and frozen networks are not in it.
 
     Args:

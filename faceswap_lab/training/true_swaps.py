@@ -144,7 +144,7 @@ class Preparation:
         source, *shapes = self._known(shot, mode, draw)
         matrix, points = shot.matrix, shot.face.points[0]
         if not still:
-            change = _similarity(draw, self.size)
+            change = detector_error(draw, self.size)
             matrix = np.vstack([change, [0, 0, 1]])[:2] @ np.vstack([matrix, [0, 0, 1]])
             points = ((points * self.size - 0.5) @ change[:, :2].T + change[:, 2] + 0.5) / self.size
             points = points + draw.normal(0, 0.003, points.shape)
@@ -176,7 +176,7 @@ class Preparation:
         return {key: np.stack([sample[key] for sample in found]) for key in found[0]}
 
 
-def _similarity(draw: np.random.Generator, size: int) -> np.ndarray:
+def detector_error(draw: np.random.Generator, size: int) -> np.ndarray:
     """(2, 3) a small turn, scaling and shift about the square's middle, as a detector errs."""
     angle, scale = draw.normal(0, np.radians(2)), np.exp(draw.normal(0, 0.03))
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

@@ -66,7 +66,9 @@ def train_kind(kind: str, folder: str, steps: int, **options):
         schedule = faceswap_gan.ScheduleCallback(PHASES, steps, 1e-3)
         return train(gan(), folder, steps, callbacks=(schedule,), **options)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
-    made = model(rate=rate, optimizer=ConvolutionMuon)  # as the course trains; biases and the outer layers go by its Adam
+    made = model(
+        rate=rate, optimizer=ConvolutionMuon
+    )  # as the course trains; biases and the outer layers go by its Adam
     return train(made, folder, steps, pace=training.Pace(warmup_steps=10), **options)
 
 

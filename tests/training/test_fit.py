@@ -13,10 +13,10 @@ from keras import ops
 
 from faceswap_lab import training, video
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.models import autoencoder
+from faceswap_lab.models import autoencoder, optimizers
 from faceswap_lab.provenance import certificates
 from faceswap_lab.provenance.verification import verify
-from faceswap_lab.training import callbacks, early_stopping, previews
+from faceswap_lab.training import callbacks, early_stopping, previews, state
 from faceswap_lab.video import pictures
 
 
@@ -370,3 +370,23 @@ def test_compiling_is_said_once_where_xla_is_on(tmp_path, capsys, monkeypatch, w
     plain = OneWeight()
     plain.compile(optimizer="sgd")
     assert not plain.jit_compile and callbacks.COMPILING not in str(train("cpu", 4, plain))
+
+
+@pytest.mark.parametrize("kind", ["adam", "muon", "muon in 16 bit", "two rates"])
+def test_a_second_training_in_one_process_knows_the_first_one_s_checkpoint(kind):
+    """A notebook's cell that was stopped and run again makes its optimiser anew, and Keras counts those."""
+    make = {
+        "adam": keras.optimizers.Adam,
+        "muon": optimizers.ConvolutionMuon,
+        "muon in 16 bit": lambda: keras.optimizers.LossScaleOptimizer(optimizers.ConvolutionMuon()),
+        "two rates": optimizers.TwoRateAdam,
+    }[kind]
+
+    def compiled():
+        model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3, name="paint_a")], name="tiny")
+        model.compile(optimizer=make(), loss="mse")
+        return model
+
+    first, second = compiled(), compiled()
+    _, names = state.collect(first)
+    assert state.differences(second, names) == [] and len(names["optimizer"]) >= 4

@@ -84,7 +84,9 @@ def test_which_errors_are_meant():
     class XlaRuntimeError(RuntimeError):
         pass
 
-    assert "3.2GiB" in out_of_memory.said(XlaRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 3.2GiB"))
+    assert "3.2GiB" in out_of_memory.said(
+        XlaRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 3.2GiB")
+    )
     assert out_of_memory.said(type("OutOfMemoryError", (RuntimeError,), {})("CUDA"))
     try:
         try:

@@ -51,7 +51,10 @@ def test_a_gan_goes_on_from_an_autoencoder_of_its_shape_alone(capsys):
     assert gan.begun_from == str(WARM)
     assert recipes.begin_gan(recipes.gan_model(quick.choose(gan_size=32)), WARM) == 0
     said = capsys.readouterr().out
-    assert "quick_autoencoder (64 px) has another shape" in said and "quick network of 32 px: it starts from nothing" in said
+    assert (
+        "quick_autoencoder (64 px) has another shape" in said
+        and "quick network of 32 px: it starts from nothing" in said
+    )
     # Some of the published network's layers have the shape of the first tools' by chance: none is taken.
     assert recipes.begin_gan(recipes.gan_model(quick.choose(gan="standard"), width=0.05), WARM) == 0
 

@@ -66,7 +66,9 @@ def test_the_prediction_is_said_and_replaced_by_the_measured_speed(tmp_path, cap
     made = small.model()
     small.train(made, tmp_path, 32, batch_size=2, log_every=8, checkpoint_every=32)
     said = capsys.readouterr().out
-    assert f"{tmp_path.name}: 32 steps of 2 x 2 faces, about 1 second on two CPU cores, predicted from 0.00 GFLOP" in said
+    assert (
+        f"{tmp_path.name}: 32 steps of 2 x 2 faces, about 1 second on two CPU cores, predicted from 0.00 GFLOP" in said
+    )
     assert said.count("steps a second") == 1 and "were predicted), " in said
     small.train(made, tmp_path, 32, batch_size=2, log_every=8)
     assert "predicted" not in capsys.readouterr().out  # nothing is left to do

@@ -1,0 +1,179 @@
+"""Fine-tunes the base model for two people, by swaps whose answer is known.
+
+Nobody knows the true swap of two real people, but of its reverse the answer is known: the base puts the *target's* face into
+pictures of the source, and the network learns to bring back what they showed, from other pictures of the source. (So do
+G. Yuan and others, "ReliableSwap: boosting general face swapping via reliable supervision", 2023, arXiv:2306.05356, and
+back-translation in R. Sennrich and others, arXiv:1511.06709.)
+
+The reverse is never practised in the same network: it would learn to tell by the hair whose face is wanted. Measured on the
+bundled actors, who are in no training of the base: with both ways practised, the target's face comes out unchanged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+
+from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces import references
+from faceswap_lab.faces.alignment import canonical_points
+from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.faces.references import Person
+from faceswap_lab.models import reference_swapper
+from faceswap_lab.training import swapper_fitting, times
+from faceswap_lab.training.true_swaps import detector_error
+
+LEAST_PICTURES = 16  # of the source: the moment itself and its neighbours in time are never its references
+BATCH, VARIANTS = 8, 2  # samples a step; of each picture of the source
+RATE, IDENTITY = 1e-3, 0.1  # the highest learning rate, the weight of the identity term
+_NEIGHBOURS = (2, 12)  # pictures before and after that are left out of the references, drawn; a quarter at most
+_DETAILED = 0.5  # share of the pictures into which the target's own detail is put: what the base generates is soft
+_FINE, _EDGE = 6 / 128, 2 / 128  # of the side: what counts as detail, and the width of the seam around known pixels
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """Asks for fine-tuning.
+
+    Args:
+        target: the clip or face set whose face is learnt from, too; its consent to be prepared is asked for.
+        folder: where checkpoints and the result go; with the same people and options a stopped training goes on.
+        steps: of BATCH samples.
+        seed: of all that is drawn.
+    """
+
+    target: str | Path
+    folder: str | Path
+    steps: int = 400
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.steps < 1:
+            raise LabError(f"fine-tuning: {self.steps} steps train nothing. Give 1 or more.")
+
+
+class Practice:
+    """Makes swaps whose answer is known.
+
+    Args:
+        source, target: pictures of both, in time's order. network, average: the base's, see `reference_swapper.load`.
+    """
+
+    def __init__(self, source: Person, target: Person, network: keras.Model, average: np.ndarray):
+        if len(source) < LEAST_PICTURES:
+            raise LabError(
+                f"fine-tuning: {len(source)} pictures show the source's face, and {LEAST_PICTURES} are needed to practise "
+                "with. Give a longer clip of the source, or leave the fine-tuning out."
+            )
+        self.source, self.target, self.network, self.average = source, target, network, average
+        self.size, self.finder = source.images.shape[1], FaceMesh()
+        self.shapes = [references.own_shape(each.points, each.read, average) for each in (source, target)]
+
+    def samples(self, variants: int, seed: int) -> dict[str, np.ndarray]:
+        """Samples as `SwapperTraining` takes them, `variants` of each picture of the source; the same for the same seed."""
+        draw = np.random.default_rng(seed)
+        made = [self.sample(row, draw) for _ in range(variants) for row in range(len(self.source))]
+        made = [one for one in made if one is not None]
+        if len(made) < BATCH:
+            raise LabError(
+                f"fine-tuning: a face is seen in {len(made)} of the source's pictures only, and a step needs {BATCH}. Give a "
+                "sharper clip of the source, or leave the fine-tuning out."
+            )
+        return {name: np.stack([one[name] for one in made]) for name in made[0]}
+
+    def sample(self, row: int, draw: np.random.Generator) -> dict[str, np.ndarray] | None:
+        """One sample: a picture of the source with the target's face in it, and itself as the truth; None: no face is seen."""
+        change = detector_error(draw, self.size)
+        side = (self.size, self.size)
+        truth = cv2.warpAffine(
+            self.source.images[row], change, side, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+        own, other = self.shapes
+        seen = self._seen(truth)
+        if seen is None:
+            return None
+        known = self.target
+        if draw.uniform() < 0.5:  # now and then from few pictures, so that the same moment looks another way
+            known = known.subset(np.sort(draw.choice(len(known), max(1, len(known) // 8), replace=False)))
+        beside = references.beside(known, self.average, other, own, seen)
+        changed, alpha = self._changed(truth, beside, draw.uniform(0.4, 1) if draw.uniform() < _DETAILED else 0.0)
+        seen = self._seen(changed)
+        if seen is None:
+            return None
+        away = min(int(draw.integers(*_NEIGHBOURS)), len(self.source) // 4)
+        rest = self.source.subset([k for k in range(len(self.source)) if abs(k - row) > away])
+        beside = references.beside(rest, self.average, own, other, seen)
+        mask = np.round(255 * alpha).astype(np.uint8)
+        return {
+            "faces": changed,
+            "truth": self._known_truth(changed, truth, beside),
+            "references": beside,
+            "mask": mask,
+        }
+
+    def _seen(self, face: np.ndarray) -> Person | None:
+        found = self.finder(face, canonical_points(self.size))
+        return None if found is None else Person.from_faces([(face, found)])
+
+    def _generated(self, face: np.ndarray, beside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        answer = reference_swapper.paint(self.network, face[None], beside[None])[0]
+        return answer[..., :3], answer[..., 3:]
+
+    def _changed(self, picture: np.ndarray, beside: np.ndarray, detail: float) -> tuple[np.ndarray, np.ndarray]:
+        """The picture with the face that `beside` shows, (S, S, 3) uint8, and alpha; `detail`: how much of it is laid over."""
+        colour, alpha = self._generated(picture, beside)
+        reference = beside[..., :3].astype(np.float32) / 255
+        known = cv2.GaussianBlur((beside[..., -1] > 127).astype(np.float32), (0, 0), _EDGE * self.size)[..., None]
+        coarse, own = (cv2.GaussianBlur(one, (0, 0), _FINE * self.size) for one in (colour, reference))
+        colour = colour + detail * known * (coarse + reference - own - colour)
+        mixed = picture / 255.0 * (1 - alpha) + alpha * colour
+        return np.round(255 * mixed).clip(0, 255).astype(np.uint8), alpha
+
+    def _known_truth(self, changed: np.ndarray, truth: np.ndarray, beside: np.ndarray) -> np.ndarray:
+        """The truth where references lie; beyond them what the base says, so that jaw and forehead stay as it has learnt."""
+        colour, alpha = self._generated(changed, beside)
+        base = changed / 255.0 * (1 - alpha) + alpha * colour
+        known = cv2.erode((beside[..., -1] > 127).astype(np.float32), np.ones((5, 5), np.uint8))
+        known = cv2.GaussianBlur(known, (0, 0), _EDGE * self.size)[..., None]
+        return np.round(255 * (known * truth / 255.0 + (1 - known) * base)).clip(0, 255).astype(np.uint8)
+
+
+def fine_tune(
+    network: keras.Model, average: np.ndarray, source: Person, target: Person, asked: FineTuning
+) -> keras.Model:
+    """A network that was fine-tuned to put `source` into pictures of `target`; found in the folder if it was made before.
+
+    Args:
+        network, average: the base's; its weights stay as they are.
+        source, target: pictures of the network's size.
+        asked: how long, and where.
+
+    Raises:
+        LabError: with too few pictures of the source, or a folder that was begun with others.
+    """
+    folder = files.make_folder(Path(asked.folder))
+    result, note = folder / "base.npz", folder / "made_with.json"
+    people = hashlib.sha256(source.images.tobytes() + target.images.tobytes()).hexdigest()
+    made_with = {"steps": asked.steps, "seed": asked.seed, "people": people}
+    with files.claimed(folder, "choose another folder", inside=True):
+        if note.exists() and files.read_json(note) != made_with:
+            raise LabError(
+                f"{folder}: this fine-tuning was begun with other people or options. Choose an empty folder."
+            )
+        files.write_json(note, made_with)
+        if not result.exists():
+            arrays = Practice(source, target, network, average).samples(VARIANTS, asked.seed)
+            tuned = reference_swapper.build_swapper(network.config)
+            tuned.set_weights(network.get_weights())
+            fit = swapper_fitting.SwapperFit(asked.steps, BATCH, RATE, IDENTITY, asked.seed, checkpoint_every=100)
+            print(
+                f"fine-tuning: {asked.steps} steps of {fit.batch}, {times.predict_network(tuned, fit.batch, asked.steps) or ''}"
+            )
+            reference_swapper.save(swapper_fitting.fit_swapper(tuned, arrays, folder, fit), average, result)
+    return reference_swapper.load(result)[0]

@@ -1,0 +1,93 @@
+"""Trains a network of `models.reference_swapper` on samples of true swaps; after a stop it goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from faceswap_lab.models.mobilenet_recognition import face_descriptor
+from faceswap_lab.models.optimizers import ConvolutionMuon
+from faceswap_lab.models.reference_swapper import SwapperLoss, SwapperTraining
+from faceswap_lab.training import checkpoints, true_swaps
+
+
+@dataclass(frozen=True)
+class SwapperFit:
+    """How it is trained.
+
+    Args:
+        steps: in all, of `batch` samples.
+        batch: samples a step.
+        rate: the highest learning rate; warmed up, then a cosine.
+        identity: weight of the identity term.
+        seed: of the order of the samples and of the light that they are varied with.
+        checkpoint_every: steps from one checkpoint to the next.
+    """
+
+    steps: int
+    batch: int = 12
+    rate: float = 2.5e-3
+    identity: float = 0.2
+    seed: int = 0
+    checkpoint_every: int = 200
+
+
+def identity_network(truth: np.ndarray) -> keras.Model:
+    """The frozen descriptor of the identity term (not identity_gain's), centred on the faces that are to be generated."""
+    size = truth.shape[1]
+    some = truth[:: max(1, len(truth) // 256)].astype(np.float32) / 255
+    return face_descriptor(size, centre=face_descriptor(size).predict(some, batch_size=16, verbose=0).mean(axis=0))
+
+
+def fit_swapper(
+    network: keras.Model,
+    arrays: dict[str, np.ndarray],
+    folder: Path,
+    fit: SwapperFit,
+    tell: Callable[[str], None] = print,
+) -> keras.Model:
+    """Trains; what is kept of the weights is their running mean over the end.
+
+    By Muon: after 200 steps from nothing (128 px, batches of 12), held-out people's local contrast was off by 0.294 with it
+    and by 0.307 with Adam at 1e-3; Adam at 2e-3 without a bound on the gradients ran away within 1200.
+
+    Args:
+        network: from `build_swapper`; its weights are changed.
+        arrays: samples, see `SwapperTraining`; the same ones after a stop.
+        folder: its checkpoints/ holds the state.
+        fit: how. tell: called with a line of JSON at each checkpoint.
+
+    Returns:
+        The network.
+    """
+    keras.utils.set_random_seed(fit.seed)
+    descriptor = identity_network(arrays["truth"]) if fit.identity else None
+    model = SwapperTraining(network, SwapperLoss(identity=fit.identity), descriptor, true_swaps.varied_light, fit.seed)
+    warm = max(1, fit.steps // 50)
+    rate = keras.optimizers.schedules.CosineDecay(
+        fit.rate / 50, fit.steps - warm, warmup_target=fit.rate, warmup_steps=warm, alpha=0.01
+    )
+    mean = max(0.5, 1 - 50 / fit.steps)
+    model.compile(
+        ConvolutionMuon(rate, by_adam=("light", "parts"), global_clipnorm=1.0, use_ema=True, ema_momentum=mean)
+    )
+    model({name: array[:1] for name, array in arrays.items()})
+    restored = checkpoints.restore(model, folder / "checkpoints")
+    count = len(arrays["faces"])
+    history, a_pass, every = restored.history, count // fit.batch, min(fit.checkpoint_every, max(1, fit.steps // 4))
+    for step in range(restored.step, fit.steps):
+        order = np.random.default_rng([fit.seed, step // a_pass]).permutation(count)
+        rows = order[step % a_pass * fit.batch :][: fit.batch]
+        found = model.train_on_batch({name: array[rows] for name, array in arrays.items()}, return_dict=True)
+        if (step + 1) % every == 0 and step + 1 < fit.steps:
+            history.append({"step": step + 1} | {name: round(float(value), 5) for name, value in found.items()})
+            tell(json.dumps(history[-1]))
+            model.reset_metrics()
+            checkpoints.save_checkpoint(model, folder / "checkpoints", step + 1, history, keep=1)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    return network
