@@ -1,8 +1,9 @@
 """What does the base model earn on people whom it never saw, and how fast is it?
 
-    python benchmarks/base.py [--every 2] [--rounds 3] [--look FOLDER] [--base FILE]
+    python benchmarks/base.py [--every 2] [--rounds 3] [--look FOLDER] [--base FILE] [--fine-tune 400]
 
-Nobody here is in the base's training. Five parts, none of which trains anything:
+Nobody here is in the base's training. Five parts, none of which trains anything (but
+`--fine-tune`, which then scores the base on clips after so many steps of practice on the two people):
 
 - **Clips whose true swap is known**: B's face in talk_A and A's in talk_B, from all pictures of the source's training clip and
   from a single one, beside what the same pictures give without the network (the nearest one, bent and laid on), the
@@ -29,6 +30,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -58,6 +60,7 @@ from faceswap_lab.swap.base_swap import (
     BaseSwap,  # noqa: E402
 )
 from faceswap_lab.swap.options import COLOURS  # noqa: E402
+from faceswap_lab.training.fine_tuning import FineTuning  # noqa: E402
 from faceswap_lab.video.pictures import write_picture  # noqa: E402
 
 PAIRS = {"talk_A": "train_B", "talk_B": "train_A"}  # target -> source
@@ -102,6 +105,15 @@ def reference_alone(base: BaseSwap) -> Given:
     return Given(base.size, make)
 
 
+def fine_tuned(scene: Scene) -> BaseSwap:
+    """The base after FINE_TUNE steps on the scene's two people, whose true swap it does not see."""
+    begun = time.perf_counter()
+    asked = FineTuning(actors.clip(scene.name).path, scene.faces.folder.parent / f"tuned_{scene.name}", FINE_TUNE)
+    found = BaseSwap.from_faces(scene.source, fine_tuning=asked, **NETWORK).for_target(scene.faces)
+    print(f"{scene.name}: fine-tuned in {time.perf_counter() - begun:.0f} s")
+    return found
+
+
 def put_back(frames, matrices, function, options=PUTTING_BACK) -> list[np.ndarray]:
     """One swapped frame each; frames without a face (no matrix) as they are."""
     return [
@@ -135,6 +147,7 @@ class Scene:
 
 
 NETWORK: dict = {}  # of --base; {} takes the one that ships
+FINE_TUNE = 0  # of --fine-tune
 
 
 def face_set(name: str, folder: Path) -> FaceSet:
@@ -147,6 +160,8 @@ def face_set(name: str, folder: Path) -> FaceSet:
 def clip_scores(scene: Scene, look: Path | None) -> pd.DataFrame:
     one = BaseSwap.from_faces(scene.source.subset([len(scene.source) // 2]), **NETWORK).for_target(scene.faces)
     ways = {"base, all pictures": scene.base, "base, one picture": one, "reference alone": reference_alone(scene.base)}
+    if FINE_TUNE:
+        ways["base, fine-tuned"] = fine_tuned(scene)
     swaps = {name: put_back(scene.frames, scene.matrices, function) for name, function in ways.items()}
     places = zip(scene.frames, scene.matrices, ceiling(scene.truths, scene.matrices, scene.base), strict=True)
     swaps["truth in its place"] = [
@@ -267,7 +282,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of the timing; 0 leaves it out (3)")
     parser.add_argument("--look", type=Path, help="a folder for pictures")
     parser.add_argument("--base", type=Path, help="another base.npz than the one that ships")
+    parser.add_argument(
+        "--fine-tune", type=int, default=0, help="also score it after as many steps on the two people (0)"
+    )
     options = parser.parse_args()
+    globals()["FINE_TUNE"] = options.fine_tune
     if options.base:
         NETWORK["network"], NETWORK["average"] = reference_swapper.load(options.base)
     if options.look:
@@ -285,6 +304,9 @@ def main() -> None:
                 np.mean([table.loc[row, name] for table in tables]) for row in ("base, all pictures", "classical_swap")
             )
             figures[name] = figure(ours, baseline, "of the way" if name.endswith("gain") else "")
+            if FINE_TUNE:
+                tuned = np.mean([table.loc["base, fine-tuned", name] for table in tables])
+                figures[f"{name}_fine_tuned"] = figure(tuned, ours, "")
             figures[f"{name}_one_picture"] = figure(
                 np.mean([t.loc["base, one picture", name] for t in tables]), ours, ""
             )

@@ -23,7 +23,7 @@ from faceswap_lab.faces.references import Person
 from faceswap_lab.faces.sources import Source, write_sources
 from faceswap_lab.models import reference_swapper
 from faceswap_lab.swap.options import SwapOptions
-from faceswap_lab.training.fine_tuning import FineTuning, fine_tune
+from faceswap_lab.training.fine_tuning import FineTuning, check_pictures, fine_tune
 from faceswap_lab.video import open_video
 
 NAME = "base"
@@ -112,6 +112,8 @@ class BaseSwap:
         self.size = network.config.size
         if source.images.shape[1] != self.size:
             raise LabError(f"source: its faces have {source.images.shape[1]} px. Give them {self.size} px.")
+        if fine_tuning is not None:
+            check_pictures(source)
         self.source, self.sources, self.target_shape = source, tuple(sources), None
         self.source_shape = references.own_shape(source.points, source.read, average)
         if target is not None:

@@ -58,6 +58,15 @@ class FineTuning:
             raise LabError(f"fine-tuning: {self.steps} steps train nothing. Give 1 or more.")
 
 
+def check_pictures(source: Person) -> None:
+    """LabError when too few pictures show the source to practise with."""
+    if len(source) < LEAST_PICTURES:
+        raise LabError(
+            f"fine-tuning: {len(source)} pictures show the source's face, and {LEAST_PICTURES} are needed to practise "
+            "with. Give a longer clip of the source, or leave the fine-tuning out."
+        )
+
+
 class Practice:
     """Makes swaps whose answer is known.
 
@@ -66,11 +75,7 @@ class Practice:
     """
 
     def __init__(self, source: Person, target: Person, network: keras.Model, average: np.ndarray):
-        if len(source) < LEAST_PICTURES:
-            raise LabError(
-                f"fine-tuning: {len(source)} pictures show the source's face, and {LEAST_PICTURES} are needed to practise "
-                "with. Give a longer clip of the source, or leave the fine-tuning out."
-            )
+        check_pictures(source)
         self.source, self.target, self.network, self.average = source, target, network, average
         self.size, self.finder = source.images.shape[1], FaceMesh()
         self.shapes = [references.own_shape(each.points, each.read, average) for each in (source, target)]
@@ -139,8 +144,7 @@ class Practice:
         """The truth where references lie; beyond them what the base says, so that jaw and forehead stay as it has learnt."""
         colour, alpha = self._generated(changed, beside)
         base = changed / 255.0 * (1 - alpha) + alpha * colour
-        known = cv2.erode((beside[..., -1] > 127).astype(np.float32), np.ones((5, 5), np.uint8))
-        known = cv2.GaussianBlur(known, (0, 0), _EDGE * self.size)[..., None]
+        known = cv2.GaussianBlur((beside[..., -1] > 127).astype(np.float32), (0, 0), 2 * _EDGE * self.size)[..., None]
         return np.round(255 * (known * truth / 255.0 + (1 - known) * base)).clip(0, 255).astype(np.uint8)
 
 
