@@ -70,6 +70,11 @@ def write_swapped(
 
     Raises:
         LabError: when it cannot be written or signed.
+
+    Example:
+        >>> lab.write_swapped("swapped.png", frame, "quick_autoencoder")
+        >>> lab.provenance.verify("swapped.png").state
+        'valid'
     """
     write_signed(path, image, facts(Path(path), model, what), quality, signing)
 

@@ -43,6 +43,14 @@ def save_model(model, folder: str | Path, kind: str, about: dict | None = None) 
 
     Where the model began with another one's weights (`stages.warm_start`), the clips behind those are added to what the
     folder's sources.json names; where those are not known, nothing is named, and the user is asked to state them.
+
+    Returns:
+        The folder.
+
+    Example:
+        >>> model = lab.load_model("data/weights/quick_autoencoder")
+        >>> sorted(path.name for path in lab.save_model(model, "models/copy", "autoencoder").iterdir())
+        ['config.json', 'model.weights.h5']
     """
     folder = files.make_folder(folder)
     begun_from = getattr(model, "begun_from", None)

@@ -76,9 +76,9 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## One frame: predict
@@ -91,31 +91,22 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import video
-from faceswap_lab.base import files
-from faceswap_lab.course import scoring
-from faceswap_lab.faces import alignment
-from faceswap_lab.provenance.publishing import write_swapped
-from faceswap_lab.studies import temporal_smoothing
-from faceswap_lab.swap import blending, colour, options, pairing, smoothing, swapping
-from faceswap_lab.widgets import figures, tuning
-
-functions = scoring.swap_functions(run)
+functions = lab.course.swap_functions(run)
 paint = next(iter(functions.values()))
 print("models:", ", ".join(functions))
 
 # %%
-faces = stages.ensure_faces(run, "target")
+faces = lab.course.ensure_faces(run, "target")
 faces = faces.subset((faces.table["person"] == 0).to_numpy())
 row = len(faces) // 3
 index = int(faces.table.loc[row, "frame"])
-clip = video.open_video(run.clip("target"))
+clip = lab.open_video(run.clip("target"))
 frame = next(f.image for f in clip.frames() if f.index == index)
 
 # %%
 matrix = faces.matrix(row)  # frame pixels to the 256-px square
-small = alignment.scale_matrix(matrix, paint.size / 256)  # ... to the model's
-aligned = alignment.align(frame, small, paint.size).astype("float32") / 255
+small = faces.matrix(row, paint.size)  # ... to the model's
+aligned = lab.align(frame, small, paint.size).astype("float32") / 255
 painted, alpha = (result[0] for result in paint(aligned[None]))
 print("in", aligned.shape, "-> colour", painted.shape, "and alpha", alpha.shape)
 
@@ -124,9 +115,9 @@ print("in", aligned.shape, "-> colour", painted.shape, "and alpha", alpha.shape)
 
 # %%
 whole = faces.subset([row]).masks(256, "face")[0]
-soft = swapping.prepare(frame, matrix, whole, paint.size, scoring.DEFAULTS).region
+soft = lab.swap.prepare(frame, matrix, whole, paint.size, lab.course.DEFAULTS).region
 outline = cv2.resize(whole, (paint.size, paint.size), interpolation=cv2.INTER_AREA) / 255
-figures.row(
+lab.widgets.row(
     [aligned, painted, alpha, outline, soft], ["cut out", "painted", "the model's alpha", "outline", "soft mask"]
 )
 
@@ -134,8 +125,8 @@ figures.row(
 # **Look**: eyes, mouth and direction of the head are A's, the features B's. **Check**: where the mask is 0 the frame must come back untouched, to the last bit.
 
 # %%
-worn = blending.mask_overlay(frame, painted, soft, small)
-outside = blending.place_mask(frame.shape, soft, small) == 0
+worn = lab.swap.mask_overlay(frame, painted, soft, small)
+outside = lab.swap.place_mask(frame.shape, soft, small) == 0
 assert (worn[outside] == frame[outside]).all()
 print(f"{outside.mean():.0%} of the frame is exactly as it was")
 
@@ -150,12 +141,12 @@ print(f"{outside.mean():.0%} of the frame is exactly as it was")
 run.predict("05 best colour", None, sure=None, choices=("none", "mean", "mean_std", "histogram", "linear", "sot"))
 
 # %%
-choices = {name: match(painted, aligned, soft) for name, match in colour.COLOUR.items()}
-worn = {name: blending.mask_overlay(frame, face, soft, small) for name, face in choices.items()}
-figures.row([frame, *worn.values()], ["target", *worn], height=2.6)
+choices = {name: match(painted, aligned, soft) for name, match in lab.swap.colour.COLOUR.items()}
+worn = {name: lab.swap.mask_overlay(frame, face, soft, small) for name, face in choices.items()}
+lab.widgets.row([frame, *worn.values()], ["target", *worn], height=2.6)
 
 # %%
-compared = scoring.compare(run, index, worn, faces.points(row))
+compared = lab.course.compare(run, index, worn, faces.points(row))
 if compared is not None:
     run.came("05 best colour", [compared[name].idxmax() for name in ("pixel_gain", "swap_gain")])
 compared
@@ -215,13 +206,13 @@ for step in range(16):
 # - **laplacian** pyramids mix each size of detail over an edge of its own width ([Burt and Adelson, 1983](https://doi.org/10.1145/245.247)): a picture is blurred and halved again and again, $G_0, G_1 \ldots$, and level $k$ is what is lost each time, $L_k=G_k-\mathrm{up}(G_{k+1})$. Each level is mixed by the mask's own $G_k$, and all are added up.
 
 # %%
-ways = {blend: dataclasses.replace(scoring.DEFAULTS, blend=blend) for blend in options.BLENDS}
-blends = {blend: swapping.swap_frame(frame, matrix, whole, paint, way) for blend, way in ways.items()}
-figures.row([frame, *blends.values()], ["target", *blends], height=2.8)
+ways = {blend: dataclasses.replace(lab.course.DEFAULTS, blend=blend) for blend in lab.swap.options.BLENDS}
+blends = {blend: lab.swap_frame(frame, matrix, whole, paint, way) for blend, way in ways.items()}
+lab.widgets.row([frame, *blends.values()], ["target", *blends], height=2.8)
 
 # %%
-write_swapped(run.pictures() / "blends.png", np.hstack([frame, *blends.values()]), next(iter(functions)))
-scoring.compare(run, index, blends, faces.points(row))
+lab.write_swapped(run.pictures() / "blends.png", np.hstack([frame, *blends.values()]), next(iter(functions)))
+lab.course.compare(run, index, blends, faces.points(row))
 
 # %% [markdown]
 # ## Poisson's equation, by hand
@@ -293,12 +284,12 @@ smooth = checks.smooth(smooth)
 # A negative start of a slice counts from the video's end: hence `max(0, ...)`. Looking back only, the face lags behind the head. The lab's filter weighs near frames more.
 
 # %%
-track = pairing.face_track(clip, faces, person=0, strength=1.5)
+track = lab.swap.face_track(clip, faces, person=0, strength=1.5)
 both = {"as found": track.raw, "smoothed": track.matrices}
-sizes = {name: 256 / np.exp(smoothing.parameters(matrices)[:, 2]) for name, matrices in both.items()}
+sizes = {name: 256 / np.exp(lab.swap.smoothing.parameters(matrices)[:, 2]) for name, matrices in both.items()}
 title = "side of the face's square in the frame, px"
 lines = {name: pd.DataFrame({"step": np.arange(len(side)), title: side}) for name, side in sizes.items()}
-figures.curves(lines, [title], logarithmic=False)
+lab.widgets.curves(lines, [title], logarithmic=False)
 
 # %% [markdown]
 # **Look**: the smoothed line still follows the head's own movement, without the teeth. The check below counts the teeth alone (second differences, which a steady movement does not have).
@@ -314,21 +305,21 @@ print({name: f"{value:.3%} of the face's size a frame" for name, value in trembl
 # **Save settings** writes `conversion_settings.json` into the run's folder: every conversion of this run then uses it, here, through papermill, and with `convert --settings`.
 
 # %%
-tuning.TuningPanel(tuning.shots(clip, faces, 5), paint, scoring.settings_path(run), scoring.DEFAULTS)
+lab.widgets.TuningPanel(lab.widgets.tuning.shots(clip, faces, 5), paint, lab.course.settings_path(run), lab.course.DEFAULTS)
 
 # %% [markdown]
 # **Look** at the frame where the head is turned farthest: what hides the rim there may show it on another. Once you have saved, run on from here.
 
 # %%
-chosen = scoring.settings(run)
-print("conversions use", scoring.told_settings(run))
+chosen = lab.course.settings(run)
+print("conversions use", lab.course.told_settings(run))
 
 # %% [markdown]
 # ## The whole video
 # Frames stream through, so memory stays the same for an hour of video. The sound is *copied*, not encoded again. First the **consent ledger** is asked: A's and B's both, for *this* use. The video is then labelled, watermarked and signed; the scores use frames without all that, from before the lossy coding.
 
 # %%
-swaps = [scoring.swap_clip(run, name, function) for name, function in functions.items()]
+swaps = [lab.course.swap_clip(run, name, function) for name, function in functions.items()]
 for swap in swaps:
     if report := swap.report:  # None: made by an earlier run of this notebook
         print(f"{swap.model}: {report.swapped} of {report.frames} frames, {report.seconds:.0f} s")
@@ -339,7 +330,7 @@ for swap in swaps:
 # The gains are 0 for the unchanged target and 1 for the true swap. **swap_gain** looks at structure (local contrast), **identity_gain** asks a recognition network that took no part in training, **pixel_gain** compares plain colours. **nearer_to_source**: on how many frames that network finds the face nearer to B than to A. **landmark_error**: how far the features lie from the true swap's, as a share of the distance between the eyes.
 
 # %%
-found = scoring.score_run(run, swaps, full=False)  # a first look; notebook 06 has the whole
+found = lab.course.score_run(run, swaps, full=False)  # a first look; notebook 06 has the whole
 measures = [name for name in found["scores"] if not name.endswith(("_found", "_still"))]
 shown = pd.DataFrame({**found["models"], **found["baselines"]}).T[measures].astype(float).round(3)
 shown.map(lambda value: "" if pd.isna(value) else value)
@@ -359,12 +350,12 @@ print(*found["notes"], sep="\n")
 # Written to `swap/`; the one with the blend of your settings becomes `swap.mp4`.
 
 # %%
-films = {b: scoring.swap_clip(run, best.model, functions[best.model], b) for b in blends}
-presented = scoring.present(run, films[chosen.blend], functions[best.model])
+films = {b: lab.course.swap_clip(run, best.model, functions[best.model], b) for b in blends}
+presented = lab.course.present(run, films[chosen.blend], functions[best.model])
 print("the best, copied:", presented.name)
 
 # %%
-check = video.open_video(presented)
+check = lab.open_video(presented)
 assert check.has_audio == clip.has_audio and check.size == clip.size
 print(f"swap.mp4: {check.num_frames} frames, {check.duration:.2f} s, {check.fps:g} a second, sound: {check.has_audio}")
 
@@ -377,13 +368,13 @@ shown = {"target": [f.image for f in clip.frames() if f.index in times]}
 for blend, film in films.items():
     shown[blend] = [image for number, image in enumerate(film.pictures()) if number in times]
 if run.clips.truth:
-    shown["truth"] = [f.image for f in video.open_video(run.clips.truth).frames() if f.index in times]
-figures.rows(shown, height=1.9)
+    shown["truth"] = [f.image for f in lab.open_video(run.clips.truth).frames() if f.index in times]
+lab.widgets.rows(shown, height=1.9)
 
 # %%
 for number, time in enumerate(times):
     strip = [shown[name][number] for name in ("target", chosen.blend, "truth") if name in shown]
-    write_swapped(run.pictures() / f"strip_{time:04d}.png", np.hstack(strip), best.model)
+    lab.write_swapped(run.pictures() / f"strip_{time:04d}.png", np.hstack(strip), best.model)
 
 # %% [markdown]
 # ## What does it say of itself?
@@ -396,17 +387,15 @@ for number, time in enumerate(times):
 run.predict("05 one bit", None, sure=None, choices=("valid", "changed", "read", "lost"))
 
 # %%
-from faceswap_lab.provenance import verification, watermark
-
-print(verification.verify(presented).text)
-print(watermark.look(presented))
+print(lab.provenance.verify(presented).text)
+print(lab.provenance.watermark.look(presented))
 
 # %%
 turned = bytearray(presented.read_bytes())
 turned[len(turned) // 2] ^= 1
-changed = files.make_folder(run.out / "swap") / "one_bit_turned.mp4"
+changed = run.out / "swap" / "one_bit_turned.mp4"
 changed.write_bytes(turned)
-state, reading = verification.verify(changed).state, watermark.look(changed)
+state, reading = lab.provenance.verify(changed).state, lab.provenance.watermark.look(changed)
 print(state, "|", reading)
 run.came("05 one bit", ["changed" if state == "changed" else "valid", "read" if reading.found else "lost"])
 changed.unlink()
@@ -424,7 +413,7 @@ changed.unlink()
 run.predict("05 restless blend", None, sure=None, choices=("mask", "seamless", "laplacian"))
 
 # %%
-shake = temporal_smoothing.of_run(run, functions[best.model], ["mask", "seamless", "laplacian"]) if run.clips.truth else None
+shake = lab.studies.temporal_smoothing.of_run(run, functions[best.model], ["mask", "seamless", "laplacian"]) if run.clips.truth else None
 if shake is not None:
     run.came("05 restless blend", shake["colour"].filter(like=", off").idxmax().split(",")[0])
 shake if shake is None else shake.round(2)
@@ -442,26 +431,28 @@ if shake is not None:
 # Six swaps, each with one mistake. Two of them are prepared first:
 
 # %%
-x0, y0, x1, y1 = alignment.square_box(faces.table.loc[row, ["x0", "y0", "x1", "y1"]].to_numpy(float))
-boxed = np.array([[1, 0, -x0], [0, 1, -y0]]) * paint.size / (x1 - x0)
-crop = alignment.align(frame, boxed, paint.size).astype("float32") / 255
-region = alignment.align(blending.place_mask(frame.shape, soft, small), boxed, paint.size)
-unaligned = colour.match_mean(paint(crop[None])[0][0], crop, region)
+low, high = faces.table.loc[row, ["x0", "y0", "x1", "y1"]].to_numpy(float).reshape(2, 2)  # the detector's box
+side = (high - low).mean()
+left, top = (low + high - side) / 2
+boxed = np.array([[1, 0, -left], [0, 1, -top]]) * paint.size / side
+crop = lab.align(frame, boxed, paint.size).astype("float32") / 255
+region = lab.align(lab.swap.place_mask(frame.shape, soft, small), boxed, paint.size)
+unaligned = lab.swap.colour.match_mean(paint(crop[None])[0][0], crop, region)
 as_itself = np.asarray(paint.model.translate(aligned[None], 0, 0)[0][0])
 
 # %%
-right, hard = choices[scoring.DEFAULTS.colour], (outline > 0.5).astype("float32")
+right, hard = choices[lab.course.DEFAULTS.colour], (outline > 0.5).astype("float32")
 askew = small + np.array([[0, 0, 0.06], [0, 0, -0.04]]) * paint.size
 spoilt = {
-    "1": blending.mask_overlay(frame, right, soft, askew),
-    "2": blending.mask_overlay(frame, as_itself, soft, small),
-    "3": blending.mask_overlay(frame, right, 0.15 * soft, small),
-    "4": blending.mask_overlay(frame, unaligned, region, boxed),
-    "5": blending.mask_overlay(frame, np.clip(choices["none"] * [1.15, 1, 0.85], 0, 1).astype("float32"), soft, small),
-    "6": blending.mask_overlay(frame, right, hard, small),
+    "1": lab.swap.mask_overlay(frame, right, soft, askew),
+    "2": lab.swap.mask_overlay(frame, as_itself, soft, small),
+    "3": lab.swap.mask_overlay(frame, right, 0.15 * soft, small),
+    "4": lab.swap.mask_overlay(frame, unaligned, region, boxed),
+    "5": lab.swap.mask_overlay(frame, np.clip(choices["none"] * [1.15, 1, 0.85], 0, 1).astype("float32"), soft, small),
+    "6": lab.swap.mask_overlay(frame, right, hard, small),
 }
-cured = blending.mask_overlay(frame, right, soft, small)
-figures.row([frame, *spoilt.values(), cured], ["target", *spoilt, "as it should be"], height=1.9)
+cured = lab.swap.mask_overlay(frame, right, soft, small)
+lab.widgets.row([frame, *spoilt.values(), cured], ["target", *spoilt, "as it should be"], height=1.9)
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, investigate**: name each swap's cause and its cure without looking at the code: two letters, such as "av".
@@ -512,11 +503,8 @@ overlay = checks.overlay(overlay)
 run.predict("05 gives itself away", None, sure=None, choices=("mouth", "forehead", "turns"))
 
 # %%
-from faceswap_lab.course import report, side_by_side
-from faceswap_lab.widgets.showing import Film, Page
-
-film = side_by_side.write_film(run, best.model, functions[best.model])
-Film(film.read_bytes(), "target, swap and, where it is known, the true swap, side by side", 900)
+film = lab.course.write_film(run, best.model, functions[best.model])
+lab.Film(film.read_bytes(), "target, swap and, where it is known, the true swap, side by side", 900)
 
 # %%
 run.came("05 gives itself away", None)  # what you saw, in place of None
@@ -525,7 +513,7 @@ run.came("05 gives itself away", None)  # what you saw, in place of None
 # All that this run has made so far stands on one page: videos, strips, curves, scores.
 
 # %%
-Page(report.write_report(run.out))
+lab.widgets.Page(lab.course.write_report(run.out))
 
 # %% [markdown]
 # ## Recap
@@ -540,9 +528,7 @@ Page(report.write_report(run.out))
 # **Next**: notebook 06 asks how sure these numbers are, and which to trust.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("05")  # answer them first, then open each
+lab.widgets.Answers("05")  # answer them first, then open each
 
 # %%
 score = found["models"][best.model]

@@ -78,9 +78,9 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## Real or swapped?
@@ -98,37 +98,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceswap_lab.base import files
-from faceswap_lab.course import scoring
-from faceswap_lab.metrics.recognition_features import Dlib
-from faceswap_lab.studies.detection import (
-    data_set,
-    error_rates,
-    evaluation,
-    handcrafted_features,
-    identity_check,
-    mesonet,
-    provenance_signs,
-    recompression,
-    scenes,
-    spectrum,
-)
-from faceswap_lab.widgets import detection, figures
+from faceswap_lab.studies import detection
 
-functions = scenes.models(run)
-this = scenes.target_scene(run, functions)
+functions = detection.models(run)
+this = detection.target_scene(run, functions)
 first = this.swaps[0]
 
 # %%
 random = np.random.default_rng(seed)
-dealt = random.permutation(([data_set.REAL] * 3 + list(this.swaps) * 5)[:8])
+dealt = random.permutation(([detection.REAL] * 3 + list(this.swaps) * 5)[:8])
 moments = random.permutation(len(this.frames))[:8]
-hand = [this.crops(film, recompression.FILMED).faces[row] for film, row in zip(dealt, moments, strict=True)]
-figures.row(hand, [str(number) for number in range(1, 9)], height=1.5)
+hand = [this.crops(film, detection.FILMED).faces[row] for film, row in zip(dealt, moments, strict=True)]
+lab.widgets.row(hand, [str(number) for number in range(1, 9)], height=1.5)
 
 # %%
 print(*(f"{number}: {film}" for number, film in enumerate(dealt, 1)), sep="\n")
-run.came("09 real faces", {number for number, film in enumerate(dealt, 1) if film == data_set.REAL})
+run.came("09 real faces", {number for number, film in enumerate(dealt, 1) if film == detection.REAL})
 
 # %% [markdown]
 # How many did you get? Keep the number: it is your own detector's score.
@@ -143,9 +128,9 @@ run.came("09 real faces", {number for number, film in enumerate(dealt, 1) if fil
 # So: every moment is there in both classes, all films go through one coder (crf 18), and *stretches* of time train (#) or test (o), with gaps between.
 
 # %%
-sides = data_set.split(this.frames, gap=gap_frames)
-print("".join({data_set.TRAIN: "#", data_set.TEST: "o"}.get(side, ".") for side in sides))
-print({side: int((sides == side).sum()) for side in (data_set.TRAIN, data_set.TEST)}, "moments of each film")
+sides = detection.split(this.frames, gap=gap_frames)
+print("".join({detection.TRAIN: "#", detection.TEST: "o"}.get(side, ".") for side in sides))
+print({side: int((sides == side).sum()) for side in (detection.TRAIN, detection.TEST)}, "moments of each film")
 
 # %% [markdown]
 # ## What the eye looks for
@@ -180,15 +165,15 @@ auc = checks.auc(auc)
 # No threshold occurs. Below 0.5 nothing is mended: a detector that is wrong has to be seen to be wrong. For many faces one sorts once and adds up ranks (Mann and Whitney).
 
 # %%
-by_eye = evaluation.numbers(this, {sign.name: sign for sign in handcrafted_features.SIGNS}, gap=gap_frames)
-signs_found = evaluation.areas(by_eye)
+by_eye = detection.numbers(this, {sign.name: sign for sign in detection.SIGNS}, gap=gap_frames)
+signs_found = detection.areas(by_eye)
 painted = signs_found[signs_found["film"].isin(list(functions))]  # by a model
 means = {sign: np.mean([one.value for one in some["auc"]]) for sign, some in painted.groupby("detector")}
 run.came("09 best sign", max(means, key=means.get))
-detection.area_table(signs_found, ["detector"], "film")
+lab.widgets.area_table(signs_found, ["detector"], "film")
 
 # %%
-detection.distributions_plot(by_eye, "blur")
+lab.widgets.distributions_plot(by_eye, "blur")
 
 # %% [markdown]
 # **Look** behind the numbers of *blur*: hills that lie apart give an AUC near 1, hills on top of each other 0.5. Where would you put a threshold? Each place buys caught swaps (right of it, outlined) with accused honest faces (right of it, hatched).
@@ -203,8 +188,8 @@ detection.distributions_plot(by_eye, "blur")
 # A picture is a sum of waves. How strong are the coarse ones, how strong the fine ones, in all directions together? What a network paints small and enlarges lacks the finest ([Durall et al., 2020](https://arxiv.org/abs/2003.01826)).
 
 # %%
-spectra = {film: spectrum.radial_spectrum(this.crops(film, recompression.FILMED).faces) for film in this.films}
-detection.spectra_plot(spectra)
+spectra = {film: detection.radial_spectrum(this.crops(film, detection.FILMED).faces) for film in this.films}
+lab.widgets.spectra_plot(spectra)
 
 # %% [markdown]
 # **Look** at the right panel: what is missing begins where the model's own pixels end. A linear classifier can read that off. One is trained on each kind of swap (rows), and tried on all (columns), on moments that it never saw. **Predict**: which rows fail where?
@@ -217,13 +202,13 @@ run.predict(
 # %%
 learnt = {}
 for film in this.swaps:
-    taught = evaluation.training_crops(this, [film], gap=gap_frames)
-    learnt[f"learnt from {film}"] = spectrum.SpectrumDetector().fit(*taught)
+    taught = detection.training_crops(this, [film], gap=gap_frames)
+    learnt[f"learnt from {film}"] = detection.SpectrumDetector().fit(*taught)
 
 # %%
-across = evaluation.areas(evaluation.numbers(this, learnt, gap=gap_frames))
+across = detection.areas(detection.numbers(this, learnt, gap=gap_frames))
 run.came("09 rows that fail", "on swaps that are not soft")
-detection.area_table(across, ["detector"], "film")
+lab.widgets.area_table(across, ["detector"], "film")
 
 # %% [markdown]
 # **Look** along a row: whichever swap it learnt from, the classifier finds what was painted at 64 pixels. Softness is what those share, and what it learnt. Down the last columns it is less sure, and the interval wide: a swap made in another way, or without a fault, is no softer than an honest film. The next model will not be, either.
@@ -232,14 +217,14 @@ detection.area_table(across, ["detector"], "film")
 # MesoNet ([Afchar et al., 2018](https://arxiv.org/abs/1809.00888)): four convolutions, under 30 000 weights. It sees pieces of faces of both classes, mirrored, darker, brighter, and asks: swapped?
 
 # %%
-naive = mesonet.MesoDetector(meso_steps, seed)
-naive.fit(*evaluation.training_crops(this, [first], gap=gap_frames))
+naive = detection.MesoDetector(meso_steps, seed)
+naive.fit(*detection.training_crops(this, [first], gap=gap_frames))
 print(f"{naive.model.count_params():,} weights, loss {naive.history['loss'][-1]:.3f} after {meso_steps} steps")
 
 # %%
 networks = {"network": naive}
-here = evaluation.numbers(this, networks, gap=gap_frames)
-detection.area_table(evaluation.areas(here), ["detector"], "film")
+here = detection.numbers(this, networks, gap=gap_frames)
+lab.widgets.area_table(detection.areas(here), ["detector"], "film")
 
 # %% [markdown]
 # Impressive: it was shown one model's swaps, and finds them all, even the perfect one. Nearly 1.00 everywhere. Would you put it on the net?
@@ -251,12 +236,12 @@ detection.area_table(evaluation.areas(here), ["detector"], "film")
 run.predict("09 honest films accused", None, sure=None, unit="% of the other person's frames")
 
 # %%
-other = scenes.other_scene(run, {name: function for name, function in functions.items() if name != scenes.SCRATCH})
-stranger = scenes.real_scene(run)
-elsewhere = [evaluation.numbers(scene, networks, gap=gap_frames) for scene in (other, stranger)]
+other = detection.other_scene(run, {name: function for name, function in functions.items() if name != detection.SCRATCH})
+stranger = detection.real_scene(run)
+elsewhere = [detection.numbers(scene, networks, gap=gap_frames) for scene in (other, stranger)]
 
 # %%
-accused = evaluation.false_alarms(pd.concat([here, *elsewhere]), here)
+accused = detection.false_alarms(pd.concat([here, *elsewhere]), here)
 run.came("09 honest films accused", 100 * float(accused.loc[other.name].to_numpy().max()), within=0.5)
 accused.style.format("{:.0%}")
 
@@ -267,17 +252,17 @@ accused.style.format("{:.0%}")
 # Both directions: real A and real B against B on A and A on B. Now the person tells nothing.
 
 # %%
-both = evaluation.pooled(*(evaluation.training_crops(scene, [first], gap=gap_frames) for scene in (this, other)))
-fair = mesonet.MesoDetector(meso_steps, seed).fit(*both)
-networks = {"one direction": naive, "both": fair, "spectrum, both": spectrum.SpectrumDetector().fit(*both)}
+both = detection.pooled(*(detection.training_crops(scene, [first], gap=gap_frames) for scene in (this, other)))
+fair = detection.MesoDetector(meso_steps, seed).fit(*both)
+networks = {"one direction": naive, "both": fair, "spectrum, both": detection.SpectrumDetector().fit(*both)}
 
 # %%
-tried = pd.concat([evaluation.numbers(scene, networks, gap=gap_frames) for scene in (this, other, stranger)])
-network_areas = evaluation.areas(tried)
-detection.area_table(network_areas, ["detector", "scene"], "film")
+tried = pd.concat([detection.numbers(scene, networks, gap=gap_frames) for scene in (this, other, stranger)])
+network_areas = detection.areas(tried)
+lab.widgets.area_table(network_areas, ["detector", "scene"], "film")
 
 # %%
-evaluation.false_alarms(tried, tried[tried["scene"] == this.name]).style.format("{:.0%}")
+detection.false_alarms(tried, tried[tried["scene"] == this.name]).style.format("{:.0%}")
 
 # %% [markdown]
 # **Look**: with the bundled actors the first network finds the perfect swap here, and not in the other direction. Taught both, it accuses hardly anybody of the training any more, and still finds the models' swaps. The perfect one, too, it tells apart more often than not: B's face on A's head was never among the real ones.
@@ -292,25 +277,25 @@ evaluation.false_alarms(tried, tried[tried["scene"] == this.name]).style.format(
 run.predict("09 worn film", None, sure=None, choices=("they accuse the real film", "they let it pass"))
 
 # %%
-three = (evaluation.training_crops(scene, [first], recompression.CODINGS[:3], gap=gap_frames) for scene in (this, other))
-networks["spectrum, three coders"] = spectrum.SpectrumDetector().fit(*evaluation.pooled(*three))
-own = evaluation.numbers(this, networks, [recompression.FILMED], [first, this.swaps[-1]], gap=gap_frames)
-worn = evaluation.numbers(this, networks, recompression.CODINGS[1:], [], gap=gap_frames)
+three = (detection.training_crops(scene, [first], detection.CODINGS[:3], gap=gap_frames) for scene in (this, other))
+networks["spectrum, three coders"] = detection.SpectrumDetector().fit(*detection.pooled(*three))
+own = detection.numbers(this, networks, [detection.FILMED], [first, this.swaps[-1]], gap=gap_frames)
+worn = detection.numbers(this, networks, detection.CODINGS[1:], [], gap=gap_frames)
 
 # %%
 passed = pd.concat([own, worn])
-alarms_found = evaluation.false_alarms(passed, own)
+alarms_found = detection.false_alarms(passed, own)
 run.came("09 worn film", "they accuse the real film" if alarms_found.to_numpy().max() > 0.25 else "they let it pass")
 alarms_found.style.format("{:.0%}")
 
 # %%
 rows = []
-for real, detector, film in itertools.product([way.name for way in recompression.CODINGS], networks, (first, this.swaps[-1])):
-    swap, honest = (this.name, "crf 18", film), (this.name, real, data_set.REAL)
+for real, detector, film in itertools.product([way.name for way in detection.CODINGS], networks, (first, this.swaps[-1])):
+    swap, honest = (this.name, "crf 18", film), (this.name, real, detection.REAL)
     row = {"detector": detector, "swap at crf 18": film, "the real film at": real}
-    rows.append({**row, "auc": evaluation.area(passed, detector, swap, honest)})
+    rows.append({**row, "auc": detection.area(passed, detector, swap, honest)})
 crossed = pd.DataFrame(rows)
-detection.area_table(crossed, ["detector", "swap at crf 18"], "the real film at")
+lab.widgets.area_table(crossed, ["detector", "swap at crf 18"], "the real film at")
 
 # %% [markdown]
 # **Look** at the first table: the threshold that promised 5 % accuses up to all of the worn, honest faces. Who has seen crf 35 forgives it more; half size, which nobody was shown, all accuse. In the second, soft swaps still *rank* above: an AUC chooses no threshold, and hides this. Against a swap that is not soft even the rank turns round, and the honest film is the suspect. Nobody knows how a film will be passed on.
@@ -324,23 +309,23 @@ detection.area_table(crossed, ["detector", "swap at crf 18"], "the real film at"
 run.predict("09 perfect swap", None, sure=None, choices=("refuted", "believed"))
 
 # %%
-judge = Dlib()
-person = {role: stages.main_person(stages.ensure_faces(run, role)) for role in ("A", "B")}
-claim_checks = [identity_check.ClaimCheck.of_set(role, faces, judge) for role, faces in person.items()]
+judge = lab.metrics.Dlib()
+person = {role: lab.course.main_person(lab.course.ensure_faces(run, role)) for role in ("A", "B")}
+claim_checks = [detection.ClaimCheck.of_set(role, faces, judge) for role, faces in person.items()]
 asked = pd.concat(
-    [evaluation.numbers(scene, {check.name: check for check in claim_checks}, gap=gap_frames) for scene in (this, other)]
+    [detection.numbers(scene, {check.name: check for check in claim_checks}, gap=gap_frames) for scene in (this, other)]
 )
 
 # %%
 rows = []
 for film in this.swaps:
     swap, honest = (this.name, "crf 18", film), {"is it A?": this.name, "is it B?": other.name}
-    rows += [{"film": film, "claim": claim, "auc": evaluation.area(asked, claim, swap, (scene, "crf 18", data_set.REAL))}
+    rows += [{"film": film, "claim": claim, "auc": detection.area(asked, claim, swap, (scene, "crf 18", detection.REAL))}
              for claim, scene in honest.items()]  # fmt: skip
 claimed = pd.DataFrame(rows)
 perfect = claimed[claimed["film"] == this.swaps[-1]]["auc"]
 run.came("09 perfect swap", ["refuted" if area.value > 0.75 else "believed" for area in perfect])
-detection.area_table(claimed, ["claim"], "film")
+lab.widgets.area_table(claimed, ["claim"], "film")
 
 # %% [markdown]
 # **Look**: "this is A" is refuted for *every* swap, the perfect one too, by a network that never saw one: the face is not A's. That protects people whose **body and scene** are used. But who puts B's face into a film wants it taken for B: against real films of B, the better the swap, the less the check can say. And it needs references, and a claim.
@@ -358,11 +343,11 @@ detection.area_table(claimed, ["claim"], "film")
 run.predict("09 false alarms", None, sure=None, unit="%")
 
 # %%
-caught = error_rates.sensitivity_at(0.9, 0.1)
-cases = {f"{share:.1%} swaps": error_rates.alarms(share, caught, 0.1) for share in (0.5, 0.1, 0.01, 0.001)}
+caught = detection.sensitivity_at(0.9, 0.1)
+cases = {f"{share:.1%} swaps": detection.alarms(share, caught, 0.1) for share in (0.5, 0.1, 0.01, 0.001)}
 print(f"catches {caught:.0%} of the swaps")
 run.came("09 false alarms", 100 * cases["1.0% swaps"].false_share, within=0.1)
-detection.alarms_plot(cases)
+lab.widgets.alarms_plot(cases)
 
 # %% [markdown]
 # At 1 % more than nine alarms in ten accuse an honest film, though nothing is wrong with the detector. An alarm is a reason to **ask**: where does the film come from, who has the original? It is never a verdict on a person.
@@ -376,10 +361,10 @@ detection.alarms_plot(cases)
 run.predict("09 what is left", None, sure=None, choices=("manifest", "label", "watermark", "comment"))
 
 # %%
-film = scoring.swap_clip(run, first, functions[first]).path
+film = lab.course.swap_clip(run, first, functions[first]).path
 strangers = {"the real clip": run.clip("target"), **({"perfect swap": run.clips.truth} if run.clips.truth else {})}
 with tempfile.TemporaryDirectory() as folder:  # the copies have lost their manifest, so none is left lying about
-    said = provenance_signs.read_marks({**provenance_signs.passed_on(film, Path(folder)), **strangers})
+    said = detection.read_marks({**detection.passed_on(film, Path(folder)), **strangers})
 run.came("09 what is left", "watermark")
 said
 
@@ -391,15 +376,15 @@ said
 # Two of the traps, sprung on purpose. First the **coder**: one "class" is the real film, the other the *same* film, coded once more. Nothing was swapped.
 
 # %%
-clip = this.films[data_set.REAL]
-again = {data_set.REAL: clip, "only coded again": lambda: recompression.recoded(clip(), this.rate, recompression.CODINGS[2])}
-trap = data_set.Scene("coder", this.rate, again, this.faceset)
-uncoded, options = [recompression.UNCODED], {"gap": gap_frames}
+clip = this.films[detection.REAL]
+again = {detection.REAL: clip, "only coded again": lambda: detection.recoded(clip(), this.rate, detection.CODINGS[2])}
+trap = detection.Scene("coder", this.rate, again, this.faceset)
+uncoded, options = [detection.UNCODED], {"gap": gap_frames}
 
 # %%
-fooled = spectrum.SpectrumDetector().fit(*evaluation.training_crops(trap, ["only coded again"], uncoded, **options))
-coder_trap = evaluation.areas(evaluation.numbers(trap, {"spectrum": fooled}, uncoded, **options))
-detection.area_table(coder_trap, ["detector"], "film")
+fooled = detection.SpectrumDetector().fit(*detection.training_crops(trap, ["only coded again"], uncoded, **options))
+coder_trap = detection.areas(detection.numbers(trap, {"spectrum": fooled}, uncoded, **options))
+lab.widgets.area_table(coder_trap, ["detector"], "film")
 
 # %% [markdown]
 # A fine "swap detector". Then **leakage**, with nothing to learn at all: real faces only, and a *coin* says which count as swapped, one throw for every eight moments. **Predict** both numbers.
@@ -409,9 +394,9 @@ detection.area_table(coder_trap, ["detector"], "film")
 run.predict("09 two numbers", None, sure=None)
 
 # %%
-faces = this.crops(data_set.REAL, recompression.FILMED)
-splits = {"stretches of time": sides, "chance": data_set.shuffled_split(this.frames, seed)}
-leaks = {way: evaluation.coin_areas(faces, split, seed=seed).mean() for way, split in splits.items()}
+faces = this.crops(detection.REAL, detection.FILMED)
+splits = {"stretches of time": sides, "chance": detection.shuffled_split(this.frames, seed)}
+leaks = {way: detection.coin_areas(faces, split, seed=seed).mean() for way, split in splits.items()}
 run.came("09 two numbers", list(leaks.values()), within=0.1)
 pd.Series(leaks, name="mean AUC of 12 coin detectors").to_frame().style.format("{:.2f}")
 
@@ -502,16 +487,14 @@ marks_found = checks.marks_found(marks_found)
 # **Next**: notebook 10 leaves the autoencoder for *unpaired* pictures.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("09")  # answer them first, then open each
+lab.widgets.Answers("09")  # answer them first, then open each
 
 # %%
 found = {"signs": signs_found, "spectra": across, "networks": network_areas, "passed on": crossed, "claims": claimed}
-kept = {name: evaluation.as_json(table) for name, table in found.items()}
+kept = {name: detection.as_json(table) for name, table in found.items()}
 alarmed = {" ".join(place): row for place, row in alarms_found.round(4).to_dict("index").items()}
-files.write_json(run.out / "detection.json", {**kept, "false alarms": alarmed, "marks": said.to_dict("index")})
-alone = evaluation.area(tried, "both", (this.name, "crf 18", first), (this.name, "crf 18", data_set.REAL)).value
+lab.write_json(run.out / "detection.json", {**kept, "false alarms": alarmed, "marks": said.to_dict("index")})
+alone = detection.area(tried, "both", (this.name, "crf 18", first), (this.name, "crf 18", detection.REAL)).value
 run.finish(
     "09_provenance_and_detection",
     f"{len(this.swaps)} kinds of swap; the network finds {first} with an AUC of {alone:.2f}",

@@ -28,9 +28,7 @@ LAB = {
         [tool.setuptools.packages.find]
         include = ["faceswap_lab*"]
         """,
-    "faceswap_lab/__init__.py": "",
-    "faceswap_lab/course/stages.py": "",
-    "faceswap_lab/course/runtime.py": """
+    "faceswap_lab/__init__.py": """
         def setup(preset, seed, *clips, **options):
             return f"{preset} {seed} from {__file__}"
         """,
