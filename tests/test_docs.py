@@ -168,7 +168,10 @@ def top_level(module: Path) -> set[str]:
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
             found.add(node.name)
         else:
-            found |= {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+            parts = list(ast.walk(node))
+            found |= {one.id for one in parts if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+            if any(isinstance(one, ast.Call) and ast.unparse(one.func) == "offered" for one in parts):
+                found |= {name for one in parts if isinstance(one, ast.Constant) for name in one.value.split()}
     return found
 
 
