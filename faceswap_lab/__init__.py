@@ -37,7 +37,7 @@ _NAMES = {
     "metrics.gains": "score_clip",
     "course.actors": "clip",
     "course.runtime": "setup",
-    "widgets.showing": "Picture Film",
+    "widgets.showing": "Picture Player",
 }  # module -> the public names that it has
 __all__ = ["__version__", *" ".join(_NAMES.values()).split()]  # noqa: PLE0604
 __getattr__, __dir__ = lazy.offered(__name__, _NAMES)

@@ -208,7 +208,7 @@ def _write_frames(
             path, cut = drawing.picture_path(place, row, what), drawing.cut_out(image, points[row], width)
             if (model := what.removesuffix("_heat")) in painted:
                 shown = "A map of what was changed in a frame" if what != model else "A cut-out"
-                write_swapped(path, cut, model, f"{shown} of a film that was scored as a face swap.", _JPEG)
+                write_swapped(path, cut, model, f"{shown} of a video that was scored as a face swap.", _JPEG)
             else:
                 write_picture(path, cut, _JPEG)
 

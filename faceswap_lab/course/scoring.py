@@ -286,7 +286,7 @@ def _unlabelled(run: Run, swap: Swapped, count: int, notes: list[str]) -> Clip:
     corner = score_cards.label_corner(swap.pictures, lambda: clip_frames(run.clip("target")))
     if corner is None:
         return swap.pictures
-    notes.append(f"{swap.model}: scored from the coded film. {score_cards.told_label(corner)}")
+    notes.append(f"{swap.model}: scored from the coded video. {score_cards.told_label(corner)}")
     return lambda: score_cards.uncovered(swap.pictures(), itertools.islice(clip_frames(run.clip("target")), count), corner)
 
 

@@ -218,7 +218,7 @@ class SetDistances:
               paper="Heusel et al., GANs trained by a two time-scale update rule, NeurIPS 2017"),
         Score("kernel_dlib", "kernel distance, x 1000", "The same by a kernel, without that bias and noisier: 0 is the same "
               "cloud, and chance may put it below. 0.5 for the actors' truth, 6 for the unchanged target. Its interval takes "
-              "frames as independent, which a film's are not: it is too narrow.", "lower", (-np.inf, np.inf),
+              "frames as independent, which a video's are not: it is too narrow.", "lower", (-np.inf, np.inf),
               without_interval(_not_of_rows), needs=("source",), paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018"),
     )  # fmt: skip
 

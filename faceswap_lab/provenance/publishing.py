@@ -1,4 +1,4 @@
-"""Puts films and pictures with swapped faces in their place: signed under a hidden name first, so that none appears unsigned."""
+"""Puts videos and pictures with swapped faces in their place: signed under a hidden name first, so that none appears unsigned."""
 
 from __future__ import annotations
 
@@ -94,6 +94,6 @@ def write_signed(
 
 
 def facts(path: Path, model: str, what: str = "") -> credentials.Facts:
-    """What is said of such a picture or film."""
+    """What is said of such a picture or video."""
     what = what or "Among the faces shown are some that a neural network painted."
     return credentials.Facts(title=path.name, model=model, description=what)

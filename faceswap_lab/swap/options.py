@@ -87,7 +87,7 @@ class SwapOptions:
 
 @dataclass(frozen=True)
 class ConversionOptions(SwapOptions):
-    """How a whole video is converted: `SwapOptions`, and what belongs to time and to the film.
+    """How a whole video is converted: `SwapOptions`, and what belongs to time and to the video.
 
     Args:
         smoothing: over time: "off", "light" or "strong" (standard deviations of 0, 1.5 and 3 frames), of the transforms;

@@ -118,8 +118,8 @@ class Session:
         if self.show:
             self.show(step, self.picture)
 
-    def film(self) -> None:
-        """Makes the timelapse, where there are previews. A film that fails is no reason to lose a training."""
+    def make_timelapse(self) -> None:
+        """Makes the timelapse, where there are previews. A video that fails is no reason to lose a training."""
         if self.paint:
             try:
                 previews.timelapse(self.folder)

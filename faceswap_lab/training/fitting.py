@@ -6,7 +6,7 @@ A model's folder holds
     history.csv              one row every `log_every` steps and at the end: step, loss and terms, learning rate, rollbacks, seconds
     events.csv               what happened: rollbacks, stops, advice
     held_out.csv             the measures on held-out faces
-    previews/step_*.png      the same faces, painted again and again; timelapse.mp4 shows them as a film
+    previews/step_*.png      the same faces, painted again and again; timelapse.mp4 shows them as a video
     checkpoints/step_*/      the newest three states, see `checkpoints`
     tensorboard/             curves and previews for TensorBoard
 """
@@ -203,7 +203,7 @@ def _all_segments(session, counts: dict[str, int], callbacks: tuple, verbose: in
     reason = reason or session.signals.pending or ""
     session.save_if_new()
     if reason not in ("SIGINT", "SIGTERM"):
-        session.film()
+        session.make_timelapse()
     if reason:
         _say_stopped(session, reason)
     if reason == "SIGINT":

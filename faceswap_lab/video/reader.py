@@ -68,7 +68,7 @@ class Video:
         remarks: sentences about what reading changes (doubled, dropped, deinterlaced, resized, ...); reading adds to them.
         times, clock: a file's own times, and which of its frames stands at each number, see `video_timing`.
         turn, tags: see `ffmpeg.Facts`.
-        transfer: of a film of high dynamic range, see `ffmpeg.Facts`; its frames come in ordinary colours.
+        transfer: of a video of high dynamic range, see `ffmpeg.Facts`; its frames come in ordinary colours.
     """
 
     path: Path

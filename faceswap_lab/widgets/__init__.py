@@ -13,7 +13,7 @@ __getattr__, __dir__ = offered(
         "figures": "as_uint8 attention_overlay curves histograms live_preview row rows show",
         "recall": "Answers",
         "recorder": "Recorder",
-        "showing": "Film Page Picture",
+        "showing": "Player Page Picture",
         "training_panel": "TrainingPanel",
         "tuning": "TuningPanel",
     },

@@ -72,7 +72,7 @@ class TuningPanel(Telling):
         shots: what to look at, see `shots`.
         swap_function: that paints, as for a conversion.
         path: the settings file; what it holds is where the panel begins.
-        settings: where it begins when there is no such file yet; None: the lab's defaults. Fields that belong to the film
+        settings: where it begins when there is no such file yet; None: the lab's defaults. Fields that belong to the video
             rather than to a frame are kept and written as they are.
         side: of the shown picture, in pixels.
 

@@ -359,9 +359,9 @@ except ImportError:
     from moviepy.editor import VideoFileClip, clips_array  # 1
 
 
-def call(film, new, old, *values):
+def call(video, new, old, *values):
     """A method by its name in version 2, or in version 1."""
-    return getattr(film, new if hasattr(film, new) else old)(*values)
+    return getattr(video, new if hasattr(video, new) else old)(*values)
 
 
 with VideoFileClip(str(run.clip("target"))) as whole:

@@ -350,8 +350,8 @@ print(*found["notes"], sep="\n")
 # Written to `swap/`; the one with the blend of your settings becomes `swap.mp4`.
 
 # %%
-films = {b: lab.course.swap_clip(run, best.model, functions[best.model], b) for b in blends}
-presented = lab.course.present(run, films[chosen.blend], functions[best.model])
+videos = {b: lab.course.swap_clip(run, best.model, functions[best.model], b) for b in blends}
+presented = lab.course.present(run, videos[chosen.blend], functions[best.model])
 print("the best, copied:", presented.name)
 
 # %%
@@ -365,8 +365,8 @@ print(f"swap.mp4: {check.num_frames} frames, {check.duration:.2f} s, {check.fps:
 # %%
 times = np.unique(np.linspace(0, check.num_frames - 1, 6).round().astype(int))
 shown = {"target": [f.image for f in clip.frames() if f.index in times]}
-for blend, film in films.items():
-    shown[blend] = [image for number, image in enumerate(film.pictures()) if number in times]
+for blend, video in videos.items():
+    shown[blend] = [image for number, image in enumerate(video.pictures()) if number in times]
 if run.clips.truth:
     shown["truth"] = [f.image for f in lab.open_video(run.clips.truth).frames() if f.index in times]
 lab.widgets.rows(shown, height=1.9)
@@ -503,8 +503,8 @@ overlay = checks.overlay(overlay)
 run.predict("05 gives itself away", None, sure=None, choices=("mouth", "forehead", "turns"))
 
 # %%
-film = lab.course.write_film(run, best.model, functions[best.model])
-lab.Film(film.read_bytes(), "target, swap and, where it is known, the true swap, side by side", 900)
+video = lab.course.write_side_by_side(run, best.model, functions[best.model])
+lab.Player(video.read_bytes(), "target, swap and, where it is known, the true swap, side by side", 900)
 
 # %%
 run.came("05 gives itself away", None)  # what you saw, in place of None

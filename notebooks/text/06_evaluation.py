@@ -7,7 +7,7 @@
 #
 # **Minutes** 40 to read, 5 on two CPU cores or a T4
 #
-# **Needs** the films of notebook 05 (without them: made now, by the warm start that ships with the lab if need be)
+# **Needs** the videos of notebook 05 (without them: made now, by the warm start that ships with the lab if need be)
 #
 # **Makes** `scores.json` with intervals; `scores/`: a table of every frame, heat maps, curves; the score card on the report page
 
@@ -126,7 +126,7 @@ compared
 # **Look**: *pixel_gain* likes the tint, which has none of B's features. *identity_gain* and *structure_gain* do not. No number here is false; each answers another question. So: several numbers, baselines beside them, and pictures.
 #
 # ## The card
-# Every score for every model and baseline, in one pass over the films. The landmark network and two recognition networks look at each frame, so it takes a few minutes. (Notebook 05 had a first look; this is the whole.)
+# Every score for every model and baseline, in one pass over the videos. The landmark network and two recognition networks look at each frame, so it takes a few minutes. (Notebook 05 had a first look; this is the whole.)
 
 # %%
 found = lab.course.score_run(run, swaps)
@@ -287,7 +287,7 @@ sees = pd.DataFrame({name: {fault: one["sees"][fault]["word"] for fault in lab.m
 sees.replace({"sees": "●", "blind": "", "rewards": "rewards", "-": ""})
 
 # %% [markdown]
-# A dot: the score falls when that fault grows. An empty field is blindness by design, as an eye chart says nothing of hearing. *Rewards* is a trap: the fault makes the score **better**. So for a clip without truth, report identity by the outsider, the faults that scores see, and show the film.
+# A dot: the score falls when that fault grows. An empty field is blindness by design, as an eye chart says nothing of hearing. *Rewards* is a trap: the fault makes the score **better**. So for a clip without truth, report identity by the outsider, the faults that scores see, and show the video.
 
 # %% [markdown]
 # ## Why is A<-B not as good as B<-A?

@@ -223,22 +223,22 @@ compared
 # %% [markdown]
 # **Look** at the two networks' numbers beside the reference's: that difference is what the true swaps taught. (Notebook 06 says how far one frame can be trusted.)
 #
-# ## The whole film, in one command
+# ## The whole video, in one command
 # In a shell it is `python -m faceswap_lab convert a.mp4 --source b.mp4 --out swapped.mp4`; `--source` may be one picture. Consent is asked for as always, of the source, too.
 
 # %%
-film = lab.course.swap_clip(run, "base", base)
-if film.report:
-    print(film.report.summary())
+video = lab.course.swap_clip(run, "base", base)
+if video.report:
+    print(video.report.summary())
 
 # %%
 short = lab.convert(
     run.clip("target"), faces, one, run.out / "swap" / "one_picture.mp4", ranges=[(0, 2)], overwrite=True
 )
-lab.Film((run.out / "swap" / "base_mask.mp4").read_bytes(), "the base model, all pictures of B", 480)
+lab.Player((run.out / "swap" / "base_mask.mp4").read_bytes(), "the base model, all pictures of B", 480)
 
 # %%
-lab.Film((run.out / "swap" / "one_picture.mp4").read_bytes(), "two seconds, from one picture of B", 480)
+lab.Player((run.out / "swap" / "one_picture.mp4").read_bytes(), "two seconds, from one picture of B", 480)
 
 # %% [markdown]
 # **Watch** the eyes when the looked-up picture changes, and the mouth when it opens wider than B's ever did.
@@ -332,5 +332,5 @@ lab.widgets.row([wanted, painting], ["mixed", "with the correction"], height=2.4
 lab.widgets.Answers("11")  # answer them first, then open each
 
 # %%
-numbers = film.report.summary().splitlines()[0] if film.report else "made before"
+numbers = video.report.summary().splitlines()[0] if video.report else "made before"
 run.finish("11_one_picture", f"swap/base_mask.mp4 without training: {numbers}")

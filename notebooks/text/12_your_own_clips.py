@@ -155,7 +155,7 @@ lab.course.first_swap(run)
 
 # %%
 swapped = run.swap("base", lab.course.DEFAULTS.blend)
-lab.Film(swapped.read_bytes(), "the target, swapped without training", 480) if swapped.exists() else None
+lab.Player(swapped.read_bytes(), "the target, swapped without training", 480) if swapped.exists() else None
 
 # %% [markdown]
 # ## 5 The diagnosis
@@ -246,7 +246,7 @@ print({name: round(row["nearer_to_source"], 2) for name, row in found["models"].
 best = next(swap for swap in swaps if swap.model == found["best"])
 presented = lab.course.present(run, best, functions[best.model])
 print(best.model, "is swap.mp4")
-lab.Film(presented.read_bytes(), f"the target, swapped by {best.model}", 480)
+lab.Player(presented.read_bytes(), f"the target, swapped by {best.model}", 480)
 
 # %% [markdown]
 # **Watch** it three times: mouth, eyes, rim. If you disagree with the number, put the other name in place of `found["best"]` and run that cell and the ones below again.

@@ -66,7 +66,7 @@ def test_a_picture(tmp_path, capsys):
         (["--faces", "nowhere"], "no face set lies here"),
         (["--settings", "nothing.json"], "no such file"),
         (["--model", "nothing"], "no finished model"),
-        (["--out", "film.avi"], "nothing is written as .avi"),
+        (["--out", "video.avi"], "nothing is written as .avi"),
         (["--out", TARGET], "target clip itself"),
     ],
 )

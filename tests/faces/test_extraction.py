@@ -175,11 +175,11 @@ def test_a_swap_goes_back_onto_the_lying_face(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory):
+def video(tmp_path_factory):
     """A and B side by side; A hidden for eight frames; then a cut after which they have changed sides."""
     from faceswap_lab.video import VideoWriter
 
-    path = tmp_path_factory.mktemp("film") / "both.mp4"
+    path = tmp_path_factory.mktemp("video") / "both.mp4"
     a, b = (actors.clip(name).frames()[:48] for name in ("talk_A", "talk_B"))
     with VideoWriter(path, 20, (768, 384)) as writer:
         for index in range(48):
@@ -189,9 +189,9 @@ def film(tmp_path_factory):
 
 
 @pytest.mark.parametrize("track", [True, False])
-def test_people_keep_their_numbers_through_hiding_and_cuts(tmp_path, film, track):
+def test_people_keep_their_numbers_through_hiding_and_cuts(tmp_path, video, track):
     with pytest.warns(UserWarning, match="2 people were found"):
-        table = extract_faces(film, tmp_path / "set", run_frames=12, track=track).table
+        table = extract_faces(video, tmp_path / "set", run_frames=12, track=track).table
     assert table["person"].nunique() == 2
     left = table["x0"] + table["x1"] < 768
     before = table["frame"] < 28

@@ -390,34 +390,34 @@ def test_the_target_itself_is_never_overwritten(made_set, tmp_path):
 
 
 def test_an_existing_output_is_kept_unless_told(made_set, tmp_path):
-    (tmp_path / "o.mp4").write_bytes(b"a film of mine")
+    (tmp_path / "o.mp4").write_bytes(b"a video of mine")
     with pytest.raises(LabError, match="overwrite"):
         convert(TARGET, made_set, Painter(), tmp_path / "o.mp4", end=0.1, overwrite=False)
-    assert (tmp_path / "o.mp4").read_bytes() == b"a film of mine"
+    assert (tmp_path / "o.mp4").read_bytes() == b"a video of mine"
     convert(TARGET, made_set, Painter(), tmp_path / "o.mp4", end=0.1)
     assert open_video(tmp_path / "o.mp4").num_frames == 2
 
 
-def test_the_reasons_are_counted_and_written_beside_the_film(faces, tmp_path):
+def test_the_reasons_are_counted_and_written_beside_the_video(faces, tmp_path):
     for number in (4, 5):
         (faces / "faces" / f"{number:06d}_0.png").unlink()
     table = pd.read_csv(faces / "faces.csv").drop(index=[8]).assign(y0=0.0, y1=100.0)  # 8: the detector missed it
     table.loc[table["frame"] >= 30, "y1"] = 30.0
     table.to_csv(faces / "faces.csv", index=False)
     report = conversion.convert(
-        TARGET, faces, Painter(change=lambda some: 1 - some), tmp_path / "film.mp4", ranges=[(0, 0.5), (2.0, 2.5)],
+        TARGET, faces, Painter(change=lambda some: 1 - some), tmp_path / "video.mp4", ranges=[(0, 0.5), (2.0, 2.5)],
         rest="keep", smallest=50, frames_folder=tmp_path / "k", batch_size=4,
     )  # fmt: skip
     assert (report.frames, report.swapped, report.bridged, report.without_face) == (60, 8, 1, 52)
     assert report.left == {"deleted": 2, "too small": 10, "outside the range": 40}
-    written = json.loads((tmp_path / "film.conversion.json").read_text())
+    written = json.loads((tmp_path / "video.conversion.json").read_text())
     assert written["left"] == report.left and written["options"]["smallest"] == 50 and written["without_face"] == 52
     assert "8 of 60 frames swapped" in report.summary() and "deleted 2" in report.summary()
     pictures = kept(tmp_path / "k")
     target = [frame.image for frame in open_video(TARGET).frames()]
     same = [number for number in pictures if np.array_equal(pictures[number], target[number])]
     assert same == [4, 5, *range(10, 60)]
-    assert sound_hash(tmp_path / "film.mp4") == sound_hash(TARGET)  # every frame is there, so the sound is copied
+    assert sound_hash(tmp_path / "video.mp4") == sound_hash(TARGET)  # every frame is there, so the sound is copied
 
 
 def loudness(path, step=0.05):
@@ -465,7 +465,7 @@ def test_dropped_frames_take_their_sound_with_them(made_set, tmp_path):
 
 def test_pictures_a_gif_and_one_picture(made_set, frames, tmp_path):
     generator = Painter(change=lambda faces: 1 - faces)
-    for name in ("film.mp4", "moving.gif", "folder"):
+    for name in ("video.mp4", "moving.gif", "folder"):
         plain = {"frames_folder": tmp_path / "k", "label": False, "watermark": False}
         report = convert(TARGET, made_set, generator, tmp_path / name, start=0.5, end=1.0, **plain)
         assert report.frames == 10

@@ -67,9 +67,9 @@ def test_the_face_is_swapped_and_nothing_else(name, points, tmp_path):
         frames_folder=tmp_path / "k", colour="none", part_frames=5, batch_size=4,
     )  # fmt: skip
     assert report.frames == report.swapped == len(frames) == (2 if name == "large" else FRAMES)
-    swapped, film = kept(tmp_path / "k"), open_video(tmp_path / "o.mp4")
+    swapped, made = kept(tmp_path / "k"), open_video(tmp_path / "o.mp4")
     even = tuple(side + side % 2 for side in video.size)
-    assert film.size == even and film.num_frames == len(frames) and film.fps == pytest.approx(video.fps)
+    assert made.size == even and made.num_frames == len(frames) and made.fps == pytest.approx(video.fps)
     assert facts(tmp_path / "o.mp4").count("Audio:") == {"no sound": 0, "alpha": 0, "two sounds": 2}.get(name, 1)
     matrices = [FaceSet(folder).matrix(n) for n in range(len(frames))]
     for n, frame in enumerate(frames):
@@ -78,7 +78,7 @@ def test_the_face_is_swapped_and_nothing_else(name, points, tmp_path):
             alignment.transform_points(matrices[n], np.indices(changed.shape)[::-1].reshape(2, -1).T) - 127.5, axis=1
         ).reshape(changed.shape)
         assert changed[face < 45].mean() > 25 and changed[face > 190].max() == 0
-    shown = next(film.frames()).image[: video.size[1], : video.size[0]]
+    shown = next(made.frames()).image[: video.size[1], : video.size[0]]
     lost = np.abs(shown.astype(int) - swapped[0])
     lost[label.label_box(shown, label.find_label(shown, swapped[0]))] = 0
     assert lost.mean() < 6  # what watermark and coding change
@@ -107,8 +107,8 @@ def test_a_damaged_middle_costs_no_more_than_what_is_lost(points, tmp_path):
             consented(tmp_path / "target.mp4"), early, Painter(), tmp_path / "cut.mp4", part_frames=16
         )
     assert 10 < report.frames < 50
-    film = open_video(tmp_path / "cut.mp4")
-    assert film.num_frames == report.frames and film.duration == pytest.approx(report.frames / 20, abs=0.06)
+    made = open_video(tmp_path / "cut.mp4")
+    assert made.num_frames == report.frames and made.duration == pytest.approx(report.frames / 20, abs=0.06)
 
 
 @pytest.mark.parametrize("shift", [(-90, 0), (0, 120), (-110, -110)])

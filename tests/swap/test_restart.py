@@ -1,4 +1,4 @@
-"""Stops: a conversion that was killed at whatever moment goes on to the same frames, and Ctrl-C leaves a film that plays."""
+"""Stops: a conversion that was killed at whatever moment goes on to the same frames, and Ctrl-C leaves a video that plays."""
 
 import os
 import shutil
@@ -93,7 +93,7 @@ def test_parts_join_to_evenly_spaced_frames(uninterrupted):
 
 
 @pytest.mark.parametrize("moments", [(1,), (9, 30), (58,)])
-def test_killed_and_gone_on_gives_the_same_film(made_set, uninterrupted, tmp_path, moments):
+def test_killed_and_gone_on_gives_the_same_video(made_set, uninterrupted, tmp_path, moments):
     out = tmp_path / "it's 100 % {é}" / "o.mp4"
     for moment in moments:
         assert stopped(made_set, out, moment, lambda process: process.send_signal(signal.SIGKILL)) == -signal.SIGKILL
@@ -175,9 +175,9 @@ def test_ctrl_c_leaves_a_film_that_plays(made_set, uninterrupted, tmp_path):
     out = tmp_path / "o.mp4"
     code = stopped(made_set, out, 31, lambda process: os.killpg(process.pid, signal.SIGINT))
     assert code in (-signal.SIGINT, 1, 130) and not out.exists()
-    film = open_video(tmp_path / "o.part.mp4")
-    frames = [frame.image for frame in film.frames()]
-    assert 27 <= len(frames) == film.num_frames < 50
+    video = open_video(tmp_path / "o.part.mp4")
+    frames = [frame.image for frame in video.frames()]
+    assert 27 <= len(frames) == video.num_frames < 50
     complete = [frame.image for frame in open_video(uninterrupted).frames()]
     assert max(np.abs(one.astype(int) - two).mean() for one, two in zip(frames, complete, strict=False)) < 3
     assert abs(loudness(tmp_path / "o.part.mp4")[1] - len(frames) / 20) < 0.06

@@ -21,7 +21,7 @@ from tuned import Painter, some_shots
 import faceswap_lab
 from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets import figures, showing, training_panel, tuning
-from faceswap_lab.widgets.showing import Film, Page, Picture, explain
+from faceswap_lab.widgets.showing import Page, Picture, Player, explain
 
 
 class Image734:
@@ -92,7 +92,7 @@ def test_every_picture_of_the_notebooks_is_shown_by_ipython_7(cell, tmp_path):
 
 
 def test_a_film_is_kept_in_the_notebook_and_has_words():
-    data, _ = DisplayFormatter().format(Film(b"mp4 \x00", 'target & "swap"', 900))
+    data, _ = DisplayFormatter().format(Player(b"mp4 \x00", 'target & "swap"', 900))
     source = re.search(r'src="data:video/mp4;base64,([^"]+)"', data["text/html"])[1]
     assert base64.b64decode(source) == b"mp4 \x00" and data["text/plain"] == 'target & "swap"'
     assert 'aria-label="target &amp; &quot;swap&quot;"' in data["text/html"] and "controls" in data["text/html"]

@@ -78,7 +78,7 @@ def _smooth(values, reach, ahead=None, scale=None, wrapped=False):
     {
         "looking back only, the face lags behind": lambda v, r: _smooth(v, r, 0),
         "at both ends fewer frames are there: divide by how many": lambda v, r: _smooth(v, r, scale=2 * r + 1),
-        "a film's end is not its beginning: do not wrap round": lambda v, r: _smooth(v, r, wrapped=True),
+        "a video's end is not its beginning: do not wrap round": lambda v, r: _smooth(v, r, wrapped=True),
         "the frame that lies `reach` ahead counts as well": lambda v, r: _smooth(v, r, r - 1),
         "time is the first axis: mean over frames, not over x and y": lambda v, r: np.repeat(
             v.mean(1, keepdims=True), v.shape[1], 1

@@ -1,4 +1,4 @@
-"""A check that needs no swap to learn from: does the film show the person whom it claims to show?
+"""A check that needs no swap to learn from: does the video show the person whom it claims to show?
 
 S. Agarwal et al., "Protecting world leaders against deep fakes", CVPR workshops 2019, and D. Cozzolino et al., "ID-Reveal:
 identity-aware deepfake video detection", ICCV 2021, ask the same of how a person moves; here the judge asks it of the face alone.
@@ -19,7 +19,7 @@ PICTURES = 40  # of the claimed person, at most
 
 
 class ClaimCheck:
-    """How far each face is from the person whom the film claims to show.
+    """How far each face is from the person whom the video claims to show.
 
     Args:
         person: for the name, "is it A?".

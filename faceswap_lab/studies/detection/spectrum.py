@@ -5,7 +5,7 @@
 - J. Frank et al., "Leveraging frequency analysis for deep fake image recognition", ICML 2020 (arXiv:2003.08685).
 
 A network that paints 64 pixels cannot paint what is finer than two of them, and what enlarges its picture leaves a slope of
-its own. So does everything else that enlarges or smooths: a coder, a small film, a poor lens.
+its own. So does everything else that enlarges or smooths: a coder, a small video, a poor lens.
 """
 
 from __future__ import annotations
