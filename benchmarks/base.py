@@ -95,9 +95,9 @@ def reference_alone(base: BaseSwap) -> Given:
         beside = base.beside(np.round(face * 255).astype(np.uint8))
         if beside is None:
             return face, np.zeros((*face.shape[:2], 1), np.float32)
-        painted = reference_swapper.paint(base.network, np.round(face[None] * 255).astype(np.uint8), beside[None])[0]
+        generated = reference_swapper.generate(base.network, np.round(face[None] * 255).astype(np.uint8), beside[None])[0]
         known = beside[..., -1:] > 127
-        return np.where(known, beside[..., :3].astype(np.float32) / 255, face), painted[..., 3:] * known
+        return np.where(known, beside[..., :3].astype(np.float32) / 255, face), generated[..., 3:] * known
 
     return Given(base.size, make)
 

@@ -63,8 +63,8 @@ def build_autoencoder(numbers: int) -> keras.Model:
         x = convolution(layers.UpSampling2D()(x), filters)
         scale, shift = (layers.Reshape((1, 1, filters))(layers.Dense(filters)(told)) for _ in range(2))
         x = convolution(x * (1 + scale) + shift, filters)
-    painting = layers.Conv2D(4, 5, padding="same", activation="sigmoid", name="parts")(layers.UpSampling2D()(x))
-    return keras.Model([faces, embedding], painting)
+    generated = layers.Conv2D(4, 5, padding="same", activation="sigmoid", name="parts")(layers.UpSampling2D()(x))
+    return keras.Model([faces, embedding], generated)
 
 
 class TrainingByEmbedding(SwapperTraining):
@@ -77,8 +77,8 @@ class TrainingByEmbedding(SwapperTraining):
         if training:
             batch["references"] = ops.tile(batch["references"], (1, 1, 1, 4))  # `varied_light` expects a picture
             batch = self.augment(batch, self.draw)
-        painted = self.network([batch["faces"], embedding], training=training)
-        return {"painted": painted, "truth": batch["truth"], "mask": batch["mask"]}
+        generated = self.network([batch["faces"], embedding], training=training)
+        return {"painted": generated, "truth": batch["truth"], "mask": batch["mask"]}
 
 
 class Preparation(true_swaps.Preparation):

@@ -112,7 +112,7 @@ def sequential(clip: Path, faces: FaceSet, function, out: Path, coding=(("preset
             row = rows[index]
             outline = faces.subset([row]).masks(256, "face")[0]
             swap = swapping.prepare(frame, faces.matrix(row), outline, function.size, OPTIONS)
-            swapping.paint([swap], function, OPTIONS)
+            swapping.generate([swap], function, OPTIONS)
             face = swapping.colour.transfer(swap.colour, swap.measured, swap.wanted)
             back, size = alignment.invert(swap.matrix), (frame.shape[1], frame.shape[0])
             picture = cv2.warpAffine(face, back, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -162,7 +162,7 @@ def rates_alone(clip: Path, faces: FaceSet, function, folder: Path) -> dict[str,
     )
     timed(
         "paint",
-        lambda: [swapping.paint(swaps[k : k + BATCH], function, OPTIONS, BATCH) for k in range(0, count, BATCH)],
+        lambda: [swapping.generate(swaps[k : k + BATCH], function, OPTIONS, BATCH) for k in range(0, count, BATCH)],
         count,
     )
 

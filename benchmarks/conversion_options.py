@@ -91,8 +91,8 @@ class Clip:
             ]
             for shown in (self.frames, self.truth)
         )
-        painted = np.stack([truth.target for truth in truths])
-        swapping.paint(swaps, (lambda faces: (painted, self.function(faces)[1])) if ceiling else self.function, options)
+        generated = np.stack([truth.target for truth in truths])
+        swapping.generate(swaps, (lambda faces: (generated, self.function(faces)[1])) if ceiling else self.function, options)
         pairs = list(zip(self.frames, swaps, strict=True))
         placed = [blending.place_mask(frame.shape, swap.mask, swap.matrix) for frame, swap in pairs]
         return [swapping.finish(frame, swap, options) for frame, swap in pairs], placed

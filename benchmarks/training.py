@@ -216,7 +216,7 @@ class PlainGan:
                 tape.watch([v.value for v in variables])
                 straight, bent = self.model.relight(target[..., :3])[0], self.model.relight(warped)[0]
                 code = self.model.encode(bent, person, person)
-                colour, alpha = self.model.paint(code, person)
+                colour, alpha = self.model.generate(code, person)
                 views = {"colour": colour, "alpha": alpha, "bent": bent}
                 loss = 0.0
                 for fake in (loss_terms.composite(views), colour):

@@ -101,7 +101,7 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
         if made["all"] is None:
             continue
         answers = {
-            f"base, {mode}": reference_swapper.paint(network, one["faces"][None], one["references"][None])[0]
+            f"base, {mode}": reference_swapper.generate(network, one["faces"][None], one["references"][None])[0]
             for mode, one in made.items()
         }
         nearest = np.where(made["all"]["references"][..., -1:] > 0, made["all"]["references"][..., :3], made["all"]["faces"])

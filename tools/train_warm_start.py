@@ -71,7 +71,7 @@ def main() -> None:
     small = {person: autoencoder.resize(pictures, 64) for person, pictures in some.items()}
     history = training.fit(
         model, options.work / "model", counts, options.steps, batch_size=options.batch_size, log_every=100,
-        preview_every=1000, checkpoint_every=500, paint=lambda m: training.preview_grid(m, small), tensorboard=False,
+        preview_every=1000, checkpoint_every=500, draw_preview=lambda m: training.preview_grid(m, small), tensorboard=False,
     )  # fmt: skip
     about = {
         "steps": options.steps,

@@ -214,7 +214,7 @@ def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: in
         steps,
         batch_size=batch_size,
         seed=run.seed,
-        paint=lambda m: training.preview_grid(m, small),
+        draw_preview=lambda m: training.preview_grid(m, small),
         **options,
     )
 

@@ -150,20 +150,20 @@ class FaceAutoencoder(keras.Model):
         light = measure_light(faces)
         return faces / light * MIDDLE, light
 
-    def as_colour(self, painted):
+    def as_colour(self, generated):
         """A decoder's output in [0, 1] brought to the scale of the faces it was trained on."""
-        return painted * (BRIGHTEST if self.config.relight else 1.0)
+        return generated * (BRIGHTEST if self.config.relight else 1.0)
 
-    def paint_all(self, code, person: int):
+    def generate_all(self, code, person: int):
         """Colour (N, S, S, 3), on the relit scale if the model relights, alpha (N, S, S, 1), and a list of smaller colours."""
-        painted = self.decode(code, person)
-        painted, *sides = painted if isinstance(painted, list | tuple) else [painted]
-        alpha = painted[..., 3:] if self.config.alpha else ops.ones_like(painted[..., :1])
-        return self.as_colour(painted[..., :3]), alpha, [self.as_colour(side) for side in sides]
+        generated = self.decode(code, person)
+        generated, *sides = generated if isinstance(generated, list | tuple) else [generated]
+        alpha = generated[..., 3:] if self.config.alpha else ops.ones_like(generated[..., :1])
+        return self.as_colour(generated[..., :3]), alpha, [self.as_colour(side) for side in sides]
 
-    def paint(self, code, person: int):
+    def generate(self, code, person: int):
         """Colour (N, S, S, 3), on the relit scale if the model relights, and alpha (N, S, S, 1)."""
-        return self.paint_all(code, person)[:2]
+        return self.generate_all(code, person)[:2]
 
     def translate(self, faces, source: int, target: int):
         """Paints `faces` of person `source` as person `target` (equal numbers: the reconstruction).
@@ -178,7 +178,7 @@ class FaceAutoencoder(keras.Model):
         faces = ops.convert_to_tensor(faces, "float32")
         normal, light = self.relight(faces)
         # With a shared decoder the person is chosen by the encoder, with a shared encoder by the decoder.
-        colour, alpha = self.paint(self.encode(normal, target, source), target)
+        colour, alpha = self.generate(self.encode(normal, target, source), target)
         if light is not None:
             usual = self.usual_light
             colour = colour / MIDDLE * light * ops.reshape(usual[target] / usual[source], (1, 1, 1, 3))
@@ -253,15 +253,15 @@ class FaceAutoencoder(keras.Model):
             codes = ops.split(self.encoders[0](seen), 2, axis=0)
         else:
             codes = [self.encode(half, person, person) for person, half in enumerate(ops.split(bent, 2, axis=0))]
-        painted = [self.paint_all(code, person) for person, code in enumerate(codes)]
+        generated = [self.generate_all(code, person) for person, code in enumerate(codes)]
         return {
             "straight": straight,
             "masks": target[..., 3:],
             "codes": codes,
             "bent": bent,
-            "colour": ops.concatenate([p[0] for p in painted], axis=0),
-            "alpha": ops.concatenate([p[1] for p in painted], axis=0),
-            "sides": [ops.concatenate(pair, axis=0) for pair in zip(*(p[2] for p in painted), strict=True)],
+            "colour": ops.concatenate([p[0] for p in generated], axis=0),
+            "alpha": ops.concatenate([p[1] for p in generated], axis=0),
+            "sides": [ops.concatenate(pair, axis=0) for pair in zip(*(p[2] for p in generated), strict=True)],
         }
 
     def loss_terms(self, views) -> tuple[dict, object]:

@@ -145,5 +145,5 @@ class CycleGAN(AdversarialTranslator):
         for term, key in (("cycle", "cycled"), ("identity", "identity")):
             if getattr(weights, term):
                 pairs = zip(views[key], real, strict=True)
-                found[term] = sum(2 * losses.l1(painted, wanted) for painted, wanted in pairs)
+                found[term] = sum(2 * losses.l1(generated, wanted) for generated, wanted in pairs)
         return found, discriminators

@@ -163,5 +163,5 @@ def build_decoder(config: GanConfig, name: str = "decoder") -> keras.Model:
         )
     alpha = layers.convolution(x, 1, 5, padding="same", name="alpha")
     alpha = keras.layers.Activation("sigmoid", dtype="float32", name="alpha_sigmoid")(alpha)
-    painted = keras.layers.Concatenate(dtype="float32", name="painting")([colour_head(x, "colour"), alpha])
-    return keras.Model(inputs, [painted, *sides] if sides else painted, name=name)
+    generated = keras.layers.Concatenate(dtype="float32", name="painting")([colour_head(x, "colour"), alpha])
+    return keras.Model(inputs, [generated, *sides] if sides else generated, name=name)

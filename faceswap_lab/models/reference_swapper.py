@@ -93,8 +93,8 @@ def build_swapper(config: SwapperConfig) -> keras.Model:
         x = _convolution(layers.Concatenate()([x, skip]), filters)
     x = _convolution(x, config.filters[0])
     parts = layers.Conv2D(4 * (count + 5), 3, padding="same", name="parts")(x)
-    painting = Compose(count, name="compose")([faces, references, light, parts])
-    network = keras.Model([faces, references], painting, name="reference_swapper")
+    generated = Compose(count, name="compose")([faces, references, light, parts])
+    network = keras.Model([faces, references], generated, name="reference_swapper")
     network.config = config
     return network
 
@@ -122,10 +122,10 @@ class Compose(layers.Layer):
 
     def call(self, inputs):
         mixture, pictures, correction, alpha = self.ingredients(inputs)
-        painting = correction
+        generated = correction
         for k, picture in enumerate(pictures):
-            painting = painting + mixture[..., k : k + 1] * picture
-        return ops.concatenate([painting, alpha], axis=-1)
+            generated = generated + mixture[..., k : k + 1] * picture
+        return ops.concatenate([generated, alpha], axis=-1)
 
     def ingredients(self, inputs):
         """The mixture's shares (N, S, S, K + 1), the K + 1 pictures mixed (target, relit references), correction and alpha."""
@@ -192,8 +192,8 @@ class SwapperTraining(keras.Model):
         batch = {name: ops.cast(value, "float32") / 255 for name, value in batch.items()}
         if training and self.augment is not None:
             batch = self.augment(batch, self.draw)
-        painted = self.network([batch["faces"], batch["references"]], training=training)
-        return {"painted": painted, "truth": batch["truth"], "mask": batch["mask"]}
+        generated = self.network([batch["faces"], batch["references"]], training=training)
+        return {"painted": generated, "truth": batch["truth"], "mask": batch["mask"]}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         del x, y, sample_weight, training
@@ -222,7 +222,7 @@ class SwapperTraining(keras.Model):
         return ops.mean(1 - ops.sum(one * other, axis=-1))
 
 
-def paint(network: keras.Model, faces: np.ndarray, references: np.ndarray, batch_size: int = 16) -> np.ndarray:
+def generate(network: keras.Model, faces: np.ndarray, references: np.ndarray, batch_size: int = 16) -> np.ndarray:
     """What the network paints.
 
     Args:
@@ -233,11 +233,11 @@ def paint(network: keras.Model, faces: np.ndarray, references: np.ndarray, batch
     Returns:
         (N, S, S, 4) float32 [0, 1]: the composite, RGB, and alpha.
     """
-    painted = []
+    generated = []
     for first in range(0, len(faces), batch_size):
         some = [x[first : first + batch_size].astype(np.float32) / 255 for x in (faces, references)]
-        painted.append(ops.convert_to_numpy(network(some, training=False)))
-    return np.concatenate(painted).clip(0, 1)
+        generated.append(ops.convert_to_numpy(network(some, training=False)))
+    return np.concatenate(generated).clip(0, 1)
 
 
 def explain(network: keras.Model, faces: np.ndarray, references: np.ndarray) -> dict[str, np.ndarray]:

@@ -76,7 +76,7 @@ class Effect:
     explanation: str
     shift: float
     half_width: float
-    painted: float
+    generated: float
     shown: float
     predicted: float
 
@@ -96,7 +96,7 @@ class Effect:
         }[self.verdict]
         return (
             f"{EXPLANATIONS[self.explanation]} ({self.explanation}): {lead}. It moves the difference between the directions by "
-            f"{self.shift:+.3f} ± {self.half_width:.3f} (predicted difficulty: {self.predicted:+.2f}); it costs {self.painted:.3f} "
+            f"{self.shift:+.3f} ± {self.half_width:.3f} (predicted difficulty: {self.predicted:+.2f}); it costs {self.generated:.3f} "
             f"where this person is painted and {self.shown:.3f} where this person is the target."
         )
 

@@ -25,7 +25,7 @@ class Form:
         """The code (N, 24) of faces (N, 32, 32, 3) float32 in [0, 1] that show person 0 (A) or 1 (B)."""
         return self.encoders[person % len(self.encoders)](faces)
 
-    def paint(self, code, person: int):
+    def generate(self, code, person: int):
         """Faces (N, 32, 32, 3) in [0, 1], painted by the decoder of person 0 or 1."""
         return self.decoders[person % len(self.decoders)](code)
 
@@ -64,7 +64,7 @@ def train(faces: dict[str, np.ndarray], steps: int = 300, seed: int = 0) -> dict
     inputs, errors = [keras.Input((SIDE, SIDE, 3)) for _ in PEOPLE], []
     for form in forms.values():
         for person, x in enumerate(inputs):
-            errors.append(ops.mean(ops.abs(form.paint(form.encode(x, person), person) - x), axis=(1, 2, 3)))
+            errors.append(ops.mean(ops.abs(form.generate(form.encode(x, person), person) - x), axis=(1, 2, 3)))
     whole = keras.Model(inputs, sum(errors))
     whole.compile(keras.optimizers.Adam(2e-3), loss=lambda _, error: error)
     rows = np.random.default_rng(seed)

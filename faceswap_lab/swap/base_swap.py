@@ -170,7 +170,7 @@ class BaseSwap:
         colour, alpha = faces.astype(np.float32), np.zeros((*faces.shape[:3], 1), np.float32)
         if seen.any():
             beside = np.stack([one for one in found if one is not None])
-            painted = reference_swapper.paint(self.network, pictures[seen], beside, self.batch_size)
+            generated = reference_swapper.generate(self.network, pictures[seen], beside, self.batch_size)
             colour = colour.copy()
-            colour[seen], alpha[seen] = painted[..., :3], painted[..., 3:]
+            colour[seen], alpha[seen] = generated[..., :3], generated[..., 3:]
         return colour, alpha

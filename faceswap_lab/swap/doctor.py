@@ -112,7 +112,7 @@ def examine_set(
     pairs = zip(faces.images(), outlines, strict=True)
     swaps = [swapping.prepare(image, np.eye(2, 3), outline, size, options) for image, outline in pairs]
     for first in range(0, len(swaps), batch_size):
-        swapping.paint(swaps[first : first + batch_size], swap_function, options, batch_size)
+        swapping.generate(swaps[first : first + batch_size], swap_function, options, batch_size)
     five = [alignment.transform_points(faces.matrix(row), faces.points(row)) for row in range(len(faces))]
     return examine(Sample(swaps, five, list(outlines)), swap_function, options, frames, with_face)
 
@@ -199,8 +199,8 @@ def _about_model(sample: Sample, swap_function: SwapFunction) -> list[Cause]:
     regions = regions if regions.mean() > SMALL_REGION else np.ones_like(regions)
 
     def distance(*direction: int) -> np.ndarray | None:
-        painted, alpha = (np.asarray(values) for values in model.translate(faces, *direction))
-        return structure_distance(painted, faces, regions) if alpha.any() else None  # it may know one way only
+        generated, alpha = (np.asarray(values) for values in model.translate(faces, *direction))
+        return structure_distance(generated, faces, regions) if alpha.any() else None  # it may know one way only
 
     itself = [None, None] if hasattr(model, "generators") else [distance(person, person) for person in (0, 1)]
     if all(values is not None for values in itself):
@@ -253,9 +253,9 @@ def _unknown(sample: Sample, strangeness: float, distance: float) -> Cause:
 
 def _about_change(sample: Sample, options: SwapOptions) -> list[Cause]:
     faces, regions = sample.faces(), sample.regions()
-    painted = np.stack([_coloured(swap, options) for swap in sample.swaps])
+    generated = np.stack([_coloured(swap, options) for swap in sample.swaps])
     weights = np.stack([swap.mask for swap in sample.swaps])
-    levels = float((weights * np.abs(painted - faces).mean(axis=-1)).sum() / max(regions.sum(), 1e-6) * 255)
+    levels = float((weights * np.abs(generated - faces).mean(axis=-1)).sum() / max(regions.sum(), 1e-6) * 255)
     if levels >= LITTLE_CHANGE:
         return []
     return [

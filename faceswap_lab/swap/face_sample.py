@@ -65,7 +65,7 @@ class Sample:
         return float(np.mean([outline.mean() / max(1, outline.max()) for outline in known])) if known else np.nan
 
 
-def structure_distance(painted: np.ndarray, faces: np.ndarray, regions: np.ndarray) -> np.ndarray:
+def structure_distance(generated: np.ndarray, faces: np.ndarray, regions: np.ndarray) -> np.ndarray:
     """How far the structure of painted faces lies from that of the faces.
 
     Args:
@@ -75,7 +75,7 @@ def structure_distance(painted: np.ndarray, faces: np.ndarray, regions: np.ndarr
     Returns:
         (N,) float: mean absolute difference of detail (grey less its blur) over the faces' own; 0 for the same, about 1 for a blur.
     """
-    drawn, given = (_detail(pictures) for pictures in (painted, faces))
+    drawn, given = (_detail(pictures) for pictures in (generated, faces))
     sums = [(np.abs(values) * regions).sum(axis=(1, 2)) for values in (drawn - given, given)]
     return sums[0] / np.maximum(sums[1], 1e-6)
 

@@ -22,7 +22,7 @@ from faceswap_lab.swap.options import ConversionOptions
 from faceswap_lab.swap.pairing import FaceTrack, check_same_clip
 from faceswap_lab.swap.parts import Tally
 from faceswap_lab.swap.ranges import FramePlan
-from faceswap_lab.swap.swapping import Swap, SwapFunction, finish, measure, paint, prepare
+from faceswap_lab.swap.swapping import Swap, SwapFunction, finish, measure, generate, prepare
 from faceswap_lab.video import Video
 
 # Times the strength for movements. A mouth that opens must not be averaged away, and light must still move with the head.
@@ -84,7 +84,7 @@ def finished_steps(conversion: Conversion, first: int, keep: Keep | None = None)
     """
     stages = [
         pipeline.each(lambda step: _cut_out(step, conversion)),
-        lambda steps: _painted(steps, conversion),
+        lambda steps: _generated(steps, conversion),
         lambda steps: _steadied(steps, conversion.track, conversion.options),
         lambda steps: (step for step in steps if step.position >= first),
         pipeline.each(lambda step: _composed(step, conversion)),
@@ -136,13 +136,13 @@ def _cut_out(step: Step, conversion: Conversion) -> Step:
     return step
 
 
-def _painted(steps: Iterable[Step], conversion: Conversion) -> Iterator[Step]:
+def _generated(steps: Iterable[Step], conversion: Conversion) -> Iterator[Step]:
     """The same steps with the model's colours: faces are gathered to batches, frames stay in order."""
     waiting: list[Step] = []
 
     def flush():
         swaps = [step.swap for step in waiting if step.swap is not None]
-        paint(swaps, conversion.swap_function, conversion.options, conversion.batch_size)
+        generate(swaps, conversion.swap_function, conversion.options, conversion.batch_size)
         yield from waiting
         waiting.clear()
 

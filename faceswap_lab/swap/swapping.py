@@ -133,7 +133,7 @@ def _shaped(mask: np.ndarray, options: SwapOptions) -> np.ndarray:
     return wide + masks.above_brows(mask.shape[0], options.coverage) * (narrow - wide)
 
 
-def paint(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptions, batch_size: int = 0) -> None:
+def generate(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptions, batch_size: int = 0) -> None:
     """Lets the model paint a batch of faces, and measures their colours.
 
     Args:
@@ -153,18 +153,18 @@ def paint(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptio
     missing = max(0, batch_size - len(faces))
     if missing:
         faces = np.concatenate([faces, np.repeat(faces[-1:], missing, axis=0)])
-    painted, alphas = (np.asarray(values, np.float32) for values in swap_function(faces))
-    if painted.shape != faces.shape or alphas.shape != (*faces.shape[:3], 1):
+    generated, alphas = (np.asarray(values, np.float32) for values in swap_function(faces))
+    if generated.shape != faces.shape or alphas.shape != (*faces.shape[:3], 1):
         raise LabError(
-            f"model {model_name(swap_function)}: for faces {faces.shape} it gave colour {painted.shape} and alpha "
+            f"model {model_name(swap_function)}: for faces {faces.shape} it gave colour {generated.shape} and alpha "
             f"{alphas.shape}. It was made for another size: load it with its own configuration."
         )
-    if not (np.isfinite(painted).all() and np.isfinite(alphas).all()):
+    if not (np.isfinite(generated).all() and np.isfinite(alphas).all()):
         raise LabError(
             f"model {model_name(swap_function)}: it gives values that are no numbers. Its weights are damaged, or the "
             "training ran away: go back to an earlier checkpoint."
         )
-    for swap, face, alpha in zip(swaps, np.clip(painted, 0, 1), np.clip(alphas[..., 0], 0, 1), strict=False):
+    for swap, face, alpha in zip(swaps, np.clip(generated, 0, 1), np.clip(alphas[..., 0], 0, 1), strict=False):
         swap.colour, swap.alpha = face, alpha
         swap.mask = swap.region
         if options.mask == "alpha":
@@ -236,7 +236,7 @@ def swap_frames(
     options = options or SwapOptions(**choices)
     size = model_size(swap_function)
     swaps = [prepare(*each, size, options) for each in zip(frames, matrices, face_masks, strict=True)]
-    paint(swaps, swap_function, options)
+    generate(swaps, swap_function, options)
     return [finish(frame, swap, options) for frame, swap in zip(frames, swaps, strict=True)]
 
 

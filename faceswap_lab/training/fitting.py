@@ -81,7 +81,7 @@ def fit(
     pace: Pace | None = None,
     guard: Guard | None = None,
     held_out: HeldOut | None = None,
-    paint: Callable | None = None,
+    draw_preview: Callable | None = None,
     show: Callable | None = None,
     panel=None,
     callbacks: tuple = (),
@@ -163,7 +163,7 @@ def fit(
         model=model, folder=folder, total=steps, settings=settings, log_every=log_every, keep=keep,
         preview_every=max(1, preview_every // log_every) * log_every, checkpoint_seconds=checkpoint_seconds,
         checkpoint_every=max(1, checkpoint_every // log_every) * log_every, throttle=throttle, guard=guard,
-        held_out=held_out, paint=paint, show=show, panel=panel, board=Board(folder / "tensorboard", found.step, tensorboard),
+        held_out=held_out, draw_preview=draw_preview, show=show, panel=panel, board=Board(folder / "tensorboard", found.step, tensorboard),
         clock=Clock(found.history[-1]["seconds"] if found.history else 0.0), progress=progress,
     )  # fmt: skip
     session.take(found)

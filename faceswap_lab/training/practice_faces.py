@@ -189,7 +189,7 @@ def _make_person(own: dict, person: str, recipe: Recipe, allocate: Callable, poo
 
     def fill(row: int) -> None:
         copy = row - len(pictures)
-        made = pictures[row] if copy < 0 else shape_transfer.paint_copy(pictures, points, plan, copy)
+        made = pictures[row] if copy < 0 else shape_transfer.warp_copy(pictures, points, plan, copy)
         faces[row], masks[row] = made[..., :3], made[..., 3:]
         likened[row] = shape_transfer.bend_known(made[..., :3], places[row], moves[row])
 

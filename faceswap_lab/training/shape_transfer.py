@@ -189,7 +189,7 @@ def plan_copies(
     return plan
 
 
-def paint_copy(images: np.ndarray, landmarks: np.ndarray, plan: Copies, row: int) -> np.ndarray:
+def warp_copy(images: np.ndarray, landmarks: np.ndarray, plan: Copies, row: int) -> np.ndarray:
     """One copy, (S, S, C) uint8; images and landmarks are those that it was planned for."""
     own, eyes, mouth, flat = plan.own[row], plan.eyes[row], plan.mouth[row], plan.points[row, :, :2]
     if eyes < 0:

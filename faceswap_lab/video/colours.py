@@ -84,7 +84,7 @@ def orientation(frame: av.VideoFrame) -> tuple[tuple[bool, bool, bool], int]:
     return (False, False, False), 0
 
 
-class Painter:
+class ToRgb:
     """Turns decoded frames of one file into RGB; frames of another size or other colours on the way are taken as they are.
 
     Args:

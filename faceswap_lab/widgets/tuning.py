@@ -100,7 +100,7 @@ class TuningPanel(Telling):
         self.shots, self.path, self.side = list(shots), Path(path), side
         self._defaults = settings or ConversionOptions()
         self._begun = ConversionOptions.read(self.path) if self.path.exists() else self._defaults
-        self._paint = _Remembering(swap_function)
+        self._swap_function = _Remembering(swap_function)
         self._quiet = False
         self._build()
         self._show()
@@ -224,8 +224,8 @@ class TuningPanel(Telling):
         self.image.value = coded_picture(self.render(), ".png")
 
     def _swapped(self, shot: Shot, chosen: ConversionOptions) -> np.ndarray:
-        swap = swapping.prepare(shot.image, shot.matrix, shot.mask, self._paint.size, chosen)
-        swapping.paint([swap], self._paint, chosen)
+        swap = swapping.prepare(shot.image, shot.matrix, shot.mask, self._swap_function.size, chosen)
+        swapping.generate([swap], self._swap_function, chosen)
         swapped = swapping.finish(shot.image, swap, chosen)
         return _tinted(swapped, swap, chosen.blend) if self.show_mask.value else swapped
 

@@ -165,12 +165,12 @@ def test_a_swap_goes_back_onto_the_lying_face(tmp_path):
     write_picture(tmp_path / "lying" / "0.png", frame)
     faces = extract_faces(tmp_path / "lying", tmp_path / "set", rotations=90)
     made = swap_frames([frame], [faces.matrix(0)], [faces.masks(256, "face")[0]], Green(), colour="none")[0]
-    painted = np.argwhere((made[..., 1] > 200) & (made[..., 0] < 60))[:, ::-1]
-    assert len(painted) > 8000
+    generated = np.argwhere((made[..., 1] > 200) & (made[..., 0] < 60))[:, ::-1]
+    assert len(generated) > 8000
     five = np.rot90(np.zeros((384, 384)))  # the labels' points through the same quarter turn
     labels = actors.clip("talk_A").points()[0]
     turned = np.stack([labels[:, 1], five.shape[0] - 1 - labels[:, 0]], axis=1)
-    assert np.linalg.norm(painted.mean(axis=0) - turned.mean(axis=0)) < 40  # it reaches up to the hair
+    assert np.linalg.norm(generated.mean(axis=0) - turned.mean(axis=0)) < 40  # it reaches up to the hair
     np.testing.assert_allclose(faces.points(0), turned, atol=8)
 
 

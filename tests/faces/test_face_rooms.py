@@ -208,7 +208,7 @@ def aligned_twice(looked, size):
 def varied(images, landmarks, pose, copies, **how_far):
     """All copies: pictures, landmarks, poses."""
     plan = shape_transfer.plan_copies(images, landmarks, pose, copies, **how_far)
-    made = [shape_transfer.paint_copy(images, landmarks, plan, row) for row in range(len(plan.own))]
+    made = [shape_transfer.warp_copy(images, landmarks, plan, row) for row in range(len(plan.own))]
     return np.stack(made), plan.points, plan.pose
 
 

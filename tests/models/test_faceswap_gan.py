@@ -114,11 +114,11 @@ def test_back_translation_learns_the_way_back_and_leaves_the_way_there_alone():
     weights = LossWeights(reconstruction=0.5, contrast=2.0, back_translation=1.0)
     gan = small_gan(weights)
     views = loss_terms.in_float32(gan({person: np.arange(4) for person in ("A", "B")}))
-    _, painted = loss_terms.swapped_faces(gan, {**views})
-    there = [ops.convert_to_numpy(some)[::2] for some in painted]  # as numbers: nothing can flow through them
+    _, generated = loss_terms.swapped_faces(gan, {**views})
+    there = [ops.convert_to_numpy(some)[::2] for some in generated]  # as numbers: nothing can flow through them
 
     def by_hand():
-        back = [gan.paint(gan.encode(ops.convert_to_tensor(there[1 - p]), p, 1 - p), p)[0] for p in (0, 1)]
+        back = [gan.generate(gan.encode(ops.convert_to_tensor(there[1 - p]), p, 1 - p), p)[0] for p in (0, 1)]
         half = {name: ops.concatenate([x[::2] for x in ops.split(views[name], 2)]) for name in ("straight", "masks")}
         seen = {"colour": ops.concatenate(back), **half}
         return 0.5 * loss_terms.reconstruction(gan, seen) + 2.0 * loss_terms.contrast(gan, seen)

@@ -164,10 +164,10 @@ def gradients(model, first_index):
         pytest.skip("taken with TensorFlow's tape")
     with tensorflow.GradientTape(persistent=True) as tape:
         terms, discriminators = model.loss_terms(model(first_index, training=True))
-        painted = sum(terms.values())
+        generated = sum(terms.values())
     discriminator = [v.value for network in model.discriminators for v in network.trainable_variables]
     generator = [v.value for network in model.generators for v in network.trainable_variables]
-    return [tape.gradient(loss, weights) for loss in (painted, discriminators) for weights in (generator, discriminator)]
+    return [tape.gradient(loss, weights) for loss in (generated, discriminators) for weights in (generator, discriminator)]
 
 
 @pytest.mark.parametrize("make", [small_cyclegan, small_pix2pix])
@@ -257,8 +257,8 @@ def test_a_stopped_training_goes_on_with_the_same_pool_and_weights(tmp_path):
     assert np.abs(whole[-1]).max() > 0
 
 
-def psnr(painted, wanted):
-    return -10 * np.log10(np.mean(np.square(painted - wanted)))
+def psnr(generated, wanted):
+    return -10 * np.log10(np.mean(np.square(generated - wanted)))
 
 
 def test_pix2pix_learns_a_negative():
@@ -316,6 +316,6 @@ def test_octave_convolution_inside_the_generators(config):
         pytest.skip("the blocks in models.layers do not take octave yet")
     plain = build_generator(dataclasses.replace(config, octave=0.0), "plain")
     generator = build_generator(config, "octave")
-    painted = numpy(generator(pictures(2).astype("float32") / 255))
-    assert painted.shape == (2, 32, 32, 3) and np.isfinite(painted).all()
+    generated = numpy(generator(pictures(2).astype("float32") / 255))
+    assert generated.shape == (2, 32, 32, 3) and np.isfinite(generated).all()
     assert generator.count_params() != plain.count_params()

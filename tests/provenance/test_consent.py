@@ -52,7 +52,7 @@ def picture(tmp_path_factory):
     return place
 
 
-class Painter:
+class Generator:
     """Paints every face darker; `sources` as a model's folder would say."""
 
     size, name = 64, "generator"
@@ -173,7 +173,7 @@ def test_a_home_that_cannot_be_written_to(video, picture, tmp_path, monkeypatch)
 
 def test_converting_asks_for_the_target_and_for_all_behind_the_model(picture, tmp_path, own, capsys):
     out = tmp_path / "two.png"
-    given = (picture / "one.png", picture / "set", Painter(CLIPS["train_A"], CLIPS["train_B"]), out)
+    given = (picture / "one.png", picture / "set", Generator(CLIPS["train_A"], CLIPS["train_B"]), out)
     with pytest.raises(LabError, match="one.png: nobody's consent"):
         convert(*given)
     assert not out.exists() and not own.exists()

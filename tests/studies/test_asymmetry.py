@@ -38,7 +38,7 @@ def test_an_explanation_that_holds_one_that_is_contradicted_and_one_that_does_no
     assert verdicts == {"size": "holds", "coverage": "contradicted", "sharpness": "not seen"}
     size = found[0]
     assert size.shift == pytest.approx(0.2, abs=0.02) and size.predicted == pytest.approx(0.4)
-    assert size.painted == pytest.approx(0.2, abs=0.02) and size.shown == pytest.approx(0, abs=0.02)
+    assert size.generated == pytest.approx(0.2, abs=0.02) and size.shown == pytest.approx(0, abs=0.02)
     assert "holds" in size.sentence() and f"{size.shift:+.3f}" in size.sentence()
 
 

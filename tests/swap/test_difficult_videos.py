@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from consents import consented
-from test_conversion import TARGET, Painter, facts, kept, make_set
+from test_conversion import TARGET, Generator, facts, kept, make_set
 
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FaceSet
@@ -63,7 +63,7 @@ def test_the_face_is_swapped_and_nothing_else(name, points, tmp_path):
     table = pd.read_csv(folder / "faces.csv").assign(source=file)
     table.to_csv(folder / "faces.csv", index=False)
     report = conversion.convert(
-        consented(path), folder, Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4",
+        consented(path), folder, Generator(change=lambda faces: 1 - faces), tmp_path / "o.mp4",
         frames_folder=tmp_path / "k", colour="none", part_frames=5, batch_size=4,
     )  # fmt: skip
     assert report.frames == report.swapped == len(frames) == (2 if name == "large" else FRAMES)
@@ -96,7 +96,7 @@ def test_a_damaged_middle_costs_no_more_than_what_is_lost(points, tmp_path):
     (tmp_path / "target.mp4").write_bytes(content)
     with pytest.warns(UserWarning, match="damaged"):
         report = conversion.convert(
-            consented(tmp_path / "target.mp4"), folder, Painter(), tmp_path / "middle.mp4", part_frames=16
+            consented(tmp_path / "target.mp4"), folder, Generator(), tmp_path / "middle.mp4", part_frames=16
         )
     assert 50 <= report.frames <= 60 and report.swapped == report.frames
     assert open_video(tmp_path / "middle.mp4").num_frames == report.frames
@@ -104,7 +104,7 @@ def test_a_damaged_middle_costs_no_more_than_what_is_lost(points, tmp_path):
     early = FaceSet(folder).subset(range(30))
     with pytest.warns(UserWarning, match="cut off"):
         report = conversion.convert(
-            consented(tmp_path / "target.mp4"), early, Painter(), tmp_path / "cut.mp4", part_frames=16
+            consented(tmp_path / "target.mp4"), early, Generator(), tmp_path / "cut.mp4", part_frames=16
         )
     assert 10 < report.frames < 50
     made = open_video(tmp_path / "cut.mp4")
@@ -122,7 +122,7 @@ def test_a_face_cut_by_the_border(points, tmp_path, shift):
             writer.write(frame)
     folder = make_set(tmp_path / "set", frames, points[: len(frames)] + shift)
     report = conversion.convert(
-        consented(tmp_path / "target.mp4"), folder, Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4", colour="none",
+        consented(tmp_path / "target.mp4"), folder, Generator(change=lambda faces: 1 - faces), tmp_path / "o.mp4", colour="none",
         frames_folder=tmp_path / "k",
     )  # fmt: skip
     assert report.swapped == len(frames)
@@ -159,7 +159,7 @@ def test_two_people_who_cross_keep_their_faces(points, tmp_path):
             path.rename(sets[0] / kind / path.name.replace("_0", "_1"))
     pd.concat([table, other]).to_csv(sets[0] / "faces.csv", index=False)
     conversion.convert(
-        consented(tmp_path / "target.mp4"), sets[0], Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4", colour="none",
+        consented(tmp_path / "target.mp4"), sets[0], Generator(change=lambda faces: 1 - faces), tmp_path / "o.mp4", colour="none",
         person=1, frames_folder=tmp_path / "k",
     )  # fmt: skip
     source = [frame.image for frame in open_video(tmp_path / "target.mp4").frames()]

@@ -12,7 +12,7 @@ import ffmpeg_program
 import numpy as np
 import pytest
 from consents import consented
-from test_conversion import ROOT, TARGET, Painter, kept, loudness, make_set, sound_hash
+from test_conversion import ROOT, TARGET, Generator, kept, loudness, make_set, sound_hash
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.swap import conversion, parts
@@ -32,7 +32,7 @@ conversion.convert(TARGET, sys.argv[1], generator(), sys.argv[2], progress=told,
 
 
 def generator():
-    return Painter(change=lambda faces: 0.8 - 0.6 * faces)
+    return Generator(change=lambda faces: 0.8 - 0.6 * faces)
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_ctrl_c_leaves_a_film_that_plays(made_set, uninterrupted, tmp_path):
 
 
 def test_an_error_in_the_middle_keeps_what_is_finished_and_at_the_start_nothing(made_set, tmp_path):
-    class Failing(Painter):
+    class Failing(Generator):
         def __call__(self, faces):
             colour, alpha = super().__call__(faces)
             return colour * (np.nan if len(self.batches) > self.good else 1), alpha

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tuned import Painter, some_shots
+from tuned import Generator, some_shots
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import actors
@@ -27,7 +27,7 @@ def shots():
 
 @pytest.fixture
 def generator():
-    return Painter()
+    return Generator()
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def test_the_picture_is_what_a_conversion_makes(panel, shots):
     panel.close_up.value, panel.view.value, panel.position.value = False, "fade", 100
     panel.controls["erode"].value, panel.controls["colour"].value = 5.0, "none"
     shot, options = shots[0], SwapOptions(erode=5.0, colour="none")
-    wanted = swapping.swap_frame(shot.image, shot.matrix, shot.mask, Painter(), options)
-    whole = tuning.TuningPanel(shots, Painter(), panel.path, panel.settings, side=wanted.shape[1])
+    wanted = swapping.swap_frame(shot.image, shot.matrix, shot.mask, Generator(), options)
+    whole = tuning.TuningPanel(shots, Generator(), panel.path, panel.settings, side=wanted.shape[1])
     whole.close_up.value, whole.view.value, whole.position.value = False, "fade", 100
     np.testing.assert_array_equal(shown(whole), wanted)
     whole.position.value = 0
@@ -228,7 +228,7 @@ def test_a_slider_can_stand_on_the_lab_s_default():
 
 
 def test_in_a_narrow_window_the_picture_shrinks_beside_its_controls(tmp_path):
-    panel = tuning.TuningPanel(some_shots(1), Painter(), tmp_path / "settings.json")
+    panel = tuning.TuningPanel(some_shots(1), Generator(), tmp_path / "settings.json")
     picture, column = panel.widget.children
     grow, shrink, basis = picture.layout.flex.split()
     assert (grow, shrink) == ("1", "1") and picture.layout.max_width == "560px" and panel.image.layout.width == "100%"

@@ -7,7 +7,7 @@ from faceswap_lab.faces import alignment
 from faceswap_lab.widgets.tuning import Shot
 
 
-class Painter:
+class Generator:
     """Paints every face green, quickly, and counts how often it is asked."""
 
     size, name = 64, "generator"
