@@ -78,7 +78,7 @@ class TrainingByEmbedding(SwapperTraining):
             batch["references"] = ops.tile(batch["references"], (1, 1, 1, 4))  # `varied_light` expects a picture
             batch = self.augment(batch, self.draw)
         generated = self.network([batch["faces"], embedding], training=training)
-        return {"painted": generated, "truth": batch["truth"], "mask": batch["mask"]}
+        return {"generated": generated, "truth": batch["truth"], "mask": batch["mask"]}
 
 
 class Preparation(true_swaps.Preparation):

@@ -2,13 +2,13 @@
 
     python benchmarks/conversion_options.py [--models FOLDER ...] [--every 6] [--rounds 2] [--start JSON] [--faces FOLDER]
 
-Both directions count (talk_A <- B and talk_B <- A). The model paints each face once; everything after that is tried anew
+Both directions count (talk_A <- B and talk_B <- A). The model generates each face once; everything after that is tried anew
 for each setting. Next to the gains of `metrics` stand the visibility of the mask's edge, and what was changed where nothing
 should be (`seams`). What is maximised:
 
     mean of swap_gain, structure_gain, identity_gain - seam / 10 - spill / 2 - distance of sharpness from 0.8 to 1.2, over 4
 
-Beside each model stands its ceiling: what the same settings leave of the truth, painted in the model's place under the
+Beside each model stands its ceiling: what the same settings leave of the truth, generated in the model's place under the
 model's own alpha. And how much of the hand before the face stays in front on the hard clip. Without `--models` the shipped
 warm start is taken. `--faces` keeps the face sets of the three clips, or has them already.
 Prints a line for each setting that was tried, a table, and one line of JSON for whoever keeps records.
@@ -57,7 +57,7 @@ STEPS = (  # sharpening first: a model's softness would else speak for a mask th
 
 
 class Remembering:
-    """A swap function that paints the same faces only once."""
+    """A swap function that generates the same faces only once."""
 
     def __init__(self, function: training.SwapFunction):
         self.function, self.size, self.known = function, function.size, {}
@@ -83,7 +83,7 @@ class Clip:
         self.function, self.judge = Remembering(function), judge
 
     def swapped(self, options: SwapOptions, ceiling: bool = False) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """The swapped frames, and the masks as they lie in them; `ceiling`: the truth is painted in the model's place."""
+        """The swapped frames, and the masks as they lie in them; `ceiling`: the truth is generated in the model's place."""
         swaps, truths = (
             [
                 swapping.prepare(*given, self.function.size, options)

@@ -150,7 +150,7 @@ def peak_memory() -> int | None:
 
 
 def score(model, data: dict, out: Path, name: str) -> dict:
-    """Paints the target clip's faces as B, scores them against the truth, and writes the strips."""
+    """Generates the target clip's faces as B, scores them against the truth, and writes the strips."""
     from keras import ops
 
     from faceswap_lab.models import losses

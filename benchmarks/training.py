@@ -19,7 +19,7 @@ gives their quartiles too. Beside the clock stands the processor's time: on a ma
 Expected before anything was tuned (goals in brackets): on a GPU 20 x the loader; on two CPU cores OpenCV's `remap` does
 about 2000 views a second on one core, and a gather of float pixels is no faster than that, so about 1 x (20 x). Then a
 plain step loses the loader's time only: 1.1 x where convolutions are heavy, 1.3 x where they are light (1.5 x). A GAN's
-plain step paints twice and runs the discriminators once more: 1.5 x (1.7 x). Views: 15 % of a quick step, 2 % of a full-width
+plain step generates twice and runs the discriminators once more: 1.5 x (1.7 x). Views: 15 % of a quick step, 2 % of a full-width
 one (5 %). Full width: three quarters of the attainable rate (65 %), the rest being Adam over 82 M weights.
 
 Measured on two CPU cores (TensorFlow 2.21, one run; the first three on an idle machine): views 1.14 x the loader (820 and

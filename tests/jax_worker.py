@@ -1,4 +1,4 @@
-"""Trains on JAX for test_jax.py, started by it with KERAS_BACKEND=jax: prints its losses as JSON, saves models and paintings."""
+"""Trains on JAX for test_jax.py, started by it with KERAS_BACKEND=jax: prints its losses as JSON, saves models and faces."""
 
 import json
 import os

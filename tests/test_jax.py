@@ -39,7 +39,7 @@ def test_a_stopped_training_goes_on_exactly_on_jax(trained_on_jax):
 
 
 @pytest.mark.parametrize("kind", ["autoencoder", "faceswap_gan"])
-def test_what_jax_learnt_is_painted_the_same_here(trained_on_jax, kind):
+def test_what_jax_learnt_is_generated_the_same_here(trained_on_jax, kind):
     folder = trained_on_jax[0]
     model = training.load_model(folder / kind, kind, 64)
     generated = np.load(folder / f"{kind}.npz")

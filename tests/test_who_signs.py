@@ -1,4 +1,4 @@
-"""Every function that writes a picture or a video either signs it, or stands here with the reason why no painted face is in it.
+"""Every function that writes a picture or a video either signs it, or stands here with the reason why no generated face is in it.
 
 Found in the syntax tree of every module and notebook. A new function that writes one fails here until somebody has decided.
 """
@@ -16,7 +16,7 @@ WRITES = {  # last name of a call that writes a picture, a video, or bytes that 
     "keeper", "publish", "publish_pictures", "playable_clip",
 }  # fmt: skip
 SIGNS = {"write_swapped", "write_signed", "sealed", "sign", "sign_pictures", "keeper", "publish", "publish_pictures"}
-SIGNED = {  # (module, function): what it writes may show a painted face and carries its manifest
+SIGNED = {  # (module, function): what it writes may show a generated face and carries its manifest
     ("benchmarks/ablation.py", "measure"),
     ("benchmarks/asymmetry.py", "measure"),
     ("benchmarks/base.py", "photograph"),
@@ -50,7 +50,7 @@ TEMPORARY = "a work file in a temporary folder, which goes with it"
 COPY = "the copy of a file keeps its manifest"
 PLAYABLE = "`playable_clip` copies a video with its manifest, or signs it anew"
 CHART = "a chart: no pixel of a face"
-ACTOR = "a rendered actor: no network painted it"
+ACTOR = "a rendered actor: no network generated it"
 NO_PICTURE = "numbers or a manifest, no picture"
 PLAIN = {  # (module, function): why it needs no manifest of its own
     **{(f"notebooks/text/{path.name}", "fetch"): "the lab itself, as it was uploaded" for path in NOTEBOOKS},

@@ -51,7 +51,7 @@ def samples(cast: Path, out: Path, size: int, seed: int) -> tuple[dict[str, np.n
 
 
 def identity_network(truth: np.ndarray) -> keras.Model:
-    """The frozen descriptor of the identity term (not identity_gain's), centred on the faces that are to be painted."""
+    """The frozen descriptor of the identity term (not identity_gain's), centred on the faces that are to be generated."""
     size = truth.shape[1]
     some = truth[:: max(1, len(truth) // 256)].astype(np.float32) / 255
     return face_descriptor(size, centre=face_descriptor(size).predict(some, batch_size=16, verbose=0).mean(axis=0))
@@ -126,7 +126,7 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
 
 
 class Given:
-    """A swap function that answers with one painting, (S, S, 4)."""
+    """A swap function that answers with one generated face, (S, S, 4)."""
 
     def __init__(self, answer: np.ndarray):
         self.answer, self.size = answer, len(answer)

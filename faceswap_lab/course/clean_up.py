@@ -1,6 +1,6 @@
 """Faces that the lab left behind, in runs and anywhere else: found by place and kind, and removed when that is asked for.
 
-They lie there in many forms: frames, face sets with the numbers by which a person is recognised, previews, models that can paint
+They lie there in many forms: frames, face sets with the numbers by which a person is recognised, previews, models that can generate
 them, executed notebooks with pictures inside, reports. A folder may hold a user's own pictures beside them. So nothing is taken by
 its kind of file: a place must carry the lab's own marker (a run's run.json, a face set's table, a model's configuration, ...), and
 of what lies in it only the names count that the lab gives, of faces outside of runs only those that the table lists. Everything
@@ -55,7 +55,7 @@ WORDS = {
     "practice": "practice faces, made from the face sets for training",
     "previews": "previews of a training, moving ones too",
     "logs": "TensorBoard's logs, with thumbnails",
-    "models": "trained models: they can paint the people they learnt",
+    "models": "trained models: they can generate the people they learnt",
     "notebooks": "executed notebooks, with pictures inside",
     "report": "the report's page and pictures",
     "scores": "pictures of the scores",

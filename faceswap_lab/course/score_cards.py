@@ -195,7 +195,7 @@ def shown_rows(frames: Mapping[str, list[int]]) -> list[int]:
 def _write_frames(
     place: Path, shown: list[str], rows: dict, clips: Mapping[str, Clip], points: np.ndarray, generated: set[str]
 ) -> None:
-    """Cut-outs of the frames that are shown; those of a model's outputs (`painted`) are signed."""
+    """Cut-outs of the frames that are shown; those of a model's outputs (`generated`) are signed."""
     names = [*shown, *(name for name in ("target", "truth") if name in clips)]
     wanted = {name: set(shown_rows(rows[name])) for name in shown}
     every, width = set().union(*wanted.values()), face_width(points)

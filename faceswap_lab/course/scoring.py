@@ -257,7 +257,7 @@ _NOTES = {
 def _best(run: Run, made: Mapping[str, ScoreCard]) -> str:
     models = {name: card.numbers() for name, card in made.items() if card.kind == "model"}
     measures = ("nearer_to_source",) if run.clips.truth is None else ("swap_gain", "identity_gain")
-    # Without a truth a model that paints nonsense can look less like the target than a good one does, so the models that
+    # Without a truth a model that generates nonsense can look less like the target than a good one does, so the models that
     # only show what training from nothing gives are no candidates then.
     candidates = [name for name in models if name not in COMPARISONS or run.clips.truth] or list(models)
     return max(candidates, key=lambda name: sum(models[name].get(measure) or 0 for measure in measures))

@@ -171,7 +171,7 @@ def generator_to_begin_with(run: Run, size: int):
     """The run's autoencoder, whatever its network; where there is none, the quick one, with the warm start if that fits.
 
     Raises:
-        LabError: when the run's does not paint faces of `size` pixels.
+        LabError: when the run's does not generate faces of `size` pixels.
     """
     from faceswap_lab import training
     from faceswap_lab.models import autoencoder

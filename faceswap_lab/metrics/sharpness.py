@@ -18,7 +18,7 @@ On talk_A (every eighth frame) with 84 frames of train_B, beside `gains.sharpnes
 Another choice of frames (the first 60, and 40 of train_B's face set) gave 1.04 for the truth, 0.21 for its blur by 2 px, and
 0.29 to 0.33 for GAN and autoencoder.
 
-So it ranks blur as the truth does, is harder on painted faces (coarse contours are edges to `gains.sharpness`, and not detail
+So it ranks blur as the truth does, is harder on generated faces (coarse contours are edges to `gains.sharpness`, and not detail
 here), and one person's pictures vary by a third: 0.8 to 1.3 is as good as 1. Noise, and a hard seam, count as detail.
 """
 

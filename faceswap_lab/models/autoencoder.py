@@ -1,7 +1,7 @@
 """The autoencoders that swap faces: what both people share goes through one half, what is personal through the other.
 
 Two forms stand side by side. With a **shared encoder** both faces pass one encoder, and each person has a decoder: to
-swap, encode A and decode as B. With a **shared decoder** each person has an encoder, and one decoder paints both.
+swap, encode A and decode as B. With a **shared decoder** each person has an encoder, and one decoder generates both.
 Arrays are RGB float32 in [0, 1]; person 0 is A (the target, whose video is changed), person 1 is B (the source).
 """
 
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 # Faces come aligned to a fraction of a pixel, so the quick model's are turned and shifted little and not warped: the
-# decoder need not guess where the face lies, and paints sharper. New poses and expressions come from
+# decoder need not guess where the face lies, and its output is sharper. New poses and expressions come from
 # `shape_transfer.plan_copies`, new light from the light on other frames.
 QUICK_AUGMENTATION = Augmentation(
     rotation=1.0, zoom=0.01, shift=0.005, warp=0.0, slope=0.2, gamma=0.12, other_light=1.0
@@ -133,7 +133,7 @@ class FaceAutoencoder(keras.Model):
             twin.average.assign(self.average)
         return twin
 
-    # -- painting ------------------------------------------------------------------------------------------------
+    # -- generating ----------------------------------------------------------------------------------------------
     def encode(self, faces, person: int, shown: int):
         """The code of faces (N, S, S, 3) that show person `shown`, by the encoder of `person` (or the shared one)."""
         if self.average is not None:
@@ -166,7 +166,7 @@ class FaceAutoencoder(keras.Model):
         return self.generate_all(code, person)[:2]
 
     def translate(self, faces, source: int, target: int):
-        """Paints `faces` of person `source` as person `target` (equal numbers: the reconstruction).
+        """Generates `faces` of person `source` as person `target` (equal numbers: the reconstruction).
 
         Args:
             faces: (N, S, S, 3) float32 RGB in [0, 1].

@@ -24,7 +24,7 @@ class CycleGanConfig(TranslationConfig):
     """The shape of a CycleGAN: a `TranslationConfig`, and two options more.
 
     Args:
-        pool: how many paintings of each person the discriminators are reminded of.
+        pool: how many generated pictures of each person the discriminators are reminded of.
         focus: the discriminators see the face only, under a soft oval: hair and background tell A from B far too easily. Not
             published.
     """
@@ -39,7 +39,7 @@ def published(size: int = 256, octave: float = 0.0) -> CycleGanConfig:
 
 
 def quick(size: int = 64, octave: float = 0.0) -> CycleGanConfig:
-    """For two CPU cores: a fifth of the channels, 3 residual blocks, discriminators of 34 x 34 pixels; it paints a change."""
+    """For two CPU cores: a fifth of the channels, 3 residual blocks, patches of 34 x 34 pixels; it gives a change of its input."""
     small = {"filters": 12, "blocks": 3, "kernel": 5, "discriminator_filters": (12, 24, 48)}
     return CycleGanConfig(size=size, **small, octave=octave, from_input=True, focus=True)
 
@@ -100,8 +100,8 @@ class CycleGAN(AdversarialTranslator):
     def call(self, index, training=False):
         """Args: index {"A": (B,), "B": (B,)} into the face sets. Returns what `loss_terms` needs, a dictionary.
 
-        Each entry is a pair (of A, of B) of (B, S, S, 3): real faces, the other person's faces painted as this one
-        (`fake`), the same painted back (`cycled`), and the person's own faces through the generator to itself
+        Each entry is a pair (of A, of B) of (B, S, S, 3): real faces, the other person's faces generated as this one
+        (`fake`), the same brought back (`cycled`), and the person's own faces through the generator to itself
         (`identity`).
         """
         pictures = [bank(index[person])[..., :3] for bank, person in zip(self.banks, PEOPLE, strict=True)]

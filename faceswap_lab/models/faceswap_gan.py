@@ -1,8 +1,8 @@
-"""FaceSwap-GAN: the shared-encoder autoencoder with self-attention, a painted mask, and a discriminator for each person.
+"""FaceSwap-GAN: the shared-encoder autoencoder with self-attention, a generated mask, and a discriminator for each person.
 
 Written anew from a description of FaceSwap-GAN v2.2 (published figures: blocks, losses, weights, schedule). One GAN is
 one ordinary Keras model here: `compute_loss` adds the generator's loss (through discriminators whose weights are held still) to
-the discriminators' loss (on paintings that are held still). Each player's weights receive only their own gradient, from one
+the discriminators' loss (on generated faces that are held still). Each player's weights receive only their own gradient, from one
 pass, so `fit()`, callbacks, checkpoints and compilation stay what they are.
 """
 
@@ -107,7 +107,7 @@ class FaceSwapGAN(FaceAutoencoder):
     def begin_with(self, autoencoder_model: FaceAutoencoder) -> int:
         """Takes over what an autoencoder has learnt: every layer of the same name and shape.
 
-        The attention layers that only this model has start with a gain of 0, so at first it paints as the autoencoder
+        The attention layers that only this model has start with a gain of 0, so at first it gives what the autoencoder
         does.
 
         Returns:

@@ -124,11 +124,11 @@ def perceptual(model, views):
 
 
 def swapped_faces(model, views):
-    """The codes that swaps are painted from and the swaps: [as A, as B] each. No picture exists to compare them with."""
+    """The codes that swaps are generated from and the swaps: [as A, as B] each. No picture exists to compare them with."""
     if "swapped" not in views:
         sources = ops.split(views["bent"], 2, axis=0)
         if len(model.encoders) == 1:
-            codes = [views["codes"][1], views["codes"][0]]  # painted as A: B's codes; painted as B: A's codes
+            codes = [views["codes"][1], views["codes"][0]]  # generated as A: B's codes; generated as B: A's codes
         else:
             codes = [model.encode(sources[1], 0, 1), model.encode(sources[0], 1, 0)]
         generated = [model.generate(code, person)[0] for person, code in enumerate(codes)]
@@ -150,7 +150,7 @@ def identity(model, views):
 
 
 def code(model, views):
-    """A swapped face encoded again against the code it was painted from, relative to the code's own size."""
+    """A swapped face encoded again against the code it was generated from, relative to the code's own size."""
     codes, generated = swapped_faces(model, views)
     again = ops.concatenate([model.encode(colour, person, person) for person, colour in enumerate(generated)], axis=0)
     wanted = ops.stop_gradient(ops.concatenate(codes, axis=0))
@@ -162,7 +162,7 @@ _PICTURE_TERMS = ("reconstruction", "contrast", "contrast_coarse", "eyes_and_mou
 
 
 def back_translation(model, views):
-    """The picture terms, as weighted, of faces painted back from their own swap; no gradient goes through the swap.
+    """The picture terms, as weighted, of faces brought back from their own swap; no gradient goes through the swap.
 
     A swap of B looks to the encoder much as A does, and what should come back is known: practice for the swap itself, in
     A's own colours, which bending cannot give (after back-translation between languages: Sennrich, Haddow and Birch 2016).

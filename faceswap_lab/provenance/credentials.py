@@ -85,7 +85,7 @@ class Facts:
     watermark: str | None = None
     version: str = __version__
     generator: str = "faceswap_lab"
-    description: str = "A neural network painted another person's face into the target."
+    description: str = "A neural network generated another person's face in the target."
 
 
 def sidecar_of(path: str | os.PathLike) -> Path:

@@ -95,5 +95,5 @@ def write_signed(
 
 def facts(path: Path, model: str, what: str = "") -> credentials.Facts:
     """What is said of such a picture or video."""
-    what = what or "Among the faces shown are some that a neural network painted."
+    what = what or "Among the faces shown are some that a neural network generated."
     return credentials.Facts(title=path.name, model=model, description=what)

@@ -23,7 +23,7 @@ STARTS = ("warm", "nothing", "gan")
 LEARNING_RATES = {"warm": 1e-3, "nothing": 2.5e-3, "gan": 2e-4}  # of any optimiser
 BATCH_SIZE, SIZE, COPIES = 8, 64, 3
 BLEND = {"colour": "mean", "mask": "hull", "erode": 2.0, "feather": 6.0}
-_PLAIN = {"blend": "mask", "forehead": 0.0, "sharpen": "none"}  # a narrow overlay: the painting's own merits, not the blend's
+_PLAIN = {"blend": "mask", "forehead": 0.0, "sharpen": "none"}  # a narrow overlay: the generated face's own merits, not the blend's
 
 
 @dataclass(frozen=True)
@@ -281,7 +281,7 @@ def _chosen(pictures: dict[str, np.ndarray], material: Material, variant: Varian
 
 
 def swap(model, material: Material) -> list[np.ndarray]:
-    """The target's frames with B's face in them, as the model paints it: T times (H, W, 3) uint8 RGB."""
+    """The target's frames with B's face in them, as the model generates it: T times (H, W, 3) uint8 RGB."""
     from faceswap_lab import training
     from faceswap_lab.swap.swapping import swap_frames
 

@@ -79,7 +79,7 @@ def faces_of(source: str | os.PathLike, folder: str | os.PathLike | None) -> Fac
 
 
 class BaseSwap:
-    """A swap function (see `conversion.convert`) that needs no training: it paints the source into faces of the target.
+    """A swap function (see `conversion.convert`) that needs no training: it generates the source into faces of the target.
 
     Args:
         source: pictures of the person put in, of the network's size.
@@ -156,7 +156,7 @@ class BaseSwap:
         return references.beside(self.source, self.average, self.source_shape, shape, seen)
 
     def __call__(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Paints.
+        """Generates.
 
         Args:
             faces: (N, S, S, 3) float32 RGB [0, 1].

@@ -1,8 +1,8 @@
-"""The steps of a conversion: a frame is read, its face cut out, painted, made steady over time, and put back.
+"""The steps of a conversion: a frame is read, its face cut out, generated, made steady over time, and put back.
 
-    frames -> cut out -> paint in batches -> steady over time -> colour, blend, watermark, label
+    frames -> cut out -> generate in batches -> steady over time -> colour, blend, watermark, label
 
-Each arrow is a short queue and each step a thread, see `pipeline`. Which frames are painted together and which are averaged is
+Each arrow is a short queue and each step a thread, see `pipeline`. Which frames are generated together and which are averaged is
 settled by the frames' numbers alone, so that a conversion that begins in the middle makes the same pictures.
 """
 
@@ -22,7 +22,7 @@ from faceswap_lab.swap.options import ConversionOptions
 from faceswap_lab.swap.pairing import FaceTrack, check_same_clip
 from faceswap_lab.swap.parts import Tally
 from faceswap_lab.swap.ranges import FramePlan
-from faceswap_lab.swap.swapping import Swap, SwapFunction, finish, measure, generate, prepare
+from faceswap_lab.swap.swapping import Swap, SwapFunction, finish, generate, measure, prepare
 from faceswap_lab.video import Video
 
 # Times the strength for movements. A mouth that opens must not be averaged away, and light must still move with the head.
@@ -114,7 +114,7 @@ def _context(conversion: Conversion, first: int) -> int:
 
 
 def batches(track: FaceTrack, plan: FramePlan, batch_size: int) -> dict[int, int]:
-    """Which faces are painted together, settled beforehand: so a conversion that goes on has the same batches."""
+    """Which faces are generated together, settled beforehand: so a conversion that goes on has the same batches."""
     batches, count, first, number = {}, 0, 0, -1
     for frame, row in sorted(track.rows.items()):
         position = plan.position(frame)
@@ -195,7 +195,7 @@ def _steadied(steps: Iterable[Step], track: FaceTrack, options: ConversionOption
 def _averaged(step: Step, window: Iterable[Step], track: FaceTrack, options: ConversionOptions) -> Swap:
     """A copy of a step's swap made steady; the neighbours' own stay as they were measured.
 
-    What the model paints changes its colour a little from frame to frame. Only the statistics of that very painting take the
+    What the model generates changes its colour a little from frame to frame. Only the statistics of that very face take the
     change out again: averaged over time they would let it through (measured on talk_A: more flicker than without smoothing).
     So they are measured anew, under the steady mask, and what they are brought to is averaged: the target's.
     """

@@ -106,7 +106,7 @@ class Session:
             self.save(inside=bool(self.step % self.log_every))
 
     def draw(self, step: int) -> None:
-        """Paints, keeps and shows the preview of a step."""
+        """Draws, keeps and shows the preview of a step."""
         self.picture = self.draw_preview(self.model)
         path = self.folder / previews.PREVIEWS / f"step_{step:06d}.png"
         try:

@@ -67,7 +67,7 @@ def set_faces(model, faces: dict, masks: dict | None = None, likened: dict | Non
     small = [p for p in PEOPLE if faces[p].shape[1] < model.config.size]
     if small:
         raise LabError(
-            f"faces of {small[0]}: they are {faces[small[0]].shape[1]} px wide and the model paints {model.config.size} px. "
+            f"faces of {small[0]}: they are {faces[small[0]].shape[1]} px wide and the model generates {model.config.size} px. "
             "Give larger ones, or a smaller model."
         )
     if likened is not None:

@@ -20,10 +20,10 @@ import keras
 # and 281) and tested at batch 24. Other models are extrapolated from their layers, GPUs too.
 ACTIVATIONS = 0.6  # bytes that a step holds at its peak, for each byte of its layers' outputs
 PLANES = 30  # float32 colour planes at the face's size that views and losses hold, for each face
-# How often a group of networks is passed for one face of each person; a discriminator sees two kinds of paintings, for either
+# How often a group of networks is passed for one face of each person; a discriminator sees two generated pictures, for either
 # player.
 PASSES = {"encoders": 2, "decoders": 2, "discriminators": 8}
-# And how much more by the terms that paint swaps. (A swap that no gradient goes through is held for a moment only.)
+# And how much more by the terms that generate swaps. (A swap that no gradient goes through is held for a moment only.)
 MORE_PASSES = {
     "identity": {"decoders": 2},
     "code": {"encoders": 2, "decoders": 2},

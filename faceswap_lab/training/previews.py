@@ -1,4 +1,4 @@
-"""The same faces, painted again and again: numbered pictures, and a video of them."""
+"""The same faces, generated again and again: numbered pictures, and a video of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faceswap_lab.base.safeguards import safeguards
 from faceswap_lab.video import pictures, writer
 
 PREVIEWS, TIMELAPSE = "previews", "timelapse.mp4"
-SHOWN = "Samples of a training: faces of two people, and these painted again and swapped by a neural network."
+SHOWN = "Samples of a training: faces of two people, and these reconstructed and swapped by a neural network."
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 _LEAST_CELL = 64  # smaller faces are shown enlarged
@@ -97,7 +97,7 @@ def timelapse(folder: str | Path) -> Path:
     folder = Path(folder)
     found = sorted((folder / PREVIEWS).glob("step_*.png"), key=step_of)
     if not found:
-        raise LabError(f"{folder / PREVIEWS}: no preview lies here. Train with a preview first (`paint=`).")
+        raise LabError(f"{folder / PREVIEWS}: no preview lies here. Train with a preview first (`draw_preview=`).")
     fps = float(np.clip(round(len(found) / 8), 2, 12))
     last = step_of(found[-1])
     newest = stamped(pictures.read_picture(found[-1]), last, last)

@@ -24,7 +24,7 @@ import numpy as np
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.video import ffmpeg
-from faceswap_lab.video.colours import ToRgb, Tags, deinterlaced
+from faceswap_lab.video.colours import Tags, ToRgb, deinterlaced
 from faceswap_lab.video.pictures import animation, read_picture
 from faceswap_lab.video.timing import Clock, Times
 

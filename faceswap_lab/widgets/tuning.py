@@ -1,6 +1,6 @@
 """Tuning by eye: every option of a frame's swap beside the picture that it makes, and a file that keeps the choice.
 
-The model paints each shown frame once; a moved slider only composes anew what it painted. The file that "save settings"
+The model generates each shown frame once; a moved slider only composes anew what it generated. The file that "save settings"
 writes is read by notebook 05, by `convert --settings` and by a run through papermill.
 """
 
@@ -45,16 +45,16 @@ RANGES = {  # least, most, step: what is sensible to try; a file's value beyond 
     "coverage": (0.7, 1.3, 0.02),
 }
 TOLD = {  # what a control's tooltip says
-    "blend": "how the painted face is laid over the frame",
+    "blend": "how the generated face is laid over the frame",
     "colour": "how its colours are brought to the target's",
     "mask": "where it counts: the square, the face's outline, the model's own alpha, or two of them",
     "erode": "draws the mask in, per cent of the face's side; below 0 it grows",
     "forehead": "draws it in further above the brows, per cent",
     "blur": "spreads the mask's edge to both sides, per cent",
     "feather": "width of the soft edge, inwards only, per cent",
-    "sharpen": "unsharp masking of the painted face",
+    "sharpen": "unsharp masking of the generated face",
     "amount": "of the sharpening",
-    "enlarge": "the filter that brings the painted face to the frame's scale",
+    "enlarge": "the filter that brings the generated face to the frame's scale",
     "coverage": "how closely the model is shown the face; 1 as in training",
 }
 LEAST = 380  # pixels: a narrower picture goes above the controls rather than beside them
@@ -70,7 +70,7 @@ class TuningPanel(Telling):
 
     Args:
         shots: what to look at, see `shots`.
-        swap_function: that paints, as for a conversion.
+        swap_function: the model as a function, as for a conversion.
         path: the settings file; what it holds is where the panel begins.
         settings: where it begins when there is no such file yet; None: the lab's defaults. Fields that belong to the video
             rather than to a frame are kept and written as they are.
@@ -186,7 +186,7 @@ class TuningPanel(Telling):
             "": [self.shot, self.view, widgets.HBox([self.close_up, self.show_mask])],
             "Blending": ["blend", "colour"],
             "Mask, per cent of the face's side": ["mask", "erode", "forehead", "blur", "feather"],
-            "The painted face": ["sharpen", "amount", "enlarge", "coverage"],
+            "The generated face": ["sharpen", "amount", "enlarge", "coverage"],
         }
         placed = [name for names in parts.values() for name in names if isinstance(name, str)]
         parts["More"] = [name for name in self.controls if name not in placed]
@@ -242,7 +242,7 @@ class TuningPanel(Telling):
 
 
 class _Remembering:
-    """A swap function that asks the model only for faces that it has not painted yet.
+    """A swap function that asks the model only for faces that it has not generated yet.
 
     Args:
         swap_function: the model's.

@@ -108,7 +108,7 @@ steps = {
     "1 frame": frame,
     "2 find the face": lab.widgets.draw_points(frame, points, factor=2, radius=6),
     "3 align it": lab.align(frame, matrix, 256),
-    "4 paint the other": lab.align(truth, matrix, 256),
+    "4 generate the other face": lab.align(truth, matrix, 256),
     "5 put it back": truth,
 }
 lab.widgets.row(list(steps.values()), list(steps), height=2.4)

@@ -387,7 +387,7 @@ for one in numbers:
 
 # %% [markdown]
 # ## The diagnosis: will this make a good swap?
-# A model can only paint what it has seen. Before hours of training, a minute of looking: how many faces, how sharp, how lit; which **poses** A takes that B never does; whether somebody else is among them. Each finding has a number and a remedy, and each direction one predicted **difficulty** from 0 to 1.
+# A model can only generate what it has seen. Before hours of training, a minute of looking: how many faces, how sharp, how lit; which **poses** A takes that B never does; whether somebody else is among them. Each finding has a number and a remedy, and each direction one predicted **difficulty** from 0 to 1.
 
 # %%
 diagnosis = lab.diagnose(sets["target"], sets["B"])  # A is the one whose video is changed

@@ -137,7 +137,7 @@ run.predict("03 three forms", None, sure=None, choices=("A", "B", "neither"))
 own_faces = {person: pictures[: own[person]] for person, pictures in faces.items()}
 forms = lab.studies.sharing.train(own_faces, steps=150, seed=seed)
 eight = lab.studies.sharing.small_faces(own_faces["A"][np.linspace(0, own["A"] - 1, 8).astype(int)])
-asked = {name: ops.convert_to_numpy(form.paint(form.encode(eight, 0), 1)) for name, form in forms.items()}
+asked = {name: ops.convert_to_numpy(form.generate(form.encode(eight, 0), 1)) for name, form in forms.items()}
 lab.widgets.rows({"A": eight, **asked})
 
 # %%
@@ -156,7 +156,7 @@ run.came("03 three forms", ["A", "neither", "B"])
 
 # %% [markdown]
 # ## Bend the input
-# The small experiment leaves something open. What decides how wide B's jaw is? If B's decoder always finds the jaw where the code says, it will paint A's outline. So the first tools **bend** (warp) the input a little and leave the answer straight, $\min E\vert D_B(E(\mathrm{bend}(b)))-b\vert$: the shape that comes in is not to be trusted, and the decoder has to know B's own. It is a denoising autoencoder ([Vincent et al., 2008](https://doi.org/10.1145/1390156.1390294)) whose noise moves pixels.
+# The small experiment leaves something open. What decides how wide B's jaw is? If B's decoder always finds the jaw where the code says, it will generate A's outline. So the first tools **bend** (warp) the input a little and leave the answer straight, $\min E\vert D_B(E(\mathrm{bend}(b)))-b\vert$: the shape that comes in is not to be trusted, and the decoder has to know B's own. It is a denoising autoencoder ([Vincent et al., 2008](https://doi.org/10.1145/1390156.1390294)) whose noise moves pixels.
 #
 # All of this happens for the whole batch at once, inside the training step, on the accelerator. A loader that warps pictures on two slow CPU cores starves any GPU.
 
@@ -167,7 +167,7 @@ warped, answer = lab.models.random_views(bank(some), size, classic, keras.random
 lab.widgets.rows({"input": warped, "answer": answer[..., :3], "its mask": answer[..., 3:4]})
 
 # %% [markdown]
-# The bend has a price: a decoder that has to guess where the face lies paints softer. Our quick model teaches the same lesson at a lower one, with the **likened** pictures from above, which are half of its inputs: B's face in *A's* shape goes in, B's own comes out. That is exactly the bend that a swap will need, not a random one. So its warp is off. It also trains on other **light**: the difference between the light on two other frames is added to a face, input and answer alike.
+# The bend has a price: a decoder that has to guess where the face lies gives a softer picture. Our quick model teaches the same lesson at a lower one, with the **likened** pictures from above, which are half of its inputs: B's face in *A's* shape goes in, B's own comes out. That is exactly the bend that a swap will need, not a random one. So its warp is off. It also trains on other **light**: the difference between the light on two other frames is added to a face, input and answer alike.
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, change and explain**: run the cell with `warp=0.03` again, with `warp=0.0`. Input and answer then "show the face at one place", "are the same picture" or "differ more"? And a swap "may keep A's outline", "becomes blurred" or "is impossible"?
@@ -219,7 +219,7 @@ print("unfolded", x.shape)
 
 # %% [markdown]
 # ## The decoder, layer by layer
-# To grow, a convolution makes four times the channels and **pixel shuffle** turns each group of four into a 2x2 block ([Shi et al., 2016](https://arxiv.org/abs/1609.05158)). Four such steps undo the encoder's four halvings; a last convolution paints three colours. (In the published network the first of the four still belongs to the shared half.)
+# To grow, a convolution makes four times the channels and **pixel shuffle** turns each group of four into a 2x2 block ([Shi et al., 2016](https://arxiv.org/abs/1609.05158)). Four such steps undo the encoder's four halvings; a last convolution gives three colours. (In the published network the first of the four still belongs to the shared half.)
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: pixel shuffle with numpy: four channels become a block of 2x2 pixels. The channels come in the order row, column, colour.
@@ -394,7 +394,7 @@ shared_model, shared_history = train("autoencoder_shared_decoder", "decoder", no
 
 # %% [markdown]
 # ## Compare
-# The curves say how well each model paints faces *it was shown*. They do not say how good a swap is: for that there is no picture to compare with while training. Look at the swaps themselves.
+# The curves say how well each model reconstructs faces *it was shown*. They do not say how good a swap is: for that there is no picture to compare with while training. Look at the swaps themselves.
 
 # %%
 histories = {"warm start": warm_history, "from nothing": scratch_history, "shared decoder": shared_history}
@@ -466,7 +466,7 @@ mix = checks.mix(mix)
 normal, _ = warm_model.relight(ops.convert_to_tensor(inputs[[0, 3]]))
 codes = ops.cast(warm_model.encode(normal, 1, 0), "float32")
 line = [mix(codes[0], codes[1], float(share)) for share in np.linspace(0, 1, 8)]
-colour, _ = warm_model.paint(ops.stack(line), 1)
+colour, _ = warm_model.generate(ops.stack(line), 1)
 relit = colour / lab.models.autoencoder.MIDDLE * warm_model.usual_light[1]  # B's usual light put back
 lit = relit if warm_model.config.relight else colour
 lab.widgets.row(list(ops.convert_to_numpy(ops.clip(lit, 0, 1))), height=1.2)

@@ -87,9 +87,9 @@ run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## Why a discriminator
-# L1 and its relatives compare pixels, and a network that is unsure paints the average of what could be there: a blur. A **discriminator** is a second network that learns to tell real faces from generated ones. To it a blur is never real.
+# L1 and its relatives compare pixels, and a network that is unsure generates the average of what could be there: a blur. A **discriminator** is a second network that learns to tell real faces from generated ones. To it a blur is never real.
 #
-# FaceSwap-GAN adds three things to notebook 03: **self-attention**, a painted **mask** (alpha), and a **discriminator for each person**. First, a GAN so small that one can see all of it.
+# FaceSwap-GAN adds three things to notebook 03: **self-attention**, a generated **mask** (alpha), and a **discriminator for each person**. First, a GAN so small that one can see all of it.
 
 # %%
 import dataclasses

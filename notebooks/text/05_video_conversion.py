@@ -82,7 +82,7 @@ run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## One frame: predict
-# The face is cut out of the frame with the transform that notebook 02 found, and the model paints the other person. It answers with **colour** and **alpha** (how much of its painting it wants to count). We take the first model that this run has.
+# The face is cut out of the frame with the transform that notebook 02 found, and the model generates the other person. It answers with **colour** and **alpha** (how much of it should count). We take the first model that this run has.
 
 # %%
 import dataclasses
@@ -92,7 +92,7 @@ import numpy as np
 import pandas as pd
 
 functions = lab.course.swap_functions(run)
-paint = next(iter(functions.values()))
+generate = next(iter(functions.values()))
 print("models:", ", ".join(functions))
 
 # %%
@@ -105,27 +105,27 @@ frame = next(f.image for f in clip.frames() if f.index == index)
 
 # %%
 matrix = faces.matrix(row)  # frame pixels to the 256-px square
-small = faces.matrix(row, paint.size)  # ... to the model's
-aligned = lab.align(frame, small, paint.size).astype("float32") / 255
-painted, alpha = (result[0] for result in paint(aligned[None]))
-print("in", aligned.shape, "-> colour", painted.shape, "and alpha", alpha.shape)
+small = faces.matrix(row, generate.size)  # ... to the model's
+aligned = lab.align(frame, small, generate.size).astype("float32") / 255
+generated, alpha = (result[0] for result in generate(aligned[None]))
+print("in", aligned.shape, "-> colour", generated.shape, "and alpha", alpha.shape)
 
 # %% [markdown]
-# The painting is a *square*; a face is not. The landmarks' outline says how much of each pixel counts: grown by 3 % of the square at cheeks and chin, drawn in by 4 % above the brows (or B's hair would come along), softened over 6 %.
+# The generated face is a *square*; a face is not. The landmarks' outline says how much of each pixel counts: grown by 3 % of the square at cheeks and chin, drawn in by 4 % above the brows (or B's hair would come along), softened over 6 %.
 
 # %%
 whole = faces.subset([row]).masks(256, "face")[0]
-soft = lab.swap.prepare(frame, matrix, whole, paint.size, lab.course.DEFAULTS).region
-outline = cv2.resize(whole, (paint.size, paint.size), interpolation=cv2.INTER_AREA) / 255
+soft = lab.swap.prepare(frame, matrix, whole, generate.size, lab.course.DEFAULTS).region
+outline = cv2.resize(whole, (generate.size, generate.size), interpolation=cv2.INTER_AREA) / 255
 lab.widgets.row(
-    [aligned, painted, alpha, outline, soft], ["cut out", "painted", "the model's alpha", "outline", "soft mask"]
+    [aligned, generated, alpha, outline, soft], ["cut out", "generated", "the model's alpha", "outline", "soft mask"]
 )
 
 # %% [markdown]
 # **Look**: eyes, mouth and direction of the head are A's, the features B's. **Check**: where the mask is 0 the frame must come back untouched, to the last bit.
 
 # %%
-worn = lab.swap.mask_overlay(frame, painted, soft, small)
+worn = lab.swap.mask_overlay(frame, generated, soft, small)
 outside = lab.swap.place_mask(frame.shape, soft, small) == 0
 assert (worn[outside] == frame[outside]).all()
 print(f"{outside.mean():.0%} of the frame is exactly as it was")
@@ -141,7 +141,7 @@ print(f"{outside.mean():.0%} of the frame is exactly as it was")
 run.predict("05 best colour", None, sure=None, choices=("none", "mean", "mean_std", "histogram", "linear", "sot"))
 
 # %%
-choices = {name: match(painted, aligned, soft) for name, match in lab.swap.colour.COLOUR.items()}
+choices = {name: match(generated, aligned, soft) for name, match in lab.swap.colour.COLOUR.items()}
 worn = {name: lab.swap.mask_overlay(frame, face, soft, small) for name, face in choices.items()}
 lab.widgets.row([frame, *worn.values()], ["target", *worn], height=2.6)
 
@@ -153,10 +153,10 @@ compared
 
 
 # %% [markdown]
-# **Why the numbers disagree.** On A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was painted. But then a rim shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*, knowing what it costs: the skin tone is A's.
+# **Why the numbers disagree.** On A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was generated. But then a rim shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*, knowing what it costs: the skin tone is A's.
 
 # %% [markdown]
-# **What the choices compute.** *mean_std* ([Reinhard et al., 2001](https://doi.org/10.1109/38.946629)) moves each channel's mean $\mu$ and deviation $\sigma$ from the painting's to the target's, in L\*a\*b\*:
+# **What the choices compute.** *mean_std* ([Reinhard et al., 2001](https://doi.org/10.1109/38.946629)) moves each channel's mean $\mu$ and deviation $\sigma$ from the generated face's to the target's, in L\*a\*b\*:
 #
 # $$y=\mu_t+\frac{\sigma_t}{\sigma_p}(x-\mu_p)$$
 
@@ -165,13 +165,13 @@ compared
 
 # %% tags=["stub"]
 def match_mean_std(face, target, inside):
-    """(H, W, 3) painting and target, floats, (H, W) bool: the painting in the target's colours."""
+    """(H, W, 3) generated face and target, floats, (H, W) bool: the face in the target's colours."""
     return None  # your turn
 
 
 # %% tags=["solution"]
 def match_mean_std(face, target, inside):
-    """(H, W, 3) painting and target, floats, (H, W) bool: the painting in the target's colours."""
+    """(H, W, 3) generated face and target, floats, (H, W) bool: the face in the target's colours."""
     p, t = face[inside], target[inside]
     return t.mean(axis=0) + t.std(axis=0) / p.std(axis=0) * (face - p.mean(axis=0))
 
@@ -188,7 +188,7 @@ match_mean_std = checks.match_mean_std(match_mean_std)
 # *sot* asks for more: the whole cloud of colours should become the target's, each colour moving as little as possible (**optimal transport**). For numbers that is sorting: the k-th smallest takes the place of the k-th smallest. For colours one sorts along a direction, moves, and tries the next ([Pitié et al., 2005](https://doi.org/10.1109/ICCV.2005.166); [Rabin et al., 2011](https://doi.org/10.1007/978-3-642-24785-9_37)):
 
 # %%
-cloud, goal = (face[soft > 0.5].astype(float) for face in (painted, aligned))
+cloud, goal = (face[soft > 0.5].astype(float) for face in (generated, aligned))
 turns = np.random.default_rng(0)
 for step in range(16):
     if step in (0, 1, 4, 15):
@@ -202,12 +202,12 @@ for step in range(16):
 # ## Four blends
 # - **direct** pastes the square: all its edges show.
 # - **mask** overlay mixes by the soft outline.
-# - **seamless** cloning keeps the painting's *gradients* and solves for colours that meet the frame's at the rim ([Pérez et al., 2003](https://doi.org/10.1145/882262.882269)).
+# - **seamless** cloning keeps the generated face's *gradients* and solves for colours that meet the frame's at the rim ([Pérez et al., 2003](https://doi.org/10.1145/882262.882269)).
 # - **laplacian** pyramids mix each size of detail over an edge of its own width ([Burt and Adelson, 1983](https://doi.org/10.1145/245.247)): a picture is blurred and halved again and again, $G_0, G_1 \ldots$, and level $k$ is what is lost each time, $L_k=G_k-\mathrm{up}(G_{k+1})$. Each level is mixed by the mask's own $G_k$, and all are added up.
 
 # %%
 ways = {blend: dataclasses.replace(lab.course.DEFAULTS, blend=blend) for blend in lab.swap.options.BLENDS}
-blends = {blend: lab.swap_frame(frame, matrix, whole, paint, way) for blend, way in ways.items()}
+blends = {blend: lab.swap_frame(frame, matrix, whole, generate, way) for blend, way in ways.items()}
 lab.widgets.row([frame, *blends.values()], ["target", *blends], height=2.8)
 
 # %%
@@ -216,7 +216,7 @@ lab.course.compare(run, index, blends, faces.points(row))
 
 # %% [markdown]
 # ## Poisson's equation, by hand
-# Seamless cloning looks for the picture $u$ whose *slopes* are as near to the painting's $g$ as can be, while it equals the frame $f$ on the rim:
+# Seamless cloning looks for the picture $u$ whose *slopes* are as near to the generated face's $g$ as can be, while it equals the frame $f$ on the rim:
 #
 # $$\min_u \int \Vert\nabla u-\nabla g\Vert^2 \qquad u=f \text{ on the rim}$$
 #
@@ -227,7 +227,7 @@ lab.course.compare(run, index, blends, faces.points(row))
 # %%
 middle = len(soft) * 3 // 5
 first, *_, last = np.flatnonzero(soft[middle] > 0.5)
-f, g = (face[middle, first : last + 1, 0].astype(float) for face in (aligned, painted))
+f, g = (face[middle, first : last + 1, 0].astype(float) for face in (aligned, generated))
 inner = len(f) - 2
 second = np.diag(np.full(inner, -2.0)) + np.diag(np.ones(inner - 1), 1) + np.diag(np.ones(inner - 1), -1)
 wanted = np.diff(g, 2)
@@ -235,14 +235,14 @@ wanted[[0, -1]] -= f[[0, -1]]  # the rim is known, so it goes to the right-hand 
 u = np.concatenate([f[:1], np.linalg.solve(second, wanted), f[-1:]])
 
 # %%
-pd.DataFrame({"frame f": f, "painting g": g, "cloned u": u}).plot(
+pd.DataFrame({"frame f": f, "generated g": g, "cloned u": u}).plot(
     figsize=(7, 2.6), style=[":", "--", "-"], xlabel="pixel of the row", ylabel="red"
 )
 straight = np.interp(np.arange(len(f)), [0, len(f) - 1], (f - g)[[0, -1]])
 print("u - g is a straight line, up to", np.abs(u - g - straight).max())
 
 # %% [markdown]
-# **Look**: the clone has every bump of the painting and the frame's colours at both ends. What is added, $u-g$, has no second difference: in one dimension a straight line between the two mismatches, in two the smoothest **membrane** spanned over the rim. It is smooth, so the lab solves for it on 32x32 cells only (`swap/cloning.py`). And it hangs on the rim alone: **predict** what a dark hair that crosses the rim does to the whole cheek.
+# **Look**: the clone has every bump of the generated face and the frame's colours at both ends. What is added, $u-g$, has no second difference: in one dimension a straight line between the two mismatches, in two the smoothest **membrane** spanned over the rim. It is smooth, so the lab solves for it on 32x32 cells only (`swap/cloning.py`). And it hangs on the rim alone: **predict** what a dark hair that crosses the rim does to the whole cheek.
 
 # %% tags=["predict"]
 run.predict(
@@ -300,12 +300,12 @@ print({name: f"{value:.3%} of the face's size a frame" for name, value in trembl
 
 # %% [markdown]
 # ## Tuning by eye
-# Where the truth is known, scores choose; for your own clip your eye does. Slide below the picture to **wipe** between swap and target, then move one control at a time: more *erode* leaves A's jaw and brow, less *forehead* brings B's hair. *All blends* sets them side by side, and the mask can be laid over. The model painted each frame once; a control only repeats the blending. Smoothing acts over time, so it cannot be seen here.
+# Where the truth is known, scores choose; for your own clip your eye does. Slide below the picture to **wipe** between swap and target, then move one control at a time: more *erode* leaves A's jaw and brow, less *forehead* brings B's hair. *All blends* sets them side by side, and the mask can be laid over. The model generated each frame once; a control only repeats the blending. Smoothing acts over time, so it cannot be seen here.
 #
 # **Save settings** writes `conversion_settings.json` into the run's folder: every conversion of this run then uses it, here, through papermill, and with `convert --settings`.
 
 # %%
-lab.widgets.TuningPanel(lab.widgets.tuning.shots(clip, faces, 5), paint, lab.course.settings_path(run), lab.course.DEFAULTS)
+lab.widgets.TuningPanel(lab.widgets.tuning.shots(clip, faces, 5), generate, lab.course.settings_path(run), lab.course.DEFAULTS)
 
 # %% [markdown]
 # **Look** at the frame where the head is turned farthest: what hides the rim there may show it on another. Once you have saved, run on from here.
@@ -434,15 +434,15 @@ if shake is not None:
 low, high = faces.table.loc[row, ["x0", "y0", "x1", "y1"]].to_numpy(float).reshape(2, 2)  # the detector's box
 side = (high - low).mean()
 left, top = (low + high - side) / 2
-boxed = np.array([[1, 0, -left], [0, 1, -top]]) * paint.size / side
-crop = lab.align(frame, boxed, paint.size).astype("float32") / 255
-region = lab.align(lab.swap.place_mask(frame.shape, soft, small), boxed, paint.size)
-unaligned = lab.swap.colour.match_mean(paint(crop[None])[0][0], crop, region)
-as_itself = np.asarray(paint.model.translate(aligned[None], 0, 0)[0][0])
+boxed = np.array([[1, 0, -left], [0, 1, -top]]) * generate.size / side
+crop = lab.align(frame, boxed, generate.size).astype("float32") / 255
+region = lab.align(lab.swap.place_mask(frame.shape, soft, small), boxed, generate.size)
+unaligned = lab.swap.colour.match_mean(generate(crop[None])[0][0], crop, region)
+as_itself = np.asarray(generate.model.translate(aligned[None], 0, 0)[0][0])
 
 # %%
 right, hard = choices[lab.course.DEFAULTS.colour], (outline > 0.5).astype("float32")
-askew = small + np.array([[0, 0, 0.06], [0, 0, -0.04]]) * paint.size
+askew = small + np.array([[0, 0, 0.06], [0, 0, -0.04]]) * generate.size
 spoilt = {
     "1": lab.swap.mask_overlay(frame, right, soft, askew),
     "2": lab.swap.mask_overlay(frame, as_itself, soft, small),
@@ -457,7 +457,7 @@ lab.widgets.row([frame, *spoilt.values(), cured], ["target", *spoilt, "as it sho
 # %% [markdown] tags=["exercise"]
 # **Exercise, investigate**: name each swap's cause and its cure without looking at the code: two letters, such as "av".
 #
-# Causes: (a) cut out by its box, (b) painted as its own person, (c) hard edge of the mask, (d) transform of another frame, (e) colour not matched, (f) alpha near zero.
+# Causes: (a) cut out by its box, (b) generated as its own person, (c) hard edge of the mask, (d) transform of another frame, (e) colour not matched, (f) alpha near zero.
 #
 # Cures: (u) match mean and deviation inside the face, (v) raise the bound below which alpha may not fall, (w) smooth the track, (x) align by landmarks, (y) feather the mask, (z) decode with the source's decoder.
 
@@ -472,7 +472,7 @@ diagnosis = checks.diagnosis(diagnosis)
 
 
 # %% [markdown] tags=["notes"]
-# 2 and 3 are both A at first sight: 2 is soft, since it was painted, as A; 3 is as sharp as the target, with B faintly over it. 1 and 4 both sit wrongly: in 1 all is sharp and B's, in 4 size and turn are wrong, too.
+# 2 and 3 are both A at first sight: 2 is soft, since a model generated it, as A; 3 is as sharp as the target, with B faintly over it. 1 and 4 both sit wrongly: in 1 all is sharp and B's, in 4 size and turn are wrong, too.
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: the overlay itself. Where `alpha` is 1 the face shows, where it is 0 the frame, and between they mix.
@@ -521,7 +521,7 @@ lab.widgets.Page(lab.course.write_report(run.out))
 #
 # 1. Why are colour statistics taken inside the face only?
 # 2. Why does *none* win on pixel_gain and lose on swap_gain?
-# 3. What does seamless cloning keep of the painting, and what does it take from the frame?
+# 3. What does seamless cloning keep of the generated face, and what does it take from the frame?
 # 4. Why must the recognition network that scores be another than those in training?
 # 5. Why are the transforms smoothed looking both ways?
 #

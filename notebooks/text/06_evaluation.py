@@ -291,7 +291,7 @@ sees.replace({"sees": "●", "blind": "", "rewards": "rewards", "-": ""})
 
 # %% [markdown]
 # ## Why is A<-B not as good as B<-A?
-# One model swaps both ways, and one way often looks better. Notebook 02's diagnosis has explanations: few faces, few poses, blurred faces of the one who is *painted*. We tested them by training on sets made lopsided on purpose (`benchmarks/asymmetry.py`: 14 trainings from nothing, every one scored both ways). *moved* is how far a set moves A<-B minus B<-A from the balanced pair's, *predicted* what the diagnosis says. **Predict** the signs.
+# One model swaps both ways, and one way often looks better. Notebook 02's diagnosis has explanations: few faces, few poses, blurred faces of the one whose face is *generated*. We tested them by training on sets made lopsided on purpose (`benchmarks/asymmetry.py`: 14 trainings from nothing, every one scored both ways). *moved* is how far a set moves A<-B minus B<-A from the balanced pair's, *predicted* what the diagnosis says. **Predict** the signs.
 
 # %% tags=["predict"]
 # a list, for few faces of A, few of B, and so on down the table
@@ -311,7 +311,7 @@ for measure in ("quality", "structure_gain"):
         print("-", effect.sentence())
 
 # %% [markdown]
-# **Look** at structure: few faces and blurred faces move the balance as foretold, and the *whole* cost falls on the direction that paints this person. Where this person is only the target, it costs nothing, which the diagnosis had not foreseen. Poses are not seen to matter, but the talking heads hardly turn: a weak test. Two seeds, 200 steps, faces still soft: identity among them is mostly noise.
+# **Look** at structure: few faces and blurred faces move the balance as foretold, and the *whole* cost falls on the direction that generates this person's face. Where this person is only the target, it costs nothing, which the diagnosis had not foreseen. Poses are not seen to matter, but the talking heads hardly turn: a weak test. Two seeds, 200 steps, faces still soft: identity among them is mostly noise.
 
 # %% [markdown]
 # ## Appendix: against the truth, in the field's own numbers

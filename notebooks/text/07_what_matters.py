@@ -277,7 +277,7 @@ for row in mine:
     print(f"{row['variant']:20s} {row['gaze_error'] or np.nan:5.1f}")
 
 # %% [markdown]
-# An eye painted without an iris, a dark hollow, reads as a glance anywhere. A model that is worse than eyes that never move has not drawn its eyes yet: praise no term for its gaze.
+# An eye generated without an iris, a dark hollow, reads as a glance anywhere. A model that is worse than eyes that never move has not drawn its eyes yet: praise no term for its gaze.
 #
 # ## What went wrong?
 # | what was done | what it pretends |

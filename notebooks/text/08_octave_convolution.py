@@ -203,7 +203,7 @@ run.came("08 share of the products", share, within=0.05)
 
 # %% [markdown]
 # ## Whole models
-# Every model of the lab takes one argument, `octave`. Not all of it gets cheaper: the picture that comes in is one tensor, so are the code and the painted face, and the dense layers know no frequencies.
+# Every model of the lab takes one argument, `octave`. Not all of it gets cheaper: the picture that comes in is one tensor, so are the code and the generated face, and the dense layers know no frequencies.
 
 # %%
 import dataclasses
@@ -391,15 +391,15 @@ lab.widgets.rows({"target": inputs, **swaps, **({} if truth is None else {"truth
 
 # %%
 network = networks[0.5]
-paint = network.decoders[1].get_layer("paint")
-front = keras.Model(network.decoders[1].inputs, paint.input)
+head = network.decoders[1].get_layer("paint")  # the last layer, by its old name in the weights
+front = keras.Model(network.decoders[1].inputs, head.input)
 code = network.encode(network.relight(ops.convert_to_tensor(inputs))[0], 1, 0)
 high, low = front(code)
 
 # %%
 pairs = {"both": (high, low), "high alone": (high, 0 * low), "low alone": (0 * high, low)}
-painted = {name: ops.sigmoid(lab.models.PixelShuffle()(paint(pair)))[..., :3] for name, pair in pairs.items()}
-lab.widgets.rows({name: ops.clip(network.as_colour(some), 0, 1) for name, some in painted.items()})
+shown = {name: ops.sigmoid(lab.models.PixelShuffle()(head(pair)))[..., :3] for name, pair in pairs.items()}
+lab.widgets.rows({name: ops.clip(network.as_colour(some), 0, 1) for name, some in shown.items()})
 
 # %% [markdown]
 # **Look**: these are the decoder's own colours, before B's light is put back. Edges live in the high part; without the low part the colours drift. A picture needs both: neither alone is a face.

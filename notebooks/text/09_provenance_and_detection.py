@@ -167,8 +167,8 @@ auc = checks.auc(auc)
 # %%
 by_eye = detection.numbers(this, {sign.name: sign for sign in detection.SIGNS}, gap=gap_frames)
 signs_found = detection.areas(by_eye)
-painted = signs_found[signs_found["video"].isin(list(functions))]  # by a model
-means = {sign: np.mean([one.value for one in some["auc"]]) for sign, some in painted.groupby("detector")}
+generated = signs_found[signs_found["video"].isin(list(functions))]  # by a model
+means = {sign: np.mean([one.value for one in some["auc"]]) for sign, some in generated.groupby("detector")}
 run.came("09 best sign", max(means, key=means.get))
 lab.widgets.area_table(signs_found, ["detector"], "video")
 
@@ -179,13 +179,13 @@ lab.widgets.distributions_plot(by_eye, "blur")
 # **Look** behind the numbers of *blur*: hills that lie apart give an AUC near 1, hills on top of each other 0.5. Where would you put a threshold? Each place buys caught swaps (right of it, outlined) with accused honest faces (right of it, hatched).
 
 # %% [markdown]
-# Brackets: 95 % intervals over blocks of moments (notebook 06); one without width is no proof of perfection, only of few moments. **Look**: at `quick`, faces are painted at 64 pixels and enlarged, so *blur* finds every model's swap. It does not find the classical swap, which bends real pictures, nor the perfect one. *Seam* prefers to accuse the real video: a good blend is smoother than A's own cheek.
+# Brackets: 95 % intervals over blocks of moments (notebook 06); one without width is no proof of perfection, only of few moments. **Look**: at `quick`, faces are generated at 64 pixels and enlarged, so *blur* finds every model's swap. It does not find the classical swap, which bends real pictures, nor the perfect one. *Seam* prefers to accuse the real video: a good blend is smoother than A's own cheek.
 #
 # And *eyes*: with the bundled actors it accuses the **perfect** swap, which has no fault at all. Why? Keep the question.
 
 # %% [markdown]
 # ## Frequencies
-# A picture is a sum of waves. How strong are the coarse ones, how strong the fine ones, in all directions together? What a network paints small and enlarges lacks the finest ([Durall et al., 2020](https://arxiv.org/abs/2003.01826)).
+# A picture is a sum of waves. How strong are the coarse ones, how strong the fine ones, in all directions together? What a network generates small and enlarges lacks the finest ([Durall et al., 2020](https://arxiv.org/abs/2003.01826)).
 
 # %%
 spectra = {video: detection.radial_spectrum(this.crops(video, detection.FILMED).faces) for video in this.videos}
@@ -211,7 +211,7 @@ run.came("09 rows that fail", "on swaps that are not soft")
 lab.widgets.area_table(across, ["detector"], "video")
 
 # %% [markdown]
-# **Look** along a row: whichever swap it learnt from, the classifier finds what was painted at 64 pixels. Softness is what those share, and what it learnt. Down the last columns it is less sure, and the interval wide: a swap made in another way, or without a fault, is no softer than an honest video. The next model will not be, either.
+# **Look** along a row: whichever swap it learnt from, the classifier finds what was generated at 64 pixels. Softness is what those share, and what it learnt. Down the last columns it is less sure, and the interval wide: a swap made in another way, or without a fault, is no softer than an honest video. The next model will not be, either.
 #
 # ## A small network
 # MesoNet ([Afchar et al., 2018](https://arxiv.org/abs/1809.00888)): four convolutions, under 30 000 weights. It sees pieces of faces of both classes, mirrored, darker, brighter, and asks: swapped?

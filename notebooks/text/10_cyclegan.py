@@ -84,7 +84,7 @@ run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## With pairs it is easy
-# Suppose you had each of A's frames **twice**: as it was filmed, and with B's face in it. Then a swap would be homework with the answers at the back: show the network the left picture, compare what it paints with the right one.
+# Suppose you had each of A's frames **twice**: as it was filmed, and with B's face in it. Then a swap would be homework with the answers at the back: show the network the left picture, compare what it generates with the right one.
 #
 # Our actors are rendered, so we do have them. Look at one column: same moment, same light, another face.
 
@@ -137,7 +137,7 @@ generator = lab.models.pix2pix.Pix2Pix(make["pix2pix"](size), seed=seed)
 learnt = {"A": before[train_rows], "B": truth[train_rows]}
 generator.set_faces(learnt)
 views = generator({"A": np.arange(4)})
-print("input", views["real"][0].shape, "painting", views["fake"].shape)
+print("input", views["real"][0].shape, "generated", views["fake"].shape)
 run.came("10 harder", "blur")
 
 # %% [markdown]
@@ -180,16 +180,16 @@ print(f"L1 {history['l1'].iloc[0]:.3f} at first, {last['l1']:.3f} after {int(las
 # Now the test: frames from the end of the clip, which it has never seen.
 
 # %%
-def paint(model, faces, source=0, target=1):
+def generate(model, faces, source=0, target=1):
     return ops.convert_to_numpy(model.translate(faces, source, target)[0])
 
 
-paintings = {"pix2pix": paint(generator, unseen)}
+outputs = {"pix2pix": generate(generator, unseen)}
 show = np.linspace(0, len(unseen) - 1, 8).astype(int)
-lab.widgets.rows({"A, unseen": unseen[show], "pix2pix": paintings["pix2pix"][show], "truth": wanted[show]})
+lab.widgets.rows({"A, unseen": unseen[show], "pix2pix": outputs["pix2pix"][show], "truth": wanted[show]})
 
 # %% [markdown]
-# **Look** at the last columns: the head turns further than in any pair it was taught, and pix2pix paints a ghost. It learnt from its pairs, and only from them.
+# **Look** at the last columns: the head turns further than in any pair it was taught, and pix2pix shows a ghost. It learnt from its pairs, and only from them.
 
 # %% [markdown]
 # ## Without pairs, anything goes
@@ -247,20 +247,20 @@ for name, seen in {"as it starts": views, "shuffled": shuffle}.items():
 # %% [markdown]
 # Even four neighbours of one clip, shuffled, cost many times as much.
 #
-# Three more things help. The **identity loss**, $5E\vert G(b)-b\vert+5E\vert F(a)-a\vert$: who is B already need not change. It keeps colours; here they *must* change, so at `quick` it is off. A **pool** of 50 old pictures reminds the discriminators of what they have seen through already ([Shrivastava et al., 2017](https://arxiv.org/abs/1612.07828)). And on two cores the generator paints a *change* of its input, so it begins with the identity; the published one has to learn to copy first.
+# Three more things help. The **identity loss**, $5E\vert G(b)-b\vert+5E\vert F(a)-a\vert$: who is B already need not change. It keeps colours; here they *must* change, so at `quick` it is off. A **pool** of 50 old pictures reminds the discriminators of what they have seen through already ([Shrivastava et al., 2017](https://arxiv.org/abs/1612.07828)). And on two cores the generator gives a *change* of its input, so it begins with the identity; the published one has to learn to copy first.
 
 # %%
 walk = train("cyclegan", walker, faces, 2 if quick else 1, 1e-3 if quick else 2e-4)
 lab.widgets.curves({"CycleGAN": walk}, ("adversarial", "discriminators", "cycle"), logarithmic=False)
 
 # %%
-paintings["CycleGAN"] = paint(walker, unseen)
-back = paint(walker, paintings["CycleGAN"], 1, 0)
-lines = {"A, unseen": unseen, "as B": paintings["CycleGAN"], "and back": back, "truth": wanted}
+outputs["CycleGAN"] = generate(walker, unseen)
+back = generate(walker, outputs["CycleGAN"], 1, 0)
+lines = {"A, unseen": unseen, "as B": outputs["CycleGAN"], "and back": back, "truth": wanted}
 lab.widgets.rows({name: pictures[show] for name, pictures in lines.items()})
 
 # %% [markdown]
-# **Look**: what changed, what did not? Compare skin, then the brows, then the width of nose and jaw. Could the picture be painted back from it? Then the cycle is content, whatever the truth says.
+# **Look**: what changed, what did not? Compare skin, then the brows, then the width of nose and jaw. Could the first picture be made from it again? Then the cycle is content, whatever the truth says.
 
 # %% [markdown]
 # ## A cycle that cheats
@@ -350,7 +350,7 @@ cheating_cycle = checks.cheating_cycle(cheating_cycle)
 
 # %% [markdown]
 # ## Colour yes, shape hardly: measured
-# Two numbers on the pixels where truth and target differ. **Colour**: how far the broad colours came from the target's (0) to the truth's (1). **Structure**: take a painting's local contrast, which no tint can move, and mix it as well as you can from the target's and the truth's: how much of the truth is in the mixture? Beside the models stands a plain tint.
+# Two numbers on the pixels where truth and target differ. **Colour**: how far the broad colours came from the target's (0) to the truth's (1). **Structure**: take a generated face's local contrast, which no tint can move, and mix it as well as you can from the target's and the truth's: how much of the truth is in the mixture? Beside the models stands a plain tint.
 #
 # **Predict** CycleGAN's two numbers.
 
@@ -383,8 +383,8 @@ def measure(pictures):
 
 # %%
 means = {person: pictures.reshape(-1, 3).mean(axis=0) / 255 for person, pictures in faces.items()}
-paintings["tint"] = np.clip(unseen * (means["B"] / means["A"]).astype("float32"), 0, 1)
-table = pd.DataFrame({name: measure(pictures) for name, pictures in {"unchanged": unseen, **paintings}.items()}).T
+outputs["tint"] = np.clip(unseen * (means["B"] / means["A"]).astype("float32"), 0, 1)
+table = pd.DataFrame({name: measure(pictures) for name, pictures in {"unchanged": unseen, **outputs}.items()}).T
 run.came("10 CycleGAN", list(table.loc["CycleGAN"]), within=0.25, least=0.15)
 table.round(2)
 
@@ -402,13 +402,13 @@ run.predict("10 autoencoder", None, sure=None)
 side = run.preset.face_size
 autoencoder = lab.course.generator_to_begin_with(run, side)
 small = lab.models.resize(before[test_rows], side).astype("float32") / 255
-painted = lab.models.resize((paint(autoencoder, small) * 255).astype(np.uint8), size).astype("float32") / 255
-paintings["autoencoder"] = painted
-run.came("10 autoencoder", measure(painted)["structure"], least=0.15)
-pd.DataFrame({name: measure(pictures) for name, pictures in paintings.items()}).T.round(2)
+generated = lab.models.resize((generate(autoencoder, small) * 255).astype(np.uint8), size).astype("float32") / 255
+outputs["autoencoder"] = generated
+run.came("10 autoencoder", measure(generated)["structure"], least=0.15)
+pd.DataFrame({name: measure(pictures) for name, pictures in outputs.items()}).T.round(2)
 
 # %%
-lines = {"A, unseen": unseen, **paintings, "truth": wanted}
+lines = {"A, unseen": unseen, **outputs, "truth": wanted}
 lab.widgets.rows({name: pictures[show] for name, pictures in lines.items()})
 
 # %% [markdown]
@@ -425,10 +425,10 @@ lab.widgets.rows({name: pictures[show] for name, pictures in lines.items()})
 strange = lab.models.resize(faces["A"][-8:], size).astype("float32") / 255
 lab.widgets.rows(
     {
-        "wrong direction": paint(walker, unseen, 1, 0)[show],
-        "not aligned": paint(generator, np.roll(unseen, size // 6, axis=2))[show],
+        "wrong direction": generate(walker, unseen, 1, 0)[show],
+        "not aligned": generate(generator, np.roll(unseen, size // 6, axis=2))[show],
         "another light": strange,
-        "... by pix2pix": paint(generator, strange),
+        "... by pix2pix": generate(generator, strange),
     }
 )
 

@@ -167,7 +167,7 @@ lab.widgets.row([face, *warped, beside[..., -1]], ["A", "bent: all", "mouth", "e
 
 # %% [markdown]
 # ## Step 3: let a network finish it
-# A U-Net (Ronneberger and others 2015, [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)) sees the target beside the three bent pictures. It does not paint skin from nothing; for each pixel it says which picture to take, how to relight it, what to add, and how much the result counts:
+# A U-Net (Ronneberger and others 2015, [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)) sees the target beside the three bent pictures. It does not generate skin from nothing; for each pixel it says which picture to take, how to relight it, what to add, and how much the result counts:
 #
 # $$y=m_0x+\sum_{k=1}^{3} m_k(e^{g_k}r_k+o_k)+c \qquad \sum_k m_k=1$$
 #
@@ -179,8 +179,8 @@ shares = [parts["mixture"][0, ..., k] for k in range(4)]
 lab.widgets.row([*shares, parts["correction"][0] + 0.5], ["from A", "from 1", "from 2", "from 3", "added"])
 
 # %%
-painting, alpha = lab.models.reference_swapper.paint(base.network, face[None], beside[None])[0, ..., :3], parts["alpha"][0]
-lab.widgets.row([face, painting, alpha], ["A", "the composite", "alpha"], height=2.6)
+composite, alpha = lab.models.reference_swapper.generate(base.network, face[None], beside[None])[0, ..., :3], parts["alpha"][0]
+lab.widgets.row([face, composite, alpha], ["A", "the composite", "alpha"], height=2.6)
 
 # %% [markdown]
 # The composite holds A's hair and light already, so it goes back **without** colour transfer and sharpening, where alpha says.
@@ -200,11 +200,11 @@ every = base.for_target(faces)
 
 
 def given(colour, counts):  # a swap function that answers with one picture
-    def paint(some):
+    def generate(some):
         return colour[None], counts[None, ..., None]
 
-    paint.size = base.size
-    return paint
+    generate.size = base.size
+    return generate
 
 
 # %%
@@ -313,8 +313,8 @@ wanted = mixture(parts["mixture"][0], pictures)
 
 # %%
 assert np.allclose(parts["mixture"].sum(axis=-1), 1, atol=1e-4)
-assert np.abs(np.clip(wanted + parts["correction"][0], 0, 1) - painting).max() < 1e-3
-lab.widgets.row([wanted, painting], ["mixed", "with the correction"], height=2.4)
+assert np.abs(np.clip(wanted + parts["correction"][0], 0, 1) - composite).max() < 1e-3
+lab.widgets.row([wanted, composite], ["mixed", "with the correction"], height=2.4)
 
 # %% [markdown]
 # ## Recap

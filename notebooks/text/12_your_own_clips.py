@@ -261,7 +261,7 @@ print(lab.provenance.watermark.look(presented))
 # ## 10 Share, or do not
 # - **Only what was agreed to.** Consent for use in class is not consent for the internet.
 # - **The marks stay in**: label, manifest, watermark. A platform may drop the manifest; say it in the caption as well.
-# - **`swap.mp4` alone.** Face sets, previews and models hold the faces of two people, and the model can paint them again.
+# - **`swap.mp4` alone.** Face sets, previews and models hold the faces of two people, and the model can generate them again.
 # - **Somebody takes it back?** `python -m faceswap_lab consent revoke` lists what was made; `clean` removes it.
 #
 # The page below holds all that this run made, for yourself.

@@ -11,7 +11,7 @@ from faceswap_lab.swap.options import ConversionOptions
 
 
 class Brighter:
-    """Stands in for a model: paints every face a little brighter."""
+    """Stands in for a model: generates every face a little brighter."""
 
     size, name = 64, "brighter"
 

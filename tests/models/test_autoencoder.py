@@ -100,7 +100,7 @@ def test_shapes_that_cannot_be_are_refused():
         LossWeights(edge=-1)
 
 
-def test_the_quick_model_paints_what_its_shipped_weights_always_painted():
+def test_the_quick_model_generates_what_its_shipped_weights_always_generated():
     model = autoencoder.FaceAutoencoder(quick(64))
     assert stages.warm_start(model)
     noise = np.random.default_rng(0).random((2, 64, 64, 3)).astype("float32")

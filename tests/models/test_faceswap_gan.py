@@ -38,7 +38,7 @@ def test_each_player_receives_only_its_own_gradient(adversarial):
 
 
 def scored(pictures, frozen):
-    """A discriminator that scores a picture by its mean: real pictures of 0.8, painted ones of 0.3."""
+    """A discriminator that scores a picture by its mean: real pictures of 0.8, generated ones of 0.3."""
     return ops.mean(pictures, axis=(1, 2, 3), keepdims=True)
 
 
@@ -47,18 +47,18 @@ REAL, FAKE = (ops.convert_to_tensor(np.full((2, 4, 4, 3), value, "float32")) for
 
 def test_the_games_by_hand():
     generator, discriminator = discriminators.relativistic(scored, REAL, FAKE)
-    assert float(discriminator) == pytest.approx((0.5 - 1) ** 2)  # real should score 1 above painted, and scores 0.5 above
+    assert float(discriminator) == pytest.approx((0.5 - 1) ** 2)  # real should score 1 above generated, and scores 0.5 above
     assert float(generator) == pytest.approx((-0.5 - 1) ** 2)  # the generator wants it the other way round
     generator, discriminator = discriminators.hinge(scored, REAL, FAKE)
     assert (float(generator), float(discriminator)) == (pytest.approx(-0.3), pytest.approx(0.2 + 1.3))
     seed = keras.random.SeedGenerator(3)
     share = float(discriminators.draw_beta((), 0.2, keras.random.SeedGenerator(3)))
     generator, discriminator = discriminators.mixup(scored, REAL, FAKE, seed)
-    assert float(generator) == pytest.approx((0.3 - 1) ** 2)  # its own painting, taken for real
+    assert float(generator) == pytest.approx((0.3 - 1) ** 2)  # its own generated face, taken for real
     assert float(discriminator) == pytest.approx((share * 0.8 + (1 - share) * 0.3 - share) ** 2, abs=1e-6)
 
 
-def test_better_paintings_please_the_generator_and_not_the_discriminator():
+def test_better_generated_faces_please_the_generator_and_not_the_discriminator():
     for game in discriminators.GAMES.values():
         seed = keras.random.SeedGenerator(1)
         worse, better = (game(scored, REAL, ops.ones_like(FAKE) * value, seed) for value in (0.1, 0.7))

@@ -127,7 +127,7 @@ def test_it_is_kept_in_16_bit(tmp_path):
         reference_swapper.load(path)
 
 
-def test_a_painting_is_its_explanation_put_together():
+def test_a_generated_face_is_its_explanation_put_together():
     network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=32))
     draw = np.random.default_rng(0)
     for layer in ("light", "parts"):  # as it starts, the light is 0

@@ -106,7 +106,7 @@ def test_instance_norm_is_group_norm_with_a_group_a_channel():
     assert InstanceNorm.from_config(InstanceNorm(True).get_config()).affine
 
 
-def test_painting_a_change_begins_as_the_identity():
+def test_generating_a_change_begins_as_the_identity():
     keras.utils.set_random_seed(0)
     faces = pictures(3).astype("float32") / 255
     generator = build_generator(cyclegan.quick(32), "g")
@@ -300,7 +300,7 @@ def test_the_rate_stays_and_then_falls_to_nothing():
 
 
 @pytest.mark.parametrize(("make", "kind"), [(small_cyclegan, "cyclegan"), (small_pix2pix, "pix2pix")])
-def test_a_saved_model_paints_the_same(make, kind, tmp_path):
+def test_a_saved_model_generates_the_same(make, kind, tmp_path):
     model, faces = make(), pictures(3).astype("float32") / 255
     training.save_model(model, tmp_path / kind, kind)
     again = training.load_model(tmp_path / kind, kind, 32)

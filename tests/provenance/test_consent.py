@@ -53,7 +53,7 @@ def picture(tmp_path_factory):
 
 
 class Generator:
-    """Paints every face darker; `sources` as a model's folder would say."""
+    """Generates every face darker; `sources` as a model's folder would say."""
 
     size, name = 64, "generator"
 

@@ -18,7 +18,7 @@ DIFFICULTY = {name: {"A<-B": 0.2, "B<-A": 0.2} for name in asymmetry.SETS} | {
 
 
 def results(cost, seeds=3, noise=0.01, base=(0.5, 0.4)):
-    """Trainings in which a lopsided set costs `cost[explanation]` where its person is painted."""
+    """Trainings in which a lopsided set costs `cost[explanation]` where its person is generated."""
     random, rows = np.random.default_rng(1), []
     for seed, (name, one) in itertools.product(range(seeds), asymmetry.SETS.items()):
         gains = dict(zip(asymmetry.DIRECTIONS, base, strict=True))

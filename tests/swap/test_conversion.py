@@ -532,14 +532,14 @@ import sys, time
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}, {str(Path(__file__).parent)!r}]
 from test_conversion import Generator, convert
 def slowly(faces):
-    print("painting", flush=True)
+    print("generated face", flush=True)
     time.sleep(0.5)
     return faces
 convert({str(TARGET)!r}, {str(made_set)!r}, Generator(64, slowly), {str(tmp_path / "o.mp4")!r}, batch_size=8)
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     for _ in range(3):
-        assert process.stdout.readline() == b"painting\n"
+        assert process.stdout.readline() == b"generated face\n"
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()

@@ -188,7 +188,7 @@ def test_a_region_worn_away_or_small_from_the_start(talk_a, size):
     assert [finding.name for finding in found] == ["region"] and "masks" in found[0].remedy
 
 
-def test_a_function_that_paints_what_it_sees(talk_a):
+def test_a_function_that_generates_what_it_sees(talk_a):
     assert names(talk_a, Generator(lambda faces: faces)) == ["change"]
     tinted = Generator(lambda faces: faces * 0.7)
     assert names(talk_a, tinted) == [], "a darker face keeps less contrast"

@@ -110,7 +110,7 @@ def test_coverage_shows_a_crop_about_the_same_centre(scene, coverage):
     assert np.abs(back[0] - back[1]).max() < 1e-6
     assert alignment.matrix_scale(swap.matrix) == pytest.approx(alignment.matrix_scale(whole.matrix) / coverage)
     assert np.array_equal(generator.seen[0][0], swap.target)
-    # what was painted goes back to where it was seen: the negative lies exactly over the face
+    # what was generated goes back to where it was seen: the negative lies exactly over the face
     inside = blending.place_mask(frame.shape, swap.mask, swap.matrix) > 0.99
     assert np.abs(255.0 - frame - result)[inside].mean() < 6
     # and the mask covers the same part of the frame

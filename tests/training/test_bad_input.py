@@ -54,7 +54,7 @@ def test_floats_are_taken_and_what_is_no_number_is_refused():
         ({**faces, "A": faces["A"].astype("float32")}, "faces of A: values reach from .* to .*Give floats in"),
         ({**faces, "A": faces["A"][:0]}, "faces of A: there are none"),
         ({**faces, "A": faces["A"][0]}, "faces of A: the shape is"),
-        ({**faces, "A": faces["A"][:, :8, :8]}, "faces of A: they are 8 px wide and the model paints 16 px"),
+        ({**faces, "A": faces["A"][:, :8, :8]}, "faces of A: they are 8 px wide and the model generates 16 px"),
         ({"A": faces["A"]}, r"faces: the people are \['A'\]"),
     ]
     for bad, message in refused:

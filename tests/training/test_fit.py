@@ -31,7 +31,7 @@ def finished(tmp_path_factory):
         return {"identity": 0.5}
 
     options = {
-        "paint": lambda m: training.preview_grid(m, faces, 3),
+        "draw_preview": lambda m: training.preview_grid(m, faces, 3),
         "held_out": training.HeldOut(measure, every=2, patience=2),
         "tensorboard": True,
     }

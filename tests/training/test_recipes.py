@@ -1,4 +1,4 @@
-"""Every network that a preset may name: built in its precision, painted in float32, kept, and loaded to convert with."""
+"""Every network that a preset may name: built in its precision, generated in float32, kept, and loaded to convert with."""
 
 import keras
 import numpy as np

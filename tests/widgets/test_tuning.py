@@ -95,7 +95,7 @@ def test_the_wipe_uncovers_the_swap_from_the_left(panel):
     np.testing.assert_allclose(shown(panel)[60:], (0.6 * before + 0.4 * after)[60:], atol=1)
 
 
-def test_the_model_paints_each_frame_once(panel, generator):
+def test_the_model_generates_each_frame_once(panel, generator):
     assert generator.calls == 1
     for erode in (0.0, 3.0, 9.0):
         panel.controls["erode"].value = erode

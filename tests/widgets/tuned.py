@@ -8,7 +8,7 @@ from faceswap_lab.widgets.tuning import Shot
 
 
 class Generator:
-    """Paints every face green, quickly, and counts how often it is asked."""
+    """Generates every face green, quickly, and counts how often it is asked."""
 
     size, name = 64, "generator"
 
