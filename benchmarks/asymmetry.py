@@ -176,7 +176,7 @@ def materials(pair: dict, targets: dict) -> dict[str, ablation.Material]:
             found[way] = ablation.Material(
                 first.faces,
                 first.masks,
-                first.likened,
+                first.transferred,
                 first.own,
                 *frames,
                 matrices,

@@ -73,7 +73,7 @@ def face_sets(seed: int = 0):
 
 # -- the per-picture loader ------------------------------------------------------------------------------------------
 def opencv_view(picture, draw, options: Augmentation = OPTIONS):
-    """One random view of a picture (SIDE, SIDE, 9) uint8: face, masks, likened face, as `random_views` makes it.
+    """One random view of a picture (SIDE, SIDE, 9) uint8: face, masks, transferred face, as `random_views` makes it.
 
     Returns:
         warped (SIZE, SIZE, 3) and target (SIZE, SIZE, 6), float32 in [0, 1].
@@ -86,7 +86,7 @@ def opencv_view(picture, draw, options: Augmentation = OPTIONS):
         turn[0] = -turn[0]
         turn[0, 2] += SIZE - 1
     target = cv2.warpAffine(picture[..., :6], turn, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
-    face = picture[..., 6:] if draw.random() < options.liken else picture[..., :3]
+    face = picture[..., 6:] if draw.random() < options.shape_transfer else picture[..., :3]
     back = cv2.invertAffineTransform(turn).astype(np.float32)
     grid = np.linspace(0, SIZE - 1, options.warp_grid, dtype=np.float32)
     x, y = np.meshgrid(grid, grid)

@@ -115,11 +115,11 @@ def train_models(work: Path, seconds: float, clock):
 
     keras.utils.set_random_seed(0)
     sets = {"A": [seen, more["A"]], "B": [more["B"]]}
-    faces, masks, likened = stages.practice_arrays(sets, SIDE, copies=4, seed=0)
+    faces, masks, transferred = stages.practice_arrays(sets, SIDE, copies=4, seed=0)
     model = autoencoder.FaceAutoencoder(
         autoencoder.quick(64), autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, seed=0
     )
-    model.set_faces(faces, masks, likened)
+    model.set_faces(faces, masks, transferred)
     found["autoencoder, no pairs"] = model, train_for(model, faces, 8, seconds, cosine, 0.9, clock)
     return found, target, held[::SCORED]
 

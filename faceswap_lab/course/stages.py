@@ -91,7 +91,7 @@ def main_person(faces):
 def training_arrays(
     run: Run, size: int, copies: int = COPIES, minimum: int = LEAST_FACES
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """What a model trains on: both people's faces with new poses made from them, their masks, their likened twins.
+    """What a model trains on: both people's faces with new poses made from them, their masks, and all of them in the other's shape.
 
     They are made once for a run and kept in its practice/, see `training.practice_faces`; consent is asked for every time.
 

@@ -185,14 +185,14 @@ class FaceAutoencoder(keras.Model):
         return ops.clip(colour, 0.0, 1.0), alpha
 
     # -- training ------------------------------------------------------------------------------------------------
-    def set_faces(self, faces: dict, masks: dict | None = None, likened: dict | None = None) -> None:
+    def set_faces(self, faces: dict, masks: dict | None = None, transferred: dict | None = None) -> None:
         """Gives the model the two face sets to train on; terms whose masks are missing are switched off, with a line.
 
         Args:
             faces: {"A": (N, S, S, 3) uint8 RGB, "B": ...}, S at least the model's size (1.5 times is a good choice).
             masks: {"A": (N, S, S, M) uint8, "B": ...}: the first M of `loss_weights.MASKS`. A mask that is empty in all
                 faces of a person counts as missing. None: there are none, and the whole picture is the face.
-            likened: {"A": (N, S, S, 3) uint8 RGB, "B": ...}: each person's faces bent into the other's shape
+            transferred: {"A": (N, S, S, 3) uint8 RGB, "B": ...}: each person's faces bent into the other's shape
                 (`training.shape_transfer`), or None.
         """
         if masks is None:
@@ -202,7 +202,7 @@ class FaceAutoencoder(keras.Model):
         self._switch_off_without_masks(known)
         used = mask_columns(self.loss_weights)  # masks that no term looks at are not warped with every face
         self.banks = [
-            FaceBank(faces[p], masks[p][..., :used], likened and likened[p], name=f"faces_{p}") for p in PEOPLE
+            FaceBank(faces[p], masks[p][..., :used], transferred and transferred[p], name=f"faces_{p}") for p in PEOPLE
         ]
         if self.augmentation.other_light:
             fields = [light_fields(faces[p], masks[p][..., 0]) for p in PEOPLE]

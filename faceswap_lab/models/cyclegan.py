@@ -89,8 +89,8 @@ class CycleGAN(AdversarialTranslator):
         self.oval = inner_oval(config.size) if config.focus else None
         self.pools = [ImagePool(config.pool, shape, name=f"pool_{person}") for person in PEOPLE]
 
-    def set_faces(self, faces: dict, masks: dict | None = None, likened: dict | None = None) -> None:
-        """Gives the model the two face sets to train on; masks and likened faces are not needed.
+    def set_faces(self, faces: dict, masks: dict | None = None, transferred: dict | None = None) -> None:
+        """Gives the model the two face sets to train on; masks and transferred faces are not needed.
 
         Args:
             faces: {"A": (N, S, S, 3) uint8 RGB, "B": (M, S, S, 3)}, S at least the model's size.

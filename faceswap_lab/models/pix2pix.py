@@ -66,8 +66,8 @@ class Pix2Pix(AdversarialTranslator):
         discriminators = [build_discriminator(config, "discriminator")]
         super().__init__(config, discriminators, loss_weights or Pix2PixLoss(), augmentation, seed, **kwargs)
 
-    def set_faces(self, faces: dict, masks: dict | None = None, likened: dict | None = None) -> None:
-        """Gives the model the pairs to train on; masks and likened faces are not needed.
+    def set_faces(self, faces: dict, masks: dict | None = None, transferred: dict | None = None) -> None:
+        """Gives the model the pairs to train on; masks and transferred faces are not needed.
 
         Args:
             faces: {"A": (N, S, S, 3) uint8 RGB inputs, "B": (N, S, S, 3) what each must become}, S at least the model's

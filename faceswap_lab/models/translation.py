@@ -20,7 +20,7 @@ DIRECTIONS = ((0, 1), (1, 0))  # from A to B, from B to A
 NAMES = ("A_to_B", "B_to_A")
 # A discriminator that has learnt a set's few pictures by heart teaches nothing: they are turned, moved and lit a little.
 MILD = Augmentation(
-    rotation=4.0, zoom=0.04, shift=0.02, warp=0.0, gain=0.1, tint=0.02, slope=0.1, gamma=0.08, liken=0.0, input_gamma=0.0,
+    rotation=4.0, zoom=0.04, shift=0.02, warp=0.0, gain=0.1, tint=0.02, slope=0.1, gamma=0.08, shape_transfer=0.0, input_gamma=0.0,
     fade=0.0,
 )  # fmt: skip
 

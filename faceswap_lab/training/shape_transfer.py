@@ -1,4 +1,4 @@
-"""Likening: bends one person's faces into the other's shape, so that a model can practise the swap with the answer known.
+"""Shape transfer: warps one person's faces into the other's shape, so that a model can practise the swap with the answer known.
 
 Nobody has pictures of B with A's pose at the same instant. But a picture of B bent into the shape of A's face, at the
 same pose and expression, looks to an encoder much like A, and what decoder B should answer is known: the picture before

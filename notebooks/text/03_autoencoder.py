@@ -88,7 +88,7 @@ run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## What goes in
-# Each face comes with two companions. The **masks** say which pixels are face, eyes and mouth (red, green, blue), nose and brows. The **likened** picture is the same face warped to the *other* person's shape (**shape transfer**): it looks a little like A, yet we know what B looked like before. So the network can practise the swap with the answer at hand.
+# Each face comes with two companions. The **masks** say which pixels are face, eyes and mouth (red, green, blue), nose and brows. The **transferred** picture is the same face warped to the *other* person's shape (**shape transfer**): it looks a little like A, yet we know what B looked like before. So the network can practise the swap with the answer at hand.
 #
 # A clip shows few poses and few expressions, so each face also gets varied copies: turned a few degrees in depth, with the mouth of one other picture and the eyes of a second, warped into place. In the figure below, look for copies that show how they were made.
 
@@ -103,7 +103,7 @@ from keras import layers, ops
 scale = run.preset.choose(autoencoder=model, face_size=face_size, batch_size=batch_size, precision=precision)
 size = scale.face_size
 print(f"the {scale.autoencoder} network of {size} px in {scale.precision}")
-faces, masks, likened = lab.course.training_arrays(run, size)
+faces, masks, transferred = lab.course.training_arrays(run, size)
 own = {person: len(pictures) // (lab.course.COPIES + 1) for person, pictures in faces.items()}
 print({person: f"{own[person]} faces, {len(faces[person])} with copies" for person in faces})
 
@@ -114,7 +114,7 @@ lab.widgets.rows(
     {
         "B": faces["B"][some],
         "varied copy": faces["B"][copies],
-        "likened to A": likened["B"][some],
+        "in A's shape": transferred["B"][some],
         "masks": masks["B"][some][..., :3],
     }
 )
@@ -161,13 +161,13 @@ run.came("03 three forms", ["A", "neither", "B"])
 # All of this happens for the whole batch at once, inside the training step, on the accelerator. A loader that warps pictures on two slow CPU cores starves any GPU.
 
 # %%
-bank = lab.models.FaceBank(faces["B"], masks["B"], likened["B"])
+bank = lab.models.FaceBank(faces["B"], masks["B"], transferred["B"])
 classic = lab.models.autoencoder.Augmentation(warp=0.03)
 warped, answer = lab.models.random_views(bank(some), size, classic, keras.random.SeedGenerator(1))
 lab.widgets.rows({"input": warped, "answer": answer[..., :3], "its mask": answer[..., 3:4]})
 
 # %% [markdown]
-# The bend has a price: a decoder that has to guess where the face lies gives a softer picture. Our quick model teaches the same lesson at a lower one, with the **likened** pictures from above, which are half of its inputs: B's face in *A's* shape goes in, B's own comes out. That is exactly the bend that a swap will need, not a random one. So its warp is off. It also trains on other **light**: the difference between the light on two other frames is added to a face, input and answer alike.
+# The bend has a price: a decoder that has to guess where the face lies gives a softer picture. Our quick model teaches the same lesson at a lower one, with the **transferred** pictures from above, which are half of its inputs: B's face in *A's* shape goes in, B's own comes out. That is exactly the bend that a swap will need, not a random one. So its warp is off. It also trains on other **light**: the difference between the light on two other frames is added to a face, input and answer alike.
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, change and explain**: run the cell with `warp=0.03` again, with `warp=0.0`. Input and answer then "show the face at one place", "are the same picture" or "differ more"? And a swap "may keep A's outline", "becomes blurred" or "is impossible"?
@@ -188,7 +188,7 @@ no_warp = checks.no_warp(no_warp)
 
 # %%
 lights = lab.models.light_fields(faces["B"], masks["B"][..., 0])
-options = dataclasses.replace(lab.models.QUICK_AUGMENTATION, liken=0.0)
+options = dataclasses.replace(lab.models.QUICK_AUGMENTATION, shape_transfer=0.0)
 lit = [lab.models.random_views(bank(some), size, options, keras.random.SeedGenerator(k), lights=lights)[1] for k in range(3)]
 lab.widgets.rows({"B": faces["B"][some], **{f"in other light {k + 1}": view[..., :3] for k, view in enumerate(lit)}})
 
@@ -303,7 +303,7 @@ masked_l1 = checks.masked_l1(masked_l1)
 
 # %%
 first = lab.course.autoencoder_model(scale, seed=seed)
-first.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, likened)))
+first.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, transferred)))
 views = first({person: np.arange(8) for person in ("A", "B")})
 total = first.compute_loss(y_pred=views)
 for term, value in first.terms.items():
@@ -335,7 +335,7 @@ def train(name, sharing, steps, warm, **options):
     folder = lab.course.model_folder(run, name, steps=steps, sharing=sharing, warm=warm, **what)
     model = lab.course.autoencoder_model(scale, sharing, seed)
     warmed = warm and lab.course.warm_start(model)
-    lab.training.set_faces(model, faces, masks, likened)
+    lab.training.set_faces(model, faces, masks, transferred)
     model.compile(optimizer=lab.course.autoencoder_optimizer(scale, steps, warmed))
     panel = lab.widgets.TrainingPanel(name, ("loss", "reconstruction", "contrast"))
     history = lab.course.train_model(run, model, folder, faces, steps, scale.batch_size, panel=panel, **options)
@@ -487,7 +487,7 @@ lab.widgets.row(list(ops.convert_to_numpy(ops.clip(lit, 0, 1))), height=1.2)
 # 2. What does a bent input teach the decoder? What does the quick model have instead?
 # 3. Which half chooses the person in each of the two forms?
 # 4. Why is a low L1 no proof of a good face?
-# 5. What does the likened picture add that warping alone cannot?
+# 5. What does the transferred picture add that warping alone cannot?
 #
 # **Next**: notebook 04 lets a discriminator judge the outputs.
 

@@ -101,7 +101,7 @@ from keras import ops
 scale = run.preset.choose(gan=model, gan_size=face_size, gan_batch_size=batch_size, precision=precision)
 size = scale.gan_size
 print(f"the {scale.gan} network of {size} px in {scale.precision}")
-faces, masks, likened = lab.course.training_arrays(run, size)
+faces, masks, transferred = lab.course.training_arrays(run, size)
 counts = {person: len(pictures) for person, pictures in faces.items()}
 
 
@@ -198,7 +198,7 @@ def make_gan(loss=None):
 
 # %%
 gan = make_gan(lab.models.faceswap_gan.GanLoss(cycle=10.0))
-gan.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, likened)))
+gan.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, transferred)))
 
 # %% [markdown]
 # ## Self-attention
@@ -326,7 +326,7 @@ for kind in ("mixup", "relativistic", "hinge"):
 # %%
 weights = lab.models.faceswap_gan.LossWeights(reconstruction=1.0, adversarial=0.1, background=1.0)
 small = lab.models.faceswap_gan.FaceSwapGAN(lab.models.faceswap_gan.quick(size), weights, seed=seed)
-small.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, likened)))
+small.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, transferred)))
 small.compile(optimizer=lab.models.faceswap_gan.TwoRateAdam(1e-4), run_eagerly=True)
 
 
@@ -402,7 +402,7 @@ what = {"network": scale.gan, "size": size, "batch_size": scale.gan_batch_size, 
 what |= {"seed": seed, "counts": counts}
 folder = lab.course.model_folder(run, "faceswap_gan", steps=steps, **what)
 gan = make_gan()
-lab.training.set_faces(gan, faces, masks, likened)
+lab.training.set_faces(gan, faces, masks, transferred)
 optimizer, schedule = lab.course.gan_training(scale, steps)
 gan.compile(optimizer=optimizer)
 

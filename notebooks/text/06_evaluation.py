@@ -266,7 +266,7 @@ lab.Picture(curves.read_bytes(), "each score along the clip, a curve a model", 7
 if run.clips.truth:
     clip = lab.metrics.distortions.KnownClip([before], [truth], faces.points(row)[None])
     names = ("unchanged", "blend_0_5", "blur_3", "shift_4", "noise_16", "cast_20", "square_20", "truth")
-    steps = {rung.name: rung.make(clip)[0] for rung in lab.metrics.distortions.rungs(clip) if rung.name in names}
+    steps = {distortion.name: distortion.make(clip)[0] for distortion in lab.metrics.distortions.series(clip) if distortion.name in names}
     lab.widgets.row([steps[name] for name in names], list(names), height=1.9)
 
 # %% [markdown]

@@ -102,7 +102,7 @@ print({person: f"{material.own[person]} faces, {len(material.faces[person])} wit
 
 # %%
 some = np.linspace(0, material.own["B"] - 1, 8).astype(int)
-bank = lab.models.FaceBank(material.faces["B"], material.masks["B"], material.likened["B"])
+bank = lab.models.FaceBank(material.faces["B"], material.masks["B"], material.transferred["B"])
 
 
 def seen(name):
@@ -110,10 +110,10 @@ def seen(name):
     return lab.models.random_views(bank(some), ablation.SIZE, options, keras.random.SeedGenerator(4))[0]
 
 
-lab.widgets.rows({name: seen(name) for name in ("base", "warp", "no_light", "no_turns", "no_likened")})
+lab.widgets.rows({name: seen(name) for name in ("base", "warp", "no_light", "no_turns", "no_shape_transfer")})
 
 # %% [markdown]
-# **Look**: these are inputs, as the network sees them in one step. In *no_light* the faces keep the light of their clip. *no_likened* shows B's own face every time; in the base every other one is bent into A's shape.
+# **Look**: these are inputs, as the network sees them in one step. In *no_light* the faces keep the light of their clip. *no_shape_transfer* shows B's own face every time; in the base every other one is bent into A's shape.
 #
 # ## All that can be switched
 # `no_...` takes away what the base has; the others add what it has not. Each line ends with where it can be compared from: the *warm* start (your own run below), *nothing*, or a FaceSwap-GAN on the warm start (*gan*).
@@ -134,7 +134,7 @@ my_guess = run.predict("07 order", None, sure=None)  # such as ["no_contrast", "
 measured = lab.read_json(ablation_effect.MEASURED)
 results = measured["results"]
 names = [name for name in ablation_effect.table(results)["variant"] if name not in ("base", "untrained")]
-written = ["adam", "no_contrast", "no_back", "no_likened", "no_copies", "attention", "warp", "shared_decoder"]
+written = ["adam", "no_contrast", "no_back", "no_shape_transfer", "no_copies", "attention", "warp", "shared_decoder"]
 guess = [name for name in (my_guess or written) if name in names]
 print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
 

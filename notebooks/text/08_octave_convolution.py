@@ -272,7 +272,7 @@ run.came("08 under half the time", "yes" if ratio < 0.5 else "no")
 # The rate stays constant, so that a model may be looked at after any step.
 
 # %%
-faces, masks, likened = lab.course.training_arrays(run, size, copies=1)
+faces, masks, transferred = lab.course.training_arrays(run, size, copies=1)
 counts = {person: len(pictures) for person, pictures in faces.items()}
 
 # %%
@@ -286,7 +286,7 @@ def begin(alpha):
     keras.utils.set_random_seed(seed)
     config = dataclasses.replace(lab.models.autoencoder.quick(size), octave=alpha)
     model = lab.models.FaceAutoencoder(config, lab.models.autoencoder.QUICK_LOSS, lab.models.QUICK_AUGMENTATION, seed=seed)
-    model.set_faces(faces, masks, likened)
+    model.set_faces(faces, masks, transferred)
     model.compile(optimizer=keras.optimizers.Adam(run.preset.autoencoder_learning_rate))
     return model
 

@@ -190,14 +190,14 @@ for role in clips:
 
 # %%
 scale = run.preset
-faces, masks, likened = lab.course.training_arrays(run, scale.face_size)
+faces, masks, transferred = lab.course.training_arrays(run, scale.face_size)
 counts = {person: len(pictures) for person, pictures in faces.items()}
 
 
 def make(steps):
     model = lab.course.autoencoder_model(scale, seed=seed)
     warm = lab.course.warm_start(model)
-    lab.training.set_faces(model, faces, masks, likened)
+    lab.training.set_faces(model, faces, masks, transferred)
     model.compile(optimizer=lab.course.autoencoder_optimizer(scale, steps, warm))
     return model
 

@@ -16,7 +16,7 @@ from faceswap_lab.models.autoencoder import resize
 from faceswap_lab.models.translation_networks import InstanceNorm, build_discriminator, build_generator, patch_size
 
 STILL = Augmentation(
-    rotation=0, zoom=0, shift=0, flip=0, warp=0, gain=0, tint=0, slope=0, gamma=0, liken=0, input_gamma=0, fade=0
+    rotation=0, zoom=0, shift=0, flip=0, warp=0, gain=0, tint=0, slope=0, gamma=0, shape_transfer=0, input_gamma=0, fade=0
 )
 SMALL = {"size": 32, "filters": 4, "discriminator_filters": (4, 8)}
 

@@ -60,7 +60,7 @@ def test_floats_are_taken_and_what_is_no_number_is_refused():
     for bad, message in refused:
         with pytest.raises(LabError, match=message):
             training.set_faces(model, bad, masks)
-    with pytest.raises(LabError, match="masks or likened faces of A: they do not belong to these 12 faces"):
+    with pytest.raises(LabError, match="masks or transferred faces of A: they do not belong to these 12 faces"):
         training.set_faces(model, faces, {**masks, "A": masks["A"][:5]})
     with pytest.raises(LabError, match="batch_size=0"):
         training.fit(model, "nowhere", {"A": 12, "B": 12}, 2, batch_size=0)
