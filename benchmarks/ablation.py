@@ -137,7 +137,7 @@ def measure(names: list[str], options) -> None:
     from faceswap_lab.models.dlib_recognition import FaceRecognition
     from faceswap_lab.provenance.publishing import write_swapped
 
-    shared, judge, mesh = material(face_sets(work, options.faces)), FaceRecognition(), Remembered()
+    shared, recogniser, mesh = material(face_sets(work, options.faces)), FaceRecognition(), Remembered()
     print({person: len(faces) for person, faces in shared.faces.items()}, "faces;", len(shared.target), "frames scored")
     for name, seed, file in todo:
         if time.time() > until:
@@ -148,7 +148,7 @@ def measure(names: list[str], options) -> None:
         model = ablation.train(ablation.VARIANTS[name], shared, steps, seed, start)
         trained = time.monotonic() - started
         made = ablation.swap(model, shared)
-        row = {"variant": name, "seed": seed, **ablation.score(made, shared, judge, mesh), "seconds": round(trained, 1)}
+        row = {"variant": name, "seed": seed, **ablation.score(made, shared, recogniser, mesh), "seconds": round(trained, 1)}
         picture = np.concatenate([np.hstack([shared.target[i], made[i], shared.truth[i]])[::2, ::2] for i in (3, 12)])
         write_swapped(work / "pictures" / file.replace(".json", ".png"), picture, name)
         files.write_json(work / "results" / file, row)

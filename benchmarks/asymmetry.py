@@ -227,7 +227,7 @@ def measure(options) -> None:
     from faceswap_lab.provenance.publishing import write_swapped
 
     until, work = time.time() + 60 * options.minutes, options.work
-    ready, judge = ready_sets(work, options.faces), FaceRecognition()
+    ready, recogniser = ready_sets(work, options.faces), FaceRecognition()
     sets = lopsided_sets(work, ready)
     targets = {}
     for person in "AB":
@@ -252,15 +252,15 @@ def measure(options) -> None:
         trained, row, strips = time.monotonic() - started, {"set": name, "seed": seed}, []
         for way, material in shared.items():
             made = swap(model, material, way)
-            row[way] = metrics.score_clip(made, material.truth, material.target, material.points, judge).as_json()
+            row[way] = metrics.score_clip(made, material.truth, material.target, material.points, recogniser).as_json()
             strips += [np.hstack([material.target[i], made[i], material.truth[i]])[::2, ::2] for i in (3, 12)]
         write_swapped(work / "pictures" / file.replace(".json", ".png"), np.vstack(strips), RECIPE)
         files.write_json(work / "results" / file, row | {"seconds": round(trained, 1)})
         print(f"{name:10s} seed {seed}  {trained:4.0f} s  {json.dumps(row)}", flush=True)
-    rulers(work, judge)
+    rulers(work, recogniser)
 
 
-def rulers(work: Path, judge=None) -> dict:
+def rulers(work: Path, recogniser=None) -> dict:
     """What the blurred and the shifted truth, and a tint, earn in both directions; kept."""
     from faceswap_lab.metrics.baselines import score_baselines
 
@@ -270,7 +270,7 @@ def rulers(work: Path, judge=None) -> dict:
         for way, (clip, truth) in TRUTHS.items():
             frames = {name: actors.clip(name).frames()[::SCORED] for name in (clip, truth)}
             points = actors.clip(clip).points()[::SCORED]
-            gains = score_baselines(frames[truth], frames[clip], points, recognition=judge)
+            gains = score_baselines(frames[truth], frames[clip], points, recognition=recogniser)
             found[way] = {name: one.as_json() for name, one in gains.items()}
         files.write_json(path, found)
     return files.read_json(path)
@@ -305,7 +305,7 @@ def report(results: list[dict], said: dict[str, dict], ruler: dict) -> dict:
             print(effect.sentence())
             figures[f"asymmetry_shift_{effect.explanation}_{gain}"] = {
                 "ours": round(effect.shift, 4), "baseline": 0, "ratio": None,
-                "unit": f"± {effect.half_width:.3f}: {effect.verdict}",
+                "unit": f"± {effect.half_width:.3f}: {effect.embedding}",
             }  # fmt: skip
     for name in ("blurred_truth", "shifted_truth", "tint"):
         both = {

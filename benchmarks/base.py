@@ -16,7 +16,7 @@ Nobody here is in the base's training. Five parts, none of which trains anything
 
 Expected before measuring: structure and identity 0.3 to 0.5 from a clip and a little less from one picture; a colour transfer
 makes it worse, since the composite has the true swap's tone; half of the hand; the photograph nearer to the source by the
-network that trained it, less surely by the judge; 10 frames a second, the mesh of each face being what takes the time.
+network that trained it, less surely by the evaluation network; 10 frames a second, the mesh of each face being what takes the time.
 
 `--look` writes pictures (target, swaps, truth at the same moments) into a folder. Last line: JSON.
 """

@@ -3,7 +3,7 @@
     python benchmarks/base_candidates.py CAST [--minutes 8] [--every 2]      CAST from tools/render_pairs.py
 
 - **Reference-guided**: the base model (`models.reference_swapper`), which sees three pictures of the source, warped.
-- **Autoencoder**: one encoder, and one decoder that is told the person by an embedding (FaceRes, not the judge), the mean over
+- **Autoencoder**: one encoder, and one decoder that is told the person by an embedding (FaceRes, which does not evaluate), the mean over
   that person's pictures; it scales and shifts each of the decoder's layers (E. Perez and others, "FiLM", AAAI 2018,
   arXiv:1709.07871).
 

@@ -72,7 +72,7 @@ class Remembering:
 class Clip:
     """One direction's frames, truth and faces, and how good an option's swaps of them are."""
 
-    def __init__(self, name: str, function: training.SwapFunction, faces: FaceSet, every: int, judge: FaceRecognition):
+    def __init__(self, name: str, function: training.SwapFunction, faces: FaceSet, every: int, recogniser: FaceRecognition):
         clip = actors.clip(name)
         rows = np.flatnonzero(faces.table["person"] == 0)[::every]
         self.indices = faces.table["frame"].to_numpy()[rows]
@@ -80,7 +80,7 @@ class Clip:
         self.matrices = [faces.matrix(row) for row in rows]
         self.outlines = list(faces.subset(rows).masks(256, "face"))
         self.points = np.array([faces.points(row) for row in rows])
-        self.function, self.judge = Remembering(function), judge
+        self.function, self.recogniser = Remembering(function), recogniser
 
     def swapped(self, options: SwapOptions, ceiling: bool = False) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """The swapped frames, and the masks as they lie in them; `ceiling`: the truth is generated in the model's place."""
@@ -100,7 +100,7 @@ class Clip:
     def measured(self, options: SwapOptions, ceiling: bool = False) -> dict[str, float]:
         """Gains, sharpness, seam and spill of one setting."""
         outputs, placed = self.swapped(options, ceiling)
-        found = metrics.score_clip(outputs, self.truth, self.frames, self.points, self.judge).as_json()
+        found = metrics.score_clip(outputs, self.truth, self.frames, self.points, self.recogniser).as_json()
         width = face_width(self.points)
         seam = seam_against_truth.seam_visibility(zip(outputs, self.truth, placed, strict=True), width)
         return {**found, "seam": seam, "spill": seam_against_truth.spill(zip(outputs, self.truth, self.frames, strict=True))}
@@ -183,7 +183,7 @@ def main() -> None:
     parser.add_argument("--faces", help="folder of the clips' face sets; made there where they are missing")
     parser.add_argument("--start", type=json.loads, default={}, help="fields to begin with, as JSON")
     arguments = parser.parse_args()
-    began, judge, result = time.perf_counter(), FaceRecognition(), {}
+    began, recogniser, result = time.perf_counter(), FaceRecognition(), {}
     with tempfile.TemporaryDirectory() as temporary:
         sets = {}
         for name in (*DIRECTIONS, "hard_A"):
@@ -193,12 +193,12 @@ def main() -> None:
         for folder in arguments.models:
             model = training.load_model(folder)
             clips = {
-                name: Clip(name, training.SwapFunction(model, *people), sets[name], arguments.every, judge)
+                name: Clip(name, training.SwapFunction(model, *people), sets[name], arguments.every, recogniser)
                 for name, people in DIRECTIONS.items()
             }
             print(f"{Path(folder).name}: {len(clips['talk_A'].frames)} frames of each clip")
             print(" ".join(f"{name.removesuffix('_gain')[:7]:>7}" for name in (*MEASURES, "worth")))
-            hard = Clip("hard_A", training.SwapFunction(model), sets["hard_A"], 1, judge)
+            hard = Clip("hard_A", training.SwapFunction(model), sets["hard_A"], 1, recogniser)
             hands = hands_kept(hard, actors.clip("hard_A").masks()["hand"][hard.indices])
             print("of the hand before the face stays in front: " + ", ".join(f"{k} {v:.2f}" for k, v in hands.items()))
             known: dict = {}

@@ -3,7 +3,7 @@
 Two questions, since a score that does not rank may still be of use:
 
 - **Does it rank?** Spearman's rank correlation, over a series of distortions (`metrics.distortions`), between the score and what
-  the true swap says of the same swaps: structure_gain, identity_gain, swap_gain, and `QUALITY`, the mean of the first two. These two
+  the true swap says of the same swaps: structure_gain, identity_gain, swap_gain, and `QUALITY`, the mean of the first two. These
   are what a viewer sees first, a tint earns neither, and each is blind to what the other sees; swap_gain is left out of the mean
   because its squared error prefers a face without features to a slightly wrong one.
 - **What does it see?** Of each fault, the least from which the score falls below the truth's own value: a fall

@@ -230,10 +230,10 @@ class PlainGan:
 
     def game(self, person, player, real, fake, bent):
         if player == 0:
-            return ops.mean(ops.square(self.model.judge(person, fake, bent, True) - 1.0))
+            return ops.mean(ops.square(self.model.discriminate(person, fake, bent, True) - 1.0))
         share = draw_beta((), 0.2, self.model.random)
         mixed = share * real + (1 - share) * ops.stop_gradient(fake)
-        return ops.mean(ops.square(self.model.judge(person, mixed, bent, False) - share))
+        return ops.mean(ops.square(self.model.discriminate(person, mixed, bent, False) - share))
 
     def __call__(self, batch: int):
         for place, (step, _) in enumerate(self.steps):

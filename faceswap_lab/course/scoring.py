@@ -245,7 +245,7 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True, full: bool = T
 
 
 _NOTES = {
-    False: ("No true swap is known for this clip, so there are no gains, only the judge's opinion whose face it is.",),
+    False: ("No true swap is known for this clip, so there are no gains, only a recognition network's opinion whose face it is.",),
     True: (
         "0 is the unchanged target, 1 the true swap. Never read pixel_gain alone: a tint earns most of it. "
         "blurred_truth and shifted_truth are not reachable baselines but a ruler: the truth itself, blurred by 4 px or "

@@ -6,7 +6,8 @@ and target differ: where the mean difference of the three colours exceeds 12 of 
 
 - **swap_gain** compares local contrast (`local_contrast`), by its squared error: a tint earns nothing, a face without
   features up to 0.3.
-- **identity_gain** compares what the judge (`models.dlib_recognition`) sees in the face, by the L2 distance of its 128 numbers.
+- **identity_gain** compares what the evaluation network (`models.dlib_recognition`) sees in the face, by the L2 distance of
+  its embeddings.
 - **pixel_gain** compares plain colours, by their absolute error. A tint alone earns over half: never quote it alone.
 
 Beside the three gains stand two looks at the same pixels, which no squared error gives:
@@ -30,7 +31,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, gain_of, ratio_of, value_of
 from faceswap_lab.metrics.contrast import DIFFERENT, different_pixels, edge_energy, local_contrast
 from faceswap_lab.metrics.frame_samples import Picture, Shot, measure_clips
-from faceswap_lab.metrics.recognition_features import Judge, distance
+from faceswap_lab.metrics.recognition_features import Recogniser, distance
 from faceswap_lab.metrics.weighting import correlation_of_sums
 from faceswap_lab.models.dlib_recognition import FaceRecognition
 
@@ -158,7 +159,7 @@ class GainMeasure:
     """The three gains, structure gain and sharpness of an output; see the top of this module.
 
     Args:
-        judge: shared by the measures of a pass; None makes one.
+        recogniser: shared by the measures of a pass; None makes one.
     """
 
     SCORES = (
@@ -187,10 +188,10 @@ class GainMeasure:
         ),
     )  # fmt: skip
 
-    def __init__(self, judge: Judge | None = None):
-        self.scores, self.judge = self.SCORES, judge or Judge()
+    def __init__(self, recogniser: Recogniser | None = None):
+        self.scores, self.recogniser = self.SCORES, recogniser or Recogniser()
         self.rows: list[dict[str, float]] = []
-        self.verdicts: list[tuple] = []
+        self.embeddings: list[tuple] = []
 
     def add(self, shot: Shot) -> None:
         """Looks at a shot whose truth is known."""
@@ -204,7 +205,7 @@ class GainMeasure:
         row |= {"sharpness_edges": found["edges"]}
         row |= {"sharpness_edges_truth": 0.0 if reference.window is None else reference.edges}
         self.rows.append(row)
-        self.verdicts.append(tuple(self.judge.ask(picture) for picture in (shot.output, shot.target, shot.truth)))
+        self.embeddings.append(tuple(self.recogniser.ask(picture) for picture in (shot.output, shot.target, shot.truth)))
 
     def table(self) -> pd.DataFrame:
         """One row a shot: the errors of output and target, and what correlation and sharpness are made of.
@@ -212,8 +213,8 @@ class GainMeasure:
         `different` is the share of the pixels that differ.
         """
         table = pd.DataFrame(self.rows)
-        table["identity_error"] = [distance(output, truth) for output, _, truth in self.verdicts]
-        table["identity_error_target"] = [distance(target, truth) for _, target, truth in self.verdicts]
+        table["identity_error"] = [distance(output, truth) for output, _, truth in self.embeddings]
+        table["identity_error_target"] = [distance(target, truth) for _, target, truth in self.embeddings]
         return table
 
 
@@ -231,7 +232,7 @@ def score_clip(
             The output must not carry the visible label.
         points: (T, 5, 2) five points of the truth's face (the target's will do), in frame pixels; NaN where there is
             none. All three faces are cut out by these, so that a shifted face is seen to be shifted.
-        recognition: the judge; None makes one.
+        recognition: the evaluation network; None makes one.
 
     Returns:
         `Gains`.
@@ -257,8 +258,8 @@ def score_clips(
     recognition: FaceRecognition | None = None,
 ) -> dict[str, Gains]:
     """Scores several outputs of one clip in one pass: `Gains` by their names; arguments and errors as in `score_clip`."""
-    judge = Judge(recognition)
-    made = measure_clips(outputs, target, points, lambda name: [GainMeasure(judge)], truth, _no_finder)
+    recogniser = Recogniser(recognition)
+    made = measure_clips(outputs, target, points, lambda name: [GainMeasure(recogniser)], truth, _no_finder)
     return {name: _gains(table) for name, (_, table) in made.items()}
 
 

@@ -123,10 +123,10 @@ class CycleGAN(AdversarialTranslator):
             views["cycled"] = [to_a(fake_b, training=training), to_b(fake_a, training=training)]
         return views
 
-    def judge(self, place: int, seen, frozen: bool, discriminators=None):
+    def discriminate(self, place: int, seen, frozen: bool, discriminators=None):
         if self.oval is not None:
             seen = 0.5 + (seen - 0.5) * self.oval
-        return super().judge(place, seen, frozen, discriminators)
+        return super().discriminate(place, seen, frozen, discriminators)
 
     def loss_terms(self, views, training: bool = True) -> tuple[dict, object]:
         """The generators' terms by name, unweighted, and the discriminators' loss. `views`: what `call` returns."""
@@ -138,8 +138,8 @@ class CycleGAN(AdversarialTranslator):
                 fake = views["fake"][person]
                 shown = ops.stop_gradient(fake)
                 shown = self.pools[person].exchange(shown, self.random) if training else shown
-                found["adversarial"] += losses.least_squares(self.judge(person, fake, True, read), 1.0)
-                scores, others = (self.judge(person, some, False, read) for some in (real[person], shown))
+                found["adversarial"] += losses.least_squares(self.discriminate(person, fake, True, read), 1.0)
+                scores, others = (self.discriminate(person, some, False, read) for some in (real[person], shown))
                 discriminators += (losses.least_squares(scores, 1.0) + losses.least_squares(others, 0.0)) / 2
         # Pictures are in [0, 1] here and in [-1, 1] where the weights were published: differences count double.
         for term, key in (("cycle", "cycled"), ("identity", "identity")):

@@ -91,11 +91,11 @@ def generator_flops(model) -> int:
 
 
 def discriminator_flops(model) -> int:
-    """Operations of a `FaceSwapGAN`'s discriminators for one face: the composite and the raw colour are judged in both games.
+    """Operations of a `FaceSwapGAN`'s discriminators for one face: both composite and raw colour are scored.
 
     The discriminator's own loss costs three passes of what it sees, the generator's loss as much again (forward, and backward to
-    the picture: two), so that a mixup game costs five passes for each of the two generated pictures; the relativistic and hinge
-    games see real pictures besides.
+    the picture: two), so that mixup costs five passes for each of the two generated pictures; the relativistic and hinge
+    losses see real pictures besides.
     """
     passes = {"mixup": 3 + 2, "relativistic": 6 + 3, "hinge": 6 + 2}[model.config.adversarial]
     return 2 * passes * forward_flops(model.discriminators[0])

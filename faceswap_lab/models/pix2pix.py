@@ -96,7 +96,7 @@ class Pix2Pix(AdversarialTranslator):
         if weights.adversarial:
             read = self.readings()
             scores, others, hoped = (
-                self.judge(
+                self.discriminate(
                     0, ops.concatenate([picture, inputs], axis=-1) if self.config.conditional else picture, frozen, read
                 )
                 for picture, frozen in ((truths, False), (ops.stop_gradient(fake), False), (fake, True))

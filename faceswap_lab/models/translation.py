@@ -105,7 +105,7 @@ class AdversarialTranslator(FaceTranslator):
         """The discriminators, their weights read now, for all opinions of one step."""
         return [Reading(discriminator) for discriminator in self.discriminators]
 
-    def judge(self, place: int, seen, frozen: bool, discriminators=None):
+    def discriminate(self, place: int, seen, frozen: bool, discriminators=None):
         """A discriminator's scores for pictures; frozen: its weights receive no gradient.
 
         discriminators: `readings()`; within one training step all opinions need the same ones. None: read now.

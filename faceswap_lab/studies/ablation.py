@@ -294,7 +294,7 @@ def score(outputs: Sequence[np.ndarray], material: Material, recognition=None, m
 
     Args:
         outputs: from `swap`.
-        recognition, mesh: the judge and the landmark finder, to be made once for many scores.
+        recognition, mesh: the evaluation network and the landmark finder, to be made once for many scores.
     """
     from faceswap_lab import metrics
     from faceswap_lab.metrics.following import against_truth

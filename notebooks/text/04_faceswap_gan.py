@@ -261,7 +261,7 @@ lab.widgets.rows({name: ops.convert_to_numpy(ops.clip(x, 0, 1))[6:] for name, x 
 
 # %%
 _, warped = ops.split(views["bent"], 2)
-scores = gan.judge(1, ops.split(composite, 2)[1], warped, frozen=True)
+scores = gan.discriminate(1, ops.split(composite, 2)[1], warped, frozen=True)
 print("patch scores", scores.shape, "mean", round(float(ops.mean(scores)), 3))
 
 # %% [markdown]

@@ -309,9 +309,9 @@ lab.widgets.area_table(crossed, ["detector", "swap at crf 18"], "the real video 
 run.predict("09 perfect swap", None, sure=None, choices=("refuted", "believed"))
 
 # %%
-judge = lab.metrics.Dlib()
+recogniser = lab.metrics.Dlib()
 person = {role: lab.course.main_person(lab.course.ensure_faces(run, role)) for role in ("A", "B")}
-claim_checks = [detection.ClaimCheck.of_set(role, faces, judge) for role, faces in person.items()]
+claim_checks = [detection.ClaimCheck.of_set(role, faces, recogniser) for role, faces in person.items()]
 asked = pd.concat(
     [detection.numbers(scene, {check.name: check for check in claim_checks}, gap=gap_frames) for scene in (this, other)]
 )

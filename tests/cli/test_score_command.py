@@ -25,8 +25,8 @@ from faceswap_lab.video.writer import VideoWriter
 COUNT = 8
 
 
-class PlainJudge:
-    """Stands in for the judge: the mean colour of nine fields of the chip."""
+class PlainRecogniser:
+    """Stands in for the evaluation network: the mean colour of nine fields of the chip."""
 
     def embed(self, chips, batch_size=16):
         fields = chips.reshape(len(chips), 3, 50, 3, 50, 3).mean(axis=(2, 4)).reshape(len(chips), -1) / 255
@@ -34,8 +34,8 @@ class PlainJudge:
 
 
 @pytest.fixture(autouse=True)
-def plain_judge(monkeypatch):
-    monkeypatch.setattr(people, "Dlib", lambda: recognition_features.Dlib(PlainJudge()))
+def plain_recogniser(monkeypatch):
+    monkeypatch.setattr(people, "Dlib", lambda: recognition_features.Dlib(PlainRecogniser()))
 
 
 def put(folder, frames):
@@ -62,7 +62,7 @@ def card(clips, tmp_path_factory):
     """The card of `soft`, made once."""
     out = tmp_path_factory.mktemp("cards") / "soft"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(people, "Dlib", lambda: recognition_features.Dlib(PlainJudge()))
+        patch.setattr(people, "Dlib", lambda: recognition_features.Dlib(PlainRecogniser()))
         score_files.score_files(clips / "soft", clips / "target", out, clips / "truth")
     return out
 

@@ -59,9 +59,9 @@ def test_the_games_by_hand():
 
 
 def test_better_generated_faces_please_the_generator_and_not_the_discriminator():
-    for game in discriminators.GAMES.values():
+    for adversarial_loss in discriminators.ADVERSARIAL_LOSSES.values():
         seed = keras.random.SeedGenerator(1)
-        worse, better = (game(scored, REAL, ops.ones_like(FAKE) * value, seed) for value in (0.1, 0.7))
+        worse, better = (adversarial_loss(scored, REAL, ops.ones_like(FAKE) * value, seed) for value in (0.1, 0.7))
         assert float(better[0]) < float(worse[0])
 
 
@@ -83,11 +83,11 @@ def test_the_gradient_penalty_of_a_real_discriminator_is_what_a_tape_finds():
     straight = ops.convert_to_tensor(faces(1, 32).astype("float32") / 255)
     with tape() as watched:
         watched.watch(straight)
-        score = ops.mean(gan.judge(0, straight, straight * 0 + 0.5, False))
+        score = ops.mean(gan.discriminate(0, straight, straight * 0 + 0.5, False))
     exact = float(ops.sum(watched.gradient(score, straight) ** 2)) / 2
     many = ops.tile(straight, (400, 1, 1, 1))
     found = discriminators.gradient_penalty(
-        lambda x, frozen: gan.judge(0, x, x * 0 + 0.5, False), many, keras.random.SeedGenerator(0)
+        lambda x, frozen: gan.discriminate(0, x, x * 0 + 0.5, False), many, keras.random.SeedGenerator(0)
     )
     assert float(found) == pytest.approx(exact, rel=0.25)  # one standard deviation is 7 %
     _, with_penalty = gan.loss_terms(gan(INDEX))

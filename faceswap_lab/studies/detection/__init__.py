@@ -6,7 +6,7 @@ by time; `scenes` takes them from a run. `spectrum`, `mesonet`, `identity_check`
 into an AUC with an interval, a threshold, and into how many alarms are false; `evaluation` tries detectors where they were trained
 and everywhere else. `provenance_signs` reads what a video says of itself.
 
-Nothing here makes a swap harder to find, and no detector here is fit to judge a video from the street: see notebook 09 for why.
+Nothing here makes a swap harder to find, and no detector here is fit for a video from the street: see notebook 09 for why.
 """
 
 from faceswap_lab.base.lazy import offered
