@@ -3,8 +3,8 @@
     python benchmarks/base_candidates.py CAST [--minutes 8] [--every 2]      CAST from tools/render_pairs.py
 
 - **Reference-guided**: the base model (`models.reference_swapper`), which sees three pictures of the source, warped.
-- **Autoencoder**: one encoder, and one decoder that is told the person by an embedding (FaceRes, which does not evaluate), the mean over
-  that person's pictures; it scales and shifts each of the decoder's layers (E. Perez and others, "FiLM", AAAI 2018,
+- **Autoencoder**: one encoder, and one decoder that is told the person by an embedding (FaceRes, which does not score), the mean
+  over that person's pictures; it scales and shifts each of the decoder's layers (E. Perez and others, "FiLM", AAAI 2018,
   arXiv:1709.07871).
 
 Both answer with the composite and alpha, by the same terms, optimiser and batches, and are scored on people that neither saw,

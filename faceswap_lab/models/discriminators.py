@@ -1,8 +1,8 @@
 """The discriminators, and the adversarial losses: who is to score what, and at what price.
 
 An adversarial loss takes `discriminate(pictures, frozen)`, a discriminator's scores with or without a gradient to its
-weights, and gives the generator's loss and the discriminator's loss. Each player's weights receive only their own gradient: the generator's
-loss runs through a frozen discriminator, the discriminator's loss over pictures that are held still.
+weights, and gives the generator's loss and the discriminator's loss. Each player's weights receive only their own gradient:
+the generator's loss runs through a frozen discriminator, the discriminator's loss over pictures that are held still.
 """
 
 from __future__ import annotations
