@@ -81,10 +81,6 @@ class MemoryEstimate:
         most = max(0, math.floor(room / self.per_face))
         return most if most < 4 else most // 4 * 4
 
-    def batch_in(self, memory: float) -> int:
-        """The largest batch size on an empty device of so many bytes; 0 when not even one face fits."""
-        return dataclasses.replace(self, available=int(memory) - self.weights - self.banks).batch_that_fits
-
     def warning(self) -> str:
         """A sentence for the case that it does not fit; "" when it does."""
         if self.fits:
