@@ -8,7 +8,6 @@ hold at full size. The two factors were fitted to measured runs (see `ACTIVATION
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import subprocess
 from dataclasses import dataclass
