@@ -30,7 +30,7 @@ import scipy.linalg
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score
-from faceswap_lab.metrics.frame_samples import Shot
+from faceswap_lab.metrics.frame_samples import FrameSample
 from faceswap_lab.metrics.recognition_features import Recogniser
 from faceswap_lab.metrics.weighting import without_interval
 
@@ -225,12 +225,12 @@ class SetDistances:
     def __init__(self, reference: np.ndarray, recogniser: Recogniser | None = None):
         self.scores, self.recogniser, self.reference, self._embeddings = self.SCORES, recogniser or Recogniser(), reference, []
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot."""
-        self._embeddings.append(self.recogniser.ask(shot.output))
+    def add(self, sample: FrameSample) -> None:
+        """Looks at a sample."""
+        self._embeddings.append(self.recogniser.ask(sample.output))
 
     def table(self) -> pd.DataFrame:
-        """One row a shot, and no column."""
+        """One row a sample, and no column."""
         return pd.DataFrame(index=range(len(self._embeddings)))
 
     def whole(self) -> tuple[dict[str, tuple[float, float]], str]:

@@ -30,7 +30,7 @@ import pandas as pd
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, gain_of, ratio_of, value_of
 from faceswap_lab.metrics.contrast import DIFFERENT, different_pixels, edge_energy, local_contrast
-from faceswap_lab.metrics.frame_samples import Picture, Shot, measure_clips
+from faceswap_lab.metrics.frame_samples import FrameSample, Picture, measure_clips
 from faceswap_lab.metrics.recognition_features import Recogniser, distance
 from faceswap_lab.metrics.weighting import correlation_of_sums
 from faceswap_lab.models.dlib_recognition import FaceRecognition
@@ -62,7 +62,7 @@ class Gains:
             correlation r over all pixels that differ: (r - r of the target) / (1 - r of the target). 0 for the unchanged
             target, 1 for the truth, below 0 for something less like the truth than the target is.
         sharpness: `edge_energy` of the output over that of the truth, over the same pixels: 0 or more, 1 is as sharp as
-            the truth. Noise and a hard rim count as edges, so above 1 is no better than below.
+            the truth. Noise and a hard seam count as edges, so above 1 is no better than below.
         table: one row a frame: the three gains (NaN where truth and target do not differ, or without points), the
             errors of output and target behind them, `sharpness`, and `different`, the share of the pixels that differ.
     """
@@ -86,10 +86,10 @@ _SUMS = ("count", "x", "y", "xx", "yy", "xy")  # of Pearson's r, see `weighting.
 class _Reference:
     """What truth and target of a moment say, found once for all outputs that are compared with them."""
 
-    def __init__(self, shot: Shot):
-        truth, target = shot.truth.image, shot.target.image
+    def __init__(self, sample: FrameSample):
+        truth, target = sample.truth.image, sample.target.image
         mask = different_pixels(truth, target)
-        self.share, self.sigma, self.target = float(mask.mean()), SIGMA * shot.width, target
+        self.share, self.sigma, self.target = float(mask.mean()), SIGMA * sample.width, target
         self.window = None
         if not mask.any():
             return
@@ -127,10 +127,10 @@ class _Reference:
 _references: weakref.WeakKeyDictionary[Picture, _Reference] = weakref.WeakKeyDictionary()
 
 
-def _reference(shot: Shot) -> _Reference:
-    known = _references.get(shot.truth)
-    if known is None or known.target is not shot.target.image:
-        known = _references[shot.truth] = _Reference(shot)
+def _reference(sample: FrameSample) -> _Reference:
+    known = _references.get(sample.truth)
+    if known is None or known.target is not sample.target.image:
+        known = _references[sample.truth] = _Reference(sample)
     return known
 
 
@@ -183,7 +183,7 @@ class GainMeasure:
         ),
         Score(
             "sharpness", "sharpness",
-            "Energy of the edges relative to the truth's: 1 is as sharp, less is blurred, more is noise or a rim.",
+            "Energy of the edges relative to the truth's: 1 is as sharp, less is blurred, more is noise or a seam.",
             "one", (0, np.inf), ratio_of("sharpness_edges", "sharpness_edges_truth"), needs=("truth",),
         ),
     )  # fmt: skip
@@ -193,10 +193,10 @@ class GainMeasure:
         self.rows: list[dict[str, float]] = []
         self.embeddings: list[tuple] = []
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot whose truth is known."""
-        reference = _reference(shot)
-        found, start = reference.errors(shot.output.image), reference.start
+    def add(self, sample: FrameSample) -> None:
+        """Looks at a sample whose truth is known."""
+        reference = _reference(sample)
+        found, start = reference.errors(sample.output.image), reference.start
         row = {"different": reference.share}
         for name in ("swap_error", "pixel_error"):
             row |= {name: found[name], f"{name}_target": start[name]}
@@ -205,10 +205,10 @@ class GainMeasure:
         row |= {"sharpness_edges": found["edges"]}
         row |= {"sharpness_edges_truth": 0.0 if reference.window is None else reference.edges}
         self.rows.append(row)
-        self.embeddings.append(tuple(self.recogniser.ask(picture) for picture in (shot.output, shot.target, shot.truth)))
+        self.embeddings.append(tuple(self.recogniser.ask(picture) for picture in (sample.output, sample.target, sample.truth)))
 
     def table(self) -> pd.DataFrame:
-        """One row a shot: the errors of output and target, and what correlation and sharpness are made of.
+        """One row a sample: the errors of output and target, and what correlation and sharpness are made of.
 
         `different` is the share of the pixels that differ.
         """

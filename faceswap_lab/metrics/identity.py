@@ -31,7 +31,7 @@ import pandas as pd
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.metrics.catalogue import Score, mean_of
-from faceswap_lab.metrics.frame_samples import Shot
+from faceswap_lab.metrics.frame_samples import FrameSample
 from faceswap_lab.metrics.recognition_features import Network, Recogniser, set_features
 from faceswap_lab.metrics.weighting import Weighted, correlation
 
@@ -173,10 +173,10 @@ class Identity:
         self._recognisers = {name: Recogniser(gallery.network) for name, gallery in self.galleries.items()}
         self._seen: dict[str, list[tuple]] = {name: [] for name in self.galleries}
 
-    def add(self, shot: Shot) -> None:
+    def add(self, sample: FrameSample) -> None:
         """Cuts the faces out; they are looked at in batches."""
         for name, recogniser in self._recognisers.items():
-            self._seen[name].append((recogniser.ask(shot.output), recogniser.ask(shot.target)))
+            self._seen[name].append((recogniser.ask(sample.output), recogniser.ask(sample.target)))
 
     def features(self, network: str = "dlib", of: str = "output") -> np.ndarray:
         """What a network saw, (T, numbers) float32, NaN where there was no face: for `frechet`.
@@ -193,7 +193,7 @@ class Identity:
         return found
 
     def table(self) -> pd.DataFrame:
-        """One row a shot; `nearest_…` is the place of the nearest person in the gallery."""
+        """One row a sample; `nearest_…` is the place of the nearest person in the gallery."""
         columns: dict[str, np.ndarray] = {}
         for name, gallery in self.galleries.items():
             output, target = self.features(name), self.features(name, "target")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, mean_of
-from faceswap_lab.metrics.frame_samples import Shot
+from faceswap_lab.metrics.frame_samples import FrameSample
 from faceswap_lab.metrics.recognition_features import Recogniser
 
 
@@ -44,12 +44,12 @@ class NearerMeasure:
             if not len(self.people[-1]):
                 raise LabError(f"{name}: no face in any of its pictures. Look at the face set's contact sheet.")
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot."""
-        self.embeddings.append(self.recogniser.ask(shot.output))
+    def add(self, sample: FrameSample) -> None:
+        """Looks at a sample."""
+        self.embeddings.append(self.recogniser.ask(sample.output))
 
     def table(self) -> pd.DataFrame:
-        """One row a shot: `nearer_to_source` (0 or 1), and by how much, `nearer_margin` (L2 distances)."""
+        """One row a sample: `nearer_to_source` (0 or 1), and by how much, `nearer_margin` (L2 distances)."""
         margin = np.full(len(self.embeddings), np.nan)
         seen = [row for row, embedding in enumerate(self.embeddings) if embedding is not None]
         if seen:

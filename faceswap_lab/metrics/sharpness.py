@@ -35,7 +35,7 @@ from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
 from faceswap_lab.metrics.baselines import face_oval
 from faceswap_lab.metrics.catalogue import Score
 from faceswap_lab.metrics.contrast import GREY
-from faceswap_lab.metrics.frame_samples import Rows, Shot
+from faceswap_lab.metrics.frame_samples import FrameSample, Rows
 from faceswap_lab.metrics.weighting import Weighted, median
 
 SIZES = (128, 96, 64, 48)  # px of the aligned square
@@ -141,10 +141,10 @@ class SourceSharpness(Rows):
             raise LabError("source: no detail is known of its pictures. Make it by source_detail.")
         self.source = dict(source_detail)
 
-    def row(self, shot: Shot) -> dict[str, float]:
+    def row(self, sample: FrameSample) -> dict[str, float]:
         """Nothing where there is no face, or no contrast in it."""
-        if not shot.output.has_points:
+        if not sample.output.has_points:
             return {}
-        known = [size for size in fitting_sizes(shot.output.points) if size in self.source]
+        known = [size for size in fitting_sizes(sample.output.points) if size in self.source]
         size = known[0] if known else min(self.source)
-        return {"sharpness_source": detail(shot.output.image, shot.output.points, size) / self.source[size]}
+        return {"sharpness_source": detail(sample.output.image, sample.output.points, size) / self.source[size]}

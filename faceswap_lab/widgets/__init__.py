@@ -16,5 +16,6 @@ __getattr__, __dir__ = offered(
         "showing": "Player Page Picture",
         "training_panel": "TrainingPanel",
         "tuning": "TuningPanel",
+        "tuning_frames": "choose_frames",
     },
 )

@@ -132,9 +132,9 @@ print(f"{outside.mean():.0%} of the frame is exactly as it was")
 
 # %% [markdown]
 # ## Colour
-# B's skin meets A's neck: left alone, a rim shows all round. Six choices: **none**; **mean** shifts the face to the target's mean colour; **mean_std** matches its contrast too; **histogram** each channel's distribution; **linear** how the channels go together; **sot** the whole cloud of colours, by sliced optimal transport. All measure *inside the face only*: the wall behind would make the colour change whenever the head turns.
+# B's skin meets A's neck: left alone, a seam shows all round. Six choices: **none**; **mean** shifts the face to the target's mean colour; **mean_std** matches its contrast too; **histogram** each channel's distribution; **linear** how the channels go together; **sot** the whole cloud of colours, by sliced optimal transport. All measure *inside the face only*: the wall behind would make the colour change whenever the head turns.
 #
-# **Predict** before you run: the true swap has B's skin *and* no rim. Which choice will pixel_gain like best, and which swap_gain?
+# **Predict** before you run: the true swap has B's skin *and* no seam. Which choice will pixel_gain like best, and which swap_gain?
 
 # %% tags=["predict"]
 # two: for pixel_gain, for swap_gain
@@ -153,7 +153,7 @@ compared
 
 
 # %% [markdown]
-# **Why the numbers disagree.** On A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was generated. But then a rim shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*, knowing what it costs: the skin tone is A's.
+# **Why the numbers disagree.** On A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was generated. But then a seam shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*, knowing what it costs: the skin tone is A's.
 
 # %% [markdown]
 # **What the choices compute.** *mean_std* ([Reinhard et al., 2001](https://doi.org/10.1109/38.946629)) moves each channel's mean $\mu$ and deviation $\sigma$ from the generated face's to the target's, in L\*a\*b\*:
@@ -202,7 +202,7 @@ for step in range(16):
 # ## Four blends
 # - **direct** pastes the square: all its edges show.
 # - **mask** overlay mixes by the soft outline.
-# - **seamless** cloning keeps the generated face's *gradients* and solves for colours that meet the frame's at the rim ([Pérez et al., 2003](https://doi.org/10.1145/882262.882269)).
+# - **seamless** cloning keeps the generated face's *gradients* and solves for colours that meet the frame's at the boundary ([Pérez et al., 2003](https://doi.org/10.1145/882262.882269)).
 # - **laplacian** pyramids mix each size of detail over an edge of its own width ([Burt and Adelson, 1983](https://doi.org/10.1145/245.247)): a picture is blurred and halved again and again, $G_0, G_1 \ldots$, and level $k$ is what is lost each time, $L_k=G_k-\mathrm{up}(G_{k+1})$. Each level is mixed by the mask's own $G_k$, and all are added up.
 
 # %%
@@ -216,9 +216,9 @@ lab.course.compare(run, index, blends, faces.points(row))
 
 # %% [markdown]
 # ## Poisson's equation, by hand
-# Seamless cloning looks for the picture $u$ whose *slopes* are as near to the generated face's $g$ as can be, while it equals the frame $f$ on the rim:
+# Seamless cloning looks for the picture $u$ whose *slopes* are as near to the generated face's $g$ as can be, while it equals the frame $f$ on the boundary:
 #
-# $$\min_u \int \Vert\nabla u-\nabla g\Vert^2 \qquad u=f \text{ on the rim}$$
+# $$\min_u \int \Vert\nabla u-\nabla g\Vert^2 \qquad u=f \text{ on the boundary}$$
 #
 # Where that is least, $\Delta u=\Delta g$: Poisson's equation. On one row of pixels it is a line of algebra a pixel, with the frame's values known at both ends:
 #
@@ -231,7 +231,7 @@ f, g = (face[middle, first : last + 1, 0].astype(float) for face in (aligned, ge
 inner = len(f) - 2
 second = np.diag(np.full(inner, -2.0)) + np.diag(np.ones(inner - 1), 1) + np.diag(np.ones(inner - 1), -1)
 wanted = np.diff(g, 2)
-wanted[[0, -1]] -= f[[0, -1]]  # the rim is known, so it goes to the right-hand side
+wanted[[0, -1]] -= f[[0, -1]]  # the boundary is known, so it goes to the right-hand side
 u = np.concatenate([f[:1], np.linalg.solve(second, wanted), f[-1:]])
 
 # %%
@@ -242,11 +242,11 @@ straight = np.interp(np.arange(len(f)), [0, len(f) - 1], (f - g)[[0, -1]])
 print("u - g is a straight line, up to", np.abs(u - g - straight).max())
 
 # %% [markdown]
-# **Look**: the clone has every bump of the generated face and the frame's colours at both ends. What is added, $u-g$, has no second difference: in one dimension a straight line between the two mismatches, in two the smoothest **membrane** spanned over the rim. It is smooth, so the lab solves for it on 32x32 cells only (`swap/cloning.py`). And it hangs on the rim alone: **predict** what a dark hair that crosses the rim does to the whole cheek.
+# **Look**: the clone has every bump of the generated face and the frame's colours at both ends. What is added, $u-g$, has no second difference: in one dimension a straight line between the two mismatches, in two the smoothest **membrane** spanned over the boundary. It is smooth, so the lab solves for it on 32x32 cells only (`swap/cloning.py`). And it hangs on the boundary alone: **predict** what a dark hair that crosses the boundary does to the whole cheek.
 
 # %% tags=["predict"]
 run.predict(
-    "05 hair on the rim", None, sure=None, choices=("nothing", "darkens it near the hair", "darkens it, less with the distance")
+    "05 hair on the boundary", None, sure=None, choices=("nothing", "darkens it near the hair", "darkens it, less with the distance")
 )
 
 # %%
@@ -254,7 +254,7 @@ harder = wanted.copy()
 harder[-1] += 0.3  # the frame is 0.3 darker at the right end
 change = np.linalg.solve(second, harder - wanted)
 print("what that changes, from left to right:", change[[0, inner // 4, inner // 2, 3 * inner // 4, -1]].round(2))
-run.came("05 hair on the rim", "darkens it, less with the distance")
+run.came("05 hair on the boundary", "darkens it, less with the distance")
 
 
 # %% [markdown]
@@ -305,10 +305,10 @@ print({name: f"{value:.3%} of the face's size a frame" for name, value in trembl
 # **Save settings** writes `conversion_settings.json` into the run's folder: every conversion of this run then uses it, here, through papermill, and with `convert --settings`.
 
 # %%
-lab.widgets.TuningPanel(lab.widgets.tuning.shots(clip, faces, 5), generate, lab.course.settings_path(run), lab.course.DEFAULTS)
+lab.widgets.TuningPanel(lab.widgets.choose_frames(clip, faces, 5), generate, lab.course.settings_path(run), lab.course.DEFAULTS)
 
 # %% [markdown]
-# **Look** at the frame where the head is turned farthest: what hides the rim there may show it on another. Once you have saved, run on from here.
+# **Look** at the frame where the head is turned farthest: what hides the seam there may show it on another. Once you have saved, run on from here.
 
 # %%
 chosen = lab.course.settings(run)
@@ -424,7 +424,7 @@ if shake is not None:
     shares.plot.barh(subplots=True, layout=(1, 3), figsize=(10, 2.4), legend=False, sharey=True, color="#4c72b0")
 
 # %% [markdown]
-# **Look**: a share of 1 is as restless as the truth. Seamless cloning takes its light from the rim, where hair and wall go by: unsmoothed it changes colour most. Its colour change is a small array here, averaged over time, so the wandering goes while the blend stays. Done plainly, frame by frame with OpenCV and the same mask, its flicker beyond the truth is six times as large (`benchmarks/steadiness.py`).
+# **Look**: a share of 1 is as restless as the truth. Seamless cloning takes its light from the boundary, where hair and wall go by: unsmoothed it changes colour most. Its colour change is a small array here, averaged over time, so the wandering goes while the blend stays. Done plainly, frame by frame with OpenCV and the same mask, its flicker beyond the truth is six times as large (`benchmarks/steadiness.py`).
 
 # %% [markdown]
 # ## What went wrong?
@@ -497,7 +497,7 @@ overlay = checks.overlay(overlay)
 
 # %% [markdown]
 # ## Your video
-# A still hides what a video shows. **Watch** it three times, with the sound: the mouth, the eyes, the rim. **Predict** before you press play: will the middle one give itself away at the mouth, at the forehead, or when the head turns?
+# A still hides what a video shows. **Watch** it three times, with the sound: the mouth, the eyes, the seam. **Predict** before you press play: will the middle one give itself away at the mouth, at the forehead, or when the head turns?
 
 # %% tags=["predict"]
 run.predict("05 gives itself away", None, sure=None, choices=("mouth", "forehead", "turns"))

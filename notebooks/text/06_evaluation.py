@@ -383,7 +383,7 @@ flattered = checks.flattered(flattered)
 # A factor moves all pixels a little, so every square counts; SSIM's first factor has two means, and a factor of 0.95 hardly touches it.
 
 # %% [markdown]
-# **Look**: PSNR forgives the blur, SSIM the darkness. Below they are measured where the swap matters: on the pixels that the true swap changes, and in a band along their rim. **Predict** the SSIM of the *unchanged* target.
+# **Look**: PSNR forgives the blur, SSIM the darkness. Below they are measured where the swap matters: on the pixels that the true swap changes, and in a band along their edge. **Predict** the SSIM of the *unchanged* target.
 
 # %% tags=["predict"]
 # a number, or (low, high); how sure, in per cent

@@ -127,7 +127,7 @@ for factor in (2, 4, 8):
 run.came("08 variance kept", 100 * float(ops.var(low) / ops.var(face)), within=0.1)
 
 # %% [markdown]
-# **Look** at the high part: lids, lips, nostrils, the rim of the face. In numbers it is almost nothing; for a swap it is what one looks at. Keep that in mind until the end.
+# **Look** at the high part: lids, lips, nostrils, the edge of the face. In numbers it is almost nothing; for a swap it is what one looks at. Keep that in mind until the end.
 #
 # ## The layer by hand
 # Inside a network, features travel as a **pair**: some channels at full size (high), the share *alpha* at half size (low). Both have to hear of each other, so one octave convolution is four convolutions:

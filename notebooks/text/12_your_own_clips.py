@@ -230,8 +230,8 @@ lab.widgets.curves({"your model": history}, [term for term in ("reconstruction",
 
 # %%
 functions = lab.course.swap_functions(run)
-shots = lab.widgets.tuning.shots(lab.open_video(clips["target"]), sets["target"], 5)
-lab.widgets.TuningPanel(shots, functions["autoencoder"], lab.course.settings_path(run), lab.course.DEFAULTS)
+frames = lab.widgets.choose_frames(lab.open_video(clips["target"]), sets["target"], 5)
+lab.widgets.TuningPanel(frames, functions["autoencoder"], lab.course.settings_path(run), lab.course.DEFAULTS)
 
 # %% [markdown]
 # ## 8 Swap, and look at the numbers
@@ -249,7 +249,7 @@ print(best.model, "is swap.mp4")
 lab.Player(presented.read_bytes(), f"the target, swapped by {best.model}", 480)
 
 # %% [markdown]
-# **Watch** it three times: mouth, eyes, rim. If you disagree with the number, put the other name in place of `found["best"]` and run that cell and the ones below again.
+# **Watch** it three times: mouth, eyes, seam. If you disagree with the number, put the other name in place of `found["best"]` and run that cell and the ones below again.
 #
 # ## 9 What does it say of itself?
 

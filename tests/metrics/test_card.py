@@ -91,8 +91,8 @@ class Brightness:
     def __init__(self, galleries, recogniser=None):
         self.scores, self.galleries, self.recogniser, self.rows = self.SCORES, galleries, recogniser, []
 
-    def add(self, shot):
-        self.rows.append({"bright": float(shot.output.image.mean())})
+    def add(self, sample):
+        self.rows.append({"bright": float(sample.output.image.mean())})
 
     def table(self):
         return pd.DataFrame(self.rows)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import traitlets
 from IPython.core.formatters import DisplayFormatter
-from tuned import Generator, some_shots
+from tuned import Generator, some_frames
 
 import faceswap_lab
 from faceswap_lab.video.pictures import coded_picture
@@ -87,7 +87,7 @@ def test_every_picture_of_the_notebooks_is_shown_by_ipython_7(cell, tmp_path):
     assert "mine: step 5 of 10, loss 1.0000" in seen(cell[0])[1]["alt"]
     cell.clear()
 
-    tuning.TuningPanel(some_shots(1), Generator(), tmp_path / "settings.json", side=100)._ipython_display_()
+    tuning.TuningPanel(some_frames(1), Generator(), tmp_path / "settings.json", side=100)._ipython_display_()
     assert seen(cell[0])[1]["alt"] == "the swap with these settings"
 
 
@@ -144,7 +144,7 @@ def test_words_about_a_control_are_reachable_before_ipywidgets_8_and_after(tmp_p
         explain(control, "what it does")
         state = control.get_state()
         assert "what it does" in (state.get("tooltip"), state.get("description_tooltip"))
-    panel = tuning.TuningPanel(some_shots(1), Generator(), tmp_path / "settings.json", side=100)
+    panel = tuning.TuningPanel(some_frames(1), Generator(), tmp_path / "settings.json", side=100)
     assert set(panel.controls) == set(tuning.TOLD)
     for name, control in panel.controls.items():
         assert tuning.TOLD[name] == getattr(

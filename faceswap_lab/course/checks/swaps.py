@@ -95,7 +95,7 @@ def smooth(values, reach):
 CAUSES = {
     "a": ("cut out by its box", "features that sit at the wrong place, in a face of another size or turn"),
     "b": ("generated as its own person", "it is generated, and soft: but whose brows and nose are these?"),
-    "c": ("hard edge of the mask", "follow the rim: does it blend, or end in a step?"),
+    "c": ("hard edge of the mask", "follow the edge: does it blend, or end in a step?"),
     "d": ("transform of another frame", "everything is B's and sharp, but does it lie in its place?"),
     "e": ("colour not matched", "compare the face's skin with the neck's"),
     "f": ("alpha near zero", "it is as sharp as the target, and B lies over it, faintly"),
