@@ -19,7 +19,7 @@ what it is worth over forty thousand steps. As the last line one JSON object: wi
 ("baseline").
 
 Expected before measuring, from nothing: Muon is worth most (0.1 of structure), then local contrast (0.05), back-translation
-(0.02, and 0.03 of identity), the likened faces (0.02); varied copies hardly anything at this length, since they make the task
+(0.02, and 0.03 of identity), the transferred faces (0.02); varied copies hardly anything at this length, since they make the task
 harder; a warp costs; self-attention makes no difference (its gain starts at 0 and has no time to grow); a shared decoder
 loses identity; the identity term adds 0.05 of identity and nothing else.
 
@@ -27,7 +27,7 @@ Measured from nothing, 200 steps of 8 faces of each person, three seeds, worth i
 0.002 ± 0.019, local contrast 0.092 ± 0.049 and 0.101 ± 0.073, back-translation -0.003 ± 0.024 and 0.017 ± 0.004, light of other
 frames -0.004 ± 0.028 and -0.030 ± 0.024 (it costs, so early), warp 0.005 ± 0.002 and -0.018 ± 0.064, self-attention 0.006 ± 0.037
 and -0.013 ± 0.030, a shared decoder -0.017 ± 0.030 and -0.018 ± 0.064, instance norm -0.051 ± 0.062 and -0.042 ± 0.075 (lower in
-all three seeds), turns 0.011 less with them, likened faces and varied copies within their intervals. The models' gaze error is 8
+all three seeds), turns 0.011 less with them, shape transfer and varied copies within their intervals. The models' gaze error is 8
 to 11 degrees, against 2.7 of eyes that never move: no eyes are drawn yet. Later in a training the order is another: from 3000
 steps on, 400 steps with back-translation moved swap_gain from 0.29 to 0.35 and identity_gain from 0.32 to 0.36 (one seed).
 
@@ -137,7 +137,7 @@ def measure(names: list[str], options) -> None:
     from faceswap_lab.models.dlib_recognition import FaceRecognition
     from faceswap_lab.provenance.publishing import write_swapped
 
-    shared, judge, mesh = material(face_sets(work, options.faces)), FaceRecognition(), Remembered()
+    shared, recogniser, mesh = material(face_sets(work, options.faces)), FaceRecognition(), Remembered()
     print({person: len(faces) for person, faces in shared.faces.items()}, "faces;", len(shared.target), "frames scored")
     for name, seed, file in todo:
         if time.time() > until:
@@ -148,7 +148,7 @@ def measure(names: list[str], options) -> None:
         model = ablation.train(ablation.VARIANTS[name], shared, steps, seed, start)
         trained = time.monotonic() - started
         made = ablation.swap(model, shared)
-        row = {"variant": name, "seed": seed, **ablation.score(made, shared, judge, mesh), "seconds": round(trained, 1)}
+        row = {"variant": name, "seed": seed, **ablation.score(made, shared, recogniser, mesh), "seconds": round(trained, 1)}
         picture = np.concatenate([np.hstack([shared.target[i], made[i], shared.truth[i]])[::2, ::2] for i in (3, 12)])
         write_swapped(work / "pictures" / file.replace(".json", ".png"), picture, name)
         files.write_json(work / "results" / file, row)

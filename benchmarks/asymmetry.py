@@ -20,9 +20,9 @@ The gains' ceilings differ between the directions (other light, other poses), so
 how far a lopsided set moves the difference A<-B minus B<-A from the balanced model's. The true swap, blurred by 4 px and moved
 by 2 px, is scored in both directions as a ruler. All sets of one seed come before the next seed.
 
-Expected before measuring: seven faces cost the direction that paints them 0.10 of the quality (mean of structure and identity
+Expected before measuring: seven faces cost the direction that generates them 0.10 of the quality (mean of structure and identity
 gain) and the other direction a third of that; straight faces cost 0.03, since the talking heads turn by under 26 degrees; blur
-costs nothing that one can see, since so short a training paints nothing sharp anyway, although the diagnosis counts it
+costs nothing that one can see, since so short a training generates nothing sharp anyway, although the diagnosis counts it
 highest. Signs right in five of six, a rank correlation of 0.6. The balanced model itself: A<-B better by 0.05, since talk_B
 turns further and its light is not in train_B.
 
@@ -32,7 +32,7 @@ Measured, 200 steps, two seeds, 14 trainings; shifts of the difference with 95 %
 structure gain **size holds** (0.070 ± 0.021), and sharpness (0.041 ± 0.021), signs right in four of six, rho 0.83 (p 0.03); by swap
 gain size holds (0.082 ± 0.023) and blur is not seen (0.017 ± 0.023), since a squared error forgives it; signs right in six of six.
 Coverage: the heads of these clips hardly leave the range of the straight faces. All of the cost falls on the direction that
-paints the worse set: 0.069 (size) and 0.038 (sharpness) of structure there, and 0.00 where that person is only the target, so
+generates the worse set: 0.069 (size) and 0.038 (sharpness) of structure there, and 0.00 where that person is only the target, so
 that the diagnosis' "few faces of the target" is not confirmed. A third of the cost was expected there, and no effect of blur: both
 wrong. The balanced model: 0.163 of quality A<-B and 0.129 B<-A, and by structure the other way round (0.100, 0.131), where the
 diagnosis says no difference (0.00): neither is beyond the scatter by much. The rulers' ceilings differ more: a blurred truth earns
@@ -176,7 +176,7 @@ def materials(pair: dict, targets: dict) -> dict[str, ablation.Material]:
             found[way] = ablation.Material(
                 first.faces,
                 first.masks,
-                first.likened,
+                first.transferred,
                 first.own,
                 *frames,
                 matrices,
@@ -227,7 +227,7 @@ def measure(options) -> None:
     from faceswap_lab.provenance.publishing import write_swapped
 
     until, work = time.time() + 60 * options.minutes, options.work
-    ready, judge = ready_sets(work, options.faces), FaceRecognition()
+    ready, recogniser = ready_sets(work, options.faces), FaceRecognition()
     sets = lopsided_sets(work, ready)
     targets = {}
     for person in "AB":
@@ -252,15 +252,15 @@ def measure(options) -> None:
         trained, row, strips = time.monotonic() - started, {"set": name, "seed": seed}, []
         for way, material in shared.items():
             made = swap(model, material, way)
-            row[way] = metrics.score_clip(made, material.truth, material.target, material.points, judge).as_json()
+            row[way] = metrics.score_clip(made, material.truth, material.target, material.points, recogniser).as_json()
             strips += [np.hstack([material.target[i], made[i], material.truth[i]])[::2, ::2] for i in (3, 12)]
         write_swapped(work / "pictures" / file.replace(".json", ".png"), np.vstack(strips), RECIPE)
         files.write_json(work / "results" / file, row | {"seconds": round(trained, 1)})
         print(f"{name:10s} seed {seed}  {trained:4.0f} s  {json.dumps(row)}", flush=True)
-    rulers(work, judge)
+    rulers(work, recogniser)
 
 
-def rulers(work: Path, judge=None) -> dict:
+def rulers(work: Path, recogniser=None) -> dict:
     """What the blurred and the shifted truth, and a tint, earn in both directions; kept."""
     from faceswap_lab.metrics.baselines import score_baselines
 
@@ -270,7 +270,7 @@ def rulers(work: Path, judge=None) -> dict:
         for way, (clip, truth) in TRUTHS.items():
             frames = {name: actors.clip(name).frames()[::SCORED] for name in (clip, truth)}
             points = actors.clip(clip).points()[::SCORED]
-            gains = score_baselines(frames[truth], frames[clip], points, recognition=judge)
+            gains = score_baselines(frames[truth], frames[clip], points, recognition=recogniser)
             found[way] = {name: one.as_json() for name, one in gains.items()}
         files.write_json(path, found)
     return files.read_json(path)
@@ -305,7 +305,7 @@ def report(results: list[dict], said: dict[str, dict], ruler: dict) -> dict:
             print(effect.sentence())
             figures[f"asymmetry_shift_{effect.explanation}_{gain}"] = {
                 "ours": round(effect.shift, 4), "baseline": 0, "ratio": None,
-                "unit": f"± {effect.half_width:.3f}: {effect.verdict}",
+                "unit": f"± {effect.half_width:.3f}: {effect.embedding}",
             }  # fmt: skip
     for name in ("blurred_truth", "shifted_truth", "tint"):
         both = {

@@ -17,7 +17,7 @@ Nobody here is in the base's training. Five parts, none of which trains anything
 
 Expected before measuring: structure and identity 0.3 to 0.5 from a clip and a little less from one picture; a colour transfer
 makes it worse, since the composite has the true swap's tone; half of the hand; the photograph nearer to the source by the
-network that trained it, less surely by the judge; 10 frames a second, the mesh of each face being what takes the time.
+network that trained it, less surely by the evaluation network; 10 frames a second, the mesh of each face being what takes the time.
 
 `--look` writes pictures (target, swaps, truth at the same moments) into a folder. Last line: JSON.
 """
@@ -98,9 +98,9 @@ def reference_alone(base: BaseSwap) -> Given:
         beside = base.beside(np.round(face * 255).astype(np.uint8))
         if beside is None:
             return face, np.zeros((*face.shape[:2], 1), np.float32)
-        painted = reference_swapper.paint(base.network, np.round(face[None] * 255).astype(np.uint8), beside[None])[0]
+        generated = reference_swapper.generate(base.network, np.round(face[None] * 255).astype(np.uint8), beside[None])[0]
         known = beside[..., -1:] > 127
-        return np.where(known, beside[..., :3].astype(np.float32) / 255, face), painted[..., 3:] * known
+        return np.where(known, beside[..., :3].astype(np.float32) / 255, face), generated[..., 3:] * known
 
     return Given(base.size, make)
 

@@ -3,8 +3,8 @@
     python benchmarks/base_candidates.py CAST [--minutes 8] [--every 2]      CAST from tools/render_pairs.py
 
 - **Reference-guided**: the base model (`models.reference_swapper`), which sees three pictures of the source, warped.
-- **Autoencoder**: one encoder, and one decoder that is told the person by an embedding (FaceRes, not the judge), the mean over
-  that person's pictures; it scales and shifts each of the decoder's layers (E. Perez and others, "FiLM", AAAI 2018,
+- **Autoencoder**: one encoder, and one decoder that is told the person by an embedding (FaceRes, which does not score), the mean
+  over that person's pictures; it scales and shifts each of the decoder's layers (E. Perez and others, "FiLM", AAAI 2018,
   arXiv:1709.07871).
 
 Both answer with the composite and alpha, by the same terms, optimiser and batches, and are scored on people that neither saw,
@@ -63,8 +63,8 @@ def build_autoencoder(numbers: int) -> keras.Model:
         x = convolution(layers.UpSampling2D()(x), filters)
         scale, shift = (layers.Reshape((1, 1, filters))(layers.Dense(filters)(told)) for _ in range(2))
         x = convolution(x * (1 + scale) + shift, filters)
-    painting = layers.Conv2D(4, 5, padding="same", activation="sigmoid", name="parts")(layers.UpSampling2D()(x))
-    return keras.Model([faces, embedding], painting)
+    generated = layers.Conv2D(4, 5, padding="same", activation="sigmoid", name="parts")(layers.UpSampling2D()(x))
+    return keras.Model([faces, embedding], generated)
 
 
 class TrainingByEmbedding(SwapperTraining):
@@ -77,8 +77,8 @@ class TrainingByEmbedding(SwapperTraining):
         if training:
             batch["references"] = ops.tile(batch["references"], (1, 1, 1, 4))  # `varied_light` expects a picture
             batch = self.augment(batch, self.draw)
-        painted = self.network([batch["faces"], embedding], training=training)
-        return {"painted": painted, "truth": batch["truth"], "mask": batch["mask"]}
+        generated = self.network([batch["faces"], embedding], training=training)
+        return {"generated": generated, "truth": batch["truth"], "mask": batch["mask"]}
 
 
 class Preparation(true_swaps.Preparation):

@@ -5,7 +5,7 @@
 The clip: talk_A beside its mirror image, enlarged to 1280x720, 12 s with sound, made in a temporary folder; its face set comes
 from the small clip. The model is the one that ships with the lab (64 px).
 
-Sequential, as most swapping tools do it: moviepy reads a frame; one face is cut out, painted, matched in colour; the painting
+Sequential, as most swapping tools do it: moviepy reads a frame; one face is cut out, swapped, matched in colour; the generated face
 and its mask are brought to the whole frame and mixed there; moviepy writes (libx264, the same crf, its usual preset). Ours is
 `conversion.convert` with the same options and without smoothing, which the sequential version cannot do; it codes with a faster
 preset (see `writer.CODING`), and so does a second sequential version, which tells how much of the gain that is. All run in
@@ -112,7 +112,7 @@ def sequential(clip: Path, faces: FaceSet, function, out: Path, coding=(("preset
             row = rows[index]
             outline = faces.subset([row]).masks(256, "face")[0]
             swap = swapping.prepare(frame, faces.matrix(row), outline, function.size, OPTIONS)
-            swapping.paint([swap], function, OPTIONS)
+            swapping.generate([swap], function, OPTIONS)
             face = swapping.colour.transfer(swap.colour, swap.measured, swap.wanted)
             back, size = alignment.invert(swap.matrix), (frame.shape[1], frame.shape[0])
             picture = cv2.warpAffine(face, back, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -161,8 +161,8 @@ def rates_alone(clip: Path, faces: FaceSet, function, folder: Path) -> dict[str,
         count,
     )
     timed(
-        "paint",
-        lambda: [swapping.paint(swaps[k : k + BATCH], function, OPTIONS, BATCH) for k in range(0, count, BATCH)],
+        "generate",
+        lambda: [swapping.generate(swaps[k : k + BATCH], function, OPTIONS, BATCH) for k in range(0, count, BATCH)],
         count,
     )
 

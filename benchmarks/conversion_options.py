@@ -2,13 +2,13 @@
 
     python benchmarks/conversion_options.py [--models FOLDER ...] [--every 6] [--rounds 2] [--start JSON] [--faces FOLDER]
 
-Both directions count (talk_A <- B and talk_B <- A). The model paints each face once; everything after that is tried anew
+Both directions count (talk_A <- B and talk_B <- A). The model generates each face once; everything after that is tried anew
 for each setting. Next to the gains of `metrics` stand the visibility of the mask's edge, and what was changed where nothing
 should be (`seams`). What is maximised:
 
     mean of swap_gain, structure_gain, identity_gain - seam / 10 - spill / 2 - distance of sharpness from 0.8 to 1.2, over 4
 
-Beside each model stands its ceiling: what the same settings leave of the truth, painted in the model's place under the
+Beside each model stands its ceiling: what the same settings leave of the truth, generated in the model's place under the
 model's own alpha. And how much of the hand before the face stays in front on the hard clip. Without `--models` the shipped
 warm start is taken. `--faces` keeps the face sets of the three clips, or has them already.
 Prints a line for each setting that was tried, a table, and one line of JSON for whoever keeps records.
@@ -57,7 +57,7 @@ STEPS = (  # sharpening first: a model's softness would else speak for a mask th
 
 
 class Remembering:
-    """A swap function that paints the same faces only once."""
+    """A swap function that generates the same faces only once."""
 
     def __init__(self, function: training.SwapFunction):
         self.function, self.size, self.known = function, function.size, {}
@@ -72,7 +72,7 @@ class Remembering:
 class Clip:
     """One direction's frames, truth and faces, and how good an option's swaps of them are."""
 
-    def __init__(self, name: str, function: training.SwapFunction, faces: FaceSet, every: int, judge: FaceRecognition):
+    def __init__(self, name: str, function: training.SwapFunction, faces: FaceSet, every: int, recogniser: FaceRecognition):
         clip = actors.clip(name)
         rows = np.flatnonzero(faces.table["person"] == 0)[::every]
         self.indices = faces.table["frame"].to_numpy()[rows]
@@ -80,10 +80,10 @@ class Clip:
         self.matrices = [faces.matrix(row) for row in rows]
         self.outlines = list(faces.subset(rows).masks(256, "face"))
         self.points = np.array([faces.points(row) for row in rows])
-        self.function, self.judge = Remembering(function), judge
+        self.function, self.recogniser = Remembering(function), recogniser
 
     def swapped(self, options: SwapOptions, ceiling: bool = False) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """The swapped frames, and the masks as they lie in them; `ceiling`: the truth is painted in the model's place."""
+        """The swapped frames, and the masks as they lie in them; `ceiling`: the truth is generated in the model's place."""
         swaps, truths = (
             [
                 swapping.prepare(*given, self.function.size, options)
@@ -91,8 +91,8 @@ class Clip:
             ]
             for shown in (self.frames, self.truth)
         )
-        painted = np.stack([truth.target for truth in truths])
-        swapping.paint(swaps, (lambda faces: (painted, self.function(faces)[1])) if ceiling else self.function, options)
+        generated = np.stack([truth.target for truth in truths])
+        swapping.generate(swaps, (lambda faces: (generated, self.function(faces)[1])) if ceiling else self.function, options)
         pairs = list(zip(self.frames, swaps, strict=True))
         placed = [blending.place_mask(frame.shape, swap.mask, swap.matrix) for frame, swap in pairs]
         return [swapping.finish(frame, swap, options) for frame, swap in pairs], placed
@@ -100,7 +100,7 @@ class Clip:
     def measured(self, options: SwapOptions, ceiling: bool = False) -> dict[str, float]:
         """Gains, sharpness, seam and spill of one setting."""
         outputs, placed = self.swapped(options, ceiling)
-        found = metrics.score_clip(outputs, self.truth, self.frames, self.points, self.judge).as_json()
+        found = metrics.score_clip(outputs, self.truth, self.frames, self.points, self.recogniser).as_json()
         width = face_width(self.points)
         seam = seam_against_truth.seam_visibility(zip(outputs, self.truth, placed, strict=True), width)
         return {**found, "seam": seam, "spill": seam_against_truth.spill(zip(outputs, self.truth, self.frames, strict=True))}
@@ -183,7 +183,7 @@ def main() -> None:
     parser.add_argument("--faces", help="folder of the clips' face sets; made there where they are missing")
     parser.add_argument("--start", type=json.loads, default={}, help="fields to begin with, as JSON")
     arguments = parser.parse_args()
-    began, judge, result = time.perf_counter(), FaceRecognition(), {}
+    began, recogniser, result = time.perf_counter(), FaceRecognition(), {}
     with tempfile.TemporaryDirectory() as temporary:
         sets = {}
         for name in (*DIRECTIONS, "hard_A"):
@@ -193,12 +193,12 @@ def main() -> None:
         for folder in arguments.models:
             model = training.load_model(folder)
             clips = {
-                name: Clip(name, training.SwapFunction(model, *people), sets[name], arguments.every, judge)
+                name: Clip(name, training.SwapFunction(model, *people), sets[name], arguments.every, recogniser)
                 for name, people in DIRECTIONS.items()
             }
             print(f"{Path(folder).name}: {len(clips['talk_A'].frames)} frames of each clip")
             print(" ".join(f"{name.removesuffix('_gain')[:7]:>7}" for name in (*MEASURES, "worth")))
-            hard = Clip("hard_A", training.SwapFunction(model), sets["hard_A"], 1, judge)
+            hard = Clip("hard_A", training.SwapFunction(model), sets["hard_A"], 1, recogniser)
             hands = hands_kept(hard, actors.clip("hard_A").masks()["hand"][hard.indices])
             print("of the hand before the face stays in front: " + ", ".join(f"{k} {v:.2f}" for k, v in hands.items()))
             known: dict = {}

@@ -120,12 +120,12 @@ def _train_and_score(direction: str, name: str, work: Path, steps: int) -> dict[
         other: [face_set(*SETS[direction][name], work)],
     }
     sets = {"A": sets["A"], "B": sets["B"]}
-    faces, masks, likened = stages.practice_arrays(sets, 96, COPIES, seed=0)
+    faces, masks, transferred = stages.practice_arrays(sets, 96, COPIES, seed=0)
     model = autoencoder.FaceAutoencoder(
         autoencoder.quick(64), autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, seed=0
     )
     stages.warm_start(model)
-    model.set_faces(faces, masks, likened)
+    model.set_faces(faces, masks, transferred)
     model.compile(optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps, alpha=0.03)))
     counts = {person: len(pictures) for person, pictures in faces.items()}
     folder = work / "models" / f"{name.replace(', ', '_').replace(' ', '_')}_{steps}"

@@ -55,7 +55,7 @@ def prepare(path: Path, size: int, faces: int) -> None:
         return some.subset(np.unique(np.linspace(0, len(some) - 1, min(faces, len(some))).astype(int)))
 
     sets = {person: [spread(some) for some in stages.training_faces(run, person)] for person in ("A", "B")}
-    names = ("faces", "masks", "likened")
+    names = ("faces", "masks", "transferred")
     made = stages.practice_arrays(sets, size * 3 // 2, copies=1, seed=0)
     arrays = {f"{name}_{p}": some[p] for name, some in zip(names, made, strict=True) for p in ("A", "B")}
     target, truth = pairs.true_pairs(run, size)
@@ -107,7 +107,7 @@ def measure(preset, kind: str, data: dict, out: Path, options, seconds: float) -
     from faceswap_lab.training import memory, times
 
     begun, name = time.monotonic(), f"{preset.name}_{kind}"
-    given = [{p: data[f"{what}_{p}"] for p in ("A", "B")} for what in ("faces", "masks", "likened")]
+    given = [{p: data[f"{what}_{p}"] for p in ("A", "B")} for what in ("faces", "masks", "transferred")]
     model, callbacks, batch_size = build(preset, kind, out, options)
     counts = training.set_faces(model, *given)
     steps = options.steps or (preset.autoencoder_steps if kind == "autoencoder" else preset.gan_steps)
@@ -150,7 +150,7 @@ def peak_memory() -> int | None:
 
 
 def score(model, data: dict, out: Path, name: str) -> dict:
-    """Paints the target clip's faces as B, scores them against the truth, and writes the strips."""
+    """Generates the target clip's faces as B, scores them against the truth, and writes the strips."""
     from keras import ops
 
     from faceswap_lab.models import losses

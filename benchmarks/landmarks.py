@@ -396,7 +396,7 @@ def rigid_places(truth: actors.Landmarks) -> np.ndarray:
 
 
 def still_clip(clip: actors.ActorClip, folder: Path, length: int = 48) -> tuple[list[np.ndarray], np.ndarray]:
-    """The first frame of a clip as a film of a head that drifts by known parts of a pixel.
+    """The first frame of a clip as a video of a head that drifts by known parts of a pixel.
 
     Returns:
         frames (H, W, 3) uint8 RGB, and the shifts (length, 2) in pixels.

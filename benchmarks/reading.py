@@ -38,9 +38,9 @@ def make_clip(path: Path, seconds: float) -> int:
     frames = open_video(actors.clip("talk_A").path).frames(end=4)
     images = [cv2.resize(frame.image, SIZE, interpolation=cv2.INTER_CUBIC) for frame in frames]
     count = round(seconds * 25)
-    with VideoWriter(path, 25, SIZE, crf=18) as film:
+    with VideoWriter(path, 25, SIZE, crf=18) as video:
         for number in range(count):
-            film.write(images[number % len(images)])
+            video.write(images[number % len(images)])
     return count
 
 

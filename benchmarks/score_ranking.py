@@ -2,8 +2,8 @@
 
 Two questions, since a score that does not rank may still be of use:
 
-- **Does it rank?** Spearman's rank correlation, over the rungs of a ladder (`metrics.distortions`), between the score and what the
-  true swap says of the same swaps: structure_gain, identity_gain, swap_gain, and `QUALITY`, the mean of the first two. These two
+- **Does it rank?** Spearman's rank correlation, over a series of distortions (`metrics.distortions`), between the score and what
+  the true swap says of the same swaps: structure_gain, identity_gain, swap_gain, and `QUALITY`, the mean of the first two. These
   are what a viewer sees first, a tint earns neither, and each is blind to what the other sees; swap_gain is left out of the mean
   because its squared error prefers a face without features to a slightly wrong one.
 - **What does it see?** Of each fault, the least from which the score falls below the truth's own value: a fall
@@ -33,7 +33,7 @@ GAINS = (STRUCTURE, IDENTITY, "swap_gain")
 DECIDING = {STRUCTURE: "structure", IDENTITY: "identity", STEADINESS: "steadiness"}
 REAL = "quality, real outputs"  # by quality, among what is no planted fault: models, baselines, blends, target, truth
 RANKS = 0.6  # a score ranks where rho is at least this, and its 95 % interval lies above 0
-LEAST_RUNGS = 8
+LEAST_DISTORTIONS = 8
 DRAWS = 1000
 LEAST_FALL = 0.02  # of the score's spread over the ladder: less is no fall that one would notice
 FRAME_DRAWS, BLOCK = 200, 4
@@ -62,19 +62,19 @@ class Ranking:
 
     Args:
         rho: Spearman's rank correlation, 1 is perfect, -1 reversed; NaN where the score does not vary.
-        low, high: its 95 % interval, by a bootstrap over rungs.
-        rungs: how many had both numbers.
+        low, high: its 95 % interval, by a bootstrap over distortions.
+        distorted: how many distortions had both numbers.
     """
 
     rho: float
     low: float
     high: float
-    rungs: int
+    distorted: int
 
     @property
     def ranks(self) -> bool:
         """Whether it may be trusted to rank."""
-        return self.rungs >= LEAST_RUNGS and self.rho >= RANKS and self.low > 0
+        return self.distorted >= LEAST_DISTORTIONS and self.rho >= RANKS and self.low > 0
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Trust:
     def as_json(self) -> dict:
         """For benchmarks/results."""
         rankings = {
-            name: {"rho": _number(one.rho), "low": _number(one.low), "high": _number(one.high), "rungs": one.rungs}
+            name: {"rho": _number(one.rho), "low": _number(one.low), "high": _number(one.high), "distortions": one.distorted}
             for name, one in self.rankings.items()
         }
         sights = {
@@ -129,26 +129,26 @@ def _ranks_of_draws(values: np.ndarray) -> np.ndarray:
 
 
 def rank(
-    values: Sequence[float], reference: Sequence[float], rungs: Sequence[str] | None = None,
+    values: Sequence[float], reference: Sequence[float], distorted: Sequence[str] | None = None,
     clips: Sequence[str] | None = None, draws: int = DRAWS, seed: int = 0,
 ) -> Ranking:  # fmt: skip
     """How well some numbers rank by a reference.
 
     Args:
         values, reference: (n,) larger is better in both (`Score.goodness`); pairs with a NaN are left out.
-        rungs: (n,) which rung each belongs to; those of one name are drawn together. None: each is its own.
-        clips: (n,) which clip each belongs to; only rungs of the same clip are compared. None: all of one.
+        distorted: (n,) which distortion each belongs to; those of one name are drawn together. None: each is its own.
+        clips: (n,) which clip each belongs to; only swaps of the same clip are compared. None: all of one.
         draws: of the bootstrap. seed: of its random numbers.
 
     Returns:
-        `Ranking`; neighbouring rungs of one fault are alike, so that the interval is rather too narrow than too wide.
+        `Ranking`; neighbouring distortions of one fault are alike, so that the interval is rather too narrow than too wide.
     """
     x, y = np.asarray(values, np.float64), np.asarray(reference, np.float64)
-    rungs = np.arange(len(x)) if rungs is None else np.asarray(rungs)
+    distorted = np.arange(len(x)) if distorted is None else np.asarray(distorted)
     clips = np.zeros(len(x), int) if clips is None else np.asarray(clips)
     kept = np.isfinite(x) & np.isfinite(y)
-    x, y, rungs, clips = x[kept], y[kept], rungs[kept], clips[kept]
-    names = np.unique(rungs)
+    x, y, distorted, clips = x[kept], y[kept], distorted[kept], clips[kept]
+    names = np.unique(distorted)
     rho = _rho(x, y, clips) if len(x) > 2 else float("nan")
     if not np.isfinite(rho) or len(names) < 3:
         return Ranking(rho if len(names) > 2 else float("nan"), float("nan"), float("nan"), len(names))
@@ -157,7 +157,7 @@ def rank(
     for clip in np.unique(clips):
         pair = np.full((2, len(names)), np.nan)
         here = clips == clip
-        pair[:, np.searchsorted(names, rungs[here])] = x[here], y[here]
+        pair[:, np.searchsorted(names, distorted[here])] = x[here], y[here]
         a, b = (_ranks_of_draws(some[drawn]) for some in pair)
         products += (a * b).sum(axis=1), np.square(a).sum(axis=1), np.square(b).sum(axis=1)
     spread = np.sqrt(products[1] * products[2])
@@ -174,13 +174,13 @@ def verdict(rankings: Mapping[str, Ranking]) -> str:
     - "ranks structure only", "ranks identity only", "ranks steadiness only": by this one, or two joined by "and".
     - "ranks weakly": by none as firmly as `RANKS` asks, but its interval for quality lies above 0.
     - "misleads": its interval for quality lies below 0.
-    - "does not rank"; "gives no number" where it does not vary; "too few rungs".
+    - "does not rank"; "gives no number" where it does not vary; "too few distortions".
     """
     known = [one for one in rankings.values() if np.isfinite(one.rho)]
     if not known:
         return "gives no number"
-    if max(one.rungs for one in known) < LEAST_RUNGS:
-        return "too few rungs"
+    if max(one.distorted for one in known) < LEAST_DISTORTIONS:
+        return "too few distortions"
     good = [word for name, word in DECIDING.items() if name in rankings and rankings[name].ranks]
     overall = rankings[QUALITY]
     if overall.ranks and {"structure", "identity"} <= set(good):
@@ -208,24 +208,23 @@ def judge(
 
     Args:
         score: which.
-        values: its numbers, in a column of its name; a row a rung and clip, indexed by (clip, rung).
+        values: its numbers, in a column of its name; a row a distortion and clip, indexed by (clip, distortion).
         references: what the true swap says, rows as in `values`: `QUALITY`, the gains, and `STEADINESS` if it is known; larger is
             better.
         seen: from `sights`.
         draws: of the bootstrap.
     """
-    clips, rungs = (np.asarray(values.index.get_level_values(level)) for level in (0, 1))
+    clips, distorted = (np.asarray(values.index.get_level_values(level)) for level in (0, 1))
     numbers = [score.goodness(float(value)) for value in values[score.name]]
     rankings = {
-        name: rank(numbers, references.loc[values.index, name].to_numpy(), rungs, clips, draws) for name in references
+        name: rank(numbers, references.loc[values.index, name].to_numpy(), distorted, clips, draws) for name in references
     }
     found = verdict(rankings)
-    real = np.array(
-        [distortions.family_of(rung) not in distortions.FAMILIES or distortions.family_of(rung) == "too little" for rung in rungs]
-    )
+    families = [distortions.family_of(name) for name in distorted]
+    real = np.array([family not in distortions.FAMILIES or family == "too little" for family in families])
     if real.any():
         reference = references.loc[values.index, QUALITY].to_numpy()
-        rankings[REAL] = rank(np.array(numbers)[real], reference[real], rungs[real], clips[real], draws)
+        rankings[REAL] = rank(np.array(numbers)[real], reference[real], distorted[real], clips[real], draws)
     return Trust(score.name, found, rankings, seen or {})
 
 
@@ -253,11 +252,11 @@ def falls(
     Args:
         scores: to look at.
         truth: the table of the true swap's frames.
-        tables: rung -> the table of its frames, the same frames.
+        tables: distortion -> the table of its frames, the same frames.
         draws: of the bootstrap.
 
     Returns:
-        score -> rung -> (fall, low, high) in the score's own unit, above 0: worse than the truth; NaN where it gives no number.
+        score -> distortion -> (fall, low, high) in the score's own unit, above 0: worse than the truth; NaN: no number.
     """
     weights = draw_blocks(len(truth), BLOCK, draws)
 
@@ -281,24 +280,24 @@ def sights(fallen: Sequence[Mapping[str, tuple[float, float, float]]], spread: S
     """What one score says of each kind of fault, in one clip or several.
 
     Args:
-        fallen: of each clip: rung -> (fall, low, high), from `falls`.
+        fallen: of each clip: distortion -> (fall, low, high), from `falls`.
         spread: of each clip: largest less smallest goodness over the ladder.
 
     Returns:
-        family -> `Sight`. A rung counts as seen where it is in every clip.
+        family -> `Sight`. A distortion counts as seen where it is in every clip.
     """
     found = {}
     for family in distortions.FAMILIES:
-        rungs = sorted((r for r in distortions.RUNGS if r.family == family), key=lambda r: r.strength)
-        rungs = [r for r in rungs if all(r.name in one for one in fallen)]
+        distorted = sorted((r for r in distortions.DISTORTIONS if r.family == family), key=lambda r: r.strength)
+        distorted = [r for r in distorted if all(r.name in one for one in fallen)]
         shares = [
             [
                 np.array(one[r.name]) / wide if wide > 0 else np.full(3, np.nan)
                 for one, wide in zip(fallen, spread, strict=True)
             ]
-            for r in rungs
+            for r in distorted
         ]
-        if not rungs or not all(np.isfinite(share[0]) for clip in shares for share in clip):
+        if not distorted or not all(np.isfinite(share[0]) for clip in shares for share in clip):
             found[family] = Sight(family, "-", float("nan"), float("nan"))
             continue
         signs = [_sign(clip) for clip in shares]
@@ -310,7 +309,7 @@ def sights(fallen: Sequence[Mapping[str, tuple[float, float, float]]], spread: S
         while first and signs[first - 1] == signs[-1]:
             first -= 1
         word = "sees" if signs[-1] > 0 else "rewards"
-        found[family] = Sight(family, word, float(rungs[first].strength), fall)
+        found[family] = Sight(family, word, float(distorted[first].strength), fall)
     return found
 
 

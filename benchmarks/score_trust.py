@@ -1,21 +1,21 @@
 """Which score to trust where no true swap is known? Every score, tried on swaps whose true quality is known.
 
     python benchmarks/score_trust.py                    (half an hour on one core; stop it whenever you like, it goes on)
-    python benchmarks/score_trust.py --run runs/my_run  (with the models of a run as further rungs)
+    python benchmarks/score_trust.py --run runs/my_run  (with the models of a run as further swaps)
     python benchmarks/score_trust.py --report
     python benchmarks/score_trust.py --write            (keeps it for the score card and notebook 06)
 
-The rungs of `faceswap_lab.metrics.distortions`, the baselines, the warm start and a run's models, in both directions: talk_A with
+The series of `faceswap_lab.metrics.distortions`, the baselines, the warm start and a run's models, in both directions: talk_A with
 its true swap truth_A_from_B, and talk_B with truth_B_from_A. Scores of single frames look at every fourth frame, scores in time at
 40 frames in a row (--first, --frames, --every, --stretch). Prints for each score Spearman's rho by what the true swap says (both
-directions together, rungs compared within their clip only), the verdict, and from which strength it sees each fault. As the last
+directions together, swaps compared within their clip only), the verdict, and from which strength it sees each fault. As the last
 line JSON: each score's rho with quality ("ours") and that of retrieval, the plainest question ("baseline").
 
 Expected before measuring: cosines and retrieval rank identity (rho 0.7) and see neither blur nor shift, trembling, cast or
 square; dlib and HSE-FaceRes agree; sharpness and seams rank nothing, since the unchanged target is as sharp and as seamless as
 the truth, but see their fault; jitter and flicker see theirs only. Nothing that needs no truth ranks structure.
 
-Measured (41 rungs in each direction, 48 frames of each clip, every fourth for single frames, 24 in a row in time; the models of a
+Measured (41 swaps in each direction, 48 frames of each clip, every fourth for single frames, 24 in a row in time; the models of a
 quick run): as expected, no score without a truth ranks structure. Identity is ranked by dlib's distance to the source (rho
 0.79 with identity gain) and cosine to the source (0.78), less by HSE-FaceRes' (0.63); retrieval ranks it (0.61), but sees only that
 three quarters of the swap are missing. The cosine to the *target* and the way to the source do not see a stranger's face, or
@@ -107,7 +107,7 @@ def swapped_by(folder: Path, blend: str, direction: str, known: distortions.Know
     return [found.get(index, frame) for index, frame in enumerate(known.target)]
 
 
-def further_rungs(direction: str, known: distortions.KnownClip, options) -> dict:
+def further_swaps(direction: str, known: distortions.KnownClip, options) -> dict:
     """Makers of the outputs that are no planted faults: models and, where they are there, more baselines."""
     models = {"warm start": weights.data_folder() / "weights" / "quick_autoencoder"}
     if options.run:
@@ -183,10 +183,10 @@ def version(measure) -> str:
 
 
 def look(direction: str, options) -> tuple[dict, dict[str, dict]]:
-    """Every rung of a direction: its gains, and the tables of all measures; kept rung by rung, measure by measure.
+    """Every swap of a direction: its gains, and the tables of all measures; kept swap by swap, measure by measure.
 
     Returns:
-        The scores by name, and for each rung {"gains": ..., measure: table}.
+        The scores by name, and for each swap {"gains": ..., measure: table}.
     """
     part = f"{options.first}_{options.frames}_{options.every}_{options.stretch}"
     folder = options.work / f"{direction.replace('<-', '_from_')}_{part}"
@@ -196,8 +196,8 @@ def look(direction: str, options) -> tuple[dict, dict[str, dict]]:
     marks = {name: f"{name}_{version(one)}" for name, one in samples.items()}
     until = time.time() + 60 * options.minutes
     known = known_clip(direction, options)
-    makers = {rung.name: lambda rung=rung: rung.make(known) for rung in distortions.rungs(known)}
-    makers |= further_rungs(direction, known, options)
+    makers = {distortion.name: lambda distortion=distortion: distortion.make(known) for distortion in distortions.series(known)}
+    makers |= further_swaps(direction, known, options)
     order = sorted(
         makers, key=lambda name: (name not in ("truth", "unchanged"), _hash(name))
     )  # a mixture, if it is stopped early
@@ -239,29 +239,30 @@ def _hash(name: str) -> str:
 def weigh(
     looked: dict[str, tuple[dict, dict[str, dict]]], groups: dict[str, str]
 ) -> tuple[list[score_ranking.Trust], pd.DataFrame]:
-    """From all tables to a `Trust` of each score, and the numbers themselves, a row a direction and rung."""
+    """From all tables to a `Trust` of each score, and the numbers themselves, a row a direction and swap."""
     all_scores = next(iter(looked.values()))[0]
     numbers, references, fallen = {}, {}, {name: {} for name in all_scores}
-    for direction, (scores_of, rungs) in looked.items():
+    for direction, (scores_of, series) in looked.items():
         joined = {
-            rung: {
+            distortion: {
                 kind: pd.concat([one[m] for m, k in groups.items() if k == kind], axis=1)
                 for kind in ("single", "in time")
             }
-            for rung, one in rungs.items()
+            for distortion, one in series.items()
         }
         of_kind = {"single": [], "in time": []}
         for score in scores_of.values():
             of_kind["in time" if "order" in score.needs else "single"].append(score)
-        for rung, tables in joined.items():
+        for distortion, tables in joined.items():
             row = {score.name: score.of(tables[kind]) for kind, some in of_kind.items() for score in some}
-            numbers[direction, rung] = row
-            gains = rungs[rung]["gains"]
-            references[direction, rung] = {name: _value(gains[name]) for name in (*score_ranking.GAINS, "pixel_gain")}
-            references[direction, rung][score_ranking.STEADINESS] = -row["temporal_error"]
+            numbers[direction, distortion] = row
+            gains = series[distortion]["gains"]
+            references[direction, distortion] = {name: _value(gains[name]) for name in (*score_ranking.GAINS, "pixel_gain")}
+            references[direction, distortion][score_ranking.STEADINESS] = -row["temporal_error"]
         for kind, some in of_kind.items():
             truth = joined["truth"][kind]
-            tables = {rung: joined[rung][kind] for rung in joined if distortions.family_of(rung) in distortions.FAMILIES}
+            planted = [name for name in joined if distortions.family_of(name) in distortions.FAMILIES]
+            tables = {name: joined[name][kind] for name in planted}
             for name, fall in score_ranking.falls(some, truth, tables).items():
                 fallen[name][direction] = fall
     numbers = pd.DataFrame.from_dict(numbers, orient="index")
@@ -326,10 +327,10 @@ def report(trusted: list[score_ranking.Trust], all_scores: dict, numbers: pd.Dat
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=runtime.ROOT / "runs" / "benchmark_score_trust")
-    parser.add_argument("--run", type=Path, help="a run whose models are further rungs")
+    parser.add_argument("--run", type=Path, help="a run whose models are further swaps")
     parser.add_argument("--faces", type=Path, help="a folder with face sets talk_A and talk_B that are there already")
     parser.add_argument(
-        "--minutes", type=float, default=1e6, help="begin no rung after so many minutes, in each direction"
+        "--minutes", type=float, default=1e6, help="begin no swap after so many minutes, in each direction"
     )
     parser.add_argument("--first", type=int, default=0, help="the first frame of the clips that is looked at")
     parser.add_argument("--frames", type=int, default=120, help="how many frames")
@@ -340,7 +341,7 @@ def main() -> None:
     options = parser.parse_args()
     files.make_folder(options.work)
     looked = {direction: look(direction, options) for direction in DIRECTIONS}
-    done = [set(rungs) for _, rungs in looked.values()]
+    done = [set(series) for _, series in looked.values()]
     if not all({"truth", "unchanged"} <= some for some in done):
         parser.error("the truth and the unchanged target are not measured yet in both directions: leave out --report")
     groups = {name: kind for name, (kind, _) in measures("A<-B").items()}
@@ -348,14 +349,14 @@ def main() -> None:
     all_scores = looked["A<-B"][0]
     figures = report(trusted, all_scores, numbers)
     if options.write:
-        rungs = {
+        series = {
             direction: {
-                rung: {k: _rounded(v) for k, v in row.items()}
-                for rung, row in numbers.loc[direction].to_dict("index").items()
+                distortion: {k: _rounded(v) for k, v in row.items()}
+                for distortion, row in numbers.loc[direction].to_dict("index").items()
             }
             for direction in DIRECTIONS
         }
-        thresholds = {name.lower(): getattr(score_ranking, name) for name in ("RANKS", "LEAST_FALL", "LEAST_RUNGS")}
+        thresholds = {name.lower(): getattr(score_ranking, name) for name in ("RANKS", "LEAST_FALL", "LEAST_DISTORTIONS")}
         kept = {one.name: {"needs": list(all_scores[one.name].needs), **one.as_json()} for one in trusted}
         files.write_json(
             validation.MEASURED,
@@ -363,7 +364,7 @@ def main() -> None:
                 "frames": [options.first, options.frames, options.every, options.stretch],
                 "thresholds": thresholds,
                 "trust": kept,
-                "rungs": rungs,
+                "distortions": series,
             },
         )
     print(json.dumps(figures))

@@ -61,7 +61,7 @@ def plain_seamless(faces: FaceSet, function, frames: int):
     for frame, row in zip(target, range(frames), strict=True):
         outline = faces.subset([row]).masks(256, "face")[0]
         swap = swapping.prepare(frame, faces.matrix(row), outline, function.size, options)
-        swapping.paint([swap], function, options, 16)
+        swapping.generate([swap], function, options, 16)
         window = (slice(0, frame.shape[0]), slice(0, frame.shape[1]))
         face = np.rint(np.clip(blending.put_back(swap.colour, swap.matrix, window, None), 0, 1) * 255).astype(np.uint8)
         mask = blending.place_mask(frame.shape, swap.mask, swap.matrix)

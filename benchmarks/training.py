@@ -19,7 +19,7 @@ gives their quartiles too. Beside the clock stands the processor's time: on a ma
 Expected before anything was tuned (goals in brackets): on a GPU 20 x the loader; on two CPU cores OpenCV's `remap` does
 about 2000 views a second on one core, and a gather of float pixels is no faster than that, so about 1 x (20 x). Then a
 plain step loses the loader's time only: 1.1 x where convolutions are heavy, 1.3 x where they are light (1.5 x). A GAN's
-plain step paints twice and runs the discriminators once more: 1.5 x (1.7 x). Views: 15 % of a quick step, 2 % of a full-width
+plain step generates twice and runs the discriminators once more: 1.5 x (1.7 x). Views: 15 % of a quick step, 2 % of a full-width
 one (5 %). Full width: three quarters of the attainable rate (65 %), the rest being Adam over 82 M weights.
 
 Measured on two CPU cores (TensorFlow 2.21, one run; the first three on an idle machine): views 1.14 x the loader (820 and
@@ -73,7 +73,7 @@ def face_sets(seed: int = 0):
 
 # -- the per-picture loader ------------------------------------------------------------------------------------------
 def opencv_view(picture, draw, options: Augmentation = OPTIONS):
-    """One random view of a picture (SIDE, SIDE, 9) uint8: face, masks, likened face, as `random_views` makes it.
+    """One random view of a picture (SIDE, SIDE, 9) uint8: face, masks, transferred face, as `random_views` makes it.
 
     Returns:
         warped (SIZE, SIZE, 3) and target (SIZE, SIZE, 6), float32 in [0, 1].
@@ -86,7 +86,7 @@ def opencv_view(picture, draw, options: Augmentation = OPTIONS):
         turn[0] = -turn[0]
         turn[0, 2] += SIZE - 1
     target = cv2.warpAffine(picture[..., :6], turn, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
-    face = picture[..., 6:] if draw.random() < options.liken else picture[..., :3]
+    face = picture[..., 6:] if draw.random() < options.shape_transfer else picture[..., :3]
     back = cv2.invertAffineTransform(turn).astype(np.float32)
     grid = np.linspace(0, SIZE - 1, options.warp_grid, dtype=np.float32)
     x, y = np.meshgrid(grid, grid)
@@ -216,7 +216,7 @@ class PlainGan:
                 tape.watch([v.value for v in variables])
                 straight, bent = self.model.relight(target[..., :3])[0], self.model.relight(warped)[0]
                 code = self.model.encode(bent, person, person)
-                colour, alpha = self.model.paint(code, person)
+                colour, alpha = self.model.generate(code, person)
                 views = {"colour": colour, "alpha": alpha, "bent": bent}
                 loss = 0.0
                 for fake in (loss_terms.composite(views), colour):
@@ -230,10 +230,10 @@ class PlainGan:
 
     def game(self, person, player, real, fake, bent):
         if player == 0:
-            return ops.mean(ops.square(self.model.judge(person, fake, bent, True) - 1.0))
+            return ops.mean(ops.square(self.model.discriminate(person, fake, bent, True) - 1.0))
         share = draw_beta((), 0.2, self.model.random)
         mixed = share * real + (1 - share) * ops.stop_gradient(fake)
-        return ops.mean(ops.square(self.model.judge(person, mixed, bent, False) - share))
+        return ops.mean(ops.square(self.model.discriminate(person, mixed, bent, False) - share))
 
     def __call__(self, batch: int):
         for place, (step, _) in enumerate(self.steps):

@@ -12,8 +12,8 @@ the processor's, both cores together, so that other work on the machine changes 
 
 Each swaps frames of the last third of talk_A, which none has seen, by the same conversion. They are scored against the truth by
 swap gain, identity gain, and structure gain (the correlation of local contrast, see benchmarks/diagnosis.py): 0 is the
-unchanged target, 1 the true swap. The conversion matches the painting's colours to the frame, so the skin tone that CycleGAN
-finds counts for nothing here (notebook 10 measures it on the bare paintings). The last line is JSON.
+unchanged target, 1 the true swap. The conversion matches the generated face's colours to the frame, so the skin tone that CycleGAN
+finds counts for nothing here (notebook 10 measures it on the bare generated faces). The last line is JSON.
 
 Expected before measuring: pix2pix far ahead in everything; CycleGAN near 0 in structure, a little above in identity (skin); the
 autoencoder between the two.
@@ -43,7 +43,7 @@ from faceswap_lab.models import autoencoder, cyclegan, pix2pix  # noqa: E402
 from faceswap_lab.provenance.publishing import write_swapped  # noqa: E402
 from faceswap_lab.swap.swapping import swap_frames  # noqa: E402
 
-SIDE = 96  # of the training pictures; the models paint 64 px
+SIDE = 96  # of the training pictures; the models generate 64 px
 EVERY = 9  # every n-th frame of the training clips
 SCORED = 3  # every n-th held-out frame
 KINDS = ("swap_gain", "identity_gain", "structure_gain")
@@ -115,11 +115,11 @@ def train_models(work: Path, seconds: float, clock):
 
     keras.utils.set_random_seed(0)
     sets = {"A": [seen, more["A"]], "B": [more["B"]]}
-    faces, masks, likened = stages.practice_arrays(sets, SIDE, copies=4, seed=0)
+    faces, masks, transferred = stages.practice_arrays(sets, SIDE, copies=4, seed=0)
     model = autoencoder.FaceAutoencoder(
         autoencoder.quick(64), autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, seed=0
     )
-    model.set_faces(faces, masks, likened)
+    model.set_faces(faces, masks, transferred)
     found["autoencoder, no pairs"] = model, train_for(model, faces, 8, seconds, cosine, 0.9, clock)
     return found, target, held[::SCORED]
 

@@ -129,10 +129,10 @@ def noise_ratio(before, after) -> float:
     return float(10 * np.log10(255**2 / ((before.astype(float) - after) ** 2).mean()))
 
 
-def judged(films, mark, read, doings) -> dict:
+def judged(videos, mark, read, doings) -> dict:
     """Quality of the marked frames, and for each attack the shares of bits and of whole numbers that are read."""
-    marked = {name: mark(frames) for name, frames in films.items()}
-    pairs = [pair for name in films for pair in zip(films[name][:SINGLE], marked[name], strict=False)]
+    marked = {name: mark(frames) for name, frames in videos.items()}
+    pairs = [pair for name in videos for pair in zip(videos[name][:SINGLE], marked[name], strict=False)]
     found = {
         "psnr": round(float(np.mean([noise_ratio(*pair) for pair in pairs])), 2),
         "psnr_least": round(min(noise_ratio(*pair) for pair in pairs), 2),
@@ -157,10 +157,10 @@ def rates(readings: list, name: str) -> dict:
 
 def in_a_row() -> dict:
     """What one, ten and fifty frames in a row tell, where one is often too few: the mark stays where it is, the picture moves."""
-    films = {name: list(actors.clip(name).frames(1)[:MANY]) for name in CLIPS}
-    small = {name: watermark_attacks.scaled(frames, 256 / 384) for name, frames in films.items()}
+    videos = {name: list(actors.clip(name).frames(1)[:MANY]) for name in CLIPS}
+    small = {name: watermark_attacks.scaled(frames, 256 / 384) for name, frames in videos.items()}
     cases = {"256 px, crf 28": (small, watermark_attacks.ATTACKS["H.264 crf 28"])}
-    cases |= {what: (films, watermark_attacks.HARDER[what]) for what in HARDEST}
+    cases |= {what: (videos, watermark_attacks.HARDER[what]) for what in HARDEST}
     found = {}
     for what, (some, attack) in cases.items():
         harmed = [attack(ours_marked(frames)) for frames in some.values()]
@@ -224,7 +224,7 @@ def _rows(rows: dict, names: tuple[str, ...]) -> None:
 
 
 def photographs() -> dict:
-    """One-picture films of the held-out photographs, none larger than need be."""
+    """One-picture videos of the held-out photographs, none larger than need be."""
     pictures = held_out.photographs()
     factors = {name: min(1.0, LARGEST / min(picture.shape[:2])) for name, picture in pictures.items()}
     return {name: watermark_attacks.scaled([picture], factors[name]) for name, picture in pictures.items()}
@@ -232,10 +232,10 @@ def photographs() -> dict:
 
 def main() -> None:
     cv2.setNumThreads(1)
-    films = {name: list(actors.clip(name).frames(EVERY)[:COUNT]) for name in CLIPS}
+    videos = {name: list(actors.clip(name).frames(EVERY)[:COUNT]) for name in CLIPS}
     result = {"frames": COUNT, "clips": CLIPS}
     every = watermark_attacks.ATTACKS | watermark_attacks.HARDER
-    result["ours"] = judged(films, ours_marked, ours_read, every)
+    result["ours"] = judged(videos, ours_marked, ours_read, every)
     _told("this watermark, four clips of faces", result["ours"])
     stills = photographs()
     result["ours_photographs"] = judged(stills, ours_marked, ours_read, every)
@@ -243,16 +243,16 @@ def main() -> None:
     result["in_a_row"] = in_a_row()
     print("\nframes in a row")
     _rows(result["in_a_row"], ("one", "ten", "fifty"))
-    small = {name: watermark_attacks.scaled(frames, 256 / 384) for name, frames in films.items()}
+    small = {name: watermark_attacks.scaled(frames, 256 / 384) for name, frames in videos.items()}
     result["ours_256"] = judged(small, ours_marked, ours_read, watermark_attacks.ATTACKS)
     _told("this watermark, pictures of 256 px", result["ours_256"])
-    few = {name: films[name][:SINGLE] for name in CLIPS[:2]}  # the others are slow, and soon judged
+    few = {name: videos[name][:SINGLE] for name in CLIPS[:2]}  # the others are slow, and soon judged
     result["plain"] = judged(few, plain_marked, plain_read, watermark_attacks.ATTACKS)
     _told("plain block DCT", result["plain"])
     if peer := library():
         result["dwtDct"] = judged(few, *peer, watermark_attacks.ATTACKS)
         _told("invisible-watermark, dwtDct", result["dwtDct"])
-    result["milliseconds"] = times(films[CLIPS[0]][0])
+    result["milliseconds"] = times(videos[CLIPS[0]][0])
     print("\nmilliseconds a frame:")
     for size, row in result["milliseconds"].items():
         print(

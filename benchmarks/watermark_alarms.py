@@ -35,7 +35,7 @@ from faceswap_lab.base import files  # noqa: E402
 from faceswap_lab.provenance import watermark, watermark_search  # noqa: E402
 
 RESULTS = Path(__file__).with_name("results") / "watermark_alarms.json"
-EVERY = 10  # of so many pictures one is searched in every way; the others as `look` searches a film's single frames
+EVERY = 10  # of so many pictures one is searched in every way; the others as `look` searches a video's single frames
 AGREEMENTS, WEIGHTS = (4.0, 4.5, 5.0, 5.5, 6.0), (7.0, 7.5, 8.0, 8.5, 9.0, watermark.NEEDED)
 
 

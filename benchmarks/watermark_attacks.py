@@ -23,7 +23,7 @@ def compressed(frames: Frames, crf: int) -> list[np.ndarray]:
         crf: 0 (lossless) to 51.
 
     Returns:
-        As many frames of the same shape; odd sides are cut or filled by the writer as for any film.
+        As many frames of the same shape; odd sides are cut or filled by the writer as for any video.
     """
     height, width = frames[0].shape[:2]
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""The ffmpeg program (moviepy brings it), which makes and judges films independently of the lab's own way."""
+"""The ffmpeg program (moviepy brings it), which makes and judges videos independently of the lab's own way."""
 
 import os
 import subprocess

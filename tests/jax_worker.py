@@ -1,4 +1,4 @@
-"""Trains on JAX for test_jax.py, started by it with KERAS_BACKEND=jax: prints its losses as JSON, saves models and paintings."""
+"""Trains on JAX for test_jax.py, started by it with KERAS_BACKEND=jax: prints its losses as JSON, saves models and faces."""
 
 import json
 import os
@@ -56,8 +56,8 @@ def main() -> None:
         found[kind] = {name: history[name].tolist() for name in ("loss", "reconstruction")}
         training.save_model(model, folder / kind, kind)
         colour, alpha = model.translate(shown, 0, 1)
-        painted = [keras.ops.convert_to_numpy(x) for x in (colour, alpha)]
-        np.savez(folder / f"{kind}.npz", shown=shown, colour=painted[0], alpha=painted[1])
+        generated = [keras.ops.convert_to_numpy(x) for x in (colour, alpha)]
+        np.savez(folder / f"{kind}.npz", shown=shown, colour=generated[0], alpha=generated[1])
     weights = []
     for stops in ((8,), (4, 8)):
         for steps in stops:  # a new model each time: all it knows comes from the checkpoint

@@ -29,7 +29,7 @@ def faces(path: Path, count: int = 8, side: int = 96) -> Path:
         rough = draw.integers(40, 220, (count, 6, 6, 3)).astype(np.uint8)
         return np.stack([cv2.resize(picture, (side, side)) for picture in rough])
 
-    arrays = {f"{what}_{p}": smooth() for what in ("faces", "likened") for p in "AB"}
+    arrays = {f"{what}_{p}": smooth() for what in ("faces", "transferred") for p in "AB"}
     masks = {f"masks_{p}": np.full((count, side, side, 5), 255, np.uint8) for p in "AB"}
     np.savez(path, **arrays, **masks, target=smooth(), truth=smooth())
     return path

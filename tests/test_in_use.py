@@ -27,13 +27,13 @@ with files.claimed(sys.argv[1], inside=len(sys.argv) > 2):
 """
 CONVERTS = """
 import sys, time
-from test_conversion import PLAIN, Painter, conversion
+from test_conversion import PLAIN, Generator, conversion
 def wait(done, total):
     if done == 3:
         print("held", flush=True)
         time.sleep(300)
 target, faces, out = sys.argv[1:]
-conversion.convert(target, faces, Painter(), out, progress=wait, part_frames=2, **PLAIN)
+conversion.convert(target, faces, Generator(), out, progress=wait, part_frames=2, **PLAIN)
 """
 AT_WORK = "another process is at work on this now. Wait until it has finished, or "
 
@@ -85,7 +85,7 @@ def test_a_disk_without_locks_claims_nothing(tmp_path, monkeypatch):
 
 def test_two_conversions_into_one_output(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "swap"))
-    from test_conversion import PLAIN, Painter, conversion, make_set
+    from test_conversion import PLAIN, Generator, conversion, make_set
 
     draw, out = np.random.default_rng(0), tmp_path / "out"
     pictures = [draw.integers(0, 255, (96, 128, 3), np.uint8) for _ in range(6)]
@@ -96,7 +96,7 @@ def test_two_conversions_into_one_output(tmp_path, monkeypatch):
     (tmp_path / "target" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     consented(tmp_path / "target")
     faces = make_set(tmp_path / "faces", pictures, points)
-    given = (tmp_path / "target", faces, Painter(), out)
+    given = (tmp_path / "target", faces, Generator(), out)
     other = Other(CONVERTS, *given[:2], out)
     with pytest.raises(LabError, match=f"^{out}: {AT_WORK}choose another name.$"):
         conversion.convert(*given, part_frames=2, **PLAIN)

@@ -39,10 +39,10 @@ def test_a_stopped_training_goes_on_exactly_on_jax(trained_on_jax):
 
 
 @pytest.mark.parametrize("kind", ["autoencoder", "faceswap_gan"])
-def test_what_jax_learnt_is_painted_the_same_here(trained_on_jax, kind):
+def test_what_jax_learnt_is_generated_the_same_here(trained_on_jax, kind):
     folder = trained_on_jax[0]
     model = training.load_model(folder / kind, kind, 64)
-    painted = np.load(folder / f"{kind}.npz")
-    colour, alpha = model.translate(painted["shown"], 0, 1)
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(colour), painted["colour"], atol=1e-4)
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(alpha), painted["alpha"], atol=1e-4)
+    generated = np.load(folder / f"{kind}.npz")
+    colour, alpha = model.translate(generated["shown"], 0, 1)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(colour), generated["colour"], atol=1e-4)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(alpha), generated["alpha"], atol=1e-4)

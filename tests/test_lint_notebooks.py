@@ -271,6 +271,10 @@ EDITS = {
         WORDS("[a](https://github.com/somebody/faceswap_lab/blob/main/docs/nowhere.md)")
     ),
     "path of one machine": lambda notebook: notebook.cells.append(CODE("open('/home/me/a')")),
+    "it needs 7 modules": lambda notebook: notebook.cells.append(
+        CODE("from faceswap_lab.faces import align, masks, mtcnn\nfrom faceswap_lab.models import octave as o\n"
+             "lab.models.losses.l1(lab.metrics.gains, lab.swap.prepare, lab.align)")  # faces, two of its own, ...
+    ),
     "empty cell": lambda notebook: notebook.cells.append(CODE("")),
 }
 

@@ -1,9 +1,12 @@
 """The package's public face: at most 30 names, loaded when they are used, each with an example that runs."""
 
+import ast
 import contextlib
 import doctest
+import inspect
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 from consents import consented
@@ -12,6 +15,11 @@ import faceswap_lab as lab
 from faceswap_lab.course.samples import ROOT
 from faceswap_lab.faces.sources import read_sources
 
+sys.path.insert(0, str(ROOT / "tools"))
+import notebook_rules as rules  # noqa: E402
+
+MISSING = object()
+LESSONS = sorted((ROOT / "notebooks" / "text").glob("[0-9][0-9]_*.py"))
 NAMES = [name for name in lab.__all__ if name != "__version__"]
 
 
@@ -65,3 +73,42 @@ def test_the_example_runs(name, begun, monkeypatch):
     examples = doctest.DocTestParser().get_examples(getattr(lab, name).__doc__)
     assert examples, f"{name} has no example"
     run(examples, name, names)
+
+
+def unknown(source: str) -> list[str]:
+    """What Python code takes from the package that is not there, by dotted name."""
+    given, missing, tree = {"lab": lab}, [], ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "faceswap_lab":
+            try:
+                exec(ast.unparse(node), given)
+            except ImportError as error:
+                missing.append(str(error))
+    for node in ast.walk(tree):
+        names, place = [], node
+        while isinstance(place, ast.Attribute):
+            names, place = [place.attr, *names], place.value
+        found = given.get(place.id) if names and isinstance(place, ast.Name) else None
+        for name in names:
+            if not isinstance(found, ModuleType) and not inspect.isclass(found):
+                break  # what a value has is known when it runs
+            found = getattr(found, name, MISSING)
+        missing += [ast.unparse(node)] if found is MISSING else []
+    return missing
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_what_a_lesson_takes_from_the_package_is_there(path):
+    cells = [cell for cell in rules.read_text(path).cells if cell.cell_type == "code"]
+    assert not unknown(ast.unparse(ast.Module([one for cell in cells for one in rules.parsed(cell).body], [])))
+
+
+def test_what_is_not_there_is_found():
+    code = """
+from faceswap_lab.faces import masks
+from faceswap_lab.faces import ears
+lab.widgets.row(masks.eye_mask, masks.ear_mask, lab.faces.five_points.x, lab.metrics.gains.GainMeasure.MORE)
+"""
+    missing = unknown(code)
+    assert "cannot import name 'ears'" in missing[0]
+    assert sorted(missing[1:]) == ["lab.metrics.gains.GainMeasure.MORE", "masks.ear_mask"]

@@ -74,7 +74,7 @@ def test_slides_and_site_show_nobody_else_and_empty_no_folder_of_others(finished
     with pytest.raises(SystemExit):
         tool.main(["--run", str(finished), "--out", str(mine)])
     assert "holds other files" in capsys.readouterr().err and (mine / "chapter.md").read_text() == "mine"
-    (finished / "run.json").write_text(json.dumps({"clips": {"source": "/films/anna.mp4"}}))
+    (finished / "run.json").write_text(json.dumps({"clips": {"source": "/videos/anna.mp4"}}))
     with pytest.raises(SystemExit):
         tool.main(["--run", str(finished), "--out", str(tmp_path / "new")])
     assert "faces of people" in capsys.readouterr().err and not (tmp_path / "new").exists()
@@ -109,12 +109,12 @@ def test_no_pack_of_a_run_that_is_being_written(finished):
 
 def test_no_pack_of_living_people_and_none_of_nothing(finished, tmp_path):
     (finished / "run.json").write_text(
-        json.dumps({"clips": {"source": "/films/anna.mp4", "target": "data/actors/talk_A.mp4"}})
+        json.dumps({"clips": {"source": "/videos/anna.mp4", "target": "data/actors/talk_A.mp4"}})
     )
     with pytest.raises(LabError, match="faces of people"):
         make_class_pack.make_pack(finished, tmp_path / "packs" / "pack.zip")
     assert not (tmp_path / "packs").exists() or not list((tmp_path / "packs").iterdir())
-    for own in ("data/anna.mp4", "data/actors/../../anna.mp4"):  # a film of one's own in the lab's data shows no actor
+    for own in ("data/anna.mp4", "data/actors/../../anna.mp4"):  # a video of one's own in the lab's data shows no actor
         (finished / "run.json").write_text(json.dumps({"clips": {"source": own, "target": "data/actors/talk_A.mp4"}}))
         with pytest.raises(LabError, match="faces of people"):
             make_class_pack.pack_files(finished)

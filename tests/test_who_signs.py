@@ -1,4 +1,4 @@
-"""Every function that writes a picture or a film either signs it, or stands here with the reason why no painted face is in it.
+"""Every function that writes a picture or a video either signs it, or stands here with the reason why no generated face is in it.
 
 Found in the syntax tree of every module and notebook. A new function that writes one fails here until somebody has decided.
 """
@@ -10,13 +10,13 @@ import pytest
 from test_no_way_in import ROOT, SOURCES, name_of, relative
 
 NOTEBOOKS = sorted((ROOT / "notebooks" / "text").glob("*.py"))
-WRITES = {  # last name of a call that writes a picture, a film, or bytes that may be one
+WRITES = {  # last name of a call that writes a picture, a video, or bytes that may be one
     "write_picture", "coded_picture", "savefig", "imwrite", "imencode", "imsave", "mimsave", "write_gif", "place_picture",
     "place_pictures", "copyfile", "copytree", "write_bytes", "write_swapped", "write_signed", "sealed", "summary.image",
     "keeper", "publish", "publish_pictures", "playable_clip",
 }  # fmt: skip
 SIGNS = {"write_swapped", "write_signed", "sealed", "sign", "sign_pictures", "keeper", "publish", "publish_pictures"}
-SIGNED = {  # (module, function): what it writes may show a painted face and carries its manifest
+SIGNED = {  # (module, function): what it writes may show a generated face and carries its manifest
     ("benchmarks/ablation.py", "measure"),
     ("benchmarks/asymmetry.py", "measure"),
     ("benchmarks/base.py", "photograph"),
@@ -30,7 +30,7 @@ SIGNED = {  # (module, function): what it writes may show a painted face and car
     ("faceswap_lab/provenance/publishing.py", "write_signed"),
     ("faceswap_lab/provenance/publishing.py", "write_swapped"),
     ("faceswap_lab/course/report/pictures.py", "playable_clip"),
-    ("faceswap_lab/course/side_by_side.py", "write_film"),
+    ("faceswap_lab/course/side_by_side.py", "write_side_by_side"),
     ("faceswap_lab/course/side_by_side.py", "write_still"),
     ("faceswap_lab/swap/conversion.py", "convert"),
     ("faceswap_lab/provenance/safeguards.py", "keeper"),
@@ -48,9 +48,9 @@ SHOWN = "shown in a notebook, and no file: a notebook cannot carry a manifest"
 GIVEN = "of a clip that was given, as it was given"
 TEMPORARY = "a work file in a temporary folder, which goes with it"
 COPY = "the copy of a file keeps its manifest"
-PLAYABLE = "`playable_clip` copies a film with its manifest, or signs it anew"
+PLAYABLE = "`playable_clip` copies a video with its manifest, or signs it anew"
 CHART = "a chart: no pixel of a face"
-ACTOR = "a rendered actor: no network painted it"
+ACTOR = "a rendered actor: no network generated it"
 NO_PICTURE = "numbers or a manifest, no picture"
 PLAIN = {  # (module, function): why it needs no manifest of its own
     **{(f"notebooks/text/{path.name}", "fetch"): "the lab itself, as it was uploaded" for path in NOTEBOOKS},
@@ -92,7 +92,7 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("faceswap_lab/provenance/credentials.py", "_sign"): NO_PICTURE,
     ("faceswap_lab/course/report/card.py", "write_card_page"): PLAYABLE,
     ("faceswap_lab/course/report/comparison.py", "_copied"): COPY,
-    ("faceswap_lab/course/report/comparison.py", "_films"): PLAYABLE,
+    ("faceswap_lab/course/report/comparison.py", "_videos"): PLAYABLE,
     ("faceswap_lab/course/report/comparison.py", "_frames"): CHART,
     ("faceswap_lab/course/report/frames.py", "curves_picture"): CHART,
     ("faceswap_lab/course/report/frames.py", "legend_picture"): CHART,
@@ -188,7 +188,7 @@ def test_whoever_writes_a_picture_or_a_film_signs_it_or_says_why_not():
 @pytest.mark.parametrize(
     "source",
     ["def f():\n    write_picture(path, image)", "def f():\n    cv2.imwrite(path, image)", "def f():\n    figure.savefig(path)",
-     "def f():\n    with video.VideoWriter(path, 25, size) as film:\n        film.write(image)", "Image.fromarray(a).save(path)",
+     "def f():\n    with video.VideoWriter(path, 25, size) as video:\n        video.write(image)", "Image.fromarray(a).save(path)",
      "def f():\n    av.open(ffmpeg.url(b), 'w')", "class A:\n    def f(self):\n        shutil.copyfile(a, b)",
      "if x:\n    # !git clone\nfigure.savefig(path)"],
 )  # fmt: skip

@@ -16,6 +16,7 @@ NEEDED_PARAMETERS = ("preset", "seed", "out", "source", "target", "keep")
 CARD_WORDS = ("goal", "minutes", "needs", "makes")
 MEDIAN_LINES, USUAL_LINES, MOST_LINES = 6, 20, 30
 MOST_WORDS = 120
+MOST_MODULES = 6  # of the package, besides the package itself
 WORDS_PER_CODE = (0.6, 1.7)  # words cells for each code cell
 REPOSITORY = re.compile(r"""(?:github(?:usercontent)?\.com/|/github/|REPOSITORY = ")([\w.-]+/[\w.-]+)""")
 MACHINE_PATH = re.compile(r"(?<![\w.])(/home/|/root/|/tmp/|/Users/|/work/|/content/|/kaggle/|[A-Z]:\\)")
@@ -132,6 +133,34 @@ def check_cells(notebook) -> list[str]:
     return problems
 
 
+def modules(notebook) -> set[str]:
+    """What a notebook has to know of the package: the modules that it imports, and each room that it reaches as `lab.<room>`."""
+    found = set()
+    for cell in notebook.cells:
+        for node in ast.walk(rules.parsed(cell)) if cell.cell_type == "code" else ():
+            if isinstance(node, ast.Import):
+                found |= {one.name for one in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found |= {_module(f"{node.module}.{one.name}") or f"{node.module}" for one in node.names}
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "lab":
+                found.add(_module(f"faceswap_lab.{node.attr}"))
+    return {name for name in found if name.startswith("faceswap_lab.")}
+
+
+def _module(name: str) -> str:
+    """The name, where it is a module or package of the repository; else ""."""
+    place = rules.ROOT / name.replace(".", "/")
+    return name if place.with_suffix(".py").is_file() or (place / "__init__.py").is_file() else ""
+
+
+def check_modules(notebook) -> list[str]:
+    """One name for the package, and few of its modules."""
+    found = sorted(modules(notebook))
+    if len(found) <= MOST_MODULES:
+        return []
+    return [f"it needs {len(found)} modules of the package ({', '.join(found)}); at most {MOST_MODULES} besides `lab`"]
+
+
 def _start(cell) -> str:
     return repr(cell.source.strip().splitlines()[0][:50])
 
@@ -151,7 +180,7 @@ def lint(path: Path, setting: dict[str, str]) -> list[str]:
     notebook, problems = check_format(path)
     if notebook is None:
         return problems
-    problems += check_parameters(notebook) + check_card(notebook, path.name, setting)
+    problems += check_parameters(notebook) + check_card(notebook, path.name, setting) + check_modules(notebook)
     return problems + check_links(path, notebook, setting) + check_cells(notebook) + check_pair(path, notebook)
 
 

@@ -195,7 +195,7 @@ def main() -> None:
         if value < least:
             raise LabError(f"--{name} {value}: give a whole number from {least} on.")
     if given.get("size", 0) % 2:
-        raise LabError(f"--size {given['size']}: give an even number, as films need.")
+        raise LabError(f"--size {given['size']}: give an even number, as videos need.")
     out = options.out.absolute()
     if options.share:
         plan = begun(out, None, {})

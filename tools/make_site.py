@@ -105,20 +105,20 @@ def _words_for(cell) -> str:
 
 
 def _gallery(run: Path | None, folder: Path) -> str:
-    """The page of films and pictures, which are copied to `folder`."""
+    """The page of videos and pictures, which are copied to `folder`."""
     folder.mkdir(parents=True)
     lines = [
         "# Gallery",
-        "Rendered people, swapped by the lab's own models: nobody's likeness. Each film carries its label and its marks.",
+        "Rendered people, swapped by the lab's own models: nobody's likeness. Each video carries its label and its marks.",
     ]
-    films = [] if run is None else [run / "side_by_side.mp4", run / "swap.mp4", *sorted((run / "swap").glob("*.mp4"))]
-    for film in filter(Path.exists, films):
-        shutil.copy(film, folder / film.name)
+    videos = [] if run is None else [run / "side_by_side.mp4", run / "swap.mp4", *sorted((run / "swap").glob("*.mp4"))]
+    for video in filter(Path.exists, videos):
+        shutil.copy(video, folder / video.name)
         words = {"side_by_side": "target, swap and true swap, side by side", "swap": "the best model's swap"}.get(
-            film.stem, film.stem.replace("_", " ")
+            video.stem, video.stem.replace("_", " ")
         )
         player = f'<video controls loop playsinline preload="metadata" width="480" aria-label="{words}"'
-        lines.append(f'## {words}\n\n{player} src="_static/gallery/{film.name}"></video>')
+        lines.append(f'## {words}\n\n{player} src="_static/gallery/{video.name}"></video>')
     pictures = [] if run is None else sorted((run / "pictures").glob("*.png"))
     lines += ["## Stills"] if pictures else []
     for picture in pictures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import posixpath
 import re
 import subprocess
@@ -87,9 +88,9 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)"""
+run = lab.setup(preset, seed, out, source, target, keep=keep)"""
 
 
 def read_setting(root: Path = ROOT, remote: bool = True) -> dict[str, str]:
@@ -223,6 +224,14 @@ def write_text(notebook: nbformat.NotebookNode) -> str:
 def tags(cell) -> list[str]:
     """A cell's tags."""
     return list(cell.metadata.get("tags", []))
+
+
+def parsed(cell) -> ast.Module:
+    """A code cell's statements, without lines of IPython's own (%time, !pip); none where it is no Python."""
+    try:
+        return ast.parse(re.sub(r"^([ \t]*)[%!].*$", r"\1pass", cell.source, flags=re.M))
+    except SyntaxError:
+        return ast.Module([], [])
 
 
 def student(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -69,7 +69,7 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
             continue
         answers = {}
         for mode, one in made.items():
-            answer = reference_swapper.paint(network, one["faces"][None], one["references"][None])[0]
+            answer = reference_swapper.generate(network, one["faces"][None], one["references"][None])[0]
             answer[..., :3] = preparation.carried_further(shot, mode, answer[..., :3])
             answers[f"base, {mode}"] = answer
         nearest = np.where(
@@ -96,7 +96,7 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
 
 
 class Given:
-    """A swap function that answers with one painting, (S, S, 4)."""
+    """A swap function that answers with one generated face, (S, S, 4)."""
 
     def __init__(self, answer: np.ndarray):
         self.answer, self.size = answer, len(answer)

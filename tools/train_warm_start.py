@@ -59,11 +59,11 @@ def main() -> None:
     keras.utils.set_random_seed(0)
     clips = {person: actors.clip(f"train_{person}").path for person in ("A", "B")}
     sets = {person: [extract_faces(clip, options.work / "faces" / person)] for person, clip in clips.items()}
-    faces, masks, likened = stages.practice_arrays(sets, 96, options.copies, seed=0)
+    faces, masks, transferred = stages.practice_arrays(sets, 96, options.copies, seed=0)
     model = autoencoder.FaceAutoencoder(autoencoder.quick(), autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION)
     if options.start:
         training.load_weights(model, options.start)
-    counts = training.set_faces(model, faces, masks, likened)
+    counts = training.set_faces(model, faces, masks, transferred)
     print("faces", {person: len(some[0]) for person, some in sets.items()}, "with varied copies", counts)
     rate = keras.optimizers.schedules.CosineDecay(options.rate, options.steps, alpha=0.03)
     model.compile(optimizer=optimizers.ConvolutionMuon(rate), jit_compile=True)  # on a CPU, too, XLA saves a fifth
@@ -71,7 +71,7 @@ def main() -> None:
     small = {person: autoencoder.resize(pictures, 64) for person, pictures in some.items()}
     history = training.fit(
         model, options.work / "model", counts, options.steps, batch_size=options.batch_size, log_every=100,
-        preview_every=1000, checkpoint_every=500, paint=lambda m: training.preview_grid(m, small), tensorboard=False,
+        preview_every=1000, checkpoint_every=500, draw_preview=lambda m: training.preview_grid(m, small), tensorboard=False,
     )  # fmt: skip
     about = {
         "steps": options.steps,

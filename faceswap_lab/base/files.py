@@ -182,7 +182,16 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 
 def write_json(path: str | os.PathLike, value) -> None:
-    """Writes `value` as indented UTF-8 JSON in one step."""
+    """Writes `value` as indented UTF-8 JSON in one step.
+
+    Raises:
+        LabError: when the place cannot be written to or the disk is full.
+
+    Example:
+        >>> lab.write_json("notes.json", {"faces": 8})
+        >>> lab.read_json("notes.json")
+        {'faces': 8}
+    """
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -191,6 +200,10 @@ def read_json(path: str | os.PathLike):
 
     Raises:
         LabError: when the file is missing, is not JSON, or is larger or deeper than any that the lab writes.
+
+    Example:
+        >>> lab.read_json("data/weights/quick_autoencoder/config.json")["kind"]
+        'autoencoder'
     """
     try:
         check_size(path, MOST_JSON)

@@ -100,7 +100,7 @@ def devices() -> list[str]:
 
     On TensorFlow the GPU's memory is set to grow as needed, so that two notebooks can share it, and the graphs' remapper is
     switched off: it fuses what a training step's gradient needs unfused, fails, and in 2.19 and 2.20 reports that past
-    every log level. Faces are painted as fast without it.
+    every log level. Faces are generated as fast without it.
     """
     import keras
 

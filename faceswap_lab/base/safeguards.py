@@ -34,21 +34,21 @@ class Agreement(Protocol):
     def mark(self, size: tuple[int, int], key: dict) -> Mark | None:
         """What marks the frames, (width, height) large; None where they are too small."""
 
-    def keeper(self, film: Any, folder: Path) -> Callable[[int, np.ndarray], None]:
+    def keeper(self, conversion: Any, folder: Path) -> Callable[[int, np.ndarray], None]:
         """A function that keeps a swapped frame, given its index and (H, W, 3) uint8 RGB, as a picture of the folder."""
 
-    def mark_folder(self, folder: Path, film: Any, thing: str) -> list[str]:
+    def mark_folder(self, folder: Path, conversion: Any, thing: str) -> list[str]:
         """Says in a folder of swapped frames which conversion they are of; what is to be told the user."""
 
     def publish(
-        self, out: Path, hidden: Path, film: Any, thing: str, told: list[str]
+        self, out: Path, hidden: Path, conversion: Any, thing: str, told: list[str]
     ) -> contextlib.AbstractContextManager[Path]:
         """Gives a hidden path to write an output to; afterwards it is signed, entered and put at its name, in this order.
 
         What is to be told the user is added to `told`.
         """
 
-    def publish_pictures(self, folder: Path, out: Path, film: Any, thing: str) -> list[str]:
+    def publish_pictures(self, folder: Path, out: Path, conversion: Any, thing: str) -> list[str]:
         """Signs and enters a folder of finished pictures, which the caller then puts at its name."""
 
     def forget(self, path: Path) -> None:
@@ -68,7 +68,7 @@ class Safeguards(Protocol):
         """LabError when the target may not be changed, or those whom the model learnt from may not be shown."""
 
     def publish(self, out: Path, hidden: Path, model: str, what: str) -> contextlib.AbstractContextManager[Path]:
-        """Gives a hidden path to write a film to; afterwards it is signed and put at its name."""
+        """Gives a hidden path to write a video to; afterwards it is signed and put at its name."""
 
     def write_swapped(self, path: Path, image: np.ndarray, model: str, what: str, own: bool = False) -> None:
         """Writes a picture that shows faces made by a model, signed; own: by a certificate of this process alone."""

@@ -1,7 +1,7 @@
 """Files from strangers: looked at before they are loaded, so that none of them runs code or takes more memory than it has bytes.
 
 Weights are taken as HDF5 with nothing but numbers in it, arrays as .npy and .npz without pickled objects; what these files
-claim to hold is added up from their headers first, and so is what an archive holds. Pictures, films and tables have their bounds
+claim to hold is added up from their headers first, and so is what an archive holds. Pictures, videos and tables have their bounds
 where they are read: `pictures`, `ffmpeg`, `files`.
 """
 

@@ -33,7 +33,7 @@ WEIGHTS = {
     "onet": WeightFile("mtcnn/onet.tflite", "661cc1f17a736d04ba903f51a6114155ec30b461d1256004ba220851c4576f3e", "MIT", "MTCNN's output network"),
     "face_landmark": WeightFile("mediapipe/face_landmark.tflite", "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493", "Apache-2.0", "MediaPipe Face Mesh, 468 points"),
     "iris_landmark": WeightFile("mediapipe/iris_landmark.tflite", "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f", "Apache-2.0", "MediaPipe Iris"),
-    "dlib_face_recognition": WeightFile("dlib/face_recognition.npz", "6036fe5ddd88175ebde64fa13a01a4bb09cef14a571c1eddb2900567c7775665", "CC0", "dlib's face recognition ResNet: the judge"),
+    "dlib_face_recognition": WeightFile("dlib/face_recognition.npz", "6036fe5ddd88175ebde64fa13a01a4bb09cef14a571c1eddb2900567c7775665", "CC0", "dlib's face recognition ResNet: the evaluation network"),
     "dlib_mmod": WeightFile("dlib/mmod_human_face_detector.dat", "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6", "CC0", "dlib's CNN face detector"),
     "face_res": WeightFile("face_res/face_res.weights.h5", "85657a98e0129ff87dd4eb8b73f4dbabf73256b43c6c400d447340ea8f1d4823", "Apache-2.0", "HSE-FaceRes: the trainer's recogniser"),
     "quick_autoencoder": WeightFile("quick_autoencoder/model.weights.h5", "4d92270aaef126884a3044d06db8162d5d0ce85360ca85e4f3d7edd55b680f7c", "CC0", "the warm start of the preset quick"),

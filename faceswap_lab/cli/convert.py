@@ -18,7 +18,7 @@ from faceswap_lab.swap.options import ConversionOptions
 DIRECTIONS = {
     "A<-B": (0, 1),
     "B<-A": (1, 0),
-}  # whose video gets whose face -> whose faces come in, as whom they are painted
+}  # whose video gets whose face -> whose faces come in, as whom they are generated
 
 
 def convert_options(convert: argparse.ArgumentParser) -> None:

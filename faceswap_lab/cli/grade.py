@@ -1,4 +1,4 @@
-"""The command `grade`: the verdicts on a student's notebook, or on a folder of them; the ranking of a challenge's films."""
+"""The command `grade`: the verdicts on a student's notebook, or on a folder of them; the ranking of a challenge's clips."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 def grade_options(grade: argparse.ArgumentParser) -> None:
     """Runs the exercises of a copy of a lesson, each in a process of its own, and says what is right.
 
-    With --challenge it ranks swapped films instead. The exit code is 0 when every notebook could be graded, every film ranked.
+    With --challenge it ranks swapped clips instead. The exit code is 0 when every notebook could be graded, every clip ranked.
     """
     grade.add_argument(
         "place",
         type=Path,
         metavar="NOTEBOOK_OR_FOLDER",
-        help="an .ipynb file, or a folder of them; of films with --challenge",
+        help="an .ipynb file, or a folder of them; of clips with --challenge",
     )
     grade.add_argument("--json", action="store_true", help="print what was found as JSON")
     grade.add_argument(
-        "--csv", type=Path, metavar="FILE", help="write a line for each notebook or film to this file, too"
+        "--csv", type=Path, metavar="FILE", help="write a line for each notebook or clip to this file, too"
     )
     grade.add_argument(
         "--calibration",
@@ -34,14 +34,14 @@ def grade_options(grade: argparse.ArgumentParser) -> None:
         "--challenge",
         type=Path,
         metavar="HIDDEN",
-        help="rank films against the true swap in this folder of make_challenge.py",
+        help="rank clips against the true swap in this folder of make_challenge.py",
     )
     grade.add_argument("--seconds", type=float, default=30, help="that each answer may take (30)")
     grade.add_argument("--memory", type=float, default=4, metavar="GB", help="that each answer may take (4)")
 
 
 def grade_command(options: argparse.Namespace) -> int:
-    """`grade`: 0 when every notebook could be read and is one of the course's, or every film has a rank, else 1."""
+    """`grade`: 0 when every notebook could be read and is one of the course's, or every clip has a rank, else 1."""
     from faceswap_lab.base.errors import LabError, check_number
 
     check_number("--seconds", options.seconds, 1, 3600, "how long an answer may take")
@@ -49,7 +49,7 @@ def grade_command(options: argparse.Namespace) -> int:
     if not options.place.exists():
         raise LabError(f"{options.place}: no such file. Give a student's .ipynb file, or a folder of them.")
     if options.challenge and options.calibration:
-        raise LabError("--calibration: it is of notebooks' predictions, and --challenge ranks films. Give one of them.")
+        raise LabError("--calibration: it is of notebooks' predictions, and --challenge ranks clips. Give one of them.")
     return _rank(options) if options.challenge else _grade(options)
 
 
@@ -89,9 +89,9 @@ def _rank(options: argparse.Namespace) -> int:
     from faceswap_lab.course import challenge
 
     if not options.place.is_dir():
-        raise LabError(f"{options.place}: this is no folder. Give the folder of the students' films.")
+        raise LabError(f"{options.place}: this is no folder. Give the folder of the students' clips.")
     hidden, found = challenge.Challenge(options.challenge), challenge.submissions(options.place)
-    entries = challenge.ranked([hidden.judged(path) for path in tqdm(found, unit="film", disable=None)])
+    entries = challenge.ranked([hidden.judged(path) for path in tqdm(found, unit="clip", disable=None)])
     if options.csv:
         files.write_text(options.csv, table_of(challenge.ranking_table(entries)))
     if options.json:

@@ -1,4 +1,4 @@
-"""The command `verify`: shows and checks the content credentials of films and pictures."""
+"""The command `verify`: shows and checks the content credentials of videos and pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_LOOKED = 10  # files that the watermark is looked for in: where there is no
 
 def verify_options(verify: argparse.ArgumentParser) -> None:
     """Checks content credentials (C2PA), without any connection. The exit code is 0 when every file is valid."""
-    verify.add_argument("files", nargs="+", metavar="FILE", help="films, pictures or folders of pictures")
+    verify.add_argument("files", nargs="+", metavar="FILE", help="videos, pictures or folders of pictures")
     verify.add_argument(
         "--against", nargs="+", action="extend", default=[], metavar="FILE", help="is it made of these very files?"
     )
@@ -21,7 +21,7 @@ def verify_command(options: argparse.Namespace) -> int:
     """`verify`: 0 when all files are unchanged and their signers known, else 1."""
     from faceswap_lab.provenance import verification
 
-    verdicts = [verification.verify(path, options.against) for path in verification.pictures_and_films(options.files)]
+    verdicts = [verification.verify(path, options.against) for path in verification.pictures_and_videos(options.files)]
     looked = [_watermark(verdict) for verdict in verdicts[:MOST_LOOKED]]
     rest = ("", f"not looked for: in the first {MOST_LOOKED} files only")
     marks = looked + [rest] * (len(verdicts) - len(looked))

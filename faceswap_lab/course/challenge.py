@@ -23,19 +23,19 @@ from faceswap_lab.metrics.bootstrap import Interval
 from faceswap_lab.metrics.card import ScoreCard, make_cards, rounded
 from faceswap_lab.metrics.catalogue import Score, ratio_of
 from faceswap_lab.metrics.contrast import different_pixels
-from faceswap_lab.metrics.frame_samples import Rows, Shot
+from faceswap_lab.metrics.frame_samples import FrameSample, Rows
 from faceswap_lab.metrics.gains import GainMeasure
 from faceswap_lab.metrics.measures import Known
-from faceswap_lab.metrics.recognition_features import Judge
+from faceswap_lab.metrics.recognition_features import Recogniser
 from faceswap_lab.metrics.temporal_error import TemporalError
 from faceswap_lab.provenance import credentials, verification
 from faceswap_lab.video import Video, open_video
 
-FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
+CLIPS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 SHOWN = ("swap_gain", "sharpness", "temporal_error", "identity_gain")
 UNCHANGED = 0.1  # of what the truth changes: a target that was only coded again differs in 1 % at crf 23, in 9 % at 35
 TOO_GOOD = 0.95  # swap gain: the truth coded again at crf 23 has 0.967, no model comes near
-MOST_BYTES = 2 << 30  # of a film of some seconds
+MOST_BYTES = 2 << 30  # of a clip of some seconds
 
 
 class Changed(Rows):
@@ -49,9 +49,9 @@ class Changed(Rows):
     )  # fmt: skip
     COLUMNS = ("changed", "changeable")
 
-    def row(self, shot: Shot) -> dict[str, float]:
-        where = different_pixels(shot.truth.image, shot.target.image)
-        changed = different_pixels(shot.output.image, shot.target.image) & where
+    def row(self, sample: FrameSample) -> dict[str, float]:
+        where = different_pixels(sample.truth.image, sample.target.image)
+        changed = different_pixels(sample.output.image, sample.target.image) & where
         return {"changed": float(changed.sum()), "changeable": float(where.sum())}
 
 
@@ -118,7 +118,7 @@ class Challenge:
         self.target = actors.clip(truths[0].facts.get("truth_of"), check=True, manifest=manifest)
         self.truth = actors.clip(truths[0].id, check=True, manifest=manifest)
         self.video, self.points = open_video(self.target.path), self.target.points()
-        self.judge = Judge()  # it remembers the faces of target and truth, which are asked for beside every submission
+        self.recogniser = Recogniser()  # it remembers the faces of target and truth, which are asked for beside every submission
 
     def judged(self, path: Path) -> Entry:
         """One submission; whatever is wrong with it is said in the entry."""
@@ -126,9 +126,9 @@ class Challenge:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             try:
-                film = film_of(path)
-                entry.digest = files.sha256(film)
-                self._measure(entry, film)
+                clip = clip_of(path)
+                entry.digest = files.sha256(clip)
+                self._measure(entry, clip)
             except Exception as error:  # whatever a stranger's file makes a decoder say is said of that file alone
                 words = (
                     str(error)
@@ -139,10 +139,10 @@ class Challenge:
         entry.remarks += dict.fromkeys(printable(str(one.message))[:200] for one in said if one.category is UserWarning)
         return entry
 
-    def _measure(self, entry: Entry, film: Path) -> None:
-        video = self._fitting(film)
+    def _measure(self, entry: Entry, clip: Path) -> None:
+        video = self._fitting(clip)
         corner = self._corner(video)
-        verdict = verification.verify(film)
+        verdict = verification.verify(clip)
         intact = verdict.state in (verification.VALID, verification.UNKNOWN, verification.EXPIRED, verification.CLOCK)
         signed = intact and credentials.SOURCE_TYPE.rsplit("/", 1)[-1] in verdict.source_types
         entry.marks = tuple(name for name, there in (("label", corner), ("credentials", signed)) if there)
@@ -154,7 +154,7 @@ class Challenge:
         if corner is not None:
             frames = score_cards.uncovered(frames, _images(self.video), corner)
         entry.card = make_cards(
-            {"output": frames}, _images(self.video), self.points, Known(given={"judge": self.judge}),
+            {"output": frames}, _images(self.video), self.points, Known(given={"recogniser": self.recogniser}),
             _images(open_video(self.truth.path)), chosen=(GainMeasure, TemporalError, Changed),
         )["output"]  # fmt: skip
         if entry.value("changed").value < UNCHANGED:
@@ -166,9 +166,9 @@ class Challenge:
                 "it is the true swap itself, or nearer to it than any model comes: ask how it was made"
             )
 
-    def _fitting(self, film: Path) -> Video:
+    def _fitting(self, clip: Path) -> Video:
         """The submission, when it has the target's frames."""
-        video, wanted = open_video(film), self.video
+        video, wanted = open_video(clip), self.video
         if video.num_frames != wanted.num_frames:
             raise LabError(f"it has {video.num_frames} frames, and the target has {wanted.num_frames}")
         if video.size != wanted.size:
@@ -197,8 +197,8 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else "�" for one in text)
 
 
-def film_of(path: Path) -> Path:
-    """The film of a submission: the file itself, or the only film in its folder. No link is followed, no archive opened.
+def clip_of(path: Path) -> Path:
+    """The clip of a submission: the file itself, or the only clip in its folder. No link is followed, no archive opened.
 
     Raises:
         LabError: when it is none.
@@ -206,21 +206,21 @@ def film_of(path: Path) -> Path:
     found = [path]
     if path.is_dir() and not path.is_symlink():
         found = [Path(folder) / name for folder, _, names in os.walk(path) for name in sorted(names)]
-        found = [one for one in found if one.suffix.lower() in FILMS]
+        found = [one for one in found if one.suffix.lower() in CLIPS]
         if len(found) != 1:
-            raise LabError(f"{len(found)} films lie in this folder, and one is wanted")
-    film = found[0]
-    if film.is_symlink():
-        raise LabError("this is a link, and links are not followed. Ask for the film itself")
-    if not film.is_file() or film.suffix.lower() not in FILMS:
-        raise LabError(f"this is no film ({', '.join(FILMS)}). Ask for the film itself")
-    if film.stat().st_size > MOST_BYTES:
-        raise LabError(f"it has {film.stat().st_size / 1e9:.1f} GB, far more than such a film needs")
-    return film
+            raise LabError(f"{len(found)} clips lie in this folder, and one is wanted")
+    clip = found[0]
+    if clip.is_symlink():
+        raise LabError("this is a link, and links are not followed. Ask for the clip itself")
+    if not clip.is_file() or clip.suffix.lower() not in CLIPS:
+        raise LabError(f"this is no clip ({', '.join(CLIPS)}). Ask for the clip itself")
+    if clip.stat().st_size > MOST_BYTES:
+        raise LabError(f"it has {clip.stat().st_size / 1e9:.1f} GB, far more than such a clip needs")
+    return clip
 
 
 def submissions(folder: Path) -> list[Path]:
-    """What was handed in: everything in the folder but hidden files, and what the lab writes beside a film.
+    """What was handed in: everything in the folder but hidden files, and what the lab writes beside a clip.
 
     Raises:
         LabError: when there is nothing.
@@ -230,7 +230,7 @@ def submissions(folder: Path) -> list[Path]:
         one for one in Path(folder).iterdir() if not one.name.startswith(".") and not one.name.endswith(beside)
     )
     if not found:
-        raise LabError(f"{folder}: nothing was handed in here. Give the folder of the students' films.")
+        raise LabError(f"{folder}: nothing was handed in here. Give the folder of the students' clips.")
     return found
 
 
@@ -254,7 +254,7 @@ def ranked(entries: list[Entry]) -> list[Entry]:
 def told(entries: list[Entry]) -> str:
     """A challenge's ranking for people to read: best first, then what has no rank, and why."""
     width = max(len(entry.file) for entry in entries)
-    lines = [f"     {'film':<{width}}  swap gain [95 % interval]  sharpness  temporal error  identity gain"]
+    lines = [f"     {'clip':<{width}}  swap gain [95 % interval]  sharpness  temporal error  identity gain"]
     for entry in entries:
         scores = ""
         if entry.card:

@@ -1,6 +1,6 @@
 """Faces that the lab left behind, in runs and anywhere else: found by place and kind, and removed when that is asked for.
 
-They lie there in many forms: frames, face sets with the numbers by which a person is recognised, previews, models that can paint
+They lie there in many forms: frames, face sets with the numbers by which a person is recognised, previews, models that can generate
 them, executed notebooks with pictures inside, reports. A folder may hold a user's own pictures beside them. So nothing is taken by
 its kind of file: a place must carry the lab's own marker (a run's run.json, a face set's table, a model's configuration, ...), and
 of what lies in it only the names count that the lab gives, of faces outside of runs only those that the table lists. Everything
@@ -55,7 +55,7 @@ WORDS = {
     "practice": "practice faces, made from the face sets for training",
     "previews": "previews of a training, moving ones too",
     "logs": "TensorBoard's logs, with thumbnails",
-    "models": "trained models: they can paint the people they learnt",
+    "models": "trained models: they can generate the people they learnt",
     "notebooks": "executed notebooks, with pictures inside",
     "report": "the report's page and pictures",
     "scores": "pictures of the scores",
@@ -72,7 +72,7 @@ MARKERS = ("kept.json", "index.html", safeguards.MARKER, "key.json", "scores.jso
 SHOWING = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".mp4", ".mov", ".mkv", ".avi", ".webm", ".npz",
            ".npy", ".ipynb", ".html", ".h5", ".zip", ".pdf"}  # fmt: skip
 PARTIAL_FILE = re.compile(rf"{re.escape(files.PARTIAL)}[0-9a-f]{{8}}(-.*)?")
-PART_FILM = re.compile(r".+\.part\.(mp4|m4v|mov|mkv)", re.I)
+PART_VIDEO = re.compile(r".+\.part\.(mp4|m4v|mov|mkv)", re.I)
 FOOTER = "Written by faceswap_lab"
 SKIPPED = {".git", "node_modules", "site-packages", "__pycache__", ".venv"}
 MOST_PLACES = 200_000  # entries looked at before a folder is too large to be meant
@@ -93,7 +93,7 @@ _SCORES = {
     "report": r"index\.html|report/output\.mp4",
     "scores": r"scores\.json|scores/(frame_\d{6}_[^/]*\.jpg|curves\.png|heat\.png|[^/]*\.csv)",
 }
-_PAGE = {"report": r"index\.html|heat\.png|frames/[^/]*_frame_\d{6}_[^/]*\.jpg|films/[^/]*\.mp4"}
+_PAGE = {"report": r"index\.html|heat\.png|frames/[^/]*_frame_\d{6}_[^/]*\.jpg|(videos|films)/[^/]*\.mp4"}
 _FRAMES = {"frames": rf"\d{{6}}\.png|{re.escape(safeguards.MARKER)}"}
 _REGISTER = {"register": r"[0-9a-f]{16}\.json"}
 _KEPT = {"kept": r"kept\.json|[^/]+-[0-9a-f]{16}\.zip"}
@@ -389,7 +389,7 @@ def _loose(path: Path) -> str | None:
     """The kind of a single file between a user's own; None where it is not the lab's for certain."""
     if PARTIAL_FILE.fullmatch(path.name):
         return "unfinished"
-    if PART_FILM.fullmatch(path.name):
+    if PART_VIDEO.fullmatch(path.name):
         with contextlib.suppress(LabError, OSError):
             return "unfinished" if label.COMMENT in ffmpeg.comment(path) else None
     if path.suffix == ".ipynb" and _is_executed(path):

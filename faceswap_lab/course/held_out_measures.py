@@ -14,9 +14,9 @@ from faceswap_lab.models.dlib_recognition import FaceRecognition
 
 
 def identity_measure(run: Run, size: int, count: int = 6):
-    """A measure for `training.HeldOut`: how much of the way from A to B the judge sees swapped faces of the target clip.
+    """A measure for `training.HeldOut`: how far from A to B the evaluation network sees swapped faces of the target clip.
 
-    No swap is ever shown to the training, so there is nothing to learn by heart here; and the judge is another network than
+    No swap is ever shown to the training, so there is nothing to learn by heart here; and the evaluation network is another than
     those that train.
 
     Args:
@@ -28,11 +28,11 @@ def identity_measure(run: Run, size: int, count: int = 6):
         model -> {"identity": ...}: 0 is as far from B's faces as the target's own faces are, 1 is as near as B's own faces
         are to each other.
     """
-    judge = FaceRecognition()
+    recogniser = FaceRecognition()
 
     def seen(pictures):
         pictures = np.clip(np.round(np.asarray(pictures) * 255), 0, 255).astype(np.uint8)
-        numbers = judge.embed(np.stack([chip(picture, canonical_points(picture.shape[0])) for picture in pictures]))
+        numbers = recogniser.embed(np.stack([chip(picture, canonical_points(picture.shape[0])) for picture in pictures]))
         return numbers.astype(np.float64)
 
     def spread(role, many):
@@ -41,7 +41,7 @@ def identity_measure(run: Run, size: int, count: int = 6):
 
     target, source = spread("target", count), spread("B", 2 * count)
     inputs = target.images(size).astype("float32") / 255
-    # B's faces are brought to the model's size and back, so that the judge sees all pictures equally sharp.
+    # B's faces are brought to the model's size and back, so that the network sees all pictures equally sharp.
     references = seen(resize(source.images(), size).astype("float32") / 255)
 
     def distance(numbers):

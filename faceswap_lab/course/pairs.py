@@ -11,7 +11,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import stages
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.faces import alignment
-from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
+from faceswap_lab.faces.faceset import FaceSet
 
 GAP = 2  # frames left out between training and test, since neighbours are nearly the same picture
 
@@ -37,7 +37,7 @@ def cut_alike(frames: Iterable[np.ndarray], faces: FaceSet, side: int) -> np.nda
     missing = set(rows)
     for index, frame in enumerate(frames):
         for row in rows.get(index, ()):
-            found[row] = alignment.align(frame, alignment.scale_matrix(faces.matrix(row), side / FACE_SIZE), side)
+            found[row] = alignment.align(frame, faces.matrix(row, side), side)
         missing.discard(index)
     if missing:
         raise LabError(

@@ -20,7 +20,7 @@ def settings(run: Run, swap_function=None) -> ConversionOptions:
     """The options of a run's conversions: its settings file's where there is one, else the lab's defaults.
 
     Args:
-        swap_function: that paints; one with `putting_back`, such as the base model, is put back in that way, whatever was
+        swap_function: the model's; one with `putting_back`, such as the base model, is put back in that way, whatever was
             chosen for others.
 
     Raises:

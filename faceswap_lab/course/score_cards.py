@@ -175,8 +175,8 @@ def write_cards(
         with files.atomic_path(place / f"{drawing.file_name(name)}.csv") as temporary:
             card.table.to_csv(temporary, index=False, float_format="%.10g")
     shown = [name for name in cards if name in clips and name not in ("target", "truth")]
-    painted = {name for name in shown if cards[name].kind == "model"}
-    _write_frames(place, shown, numbers["frames"], clips, points, painted)
+    generated = {name for name in shown if cards[name].kind == "model"}
+    _write_frames(place, shown, numbers["frames"], clips, points, generated)
     _write_curves(place, {name: cards[name] for name in cards if cards[name].kind == "model"} or cards)
     files.write_json(folder / "scores.json", numbers)
     wanted = {
@@ -193,9 +193,9 @@ def shown_rows(frames: Mapping[str, list[int]]) -> list[int]:
 
 
 def _write_frames(
-    place: Path, shown: list[str], rows: dict, clips: Mapping[str, Clip], points: np.ndarray, painted: set[str]
+    place: Path, shown: list[str], rows: dict, clips: Mapping[str, Clip], points: np.ndarray, generated: set[str]
 ) -> None:
-    """Cut-outs of the frames that are shown; those of a model's outputs (`painted`) are signed."""
+    """Cut-outs of the frames that are shown; those of a model's outputs (`generated`) are signed."""
     names = [*shown, *(name for name in ("target", "truth") if name in clips)]
     wanted = {name: set(shown_rows(rows[name])) for name in shown}
     every, width = set().union(*wanted.values()), face_width(points)
@@ -206,9 +206,9 @@ def _write_frames(
 
         def write(what, image, row=row):
             path, cut = drawing.picture_path(place, row, what), drawing.cut_out(image, points[row], width)
-            if (model := what.removesuffix("_heat")) in painted:
+            if (model := what.removesuffix("_heat")) in generated:
                 shown = "A map of what was changed in a frame" if what != model else "A cut-out"
-                write_swapped(path, cut, model, f"{shown} of a film that was scored as a face swap.", _JPEG)
+                write_swapped(path, cut, model, f"{shown} of a video that was scored as a face swap.", _JPEG)
             else:
                 write_picture(path, cut, _JPEG)
 

@@ -245,7 +245,7 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True, full: bool = T
 
 
 _NOTES = {
-    False: ("No true swap is known for this clip, so there are no gains, only the judge's opinion whose face it is.",),
+    False: ("No true swap is known for this clip, so there are no gains, only a recognition network's opinion whose face it is.",),
     True: (
         "0 is the unchanged target, 1 the true swap. Never read pixel_gain alone: a tint earns most of it. "
         "blurred_truth and shifted_truth are not reachable baselines but a ruler: the truth itself, blurred by 4 px or "
@@ -257,7 +257,7 @@ _NOTES = {
 def _best(run: Run, made: Mapping[str, ScoreCard]) -> str:
     models = {name: card.numbers() for name, card in made.items() if card.kind == "model"}
     measures = ("nearer_to_source",) if run.clips.truth is None else ("swap_gain", "identity_gain")
-    # Without a truth a model that paints nonsense can look less like the target than a good one does, so the models that
+    # Without a truth a model that generates nonsense can look less like the target than a good one does, so the models that
     # only show what training from nothing gives are no candidates then.
     candidates = [name for name in models if name not in COMPARISONS or run.clips.truth] or list(models)
     return max(candidates, key=lambda name: sum(models[name].get(measure) or 0 for measure in measures))
@@ -286,7 +286,7 @@ def _unlabelled(run: Run, swap: Swapped, count: int, notes: list[str]) -> Clip:
     corner = score_cards.label_corner(swap.pictures, lambda: clip_frames(run.clip("target")))
     if corner is None:
         return swap.pictures
-    notes.append(f"{swap.model}: scored from the coded film. {score_cards.told_label(corner)}")
+    notes.append(f"{swap.model}: scored from the coded video. {score_cards.told_label(corner)}")
     return lambda: score_cards.uncovered(swap.pictures(), itertools.islice(clip_frames(run.clip("target")), count), corner)
 
 

@@ -1,4 +1,4 @@
-"""Target, swap and truth at the same moments, beside each other: a small film for a notebook, and a picture."""
+"""Target, swap and truth at the same moments, beside each other: a small video for a notebook, and a picture."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from faceswap_lab.provenance.register import enter
 from faceswap_lab.swap import label
 from faceswap_lab.video.fingerprints import content_hash
 
-FILM = "side_by_side.mp4"
-HEIGHT = 256  # of each picture: a film of six seconds then stays under half a megabyte
-SECONDS = 12.0  # of the film; a longer clip's beginning
+NAME = "side_by_side.mp4"
+HEIGHT = 256  # of each picture: a video of six seconds then stays under half a megabyte
+SECONDS = 12.0  # of the video; a longer clip's beginning
 _BAND = 26  # height of the line with the names
 _CRF = 24
 
@@ -58,7 +58,7 @@ def moments(run: Run, seconds: float = SECONDS) -> Iterator[dict[str, np.ndarray
     """
     swap = run.out / "swap.mp4"
     if not swap.exists():
-        raise LabError(f"{swap}: there is no swapped film yet. Run notebook 05 first.")
+        raise LabError(f"{swap}: there is no swapped video yet. Run notebook 05 first.")
     clips = {"target": run.clip("target"), f"swap: {label.LABEL}": swap} | (
         {"truth": run.clips.truth} if run.clips.truth else {}
     )
@@ -75,8 +75,8 @@ def moments(run: Run, seconds: float = SECONDS) -> Iterator[dict[str, np.ndarray
         ]
 
 
-def write_film(run: Run, model: str, swap_function) -> Path:
-    """Writes a run's target, swap and truth as one small film with the target's sound, signed like every output.
+def write_side_by_side(run: Run, model: str, swap_function) -> Path:
+    """Writes a run's target, swap and truth as one small video with the target's sound, signed like every output.
 
     Args:
         run: its swap.mp4 is shown, with the label and the watermark that it carries.
@@ -84,12 +84,12 @@ def write_film(run: Run, model: str, swap_function) -> Path:
         swap_function: the model's, which knows whom it learnt from.
 
     Returns:
-        The film's path.
+        The video's path.
 
     Raises:
         LabError: when there is no swap.mp4, a consent was revoked since, or the place cannot be written to.
     """
-    out, target = run.out / FILM, run.clip("target")
+    out, target = run.out / NAME, run.clip("target")
     agreed = may_convert(target, getattr(swap_function, "sources", ()), model)
     rows = (in_a_row(pictures) for pictures in moments(run))
     first = next(rows)
@@ -105,9 +105,9 @@ def write_film(run: Run, model: str, swap_function) -> Path:
         sound = {"audio_from": target if clip.has_audio else None}
         if clip.duration > SECONDS:
             sound["audio_end"] = SECONDS
-        with video.VideoWriter(unsigned, clip.rate, size, _CRF, **sound, comment=label.comment(model)) as film:
+        with video.VideoWriter(unsigned, clip.rate, size, _CRF, **sound, comment=label.comment(model)) as writer:
             for picture in itertools.chain([first], rows):
-                film.write(picture)
+                writer.write(picture)
     return out
 
 

@@ -91,7 +91,7 @@ def main_person(faces):
 def training_arrays(
     run: Run, size: int, copies: int = COPIES, minimum: int = LEAST_FACES
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """What a model trains on: both people's faces with new poses made from them, their masks, their likened twins.
+    """What a model trains on: both people's faces with new poses made from them, their masks, and all of them in the other's shape.
 
     They are made once for a run and kept in its practice/, see `training.practice_faces`; consent is asked for every time.
 
@@ -171,7 +171,7 @@ def generator_to_begin_with(run: Run, size: int):
     """The run's autoencoder, whatever its network; where there is none, the quick one, with the warm start if that fits.
 
     Raises:
-        LabError: when the run's does not paint faces of `size` pixels.
+        LabError: when the run's does not generate faces of `size` pixels.
     """
     from faceswap_lab import training
     from faceswap_lab.models import autoencoder
@@ -214,7 +214,7 @@ def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: in
         steps,
         batch_size=batch_size,
         seed=run.seed,
-        paint=lambda m: training.preview_grid(m, small),
+        draw_preview=lambda m: training.preview_grid(m, small),
         **options,
     )
 

@@ -1,7 +1,7 @@
 """Files outside a run's own folder that its JSON files name: taken only when this computer's user gave them to that run by hand.
 
-run.json names clips and scores.json a film, anywhere on the disk, and pages show copies of them. A stranger may have written such
-a file, to have a page hold a film of yours. So what is given by hand is noted in this user's own folder, under a hash of the run's
+run.json names clips and scores.json a video, anywhere on the disk, and pages show copies of them. A stranger may have written such
+a file, to have a page hold a video of yours. So what is given by hand is noted in this user's own folder, under a hash of the run's
 folder and the path, with the SHA-256 of its content. Without that note nothing is looked up at such a path, not even whether there
 is a file. What the JSON files say of a file proves nothing: face sets, models and content credentials are passed on, and name the
 SHA-256 of what they were made from.

@@ -1,6 +1,6 @@
 """Will these two face sets make a good swap? Findings with a number, a sentence and a remedy, and one difficulty a direction.
 
-"A<-B" is B's face in A's video: A's poses, mouth and light have to be painted with what B's set shows.
+"A<-B" is B's face in A's video: A's poses, mouth and light have to be generated with what B's set shows.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def pose_map(pose: np.ndarray) -> np.ndarray:
 
 
 def _penalties(target: Profile, source: Profile) -> dict[str, float]:
-    """What makes painting `source` into `target` hard.
+    """What makes swapping `source` into `target` hard.
 
     The weights were set before any training, but for "one light": that was added after nine trainings of A<-B, in which the
     set filmed in one light did worst. The trainings of B<-A (`benchmarks/diagnosis.py`) tested it.

@@ -39,12 +39,12 @@ def chip_points(size: int = CHIP_SIZE) -> np.ndarray:
 
 
 def chip(image: np.ndarray, points: np.ndarray, size: int = CHIP_SIZE) -> np.ndarray:
-    """Cuts a face out as the judge wants to see it: upright, eyes level, from the forehead to below the chin.
+    """Cuts a face out as the recognition network wants to see it: upright, eyes level, from the forehead to below the chin.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         points: (5, 2) float, (x, y) in pixels: left eye, right eye (as seen in the picture), nose, mouth corners.
-        size: side of the chip in pixels; the judge wants 150.
+        size: side of the chip in pixels; the network wants 150.
 
     Returns:
         (size, size, 3) uint8 RGB; beyond the picture its border is repeated.

@@ -22,6 +22,7 @@ import pandas as pd
 
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.alignment import scale_matrix
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.faces.masks import REGION_MASKS
 from faceswap_lab.video.pictures import read_picture
@@ -185,9 +186,10 @@ class FaceSet:
                 drawn[row, ..., channel] = np.round(255 * REGION_MASKS[kind](aligned, size))
         return drawn
 
-    def matrix(self, row: int) -> np.ndarray:
-        """(2, 3) float64: frame pixels to pixels of the 256-px aligned face."""
-        return self.table.loc[row, MATRIX_COLUMNS].to_numpy(np.float64).reshape(2, 3)
+    def matrix(self, row: int, size: int = FACE_SIZE) -> np.ndarray:
+        """(2, 3) float64: frame pixels to pixels of the aligned face, a square of side `size`."""
+        matrix = self.table.loc[row, MATRIX_COLUMNS].to_numpy(np.float64).reshape(2, 3)
+        return matrix if size == FACE_SIZE else scale_matrix(matrix, size / FACE_SIZE)
 
     def points(self, row: int) -> np.ndarray:
         """(5, 2) float64: the five points in frame pixels."""

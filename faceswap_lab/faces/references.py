@@ -20,7 +20,6 @@ from faceswap_lab.faces.alignment import align, alignment_matrix
 from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose, shutting_lids
 from faceswap_lab.faces.masks import face_outline
 
-REFERENCES = 3
 # What one step is in each reading: yaw, pitch (degrees); mouth's opening and width, eyes' opening (shares of the distance
 # between the eyes); irises right and down (shares of an eye's width).
 STEPS = np.array([6.0, 5.0, 0.04, 0.06, 0.03, 0.08, 0.06])

@@ -7,6 +7,7 @@
 - Which score to trust: `validation`, by planted faults (`distortions`).
 """
 
+from faceswap_lab.base.lazy import offered
 from faceswap_lab.metrics.clips import face_width
 from faceswap_lab.metrics.gains import (
     SIGMA,
@@ -28,3 +29,12 @@ __all__ = [
     "score_clip",
     "score_clips",
 ]
+
+__getattr__, __dir__ = offered(
+    __name__,
+    {
+        "following": "against_truth",
+        "people": "known_baselines",
+        "recognition_features": "Dlib set_features",
+    },
+)

@@ -248,7 +248,7 @@ def score_baselines(
         truth, target: the frames, (H, W, 3) uint8 RGB, any iterable.
         points: (T, 5, 2) five points of the truth's face, in frame pixels; NaN where there is none.
         average: the source's `average_face`; None takes the mean of `source`, or leaves that baseline out.
-        recognition: the judge; None makes one.
+        recognition: the evaluation network; None makes one.
         source, target_faces: pictures of the two people, see `Baselines`; without the first, colour_transfer and classical_swap
             are left out.
 

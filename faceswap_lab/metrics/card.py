@@ -138,11 +138,11 @@ class _Step:
     def __init__(self):
         self.rows = []
 
-    def add(self, shot) -> None:
-        output = shot.output.image
+    def add(self, sample) -> None:
+        output = sample.output.image
         apart = {
             f"from_{name}": float(cv2.absdiff(output, picture.image).mean())
-            for name, picture in (("target", shot.target), ("truth", shot.truth))
+            for name, picture in (("target", sample.target), ("truth", sample.truth))
             if picture is not None
         }
         self.rows.append({**apart, "brightest": float(output.max())})

@@ -1,8 +1,8 @@
-"""Swaps of known quality, made from the true swap: the rungs on which scores are tried.
+"""Swaps of known quality, made from the true swap: the series of distortions on which scores are tried.
 
-The lowest rung is the unchanged target, the highest the true swap. Between them stand blends of both, and the truth with one
+At its lower end is the unchanged target, at the upper one the true swap. Between them stand blends of both, and the truth with one
 fault planted at a time, in rising strength: blur, shift, noise, a cast of colour, a hard-pasted square, another moment's face,
-another person's face, trembling and flickering. Outputs of trained models and baselines join them as further rungs.
+another person's face, trembling and flickering. Outputs of trained models and baselines join them.
 
 All faults stay inside the face (`face_region`), as a swap's would; what lies around it is the target's.
 """
@@ -65,13 +65,13 @@ class KnownClip:
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One rung.
+class Distortion:
+    """One swap of known quality.
 
     Args:
         name: such as blur_2.
         family: what kind of fault it is, a key of `FAMILIES`.
-        strength: how much of it; 0 is none. Only rungs of one family can be compared by it.
+        strength: how much of it; 0 is none. Only those of one family can be compared by it.
         make: from a `KnownClip` to T frames, (H, W, 3) uint8 RGB.
     """
 
@@ -128,7 +128,7 @@ def moved(frame: np.ndarray, x: float, y: float) -> np.ndarray:
 
 
 def _each(change: Callable[[np.ndarray, int, float], np.ndarray]) -> Callable[[KnownClip], list[np.ndarray]]:
-    """A rung that changes the truth's face frame by frame; `change` takes truth, index, and pixels a unit of strength."""
+    """A distortion that changes the truth's face frame by frame; `change` takes truth, index, and pixels a unit of strength."""
 
     def make(known: KnownClip) -> list[np.ndarray]:
         frames = enumerate(zip(known.target, known.truth, known.regions, strict=True))
@@ -228,16 +228,16 @@ def worn(known: KnownClip, who: str, share: float = 1.0) -> list[np.ndarray]:
     return made
 
 
-def _family(family: str, name: str, make: Callable[[KnownClip, float], list[np.ndarray]], strengths) -> list[Rung]:
+def _family(family: str, name: str, make: Callable[[KnownClip, float], list[np.ndarray]], strengths) -> list[Distortion]:
     return [
-        Rung(f"{name}_{strength:g}".replace(".", "_"), family, strength, lambda known, s=strength: make(known, s))
+        Distortion(f"{name}_{strength:g}".replace(".", "_"), family, strength, lambda known, s=strength: make(known, s))
         for strength in strengths
     ]
 
 
-TRUTH = Rung("truth", "truth", 0.0, lambda known: list(known.truth))
-UNCHANGED = Rung("unchanged", "too little", 1.0, lambda known: list(known.target))
-RUNGS = (
+TRUTH = Distortion("truth", "truth", 0.0, lambda known: list(known.truth))
+UNCHANGED = Distortion("unchanged", "too little", 1.0, lambda known: list(known.target))
+DISTORTIONS = (
     *_family("too little", "blend", blend, (0.25, 0.5, 0.75)),
     UNCHANGED,
     *_family("blur", "blur", blurred, (1.5, 3, 6)),
@@ -249,30 +249,32 @@ RUNGS = (
     *_family("identity", "stranger", lambda known, s: worn(known, "stranger", s), (0.25, 0.5, 1)),
     *_family("tremble", "tremble", trembling, (0.5, 1, 2)),
     *_family("flicker", "flicker", flickering, (2, 5, 10)),
-    Rung("tint", "baseline", 0.0, lambda known: [baselines.tint(*two) for two in zip(known.target, known.truth, strict=True)]),
-    Rung("average_face", "baseline", 0.0, lambda known: [
+    Distortion("tint", "baseline", 0.0, lambda known: [
+        baselines.tint(*two) for two in zip(known.target, known.truth, strict=True)
+    ]),
+    Distortion("average_face", "baseline", 0.0, lambda known: [
         baselines.wear(frame, points, known.worn["source"]) for frame, points in zip(known.target, known.points, strict=True)
     ]),
     TRUTH,
 )  # fmt: skip
 
 
-def rungs(known: KnownClip) -> tuple[Rung, ...]:
-    """The rungs that can be made.
+def series(known: KnownClip) -> tuple[Distortion, ...]:
+    """The distortions that can be made.
 
     Those that wear a face only where `KnownClip.worn` has it, those of another moment only where the clip is long enough.
     """
 
-    def possible(rung: Rung) -> bool:
-        if rung.family == "identity":
+    def possible(distortion: Distortion) -> bool:
+        if distortion.family == "identity":
             return "stranger" in known.worn
-        if rung.name == "average_face":
+        if distortion.name == "average_face":
             return "source" in known.worn
-        return rung.family != "moment" or rung.strength < len(known.truth) - 1
+        return distortion.family != "moment" or distortion.strength < len(known.truth) - 1
 
-    return tuple(rung for rung in RUNGS if possible(rung))
+    return tuple(distortion for distortion in DISTORTIONS if possible(distortion))
 
 
 def family_of(name: str) -> str:
-    """The family of a rung by its name; "model" for what is no rung of this module."""
-    return next((rung.family for rung in RUNGS if rung.name == name), "model")
+    """The family of a distortion by its name; "model" for what is none of this module."""
+    return next((distortion.family for distortion in DISTORTIONS if distortion.name == name), "model")

@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from faceswap_lab.metrics.catalogue import Score, mean_of, ratio_of
 from faceswap_lab.metrics.contrast import GREY, different_pixels
-from faceswap_lab.metrics.frame_samples import Picture, Rows, Shot
+from faceswap_lab.metrics.frame_samples import FrameSample, Picture, Rows
 from faceswap_lab.metrics.weighting import Weighted
 from faceswap_lab.models.losses import SCALE_WEIGHTS
 
@@ -194,16 +194,16 @@ def compare_regions(
     }
 
 
-@lru_cache(maxsize=2)  # pictures are compared by identity: outputs and measures of one shot share what is found
-def shot_regions(truth: Picture, target: Picture, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """`changed_region` and its `seam_band` of a shot's truth and target, found once for all who ask."""
+@lru_cache(maxsize=2)  # pictures are compared by identity: outputs and measures of one sample share what is found
+def sample_regions(truth: Picture, target: Picture, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """`changed_region` and its `seam_band` of a sample's truth and target, found once for all who ask."""
     region = changed_region(truth.image, target.image, width)
     return region, seam_band(region, width)
 
 
 @lru_cache(maxsize=32)
 def _compared(picture: Picture, truth: Picture, target: Picture, width: float) -> dict[str, float]:
-    return compare_regions(picture.image, truth.image, *shot_regions(truth, target, width), scales_for(width))
+    return compare_regions(picture.image, truth.image, *sample_regions(truth, target, width), scales_for(width))
 
 
 def _psnr_of(squared: str, numbers: str):
@@ -265,11 +265,11 @@ class Fidelity(Rows):
         )
     )
 
-    def row(self, shot: Shot) -> dict[str, float]:
-        region, _ = shot_regions(shot.truth, shot.target, shot.width)
+    def row(self, sample: FrameSample) -> dict[str, float]:
+        region, _ = sample_regions(sample.truth, sample.target, sample.width)
         row = {}
-        for ending, picture in (("", shot.output), ("_target", shot.target)) if region.any() else ():
-            found = _compared(picture, shot.truth, shot.target, shot.width)
+        for ending, picture in (("", sample.output), ("_target", sample.target)) if region.any() else ():
+            found = _compared(picture, sample.truth, sample.target, sample.width)
             for seam in ("", "seam_"):
                 squared, numbers = found[f"{seam}squared"], found[f"{seam}numbers"]
                 row[f"{seam}psnr{ending}"] = psnr(squared, numbers)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from faceswap_lab.metrics.catalogue import Score, mean_of, ratio_of, value_of
 from faceswap_lab.metrics.expression import LEAST_FRAMES, POSE, READINGS, Expression, pose_angle, read_expression
-from faceswap_lab.metrics.frame_samples import Finder, Picture, Rows, Shot, measure_clips
+from faceswap_lab.metrics.frame_samples import Finder, FrameSample, Picture, Rows, measure_clips
 from faceswap_lab.metrics.gaze import CLOSED, angle_between, still_error
 from faceswap_lab.metrics.weighting import Weighted, correlation, mean_apart
 
@@ -47,12 +47,12 @@ class LandmarkErrors(Rows):
     )  # fmt: skip
     COLUMNS = ("landmark_error", "landmarks_found", "landmarks_known")
 
-    def row(self, shot: Shot) -> dict[str, float]:
-        there, here = shot.truth.landmarks, shot.output.landmarks if shot.truth.landmarks is not None else None
+    def row(self, sample: FrameSample) -> dict[str, float]:
+        there, here = sample.truth.landmarks, sample.output.landmarks if sample.truth.landmarks is not None else None
         both = there is not None and here is not None
         error = np.nan
         if both:
-            eyes = np.linalg.norm(shot.truth.points[1] - shot.truth.points[0])
+            eyes = np.linalg.norm(sample.truth.points[1] - sample.truth.points[0])
             error = float(np.linalg.norm(here.mesh.astype(np.float64) - there.mesh, axis=1).mean() / eyes)
         return dict(zip(self.COLUMNS, (error, float(both), float(there is not None)), strict=True))
 
@@ -76,12 +76,12 @@ class GazeErrors(Rows):
     )  # fmt: skip
     COLUMNS = ("gaze_error", "gaze_truth_right", "gaze_truth_up", "gaze_read", "gaze_known")
 
-    def row(self, shot: Shot) -> dict[str, float]:
-        known = shot.truth.eyes
+    def row(self, sample: FrameSample) -> dict[str, float]:
+        known = sample.truth.eyes
         if known is None or not known.is_open:
             return {"gaze_read": 0.0, "gaze_known": 0.0}
         row = dict(zip(self.COLUMNS[1:3], known.direction(), strict=True)) | {"gaze_read": 0.0, "gaze_known": 1.0}
-        seen = shot.output.eyes
+        seen = sample.output.eyes
         if seen is not None and seen.is_open:  # one head, one yaw: its error cancels
             directions = seen.direction(known.yaw)[None], known.direction()[None]
             row |= {"gaze_error": float(angle_between(*directions)[0]), "gaze_read": 1.0}
@@ -153,9 +153,9 @@ class ExpressionErrors(Rows):
     )  # fmt: skip
     COLUMNS = ("mouth_error", "blink_error", "pose_error", "blinks_both", "blinks_either")
 
-    def row(self, shot: Shot) -> dict[str, float]:
-        there = expression_of(shot.truth)
-        here = expression_of(shot.output) if there is not None else None
+    def row(self, sample: FrameSample) -> dict[str, float]:
+        there = expression_of(sample.truth)
+        here = expression_of(sample.output) if there is not None else None
         if here is None:
             return {}
         shut = [face.eyes < CLOSED for face in (here, there)]
@@ -238,15 +238,15 @@ class Kept(Rows):
     )  # fmt: skip
     COLUMNS = tuple(f"kept_{name}_{kind}" for name in (*POSE, *READINGS, *_AXES) for kind in ("output", "target"))
 
-    def row(self, shot: Shot) -> dict[str, float]:
-        found = {"target": expression_of(shot.target), "output": expression_of(shot.output)}
+    def row(self, sample: FrameSample) -> dict[str, float]:
+        found = {"target": expression_of(sample.target), "output": expression_of(sample.output)}
         if any(face is None for face in found.values()):
             return {}
         row = {
             f"kept_{name}_{kind}": getattr(face, name) for kind, face in found.items() for name in (*POSE, *READINGS)
         }
-        if shot.target.eyes.is_open and shot.output.eyes.is_open:
-            for kind, eyes in (("target", shot.target.eyes), ("output", shot.output.eyes)):
-                looks = eyes.direction(shot.target.eyes.yaw)  # one head, one yaw: its error cancels
+        if sample.target.eyes.is_open and sample.output.eyes.is_open:
+            for kind, eyes in (("target", sample.target.eyes), ("output", sample.output.eyes)):
+                looks = eyes.direction(sample.target.eyes.yaw)  # one head, one yaw: its error cancels
                 row |= {f"kept_{axis}_{kind}": float(value) for axis, value in zip(_AXES, looks, strict=True)}
         return row

@@ -1,4 +1,4 @@
-"""One pass over some clips for all measures: a `Shot` is one moment, a measure looks at shots and keeps a row of each.
+"""One pass over some clips for all measures: a `FrameSample` is one moment, a measure looks at samples and keeps a row of each.
 
 Frames stream through, so that a long clip needs no more memory than a short one; what the networks see in target and truth is
 found once and shared by all outputs that are compared.
@@ -55,7 +55,7 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class FrameSample:
     """One moment: an output and what it is compared with.
 
     Args:
@@ -63,7 +63,7 @@ class Shot:
         output: the swap.
         target: the untouched frame.
         truth: the true swap; None where it is not known.
-        width: of the clip's faces in pixels, `clips.face_width`; the same for all shots of a clip.
+        width: of the clip's faces in pixels, `clips.face_width`; the same for all samples of a clip.
     """
 
     index: int
@@ -74,19 +74,19 @@ class Shot:
 
 
 class Measure(Protocol):
-    """What looks at shots. A measure is made anew for each output."""
+    """What looks at samples. A measure is made anew for each output."""
 
     scores: tuple[Score, ...]
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot; they come in the order of time, each once."""
+    def add(self, sample: FrameSample) -> None:
+        """Looks at a sample; they come in the order of time, each once."""
 
     def table(self) -> pd.DataFrame:
-        """One row a shot, by rising index, with the columns that `scores` ask for; NaN where there is nothing to say."""
+        """One row a sample, by rising index, with the columns that `scores` ask for; NaN where there is nothing to say."""
 
 
 class Rows:
-    """A measure that looks at each shot by itself: a kind of it has `SCORES`, its table's `COLUMNS`, and the `row` of a shot."""
+    """A measure that looks at each sample by itself: a kind of it has `SCORES`, its table's `COLUMNS`, and each `row`."""
 
     SCORES: tuple[Score, ...] = ()
     COLUMNS: Sequence[str] = ()
@@ -94,16 +94,16 @@ class Rows:
     def __init__(self):
         self.scores, self.rows = self.SCORES, []
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot, see `Measure`."""
-        self.rows.append(self.row(shot))
+    def add(self, sample: FrameSample) -> None:
+        """Looks at a sample, see `Measure`."""
+        self.rows.append(self.row(sample))
 
-    def row(self, shot: Shot) -> dict[str, float]:
-        """What is read off a shot, by column; what is left out is NaN."""
+    def row(self, sample: FrameSample) -> dict[str, float]:
+        """What is read off a sample, by column; what is left out is NaN."""
         raise NotImplementedError
 
     def table(self) -> pd.DataFrame:
-        """One row a shot, see `Measure`."""
+        """One row a sample, see `Measure`."""
         return pd.DataFrame(self.rows, index=range(len(self.rows)), columns=list(self.COLUMNS), dtype=np.float64)
 
 
@@ -124,7 +124,7 @@ def measure_clips(
         points: (T, 5, 2) five points of the target's face a frame, in frame pixels; NaN where there is none.
         measures: makes the measures for an output, given its name.
         finder: of landmarks; None takes `FaceMesh`.
-        width: see `Shot`; None takes `clips.face_width` of the points.
+        width: see `FrameSample`; None takes `clips.face_width` of the points.
 
     Returns:
         For each output the scores of its measures, and one table with the columns of all, a row a frame.
@@ -136,11 +136,11 @@ def measure_clips(
     width = face_width(points) if width is None else width
     working = {name: tuple(measures(name)) for name in outputs}
     count = 0
-    for shots in _shots(outputs, target, truth, points, finder, width):
+    for samples in _samples(outputs, target, truth, points, finder, width):
         count += 1
-        for name, shot in shots.items():
+        for name, sample in samples.items():
             for measure in working[name]:
-                measure.add(shot)
+                measure.add(sample)
     if not count or count != len(points):
         raise LabError(f"points: {len(points)} rows for a clip of {count} frames. Give one row of five points a frame.")
     found = {}
@@ -151,7 +151,7 @@ def measure_clips(
     return found
 
 
-def _shots(outputs, target, truth, points, finder, width) -> Iterator[dict[str, Shot]]:
+def _samples(outputs, target, truth, points, finder, width) -> Iterator[dict[str, FrameSample]]:
     if "target" in outputs:
         raise LabError('outputs: none may be called target. Call the untouched frames "unchanged".')
     keys = {name: "truth as an output" if name == "truth" else name for name in outputs}  # the truth may be scored too
@@ -169,5 +169,5 @@ def _shots(outputs, target, truth, points, finder, width) -> Iterator[dict[str, 
                 if other in known and np.array_equal(images[keys[name]], images[other]):
                     known[keys[name]] = known[other]
         yield {
-            name: Shot(index, known[keys[name]], known["target"], known.get("truth"), width) for name in outputs
+            name: FrameSample(index, known[keys[name]], known["target"], known.get("truth"), width) for name in outputs
         }  # fmt: skip

@@ -30,8 +30,8 @@ import scipy.linalg
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score
-from faceswap_lab.metrics.frame_samples import Shot
-from faceswap_lab.metrics.recognition_features import Judge
+from faceswap_lab.metrics.frame_samples import FrameSample
+from faceswap_lab.metrics.recognition_features import Recogniser
 from faceswap_lab.metrics.weighting import without_interval
 
 ENOUGH = 2  # faces for each number of the feature, in either set, from which a covariance is worth comparing
@@ -202,11 +202,11 @@ def _not_of_rows(table: pd.DataFrame) -> float:
 
 
 class SetDistances:
-    """Both distances of an output's faces to the source's real ones, by the judge's numbers: a measure of the whole set.
+    """Both distances of an output's faces to the source's real ones, by the evaluation network: a measure of the whole set.
 
     Args:
-        reference: (M, 128) the judge's numbers of the source's faces, many and varied.
-        judge: shared by the measures of a pass; None makes one.
+        reference: (M, 128) the evaluation network's numbers of the source's faces, many and varied.
+        recogniser: shared by the measures of a pass; None makes one.
     """
 
     SCORES = (
@@ -218,24 +218,24 @@ class SetDistances:
               paper="Heusel et al., GANs trained by a two time-scale update rule, NeurIPS 2017"),
         Score("kernel_dlib", "kernel distance, x 1000", "The same by a kernel, without that bias and noisier: 0 is the same "
               "cloud, and chance may put it below. 0.5 for the actors' truth, 6 for the unchanged target. Its interval takes "
-              "frames as independent, which a film's are not: it is too narrow.", "lower", (-np.inf, np.inf),
+              "frames as independent, which a video's are not: it is too narrow.", "lower", (-np.inf, np.inf),
               without_interval(_not_of_rows), needs=("source",), paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018"),
     )  # fmt: skip
 
-    def __init__(self, reference: np.ndarray, judge: Judge | None = None):
-        self.scores, self.judge, self.reference, self._verdicts = self.SCORES, judge or Judge(), reference, []
+    def __init__(self, reference: np.ndarray, recogniser: Recogniser | None = None):
+        self.scores, self.recogniser, self.reference, self._embeddings = self.SCORES, recogniser or Recogniser(), reference, []
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot."""
-        self._verdicts.append(self.judge.ask(shot.output))
+    def add(self, sample: FrameSample) -> None:
+        """Looks at a sample."""
+        self._embeddings.append(self.recogniser.ask(sample.output))
 
     def table(self) -> pd.DataFrame:
-        """One row a shot, and no column."""
-        return pd.DataFrame(index=range(len(self._verdicts)))
+        """One row a sample, and no column."""
+        return pd.DataFrame(index=range(len(self._embeddings)))
 
     def whole(self) -> tuple[dict[str, tuple[float, float]], str]:
         """What the set as one gives: each score with its standard error (NaN where none is known), and what to keep in mind."""
-        faces = [one.numbers for one in self._verdicts if one is not None]
+        faces = [one.numbers for one in self._embeddings if one is not None]
         reference = self.reference[np.isfinite(self.reference).all(axis=1)]
         if min(len(faces), len(reference)) < 4:
             return {}, ""

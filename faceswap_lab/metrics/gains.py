@@ -6,7 +6,8 @@ and target differ: where the mean difference of the three colours exceeds 12 of 
 
 - **swap_gain** compares local contrast (`local_contrast`), by its squared error: a tint earns nothing, a face without
   features up to 0.3.
-- **identity_gain** compares what the judge (`models.dlib_recognition`) sees in the face, by the L2 distance of its 128 numbers.
+- **identity_gain** compares what the evaluation network (`models.dlib_recognition`) sees in the face, by the L2 distance of
+  its embeddings.
 - **pixel_gain** compares plain colours, by their absolute error. A tint alone earns over half: never quote it alone.
 
 Beside the three gains stand two looks at the same pixels, which no squared error gives:
@@ -29,8 +30,8 @@ import pandas as pd
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, gain_of, ratio_of, value_of
 from faceswap_lab.metrics.contrast import DIFFERENT, different_pixels, edge_energy, local_contrast
-from faceswap_lab.metrics.frame_samples import Picture, Shot, measure_clips
-from faceswap_lab.metrics.recognition_features import Judge, distance
+from faceswap_lab.metrics.frame_samples import FrameSample, Picture, measure_clips
+from faceswap_lab.metrics.recognition_features import Recogniser, distance
 from faceswap_lab.metrics.weighting import correlation_of_sums
 from faceswap_lab.models.dlib_recognition import FaceRecognition
 
@@ -61,7 +62,7 @@ class Gains:
             correlation r over all pixels that differ: (r - r of the target) / (1 - r of the target). 0 for the unchanged
             target, 1 for the truth, below 0 for something less like the truth than the target is.
         sharpness: `edge_energy` of the output over that of the truth, over the same pixels: 0 or more, 1 is as sharp as
-            the truth. Noise and a hard rim count as edges, so above 1 is no better than below.
+            the truth. Noise and a hard seam count as edges, so above 1 is no better than below.
         table: one row a frame: the three gains (NaN where truth and target do not differ, or without points), the
             errors of output and target behind them, `sharpness`, and `different`, the share of the pixels that differ.
     """
@@ -85,10 +86,10 @@ _SUMS = ("count", "x", "y", "xx", "yy", "xy")  # of Pearson's r, see `weighting.
 class _Reference:
     """What truth and target of a moment say, found once for all outputs that are compared with them."""
 
-    def __init__(self, shot: Shot):
-        truth, target = shot.truth.image, shot.target.image
+    def __init__(self, sample: FrameSample):
+        truth, target = sample.truth.image, sample.target.image
         mask = different_pixels(truth, target)
-        self.share, self.sigma, self.target = float(mask.mean()), SIGMA * shot.width, target
+        self.share, self.sigma, self.target = float(mask.mean()), SIGMA * sample.width, target
         self.window = None
         if not mask.any():
             return
@@ -126,10 +127,10 @@ class _Reference:
 _references: weakref.WeakKeyDictionary[Picture, _Reference] = weakref.WeakKeyDictionary()
 
 
-def _reference(shot: Shot) -> _Reference:
-    known = _references.get(shot.truth)
-    if known is None or known.target is not shot.target.image:
-        known = _references[shot.truth] = _Reference(shot)
+def _reference(sample: FrameSample) -> _Reference:
+    known = _references.get(sample.truth)
+    if known is None or known.target is not sample.target.image:
+        known = _references[sample.truth] = _Reference(sample)
     return known
 
 
@@ -158,7 +159,7 @@ class GainMeasure:
     """The three gains, structure gain and sharpness of an output; see the top of this module.
 
     Args:
-        judge: shared by the measures of a pass; None makes one.
+        recogniser: shared by the measures of a pass; None makes one.
     """
 
     SCORES = (
@@ -182,20 +183,20 @@ class GainMeasure:
         ),
         Score(
             "sharpness", "sharpness",
-            "Energy of the edges relative to the truth's: 1 is as sharp, less is blurred, more is noise or a rim.",
+            "Energy of the edges relative to the truth's: 1 is as sharp, less is blurred, more is noise or a seam.",
             "one", (0, np.inf), ratio_of("sharpness_edges", "sharpness_edges_truth"), needs=("truth",),
         ),
     )  # fmt: skip
 
-    def __init__(self, judge: Judge | None = None):
-        self.scores, self.judge = self.SCORES, judge or Judge()
+    def __init__(self, recogniser: Recogniser | None = None):
+        self.scores, self.recogniser = self.SCORES, recogniser or Recogniser()
         self.rows: list[dict[str, float]] = []
-        self.verdicts: list[tuple] = []
+        self.embeddings: list[tuple] = []
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot whose truth is known."""
-        reference = _reference(shot)
-        found, start = reference.errors(shot.output.image), reference.start
+    def add(self, sample: FrameSample) -> None:
+        """Looks at a sample whose truth is known."""
+        reference = _reference(sample)
+        found, start = reference.errors(sample.output.image), reference.start
         row = {"different": reference.share}
         for name in ("swap_error", "pixel_error"):
             row |= {name: found[name], f"{name}_target": start[name]}
@@ -204,16 +205,16 @@ class GainMeasure:
         row |= {"sharpness_edges": found["edges"]}
         row |= {"sharpness_edges_truth": 0.0 if reference.window is None else reference.edges}
         self.rows.append(row)
-        self.verdicts.append(tuple(self.judge.ask(picture) for picture in (shot.output, shot.target, shot.truth)))
+        self.embeddings.append(tuple(self.recogniser.ask(picture) for picture in (sample.output, sample.target, sample.truth)))
 
     def table(self) -> pd.DataFrame:
-        """One row a shot: the errors of output and target, and what correlation and sharpness are made of.
+        """One row a sample: the errors of output and target, and what correlation and sharpness are made of.
 
         `different` is the share of the pixels that differ.
         """
         table = pd.DataFrame(self.rows)
-        table["identity_error"] = [distance(output, truth) for output, _, truth in self.verdicts]
-        table["identity_error_target"] = [distance(target, truth) for _, target, truth in self.verdicts]
+        table["identity_error"] = [distance(output, truth) for output, _, truth in self.embeddings]
+        table["identity_error_target"] = [distance(target, truth) for _, target, truth in self.embeddings]
         return table
 
 
@@ -231,7 +232,7 @@ def score_clip(
             The output must not carry the visible label.
         points: (T, 5, 2) five points of the truth's face (the target's will do), in frame pixels; NaN where there is
             none. All three faces are cut out by these, so that a shifted face is seen to be shifted.
-        recognition: the judge; None makes one.
+        recognition: the evaluation network; None makes one.
 
     Returns:
         `Gains`.
@@ -257,8 +258,8 @@ def score_clips(
     recognition: FaceRecognition | None = None,
 ) -> dict[str, Gains]:
     """Scores several outputs of one clip in one pass: `Gains` by their names; arguments and errors as in `score_clip`."""
-    judge = Judge(recognition)
-    made = measure_clips(outputs, target, points, lambda name: [GainMeasure(judge)], truth, _no_finder)
+    recogniser = Recogniser(recognition)
+    made = measure_clips(outputs, target, points, lambda name: [GainMeasure(recogniser)], truth, _no_finder)
     return {name: _gains(table) for name, (_, table) in made.items()}
 
 

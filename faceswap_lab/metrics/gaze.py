@@ -9,7 +9,7 @@ How good that is, on clips that took no part in it (`python benchmarks/gaze.py`)
 to 2.7 once a constant of the person is out, which cancels between a swap and the true swap. Sideways the line follows
 three quarters of a movement or more. **Up and down it follows a fifth**: the iris network sees little of it, so that
 errors in height are counted far too low. And whoever talks looks nearly straight ahead: eyes that never move get
-`gaze_still`, which is the number to beat. Eyes that are painted without an iris, dark hollows, read as glances
+`gaze_still`, which is the number to beat. Eyes that are generated without an iris, dark hollows, read as glances
 anywhere: the truth blurred by 2 px has 3.6 degrees, the quick model's eyes 10 to 20.
 """
 

@@ -31,8 +31,8 @@ import pandas as pd
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.metrics.catalogue import Score, mean_of
-from faceswap_lab.metrics.frame_samples import Shot
-from faceswap_lab.metrics.recognition_features import Judge, Network, set_features
+from faceswap_lab.metrics.frame_samples import FrameSample
+from faceswap_lab.metrics.recognition_features import Network, Recogniser, set_features
 from faceswap_lab.metrics.weighting import Weighted, correlation
 
 PICTURES = 40  # of each person in a gallery: as many of each, spread over the clip
@@ -43,7 +43,7 @@ class Gallery:
     """Pictures of some people, as one network sees them.
 
     Args:
-        network: `features.Dlib` (the judge) or `features.FaceRes` (the trainer's); share one among measures.
+        network: `Dlib` (the evaluation network) or `FaceRes` (the trainer's); share one among measures.
         people: name -> (N, numbers) float32 from `features.features`; rows with NaN are left out.
         source: whose face is put in; a name of `people`.
         target: whose video it is; another name of `people`.
@@ -155,7 +155,7 @@ class Identity:
     """Whose face an output shows, frame by frame, by one or more networks: a `frame_samples.Measure`.
 
     Args:
-        galleries: one a network, the judge's first; the same people, source and target in each.
+        galleries: one a network, the evaluation network's first; the same people, source and target in each.
 
     Raises:
         LabError: when the galleries are not about the same people.
@@ -169,14 +169,14 @@ class Identity:
         self.galleries = {gallery.network.name: gallery for gallery in galleries}
         self.scores = tuple(score for name in self.galleries for score in SCORES[name])
         if {"dlib", "face_res"} <= set(self.galleries):
-            self.scores += JUDGES
-        self._judges = {name: Judge(gallery.network) for name, gallery in self.galleries.items()}
+            self.scores += AGREEMENT
+        self._recognisers = {name: Recogniser(gallery.network) for name, gallery in self.galleries.items()}
         self._seen: dict[str, list[tuple]] = {name: [] for name in self.galleries}
 
-    def add(self, shot: Shot) -> None:
+    def add(self, sample: FrameSample) -> None:
         """Cuts the faces out; they are looked at in batches."""
-        for name, judge in self._judges.items():
-            self._seen[name].append((judge.ask(shot.output), judge.ask(shot.target)))
+        for name, recogniser in self._recognisers.items():
+            self._seen[name].append((recogniser.ask(sample.output), recogniser.ask(sample.target)))
 
     def features(self, network: str = "dlib", of: str = "output") -> np.ndarray:
         """What a network saw, (T, numbers) float32, NaN where there was no face: for `frechet`.
@@ -187,13 +187,13 @@ class Identity:
         """
         seen = [pair[of == "target"] for pair in self._seen[network]]
         found = np.full((len(seen), self.galleries[network].network.numbers), np.nan, np.float32)
-        for row, verdict in enumerate(seen):
-            if verdict is not None:
-                found[row] = verdict.numbers
+        for row, embedding in enumerate(seen):
+            if embedding is not None:
+                found[row] = embedding.numbers
         return found
 
     def table(self) -> pd.DataFrame:
-        """One row a shot; `nearest_…` is the place of the nearest person in the gallery."""
+        """One row a sample; `nearest_…` is the place of the nearest person in the gallery."""
         columns: dict[str, np.ndarray] = {}
         for name, gallery in self.galleries.items():
             output, target = self.features(name), self.features(name, "target")
@@ -212,8 +212,8 @@ class Identity:
                 f"identity_move_{name}": gallery.move(output, target),
             }
         if {"dlib", "face_res"} <= set(self.galleries):
-            judge, trainer = columns["nearest_dlib"], columns["nearest_face_res"]
-            columns["judges_disagree"] = np.where(np.isfinite(judge), judge != trainer, np.nan)
+            evaluation, trainer = columns["nearest_dlib"], columns["nearest_face_res"]
+            columns["judges_disagree"] = np.where(np.isfinite(evaluation), evaluation != trainer, np.nan)
             columns["judges_gap"] = columns["identity_move_face_res"] - columns["identity_move_dlib"]
         return pd.DataFrame(columns)
 
@@ -222,7 +222,7 @@ class IdentityByGalleries(Identity):
     """`Identity` for a list of galleries, as the score card makes it.
 
     Args:
-        galleries: the judge's (dlib) first, then HSE-FaceRes'.
+        galleries: the evaluation network's (dlib) first, then HSE-FaceRes'.
     """
 
     SCORES: tuple[Score, ...] = ()  # set below, where the scores are
@@ -232,9 +232,9 @@ class IdentityByGalleries(Identity):
 
 
 def _margins_together(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    judge, trainer = columns[:, :1] - columns[:, 1:2], columns[:, 2:3] - columns[:, 3:]
-    found = correlation(judge, trainer, weights)
-    return np.where(np.isfinite(correlation(trainer, judge, weights)), found, np.nan)  # either that never changes: none
+    evaluation, trainer = columns[:, :1] - columns[:, 1:2], columns[:, 2:3] - columns[:, 3:]
+    found = correlation(evaluation, trainer, weights)
+    return np.where(np.isfinite(correlation(trainer, evaluation, weights)), found, np.nan)  # either that never changes: none
 
 
 _MARGINS = Weighted(
@@ -284,19 +284,19 @@ def _scores(name: str, title: str, who: str) -> tuple[Score, ...]:
     return found
 
 
-_OUTSIDER = "Judged by dlib's network, which trains no model here."
-_INSIDER = "Judged by HSE-FaceRes, which trains some models here: its word on those is worth less than dlib's."
+_OUTSIDER = "Seen by dlib's network, which trains no model here."
+_INSIDER = "Seen by HSE-FaceRes, which trains some models here: its word on those is worth less than dlib's."
 SCORES = {"dlib": _scores("dlib", "dlib", _OUTSIDER), "face_res": _scores("face_res", "HSE-FaceRes", _INSIDER)}
-JUDGES = (
-    Score("judges_disagree", "judges disagree", "Share of frames on which dlib and HSE-FaceRes find another person nearest. 0: "
+AGREEMENT = (  # "judges": recognition networks, by their earlier name, which stands in every stored scores.json
+    Score("judges_disagree", "networks disagree", "Share of frames on which dlib and HSE-FaceRes find another person nearest. 0: "
           "they agree on all. Both may be wrong together.", "lower", (0, 1), mean_of("judges_disagree"), "share",
           ("source", "gallery")),
-    Score("judges_correlation", "judges' correlation", "Correlation, over the frames, of both networks' margins (distance to the "
+    Score("judges_correlation", "networks' correlation", "Correlation, over the frames, of both networks' margins (distance to the "
           "target less distance to the source). 1: what one finds hard the other does too. With a swap that is even it is "
           "mostly noise: read it over swaps of all qualities.", "higher", (-1, 1), _MARGINS, "", ("source", "gallery")),
-    Score("judges_gap", "judges' gap", "HSE-FaceRes' way to the source less dlib's. Near 0.1 for the actors' truth. 0.3 for a GAN "
-        "trained with HSE-FaceRes, but 0.15 for a model that was not: a hint that the network was pleased, no proof.",
+    Score("judges_gap", "networks' gap", "HSE-FaceRes' way to the source less dlib's. Near 0.1 for the actors' truth. 0.3 for a "
+        "GAN trained with HSE-FaceRes, but 0.15 for a model that was not: a hint that the network was pleased, no proof.",
         "lower",
           (-np.inf, np.inf), mean_of("judges_gap"), "", ("source", "gallery")),
 )  # fmt: skip
-IdentityByGalleries.SCORES = (*SCORES["dlib"], *SCORES["face_res"], *JUDGES)
+IdentityByGalleries.SCORES = (*SCORES["dlib"], *SCORES["face_res"], *AGREEMENT)

@@ -19,7 +19,7 @@ from faceswap_lab.metrics.frechet import SetDistances
 from faceswap_lab.metrics.gains import GainMeasure
 from faceswap_lab.metrics.identity import IdentityByGalleries
 from faceswap_lab.metrics.nearest_person import NearerMeasure
-from faceswap_lab.metrics.recognition_features import Judge
+from faceswap_lab.metrics.recognition_features import Recogniser
 from faceswap_lab.metrics.seam_without_reference import Seam
 from faceswap_lab.metrics.sharpness import SourceSharpness
 from faceswap_lab.metrics.temporal_consistency import Flicker, Jitter, TargetFlow, WarpError
@@ -40,7 +40,7 @@ class Known:
     Args:
         truth: whether the true swap is.
         order: whether the frames are in the order of time.
-        given: by the names of constructors' arguments: judge, source_faces, galleries, ..., see `people.known_people`
+        given: by the names of constructors' arguments: recogniser, source_faces, galleries, ..., see `people.known_people`
     """
 
     truth: bool = False
@@ -69,7 +69,7 @@ def fitting(known: Known, measures: tuple[type, ...] | None = None) -> tuple[typ
 
 
 def make(known: Known, measures: tuple[type, ...] | None = None) -> list[Measure]:
-    """New measures for one output; those that share a judge get the same one."""
+    """New measures for one output; those that share a recogniser get the same one."""
     made = []
     for each in fitting(known, measures):
         wanted = [one for one in _parameters(each) if one.name in known.given]
@@ -81,8 +81,8 @@ def make(known: Known, measures: tuple[type, ...] | None = None) -> list[Measure
 
 
 def shared(known: Known) -> Known:
-    """The same, with one judge and one optical flow for all measures and outputs of a pass."""
-    own = {name: make() for name, make in (("judge", Judge), ("flow", TargetFlow)) if name not in known.given}
+    """The same, with one recogniser and one optical flow for all measures and outputs of a pass."""
+    own = {name: make() for name, make in (("recogniser", Recogniser), ("flow", TargetFlow)) if name not in known.given}
     return Known(known.truth, known.order, {**known.given, **own})
 
 

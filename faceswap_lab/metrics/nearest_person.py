@@ -7,8 +7,8 @@ import pandas as pd
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, mean_of
-from faceswap_lab.metrics.frame_samples import Shot
-from faceswap_lab.metrics.recognition_features import Judge
+from faceswap_lab.metrics.frame_samples import FrameSample
+from faceswap_lab.metrics.recognition_features import Recogniser
 
 
 def mean_distance(faces: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -17,12 +17,12 @@ def mean_distance(faces: np.ndarray, person: np.ndarray) -> np.ndarray:
 
 
 class NearerMeasure:
-    """On how many frames the judge finds the face nearer to the source person than to the target person.
+    """On how many frames the evaluation network finds the face nearer to the source person than to the target person.
 
     Args:
-        source_faces, target_faces: the judge's numbers of both people, (N, 128) and (M, 128), from
+        source_faces, target_faces: the evaluation network's numbers of both people, (N, 128) and (M, 128), from
             `recognition_features.features`; rows with NaN are left out. Best taken from other clips than the target.
-        judge: shared by the measures of a pass; None makes one.
+        recogniser: shared by the measures of a pass; None makes one.
 
     Raises:
         LabError: when one of the two has no face.
@@ -36,24 +36,24 @@ class NearerMeasure:
         ),
     )  # fmt: skip
 
-    def __init__(self, source_faces: np.ndarray, target_faces: np.ndarray, judge: Judge | None = None):
-        self.scores, self.judge, self.verdicts = self.SCORES, judge or Judge(), []
+    def __init__(self, source_faces: np.ndarray, target_faces: np.ndarray, recogniser: Recogniser | None = None):
+        self.scores, self.recogniser, self.embeddings = self.SCORES, recogniser or Recogniser(), []
         self.people = []
         for name, faces in (("source", source_faces), ("target", target_faces)):
             self.people.append(faces[np.isfinite(faces).all(axis=1)])
             if not len(self.people[-1]):
                 raise LabError(f"{name}: no face in any of its pictures. Look at the face set's contact sheet.")
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot."""
-        self.verdicts.append(self.judge.ask(shot.output))
+    def add(self, sample: FrameSample) -> None:
+        """Looks at a sample."""
+        self.embeddings.append(self.recogniser.ask(sample.output))
 
     def table(self) -> pd.DataFrame:
-        """One row a shot: `nearer_to_source` (0 or 1), and by how much, `nearer_margin` (L2 distances)."""
-        margin = np.full(len(self.verdicts), np.nan)
-        seen = [row for row, verdict in enumerate(self.verdicts) if verdict is not None]
+        """One row a sample: `nearer_to_source` (0 or 1), and by how much, `nearer_margin` (L2 distances)."""
+        margin = np.full(len(self.embeddings), np.nan)
+        seen = [row for row, embedding in enumerate(self.embeddings) if embedding is not None]
         if seen:
-            faces = np.stack([self.verdicts[row].numbers for row in seen])
+            faces = np.stack([self.embeddings[row].numbers for row in seen])
             to_source, to_target = (mean_distance(faces, person) for person in self.people)
             margin[seen] = to_target - to_source
         return pd.DataFrame(

@@ -11,7 +11,7 @@ from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.metrics.baselines import Baselines
 from faceswap_lab.metrics.classical_swap import SourceFaces
 from faceswap_lab.metrics.identity import PICTURES, Gallery, spread
-from faceswap_lab.metrics.recognition_features import Dlib, FaceRes, Judge, set_features
+from faceswap_lab.metrics.recognition_features import Dlib, FaceRes, Recogniser, set_features
 from faceswap_lab.metrics.sharpness import set_detail
 from faceswap_lab.metrics.temporal_consistency import TargetFlow
 
@@ -36,14 +36,14 @@ def known_people(
         full: False: only what `measures.FIRST` asks for.
 
     Returns:
-        judge and flow, which outputs share; with both people `source_faces` and `target_faces` for the judge. With `full`, also
+        recogniser and flow, which outputs share; with both people `source_faces` and `target_faces` for it. With `full`, also
         the galleries of both networks, and what the source's pictures are like: `source_detail`, and `reference`.
 
     Raises:
         LabError: when a picture cannot be read, or somebody has a name that is taken.
     """
     network = Dlib()
-    given: dict[str, object] = {"judge": Judge(network), "flow": TargetFlow()}
+    given: dict[str, object] = {"recogniser": Recogniser(network), "flow": TargetFlow()}
     if source is None or not len(source):
         return given
     if full:

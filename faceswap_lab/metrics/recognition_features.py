@@ -1,8 +1,8 @@
-"""What two recognition networks see in a face, as numbers: the judge's (dlib) and the trainer's (HSE-FaceRes).
+"""What two recognition networks see in a face, as numbers: the evaluation network (dlib's) and the trainer's (HSE-FaceRes).
 
-The network that judges whose face a swap shows must not be the one that trained it. dlib's (`models.dlib_recognition`) trains
-nothing here and judges; HSE-FaceRes (`models.mobilenet_recognition`) stands in the identity and perceptual losses of some models,
-which learn to please it, so that its word on those is worth less. Both are asked, to see how far they disagree.
+The network that tells whose face a swap shows must not be the one that trained it. dlib's (`models.dlib_recognition`) trains
+nothing here and evaluates; HSE-FaceRes (`models.mobilenet_recognition`) stands in the identity and perceptual losses of some
+models, which learn to please it, so that its word on those is worth less. Both are asked, to see how far they disagree.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Remembering:
 
 
 class Dlib(Remembering):
-    """The judge: dlib's 128 numbers, see `models.dlib_recognition`."""
+    """The evaluation network: dlib's 128 numbers, see `models.dlib_recognition`."""
 
     name, title, numbers = "dlib", "dlib", 128
 
@@ -111,21 +111,21 @@ class FaceRes(Remembering):
         return self.model.predict_on_batch(faces.astype(np.float32) / 255)
 
 
-class Verdict:
-    """What the judge says of one face; worked out with others when it is first read."""
+class Embedding:
+    """What a network sees in one face; worked out with others when it is first read."""
 
-    def __init__(self, judge: Judge):
-        self._judge, self._numbers = judge, None
+    def __init__(self, recogniser: Recogniser):
+        self._recogniser, self._numbers = recogniser, None
 
     @property
     def numbers(self) -> np.ndarray:
         """(numbers,) float32."""
         if self._numbers is None:
-            self._judge.finish()
+            self._recogniser.finish()
         return self._numbers
 
 
-class Judge:
+class Recogniser:
     """Asks a network about each picture once, many at a time; shared by all measures and outputs of a pass.
 
     Args:
@@ -134,16 +134,16 @@ class Judge:
 
     def __init__(self, network: Network | dlib_recognition.FaceRecognition | None = None):
         self.network = network if hasattr(network, "cut") else Dlib(network)
-        self._waiting: list[tuple[Verdict, np.ndarray]] = []
-        self._known: weakref.WeakKeyDictionary[Picture, Verdict] = weakref.WeakKeyDictionary()
+        self._waiting: list[tuple[Embedding, np.ndarray]] = []
+        self._known: weakref.WeakKeyDictionary[Picture, Embedding] = weakref.WeakKeyDictionary()
 
-    def ask(self, picture: Picture) -> Verdict | None:
-        """The verdict on a picture's face; None where it has no points."""
+    def ask(self, picture: Picture) -> Embedding | None:
+        """The embedding of a picture's face; None where it has no points."""
         if not picture.has_points:
             return None
         if picture not in self._known:
-            self._known[picture] = verdict = Verdict(self)
-            self._waiting.append((verdict, self.network.cut(picture.image, picture.points)))
+            self._known[picture] = embedding = Embedding(self)
+            self._waiting.append((embedding, self.network.cut(picture.image, picture.points)))
             if len(self._waiting) >= CHIPS_AT_ONCE:
                 self.finish()
         return self._known[picture]
@@ -152,13 +152,13 @@ class Judge:
         """Looks at all that waits."""
         if self._waiting:
             numbers = self.network.embed(np.stack([face for _, face in self._waiting]))
-            for (verdict, _), found in zip(self._waiting, numbers, strict=True):
-                verdict._numbers = found
+            for (embedding, _), found in zip(self._waiting, numbers, strict=True):
+                embedding._numbers = found
             self._waiting = []
 
 
-def distance(one: Verdict | None, other: Verdict | None) -> float:
-    """L2 distance of two verdicts; NaN where one is missing."""
+def distance(one: Embedding | None, other: Embedding | None) -> float:
+    """L2 distance of two embeddings; NaN where one is missing."""
     return float("nan") if one is None or other is None else float(np.linalg.norm(one.numbers - other.numbers))
 
 

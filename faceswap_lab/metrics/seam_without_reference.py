@@ -28,7 +28,7 @@ from scipy.special import erf
 
 from faceswap_lab.metrics.catalogue import Score, mean_of
 from faceswap_lab.metrics.contrast import slopes_along
-from faceswap_lab.metrics.frame_samples import Rows, Shot
+from faceswap_lab.metrics.frame_samples import FrameSample, Rows
 
 LEAST = 3.0  # levels: what differs less was not changed
 _FINE, _SMOOTH = 0.004, 0.005  # of the face's width: gaussians before the difference and before slopes are taken
@@ -129,19 +129,19 @@ class Seam(Rows):
     """The swap's edge in each frame, as `seam` sees it: a `frame_samples.Measure` that needs neither truth nor mask."""
 
     SCORES = (
-        Score("seam", "seam", "Mean step across the rim of what was changed, beyond one and a half times the target's own edges "
+        Score("seam", "seam", "Mean step across the edge of what was changed, beyond one and a half times the target's own edges "
               "there. 0 for the unchanged target; 0.7 for the actors' truth, but 6.3 where the swapped head has another shape; 11 "
               "for a square pasted hard. Blur lowers it. It finds hard edges and does not rank good blends.", "lower", (0, np.inf),
               mean_of("seam"), "levels"),
-        Score("seam_share", "rim that shows", "Share of the rim with a step of five levels and twice the target's own. 0 for the "
+        Score("seam_share", "seam that shows", "Share of the edge with a step of five levels and twice the target's own. 0 for the "
               "unchanged target, 0.04 to 0.17 for the actors' truth, 0.5 for a square pasted hard.", "lower", (0, 1),
               mean_of("seam_share"), "share"),
     )  # fmt: skip
 
     COLUMNS = ("seam", "seam_share")
 
-    def row(self, shot: Shot) -> dict[str, float]:
-        if not shot.output.has_points:
+    def row(self, sample: FrameSample) -> dict[str, float]:
+        if not sample.output.has_points:
             return {}
-        found = seam(shot.output.image, shot.target.image, shot.output.points, shot.width)
+        found = seam(sample.output.image, sample.target.image, sample.output.points, sample.width)
         return dict(zip(self.COLUMNS, found, strict=True))

@@ -18,7 +18,7 @@ On talk_A (every eighth frame) with 84 frames of train_B, beside `gains.sharpnes
 Another choice of frames (the first 60, and 40 of train_B's face set) gave 1.04 for the truth, 0.21 for its blur by 2 px, and
 0.29 to 0.33 for GAN and autoencoder.
 
-So it ranks blur as the truth does, is harder on painted faces (coarse contours are edges to `gains.sharpness`, and not detail
+So it ranks blur as the truth does, is harder on generated faces (coarse contours are edges to `gains.sharpness`, and not detail
 here), and one person's pictures vary by a third: 0.8 to 1.3 is as good as 1. Noise, and a hard seam, count as detail.
 """
 
@@ -35,7 +35,7 @@ from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
 from faceswap_lab.metrics.baselines import face_oval
 from faceswap_lab.metrics.catalogue import Score
 from faceswap_lab.metrics.contrast import GREY
-from faceswap_lab.metrics.frame_samples import Rows, Shot
+from faceswap_lab.metrics.frame_samples import FrameSample, Rows
 from faceswap_lab.metrics.weighting import Weighted, median
 
 SIZES = (128, 96, 64, 48)  # px of the aligned square
@@ -141,10 +141,10 @@ class SourceSharpness(Rows):
             raise LabError("source: no detail is known of its pictures. Make it by source_detail.")
         self.source = dict(source_detail)
 
-    def row(self, shot: Shot) -> dict[str, float]:
+    def row(self, sample: FrameSample) -> dict[str, float]:
         """Nothing where there is no face, or no contrast in it."""
-        if not shot.output.has_points:
+        if not sample.output.has_points:
             return {}
-        known = [size for size in fitting_sizes(shot.output.points) if size in self.source]
+        known = [size for size in fitting_sizes(sample.output.points) if size in self.source]
         size = known[0] if known else min(self.source)
-        return {"sharpness_source": detail(shot.output.image, shot.output.points, size) / self.source[size]}
+        return {"sharpness_source": detail(sample.output.image, sample.output.points, size) / self.source[size]}

@@ -36,7 +36,7 @@ import pandas as pd
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.faces.masks import face_outline
 from faceswap_lab.metrics.catalogue import Score, mean_of, ratio_of
-from faceswap_lab.metrics.frame_samples import Picture, Rows, Shot
+from faceswap_lab.metrics.frame_samples import FrameSample, Picture, Rows
 from faceswap_lab.metrics.gains import edge_energy
 from faceswap_lab.metrics.weighting import Weighted
 
@@ -86,14 +86,14 @@ class Jitter:
     def __init__(self):
         self._tracks: list[np.ndarray] = []
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot; its row is NaN until three frames in a row have a face in output and target."""
-        both = shot.output.landmarks, shot.target.landmarks
+    def add(self, sample: FrameSample) -> None:
+        """Looks at a sample; its row is NaN until three frames in a row have a face in output and target."""
+        both = sample.output.landmarks, sample.target.landmarks
         points = np.full((2, 468, 2), np.nan) if None in both else np.array([one.mesh for one in both], np.float64)
-        self._tracks.append(100 * points / (shot.width / 4))
+        self._tracks.append(100 * points / (sample.width / 4))
 
     def table(self) -> pd.DataFrame:
-        """One row a shot, per cent of the distance between the eyes: jitter_output, jitter_target, jitter_beyond."""
+        """One row a sample, per cent of the distance between the eyes: jitter_output, jitter_target, jitter_beyond."""
         mine, own = np.moveaxis(np.array(self._tracks).reshape(-1, 2, 468, 2), 1, 0)
         return pd.DataFrame({
             "jitter_output": trembling(mine), "jitter_target": trembling(own), "jitter_beyond": trembling(mine - own)
@@ -115,17 +115,17 @@ class Flicker:
     def __init__(self):
         self._colours: list[np.ndarray] = []
 
-    def add(self, shot: Shot) -> None:
-        """Looks at a shot; its row is NaN where it or the one before has no face."""
+    def add(self, sample: FrameSample) -> None:
+        """Looks at a sample; its row is NaN where it or the one before has no face."""
         colours = np.full((2, 3), np.nan)
-        if shot.target.landmarks is not None:
-            region = face_region(shot.target.image.shape, shot.target.landmarks)
+        if sample.target.landmarks is not None:
+            region = face_region(sample.target.image.shape, sample.target.landmarks)
             if region.any():
-                colours = np.stack([one.image[region].mean(axis=0) for one in (shot.output, shot.target)])
+                colours = np.stack([one.image[region].mean(axis=0) for one in (sample.output, sample.target)])
         self._colours.append(colours)
 
     def table(self) -> pd.DataFrame:
-        """One row a shot, levels of 255: flicker_output, flicker_target, flicker_beyond."""
+        """One row a sample, levels of 255: flicker_output, flicker_target, flicker_beyond."""
         mine, own = np.moveaxis(np.array(self._colours).reshape(-1, 2, 3), 1, 0)
         return pd.DataFrame({
             "flicker_output": colour_changes(mine), "flicker_target": colour_changes(own),
@@ -222,14 +222,14 @@ class WarpError(Rows):
         super().__init__()
         self.flow, self._last = flow or TargetFlow(), None
 
-    def row(self, shot: Shot) -> dict[str, float]:
+    def row(self, sample: FrameSample) -> dict[str, float]:
         """Mean squares of [0, 1]; nothing where it or the one before has no face."""
-        last, self._last = self._last, shot
-        found = None if last is None else self.flow.between(last.target, shot.target, shot.width)
+        last, self._last = self._last, sample
+        found = None if last is None else self.flow.between(last.target, sample.target, sample.width)
         if found is None or not found[2].any():
             return {}
         window, where, seen = found
-        pairs = (last.output, shot.output), (last.target, shot.target)
+        pairs = (last.output, sample.output), (last.target, sample.target)
         errors = [warped_difference(*(one.image[window] for one in pair), where, seen) for pair in pairs]
         edges = [edge_energy(pair[1].image[window].astype(np.float32) / 255, seen) / int(seen.sum()) for pair in pairs]
         return dict(zip(self.COLUMNS, (*errors, *edges), strict=True))

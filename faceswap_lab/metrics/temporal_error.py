@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from faceswap_lab.metrics.catalogue import Score, ratio_of
-from faceswap_lab.metrics.fidelity import shot_regions
-from faceswap_lab.metrics.frame_samples import Rows, Shot
+from faceswap_lab.metrics.fidelity import sample_regions
+from faceswap_lab.metrics.frame_samples import FrameSample, Rows
 
 
 def change_error(
@@ -54,9 +54,9 @@ class TemporalError(Rows):
         super().__init__()
         self.last: tuple[np.ndarray, ...] | None = None
 
-    def row(self, shot: Shot) -> dict[str, float]:
-        output, target, truth = shot.output.image, shot.target.image, shot.truth.image
-        region, _ = shot_regions(shot.truth, shot.target, shot.width)
+    def row(self, sample: FrameSample) -> dict[str, float]:
+        output, target, truth = sample.output.image, sample.target.image, sample.truth.image
+        region, _ = sample_regions(sample.truth, sample.target, sample.width)
         last, self.last = self.last, (output, target, truth, region)
         if last is None or not (both := region | last[3]).any():
             return {}

@@ -33,7 +33,7 @@ class Augmentation:
         gain, tint: largest brightness factor and colour cast (log scale), put on input and target alike.
         slope: strength of a sideways light, put on input and target alike.
         gamma: largest contrast exponent (log scale), on input and target alike.
-        liken: share of inputs taken from the likened faces (bent into the other person's shape), where there are any:
+        shape_transfer: share of inputs taken from the transferred faces (in the other person's shape), where there are any:
             practice for the swap itself, since the face before the bend is the right answer.
         input_gamma, fade: contrast exponent (log scale) and largest loss of colour of the input alone: the other
             person's skin differs.
@@ -51,7 +51,7 @@ class Augmentation:
     tint: float = 0.06
     slope: float = 0.25
     gamma: float = 0.15
-    liken: float = 0.5
+    shape_transfer: float = 0.5
     input_gamma: float = 0.25
     fade: float = 0.6
     other_light: float = 0.0
@@ -63,17 +63,17 @@ class FaceBank(keras.layers.Layer):
     Args:
         faces: (N, S, S, 3) uint8 RGB.
         masks: (N, S, S, M) uint8, 255 = inside; M masks a face (face, eyes, mouth).
-        likened: (N, S, S, 3) uint8 RGB, the faces bent into the other person's shape; None: the faces themselves.
+        transferred: (N, S, S, 3) uint8 RGB, the faces bent into the other person's shape; None: the faces themselves.
     """
 
-    def __init__(self, faces: np.ndarray, masks: np.ndarray, likened: np.ndarray | None = None, **kwargs):
+    def __init__(self, faces: np.ndarray, masks: np.ndarray, transferred: np.ndarray | None = None, **kwargs):
         super().__init__(trainable=False, **kwargs)
-        likened = faces if likened is None else likened
-        if len(faces) != len(masks) or faces.shape[1:3] != masks.shape[1:3] or likened.shape != faces.shape:
+        transferred = faces if transferred is None else transferred
+        if len(faces) != len(masks) or faces.shape[1:3] != masks.shape[1:3] or transferred.shape != faces.shape:
             raise ValueError(
-                f"faces {faces.shape}, masks {masks.shape} and likened {likened.shape} do not belong together"
+                f"faces {faces.shape}, masks {masks.shape} and transferred {transferred.shape} do not belong together"
             )
-        stacked = self._stacked(faces, masks, likened)
+        stacked = self._stacked(faces, masks, transferred)
         self.pictures = self.add_weight(
             shape=stacked.shape,
             dtype="uint8",
@@ -93,7 +93,7 @@ class FaceBank(keras.layers.Layer):
         return ops.concatenate(stacked, axis=0)
 
     def call(self, index):
-        """Args: index (B,) int. Returns: (B, S, S, 3 + M + 3) float32 in [0, 1]: face, masks, likened face."""
+        """Args: index (B,) int. Returns: (B, S, S, 3 + M + 3) float32 in [0, 1]: face, masks, transferred face."""
         return ops.cast(ops.take(self.pictures, index, axis=0), "float32") / 255.0
 
     def save_own_variables(self, store):
@@ -142,7 +142,7 @@ def random_views(pictures, size: int, options: Augmentation, seed, people: int =
     """One random view of every face: the bent input and the straight target, under the same light.
 
     Args:
-        pictures: (B, S, S, 3 + M + 3) float32 in [0, 1]: face, M masks, likened face.
+        pictures: (B, S, S, 3 + M + 3) float32 in [0, 1]: face, M masks, transferred face.
         size: side of the views in pixels.
         options: how far to go.
         seed: a `keras.random.SeedGenerator`.
@@ -183,7 +183,7 @@ def random_views(pictures, size: int, options: Augmentation, seed, people: int =
     # A bend as a whole may also be a shift, a turn or a zoom; taken out (least squares), the answer stays where it is.
     jitter = jitter - _similarity_part(jitter, points)
     bend = ops.einsum("hp,bcpq,wq->bchw", spread, jitter, spread) * 1.5  # the spline averages: 1.5 restores the spread
-    practise = uniform((1, 1, 1)) < options.liken
+    practise = uniform((1, 1, 1)) < options.shape_transfer
     inputs = ops.where(practise, pictures[..., -3:], pictures[..., :3])
     warped = sample_bilinear(inputs, *place(grid_x[None] + bend[:, 0], grid_y[None] + bend[:, 1]))
 

@@ -1,7 +1,7 @@
 """The autoencoders that swap faces: what both people share goes through one half, what is personal through the other.
 
 Two forms stand side by side. With a **shared encoder** both faces pass one encoder, and each person has a decoder: to
-swap, encode A and decode as B. With a **shared decoder** each person has an encoder, and one decoder paints both.
+swap, encode A and decode as B. With a **shared decoder** each person has an encoder, and one decoder generates both.
 Arrays are RGB float32 in [0, 1]; person 0 is A (the target, whose video is changed), person 1 is B (the source).
 """
 
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 # Faces come aligned to a fraction of a pixel, so the quick model's are turned and shifted little and not warped: the
-# decoder need not guess where the face lies, and paints sharper. New poses and expressions come from
+# decoder need not guess where the face lies, and its output is sharper. New poses and expressions come from
 # `shape_transfer.plan_copies`, new light from the light on other frames.
 QUICK_AUGMENTATION = Augmentation(
     rotation=1.0, zoom=0.01, shift=0.005, warp=0.0, slope=0.2, gamma=0.12, other_light=1.0
@@ -133,7 +133,7 @@ class FaceAutoencoder(keras.Model):
             twin.average.assign(self.average)
         return twin
 
-    # -- painting ------------------------------------------------------------------------------------------------
+    # -- generating ----------------------------------------------------------------------------------------------
     def encode(self, faces, person: int, shown: int):
         """The code of faces (N, S, S, 3) that show person `shown`, by the encoder of `person` (or the shared one)."""
         if self.average is not None:
@@ -150,23 +150,23 @@ class FaceAutoencoder(keras.Model):
         light = measure_light(faces)
         return faces / light * MIDDLE, light
 
-    def as_colour(self, painted):
+    def as_colour(self, generated):
         """A decoder's output in [0, 1] brought to the scale of the faces it was trained on."""
-        return painted * (BRIGHTEST if self.config.relight else 1.0)
+        return generated * (BRIGHTEST if self.config.relight else 1.0)
 
-    def paint_all(self, code, person: int):
+    def generate_all(self, code, person: int):
         """Colour (N, S, S, 3), on the relit scale if the model relights, alpha (N, S, S, 1), and a list of smaller colours."""
-        painted = self.decode(code, person)
-        painted, *sides = painted if isinstance(painted, list | tuple) else [painted]
-        alpha = painted[..., 3:] if self.config.alpha else ops.ones_like(painted[..., :1])
-        return self.as_colour(painted[..., :3]), alpha, [self.as_colour(side) for side in sides]
+        generated = self.decode(code, person)
+        generated, *sides = generated if isinstance(generated, list | tuple) else [generated]
+        alpha = generated[..., 3:] if self.config.alpha else ops.ones_like(generated[..., :1])
+        return self.as_colour(generated[..., :3]), alpha, [self.as_colour(side) for side in sides]
 
-    def paint(self, code, person: int):
+    def generate(self, code, person: int):
         """Colour (N, S, S, 3), on the relit scale if the model relights, and alpha (N, S, S, 1)."""
-        return self.paint_all(code, person)[:2]
+        return self.generate_all(code, person)[:2]
 
     def translate(self, faces, source: int, target: int):
-        """Paints `faces` of person `source` as person `target` (equal numbers: the reconstruction).
+        """Generates `faces` of person `source` as person `target` (equal numbers: the reconstruction).
 
         Args:
             faces: (N, S, S, 3) float32 RGB in [0, 1].
@@ -178,21 +178,21 @@ class FaceAutoencoder(keras.Model):
         faces = ops.convert_to_tensor(faces, "float32")
         normal, light = self.relight(faces)
         # With a shared decoder the person is chosen by the encoder, with a shared encoder by the decoder.
-        colour, alpha = self.paint(self.encode(normal, target, source), target)
+        colour, alpha = self.generate(self.encode(normal, target, source), target)
         if light is not None:
             usual = self.usual_light
             colour = colour / MIDDLE * light * ops.reshape(usual[target] / usual[source], (1, 1, 1, 3))
         return ops.clip(colour, 0.0, 1.0), alpha
 
     # -- training ------------------------------------------------------------------------------------------------
-    def set_faces(self, faces: dict, masks: dict | None = None, likened: dict | None = None) -> None:
+    def set_faces(self, faces: dict, masks: dict | None = None, transferred: dict | None = None) -> None:
         """Gives the model the two face sets to train on; terms whose masks are missing are switched off, with a line.
 
         Args:
             faces: {"A": (N, S, S, 3) uint8 RGB, "B": ...}, S at least the model's size (1.5 times is a good choice).
             masks: {"A": (N, S, S, M) uint8, "B": ...}: the first M of `loss_weights.MASKS`. A mask that is empty in all
                 faces of a person counts as missing. None: there are none, and the whole picture is the face.
-            likened: {"A": (N, S, S, 3) uint8 RGB, "B": ...}: each person's faces bent into the other's shape
+            transferred: {"A": (N, S, S, 3) uint8 RGB, "B": ...}: each person's faces bent into the other's shape
                 (`training.shape_transfer`), or None.
         """
         if masks is None:
@@ -202,7 +202,7 @@ class FaceAutoencoder(keras.Model):
         self._switch_off_without_masks(known)
         used = mask_columns(self.loss_weights)  # masks that no term looks at are not warped with every face
         self.banks = [
-            FaceBank(faces[p], masks[p][..., :used], likened and likened[p], name=f"faces_{p}") for p in PEOPLE
+            FaceBank(faces[p], masks[p][..., :used], transferred and transferred[p], name=f"faces_{p}") for p in PEOPLE
         ]
         if self.augmentation.other_light:
             fields = [light_fields(faces[p], masks[p][..., 0]) for p in PEOPLE]
@@ -253,15 +253,15 @@ class FaceAutoencoder(keras.Model):
             codes = ops.split(self.encoders[0](seen), 2, axis=0)
         else:
             codes = [self.encode(half, person, person) for person, half in enumerate(ops.split(bent, 2, axis=0))]
-        painted = [self.paint_all(code, person) for person, code in enumerate(codes)]
+        generated = [self.generate_all(code, person) for person, code in enumerate(codes)]
         return {
             "straight": straight,
             "masks": target[..., 3:],
             "codes": codes,
             "bent": bent,
-            "colour": ops.concatenate([p[0] for p in painted], axis=0),
-            "alpha": ops.concatenate([p[1] for p in painted], axis=0),
-            "sides": [ops.concatenate(pair, axis=0) for pair in zip(*(p[2] for p in painted), strict=True)],
+            "colour": ops.concatenate([p[0] for p in generated], axis=0),
+            "alpha": ops.concatenate([p[1] for p in generated], axis=0),
+            "sides": [ops.concatenate(pair, axis=0) for pair in zip(*(p[2] for p in generated), strict=True)],
         }
 
     def loss_terms(self, views) -> tuple[dict, object]:

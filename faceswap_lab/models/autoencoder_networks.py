@@ -30,17 +30,18 @@ class AutoencoderConfig:
         decoder_filters: channels after each upscale of a decoder; the last is at full size.
         slope: of the leaky ReLU.
         attention: self-attention at a quarter and at half of the size, in every decoder.
-        alpha: also paint a mask (1 channel): how much of the face counts.
+        alpha: also generate a mask (1 channel): how much of the face counts.
         relight: take each picture's own brightness and colour cast out before the encoder, put it back after the
             decoder.
-        half_paint: paint at half size and shuffle pixels up (Shi et al. 2016): the last, dearest upscale falls away.
+        half_paint: generate at half size and shuffle pixels up (Shi et al. 2016): the last, dearest upscale falls away. (This
+            name stands in every stored config.json, and the last layer's, "paint", in every file of weights: both stay.)
         centred: the encoder sees how a face differs from its own person's average face, under a soft oval that hides the
             background: two people who turn their heads differ from their averages alike.
         unfold: channels that the code is unfolded to before the bridge; 0: as many as the last convolution has. With
             another number the encoder may halve the size fewer times than the decoder doubles it.
         octave: share of the channels that are kept at half the size (octave convolution, see `models.octave`), 0 to below
             1. The code stays one tensor: the last convolution before the dense layers, and the bridge, give no pair.
-        block_norm: one of `normalization.NORMS` after each convolution but the first and the painting one, or None.
+        block_norm: one of `normalization.NORMS` after each convolution but the first and the output one, or None.
     """
 
     size: int = 64
@@ -80,7 +81,7 @@ class AutoencoderConfig:
 
     @property
     def doublings(self) -> int:
-        """How often the decoding half doubles the size, bridge and painting layer included."""
+        """How often the decoding half doubles the size, bridge and output layer included."""
         return len(self.decoder_filters) + 1 + self.half_paint
 
 
@@ -127,7 +128,7 @@ def low_memory(size: int = 64, sharing: str = "encoder", width: float = 1.0) -> 
 def quick(size: int = 64, sharing: str = "encoder") -> AutoencoderConfig:
     """Our own for two CPU cores: 0.2 GFLOP to train on one 64-px face (the original: 11), with mask and relighting.
 
-    Back-translation, which its loss has, paints every face once more and trains on half of them again: 0.34 GFLOP.
+    Back-translation, which its loss has, generates every face once more and trains on half of them again: 0.34 GFLOP.
     """
     return AutoencoderConfig(
         size,

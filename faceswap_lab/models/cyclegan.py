@@ -24,7 +24,7 @@ class CycleGanConfig(TranslationConfig):
     """The shape of a CycleGAN: a `TranslationConfig`, and two options more.
 
     Args:
-        pool: how many paintings of each person the discriminators are reminded of.
+        pool: how many generated pictures of each person the discriminators are reminded of.
         focus: the discriminators see the face only, under a soft oval: hair and background tell A from B far too easily. Not
             published.
     """
@@ -39,7 +39,7 @@ def published(size: int = 256, octave: float = 0.0) -> CycleGanConfig:
 
 
 def quick(size: int = 64, octave: float = 0.0) -> CycleGanConfig:
-    """For two CPU cores: a fifth of the channels, 3 residual blocks, discriminators of 34 x 34 pixels; it paints a change."""
+    """For two CPU cores: a fifth of the channels, 3 residual blocks, patches of 34 x 34 pixels; it gives a change of its input."""
     small = {"filters": 12, "blocks": 3, "kernel": 5, "discriminator_filters": (12, 24, 48)}
     return CycleGanConfig(size=size, **small, octave=octave, from_input=True, focus=True)
 
@@ -89,8 +89,8 @@ class CycleGAN(AdversarialTranslator):
         self.oval = inner_oval(config.size) if config.focus else None
         self.pools = [ImagePool(config.pool, shape, name=f"pool_{person}") for person in PEOPLE]
 
-    def set_faces(self, faces: dict, masks: dict | None = None, likened: dict | None = None) -> None:
-        """Gives the model the two face sets to train on; masks and likened faces are not needed.
+    def set_faces(self, faces: dict, masks: dict | None = None, transferred: dict | None = None) -> None:
+        """Gives the model the two face sets to train on; masks and transferred faces are not needed.
 
         Args:
             faces: {"A": (N, S, S, 3) uint8 RGB, "B": (M, S, S, 3)}, S at least the model's size.
@@ -100,8 +100,8 @@ class CycleGAN(AdversarialTranslator):
     def call(self, index, training=False):
         """Args: index {"A": (B,), "B": (B,)} into the face sets. Returns what `loss_terms` needs, a dictionary.
 
-        Each entry is a pair (of A, of B) of (B, S, S, 3): real faces, the other person's faces painted as this one
-        (`fake`), the same painted back (`cycled`), and the person's own faces through the generator to itself
+        Each entry is a pair (of A, of B) of (B, S, S, 3): real faces, the other person's faces generated as this one
+        (`fake`), the same brought back (`cycled`), and the person's own faces through the generator to itself
         (`identity`).
         """
         pictures = [bank(index[person])[..., :3] for bank, person in zip(self.banks, PEOPLE, strict=True)]
@@ -123,10 +123,10 @@ class CycleGAN(AdversarialTranslator):
             views["cycled"] = [to_a(fake_b, training=training), to_b(fake_a, training=training)]
         return views
 
-    def judge(self, place: int, seen, frozen: bool, discriminators=None):
+    def discriminate(self, place: int, seen, frozen: bool, discriminators=None):
         if self.oval is not None:
             seen = 0.5 + (seen - 0.5) * self.oval
-        return super().judge(place, seen, frozen, discriminators)
+        return super().discriminate(place, seen, frozen, discriminators)
 
     def loss_terms(self, views, training: bool = True) -> tuple[dict, object]:
         """The generators' terms by name, unweighted, and the discriminators' loss. `views`: what `call` returns."""
@@ -138,12 +138,12 @@ class CycleGAN(AdversarialTranslator):
                 fake = views["fake"][person]
                 shown = ops.stop_gradient(fake)
                 shown = self.pools[person].exchange(shown, self.random) if training else shown
-                found["adversarial"] += losses.least_squares(self.judge(person, fake, True, read), 1.0)
-                scores, others = (self.judge(person, some, False, read) for some in (real[person], shown))
+                found["adversarial"] += losses.least_squares(self.discriminate(person, fake, True, read), 1.0)
+                scores, others = (self.discriminate(person, some, False, read) for some in (real[person], shown))
                 discriminators += (losses.least_squares(scores, 1.0) + losses.least_squares(others, 0.0)) / 2
         # Pictures are in [0, 1] here and in [-1, 1] where the weights were published: differences count double.
         for term, key in (("cycle", "cycled"), ("identity", "identity")):
             if getattr(weights, term):
                 pairs = zip(views[key], real, strict=True)
-                found[term] = sum(2 * losses.l1(painted, wanted) for painted, wanted in pairs)
+                found[term] = sum(2 * losses.l1(generated, wanted) for generated, wanted in pairs)
         return found, discriminators

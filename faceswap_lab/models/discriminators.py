@@ -1,8 +1,8 @@
-"""The discriminators, and the games that they play with the generators: who is to score what, and at what price.
+"""The discriminators, and the adversarial losses: who is to score what, and at what price.
 
-A game takes `judge(pictures, frozen)`, a discriminator's scores with or without a gradient to the discriminator's weights, and
-gives the generator's loss and the discriminator's loss. Each player's weights receive only their own gradient: the generator's
-loss runs through a frozen discriminator, the discriminator's loss over pictures that are held still.
+An adversarial loss takes `discriminate(pictures, frozen)`, a discriminator's scores with or without a gradient to its
+weights, and gives the generator's loss and the discriminator's loss. Each player's weights receive only their own gradient:
+the generator's loss runs through a frozen discriminator, the discriminator's loss over pictures that are held still.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def draw_beta(shape, alpha: float, seed, cells: int = 4096):
     return low + (place - ops.cast(below, "float32")) * (high - low)
 
 
-def mixup(judge, real, fake, seed):
+def mixup(discriminate, real, fake, seed):
     """Mixup-LSGAN: the discriminator names the share of the real picture in a mixture; the generator wants its own scored 1.
 
     Mao et al., "Least squares GAN" (arXiv:1611.04076); Zhang et al., "mixup" (arXiv:1710.09412): one share a batch,
@@ -107,10 +107,10 @@ def mixup(judge, real, fake, seed):
     """
     share = draw_beta((), 0.2, seed)
     mixed = share * real + (1 - share) * ops.stop_gradient(fake)
-    return losses.least_squares(judge(fake, True), 1.0), losses.least_squares(judge(mixed, False), share)
+    return losses.least_squares(discriminate(fake, True), 1.0), losses.least_squares(discriminate(mixed, False), share)
 
 
-def relativistic(judge, real, fake, seed=None):
+def relativistic(discriminate, real, fake, seed=None):
     """Relativistic-average LSGAN (Jolicoeur-Martineau, arXiv:1807.00734).
 
     Real pictures should score 1 above the mean generated one, generated ones 1 below the mean real one; the generator wants it
@@ -127,24 +127,24 @@ def relativistic(judge, real, fake, seed=None):
             + losses.relativistic_least_squares(second, first, -1.0)
         ) / 2
 
-    generator = above(judge(fake, True), judge(real, True))
-    return generator, above(judge(real, False), judge(still, False))
+    generator = above(discriminate(fake, True), discriminate(real, True))
+    return generator, above(discriminate(real, False), discriminate(still, False))
 
 
-def hinge(judge, real, fake, seed=None):
-    """The hinge game of Lim and Ye (arXiv:1705.02894) and SAGAN (arXiv:1805.08318).
+def hinge(discriminate, real, fake, seed=None):
+    """The hinge loss of Lim and Ye (arXiv:1705.02894) and SAGAN (arXiv:1805.08318).
 
     Returns:
         (generator's loss, discriminator's loss).
     """
-    discriminator = losses.hinge(judge(real, False), 1.0) + losses.hinge(judge(ops.stop_gradient(fake), False), -1.0)
-    return -ops.mean(judge(fake, True)), discriminator
+    discriminator = losses.hinge(discriminate(real, False), 1.0) + losses.hinge(discriminate(ops.stop_gradient(fake), False), -1.0)
+    return -ops.mean(discriminate(fake, True)), discriminator
 
 
-GAMES = {"mixup": mixup, "relativistic": relativistic, "hinge": hinge}
+ADVERSARIAL_LOSSES = {"mixup": mixup, "relativistic": relativistic, "hinge": hinge}
 
 
-def gradient_penalty(judge, real, seed, step: float = 0.02):
+def gradient_penalty(discriminate, real, seed, step: float = 0.02):
     """R1, half the mean squared gradient of a discriminator's mean score at real pictures, without a second derivative.
 
     Mescheder et al., "Which training methods for GANs do actually converge?" (arXiv:1801.04406). With noise e of
@@ -155,7 +155,7 @@ def gradient_penalty(judge, real, seed, step: float = 0.02):
     what float32 does. A larger step is worse in every precision: twice too large already at 0.1.
 
     Args:
-        judge: as in a game.
+        discriminate: as in an adversarial loss.
         real: (N, S, S, C) float32.
         seed: a `keras.random.SeedGenerator`.
         step: of the finite difference, on the scale of the pictures.
@@ -163,6 +163,6 @@ def gradient_penalty(judge, real, seed, step: float = 0.02):
     rows, *picture = ops.shape(real)
     noise = keras.random.normal((rows * replicas.current().count, *picture), seed=seed, dtype="float32")
     noise = replicas.own_rows(noise)
-    scores = judge(ops.concatenate([real, real + step * noise], axis=0), False)
+    scores = discriminate(ops.concatenate([real, real + step * noise], axis=0), False)
     near, far = ops.split(ops.mean(ops.cast(scores, "float32"), axis=(1, 2, 3)), 2, axis=0)
     return ops.mean(ops.square((far - near) / step)) / 2

@@ -1,4 +1,4 @@
-"""The judge: dlib's face recognition network, as a plain Keras model.
+"""The evaluation network: dlib's face recognition network, as a plain Keras model.
 
 It turns a face into 128 numbers; two pictures of one person lie less than 0.6 apart. No swap model is trained with it
 (that is `faceswap_lab.models.mobilenet_recognition`), so what it says of a swap is an outsider's word.
@@ -65,7 +65,7 @@ def _load() -> keras.Model:
 
 
 class FaceRecognition:
-    """The judge, read once a process.
+    """The network, read once a process.
 
     Attributes:
         model: Keras model, (N, 150, 150, 3) RGB float32 in [0, 1] to (N, 128) float32.
@@ -78,7 +78,7 @@ class FaceRecognition:
         self.model = _load()
 
     def embed(self, chips: np.ndarray, batch_size: int = 16) -> np.ndarray:
-        """What the judge remembers of each face.
+        """What the network sees in each face.
 
         Args:
             chips: (N, 150, 150, 3) RGB from `faces.embeddings.chip`, uint8 or float32 in [0, 1].

@@ -1,8 +1,8 @@
-"""FaceSwap-GAN: the shared-encoder autoencoder with self-attention, a painted mask, and a discriminator for each person.
+"""FaceSwap-GAN: the shared-encoder autoencoder with self-attention, a generated mask, and a discriminator for each person.
 
 Written anew from a description of FaceSwap-GAN v2.2 (published figures: blocks, losses, weights, schedule). One GAN is
 one ordinary Keras model here: `compute_loss` adds the generator's loss (through discriminators whose weights are held still) to
-the discriminators' loss (on paintings that are held still). Each player's weights receive only their own gradient, from one
+the discriminators' loss (on generated faces that are held still). Each player's weights receive only their own gradient, from one
 pass, so `fit()`, callbacks, checkpoints and compilation stay what they are.
 """
 
@@ -11,10 +11,9 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from faceswap_lab.models import discriminators as games
 from faceswap_lab.models import loss_terms, losses, replicas
 from faceswap_lab.models.autoencoder import PEOPLE, FaceAutoencoder
-from faceswap_lab.models.discriminators import build_discriminator
+from faceswap_lab.models.discriminators import ADVERSARIAL_LOSSES, Reading, build_discriminator, gradient_penalty
 from faceswap_lab.models.faceswap_gan_networks import GanConfig, build_decoder, build_encoder, quick, standard
 from faceswap_lab.models.faceswap_gan_schedule import (
     PUBLISHED_SCHEDULE,
@@ -107,7 +106,7 @@ class FaceSwapGAN(FaceAutoencoder):
     def begin_with(self, autoencoder_model: FaceAutoencoder) -> int:
         """Takes over what an autoencoder has learnt: every layer of the same name and shape.
 
-        The attention layers that only this model has start with a gain of 0, so at first it paints as the autoencoder
+        The attention layers that only this model has start with a gain of 0, so at first it gives what the autoencoder
         does.
 
         Returns:
@@ -144,11 +143,11 @@ class FaceSwapGAN(FaceAutoencoder):
         """Alpha * colour + (1 - alpha) * bent input."""
         return loss_terms.composite({"colour": colour, "alpha": alpha, "bent": bent})
 
-    def readings(self) -> list[games.Reading]:
+    def readings(self) -> list[Reading]:
         """Both discriminators, their weights read now, for all opinions of one step."""
-        return [games.Reading(discriminator) for discriminator in self.discriminators]
+        return [Reading(discriminator) for discriminator in self.discriminators]
 
-    def judge(self, person: int, pictures, bent, frozen: bool, discriminators=None):
+    def discriminate(self, person: int, pictures, bent, frozen: bool, discriminators=None):
         """The discriminator's scores for [picture, bent input]; frozen: its weights receive no gradient.
 
         discriminators: `readings()`; within one training step all opinions need the same ones. None: read now.
@@ -162,10 +161,10 @@ class FaceSwapGAN(FaceAutoencoder):
         """
         discriminators = discriminators or self.readings()
 
-        def judge(pictures, frozen):
-            return self.judge(person, pictures, bent, frozen, discriminators)
+        def discriminate(pictures, frozen):
+            return self.discriminate(person, pictures, bent, frozen, discriminators)
 
-        return games.GAMES[self.config.adversarial](judge, real, fake, self.random)
+        return ADVERSARIAL_LOSSES[self.config.adversarial](discriminate, real, fake, self.random)
 
     def loss_terms(self, views) -> tuple[dict, object]:
         """Every term of the generator's loss by name, unweighted, and the discriminators' loss. `views`: what `call` returns."""
@@ -198,10 +197,10 @@ class FaceSwapGAN(FaceAutoencoder):
         total = 0.0
         for person in range(2):
 
-            def judge(pictures, frozen, person=person):
-                return self.judge(person, pictures, ops.concatenate([bent[person]] * 2, axis=0), frozen, discriminators)
+            def discriminate(pictures, frozen, person=person):
+                return self.discriminate(person, pictures, ops.concatenate([bent[person]] * 2, axis=0), frozen, discriminators)
 
-            total = total + games.gradient_penalty(judge, straight[person], self.random)
+            total = total + gradient_penalty(discriminate, straight[person], self.random)
         if "gradient_penalty" in self.terms:
             self.terms["gradient_penalty"].update_state(total)
         return total

@@ -49,7 +49,7 @@ class GanConfig(AutoencoderConfig):
         if self.norm is not None and self.norm not in NORMS:
             raise ValueError(f"norm must be one of {', '.join(NORMS)} or None, got {self.norm!r}")
         if self.architecture != "quick" and self.size not in (64, 128, 256):
-            raise ValueError(f"FaceSwap-GAN paints 64, 128 or 256 px, not {self.size}")
+            raise ValueError(f"FaceSwap-GAN generates 64, 128 or 256 px, not {self.size}")
         object.__setattr__(self, "discriminator_filters", tuple(self.discriminator_filters))
 
     def wide(self, *channels: int) -> tuple[int, ...]:
@@ -163,5 +163,5 @@ def build_decoder(config: GanConfig, name: str = "decoder") -> keras.Model:
         )
     alpha = layers.convolution(x, 1, 5, padding="same", name="alpha")
     alpha = keras.layers.Activation("sigmoid", dtype="float32", name="alpha_sigmoid")(alpha)
-    painted = keras.layers.Concatenate(dtype="float32", name="painting")([colour_head(x, "colour"), alpha])
-    return keras.Model(inputs, [painted, *sides] if sides else painted, name=name)
+    generated = keras.layers.Concatenate(dtype="float32", name="painting")([colour_head(x, "colour"), alpha])
+    return keras.Model(inputs, [generated, *sides] if sides else generated, name=name)

@@ -39,7 +39,7 @@ PUBLISHED_SCHEDULE = (
 WARM_SCHEDULE = (
     Phase(0.0, alpha_least=0.2),
     Phase(0.7, alpha_least=0.2, rate=0.3),
-)  # for a generator that can paint already
+)  # for a trained generator
 
 
 def phase_at(phases: tuple[Phase, ...], step: int, steps: int) -> Phase:

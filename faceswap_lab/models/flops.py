@@ -91,11 +91,11 @@ def generator_flops(model) -> int:
 
 
 def discriminator_flops(model) -> int:
-    """Operations of a `FaceSwapGAN`'s discriminators for one face: the composite and the raw colour are judged in both games.
+    """Operations of a `FaceSwapGAN`'s discriminators for one face: both composite and raw colour are scored.
 
     The discriminator's own loss costs three passes of what it sees, the generator's loss as much again (forward, and backward to
-    the picture: two), so that a mixup game costs five passes for each of the two paintings; the relativistic and hinge
-    games see real pictures besides.
+    the picture: two), so that mixup costs five passes for each of the two generated pictures; the relativistic and hinge
+    losses see real pictures besides.
     """
     passes = {"mixup": 3 + 2, "relativistic": 6 + 3, "hinge": 6 + 2}[model.config.adversarial]
     return 2 * passes * forward_flops(model.discriminators[0])
@@ -104,8 +104,8 @@ def discriminator_flops(model) -> int:
 def step_flops(model, batch_size: int) -> int:
     """Operations of one training step of a `FaceAutoencoder` or `FaceSwapGAN`.
 
-    Beside `generator_flops` and `discriminator_flops`, the terms that paint swaps: the swap (forward; and backward where a
-    gradient goes through it), half of the faces painted back by back-translation, all of them by the cycle, and encoded
+    Beside `generator_flops` and `discriminator_flops`, the terms that generate swaps: the swap (forward; and backward where a
+    gradient goes through it), half of the faces brought back by back-translation, all of them by the cycle, and encoded
     again by the code. Not in it: frozen networks, augmentation, losses on pictures, the optimiser.
 
     Args:

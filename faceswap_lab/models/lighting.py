@@ -12,7 +12,7 @@ from keras import ops
 from faceswap_lab.base import files
 
 MIDDLE = 0.4  # the mean that every face is brought to before it is encoded
-BRIGHTEST = 1.6  # the most that a decoder can paint, on that scale
+BRIGHTEST = 1.6  # the most that a decoder can generate, on that scale
 
 
 def light_window(size: int) -> np.ndarray:

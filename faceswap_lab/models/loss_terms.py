@@ -114,8 +114,8 @@ def perceptual(model, views):
         total = 0.0
         for weight, features in zip(model.loss_weights.perceptual, taps, strict=True):
             if weight:
-                painted, real = ops.split(losses.unit_features(ops.cast(features, "float32")), 2)
-                total = total + weight * ops.mean(ops.sum(ops.square(painted - ops.stop_gradient(real)), axis=-1))
+                generated, real = ops.split(losses.unit_features(ops.cast(features, "float32")), 2)
+                total = total + weight * ops.mean(ops.sum(ops.square(generated - ops.stop_gradient(real)), axis=-1))
         return total
 
     if isinstance(model.perceptual_on, float | int):
@@ -124,15 +124,15 @@ def perceptual(model, views):
 
 
 def swapped_faces(model, views):
-    """The codes that swaps are painted from and the swaps: [as A, as B] each. No picture exists to compare them with."""
+    """The codes that swaps are generated from and the swaps: [as A, as B] each. No picture exists to compare them with."""
     if "swapped" not in views:
         sources = ops.split(views["bent"], 2, axis=0)
         if len(model.encoders) == 1:
-            codes = [views["codes"][1], views["codes"][0]]  # painted as A: B's codes; painted as B: A's codes
+            codes = [views["codes"][1], views["codes"][0]]  # generated as A: B's codes; generated as B: A's codes
         else:
             codes = [model.encode(sources[1], 0, 1), model.encode(sources[0], 1, 0)]
-        painted = [model.paint(code, person)[0] for person, code in enumerate(codes)]
-        views["swapped"] = [ops.cast(code, "float32") for code in codes], painted
+        generated = [model.generate(code, person)[0] for person, code in enumerate(codes)]
+        views["swapped"] = [ops.cast(code, "float32") for code in codes], generated
     return views["swapped"]
 
 
@@ -141,8 +141,8 @@ def identity(model, views):
 
     The recogniser sees grey faces: in colour it was soonest pleased by an orange nose between grey cheeks.
     """
-    _, painted = swapped_faces(model, views)
-    shown = ops.concatenate([half[: model.frozen_faces] for half in painted], axis=0)
+    _, generated = swapped_faces(model, views)
+    shown = ops.concatenate([half[: model.frozen_faces] for half in generated], axis=0)
     found = model.descriptors_of(losses.grey_faces(shown))
     found = ops.cast(found, "float32") - model.descriptor_centre
     halves = ops.split(found, 2, axis=0)
@@ -150,9 +150,9 @@ def identity(model, views):
 
 
 def code(model, views):
-    """A swapped face encoded again against the code it was painted from, relative to the code's own size."""
-    codes, painted = swapped_faces(model, views)
-    again = ops.concatenate([model.encode(colour, person, person) for person, colour in enumerate(painted)], axis=0)
+    """A swapped face encoded again against the code it was generated from, relative to the code's own size."""
+    codes, generated = swapped_faces(model, views)
+    again = ops.concatenate([model.encode(colour, person, person) for person, colour in enumerate(generated)], axis=0)
     wanted = ops.stop_gradient(ops.concatenate(codes, axis=0))
     size = replicas.batch_mean(ops.mean(ops.abs(wanted)))
     return ops.mean(ops.abs(ops.cast(again, "float32") - wanted)) / (size + 1e-6)
@@ -162,18 +162,18 @@ _PICTURE_TERMS = ("reconstruction", "contrast", "contrast_coarse", "eyes_and_mou
 
 
 def back_translation(model, views):
-    """The picture terms, as weighted, of faces painted back from their own swap; no gradient goes through the swap.
+    """The picture terms, as weighted, of faces brought back from their own swap; no gradient goes through the swap.
 
     A swap of B looks to the encoder much as A does, and what should come back is known: practice for the swap itself, in
     A's own colours, which bending cannot give (after back-translation between languages: Sennrich, Haddow and Birch 2016).
     Every second face is used: half the time, and the same faces however a step is shared among devices.
     """
-    _, painted = swapped_faces(model, views)
+    _, generated = swapped_faces(model, views)
     straight, masks = ([x[::2] for x in ops.split(views[name], 2, axis=0)] for name in ("straight", "masks"))
     back = []
     for person in range(2):
-        there = ops.stop_gradient(painted[1 - person][::2])
-        back.append(model.paint(model.encode(there, person, 1 - person), person)[0])
+        there = ops.stop_gradient(generated[1 - person][::2])
+        back.append(model.generate(model.encode(there, person, 1 - person), person)[0])
     seen = {"colour": back, "straight": straight, "masks": masks}
     seen = in_float32({name: ops.concatenate(some, axis=0) for name, some in seen.items()})
     weights = model.loss_weights
@@ -184,8 +184,8 @@ def cycle(model, views):
     """There and back: L1 to the start, and 0.1 of the mean alpha, summed over both people."""
     total, straight = 0.0, ops.split(views["straight"], 2, axis=0)
     for person in range(2):
-        there, _ = model.paint(model.encode(straight[person], 1 - person, person), 1 - person)
-        back, alpha = model.paint(model.encode(there, person, 1 - person), person)
+        there, _ = model.generate(model.encode(straight[person], 1 - person, person), 1 - person)
+        back, alpha = model.generate(model.encode(there, person, 1 - person), person)
         total = total + model.loss_weights.span * losses.l1(back, straight[person]) + 0.1 * ops.mean(alpha)
     return total
 

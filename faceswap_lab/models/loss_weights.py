@@ -25,7 +25,7 @@ class LossWeights:
     """Weights of all terms; a term at 0 is not computed. The default is plain L1.
 
     Args:
-        reconstruction: L1 between painting and face, and at each side output's scale.
+        reconstruction: L1 between generated and real face, and at each side output's scale.
         contrast: L1 between local contrasts at the fine scale (features as `metrics.gains` sees them).
         contrast_coarse: the same, at 2.5 times the scale.
         ssim, ms_ssim: structural dissimilarity at one scale, at several.
@@ -35,11 +35,11 @@ class LossWeights:
         eyes_gradients, mouth_gradients, nose_gradients, brows_gradients: the same on the first differences.
         perceptual: distance of a face-recognition network's features at four depths, shallow to deep.
         identity: a swapped face must look to a face-recognition network like the person it shows.
-        mask: L1 between the painted alpha and the face mask.
-        alpha: mean of the painted alpha. alpha_hinge: mean of max(0, m - alpha), m by the schedule. alpha_variation:
+        mask: L1 between the generated alpha and the face mask.
+        alpha: mean of the generated alpha. alpha_hinge: mean of max(0, m - alpha), m by the schedule. alpha_variation:
             its total variation.
-        code: a swapped face, encoded again, must give the code it was painted from (pose and expression kept).
-        back_translation: a face swapped there, taken as it is, must be painted back to itself.
+        code: a swapped face, encoded again, must give the code it was generated from (pose and expression kept).
+        back_translation: a face swapped there, taken as it is, must be brought back to itself.
         cycle: a face swapped there and back must be itself.
         adversarial: each discriminator's opinion, of the composite and of the raw colour; needs discriminators.
         gradient_penalty: R1, on the discriminators; part of their loss, not of the generator's.
@@ -146,7 +146,7 @@ EXPRESSIVE_GAN = dataclasses.replace(
     identity=0.1,
     **{name: 30.0 for region in ("mouth", "nose", "brows") for name in (region, f"{region}_gradients")},
 )
-# On two CPU cores there is time for a few hundred steps only, from an autoencoder that can paint: the terms that it was
+# On two CPU cores there is time for a few hundred steps only, from a trained autoencoder: the terms that it was
 # trained with stay on, so that the discriminators and the recogniser add to what is there instead of starting a fight.
 QUICK_GAN = dataclasses.replace(QUICK, adversarial=0.1, identity=0.1)
 PRESETS = {

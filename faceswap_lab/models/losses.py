@@ -212,7 +212,7 @@ def relativistic_least_squares(scores, others, sign: float):
 
 
 def hinge(scores, sign: float):
-    """The discriminator's hinge: scores of real pictures (sign 1) should reach 1, of painted ones (sign -1) stay under -1.
+    """The discriminator's hinge: scores of real pictures (sign 1) should reach 1, of generated ones (sign -1) stay under -1.
 
     Lim and Ye, "Geometric GAN", 2017 (arXiv:1705.02894); used by SAGAN. The generator's part is minus its mean score.
     """

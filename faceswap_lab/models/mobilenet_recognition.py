@@ -1,7 +1,7 @@
 """The recogniser that helps to train: HSE-FaceRes, a MobileNetV1 that was taught to tell thousands of people apart.
 
 Its descriptor says whose face a picture shows, and its inner layers say what the face's parts look like: the two things
-that an identity loss and a perceptual loss ask for. It must never judge the result that it helped to make; for that
+that an identity loss and a perceptual loss ask for. It must never evaluate the result that it helped to make; for that
 there is another network, `faceswap_lab.models.dlib_recognition`.
 
 A. Savchenko, "Efficient facial representations for age, gender and identity recognition in organizing photo albums

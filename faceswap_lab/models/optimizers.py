@@ -13,7 +13,7 @@ def original_adam(learning_rate: float = 5e-5) -> keras.optimizers.Adam:
 
 @keras.saving.register_keras_serializable("faceswap_lab")
 class ConvolutionMuon(keras.optimizers.Muon):
-    """Muon for dense *and* convolution kernels; first layer, painting layers, discriminators, biases and norms go by Adam.
+    """Muon for dense *and* convolution kernels; first layer, output layers, discriminators, biases and norms go by Adam.
 
     Each kernel's step is its momentum with all singular values brought near 1, so that no direction of it learns slowly.
     Keras's own Muon leaves convolutions to Adam; here a kernel (h, w, in, out) is seen as a matrix (h w in, out), as its

@@ -1,7 +1,7 @@
 """pix2pix: translates pictures, learnt from pairs.
 
 Isola, Zhu, Zhou and Efros, "Image-to-image translation with conditional adversarial networks", CVPR 2017
-(arXiv:1611.07004). A U-Net paints, a discriminator sees input and painting side by side, and L1 says how far the painting is
+(arXiv:1611.07004). A U-Net generates, a discriminator sees input and output side by side, and L1 says how far the output is
 from the truth.
 """
 
@@ -42,7 +42,7 @@ class Pix2PixLoss:
 
     Args:
         adversarial: the discriminator's opinion, by its logarithm.
-        l1: L1 between painting and truth.
+        l1: L1 between generated picture and truth.
     """
 
     adversarial: float = 1.0
@@ -52,7 +52,7 @@ class Pix2PixLoss:
 class Pix2Pix(AdversarialTranslator):
     """A generator from A to B and a conditional discriminator, trained with `fit()` on indices into pairs.
 
-    While painting, dropout is off, so that one face always gives one painting (the paper keeps it on, and sees little
+    When faces are generated, dropout is off, so that one face always gives one picture (the paper keeps it on, and sees little
     of it in the results).
 
     Args:
@@ -66,8 +66,8 @@ class Pix2Pix(AdversarialTranslator):
         discriminators = [build_discriminator(config, "discriminator")]
         super().__init__(config, discriminators, loss_weights or Pix2PixLoss(), augmentation, seed, **kwargs)
 
-    def set_faces(self, faces: dict, masks: dict | None = None, likened: dict | None = None) -> None:
-        """Gives the model the pairs to train on; masks and likened faces are not needed.
+    def set_faces(self, faces: dict, masks: dict | None = None, transferred: dict | None = None) -> None:
+        """Gives the model the pairs to train on; masks and transferred faces are not needed.
 
         Args:
             faces: {"A": (N, S, S, 3) uint8 RGB inputs, "B": (N, S, S, 3) what each must become}, S at least the model's
@@ -96,7 +96,7 @@ class Pix2Pix(AdversarialTranslator):
         if weights.adversarial:
             read = self.readings()
             scores, others, hoped = (
-                self.judge(
+                self.discriminate(
                     0, ops.concatenate([picture, inputs], axis=-1) if self.config.conditional else picture, frozen, read
                 )
                 for picture, frozen in ((truths, False), (ops.stop_gradient(fake), False), (fake, True))

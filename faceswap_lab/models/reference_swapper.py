@@ -1,8 +1,8 @@
-"""The base model: paints the true swap of people it has never seen, from the target's face and pictures of the source.
+"""The base model: generates the true swap of people it has never seen, from the target's face and pictures of the source.
 
 A U-Net (O. Ronneberger, P. Fischer, T. Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015,
 arXiv:1505.04597) sees the target's face beside pictures of the source that were warped to its landmarks (`faces.references`).
-It does not paint the skin but says, pixel by pixel, which of these pictures to take it from, how to relight them, and what
+It does not generate the skin but says, pixel by pixel, which of these pictures to take it from, how to relight them, and what
 to add. So detail comes from the source's own pictures, few weights do, and a new person needs no training.
 
 It is trained on rendered true swaps: the target's head, hair and light with the source's inner face. The answer is therefore
@@ -45,13 +45,13 @@ class SwapperConfig:
 
 @dataclass(frozen=True)
 class SwapperLoss:
-    """Weights of the terms, all between the painting and the true swap; a term at 0 is not computed.
+    """Weights of the terms, all between the generated face and the true swap; a term at 0 is not computed.
 
     Args:
         l1: mean absolute difference, `inside` times as heavy where the face is.
         structure: local contrast at two scales, inside the face (`losses.contrast_loss`).
         edges: first differences, inside the face.
-        alpha: what counts of the painting, against the rendered mask.
+        alpha: what counts of the generated face, against the rendered mask.
         identity: 1 - cosine of the descriptors of `identity_network`, which is not the one behind identity_gain.
     """
 
@@ -94,8 +94,8 @@ def build_swapper(config: SwapperConfig) -> keras.Model:
         x = _convolution(layers.Concatenate()([x, skips[level]]), filters, f"up_{level}")
     x = _convolution(x, config.filters[0], "last")
     parts = layers.Conv2D(4 * (count + 5), 3, padding="same", name="parts")(x)
-    painting = Compose(count, name="compose")([faces, references, light, parts])
-    network = keras.Model([faces, references], painting, name="reference_swapper")
+    generated = Compose(count, name="compose")([faces, references, light, parts])
+    network = keras.Model([faces, references], generated, name="reference_swapper")
     network.config = config
     return network
 
@@ -108,7 +108,7 @@ def _convolution(x, filters: int, name: str, kernel: int = 3, strides: int = 1):
 
 @keras.saving.register_keras_serializable("faceswap_lab")
 class Compose(layers.Layer):
-    """Puts the painting together: a mixture of the target and the relit references, plus a small correction.
+    """Puts the generated face together: a mixture of the target and the relit references, plus a small correction.
 
     Args:
         count: K, references.
@@ -124,10 +124,10 @@ class Compose(layers.Layer):
 
     def call(self, inputs):
         mixture, pictures, correction, alpha = self.ingredients(inputs)
-        painting = correction
+        generated = correction
         for k, picture in enumerate(pictures):
-            painting = painting + mixture[..., k : k + 1] * picture
-        return ops.concatenate([painting, alpha], axis=-1)
+            generated = generated + mixture[..., k : k + 1] * picture
+        return ops.concatenate([generated, alpha], axis=-1)
 
     def ingredients(self, inputs):
         """The mixture's shares (N, S, S, K + 1), the K + 1 pictures mixed (target, relit references), correction and alpha."""
@@ -194,12 +194,12 @@ class SwapperTraining(keras.Model):
         batch = {name: ops.cast(value, "float32") / 255 for name, value in batch.items()}
         if training and self.augment is not None:
             batch = self.augment(batch, self.draw)
-        painted = self.network([batch["faces"], batch["references"]], training=training)
-        return {"painted": painted, "truth": batch["truth"], "mask": batch["mask"]}
+        generated = self.network([batch["faces"], batch["references"]], training=training)
+        return {"generated": generated, "truth": batch["truth"], "mask": batch["mask"]}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         del x, y, sample_weight, training
-        colour, alpha = y_pred["painted"][..., :3], y_pred["painted"][..., 3:]
+        colour, alpha = y_pred["generated"][..., :3], y_pred["generated"][..., 3:]
         truth, mask, terms = y_pred["truth"], y_pred["mask"], self.terms
         difference = ops.mean(ops.abs(colour - truth) * (1 + (terms.inside - 1) * mask))
         sigma = truth.shape[1] * STRUCTURE_SIGMA
@@ -218,14 +218,14 @@ class SwapperTraining(keras.Model):
         return total
 
     def unlike(self, colour, truth):
-        """1 - cosine between the descriptors of painting and truth, mean over the batch."""
+        """1 - cosine between the descriptors of generated face and truth, mean over the batch."""
         one, other = (self.identity_network(ops.clip(pictures, 0, 1)) for pictures in (colour, truth))
         one, other = ops.normalize(one, axis=-1), ops.stop_gradient(ops.normalize(other, axis=-1))
         return ops.mean(1 - ops.sum(one * other, axis=-1))
 
 
-def paint(network: keras.Model, faces: np.ndarray, references: np.ndarray, batch_size: int = 16) -> np.ndarray:
-    """What the network paints.
+def generate(network: keras.Model, faces: np.ndarray, references: np.ndarray, batch_size: int = 16) -> np.ndarray:
+    """What the network generates.
 
     Args:
         network: from `build_swapper`.
@@ -235,15 +235,15 @@ def paint(network: keras.Model, faces: np.ndarray, references: np.ndarray, batch
     Returns:
         (N, S, S, 4) float32 [0, 1]: the composite, RGB, and alpha.
     """
-    painted = []
+    generated = []
     for first in range(0, len(faces), batch_size):
         some = [x[first : first + batch_size].astype(np.float32) / 255 for x in (faces, references)]
-        painted.append(ops.convert_to_numpy(network(some, training=False)))
-    return np.concatenate(painted).clip(0, 1)
+        generated.append(ops.convert_to_numpy(network(some, training=False)))
+    return np.concatenate(generated).clip(0, 1)
 
 
 def explain(network: keras.Model, faces: np.ndarray, references: np.ndarray) -> dict[str, np.ndarray]:
-    """What a painting is made of; arguments as for `paint`.
+    """What a generated face is made of; arguments as for `generate`.
 
     Returns:
         float32 arrays: mixture (N, S, S, K + 1), the shares of the target and of each reference; relit (N, K, S, S, 3), the

@@ -1,4 +1,4 @@
-"""What CycleGAN and pix2pix share: painting with their generators, mild views, the image pool, discriminators held still.
+"""What CycleGAN and pix2pix share: swapping with their generators, mild views, the image pool, discriminators held still.
 
 Arrays are RGB float32 in [0, 1]; person 0 is A (the target, whose video is changed), person 1 is B (the source), as in
 `autoencoder`.
@@ -20,13 +20,13 @@ DIRECTIONS = ((0, 1), (1, 0))  # from A to B, from B to A
 NAMES = ("A_to_B", "B_to_A")
 # A discriminator that has learnt a set's few pictures by heart teaches nothing: they are turned, moved and lit a little.
 MILD = Augmentation(
-    rotation=4.0, zoom=0.04, shift=0.02, warp=0.0, gain=0.1, tint=0.02, slope=0.1, gamma=0.08, liken=0.0, input_gamma=0.0,
+    rotation=4.0, zoom=0.04, shift=0.02, warp=0.0, gain=0.1, tint=0.02, slope=0.1, gamma=0.08, shape_transfer=0.0, input_gamma=0.0,
     fade=0.0,
 )  # fmt: skip
 
 
 class FaceTranslator(keras.Model):
-    """A model that turns one person's faces into another's, picture to picture. By itself it paints; it does not train.
+    """A model that turns one person's faces into another's, picture to picture. By itself it generates; it does not train.
 
     Args:
         config: the shape.
@@ -49,7 +49,7 @@ class FaceTranslator(keras.Model):
         return twin
 
     def translate(self, faces, source: int, target: int):
-        """Paints `faces` of person `source` as person `target`.
+        """Generates `faces` of person `source` as person `target`.
 
         Equal numbers ask for a reconstruction: the way there and back. A model that only knows the way from A to B gives
         back what it cannot translate, with an alpha of 0: nothing of it counts.
@@ -71,7 +71,7 @@ class FaceTranslator(keras.Model):
         return ops.clip(colour, 0.0, 1.0), ops.ones_like(faces[..., :1])
 
     def call(self, faces, training=False):
-        """Paints (N, S, S, 3) faces of A as B."""
+        """Generates (N, S, S, 3) faces of A as B."""
         return self.generators[0](faces, training=training)
 
 
@@ -79,7 +79,7 @@ class AdversarialTranslator(FaceTranslator):
     """A `FaceTranslator` with discriminators, trained by one `fit()` on indices into face sets.
 
     One step serves both players: `compute_loss` adds the generators' loss, through discriminators whose weights are held still,
-    to the discriminators' loss, on paintings that are held still. A subclass gives `call` (the views of a batch) and
+    to the discriminators' loss, on generated pictures that are held still. A subclass gives `call` (the views of a batch) and
     `loss_terms` (the generators' terms by name, unweighted, and the discriminators' loss).
 
     Args:
@@ -105,7 +105,7 @@ class AdversarialTranslator(FaceTranslator):
         """The discriminators, their weights read now, for all opinions of one step."""
         return [Reading(discriminator) for discriminator in self.discriminators]
 
-    def judge(self, place: int, seen, frozen: bool, discriminators=None):
+    def discriminate(self, place: int, seen, frozen: bool, discriminators=None):
         """A discriminator's scores for pictures; frozen: its weights receive no gradient.
 
         discriminators: `readings()`; within one training step all opinions need the same ones. None: read now.
@@ -126,7 +126,7 @@ class AdversarialTranslator(FaceTranslator):
 
 
 class ImagePool(keras.layers.Layer):
-    """Remembers paintings, so that a discriminator does not forget what the generator did a while ago.
+    """Remembers generated pictures, so that a discriminator does not forget what the generator did a while ago.
 
     Shrivastava et al., CVPR 2017 (arXiv:1612.07828), as CycleGAN has it: while there is room, each picture is kept and
     handed on. Then one half is handed on as it is; the other takes the place of a kept picture, which is handed on in its

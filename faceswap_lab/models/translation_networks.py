@@ -29,10 +29,10 @@ class TranslationConfig:
         kernel: side of the ResNet's first and last convolution.
         dropout: share of activations dropped in the three innermost upscales of the U-Net, while training.
         discriminator_filters: channels of the discriminator's convolutions; all but the last halve the size.
-        conditional: the discriminator sees the input beside the painting.
+        conditional: the discriminator sees the input beside the output.
         both_ways: a generator each from A to B and from B to A; else only from A to B.
         octave: share of low-frequency channels inside the generators (octave convolution); 0: none.
-        from_input: the generator paints a change of its input instead of a whole picture, so that it begins as the
+        from_input: the generator gives a change of its input instead of a whole picture, so that it begins as the
             identity (ResNet only). Not published; a few hundred steps are too few to learn to copy first.
     """
 
@@ -58,7 +58,7 @@ class TranslationConfig:
                 f"a U-Net halves the picture down to one pixel: give a power of 2, at least 16, not {self.size}"
             )
         if self.from_input and self.generator != "resnet":
-            raise ValueError("from_input: only a ResNet generator can paint a change of its input")
+            raise ValueError("from_input: only a ResNet generator can give a change of its input")
         if self.size < 2 ** len(self.discriminator_filters) * 2:
             raise ValueError(f"{len(self.discriminator_filters)} discriminator layers are too many for {self.size} px")
         if not 0 <= self.octave < 1:

@@ -85,7 +85,7 @@ class Facts:
     watermark: str | None = None
     version: str = __version__
     generator: str = "faceswap_lab"
-    description: str = "A neural network painted another person's face into the target."
+    description: str = "A neural network generated another person's face in the target."
 
 
 def sidecar_of(path: str | os.PathLike) -> Path:
@@ -108,7 +108,7 @@ def sign(
     """Puts signed content credentials into a file, in one step; an earlier manifest of the lab in it is replaced.
 
     Args:
-        path: a film or a picture.
+        path: a video or a picture.
         facts: what the manifest says.
         sidecar: where the manifest goes when the file cannot hold one; None: `sidecar_of(path)`.
         signing: the certificate; None: that of `certificates.signing`.
@@ -123,7 +123,7 @@ def sign(
 def sign_pictures(folder: str | os.PathLike, facts: Facts) -> int:
     """Signs every picture of a folder by itself, so that each may be passed on alone.
 
-    A target's own credentials, which a film brings along, are left out here: each picture would check the whole target anew.
+    A target's own credentials, which a video brings along, are left out here: each picture would check the whole target anew.
 
     Args:
         folder: of pictures; `facts.title` is not used, each has its own name.

@@ -1,4 +1,4 @@
-"""What of a file a manifest leaves out: its own bytes, and in films the boxes that hold no picture and no sound."""
+"""What of a file a manifest leaves out: its own bytes, and in videos the boxes that hold no picture and no sound."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _MANIFEST = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # the uuid box of C2PA in ISO base media files
-_FILMS = (b"ftyp", b"styp")
-_LOOSE = (b"ftyp", b"free", b"skip", b"mfra")  # left out of C2PA's own hash of a film (c2pa.hash.bmff.v3)
+_VIDEOS = (b"ftyp", b"styp")
+_LOOSE = (b"ftyp", b"free", b"skip", b"mfra")  # left out of C2PA's own hash of a video (c2pa.hash.bmff.v3)
 _LONGEST = 1 << 20  # bytes of such a box that are looked at
 
 
@@ -19,7 +19,7 @@ def bare_length(path: str | os.PathLike, exclusions: list[dict]) -> int:
 
     Args:
         path: the file.
-        exclusions: of its c2pa.hash.data, each with `length` in bytes; [] for a film.
+        exclusions: of its c2pa.hash.data, each with `length` in bytes; [] for a video.
     """
     length = Path(path).stat().st_size - sum(one.get("length", 0) for one in exclusions)
     if not exclusions:
@@ -29,7 +29,7 @@ def bare_length(path: str | os.PathLike, exclusions: list[dict]) -> int:
 
 
 def loose_hash(path: str | os.PathLike) -> str:
-    """SHA-256, in hexadecimal, of those boxes of a film that C2PA's hash leaves out; "" for what is no film (mp4, mov)."""
+    """SHA-256, in hexadecimal, of those boxes of a video that C2PA's hash leaves out; "" for what is no video (mp4, mov)."""
     digest, found = hashlib.sha256(), False
     with open(path, "rb") as file:
         for start, size, kind in _boxes(file):
@@ -46,7 +46,7 @@ def _boxes(file) -> Iterator[tuple[int, int, bytes]]:
     while start + 8 <= end:
         file.seek(start)
         size, kind = struct.unpack(">I4s", file.read(8))
-        if start == 0 and kind not in _FILMS:
+        if start == 0 and kind not in _VIDEOS:
             return
         if size == 1:
             size = struct.unpack(">Q", file.read(8).ljust(8, b"\0"))[0]

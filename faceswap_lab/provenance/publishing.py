@@ -1,4 +1,4 @@
-"""Puts films and pictures with swapped faces in their place: signed under a hidden name first, so that none appears unsigned."""
+"""Puts videos and pictures with swapped faces in their place: signed under a hidden name first, so that none appears unsigned."""
 
 from __future__ import annotations
 
@@ -70,6 +70,11 @@ def write_swapped(
 
     Raises:
         LabError: when it cannot be written or signed.
+
+    Example:
+        >>> lab.write_swapped("swapped.png", frame, "quick_autoencoder")
+        >>> lab.provenance.verify("swapped.png").state
+        'valid'
     """
     write_signed(path, image, facts(Path(path), model, what), quality, signing)
 
@@ -89,6 +94,6 @@ def write_signed(
 
 
 def facts(path: Path, model: str, what: str = "") -> credentials.Facts:
-    """What is said of such a picture or film."""
-    what = what or "Among the faces shown are some that a neural network painted."
+    """What is said of such a picture or video."""
+    what = what or "Among the faces shown are some that a neural network generated."
     return credentials.Facts(title=path.name, model=model, description=what)

@@ -20,7 +20,7 @@ class BrokenManifestError(Exception):
 
 
 def read_manifest(path: Path, anchors: Iterable[str]) -> dict:
-    """The manifest in force of a film or a picture, validated.
+    """The manifest in force of a video or a picture, validated.
 
     Args:
         path: the file.

@@ -58,23 +58,23 @@ class Agreement:
     def mark(self, size: tuple[int, int], key: dict) -> Marker | None:
         return Marker(size, ident(key)) if min(size) >= LEAST else None
 
-    def facts(self, film: Any) -> Facts:
-        """What the manifest of a conversion's output says; film: a `swap.steps.Film`."""
-        function = film.swap_function
+    def facts(self, conversion: Any) -> Facts:
+        """What the manifest of a conversion's output says; conversion: a `swap.steps.Conversion`."""
+        function = conversion.swap_function
         parts = [
-            (self.agreed.target, "target", Path(film.video.path)),
+            (self.agreed.target, "target", Path(conversion.video.path)),
             *((one, "source", None) for one in self.agreed.sources),
         ]
         return Facts(
             model=model_name(function),
             model_digest=str(getattr(function, "digest", "")),
-            settings=dataclasses.asdict(film.options) | {"label": film.corner or "none"},
+            settings=dataclasses.asdict(conversion.options) | {"label": conversion.corner or "none"},
             ingredients=tuple(Ingredient(one.name, one.sha256, role, one.identity, path) for one, role, path in parts),
-            watermark=film.marker and film.marker.ident,
+            watermark=conversion.marker and conversion.marker.ident,
         )
 
-    def keeper(self, film: Any, folder: Path) -> Callable[[int, np.ndarray], None]:
-        facts, signing = self.facts(film), certificates.signing()
+    def keeper(self, conversion: Any, folder: Path) -> Callable[[int, np.ndarray], None]:
+        facts, signing = self.facts(conversion), certificates.signing()
         # They are kept unmarked. A target's own credentials are left out: each picture would check the whole target anew.
         plain = tuple(dataclasses.replace(one, path=None) for one in facts.ingredients)
         facts = dataclasses.replace(facts, watermark=None, ingredients=plain)
@@ -84,27 +84,27 @@ class Agreement:
 
         return keep
 
-    def enter(self, film: Any, thing: str, path: Path, lies: Path | None = None) -> list[str]:
+    def enter(self, conversion: Any, thing: str, path: Path, lies: Path | None = None) -> list[str]:
         """Enters an output in the register; `lies`: where it is before it gets its name."""
-        about = self.agreed, path, model_name(film.swap_function), dataclasses.asdict(film.options)
+        about = self.agreed, path, model_name(conversion.swap_function), dataclasses.asdict(conversion.options)
         return register.enter(*about, self.folder, lies, thing)
 
-    def mark_folder(self, folder: Path, film: Any, thing: str) -> list[str]:
+    def mark_folder(self, folder: Path, conversion: Any, thing: str) -> list[str]:
         register.mark_folder(folder, thing)
-        return self.enter(film, thing, folder)
+        return self.enter(conversion, thing, folder)
 
     @contextlib.contextmanager
-    def publish(self, out: Path, hidden: Path, film: Any, thing: str, told: list[str]) -> Iterator[Path]:
+    def publish(self, out: Path, hidden: Path, conversion: Any, thing: str, told: list[str]) -> Iterator[Path]:
         def enter(lies: Path) -> None:
-            told.extend(self.enter(film, thing, out, lies))
+            told.extend(self.enter(conversion, thing, out, lies))
 
-        with publishing.sealed(out, hidden, self.facts(film), enter) as unsigned:
+        with publishing.sealed(out, hidden, self.facts(conversion), enter) as unsigned:
             yield unsigned
 
-    def publish_pictures(self, folder: Path, out: Path, film: Any, thing: str) -> list[str]:
-        credentials.sign_pictures(folder, self.facts(film))
+    def publish_pictures(self, folder: Path, out: Path, conversion: Any, thing: str) -> list[str]:
+        credentials.sign_pictures(folder, self.facts(conversion))
         register.mark_folder(folder, thing)
-        return self.enter(film, thing, out, folder)
+        return self.enter(conversion, thing, out, folder)
 
     def forget(self, path: Path) -> None:
         register.forget(path, self.folder)

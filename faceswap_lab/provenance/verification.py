@@ -94,7 +94,7 @@ def verify(path: str | os.PathLike, against: Sequence[str | os.PathLike] = (), n
     """Checks one file.
 
     Args:
-        path: a film or a picture; its manifest lies in it or beside it (`credentials.sidecar_of`).
+        path: a video or a picture; its manifest lies in it or beside it (`credentials.sidecar_of`).
         against: files (or folders of pictures) that should be ingredients of it.
         now: UTC; None: the clock's.
 
@@ -103,7 +103,7 @@ def verify(path: str | os.PathLike, against: Sequence[str | os.PathLike] = (), n
     """
     path, now = Path(path), now or datetime.now(UTC)
     if not path.is_file():
-        raise LabError(f"{path}: no such file. Give a film or a picture.")
+        raise LabError(f"{path}: no such file. Give a video or a picture.")
     verdict = Verdict(str(path))
     anchors = certificates.anchors()
     try:
@@ -127,7 +127,7 @@ def verify(path: str | os.PathLike, against: Sequence[str | os.PathLike] = (), n
 _GRAVITY = (DAMAGED, OTHER, CHANGED, CLOCK, EXPIRED, UNKNOWN, INGREDIENT)
 
 
-def pictures_and_films(paths: Sequence[str | os.PathLike]) -> list[Path]:
+def pictures_and_videos(paths: Sequence[str | os.PathLike]) -> list[Path]:
     """The files meant: a folder stands for its pictures.
 
     Raises:
@@ -139,7 +139,7 @@ def pictures_and_films(paths: Sequence[str | os.PathLike]) -> list[Path]:
     for path in map(Path, paths):
         some = list_pictures(path) if path.is_dir() else [path]
         if not some:
-            raise LabError(f"{path}: this folder holds no pictures. Give a film, a picture or a folder of pictures.")
+            raise LabError(f"{path}: this folder holds no pictures. Give a video, a picture or a folder of pictures.")
         found += some
     return found
 
@@ -207,7 +207,7 @@ def _integrity(path: Path, active: dict) -> list[tuple[str, str]]:
         else:
             found.append((DAMAGED, f"{failure.get('explanation') or 'It cannot be checked'} ({code})."))
     if not found and own.get("loose", "") != (mp4_boxes.loose_hash(path) if own.get("loose") else ""):
-        found.append((CHANGED, "The film's header (its file type or free space) was changed after it was signed."))
+        found.append((CHANGED, "The video's header (its file type or free space) was changed after it was signed."))
     return list(dict.fromkeys(found))
 
 
@@ -219,9 +219,9 @@ def _changed(path: Path, active: dict, own: dict) -> tuple[str, str]:
         name = f" “{own['title']}”" if own.get("title") else ""
         return OTHER, (
             f"This is the manifest of another file{name}: what was signed has {signed} bytes, this has {length}. Either the "
-            "manifest was put here from there, or the film or picture was edited."
+            "manifest was put here from there, or the video or picture was edited."
         )
-    what = "film, sound or picture" if "c2pa.hash.data" not in active["assertions"] else "picture or file"
+    what = "video, sound or picture" if "c2pa.hash.data" not in active["assertions"] else "picture or file"
     return CHANGED, f"The {what} was changed after it was signed: at least one byte is not what it was."
 
 

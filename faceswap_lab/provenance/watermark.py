@@ -8,10 +8,10 @@ its report names too. On walls it is a sixth of a level (root mean square), on s
 
 What it cannot do: prove anything about a picture without it, or stand against someone who wants it gone. It is the same in
 every frame and its key is public, so that it can be reckoned out or put on another clip. Out of one frame its number is read
-three times in four at crf 23, once in four at crf 28, so that a film in which few frames show a swap loses it there. At crf 32
-ten frames tell it in half of the films; after halving and crf 28 they do not. Of 21 photographs 19 can be read at all (two
+three times in four at crf 23, once in four at crf 28, so that a video in which few frames show a swap loses it there. At crf 32
+ten frames tell it in half of the videos; after halving and crf 28 they do not. Of 21 photographs 19 can be read at all (two
 textures, busy all over, leave too little of it), 13 at crf 28. In small pictures it holds less, as its waves are finer there: of
-films of 256 px half are read at crf 28. A turn of 10 degrees, a stretch in one direction, a heavy crop or a film of a screen
+videos of 256 px half are read at crf 28. A turn of 10 degrees, a stretch in one direction, a heavy crop or a video of a screen
 lose it. A perfectly even ground keeps it only until it is compressed, a black one not at all. For proof there is the signed
 manifest, for people the visible label.
 
@@ -21,7 +21,7 @@ TensorFlow; its plain method is lost by H.264, a crop or a change of size (measu
 A mark counts as found when all waves together agree with the pattern of one number by 9.8 standard deviations of chance. That
 limit was settled by reckoning (`certainty`), not on pictures: one without a mark passes it less than once in a million times.
 `benchmarks/watermark_alarms.py` compares with photographs. Where the mark is found but another number suits nearly as well, none
-is given. There is a price for looking at ten frames of a film by themselves: ten times the chance.
+is given. There is a price for looking at ten frames of a video by themselves: ten times the chance.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Reading:
 
 
 def read(frames: np.ndarray | Iterable[np.ndarray]) -> Reading:
-    """Looks for the mark in a picture, or in some frames of one film together.
+    """Looks for the mark in a picture, or in some frames of one video together.
 
     Args:
         frames: (H, W, 3) uint8 RGB, or several of one size, which are flattened together: the mark stays, the rest moves on.
@@ -144,7 +144,7 @@ def read(frames: np.ndarray | Iterable[np.ndarray]) -> Reading:
 
 
 def look(path: str | os.PathLike | Video, count: int = 10) -> Reading:
-    """Looks for the mark in a film, a picture or a folder of pictures.
+    """Looks for the mark in a video, a picture or a folder of pictures.
 
     Args:
         path: the file or folder, or an opened `Video`.
@@ -170,7 +170,7 @@ def look(path: str | os.PathLike | Video, count: int = 10) -> Reading:
 
 
 def searched(image: np.ndarray, whole: bool = True) -> Reading:
-    """Looks for the mark in one picture (H, W, 3) uint8 RGB: in every way, or as `look` does in the single frames of a film."""
+    """Looks for the mark in one picture (H, W, 3) uint8 RGB: in every way, or as `look` does in the single frames of a video."""
     return _searched(_flattened([image]), 1, whole)
 
 

@@ -69,10 +69,10 @@ def weight(agreement: float, bits: float) -> float:
 
 
 def flattened(images: Sequence[np.ndarray]) -> np.ndarray:
-    """What is left of a picture, or of some frames of one film together, to look for the mark in: a matched filter.
+    """What is left of a picture, or of some frames of one video together, to look for the mark in: a matched filter.
 
     Each place counts by how strong the mark may be there over the power of what hides it (Kay, "Fundamentals of Statistical
-    Signal Processing: Detection Theory", 1998, chapter 4). In a film that power is taken once in each frame, and again in
+    Signal Processing: Detection Theory", 1998, chapter 4). In a video that power is taken once in each frame, and again in
     their sum: there the mark has stayed, while what moved or was coded otherwise in every frame has worn off.
 
     Args:

@@ -23,7 +23,7 @@ STARTS = ("warm", "nothing", "gan")
 LEARNING_RATES = {"warm": 1e-3, "nothing": 2.5e-3, "gan": 2e-4}  # of any optimiser
 BATCH_SIZE, SIZE, COPIES = 8, 64, 3
 BLEND = {"colour": "mean", "mask": "hull", "erode": 2.0, "feather": 6.0}
-_PLAIN = {"blend": "mask", "forehead": 0.0, "sharpen": "none"}  # a narrow overlay: the painting's own merits, not the blend's
+_PLAIN = {"blend": "mask", "forehead": 0.0, "sharpen": "none"}  # a narrow overlay: the generated face's own merits, not the blend's
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ VARIANTS = {
     "base": Variant("nothing (the base)"),
     "untrained": Variant("the training itself", trained=False),
     "no_contrast": Variant("local contrast, both scales", loss={"contrast": 0.0, "contrast_coarse": 0.0}),
-    "no_likened": Variant("likened faces", augmentation={"liken": 0.0}),
+    "no_shape_transfer": Variant("transferred faces", augmentation={"shape_transfer": 0.0}),
     "no_copies": Variant("varied copies", copies=False),
     "no_eyes": Variant("eye and mouth term", loss={"eyes_and_mouth": 0.0}),
     "no_back": Variant("back-translation", loss={"back_translation": 0.0}),
@@ -115,7 +115,7 @@ class Material:
     """What all variants share.
 
     Args:
-        faces, masks, likened: {"A": (N, S, S, 3) uint8, "B": ...}, see `stages.practice_arrays`; the sets' own pictures
+        faces, masks, transferred: {"A": (N, S, S, 3) uint8, "B": ...}, see `stages.practice_arrays`; the sets' own pictures
             first, then their copies.
         own: {"A": ..., "B": ...}: how many of them are no copies.
         target, truth: frames to swap and their true swaps, (T, H, W, 3) uint8 RGB.
@@ -124,7 +124,7 @@ class Material:
 
     faces: dict[str, np.ndarray]
     masks: dict[str, np.ndarray]
-    likened: dict[str, np.ndarray]
+    transferred: dict[str, np.ndarray]
     own: dict[str, int]
     target: np.ndarray
     truth: np.ndarray
@@ -156,10 +156,10 @@ def prepare(sets: dict[str, list], target, frames: np.ndarray, truth: np.ndarray
             f"target: {len(target)} faces, {len(frames)} frames, {len(truth)} true swaps, {len(points)} points. Give one of "
             "each for every frame that is to be scored."
         )
-    faces, masks, likened = stages.practice_arrays(sets, SIZE * 3 // 2, COPIES, seed)
+    faces, masks, transferred = stages.practice_arrays(sets, SIZE * 3 // 2, COPIES, seed)
     own = {person: sum(len(some) for some in sets[person]) for person in sets}
     matrices = [target.matrix(row) for row in range(len(target))]
-    return Material(faces, masks, likened, own, frames, truth, matrices, list(target.masks(256, "face")), points)
+    return Material(faces, masks, transferred, own, frames, truth, matrices, list(target.masks(256, "face")), points)
 
 
 def of_run(run, faces: int = 120, scored: int = 20) -> Material:
@@ -224,7 +224,7 @@ def train(variant: Variant, material: Material, steps: int, seed: int, start: st
         raise LabError(f"start {start!r}: {variant.part} cannot be compared from there.")
     keras.utils.set_random_seed(seed)
     model = _model(variant, start, seed)
-    model.set_faces(*(_chosen(some, material, variant) for some in (material.faces, material.masks, material.likened)))
+    model.set_faces(*(_chosen(some, material, variant) for some in (material.faces, material.masks, material.transferred)))
     if not variant.trained:
         return model
     counts = {
@@ -281,7 +281,7 @@ def _chosen(pictures: dict[str, np.ndarray], material: Material, variant: Varian
 
 
 def swap(model, material: Material) -> list[np.ndarray]:
-    """The target's frames with B's face in them, as the model paints it: T times (H, W, 3) uint8 RGB."""
+    """The target's frames with B's face in them, as the model generates it: T times (H, W, 3) uint8 RGB."""
     from faceswap_lab import training
     from faceswap_lab.swap.swapping import swap_frames
 
@@ -294,7 +294,7 @@ def score(outputs: Sequence[np.ndarray], material: Material, recognition=None, m
 
     Args:
         outputs: from `swap`.
-        recognition, mesh: the judge and the landmark finder, to be made once for many scores.
+        recognition, mesh: the evaluation network and the landmark finder, to be made once for many scores.
     """
     from faceswap_lab import metrics
     from faceswap_lab.metrics.following import against_truth

@@ -20,7 +20,7 @@ DECIDING = ("structure_gain", "identity_gain")  # what the verdict is about
 LEAST = 0.01  # a gain smaller than this is none that anyone would see
 MEASURED = Path(__file__).with_name("ablation.json")  # by `benchmarks/ablation.py --write`
 MEASURED_GAN = MEASURED.with_name("ablation_gan.json")  # the same, with `--start gan`
-BEGUN = {"warm": "the warm start", "nothing": "nothing", "gan": "a FaceSwap-GAN that paints as the warm start"}
+BEGUN = {"warm": "the warm start", "nothing": "nothing", "gan": "a FaceSwap-GAN that generates as the warm start"}
 
 
 @dataclass(frozen=True)

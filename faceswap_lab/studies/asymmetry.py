@@ -2,7 +2,7 @@
 
 One autoencoder learns both people, and its two directions still differ. The diagnosis explains that by what a face set lacks:
 poses (coverage), faces (size), detail (sharpness). Each explanation predicts a sign: what A's set lacks should cost B<-A, which
-has to paint A, more than A<-B. So two sets are made lopsided for each explanation, one in A and one in B, and everything else
+has to generate A, more than A<-B. So two sets are made lopsided for each explanation, one in A and one in B, and everything else
 stays as it is. `benchmarks/asymmetry.py` trains on them; this module says what came of it.
 
 A result is a dictionary: "set" (a key of `SETS`), "seed", and for each of `DIRECTIONS` a dictionary of gains.
@@ -66,9 +66,9 @@ class Effect:
     Args:
         explanation: a key of `EXPLANATIONS`.
         shift: how far the fault moves the difference A<-B minus B<-A when it lies in A rather than in B, halved: what one lopsided
-            set moves it by. Above 0: as the diagnosis predicts, whoever is painted from the worse set loses more.
+            set moves it by. Above 0: as the diagnosis predicts, whoever is generated from the worse set loses more.
         half_width: of its 95 % interval, from the scatter between seeds, pooled over all sets; infinite with one seed.
-        painted, shown: what the fault costs the direction that paints the faulty person, and the one in which this person is only
+        generated, shown: what the fault costs the direction that generates this person, and the one in which this person is only
             the target; quality, balanced less faulty, mean over both persons.
         predicted: the same shift in the diagnosis' difficulty.
     """
@@ -76,7 +76,7 @@ class Effect:
     explanation: str
     shift: float
     half_width: float
-    painted: float
+    generated: float
     shown: float
     predicted: float
 
@@ -96,8 +96,8 @@ class Effect:
         }[self.verdict]
         return (
             f"{EXPLANATIONS[self.explanation]} ({self.explanation}): {lead}. It moves the difference between the directions by "
-            f"{self.shift:+.3f} ± {self.half_width:.3f} (predicted difficulty: {self.predicted:+.2f}); it costs {self.painted:.3f} "
-            f"where this person is painted and {self.shown:.3f} where this person is the target."
+            f"{self.shift:+.3f} ± {self.half_width:.3f} (predicted difficulty: {self.predicted:+.2f}); it costs "
+            f"{self.generated:.3f} where this person is generated and {self.shown:.3f} where this person is the target."
         )
 
 
@@ -189,11 +189,11 @@ def effects(results: list[dict], difficulty: dict[str, dict[str, float]], measur
         wide = stats.t.ppf(0.975, free) * deviation * np.sqrt(sum(1 / n for n in seeds)) / 2 if free else np.inf
         cost = {
             role: np.mean([means[BALANCED][way] - means[names[person]][way] for person, way in ways])
-            for role, ways in {"painted": zip("AB", DIRECTIONS[::-1]), "shown": zip("AB", DIRECTIONS)}.items()  # noqa: B905
+            for role, ways in {"generated": zip("AB", DIRECTIONS[::-1]), "shown": zip("AB", DIRECTIONS)}.items()  # noqa: B905
         }
         foretold = (predicted(difficulty[names["A"]]) - predicted(difficulty[names["B"]])) / 2
         found.append(
-            Effect(explanation, float(shift), float(wide), float(cost["painted"]), float(cost["shown"]), foretold)
+            Effect(explanation, float(shift), float(wide), float(cost["generated"]), float(cost["shown"]), foretold)
         )
     return found
 

@@ -1,4 +1,4 @@
-"""A GAN of one dimension, small enough to train in seconds and to draw whole: what a game of two networks does.
+"""A GAN of one dimension, small enough to train in seconds and to draw whole: what two networks with opposed losses do.
 
 Goodfellow et al., "Generative adversarial nets", NeurIPS 2014 (arXiv:1406.2661).
 """
@@ -26,14 +26,14 @@ class ToyGan(keras.Model):
     """Generator and discriminator of one number, trained in one pass as FaceSwap-GAN is: each gets only its own gradient.
 
     Args:
-        game: (scores of real numbers, scores of generated ones), (N, 1) each, to (generator's loss, discriminator's loss).
+        adversarial_loss: (scores of real numbers, of generated ones), (N, 1) each, to (generator's, discriminator's) loss.
         width: of the two hidden layers of each network.
         seed: of weights and noise.
     """
 
-    def __init__(self, game, width: int = 48, seed: int = 0):
+    def __init__(self, adversarial_loss, width: int = 48, seed: int = 0):
         super().__init__()
-        self.game, self.random = game, keras.random.SeedGenerator(seed)
+        self.adversarial_loss, self.random = adversarial_loss, keras.random.SeedGenerator(seed)
         self.generator, self.discriminator = self._network("generator", width), self._network("discriminator_", width)
         self.built = True
 
@@ -49,17 +49,18 @@ class ToyGan(keras.Model):
         return real, self.generator(keras.random.normal(ops.shape(real), seed=self.random))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        (real, generated), judge = y_pred, Reading(self.discriminator)
-        generator, _ = self.game(judge(real, True), judge(generated, True))  # the discriminator's weights held still
-        _, discriminator = self.game(judge(real, False), judge(ops.stop_gradient(generated), False))
+        (real, generated), discriminate = y_pred, Reading(self.discriminator)
+        frozen = discriminate(real, True), discriminate(generated, True)  # the discriminator's weights held still
+        taught = discriminate(real, False), discriminate(ops.stop_gradient(generated), False)
+        generator, discriminator = self.adversarial_loss(*frozen)[0], self.adversarial_loss(*taught)[1]
         return generator + discriminator
 
 
-def train(game, factor: float = 2.0, steps: int = 800, looks: int = 4, seed: int = 0) -> dict[int, np.ndarray]:
+def train(adversarial_loss, factor: float = 2.0, steps: int = 800, looks: int = 4, seed: int = 0) -> dict[int, np.ndarray]:
     """Trains a toy GAN by `TwoRateAdam`.
 
     Args:
-        game: see `ToyGan`.
+        adversarial_loss: see `ToyGan`.
         factor: how many times as fast as the generator the discriminator learns.
         steps: of 256 numbers each.
         looks: how often the generator is asked, at even distances.
@@ -68,7 +69,7 @@ def train(game, factor: float = 2.0, steps: int = 800, looks: int = 4, seed: int
     Returns:
         {step: 2000 generated numbers}, float32, always from the same noise.
     """
-    gan, each, seen = ToyGan(game, seed=seed), steps // looks, {}
+    gan, each, seen = ToyGan(adversarial_loss, seed=seed), steps // looks, {}
     gan.compile(optimizer=TwoRateAdam(2e-3, discriminator_factor=factor), steps_per_execution=each)
     noise = np.random.default_rng(seed).normal(size=(2000, 1)).astype("float32")
     real = real_numbers(256 * each, seed)

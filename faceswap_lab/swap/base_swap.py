@@ -15,9 +15,9 @@ from faceswap_lab.base import weights
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.safeguards import safeguards
 from faceswap_lab.faces import references
-from faceswap_lab.faces.alignment import canonical_points, scale_matrix
+from faceswap_lab.faces.alignment import canonical_points
 from faceswap_lab.faces.extraction import extract_faces
-from faceswap_lab.faces.faceset import FACE_SIZE, TABLE, FaceSet
+from faceswap_lab.faces.faceset import TABLE, FaceSet
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.faces.references import Person
 from faceswap_lab.faces.sources import Source, write_sources
@@ -57,7 +57,7 @@ def person_of(faces: FaceSet, size: int) -> Person:
         )
     chosen = np.unique(np.linspace(0, len(known) - 1, min(PICTURES, len(known))).round().astype(int))
     rows, landmarks = zip(*(known[k] for k in chosen), strict=True)
-    places = [scale_matrix(faces.matrix(row), size / FACE_SIZE) for row in rows]
+    places = [faces.matrix(row, size) for row in rows]
     aligned = [found.transformed(place) for found, place in zip(landmarks, places, strict=True)]
     return Person.from_faces(zip(faces.subset(rows).images(size), aligned, strict=True))
 
@@ -82,7 +82,7 @@ def faces_of(source: str | os.PathLike, folder: str | os.PathLike | None) -> Fac
 
 
 class BaseSwap:
-    """A swap function (see `conversion.convert`) that needs no training: it paints the source into faces of the target.
+    """A swap function (see `conversion.convert`) that needs no training: it generates the source into faces of the target.
 
     Args:
         source: pictures of the person put in, of the network's size.
@@ -194,7 +194,7 @@ class BaseSwap:
         if found:
             rows = list(found)
             beside = np.stack([self._beside(seen) for seen in found.values()])
-            generated = reference_swapper.paint(self.network, pictures[rows], beside, self.batch_size)
+            generated = reference_swapper.generate(self.network, pictures[rows], beside, self.batch_size)
             alpha[rows] = generated[..., 3:]
             for row, one in zip(rows, generated, strict=True):
                 colour[row] = self._carried(one[..., :3], found[row])

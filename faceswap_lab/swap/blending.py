@@ -122,7 +122,7 @@ def mask_overlay(
     window = face_window(frame.shape, matrix, face.shape[0], support(alpha))
     if window is not None:
         weight = np.clip(put_back(alpha, matrix, window, 0.0), 0, 1)
-        colour = _painted(face, matrix, window, enlarge)
+        colour = _in_window(face, matrix, window, enlarge)
         below = frame[window].astype(np.float32)
         result[window] = _added(below, cv2.subtract(colour, below, dst=colour), weight)
     return result
@@ -134,7 +134,7 @@ def support(mask: np.ndarray) -> tuple[float, float, float, float]:
     return x - 1.0, y - 1.0, x + width + 0.0, y + height + 0.0
 
 
-def _painted(face: np.ndarray, matrix: np.ndarray, window: tuple[slice, slice], enlarge: str) -> np.ndarray:
+def _in_window(face: np.ndarray, matrix: np.ndarray, window: tuple[slice, slice], enlarge: str) -> np.ndarray:
     """A face (S, S, 3) float32 [0, 1] in a window of the frame: (h, w, 3) float32 in levels of 255."""
     placed = put_back(face, matrix, window, None, enlarge)
     return np.multiply(np.clip(placed, 0, 1, out=placed), 255, out=placed)
@@ -171,7 +171,7 @@ def laplacian(
     if window is None:
         return result
     weight = np.clip(put_back(alpha, matrix, window, 0.0), 0, 1)
-    change = _painted(face, matrix, window, enlarge)
+    change = _in_window(face, matrix, window, enlarge)
     below = frame[window].astype(np.float32)
     cv2.subtract(change, below, dst=change)
     side = face.shape[0] / alignment.matrix_scale(matrix)  # of the square, in frame pixels

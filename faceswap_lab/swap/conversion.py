@@ -33,7 +33,7 @@ from faceswap_lab.swap.options import OUTPUTS, ConversionOptions, SwapOptions
 from faceswap_lab.swap.pairing import FaceTrack, face_track
 from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts
 from faceswap_lab.swap.ranges import FramePlan, plan_frames
-from faceswap_lab.swap.steps import Film, Keep, batches, finished_steps
+from faceswap_lab.swap.steps import Conversion, Keep, batches, finished_steps
 from faceswap_lab.swap.swapping import SwapFunction, model_name, model_size, swap_frame, swap_frames
 from faceswap_lab.video import Video, open_video
 from faceswap_lab.video.fingerprints import content_hash
@@ -70,7 +70,7 @@ def convert(
 ) -> ConversionReport:
     """Swaps one person's face throughout a video, when the ledger has the consent of all whose faces go in.
 
-    A conversion that was stopped, however it was, goes on when it is called again with the same options, and the film has
+    A conversion that was stopped, however it was, goes on when it is called again with the same options, and the video has
     the same frames as if it had not been stopped. Ctrl-C leaves what is finished so far as NAME.part.mp4.
 
     Args:
@@ -147,7 +147,7 @@ def convert(
             _check_frames_folder(kept)
             stack.enter_context(files.claimed(kept, inside=True))
         picture = video.size[0] * (1 + options.output.count("+")), video.size[1]
-        coding = Coding(video.rate, picture, options.crf if kind == "film" else None)
+        coding = Coding(video.rate, picture, options.crf if kind == "video" else None)
         key = {
             "format": _FORMAT,
             "version": __version__,
@@ -166,7 +166,7 @@ def convert(
         }
         marker = agreement.mark(video.size, key) if watermark else None
         key["watermark"] = marker and marker.ident
-        film = Film(
+        conversion = Conversion(
             *(video, plan, track, options, swap_function, size, batch_size, corner, marker),
             batches(track, plan, batch_size),
         )
@@ -174,14 +174,14 @@ def convert(
         report = ConversionReport(str(out), resumed=parts.tally.frames, options=key["options"])
         report.watermark = marker.ident if marker else ""
         thing = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-        told = _clear_frames_folder(kept, parts, film, thing, agreement) if kept else []
+        told = _clear_frames_folder(kept, parts, conversion, thing, agreement) if kept else []
         try:
-            _write(film, parts, agreement.keeper(film, kept) if kept else None, progress)
+            _write(conversion, parts, agreement.keeper(conversion, kept) if kept else None, progress)
             parts.finish()
-            told += finishing.place(parts, out, kind, film, overwrite, thing, agreement)
+            told += finishing.place(parts, out, kind, conversion, overwrite, thing, agreement)
         except KeyboardInterrupt:
             with contextlib.suppress(LabError):  # what is finished is kept all the same
-                finishing.leave_what_plays(parts, out, kind, film, thing, agreement)
+                finishing.leave_what_plays(parts, out, kind, conversion, thing, agreement)
             raise
         except BaseException:
             parts.abandon()
@@ -189,7 +189,7 @@ def convert(
         report.count(parts.tally)
         report.warnings = [
             *dict.fromkeys([*noted, *told]),
-            *(f"{video.path.name}: {remark}." for remark in (*video.remarks, *finishing.sound_remarks(film, kind))),
+            *(f"{video.path.name}: {remark}." for remark in (*video.remarks, *finishing.sound_remarks(conversion, kind))),
             *track.warnings,
             *([_TOO_SMALL.format(*video.size)] if watermark and not marker else []),
             *findings(report, track, faces, len(plan), swap_function, options, batch_size),
@@ -261,25 +261,25 @@ def _check_frames_folder(folder: Path) -> None:
         raise LabError(f"{folder}: this folder holds other pictures. Choose another one for the swapped frames.")
 
 
-def _clear_frames_folder(folder: Path, parts: Parts, film: Film, thing: str, agreement: Agreement) -> list[str]:
+def _clear_frames_folder(folder: Path, parts: Parts, conversion: Conversion, thing: str, agreement: Agreement) -> list[str]:
     """Leaves only the pictures of finished parts in the folder, marks it as this conversion's and enters it in the register."""
     files.remove_partial(folder)
     finished = {f"{index:06d}.png" for first, stop in parts.tally.stretches for index in range(first, stop)}
     for path in folder.glob("*.png"):
         if path.name not in finished:
             path.unlink()
-    return agreement.mark_folder(folder, film, thing)
+    return agreement.mark_folder(folder, conversion, thing)
 
 
-def _write(film: Film, parts: Parts, keep: Keep | None, progress: Callable[[int, int], None] | None) -> None:
+def _write(conversion: Conversion, parts: Parts, keep: Keep | None, progress: Callable[[int, int], None] | None) -> None:
     """Makes and codes all frames that are not there yet."""
-    total = len(film.plan)
+    total = len(conversion.plan)
     if parts.position >= total:
         return
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the steps share the cores among them already
     try:
-        with machine.freed_memory_kept(), contextlib.closing(finished_steps(film, parts.position, keep)) as steps:
+        with machine.freed_memory_kept(), contextlib.closing(finished_steps(conversion, parts.position, keep)) as steps:
             for step in steps:
                 parts.write(step.position, step.index, step.shown, step.tally)
                 if progress:

@@ -122,7 +122,7 @@ def findings(
         report: with its numbers filled in.
         track, faceset: whose faces were swapped.
         expected: frames that the video was thought to have.
-        swap_function, options, batch_size: that made it; a few faces are painted again for `doctor.examine_set`, so that a
+        swap_function, options, batch_size: that made it; a few faces are generated again for `doctor.examine_set`, so that a
             conversion that was stopped in between is told the same.
     """
     if not report.swapped:

@@ -1,6 +1,6 @@
 """Why does a swap change so little, or look so wrong? A handful of faces is examined, and the cause is named with its cure.
 
-A swap that goes wrong seldom raises an error: the target's own decoder paints the target, a model paints with an alpha of
+A swap that goes wrong seldom raises an error: the target's own decoder generates the target, a model generates with an alpha of
 0, or a face that was cut out by its box comes back as a blur. What tells these apart is measured here on at most 16 faces
 of a clip. The measure of likeness is that of structure: the local contrast of grey, which neither a skin tone nor a lamp
 changes much.
@@ -29,7 +29,7 @@ FACELESS = 0.5  # share of a clip's frames without a face
 MISALIGNED = 0.04
 SMALL_REGION, WORN_REGION = 0.15, 0.4  # of the square; of the face's own outline. By default about 0.35 and 0.75.
 OTHER_COVERAGE = 0.1  # by how much the crop may differ from the lab's own, as a share
-# A model paints a face back as the person that it is. How far its structure then lies from the face's, over how far that
+# A model reconstructs a face as the person that it is. How far its structure then lies from the face's, over how far that
 # of the other person's decoder lies: 0.27 to 0.53 for the actors with a trained model, at most 0.73 with one of 400 steps;
 # 0.88 to 0.96 for a stranger and for hands, spectacles and lights that no training showed.
 UNKNOWN = 0.78
@@ -64,8 +64,8 @@ def examine(
     """Names what is wrong with a swap.
 
     Args:
-        sample: painted faces of the clip.
-        swap_function: that painted them. Where it has a `model` with `translate(faces, source, target)`, and says its own
+        sample: generated faces of the clip.
+        swap_function: that generated them. Where it has a `model` with `translate(faces, source, target)`, and says its own
             `source` and `target`, the model is asked for its other directions: three passes over the sample.
         options: with which they were prepared.
         frames, with_face: of the clip, or of its part; 0 when not known.
@@ -92,7 +92,7 @@ def examine_set(
     with_face: int = 0,
     batch_size: int = LIMIT,
 ) -> list[Cause]:
-    """`examine` for a face set: before a conversion, or after one. At most `LIMIT` faces, evenly spread, are painted.
+    """`examine` for a face set: before a conversion, or after one. At most `LIMIT` faces, evenly spread, are generated.
 
     Args:
         faces: one person's, of the target.
@@ -112,7 +112,7 @@ def examine_set(
     pairs = zip(faces.images(), outlines, strict=True)
     swaps = [swapping.prepare(image, np.eye(2, 3), outline, size, options) for image, outline in pairs]
     for first in range(0, len(swaps), batch_size):
-        swapping.paint(swaps[first : first + batch_size], swap_function, options, batch_size)
+        swapping.generate(swaps[first : first + batch_size], swap_function, options, batch_size)
     five = [alignment.transform_points(faces.matrix(row), faces.points(row)) for row in range(len(faces))]
     return examine(Sample(swaps, five, list(outlines)), swap_function, options, frames, with_face)
 
@@ -168,7 +168,7 @@ def _about_region(sample: Sample, options: SwapOptions) -> list[Cause]:
         remedy = (
             "Look at the set's masks: the landmarks failed, or the faces were cut out with too much room (coverage)."
         )
-    sentence = f"There is little room for the painted face: {why} {share:.0%} of the square."
+    sentence = f"There is little room for the generated face: {why} {share:.0%} of the square."
     return [Cause("region", sentence, remedy, numbers)]
 
 
@@ -183,14 +183,14 @@ def _about_alpha(sample: Sample, options: SwapOptions) -> list[Cause]:
         Cause(
             "alpha",
             f"The model's alpha is near zero (mean {alpha:.3f}), so the swap hardly shows.",
-            'Train longer, or ask for a larger alpha in training; mask="hull" shows what the model paints.',
+            'Train longer, or ask for a larger alpha in training; mask="hull" shows what the model generates.',
             {"alpha": alpha},
         )
     ]
 
 
 def _about_model(sample: Sample, swap_function: SwapFunction) -> list[Cause]:
-    """Whether the model knows these faces, and if it does, whether it paints them as somebody else."""
+    """Whether the model knows these faces, and if it does, whether it generates them as somebody else."""
     model = getattr(swap_function, "model", None)
     source, target = (getattr(swap_function, end, None) for end in ("source", "target"))
     if not hasattr(model, "translate") or not {source, target} <= {0, 1}:
@@ -199,8 +199,8 @@ def _about_model(sample: Sample, swap_function: SwapFunction) -> list[Cause]:
     regions = regions if regions.mean() > SMALL_REGION else np.ones_like(regions)
 
     def distance(*direction: int) -> np.ndarray | None:
-        painted, alpha = (np.asarray(values) for values in model.translate(faces, *direction))
-        return structure_distance(painted, faces, regions) if alpha.any() else None  # it may know one way only
+        generated, alpha = (np.asarray(values) for values in model.translate(faces, *direction))
+        return structure_distance(generated, faces, regions) if alpha.any() else None  # it may know one way only
 
     itself = [None, None] if hasattr(model, "generators") else [distance(person, person) for person in (0, 1)]
     if all(values is not None for values in itself):
@@ -216,9 +216,9 @@ def _about_model(sample: Sample, swap_function: SwapFunction) -> list[Cause]:
     return [
         Cause(
             "direction",
-            f"The direction is wrong: the target is painted as itself (the painting misses {np.median(there):.0%} of its "
+            f"The direction is wrong: the target is generated as itself (the reconstruction misses {np.median(there):.0%} of its "
             f"structure, in the other direction {np.median(back):.0%}).",
-            f"Let the other decoder paint: SwapFunction(model, source={other[0]}, target={other[1]}), on the command line "
+            f"Let the other decoder generate: SwapFunction(model, source={other[0]}, target={other[1]}), on the command line "
             f'--direction "{"AB"[other[0]]}<-{"AB"[other[1]]}". Or exchange the clips: the target is the one that is changed.',
             {"closeness": closeness},
         )
@@ -234,7 +234,7 @@ def _unknown(sample: Sample, strangeness: float, distance: float) -> Cause:
     crop = coverage(points) if len(points) else alignment.COVERAGE
     numbers = {"strangeness": strangeness, "distance": distance, "coverage": crop}
     sentence = (
-        f"Model and face set do not match: the model cannot paint these faces back (it misses {distance:.0%} of their "
+        f"Model and face set do not match: the model cannot reconstruct these faces (it misses {distance:.0%} of their "
     )
     sentence += "structure as either person)."
     if abs(crop / alignment.COVERAGE - 1) > OTHER_COVERAGE:
@@ -253,9 +253,9 @@ def _unknown(sample: Sample, strangeness: float, distance: float) -> Cause:
 
 def _about_change(sample: Sample, options: SwapOptions) -> list[Cause]:
     faces, regions = sample.faces(), sample.regions()
-    painted = np.stack([_coloured(swap, options) for swap in sample.swaps])
+    generated = np.stack([_coloured(swap, options) for swap in sample.swaps])
     weights = np.stack([swap.mask for swap in sample.swaps])
-    levels = float((weights * np.abs(painted - faces).mean(axis=-1)).sum() / max(regions.sum(), 1e-6) * 255)
+    levels = float((weights * np.abs(generated - faces).mean(axis=-1)).sum() / max(regions.sum(), 1e-6) * 255)
     if levels >= LITTLE_CHANGE:
         return []
     return [
@@ -269,7 +269,7 @@ def _about_change(sample: Sample, options: SwapOptions) -> list[Cause]:
 
 
 def _coloured(swap: Swap, options: SwapOptions) -> np.ndarray:
-    """What was painted, (S, S, 3) float32 RGB, its mean moved to the target's unless the colours are left as they are."""
+    """What was generated, (S, S, 3) float32 RGB, its mean moved to the target's unless the colours are left as they are."""
     weights = (swap.mask * swap.inside)[..., None]
     if options.colour == "none" or not weights.any():
         return swap.colour

@@ -1,4 +1,4 @@
-"""What a swap is judged by: a sample of its painted faces, where their features lie, and how far their structure was kept."""
+"""What a swap is judged by: a sample of its generated faces, where their features lie, and how far their structure was kept."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _FINEST = 16  # parts of the side: the width of the blur against which detail is
 
 @dataclass
 class Sample:
-    """A few painted faces of one clip.
+    """A few generated faces of one clip.
 
     Args:
-        swaps: painted, see `swapping.paint`.
+        swaps: generated, see `swapping.generate`.
         five: of each its five points, (5, 2) in the pixels that its `matrix` begins from, or None where they are unknown.
         outlines: of each the face's outline in the set's aligned square, (M, M) uint8 or float [0, 1], before erosion, or
             None.
@@ -65,17 +65,17 @@ class Sample:
         return float(np.mean([outline.mean() / max(1, outline.max()) for outline in known])) if known else np.nan
 
 
-def structure_distance(painted: np.ndarray, faces: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """How far the structure of painted faces lies from that of the faces.
+def structure_distance(generated: np.ndarray, faces: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """How far the structure of generated faces lies from that of the faces.
 
     Args:
-        painted, faces: (N, S, S, 3) float32 RGB [0, 1].
+        generated, faces: (N, S, S, 3) float32 RGB [0, 1].
         regions: (N, S, S) float32 [0, 1], what counts.
 
     Returns:
         (N,) float: mean absolute difference of detail (grey less its blur) over the faces' own; 0 for the same, about 1 for a blur.
     """
-    drawn, given = (_detail(pictures) for pictures in (painted, faces))
+    drawn, given = (_detail(pictures) for pictures in (generated, faces))
     sums = [(np.abs(values) * regions).sum(axis=(1, 2)) for values in (drawn - given, given)]
     return sums[0] / np.maximum(sums[1], 1e-6)
 

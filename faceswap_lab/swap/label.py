@@ -1,6 +1,6 @@
 """The visible label: whoever sees the clip is told what it is.
 
-What it can do: tell every viewer at once, without any tool, in films, GIFs and single pictures, on any ground, and beside the
+What it can do: tell every viewer at once, without any tool, in videos, GIFs and single pictures, on any ground, and beside the
 face rather than over it. What it cannot do: stay where somebody crops it off or paints it over, be read in pictures under some
 100 pixels of width, or prove anything, as anybody can write it on any clip. The watermark and the signed manifest of
 `provenance` stand behind it.
@@ -20,7 +20,7 @@ _HEIGHT = 0.035  # of the picture's shorter side: small, and legible still on a 
 _LEAST_HEIGHT = 9  # px of a capital letter
 _RIM = 0.09  # of a letter's height, and 2 px at least
 _WIDEST = 0.6  # of the picture's width
-COMMENT = "Synthetic media: face swapped with faceswap_lab"  # how the sentence in a film's metadata begins
+COMMENT = "Synthetic media: face swapped with faceswap_lab"  # how the sentence in a video's metadata begins
 
 
 def comment(model: str) -> str:

@@ -12,7 +12,7 @@ from faceswap_lab.faces import alignment
 
 FINE = 128  # px; outlines are shaped at this size at least: 2 % of a 64-px square would be rounded to one whole pixel
 _LIDS, _BROWS = 0.03, 0.12  # of the side: from the eyes' middle to the upper lids, and from there to above the brows
-_RECT_INSET = 100 / 16  # per cent: what a model paints at the very border of its square is worth little
+_RECT_INSET = 100 / 16  # per cent: what a model generates at the very border of its square is worth little
 
 
 def radius(size: int, percent: float) -> int:

@@ -28,7 +28,7 @@ def check_name(parameter: str, value: str, known) -> None:
 
 @dataclass(frozen=True)
 class SwapOptions:
-    """How a painted face comes into the frame.
+    """How a generated face comes into the frame.
 
     The defaults were found by a search against the true swap, for the quick models in both directions
     (`benchmarks/conversion_options.py`): on talk_A, FaceSwap-GAN earns a swap_gain of 0.44 with them and of 0.35 with a narrow
@@ -87,7 +87,7 @@ class SwapOptions:
 
 @dataclass(frozen=True)
 class ConversionOptions(SwapOptions):
-    """How a whole video is converted: `SwapOptions`, and what belongs to time and to the film.
+    """How a whole video is converted: `SwapOptions`, and what belongs to time and to the video.
 
     Args:
         smoothing: over time: "off", "light" or "strong" (standard deviations of 0, 1.5 and 3 frames), of the transforms;

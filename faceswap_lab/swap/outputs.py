@@ -1,4 +1,4 @@
-"""What a conversion can write: a film, a moving GIF, a folder of pictures or one picture; and what a frame shows."""
+"""What a conversion can write: a video, a moving GIF, a folder of pictures or one picture; and what a frame shows."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _GIF_RATE = 50  # a GIF counts in hundredths of a second, and players show nothi
 
 
 def kind_of(out: Path) -> str:
-    """What an output is by its name's ending: "film", "gif", "picture" or "pictures" (a folder).
+    """What an output is by its name's ending: "video", "gif", "picture" or "pictures" (a folder).
 
     Raises:
         LabError: for an ending that nothing is written as.
     """
     suffix = out.suffix.lower()
     if suffix in SUFFIXES:
-        return "film"
+        return "video"
     if suffix == ".gif":
         return "gif"
     if suffix in WRITTEN_SUFFIXES:
@@ -63,7 +63,7 @@ def check_place(out: Path, video: Video, overwrite: bool) -> str:
     kind = kind_of(out)
     if kind == "picture" and video.num_frames != 1:
         raise LabError(
-            f"{out}: {video.path} has {video.num_frames} frames, and a picture holds one. Name a folder or a film."
+            f"{out}: {video.path} has {video.num_frames} frames, and a picture holds one. Name a folder or a video."
         )
     if kind == "pictures" and out.is_file() or kind != "pictures" and out.is_dir():
         raise LabError(f"{out}: a {'file' if out.is_file() else 'folder'} has this name. Choose another one.")

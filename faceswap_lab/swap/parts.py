@@ -1,4 +1,4 @@
-"""A film made in parts, so that a stop at any moment costs one part and the rest is never made again.
+"""A video made in parts, so that a stop at any moment costs one part and the rest is never made again.
 
 Beside the output lies a folder .NAME.parts while it is being made: key.json with everything that the result depends on, and
 for each finished part its frames (part-000003.mp4, or pictures) and part-000003.json, which is written last. Another key
@@ -119,7 +119,7 @@ class Parts:
         except LabError:
             return False
 
-    def _film(self, number: int) -> Path:
+    def _video(self, number: int) -> Path:
         return self.folder / f"part-{number:06d}.mp4"
 
     def _note(self, number: int) -> Path:
@@ -134,8 +134,8 @@ class Parts:
         names = [f"{index:06d}.png" for first, stop in tally.stretches for index in range(first, stop)]
         folders = [self.kept] * (self.kept is not None) + [self.pictures] * (self.coding.crf is None)
         there = all((folder / name).exists() for folder in folders for name in names)
-        film = self.coding.crf is None or not tally.frames or self._film(number).exists()
-        return tally if there and film else None
+        video = self.coding.crf is None or not tally.frames or self._video(number).exists()
+        return tally if there and video else None
 
     def write(self, position: int, index: int, image: np.ndarray, tally: Tally) -> None:
         """Appends a frame.
@@ -151,7 +151,7 @@ class Parts:
             write_picture(self.pictures / f"{index:06d}.png", image)
         else:
             if self._writer is None:
-                writer = VideoWriter(self._film(len(self.done)), self.coding.rate, self.coding.size, self.coding.crf)
+                writer = VideoWriter(self._video(len(self.done)), self.coding.rate, self.coding.size, self.coding.crf)
                 self._writer = self._stack.enter_context(writer)
             self._writer.write(image)
         self._open.add(tally)
@@ -178,7 +178,7 @@ class Parts:
             self._stack.close()
         except LabError:  # the stop hit the writer itself
             return 0
-        return count if self._film(len(self.done)).exists() else 0
+        return count if self._video(len(self.done)).exists() else 0
 
     def abandon(self) -> None:
         """Drops the part that is being written; without a finished one, the whole folder."""
@@ -188,8 +188,8 @@ class Parts:
             self.remove()
 
     def join(self, out: Path, cut: int = 0, **sound) -> int:
-        """Joins the finished parts (and one that was cut short, of `cut` frames) to a film; see `joining.join`."""
-        some = [(self._film(number), count) for number, count in enumerate([*self.done, cut]) if count]
+        """Joins the finished parts (and one that was cut short, of `cut` frames) to a video; see `joining.join`."""
+        some = [(self._video(number), count) for number, count in enumerate([*self.done, cut]) if count]
         join(some, out, self.coding.rate, **sound)
         return sum(count for _, count in some)
 

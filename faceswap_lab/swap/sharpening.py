@@ -16,7 +16,7 @@ def sharpen(face: np.ndarray, kind: str, amount: float) -> np.ndarray:
 
     No detail is made up: edges that are there become steeper, and so does noise. The filter belongs to the aligned face,
     before it is enlarged: finer detail than the model's pixels is nothing that could be brought out. Only the light is
-    sharpened: in each colour by itself, the faint blotches of a painted cheek become red and green spots.
+    sharpened: in each colour by itself, the faint blotches of a generated cheek become red and green spots.
 
     Args:
         face: (S, S, 3) float32 RGB [0, 1].

@@ -1,8 +1,8 @@
-"""The steps of a conversion: a frame is read, its face cut out, painted, made steady over time, and put back.
+"""The steps of a conversion: a frame is read, its face cut out, generated, made steady over time, and put back.
 
-    frames -> cut out -> paint in batches -> steady over time -> colour, blend, watermark, label
+    frames -> cut out -> generate in batches -> steady over time -> colour, blend, watermark, label
 
-Each arrow is a short queue and each step a thread, see `pipeline`. Which frames are painted together and which are averaged is
+Each arrow is a short queue and each step a thread, see `pipeline`. Which frames are generated together and which are averaged is
 settled by the frames' numbers alone, so that a conversion that begins in the middle makes the same pictures.
 """
 
@@ -22,7 +22,7 @@ from faceswap_lab.swap.options import ConversionOptions
 from faceswap_lab.swap.pairing import FaceTrack, check_same_clip
 from faceswap_lab.swap.parts import Tally
 from faceswap_lab.swap.ranges import FramePlan
-from faceswap_lab.swap.swapping import Swap, SwapFunction, finish, measure, paint, prepare
+from faceswap_lab.swap.swapping import Swap, SwapFunction, finish, generate, measure, prepare
 from faceswap_lab.video import Video
 
 # Times the strength for movements. A mouth that opens must not be averaged away, and light must still move with the head.
@@ -47,7 +47,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Film:
+class Conversion:
     """What all steps need to know."""
 
     video: Video
@@ -71,11 +71,11 @@ class Film:
 Keep = Callable[[int, np.ndarray], None]  # a frame's index and the swapped picture
 
 
-def finished_steps(film: Film, first: int, keep: Keep | None = None) -> Generator[Step, None, None]:
+def finished_steps(conversion: Conversion, first: int, keep: Keep | None = None) -> Generator[Step, None, None]:
     """Makes the pictures from a position on, in order; close the generator to stop.
 
     Args:
-        film: what to make.
+        conversion: what to make.
         first: position of the first frame that is wanted.
         keep: called with each frame without label and watermark, see `base.safeguards.Agreement.keeper`.
 
@@ -83,38 +83,38 @@ def finished_steps(film: Film, first: int, keep: Keep | None = None) -> Generato
         Steps with `shown` and `tally`.
     """
     stages = [
-        pipeline.each(lambda step: _cut_out(step, film)),
-        lambda steps: _painted(steps, film),
-        lambda steps: _steadied(steps, film.track, film.options),
+        pipeline.each(lambda step: _cut_out(step, conversion)),
+        lambda steps: _generated(steps, conversion),
+        lambda steps: _steadied(steps, conversion.track, conversion.options),
         lambda steps: (step for step in steps if step.position >= first),
-        pipeline.each(lambda step: _composed(step, film)),
+        pipeline.each(lambda step: _composed(step, conversion)),
     ]
     if keep:
         stages.append(pipeline.each(lambda step: _kept(step, keep)))
-    return pipeline.overlapped(_read(film, first), *stages, depth=film.depth)
+    return pipeline.overlapped(_read(conversion, first), *stages, depth=conversion.depth)
 
 
-def _read(film: Film, first: int) -> Iterator[Step]:
+def _read(conversion: Conversion, first: int) -> Iterator[Step]:
     """Frames from a position on, and as many before it as its own averages and batches need."""
-    for frame in film.plan.frames(film.video, _context(film, first)):
-        row = film.track.rows.get(frame.index)
-        yield Step(film.plan.position(frame.index), frame.index, frame.image, row)
+    for frame in conversion.plan.frames(conversion.video, _context(conversion, first)):
+        row = conversion.track.rows.get(frame.index)
+        yield Step(conversion.plan.position(frame.index), frame.index, frame.image, row)
 
 
-def _context(film: Film, first: int) -> int:
+def _context(conversion: Conversion, first: int) -> int:
     """The position from which frames must be read so that those from `first` on come out as in one go."""
-    begin = max(0, first - _reach(film.options.strength) - 1)
-    index = film.plan.index(begin)
-    later = [frame for frame in film.track.rows if frame >= index and film.track.rows[frame] in film.batches]
+    begin = max(0, first - _reach(conversion.options.strength) - 1)
+    index = conversion.plan.index(begin)
+    later = [frame for frame in conversion.track.rows if frame >= index and conversion.track.rows[frame] in conversion.batches]
     if later:
-        batch = film.batches[film.track.rows[min(later)]]
-        same = [frame for frame, row in film.track.rows.items() if film.batches.get(row) == batch]
-        begin = min(begin, film.plan.position(min(same)))
+        batch = conversion.batches[conversion.track.rows[min(later)]]
+        same = [frame for frame, row in conversion.track.rows.items() if conversion.batches.get(row) == batch]
+        begin = min(begin, conversion.plan.position(min(same)))
     return begin
 
 
 def batches(track: FaceTrack, plan: FramePlan, batch_size: int) -> dict[int, int]:
-    """Which faces are painted together, settled beforehand: so a conversion that goes on has the same batches."""
+    """Which faces are generated together, settled beforehand: so a conversion that goes on has the same batches."""
     batches, count, first, number = {}, 0, 0, -1
     for frame, row in sorted(track.rows.items()):
         position = plan.position(frame)
@@ -125,36 +125,36 @@ def batches(track: FaceTrack, plan: FramePlan, batch_size: int) -> dict[int, int
     return batches
 
 
-def _cut_out(step: Step, film: Film) -> Step:
+def _cut_out(step: Step, conversion: Conversion) -> Step:
     """The same step with its face cut out of the frame."""
-    track = film.track
+    track = conversion.track
     if step.row is not None:
         if not track.checked and not track.bridged[step.row]:
             check_same_clip(track, step.row, step.image)
         outline = track.mask(step.row)
-        step.swap = prepare(step.image, track.matrices[step.row], outline, film.size, film.options, track.raw[step.row])
+        step.swap = prepare(step.image, track.matrices[step.row], outline, conversion.size, conversion.options, track.raw[step.row])
     return step
 
 
-def _painted(steps: Iterable[Step], film: Film) -> Iterator[Step]:
+def _generated(steps: Iterable[Step], conversion: Conversion) -> Iterator[Step]:
     """The same steps with the model's colours: faces are gathered to batches, frames stay in order."""
     waiting: list[Step] = []
 
     def flush():
         swaps = [step.swap for step in waiting if step.swap is not None]
-        paint(swaps, film.swap_function, film.options, film.batch_size)
+        generate(swaps, conversion.swap_function, conversion.options, conversion.batch_size)
         yield from waiting
         waiting.clear()
 
-    last = {batch: row for row, batch in film.batches.items()}
+    last = {batch: row for row, batch in conversion.batches.items()}
     batch = None
     for step in steps:
         if step.swap is not None:
-            if batch is not None and film.batches[step.row] != batch:  # the last face of that batch could not be read
+            if batch is not None and conversion.batches[step.row] != batch:  # the last face of that batch could not be read
                 yield from flush()
-            batch = film.batches[step.row]
+            batch = conversion.batches[step.row]
         waiting.append(step)
-        if batch is None or step.row == last[batch] or len(waiting) > 3 * film.batch_size:
+        if batch is None or step.row == last[batch] or len(waiting) > 3 * conversion.batch_size:
             yield from flush()
             batch = None
     yield from flush()
@@ -195,7 +195,7 @@ def _steadied(steps: Iterable[Step], track: FaceTrack, options: ConversionOption
 def _averaged(step: Step, window: Iterable[Step], track: FaceTrack, options: ConversionOptions) -> Swap:
     """A copy of a step's swap made steady; the neighbours' own stay as they were measured.
 
-    What the model paints changes its colour a little from frame to frame. Only the statistics of that very painting take the
+    What the model generates changes its colour a little from frame to frame. Only the statistics of that very face take the
     change out again: averaged over time they would let it through (measured on talk_A: more flicker than without smoothing).
     So they are measured anew, under the steady mask, and what they are brought to is averaged: the target's.
     """
@@ -222,20 +222,19 @@ def _mean(near: Sequence[Step], far: np.ndarray, name: str, strength: float) -> 
     return (total / counts[counts > 1e-3].sum()).astype(values[int(known.argmax())].dtype)
 
 
-def _composed(step: Step, film: Film) -> Step:
+def _composed(step: Step, conversion: Conversion) -> Step:
     """The same step with its finished pictures, and its numbers."""
     if step.swap is None:
         step.swapped = step.image
-        why = film.track.left.get(step.index, "no face") if film.plan.swaps(step.index) else "outside the range"
+        why = conversion.track.left.get(step.index, "no face") if conversion.plan.swaps(step.index) else "outside the range"
         step.tally.left = {why: 1}
     else:
-        step.swapped = finish(step.image, step.swap, film.options)
+        step.swapped = finish(step.image, step.swap, conversion.options)
         step.tally = measured(step.image, step.swapped, step.swap)
-        step.tally.bridged = int(film.track.bridged[step.row])
+        step.tally.bridged = int(conversion.track.bridged[step.row])
     step.tally.stretches = [[step.index, step.index + 1]]
-    step.shown = outputs.arranged(
-        step.image, step.swapped, step.swap, film.options.output, film.options.blend, film.corner, film.marker
-    )
+    shown = conversion.options.output, conversion.options.blend, conversion.corner, conversion.marker
+    step.shown = outputs.arranged(step.image, step.swapped, step.swap, *shown)
     step.image = step.swap = None
     return step
 

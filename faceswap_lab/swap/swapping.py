@@ -1,4 +1,4 @@
-"""One frame's swap, step by step: cut the face out, let the model paint, match colours, blend."""
+"""One frame's swap, step by step: cut the face out, let the model generate, match colours, blend."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
     "finish",
     "model_name",
     "model_size",
-    "paint",
+    "generate",
     "prepare",
     "swap_frame",
     "swap_frames",
@@ -38,18 +38,18 @@ class Swap:
     """One face on its way through the steps; S is the model's size.
 
     What trembles from frame to frame is plain arrays here (matrix, mask, measured and wanted, change): a video averages
-    them over neighbouring frames between `paint` and `finish`.
+    them over neighbouring frames between `generate` and `finish`.
 
     Args:
         target: (S, S, 3) float32 RGB [0, 1], what the model sees.
         matrix: (2, 3), frame pixels to pixels of this square.
         region: (S, S) float32 [0, 1], where a face is to be put at all, with its soft edge.
         inside: (S, S) float32 [0, 1], what of the square lies in the frame.
-        colour: (S, S, 3) float32 RGB [0, 1], what the model painted.
+        colour: (S, S, 3) float32 RGB [0, 1], what the model generated.
         alpha: (S, S) float32 [0, 1], how much of it the model wants to count.
         mask: (S, S) float32 [0, 1], how much of it counts.
-        measured, wanted: colour statistics of the painted face and of the target, of one shape that depends on the method
-            (`colour.COLOUR`), or None where there are none: the colours then stay as they were painted.
+        measured, wanted: colour statistics of the generated face and of the target, of one shape that depends on the method
+            (`colour.COLOUR`), or None where there are none: the colours then stay as they were generated.
         change: (32, 32, 3) float32, the colour change that lets the face meet the frame along the mask's rim
             (`cloning.colour_change`), for the blend "seamless" only; else None.
     """
@@ -133,8 +133,8 @@ def _shaped(mask: np.ndarray, options: SwapOptions) -> np.ndarray:
     return wide + masks.above_brows(mask.shape[0], options.coverage) * (narrow - wide)
 
 
-def paint(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptions, batch_size: int = 0) -> None:
-    """Lets the model paint a batch of faces, and measures their colours.
+def generate(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptions, batch_size: int = 0) -> None:
+    """Lets the model generate a batch of faces, and measures their colours.
 
     Args:
         swaps: from `prepare`; their colour, alpha, mask, statistics and change are filled in.
@@ -153,18 +153,18 @@ def paint(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptio
     missing = max(0, batch_size - len(faces))
     if missing:
         faces = np.concatenate([faces, np.repeat(faces[-1:], missing, axis=0)])
-    painted, alphas = (np.asarray(values, np.float32) for values in swap_function(faces))
-    if painted.shape != faces.shape or alphas.shape != (*faces.shape[:3], 1):
+    generated, alphas = (np.asarray(values, np.float32) for values in swap_function(faces))
+    if generated.shape != faces.shape or alphas.shape != (*faces.shape[:3], 1):
         raise LabError(
-            f"model {model_name(swap_function)}: for faces {faces.shape} it gave colour {painted.shape} and alpha "
+            f"model {model_name(swap_function)}: for faces {faces.shape} it gave colour {generated.shape} and alpha "
             f"{alphas.shape}. It was made for another size: load it with its own configuration."
         )
-    if not (np.isfinite(painted).all() and np.isfinite(alphas).all()):
+    if not (np.isfinite(generated).all() and np.isfinite(alphas).all()):
         raise LabError(
             f"model {model_name(swap_function)}: it gives values that are no numbers. Its weights are damaged, or the "
             "training ran away: go back to an earlier checkpoint."
         )
-    for swap, face, alpha in zip(swaps, np.clip(painted, 0, 1), np.clip(alphas[..., 0], 0, 1), strict=False):
+    for swap, face, alpha in zip(swaps, np.clip(generated, 0, 1), np.clip(alphas[..., 0], 0, 1), strict=False):
         swap.colour, swap.alpha = face, alpha
         swap.mask = swap.region
         if options.mask == "alpha":
@@ -175,7 +175,7 @@ def paint(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOptio
 
 
 def measure(swap: Swap, options: SwapOptions) -> None:
-    """Fills in what the colours need to know of a painted swap under its mask; again, when the mask was made steady."""
+    """Fills in what the colours need to know of a generated swap under its mask; again, when the mask was made steady."""
     found = colour.COLOUR[options.colour].measure(swap.colour, swap.target, swap.mask * swap.inside)
     swap.measured, swap.wanted = (None, None) if found is None else found
     if options.blend == "seamless":
@@ -183,7 +183,7 @@ def measure(swap: Swap, options: SwapOptions) -> None:
 
 
 def _coloured(swap: Swap, options: SwapOptions) -> np.ndarray:
-    """The painted face with its colours matched: (S, S, 3) float32 RGB [0, 1]."""
+    """The generated face with its colours matched: (S, S, 3) float32 RGB [0, 1]."""
     if swap.measured is None or swap.wanted is None:
         return swap.colour
     matched = colour.COLOUR[options.colour].apply(swap.colour, swap.measured, swap.wanted)
@@ -196,11 +196,11 @@ def model_name(swap_function: SwapFunction) -> str:
 
 
 def finish(frame: np.ndarray, swap: Swap, options: SwapOptions) -> np.ndarray:
-    """Matches the painted face's colours, sharpens it and blends it into the frame.
+    """Matches the generated face's colours, sharpens it and blends it into the frame.
 
     Args:
         frame: (H, W, 3) uint8 RGB, the one that `prepare` was given.
-        swap: from `paint`; its mask, statistics and change may be averages over neighbouring frames by now.
+        swap: from `generate`; its mask, statistics and change may be averages over neighbouring frames by now.
         options: colour, sharpen, amount, blend and enlarge count here.
 
     Returns:
@@ -227,7 +227,7 @@ def swap_frames(
         frames: (H, W, 3) uint8 RGB each; sizes may differ.
         matrices: (2, 3) each, frame pixels to the 256-px square (`FaceSet.matrix`).
         face_masks: (256, 256) each (`FaceSet.masks(256, "face")`), or None where there is no outline.
-        swap_function: see `paint`.
+        swap_function: see `generate`.
         options: how, see `SwapOptions`; or give its fields by name (blend="seamless", ...).
 
     Returns:
@@ -236,7 +236,7 @@ def swap_frames(
     options = options or SwapOptions(**choices)
     size = model_size(swap_function)
     swaps = [prepare(*each, size, options) for each in zip(frames, matrices, face_masks, strict=True)]
-    paint(swaps, swap_function, options)
+    generate(swaps, swap_function, options)
     return [finish(frame, swap, options) for frame, swap in zip(frames, swaps, strict=True)]
 
 

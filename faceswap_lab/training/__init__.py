@@ -1,5 +1,6 @@
 """Training with `fit()`: previews that are kept, checkpoints that resume exactly, and a history that survives a stop."""
 
+from faceswap_lab.base.lazy import offered
 from faceswap_lab.training.checkpoints import save_checkpoint, steps_done
 from faceswap_lab.training.data import set_faces
 from faceswap_lab.training.early_stopping import HeldOut, advise
@@ -26,3 +27,5 @@ __all__ = [
     "preview_grid", "read_config", "save_checkpoint", "save_model", "set_faces", "steps_done",
     "timelapse", "write_history",
 ]  # fmt: skip
+
+__getattr__, __dir__ = offered(__name__, {})

@@ -40,7 +40,7 @@ class Session:
     board: Board
     clock: Clock
     held_out: early_stopping.HeldOut | None = None
-    paint: Callable | None = None
+    draw_preview: Callable | None = None
     show: Callable | None = None
     panel: object = None
     progress: bool | None = None
@@ -87,7 +87,7 @@ class Session:
                 f"{self.folder}: {error.what} is no number, before the first step: the loss would be no number any more. "
                 "Check the weights that the training begins with."
             ) from error
-        if self.paint:
+        if self.draw_preview:
             self.draw(0)
 
     def save(self, inside: bool = False) -> None:
@@ -106,8 +106,8 @@ class Session:
             self.save(inside=bool(self.step % self.log_every))
 
     def draw(self, step: int) -> None:
-        """Paints, keeps and shows the preview of a step."""
-        self.picture = self.paint(self.model)
+        """Draws, keeps and shows the preview of a step."""
+        self.picture = self.draw_preview(self.model)
         path = self.folder / previews.PREVIEWS / f"step_{step:06d}.png"
         try:
             safeguards().write_swapped(path, self.picture, self.folder.name, previews.SHOWN)
@@ -118,9 +118,9 @@ class Session:
         if self.show:
             self.show(step, self.picture)
 
-    def film(self) -> None:
-        """Makes the timelapse, where there are previews. A film that fails is no reason to lose a training."""
-        if self.paint:
+    def make_timelapse(self) -> None:
+        """Makes the timelapse, where there are previews. A video that fails is no reason to lose a training."""
+        if self.draw_preview:
             try:
                 previews.timelapse(self.folder)
             except LabError as error:
@@ -190,7 +190,7 @@ class Session:
         write_history(self.folder / HISTORY, self.rows)
         self.board.scalars(self.step, {name: row[name] for name in (*values, "learning_rate")})
         last = self.step == self.total
-        drawn = self.paint is not None and (last or previews.due(self.step, self.log_every, self.preview_every))
+        drawn = self.draw_preview is not None and (last or previews.due(self.step, self.log_every, self.preview_every))
         if drawn:
             self.draw(self.step)
         wanted = self._measure()

@@ -44,7 +44,7 @@ def checked_pictures(pictures, what: str, channels: int = 3) -> np.ndarray:
     return np.round(np.clip(pictures, 0, 1) * 255).astype(np.uint8)
 
 
-def set_faces(model, faces: dict, masks: dict | None = None, likened: dict | None = None) -> dict[str, int]:
+def set_faces(model, faces: dict, masks: dict | None = None, transferred: dict | None = None) -> dict[str, int]:
     """Checks both face sets and gives them to a model, before its first step.
 
     Args:
@@ -52,7 +52,7 @@ def set_faces(model, faces: dict, masks: dict | None = None, likened: dict | Non
         faces: {"A": (N, S, S, 3) RGB uint8, or float in [0, 1], "B": ...}; the numbers of faces may differ.
         masks: {"A": (N, S, S, M): face, eyes, mouth, ..., "B": ...}; None, or masks without any feature, switches the loss
             terms off that need them.
-        likened: as faces, or None.
+        transferred: as faces, or None.
 
     Returns:
         The counts that `fit` wants, {"A": N, "B": N}.
@@ -60,31 +60,31 @@ def set_faces(model, faces: dict, masks: dict | None = None, likened: dict | Non
     Raises:
         LabError: see `checked_pictures`; for a missing person or sets that do not belong together.
     """
-    for name, given in (("faces", faces), ("masks", masks), ("likened", likened)):
+    for name, given in (("faces", faces), ("masks", masks), ("transferred", transferred)):
         if given is not None and set(given) != set(PEOPLE):
             raise LabError(f"{name}: the people are {sorted(given)}. Give the two face sets as A and B.")
     faces = {p: checked_pictures(faces[p], f"faces of {p}") for p in PEOPLE}
     small = [p for p in PEOPLE if faces[p].shape[1] < model.config.size]
     if small:
         raise LabError(
-            f"faces of {small[0]}: they are {faces[small[0]].shape[1]} px wide and the model paints {model.config.size} px. "
+            f"faces of {small[0]}: they are {faces[small[0]].shape[1]} px wide and the model generates {model.config.size} px. "
             "Give larger ones, or a smaller model."
         )
-    if likened is not None:
-        likened = {p: checked_pictures(likened[p], f"likened faces of {p}") for p in PEOPLE}
+    if transferred is not None:
+        transferred = {p: checked_pictures(transferred[p], f"transferred faces of {p}") for p in PEOPLE}
     if masks is not None:
         masks = {p: checked_pictures(masks[p], f"masks of {p}", np.shape(masks[p])[-1]) for p in PEOPLE}
     for p in PEOPLE:
         if (masks is not None and len(masks[p]) != len(faces[p])) or (
-            likened is not None and likened[p].shape != faces[p].shape
+            transferred is not None and transferred[p].shape != faces[p].shape
         ):
             raise LabError(
-                f"masks or likened faces of {p}: they do not belong to these {len(faces[p])} faces. Make them anew."
+                f"masks or transferred faces of {p}: they do not belong to these {len(faces[p])} faces. Make them anew."
             )
     for p in PEOPLE:
         if len(faces[p]) == 1:
             print(f"faces of {p}: there is only one. The model will learn this picture by heart, not the person.")
-    model.set_faces(faces, masks, likened)
+    model.set_faces(faces, masks, transferred)
     return {p: len(pictures) for p, pictures in faces.items()}
 
 

@@ -127,7 +127,7 @@ class Practice:
         return None if found is None else Person.from_faces([(face, found)])
 
     def _generated(self, face: np.ndarray, beside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        answer = reference_swapper.paint(self.network, face[None], beside[None])[0]
+        answer = reference_swapper.generate(self.network, face[None], beside[None])[0]
         return answer[..., :3], answer[..., 3:]
 
     def _changed(self, picture: np.ndarray, beside: np.ndarray, detail: float) -> tuple[np.ndarray, np.ndarray]:

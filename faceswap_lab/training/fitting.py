@@ -6,7 +6,7 @@ A model's folder holds
     history.csv              one row every `log_every` steps and at the end: step, loss and terms, learning rate, rollbacks, seconds
     events.csv               what happened: rollbacks, stops, advice
     held_out.csv             the measures on held-out faces
-    previews/step_*.png      the same faces, painted again and again; timelapse.mp4 shows them as a film
+    previews/step_*.png      the same faces, generated again and again; timelapse.mp4 shows them as a video
     checkpoints/step_*/      the newest three states, see `checkpoints`
     tensorboard/             curves and previews for TensorBoard
 """
@@ -81,7 +81,7 @@ def fit(
     pace: Pace | None = None,
     guard: Guard | None = None,
     held_out: HeldOut | None = None,
-    paint: Callable | None = None,
+    draw_preview: Callable | None = None,
     show: Callable | None = None,
     panel=None,
     callbacks: tuple = (),
@@ -109,7 +109,7 @@ def fit(
         pace: warm-up and gradient clipping.
         guard: what happens when the loss is no number any more.
         held_out: a measure on held-out faces, and when it calls for a stop.
-        paint: model -> preview picture, see `preview_grid`; None draws none.
+        draw_preview: model -> preview picture, see `preview_grid`; None draws none.
         show: called with (step, picture), for example to redraw a notebook's output.
         panel: a `widgets.training_panel.TrainingPanel`, or anything with its methods.
         callbacks: further Keras callbacks; what they change must follow from the step alone, so that a resumed run
@@ -163,7 +163,8 @@ def fit(
         model=model, folder=folder, total=steps, settings=settings, log_every=log_every, keep=keep,
         preview_every=max(1, preview_every // log_every) * log_every, checkpoint_seconds=checkpoint_seconds,
         checkpoint_every=max(1, checkpoint_every // log_every) * log_every, throttle=throttle, guard=guard,
-        held_out=held_out, paint=paint, show=show, panel=panel, board=Board(folder / "tensorboard", found.step, tensorboard),
+        held_out=held_out, draw_preview=draw_preview, show=show, panel=panel,
+        board=Board(folder / "tensorboard", found.step, tensorboard),
         clock=Clock(found.history[-1]["seconds"] if found.history else 0.0), progress=progress,
     )  # fmt: skip
     session.take(found)
@@ -203,7 +204,7 @@ def _all_segments(session, counts: dict[str, int], callbacks: tuple, verbose: in
     reason = reason or session.signals.pending or ""
     session.save_if_new()
     if reason not in ("SIGINT", "SIGTERM"):
-        session.film()
+        session.make_timelapse()
     if reason:
         _say_stopped(session, reason)
     if reason == "SIGINT":
@@ -286,5 +287,5 @@ def _say_what_changed(folder: Path, found, settings: dict) -> None:
         previews_after = [
             p for p in (folder / previews.PREVIEWS).glob("step_*.png") if previews.step_of(p) > found.step
         ]
-        for path in previews_after:  # of a run that was killed behind its last checkpoint: they will be painted again
+        for path in previews_after:  # of a run that was killed behind its last checkpoint: they will be generated again
             path.unlink(missing_ok=True)

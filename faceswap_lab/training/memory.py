@@ -8,7 +8,6 @@ hold at full size. The two factors were fitted to measured runs (see `ACTIVATION
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import subprocess
 from dataclasses import dataclass
@@ -20,10 +19,10 @@ import keras
 # and 281) and tested at batch 24. Other models are extrapolated from their layers, GPUs too.
 ACTIVATIONS = 0.6  # bytes that a step holds at its peak, for each byte of its layers' outputs
 PLANES = 30  # float32 colour planes at the face's size that views and losses hold, for each face
-# How often a group of networks is passed for one face of each person; a discriminator sees two kinds of paintings, for either
+# How often a group of networks is passed for one face of each person; a discriminator sees two generated pictures, for either
 # player.
 PASSES = {"encoders": 2, "decoders": 2, "discriminators": 8}
-# And how much more by the terms that paint swaps. (A swap that no gradient goes through is held for a moment only.)
+# And how much more by the terms that generate swaps. (A swap that no gradient goes through is held for a moment only.)
 MORE_PASSES = {
     "identity": {"decoders": 2},
     "code": {"encoders": 2, "decoders": 2},
@@ -80,10 +79,6 @@ class MemoryEstimate:
         room = 0.95 * self.available - (self.more - self.activations)
         most = max(0, math.floor(room / self.per_face))
         return most if most < 4 else most // 4 * 4
-
-    def batch_in(self, memory: float) -> int:
-        """The largest batch size on an empty device of so many bytes; 0 when not even one face fits."""
-        return dataclasses.replace(self, available=int(memory) - self.weights - self.banks).batch_that_fits
 
     def warning(self) -> str:
         """A sentence for the case that it does not fit; "" when it does."""

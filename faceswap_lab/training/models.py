@@ -43,6 +43,14 @@ def save_model(model, folder: str | Path, kind: str, about: dict | None = None) 
 
     Where the model began with another one's weights (`stages.warm_start`), the clips behind those are added to what the
     folder's sources.json names; where those are not known, nothing is named, and the user is asked to state them.
+
+    Returns:
+        The folder.
+
+    Example:
+        >>> model = lab.load_model("data/weights/quick_autoencoder")
+        >>> sorted(path.name for path in lab.save_model(model, "models/copy", "autoencoder").iterdir())
+        ['config.json', 'model.weights.h5']
     """
     folder = files.make_folder(folder)
     begun_from = getattr(model, "begun_from", None)
@@ -87,7 +95,7 @@ def read_config(folder: str | Path, kind: str | None = None, size: int | None = 
         )
     if size and found_size != size:
         raise LabError(
-            f"{folder}: this model paints {found_size}-px faces, not {size}-px ones. Give another folder, or train at that size."
+            f"{folder}: this model generates {found_size}-px faces, not {size}-px ones. Give another folder, or train at that size."
         )
     weights = folder / WEIGHTS
     if not weights.exists() or files.sha256(weights) != expected:
@@ -97,7 +105,7 @@ def read_config(folder: str | Path, kind: str | None = None, size: int | None = 
 
 
 def load_model(folder: str | Path, kind: str | None = None, size: int | None = None):
-    """A finished model, ready to paint (it cannot be trained further: its checkpoints can).
+    """A finished model, ready to generate (it cannot be trained further: its checkpoints can).
 
     Args:
         folder: holds config.json and model.weights.h5.
@@ -192,7 +200,7 @@ class SwapFunction:
 
     Args:
         model: has `translate(faces, source, target)` and `config.size`.
-        source, target: whose faces come in (0 = A), and as whom they are painted (1 = B).
+        source, target: whose faces come in (0 = A), and as whom they are generated (1 = B).
         batch_size: faces a pass.
         name: of the model, for the video's metadata.
 

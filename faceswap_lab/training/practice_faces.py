@@ -32,7 +32,7 @@ from faceswap_lab.training import shape_transfer
 
 FACTS = "practice.json"
 FOLDER = "practice"
-PARTS = ("faces", "masks", "likened")
+PARTS = ("faces", "masks", "likened")  # names of files on users' disks; "likened": transferred, by its earlier name
 PEOPLE = ("A", "B")
 MOST_BYTES = (
     900_000_000  # of one person's practice faces: two such people and their way into a model take just under 4 GB
@@ -184,20 +184,20 @@ def _make_person(own: dict, person: str, recipe: Recipe, allocate: Callable, poo
     places = np.concatenate([points, plan.points])[..., :2]
     moves = shape_transfer.shape_moves(places, np.concatenate([pose, plan.pose]), other_points[..., :2], other_pose)
     shape = (len(places), *pictures.shape[1:3])
-    faces, masks, likened = (
+    faces, masks, transferred = (
         allocate(part, person, (*shape, channels))
         for part, channels in zip(PARTS, (3, pictures.shape[-1] - 3, 3), strict=True)
     )
 
     def fill(row: int) -> None:
         copy = row - len(pictures)
-        made = pictures[row] if copy < 0 else shape_transfer.paint_copy(pictures, points, plan, copy)
+        made = pictures[row] if copy < 0 else shape_transfer.warp_copy(pictures, points, plan, copy)
         faces[row], masks[row] = made[..., :3], made[..., 3:]
-        likened[row] = shape_transfer.bend_known(made[..., :3], places[row], moves[row])
+        transferred[row] = shape_transfer.bend_known(made[..., :3], places[row], moves[row])
 
     for _ in pool.map(fill, range(len(places))):
         pass
-    return faces, masks, likened
+    return faces, masks, transferred
 
 
 def _own(some: list, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

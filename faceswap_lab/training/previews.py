@@ -1,4 +1,4 @@
-"""The same faces, painted again and again: numbered pictures, and a film of them."""
+"""The same faces, generated again and again: numbered pictures, and a video of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faceswap_lab.base.safeguards import safeguards
 from faceswap_lab.video import pictures, writer
 
 PREVIEWS, TIMELAPSE = "previews", "timelapse.mp4"
-SHOWN = "Samples of a training: faces of two people, and these painted again and swapped by a neural network."
+SHOWN = "Samples of a training: faces of two people, and these reconstructed and swapped by a neural network."
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 _LEAST_CELL = 64  # smaller faces are shown enlarged
@@ -60,11 +60,11 @@ def preview_grid(model, faces: dict[str, np.ndarray], columns: int = 7) -> np.nd
 
 
 def stamped(picture: np.ndarray, step: int, last: int) -> np.ndarray:
-    """A frame of the film: the picture under a strip with its step and a bar of how far the training was.
+    """A frame of the video: the picture under a strip with its step and a bar of how far the training was.
 
     Args:
         picture: (H, W, 3) uint8 RGB.
-        step, last: this step and the film's last one.
+        step, last: this step and the video's last one.
 
     Returns:
         (H + 30 rounded up to even, W rounded up to even, 3) uint8 RGB.
@@ -83,33 +83,35 @@ def step_of(path: Path) -> int:
 
 
 def timelapse(folder: str | Path) -> Path:
-    """Films a training: every kept preview, stamped with its step, the last one for two seconds; signed.
+    """Makes a video of a training: every kept preview, stamped with its step, the last one for two seconds; signed.
 
     Args:
         folder: the model's; the pictures lie in its previews/.
 
     Returns:
-        The film's path, timelapse.mp4 in that folder, replaced in one step. It lasts about eight seconds, 2 to 12 previews each.
+        The video's path, timelapse.mp4 in that folder, replaced in one step. It lasts about eight seconds, 2 to 12 previews each.
 
     Raises:
-        LabError: when there are no previews, or the film cannot be written or signed.
+        LabError: when there are no previews, or the video cannot be written or signed.
     """
     folder = Path(folder)
     found = sorted((folder / PREVIEWS).glob("step_*.png"), key=step_of)
     if not found:
-        raise LabError(f"{folder / PREVIEWS}: no preview lies here. Train with a preview first (`paint=`).")
+        raise LabError(f"{folder / PREVIEWS}: no preview lies here. Train with a preview first (`draw_preview=`).")
     fps = float(np.clip(round(len(found) / 8), 2, 12))
     last = step_of(found[-1])
     newest = stamped(pictures.read_picture(found[-1]), last, last)
     path = folder / TIMELAPSE
     with safeguards().publish(path, path.with_name(f".{path.name}.unsigned"), folder.name, SHOWN) as unsigned:
-        with writer.VideoWriter(unsigned, fps, newest.shape[1::-1], crf=18, comment="previews of a training") as film:
+        with writer.VideoWriter(
+            unsigned, fps, newest.shape[1::-1], crf=18, comment="previews of a training"
+        ) as video:
             for picture in found[:-1]:
                 frame = stamped(pictures.read_picture(picture), step_of(picture), last)
-                if frame.shape == newest.shape:  # another grid, of a run with other columns, has no place in this film
-                    film.write(frame)
+                if frame.shape == newest.shape:  # another grid, of a run with other columns, has no place in this video
+                    video.write(frame)
             for _ in range(max(1, round(2 * fps))):
-                film.write(newest)
+                video.write(newest)
     return path
 
 

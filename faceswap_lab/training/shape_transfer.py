@@ -1,4 +1,4 @@
-"""Likening: bends one person's faces into the other's shape, so that a model can practise the swap with the answer known.
+"""Shape transfer: warps one person's faces into the other's shape, so that a model can practise the swap with the answer known.
 
 Nobody has pictures of B with A's pose at the same instant. But a picture of B bent into the shape of A's face, at the
 same pose and expression, looks to an encoder much like A, and what decoder B should answer is known: the picture before
@@ -115,7 +115,7 @@ def bend_known(image: np.ndarray, points: np.ndarray, moves: np.ndarray) -> np.n
 
 @dataclass(frozen=True)
 class Copies:
-    """The copies of a person's faces before they are painted, M = faces * copies, those of one face in a row.
+    """The copies of a person's faces before they are warped, M = faces * copies, those of one face in a row.
 
     Args:
         own, eyes, mouth: (M,) int, the faces that a copy, its eyes and its mouth are taken from; eyes and mouth are -1 where
@@ -147,7 +147,7 @@ def plan_copies(
     A training clip shows some hundred poses and expressions; the target clip shows others: this mouth under those eyes,
     at that pose. Turning the dense mesh by a few degrees and bending the picture along fills the gaps between the poses.
     A mouth, or a pair of eyes, of another picture of a like pose and light, bent into place, fills those between the
-    expressions: no bend opens a closed mouth or shuts an eye. Painting the copies (`paint_copy`) draws nothing, so that their
+    expressions: no bend opens a closed mouth or shuts an eye. Warping the copies (`warp_copy`) draws nothing, so that their
     order does not matter.
 
     Args:
@@ -189,7 +189,7 @@ def plan_copies(
     return plan
 
 
-def paint_copy(images: np.ndarray, landmarks: np.ndarray, plan: Copies, row: int) -> np.ndarray:
+def warp_copy(images: np.ndarray, landmarks: np.ndarray, plan: Copies, row: int) -> np.ndarray:
     """One copy, (S, S, C) uint8; images and landmarks are those that it was planned for."""
     own, eyes, mouth, flat = plan.own[row], plan.eyes[row], plan.mouth[row], plan.points[row, :, :2]
     if eyes < 0:

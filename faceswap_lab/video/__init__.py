@@ -1,4 +1,4 @@
-"""Video: frames in, films out, pictures on the disk, sound.
+"""Video: frames in, videos out, pictures on the disk, sound.
 
 `frames` opens what a user has, `reader` and `writer` do the work through FFmpeg's libraries (`ffmpeg`), `timing` says which
 frame stands when, `colours` turns a decoded frame into RGB.

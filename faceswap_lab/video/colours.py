@@ -21,7 +21,7 @@ _MATRICES = (_BT709, 4, _BT601, 6, 7, _BT2020, 10)
 _EXACT = (
     Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 )
-_WHITE = 203  # cd/m2 of an ordinary picture's white in a film of high dynamic range: ITU-R BT.2408
+_WHITE = 203  # cd/m2 of an ordinary picture's white in a video of high dynamic range: ITU-R BT.2408
 _OLD_WHITE = 100  # the same before that report; converters that name the transfer only (zimg's default) still count so
 _KNEE, _PEAK = 0.8, 10.0  # where compression begins, and what becomes 1, in ordinary whites
 _TO_BT709 = np.float32(  # linear light, ITU-R BT.2087
@@ -84,14 +84,14 @@ def orientation(frame: av.VideoFrame) -> tuple[tuple[bool, bool, bool], int]:
     return (False, False, False), 0
 
 
-class Painter:
+class ToRgb:
     """Turns decoded frames of one file into RGB; frames of another size or other colours on the way are taken as they are.
 
     Args:
         size: width and height of all pictures, after turning.
         turn: see `orientation`.
         named: what the container says of the colours.
-        transfer: of a film of high dynamic range, whose colours are made ordinary; "" takes colours as they lie.
+        transfer: of a video of high dynamic range, whose colours are made ordinary; "" takes colours as they lie.
     """
 
     def __init__(self, size: tuple[int, int], turn: tuple[bool, bool, bool], named: Tags, transfer: str):
@@ -159,7 +159,7 @@ def _ordinary(image: np.ndarray, transfer: str, peak: float, white: float) -> np
     """Brings a picture of high dynamic range to ordinary colours (BT.709).
 
     What an ordinary picture can show keeps its colours (a PQ or HLG copy of the actors comes back within 2 levels of 255, as it
-    lies it is 12 to 17 levels off); what is brighter is compressed (the Moebius curve). Without this such a film looks grey,
+    lies it is 12 to 17 levels off); what is brighter is compressed (the Moebius curve). Without this such a video looks grey,
     and a face from it is no face that a model has seen.
 
     Args:
@@ -186,7 +186,7 @@ def _ordinary(image: np.ndarray, transfer: str, peak: float, white: float) -> np
 
 
 def _peak(frame: av.VideoFrame) -> float:
-    """The brightest that a film says it shows, over 100 cd/m2, as ffmpeg's tonemap counts it; 10 where it does not say."""
+    """The brightest that a video says it shows, over 100 cd/m2, as ffmpeg's tonemap counts it; 10 where it does not say."""
     for side in frame.side_data:
         if side.type.name == "CONTENT_LIGHT_LEVEL" and (most := int(np.frombuffer(side, np.uint32)[0])):
             return most / 100

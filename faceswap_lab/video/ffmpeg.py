@@ -59,7 +59,7 @@ class Facts:
         rotation: the same in degrees clockwise.
         indexed: whether the file lists its frames (mp4, mkv), so that a jump into it lands where it should.
         damage: what is wrong with a file that was cut off or damaged, or "".
-        transfer: "smpte2084" (PQ) or "arib-std-b67" (HLG) for a film of high dynamic range, else "".
+        transfer: "smpte2084" (PQ) or "arib-std-b67" (HLG) for a video of high dynamic range, else "".
         tags: what the file as a whole says of its colours.
         remarks: sentences about what reading it changes.
     """
@@ -103,7 +103,7 @@ def check_readable(path: Path) -> None:
 def opened(path: str | os.PathLike) -> Iterator[av.container.InputContainer]:
     """Opens a file which may come from anywhere: as a plain file, in a known container, of bounded frames.
 
-    A playlist that is called film.mp4 would otherwise make FFmpeg read whatever files it names.
+    A playlist that is called video.mp4 would otherwise make FFmpeg read whatever files it names.
 
     Raises:
         LabError: when it is missing, empty or nothing that FFmpeg reads.
@@ -129,7 +129,7 @@ def _unreadable(path: str | os.PathLike, error: Exception | None) -> LabError:
     if isinstance(error, av.error.ArgumentError):  # not on the list of containers
         return LabError(
             f"{path}: this is no video but a playlist, or another kind of file that can name further ones; none of those was read. "
-            "Give the film itself."
+            "Give the video itself."
         )
     reason = f" ({getattr(error, 'strerror', None) or error})" if error else ""
     return LabError(

@@ -1,6 +1,6 @@
 """Video in: frames with exact times from any file that ffmpeg reads or any folder of pictures, and frames put on the disk.
 
-How frames are read is in `video_reader`, how they are written as a film in `video_writer`.
+How frames are read is in `video_reader`, how they are written as a video in `video_writer`.
 """
 
 from __future__ import annotations

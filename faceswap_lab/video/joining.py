@@ -1,4 +1,4 @@
-"""Parts of a film into one file: pictures are copied as they are coded, sound is copied or cut to the same frames."""
+"""Parts of a video into one file: pictures are copied as they are coded, sound is copied or cut to the same frames."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def join(
     pieces: Pieces | None = None,
     comment: str | None = None,
 ) -> None:
-    """Joins films that were coded alike, without coding their pictures again.
+    """Joins videos that were coded alike, without coding their pictures again.
 
     Args:
         parts: files, each with its number of frames; made by `VideoWriter` with the same options.

@@ -23,7 +23,7 @@ IMAGE_SUFFIXES = WRITTEN_SUFFIXES + (
     ".jpe", ".jfif", ".jpg_large", ".mpo", ".dib", ".avif", ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".pcx",
     ".ico", ".sgi", ".qoi",
 )  # fmt: skip
-MOVING_SUFFIXES = (".gif", ".apng")  # a film when given alone, one picture in a folder of pictures
+MOVING_SUFFIXES = (".gif", ".apng")  # a video when given alone, one picture in a folder of pictures
 # Pillow chooses a reader by a file's content, and some of its readers start other programs (Ghostscript for EPS): only these.
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM", "AVIF", "JPEG2000", "MPO", "ICO", "SGI", "QOI")
 _BY_NAME_ALONE = {".tga": ("TGA",), ".pcx": ("PCX",)}  # whose first bytes say too little: a spoilt file of another kind fits
@@ -161,7 +161,7 @@ def animation(path: str | os.PathLike) -> Iterator[np.ndarray]:
 def read_picture(path: str | os.PathLike) -> np.ndarray:
     """Reads a picture, turned upright as its camera noted; of a moving one the first frame.
 
-    What is transparent in part keeps its colours, as in a film; what is so altogether is black.
+    What is transparent in part keeps its colours, as in a video; what is so altogether is black.
     Grey of more than 8 bits is brought to 8 by the range that the file states (TIFF's BitsPerSample and MaxSampleValue), else
     by 16 bits; by 12 when the brightest pixel lies between 1024 and 4095, as microscopes and infrared cameras write: a picture
     of 16 bits would be all but black then. Floating point counts to 1, 255 or 65535, whichever holds the brightest pixel.

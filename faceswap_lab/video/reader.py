@@ -24,7 +24,7 @@ import numpy as np
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.video import ffmpeg
-from faceswap_lab.video.colours import Painter, Tags, deinterlaced
+from faceswap_lab.video.colours import Tags, ToRgb, deinterlaced
 from faceswap_lab.video.pictures import animation, read_picture
 from faceswap_lab.video.timing import Clock, Times
 
@@ -68,7 +68,7 @@ class Video:
         remarks: sentences about what reading changes (doubled, dropped, deinterlaced, resized, ...); reading adds to them.
         times, clock: a file's own times, and which of its frames stands at each number, see `video_timing`.
         turn, tags: see `ffmpeg.Facts`.
-        transfer: of a film of high dynamic range, see `ffmpeg.Facts`; its frames come in ordinary colours.
+        transfer: of a video of high dynamic range, see `ffmpeg.Facts`; its frames come in ordinary colours.
     """
 
     path: Path
@@ -159,7 +159,7 @@ class Video:
 
     def _decoded(self, wanted: range) -> Iterator[Frame]:
         """The wanted frames of a file: at each tick the one that the clock names, or the newest before it that can be read."""
-        paint = np.array if self.tags is None else Painter(self.size, self.turn, self.tags, self.transfer)
+        to_rgb = np.array if self.tags is None else ToRgb(self.size, self.turn, self.tags, self.transfer)
         spoilt: set[int] = set()
         ticks = iter(wanted)
         tick, read, missing, held, image = next(ticks), 0, 0, None, None
@@ -167,12 +167,12 @@ class Video:
             for number, frame in source:
                 while tick is not None and self.clock.shown[tick] < number and held is not None:
                     missing += held[0] != self.clock.shown[tick]  # it could not be decoded
-                    image = paint(held[1]) if image is None else image.copy()
+                    image = to_rgb(held[1]) if image is None else image.copy()
                     yield Frame(tick, float(tick / self.rate), image)
                     tick, read = next(ticks, None), read + 1
                 held, image = (number, frame), None
                 while tick is not None and self.clock.shown[tick] == number:
-                    image = paint(frame) if image is None else image.copy()
+                    image = to_rgb(frame) if image is None else image.copy()
                     yield Frame(tick, float(tick / self.rate), image)
                     tick, read = next(ticks, None), read + 1
                 if tick is None:

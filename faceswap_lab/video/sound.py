@@ -1,4 +1,4 @@
-"""Sound for a film: copied packet by packet, or cut at the sample and coded as AAC where a browser would stay silent."""
+"""Sound for a video: copied packet by packet, or cut at the sample and coded as AAC where a browser would stay silent."""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ def exact_rate(fps: float | Fraction) -> Fraction:
     if isinstance(fps, bool) or not isinstance(fps, (int, float, Fraction, np.number)) or not 0 < fps <= 1000:
         raise LabError(f"fps={fps!r}: a frame rate is a number over 0 and up to 1000. For most clips it is 25 or 30.")
     near = Fraction(fps if isinstance(fps, Fraction) else float(fps)).limit_denominator(1001)
-    film = Fraction(round(float(fps) * 1.001) * 1000, 1001)  # 23.98 and 29.97 are written for 24000/1001 and 30000/1001
-    return film if round(float(film), 2) == round(float(fps), 2) and near.denominator != 1 else near
+    near_ntsc = Fraction(round(float(fps) * 1.001) * 1000, 1001)  # 23.98 and 29.97 are written for 24000/1001 and 30000/1001
+    return near_ntsc if round(float(near_ntsc), 2) == round(float(fps), 2) and near.denominator != 1 else near
 
 
 class VideoWriter:
@@ -68,9 +68,9 @@ class VideoWriter:
             at `path` then, unless a file stood there before.
 
     Example:
-        >>> with lab.VideoWriter("short.mp4", 25, frame.shape[1::-1]) as film:
+        >>> with lab.VideoWriter("short.mp4", 25, frame.shape[1::-1]) as video:
         ...     for _ in range(5):
-        ...         film.write(frame)
+        ...         video.write(frame)
         >>> lab.open_video("short.mp4").num_frames
         5
     """

@@ -1,4 +1,4 @@
-"""Figures of the detection lesson: spectra, a table of AUCs in colour, the alarms of ten thousand films."""
+"""Figures of the detection lesson: spectra, a table of AUCs in colour, the alarms of ten thousand videos."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ REAL, SWAP, MISSED = figures.BLUE, figures.ORANGE, figures.YELLOW
 
 
 def spectra_plot(spectra: Mapping[str, np.ndarray], reference: str = "real"):
-    """Mean spectra of some films, and how far each lies from the real one.
+    """Mean spectra of some videos, and how far each lies from the real one.
 
     Args:
         spectra: name -> (N, rings) decibels, from `spectrum.radial_spectrum`.
-        reference: the film that the right panel takes off.
+        reference: the video that the right panel takes off.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3))
     for (name, rows), style in zip(spectra.items(), cycle(("-", "--", ":", "-.")), strict=False):
@@ -73,16 +73,16 @@ def distributions_plot(numbers: pd.DataFrame, detector: str, real: str = "real")
     Args:
         numbers: from `evaluation.numbers`, of one scene and coding.
         detector: one of its detectors.
-        real: the film that is none.
+        real: the video that is none.
     """
-    seen = {film: rows["number"] for film, rows in numbers[numbers["detector"] == detector].groupby("film", sort=False)}
+    seen = {video: rows["number"] for video, rows in numbers[numbers["detector"] == detector].groupby("video", sort=False)}
     honest = seen.pop(real)
     bins = np.histogram_bin_edges(np.concatenate([honest, *seen.values()]), 24)
     figure, axes = plt.subplots(1, len(seen), figsize=(2.6 * len(seen), 2.2), sharex=True, squeeze=False)
-    for axis, (film, found) in zip(axes[0], seen.items(), strict=True):
+    for axis, (video, found) in zip(axes[0], seen.items(), strict=True):
         axis.hist(honest, bins, density=True, color=REAL, alpha=0.45, hatch="//", label=real)
         axis.hist(found, bins, density=True, color=SWAP, histtype="step", lw=1.8, label="swapped")
-        axis.set(title=film.replace("_", " "), yticks=[], xlabel=detector)
+        axis.set(title=video.replace("_", " "), yticks=[], xlabel=detector)
         axis.title.set_size(9)
     axes[0][0].legend(fontsize=7)
     figure.tight_layout()
@@ -92,7 +92,7 @@ def distributions_plot(numbers: pd.DataFrame, detector: str, real: str = "real")
 
 
 def alarms_plot(found: Mapping[str, Alarms]):
-    """What becomes of ten thousand films, a bar a case: swaps that are caught, swaps that are missed, false alarms.
+    """What becomes of ten thousand videos, a bar a case: swaps that are caught, swaps that are missed, false alarms.
 
     Args:
         found: name -> `evidence.alarms`.
@@ -106,8 +106,8 @@ def alarms_plot(found: Mapping[str, Alarms]):
         axis.text(begin, place, f" {one.false_share:.0%} of the alarms are false", va="center", fontsize=8)
     axis.set_yticks(range(len(found)), list(found), fontsize=9)
     axis.set_xlim(0, 1.45 * max(one.caught + one.missed + one.false for one in found.values()))
-    axis.set_xlabel("films: caught (plain), missed (dotted), real ones accused (hatched)", fontsize=9)
+    axis.set_xlabel("videos: caught (plain), missed (dotted), real ones accused (hatched)", fontsize=9)
     axis.invert_yaxis()
     figure.tight_layout()
     shares = ", ".join(f"{name}: {one.false_share:.0%}" for name, one in found.items())
-    figures.show(figure, f"alarms among ten thousand films; share of them that is false, {shares}")
+    figures.show(figure, f"alarms among ten thousand videos; share of them that is false, {shares}")

@@ -151,20 +151,20 @@ def attention_overlay(picture, weights, size: int) -> np.ndarray:
     return np.round(picture * (1 - 0.7 * heat) + np.array([255, 60, 30], np.float32) * 0.7 * heat).astype(np.uint8)
 
 
-def histograms(games: dict[str, dict[int, np.ndarray]]) -> None:
-    """Draws what each toy GAN's generator makes, a row a game and a panel a look, over the real numbers in grey.
+def histograms(losses: dict[str, dict[int, np.ndarray]]) -> None:
+    """Draws what each toy GAN's generator makes, a row a loss and a panel a look, over the real numbers in grey.
 
     Args:
-        games: name -> what `studies.toy_gan.train` gave.
+        losses: name -> what `studies.toy_gan.train` gave.
     """
     from faceswap_lab.studies import toy_gan
 
     bins, real = np.linspace(-4, 4, 61), toy_gan.real_numbers(20_000)[:, 0]
-    columns = max(map(len, games.values()))
+    columns = max(map(len, losses.values()))
     figure, axes = plt.subplots(
-        len(games), columns, figsize=(2.5 * columns, 1.7 * len(games)), sharex=True, squeeze=False
+        len(losses), columns, figsize=(2.5 * columns, 1.7 * len(losses)), sharex=True, squeeze=False
     )
-    for line, (name, seen) in zip(axes, games.items(), strict=True):
+    for line, (name, seen) in zip(axes, losses.items(), strict=True):
         for axis, (step, generated) in zip(line, seen.items(), strict=False):
             axis.hist(real, bins, density=True, color="#bbbbbb", label="real")
             axis.hist(generated, bins, density=True, histtype="step", color="#b3372f", lw=1.5, label="generated")
@@ -174,7 +174,7 @@ def histograms(games: dict[str, dict[int, np.ndarray]]) -> None:
     figure.tight_layout()
     ends = [
         f"{name}: {', '.join(f'{share:.0%}' for share in toy_gan.mode_shares(list(seen.values())[-1]))}"
-        for name, seen in games.items()
+        for name, seen in losses.items()
     ]
     show(
         figure,

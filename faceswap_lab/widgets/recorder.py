@@ -27,10 +27,10 @@ _PAGE = """<div class="faceswap-recorder" style="max-width:480px">
       recorder.onstop = () => {{
         stream.getTracks().forEach(track => track.stop());
         view.srcObject = null;
-        const film = new Blob(parts, {{type: recorder.mimeType}});
-        link.href = URL.createObjectURL(film);
+        const video = new Blob(parts, {{type: recorder.mimeType}});
+        link.href = URL.createObjectURL(video);
         link.hidden = button.disabled = false;
-        status.textContent = `${{(film.size / 1e6).toFixed(1)}} MB. Keep it, then bring the file to the notebook's files.`;
+        status.textContent = `${{(video.size / 1e6).toFixed(1)}} MB. Keep it, then bring the file to the notebook's files.`;
       }};
       recorder.start();
       status.textContent = "Recording: turn the head slowly left, right, up and down; then speak and smile.";

@@ -1,4 +1,4 @@
-"""What a cell shows, the same from IPython 7.34 and ipywidgets 7.7 (Colab's) to today's: pictures, films, the report, controls."""
+"""What a cell shows, the same from IPython 7.34 and ipywidgets 7.7 (Colab's) to today's: pictures, videos, the report, controls."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Film:
-    """A film for `display`, kept in the notebook: it plays in Jupyter, on Colab and in an executed copy alike.
+class Player:
+    """A video for `display`, kept in the notebook: it plays in Jupyter, on Colab and in an executed copy alike.
 
     Args:
         content: of an MP4 file, small.
@@ -54,9 +54,9 @@ class Film:
         width: in pixels of the page, at most.
 
     Example:
-        >>> with lab.VideoWriter("short.mp4", 25, frame.shape[1::-1]) as film:
-        ...     film.write(frame)
-        >>> lab.Film(open("short.mp4", "rb").read(), alt="one frame", width=384).alt
+        >>> with lab.VideoWriter("short.mp4", 25, frame.shape[1::-1]) as video:
+        ...     video.write(frame)
+        >>> lab.Player(open("short.mp4", "rb").read(), alt="one frame", width=384).alt
         'one frame'
     """
 

@@ -1,6 +1,6 @@
 """Tuning by eye: every option of a frame's swap beside the picture that it makes, and a file that keeps the choice.
 
-The model paints each shown frame once; a moved slider only composes anew what it painted. The file that "save settings"
+The model generates each shown frame once; a moved slider only composes anew what it generated. The file that "save settings"
 writes is read by notebook 05, by `convert --settings` and by a run through papermill.
 """
 
@@ -24,9 +24,7 @@ from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets.messages import Telling
 from faceswap_lab.widgets.showing import Picture, explain
 from faceswap_lab.widgets.training_panel import somebody_watches
-from faceswap_lab.widgets.tuning_frames import Shot, shots
-
-__all__ = ["Shot", "TuningPanel", "shots"]
+from faceswap_lab.widgets.tuning_frames import TuningFrame
 
 VIEWS = ("wipe", "fade", "all blends")
 CHOICES = {
@@ -45,16 +43,16 @@ RANGES = {  # least, most, step: what is sensible to try; a file's value beyond 
     "coverage": (0.7, 1.3, 0.02),
 }
 TOLD = {  # what a control's tooltip says
-    "blend": "how the painted face is laid over the frame",
+    "blend": "how the generated face is laid over the frame",
     "colour": "how its colours are brought to the target's",
     "mask": "where it counts: the square, the face's outline, the model's own alpha, or two of them",
     "erode": "draws the mask in, per cent of the face's side; below 0 it grows",
     "forehead": "draws it in further above the brows, per cent",
     "blur": "spreads the mask's edge to both sides, per cent",
     "feather": "width of the soft edge, inwards only, per cent",
-    "sharpen": "unsharp masking of the painted face",
+    "sharpen": "unsharp masking of the generated face",
     "amount": "of the sharpening",
-    "enlarge": "the filter that brings the painted face to the frame's scale",
+    "enlarge": "the filter that brings the generated face to the frame's scale",
     "coverage": "how closely the model is shown the face; 1 as in training",
 }
 LEAST = 380  # pixels: a narrower picture goes above the controls rather than beside them
@@ -69,17 +67,17 @@ class TuningPanel(Telling):
     executed with nobody watching (papermill, nbconvert) shows the picture alone and goes on.
 
     Args:
-        shots: what to look at, see `shots`.
-        swap_function: that paints, as for a conversion.
+        frames: what to look at, see `tuning_frames.choose_frames`.
+        swap_function: the model as a function, as for a conversion.
         path: the settings file; what it holds is where the panel begins.
-        settings: where it begins when there is no such file yet; None: the lab's defaults. Fields that belong to the film
+        settings: where it begins when there is no such file yet; None: the lab's defaults. Fields that belong to the video
             rather than to a frame are kept and written as they are.
         side: of the shown picture, in pixels.
 
     Attributes:
         widget: all of it, an ipywidgets box.
         controls: a dropdown or a slider for each option of a frame, by its name.
-        shot, view, position, close_up, show_mask: what is looked at, and how.
+        frame, view, position, close_up, show_mask: what is looked at, and how.
         save_button, reset_button: the buttons; errors are shown in `message`.
         image: the picture, an ipywidgets Image.
 
@@ -89,18 +87,18 @@ class TuningPanel(Telling):
 
     def __init__(
         self,
-        shots: Sequence[Shot],
+        frames: Sequence[TuningFrame],
         swap_function: SwapFunction,
         path: str | os.PathLike,
         settings: ConversionOptions | None = None,
         side: int = 560,
     ):
-        if not shots:
-            raise LabError("shots: there is no frame to tune on. Choose at least one with a face.")
-        self.shots, self.path, self.side = list(shots), Path(path), side
+        if not frames:
+            raise LabError("frames: there is no frame to tune on. Choose at least one with a face.")
+        self.frames, self.path, self.side = list(frames), Path(path), side
         self._defaults = settings or ConversionOptions()
         self._begun = ConversionOptions.read(self.path) if self.path.exists() else self._defaults
-        self._paint = _Remembering(swap_function)
+        self._swap_function = _Remembering(swap_function)
         self._quiet = False
         self._build()
         self._show()
@@ -130,11 +128,11 @@ class TuningPanel(Telling):
 
     def render(self) -> np.ndarray:
         """The shown picture, (H, W, 3) uint8 RGB."""
-        shot, chosen = self.shots[self.shot.value], self.settings
+        frame, chosen = self.frames[self.frame.value], self.settings
         if self.view.value == "all blends":
-            swaps = {name: self._swapped(shot, dataclasses.replace(chosen, blend=name)) for name in options.BLENDS}
-            return _sheet({name: self._cut(picture, shot, self.side // 2) for name, picture in swaps.items()}, 2)
-        before, after = (self._cut(picture, shot, self.side) for picture in (shot.image, self._swapped(shot, chosen)))
+            swaps = {name: self._swapped(frame, dataclasses.replace(chosen, blend=name)) for name in options.BLENDS}
+            return _sheet({name: self._cut(picture, frame, self.side // 2) for name, picture in swaps.items()}, 2)
+        before, after = (self._cut(picture, frame, self.side) for picture in (frame.image, self._swapped(frame, chosen)))
         share = self.position.value / 100
         if self.view.value == "fade":
             return np.rint(before + share * (after.astype(np.float32) - before)).astype(np.uint8)
@@ -169,8 +167,8 @@ class TuningPanel(Telling):
                     value=value, readout_format=".2f" if step < 0.1 else ".1f", **reach, **common
                 )
             explain(self.controls[entry.name], TOLD.get(entry.name, ""))
-        names = [(shot.name, place) for place, shot in enumerate(self.shots)]
-        self.shot = widgets.Dropdown(options=names, value=0, description="look at", layout=wide, style=narrow)
+        names = [(frame.name, place) for place, frame in enumerate(self.frames)]
+        self.frame = widgets.Dropdown(options=names, value=0, description="look at", layout=wide, style=narrow)
         self.view = widgets.ToggleButtons(options=VIEWS, value="wipe", style={"button_width": "98px"})
         self.position = widgets.FloatSlider(
             value=50, min=0, max=100, step=1, readout=False, layout={"width": "98%"}, description=""
@@ -183,10 +181,10 @@ class TuningPanel(Telling):
         self.reset_button = widgets.Button(description="Lab's defaults", icon="undo")
         self.image, self.message = widgets.Image(format="png", layout={"width": "100%"}), widgets.HTML()
         parts = {
-            "": [self.shot, self.view, widgets.HBox([self.close_up, self.show_mask])],
+            "": [self.frame, self.view, widgets.HBox([self.close_up, self.show_mask])],
             "Blending": ["blend", "colour"],
             "Mask, per cent of the face's side": ["mask", "erode", "forehead", "blur", "feather"],
-            "The painted face": ["sharpen", "amount", "enlarge", "coverage"],
+            "The generated face": ["sharpen", "amount", "enlarge", "coverage"],
         }
         placed = [name for names in parts.values() for name in names if isinstance(name, str)]
         parts["More"] = [name for name in self.controls if name not in placed]
@@ -203,7 +201,7 @@ class TuningPanel(Telling):
             [picture, widgets.VBox(column, layout={"width": "350px"})], layout={"flex_flow": "row wrap"}
         )
         self.widget.add_class("faceswap-tuning")
-        for control in [*self.controls.values(), self.shot, self.view, self.position, self.close_up, self.show_mask]:
+        for control in [*self.controls.values(), self.frame, self.view, self.position, self.close_up, self.show_mask]:
             control.observe(lambda change: self._safely(self._show), "value")
         self.save_button.on_click(lambda clicked: self._safely(self.save))
         self.reset_button.on_click(lambda clicked: self._safely(self.reset))
@@ -223,17 +221,17 @@ class TuningPanel(Telling):
         self.position.disabled = self.view.value == "all blends"
         self.image.value = coded_picture(self.render(), ".png")
 
-    def _swapped(self, shot: Shot, chosen: ConversionOptions) -> np.ndarray:
-        swap = swapping.prepare(shot.image, shot.matrix, shot.mask, self._paint.size, chosen)
-        swapping.paint([swap], self._paint, chosen)
-        swapped = swapping.finish(shot.image, swap, chosen)
+    def _swapped(self, frame: TuningFrame, chosen: ConversionOptions) -> np.ndarray:
+        swap = swapping.prepare(frame.image, frame.matrix, frame.mask, self._swap_function.size, chosen)
+        swapping.generate([swap], self._swap_function, chosen)
+        swapped = swapping.finish(frame.image, swap, chosen)
         return _tinted(swapped, swap, chosen.blend) if self.show_mask.value else swapped
 
-    def _cut(self, picture: np.ndarray, shot: Shot, side: int) -> np.ndarray:
+    def _cut(self, picture: np.ndarray, frame: TuningFrame, side: int) -> np.ndarray:
         """The face with some room around it, or the whole frame, at most `side` pixels wide."""
         if self.close_up.value:
             room = ROOM * 256
-            grown = np.array([[1, 0, room], [0, 1, room]]) @ np.vstack([shot.matrix, [0, 0, 1]])
+            grown = np.array([[1, 0, room], [0, 1, room]]) @ np.vstack([frame.matrix, [0, 0, 1]])
             window = blending.face_window(picture.shape, grown, round(256 + 2 * room))
             picture = picture if window is None else picture[window]
         scale = side / picture.shape[1]
@@ -242,7 +240,7 @@ class TuningPanel(Telling):
 
 
 class _Remembering:
-    """A swap function that asks the model only for faces that it has not painted yet.
+    """A swap function that asks the model only for faces that it has not generated yet.
 
     Args:
         swap_function: the model's.

@@ -14,7 +14,7 @@ from faceswap_lab.video import Video, open_video
 
 
 @dataclass(frozen=True)
-class Shot:
+class TuningFrame:
     """A frame to tune on.
 
     Args:
@@ -30,9 +30,9 @@ class Shot:
     name: str
 
 
-def shots(
+def choose_frames(
     video: Video | str | os.PathLike, faces: FaceSet, frames: Sequence[int] | int = 6, person: int = 0
-) -> list[Shot]:
+) -> list[TuningFrame]:
     """Frames of a clip to tune on, as they are found in its face set: no smoothing over time.
 
     Args:
@@ -66,6 +66,6 @@ def shots(
         raise LabError(f"{video.path}: frame {missing[0]} cannot be read. Choose an earlier one.")
     masks = faces.subset([places[frame] for frame in frames]).masks(256, "face")
     return [
-        Shot(images[frame], faces.matrix(places[frame]), mask, f"frame {frame}")
+        TuningFrame(images[frame], faces.matrix(places[frame]), mask, f"frame {frame}")
         for frame, mask in zip(frames, masks, strict=True)
     ]

@@ -76,9 +76,9 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## What comes out
@@ -87,10 +87,8 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 # **Look** at the brows, the eyes, the nose: what has the model taken from B, and what is still missing when you compare it with the true swap?
 
 # %%
-from faceswap_lab.widgets.showing import Picture
-
-picture = runtime.ROOT / "docs" / "swap.jpg"
-Picture(picture.read_bytes(), "a target, its swap by a model, and the true swap, side by side", width=900)
+picture = lab.course.ROOT / "docs" / "swap.jpg"
+lab.Picture(picture.read_bytes(), "a target, its swap by a model, and the true swap, side by side", width=900)
 
 # %% [markdown]
 # ## Five steps
@@ -99,26 +97,21 @@ Picture(picture.read_bytes(), "a target, its swap by a model, and the true swap,
 # %%
 import numpy as np
 
-from faceswap_lab import video
-from faceswap_lab.course import actors
-from faceswap_lab.faces import alignment
-from faceswap_lab.widgets import cascade, figures
-
 moment = 40  # of 120 frames
-target = actors.clip("talk_A")
-frame, truth = (next(video.open_video(clip.path).frames(start=moment / 20)).image for clip in (target, target.truth()))
+target = lab.clip("talk_A")
+frame, truth = (next(lab.open_video(clip.path).frames(start=moment / 20)).image for clip in (target, target.truth()))
 points = target.points()[moment]
-matrix = alignment.alignment_matrix(points, 256)
+matrix = lab.alignment_matrix(points, 256)
 
 # %%
 steps = {
     "1 frame": frame,
-    "2 find the face": cascade.draw_points(frame, points, factor=2, radius=6),
-    "3 align it": alignment.align(frame, matrix, 256),
-    "4 paint the other": alignment.align(truth, matrix, 256),
+    "2 find the face": lab.widgets.draw_points(frame, points, factor=2, radius=6),
+    "3 align it": lab.align(frame, matrix, 256),
+    "4 generate the other face": lab.align(truth, matrix, 256),
     "5 put it back": truth,
 }
-figures.row(list(steps.values()), list(steps), height=2.4)
+lab.widgets.row(list(steps.values()), list(steps), height=2.4)
 
 # %% [markdown]
 # ## A swap whose truth is known
@@ -129,10 +122,10 @@ figures.row(list(steps.values()), list(steps), height=2.4)
 # %%
 shown = []
 for name in ("talk_B", "talk_A"):
-    clip = actors.clip(name)
+    clip = lab.clip(name)
     for one in (clip, clip.truth()):
-        shown.append(next(video.open_video(one.path).frames(start=3.15)).image)
-figures.row(shown, ["1", "2", "3", "4"], height=2.8)
+        shown.append(next(lab.open_video(one.path).frames(start=3.15)).image)
+lab.widgets.row(shown, ["1", "2", "3", "4"], height=2.8)
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, look**: what of the *source* (whose face is put in) and what of the *target* (whose video is changed) is in a swap? Compare 1 with 2, and 3 with 4. Write "source" or "target" for each. If you leave an exercise as it is, the lab's reference solution is used and the notebook goes on.
@@ -158,14 +151,14 @@ roles = checks.roles(roles)
 marks, mask = target.landmarks(), target.truth().masks()["face"][moment]
 pointed = frame
 for name in ("left_eye", "right_eye", "lips_outer", "lips_inner"):
-    pointed = cascade.draw_points(pointed, marks.contour(name)[moment], factor=1, radius=1.2)
+    pointed = lab.widgets.draw_points(pointed, marks.contour(name)[moment], factor=1, radius=1.2)
 difference = np.abs(truth.astype(float) - frame).mean(-1)
 parts = {
     "points of lids and lips": pointed,
     "what is B's": (truth * mask[..., None]).astype(np.uint8),
     "truth minus target, x 3": np.clip(3 * difference, 0, 255).astype(np.uint8),
 }
-figures.row(list(parts.values()), list(parts), height=2.8)
+lab.widgets.row(list(parts.values()), list(parts), height=2.8)
 
 
 # %% [markdown] tags=["exercise"]
@@ -253,9 +246,7 @@ print(f"{changed_share(frame, truth, levels):.1%} of the pixels changed, {(mask 
 # The lab asks before it cuts out, trains on or shows a face: every clip needs a record of who agreed to what, until when. The actors have theirs. For your own clips, ask the person, then write the answer down here (or with `python -m faceswap_lab consent grant`). When somebody takes a consent back, the ledger lists what was made with it.
 
 # %%
-from faceswap_lab.widgets import consent_panel
-
-consent_panel.ConsentPanel()
+lab.widgets.ConsentPanel()
 
 # %% [markdown]
 # ## Where to run it
@@ -300,9 +291,7 @@ run.came("00 longest", "03" if run.preset.name == "quick" else "04")
 # **Next**: notebook 01 takes a video apart.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("00")  # answer them first, then open each
+lab.widgets.Answers("00")  # answer them first, then open each
 
 # %%
 run.finish("00_welcome", "the five steps in one picture")

@@ -79,9 +79,9 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## What is in the file
@@ -92,11 +92,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import video
-from faceswap_lab.studies import compression
-from faceswap_lab.widgets import figures
-
-clip = video.open_video(run.clip("target"))
+clip = lab.open_video(run.clip("target"))
 print(f"{clip.size[0]}x{clip.size[1]} pixels, {clip.fps:g} frames a second, {clip.duration:.2f} s")
 print("about", clip.num_frames, "frames; sound:", clip.has_audio, "; rotation:", clip.rotation)
 
@@ -114,7 +110,7 @@ run.predict("01 frame numbers", None, sure=None)
 some = list(clip.frames(every=5, start=0.5, end=2.0))
 print([frame.index for frame in some])
 run.came("01 frame numbers", [frame.index for frame in some])
-figures.row([frame.image for frame in some][:6], [f"{frame.time:.2f} s" for frame in some], height=1.8)
+lab.widgets.row([frame.image for frame in some][:6], [f"{frame.time:.2f} s" for frame in some], height=1.8)
 
 # %%
 pairs = zip(
@@ -171,7 +167,7 @@ for name, option in {"png": [], "jpg 95": [95], "jpg 75": [75], "jpg 30": [30], 
 pd.DataFrame(rows, columns=["format", "bytes", "PSNR dB"])
 
 # %%
-figures.rows(
+lab.widgets.rows(
     {
         "copy": copies,
         "error x 8": [np.clip(np.abs(crop.astype(int) - copy) * 8, 0, 255).astype(np.uint8) for copy in copies],
@@ -202,16 +198,16 @@ print(F.round().astype(int))
 # %%
 views = {"block": block}
 for quality in (75, 30, 10):
-    Q = compression.quantisation_steps(quality)
+    Q = lab.studies.compression.quantisation_steps(quality)
     kept = np.round(F / Q)
     views[f"quality {quality}"] = np.clip(C.T @ (kept * Q) @ C + 128, 0, 255).round().astype(np.uint8)
     jpeg = cv2.imencode(".jpg", block, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     apart = np.abs(views[f"quality {quality}"].astype(int) - cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)).max()
     print(f"quality {quality}: {int((kept != 0).sum())} of 64 left; at most {apart} grey level from OpenCV's JPEG")
-run.came("01 waves left", int((np.round(F / compression.quantisation_steps(30)) != 0).sum()))
+run.came("01 waves left", int((np.round(F / lab.studies.compression.quantisation_steps(30)) != 0).sum()))
 
 # %%
-figures.row(list(views.values()), list(views), height=1.7)
+lab.widgets.row(list(views.values()), list(views), height=1.7)
 
 # %% [markdown]
 # ## Half the colours
@@ -244,10 +240,10 @@ halve = checks.halve(halve)
 # `plane[::2, ::2]` takes one pixel of four and drops the others. Who reshapes to (H/2, W/2, 2, 2) takes neighbours of one row only.
 
 # %%
-halved = compression.halved_colours(crop)
+halved = lab.studies.compression.halved_colours(crop)
 lost = np.clip(np.abs(crop.astype(int) - halved) * 8, 0, 255).astype(np.uint8)
 print(f"4:2:0 alone: {psnr(crop, halved):.1f} dB, at most {np.abs(crop.astype(int) - halved).max()} levels off")
-figures.row([crop, halved, lost], ["as it was", "colours halved", "error x 8"], height=2.2)
+lab.widgets.row([crop, halved, lost], ["as it was", "colours halved", "error x 8"], height=2.2)
 run.came("01 colours halved", "edges between colours")
 
 # %% [markdown]
@@ -259,10 +255,10 @@ first = [frame.image for frame in clip.frames(end=0.5)]
 rows, crushed = [], []
 for crf in (0, 10, 15, 23, 35, 45):
     path = run.out / "codec" / f"crf_{crf}.mp4"
-    with video.VideoWriter(path, clip.fps, clip.size, crf=crf) as writer:
+    with lab.VideoWriter(path, clip.fps, clip.size, crf=crf) as writer:
         for image in first:
             writer.write(image)
-    back = [frame.image for frame in video.open_video(path).frames()]
+    back = [frame.image for frame in lab.open_video(path).frames()]
     crushed.append(back[-1][height // 4 : 3 * height // 4, width // 4 : 3 * width // 4])
     rows.append(
         [crf, path.stat().st_size, round(float(np.mean([psnr(a, b) for a, b in zip(first, back, strict=True)])), 1)]
@@ -272,7 +268,7 @@ pd.DataFrame(rows, columns=["crf", "bytes", "PSNR dB"])
 # %%
 original = first[-1][height // 4 : 3 * height // 4, width // 4 : 3 * width // 4]
 errors = [np.clip(np.abs(original.astype(int) - copy) * 8, 0, 255).astype(np.uint8) for copy in crushed]
-figures.rows({"crf 0 ... 45": crushed, "error x 8": errors}, height=1.7)
+lab.widgets.rows({"crf 0 ... 45": crushed, "error x 8": errors}, height=1.7)
 
 # %%
 print("largest difference at crf 0:", np.abs(original.astype(int) - crushed[0]).max(), "levels of 255")
@@ -303,7 +299,7 @@ crf_zero = checks.crf_zero(crf_zero)
 run.predict("01 size of an I frame", None, sure=None, unit="P frames")
 
 # %%
-kinds = compression.frame_kinds(run.out / "codec" / "crf_23.mp4")
+kinds = lab.studies.compression.frame_kinds(run.out / "codec" / "crf_23.mp4")
 print("shown:       ", "".join(kinds["kind"]))
 print("in the file: ", "".join(kinds.sort_values("coded")["kind"]))
 mean = kinds.groupby("kind")["bytes"].mean()
@@ -341,7 +337,7 @@ frame_number = checks.frame_number(frame_number)
 
 # %%
 span = {"start": start_second or None, "end": end_second or None}
-table = stages.ensure_frames(run, "target", every=every_nth, **span)
+table = lab.course.ensure_frames(run, "target", every=every_nth, **span)
 print(len(table), "frames in", run.frames("target").name)
 table.head(3)
 
@@ -363,9 +359,9 @@ except ImportError:
     from moviepy.editor import VideoFileClip, clips_array  # 1
 
 
-def call(film, new, old, *values):
+def call(video, new, old, *values):
     """A method by its name in version 2, or in version 1."""
-    return getattr(film, new if hasattr(film, new) else old)(*values)
+    return getattr(video, new if hasattr(video, new) else old)(*values)
 
 
 with VideoFileClip(str(run.clip("target"))) as whole:
@@ -373,7 +369,7 @@ with VideoFileClip(str(run.clip("target"))) as whole:
     slow = call(first, "with_speed_scaled", "speedx", 0.5)
     pair = call(clips_array([[slow, slow]]), "with_duration", "set_duration", slow.duration)
     pair.write_videofile(str(run.out / "codec" / "slow.mp4"), fps=whole.fps, logger=None)
-made = video.open_video(run.out / "codec" / "slow.mp4")
+made = lab.open_video(run.out / "codec" / "slow.mp4")
 print(f"{made.size[0]}x{made.size[1]}, {made.duration:.2f} s, sound: {made.has_audio}")
 
 # %% [markdown]
@@ -401,9 +397,7 @@ print(f"{made.size[0]}x{made.size[1]}, {made.duration:.2f} s, sound: {made.has_a
 # **Next**: notebook 02 finds the face in each frame.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("01")  # answer them first, then open each
+lab.widgets.Answers("01")  # answer them first, then open each
 
 # %%
 run.finish("01_frame_extraction", f"{len(table)} frames of the target")

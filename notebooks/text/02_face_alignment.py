@@ -76,9 +76,9 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## One call
@@ -90,10 +90,7 @@ import time
 import numpy as np
 from mtcnn import MTCNN
 
-from faceswap_lab import video
-from faceswap_lab.widgets import cascade, figures
-
-clip = video.open_video(run.clip("target"))
+clip = lab.open_video(run.clip("target"))
 frame = next(f.image for f in clip.frames(every=max(1, clip.num_frames // 3)))
 package = MTCNN()
 for face in package.detect_faces(frame):
@@ -107,10 +104,8 @@ for face in package.detect_faces(frame):
 run.predict("02 times as fast", None, sure=None, unit="times")
 
 # %%
-from faceswap_lab.faces.mtcnn import FaceDetector
-
 order = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
-ours = FaceDetector(min_face_size=20, thresholds=(0.6, 0.7, 0.7))  # the package's own
+ours = lab.FaceDetector(min_face_size=20, thresholds=(0.6, 0.7, 0.7))  # the package's own
 detectors = {
     "mtcnn": lambda: [[face["keypoints"][name] for name in order] for face in package.detect_faces(frame)],
     "lab": lambda: ours.detect([frame])[0].points,
@@ -131,17 +126,13 @@ if len(points["mtcnn"]) == len(points["lab"]) == 1:
 # A **cascade** ([Zhang et al., 2016](https://arxiv.org/abs/1604.02878)) looks everywhere cheaply and then ever more closely where it pays. P-Net (12x12 pixels) slides over the picture, R-Net (24x24) looks again at what P-Net proposed, O-Net (48x48) decides and finds five points. P-Net knows only one size of face, so it gets the picture at many sizes: a **pyramid**.
 
 # %%
-from faceswap_lab.faces import alignment, masks
-from faceswap_lab.faces import mtcnn_boxes as geometry
-from faceswap_lab.faces.landmarks import FaceMesh, five_points, head_pose
-
-detector = FaceDetector(min_face_size=40)
+detector = lab.FaceDetector(min_face_size=40)
 seen = detector.stages(frame)
 print("pyramid:", [f"{level.shape[1]}x{level.shape[0]}" for level in seen.levels])
 
 # %%
-figures.row(seen.levels[:5], [f"x {scale:.2f}" for scale in seen.scales], height=1.8)
-figures.row([cascade.heat(level) for level in seen.maps[:5]], ["P-Net: a face here?"], height=1.8)
+lab.widgets.row(seen.levels[:5], [f"x {scale:.2f}" for scale in seen.scales], height=1.8)
+lab.widgets.row([lab.widgets.heat(level) for level in seen.maps[:5]], ["P-Net: a face here?"], height=1.8)
 
 # %% [markdown]
 # **Predict**: how many boxes will P-Net propose for one face? Then look at what is left after each stage. Between them **non-maximum suppression** keeps the surest box of each group; how it does that comes below.
@@ -157,9 +148,9 @@ stages_seen = {
     "R-Net": seen.refined,
     "O-Net": seen.output.boxes,
 }
-colours = (cascade.RED, cascade.YELLOW, cascade.BLUE, cascade.GREEN)
-drawn = [cascade.draw_boxes(frame, boxes, colour) for boxes, colour in zip(stages_seen.values(), colours, strict=True)]
-figures.row(drawn, [f"{name}: {len(boxes)}" for name, boxes in stages_seen.items()], height=2.6)
+colours = (lab.widgets.RED, lab.widgets.YELLOW, lab.widgets.BLUE, lab.widgets.GREEN)
+drawn = [lab.widgets.draw_boxes(frame, boxes, colour) for boxes, colour in zip(stages_seen.values(), colours, strict=True)]
+lab.widgets.row(drawn, [f"{name}: {len(boxes)}" for name, boxes in stages_seen.items()], height=2.6)
 run.came("02 boxes", len(seen.proposals))
 
 # %% [markdown]
@@ -214,7 +205,7 @@ run.came("02 IoU", "1/3")
 
 # %%
 given = seen.proposed[:, :4]
-answers = detector.refinement.on_crops(geometry.cut_crops(frame, given, 24))
+answers = detector.refinement.on_crops(lab.faces.cut_crops(frame, given, 24))
 width, height = (given[:, 2:] - given[:, :2] + 1).T  # MTCNN counts both border pixels
 moved = given + answers[:, :4] * np.stack([width, height, width, height], axis=1)
 print("largest difference to the detector's own:", np.abs(moved - detector.refine(frame, given)[0]).max())
@@ -234,13 +225,11 @@ print(f"mean IoU with the final box: {iou(truth, given).mean():.2f} before, {iou
 run.predict("02 following faster", None, sure=None, unit="times")
 
 # %%
-from faceswap_lab.faces.tracking import FaceTracker
-
 some = [f.image for f in clip.frames()][:40]
 start = time.perf_counter()
 searched = detector.detect(some)
 middle = time.perf_counter()
-tracker = FaceTracker(detector)
+tracker = lab.faces.FaceTracker(detector)
 followed = [tracker(image) for image in some]
 end = time.perf_counter()
 print(
@@ -273,7 +262,7 @@ print(f"followed and searched points lie {np.mean(apart):.2f} px apart, at most 
 angle, scale, shift = np.radians(12), 1.7, np.array([31.0, -8.0])
 turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 points = np.random.default_rng(seed).uniform(0, 200, (5, 2))
-found = alignment.umeyama(points, points @ turn.T + shift)
+found = lab.faces.umeyama(points, points @ turn.T + shift)
 print("largest error in the matrix:", np.abs(found - np.column_stack([turn, shift])).max())
 
 # %% [markdown]
@@ -298,8 +287,8 @@ run.predict(
 # %%
 mirrored = points * [-1, 1]
 left, singular, right = np.linalg.svd((mirrored - mirrored.mean(0)).T @ (points - points.mean(0)))
-forced = alignment.umeyama(points, mirrored)
-off = np.linalg.norm(alignment.transform_points(forced, points) - mirrored, axis=1).mean()
+forced = lab.faces.umeyama(points, mirrored)
+off = np.linalg.norm(lab.faces.transform_points(forced, points) - mirrored, axis=1).mean()
 print(f"det(U) det(V) = {np.linalg.det(left) * np.linalg.det(right):.0f}, det(UV) = {np.linalg.det(left @ right):.0f}")
 print(f"det(R) = {np.sign(np.linalg.det(forced[:, :2])):.0f}: a turn; the points are left {off:.0f} px apart")
 run.came("02 without a mirror", "a turn that fits badly" if off > 5 else "a turn that fits")
@@ -308,28 +297,28 @@ run.came("02 without a mirror", "a turn that fits badly" if off > 5 else "a turn
 if not len(seen.output):
     raise SystemExit("No face in this frame: choose another clip or a smaller min_face_size.")
 box, detected = seen.output.boxes[0], seen.output.points[0]
-square = alignment.square_box(box)
+square = lab.faces.square_box(box)
 print("box", box.round(1), "as a square", square.round(1))
-matrix = alignment.alignment_matrix(detected, 256)
-aligned = alignment.align(frame, matrix, 256)
+matrix = lab.alignment_matrix(detected, 256)
+aligned = lab.align(frame, matrix, 256)
 
 # %%
-marked = cascade.draw_points(aligned, alignment.canonical_points(256), cascade.YELLOW, 1, 4)
-marked = cascade.draw_points(marked, alignment.transform_points(matrix, detected), cascade.RED, 1, 2.5)
-boxes = cascade.draw_points(cascade.draw_boxes(frame, [box, square]), (detected + 0.5) * 2 - 0.5, cascade.RED, 1, 3)
-figures.row([boxes, aligned, marked], ["box, square, points", "aligned", "canonical (large), found (small)"], height=2.6)
+marked = lab.widgets.draw_points(aligned, lab.faces.canonical_points(256), lab.widgets.YELLOW, 1, 4)
+marked = lab.widgets.draw_points(marked, lab.faces.transform_points(matrix, detected), lab.widgets.RED, 1, 2.5)
+boxes = lab.widgets.draw_points(lab.widgets.draw_boxes(frame, [box, square]), (detected + 0.5) * 2 - 0.5, lab.widgets.RED, 1, 3)
+lab.widgets.row([boxes, aligned, marked], ["box, square, points", "aligned", "canonical (large), found (small)"], height=2.6)
 
 # %% [markdown]
 # ## Dense landmarks
 # Five points jump by a pixel or two from frame to frame, and so would the face. A second network finds **468 points** ([Kartynnik et al., 2019](https://arxiv.org/abs/1907.06724)); two more looks give 71 points round each eye, and the irises. The alignment uses five points *read off the mesh*, which hardly depend on where the detector put its own. The mesh has depth, so it also tells where the head points.
 
 # %%
-mesh = FaceMesh()
+mesh = lab.FaceMesh()
 landmarks = mesh(frame, detected)
-yaw, pitch, roll = head_pose(landmarks)
+yaw, pitch, roll = lab.faces.head_pose(landmarks)
 print(f"yaw {yaw:.0f}, pitch {pitch:.0f}, roll {roll:.0f} degrees; score {landmarks.score:.2f}")
-figures.row(
-    [cascade.draw_landmarks(frame, landmarks, 3), cascade.draw_landmarks(aligned, landmarks.transformed(matrix), 3)],
+lab.widgets.row(
+    [lab.widgets.draw_landmarks(frame, landmarks, 3), lab.widgets.draw_landmarks(aligned, landmarks.transformed(matrix), 3)],
     ["in the frame", "aligned"],
     height=4,
 )
@@ -337,16 +326,16 @@ figures.row(
 # %%
 noise = np.random.default_rng(seed).normal(0, 1.5, (20, 5, 2))
 corners = np.array([[0, 0], [255, 0], [0, 255], [255, 255]])
-steady = alignment.alignment_matrix(five_points(landmarks), 256)
+steady = lab.alignment_matrix(lab.faces.five_points(landmarks), 256)
 
 
 def wander(other):
-    moved = alignment.transform_points(other, alignment.transform_points(alignment.invert(steady), corners))
+    moved = lab.faces.transform_points(other, lab.faces.transform_points(lab.faces.invert(steady), corners))
     return np.abs(moved - corners).mean()
 
 
-by_detector = np.mean([wander(alignment.alignment_matrix(five_points(landmarks) + n, 256)) for n in noise])
-by_mesh = np.mean([wander(alignment.alignment_matrix(five_points(mesh(frame, detected + n)), 256)) for n in noise])
+by_detector = np.mean([wander(lab.alignment_matrix(lab.faces.five_points(landmarks) + n, 256)) for n in noise])
+by_mesh = np.mean([wander(lab.alignment_matrix(lab.faces.five_points(mesh(frame, detected + n)), 256)) for n in noise])
 print(f"points off by 1.5 px move the aligned corners by {by_detector:.1f} px, through the mesh by {by_mesh:.1f} px")
 
 # %% [markdown]
@@ -357,33 +346,33 @@ print(f"points off by 1.5 px move the aligned corners by {by_detector:.1f} px, t
 # An eye mask is made in three steps: the **hull** of the lid points, **dilated** by 13 pixels (at 256), **blurred**. It tells the loss where it must not be wrong. The face mask takes the oval of the mesh, stretched to the hairline; mouth, nose and brows have theirs.
 
 # %%
-matrix = alignment.alignment_matrix(five_points(landmarks), 256)
-aligned, placed = alignment.align(frame, matrix, 256), landmarks.transformed(matrix)
-hull = np.maximum(*[masks.hull_mask(contour[:16], 256) for contour in placed.eye_contours])
-wide = masks.dilate(hull, 13)
-figures.row([aligned, hull, wide, masks.eye_mask(placed, 256)], ["aligned", "hull", "dilated", "blurred"])
-others = [masks.mouth_mask, masks.nose_mask, masks.brow_mask, masks.face_mask]
-figures.row([mask(placed, 256) for mask in others], ["mouth", "nose", "brows", "face"])
+matrix = lab.alignment_matrix(lab.faces.five_points(landmarks), 256)
+aligned, placed = lab.align(frame, matrix, 256), landmarks.transformed(matrix)
+hull = np.maximum(*[lab.faces.hull_mask(contour[:16], 256) for contour in placed.eye_contours])
+wide = lab.faces.dilate(hull, 13)
+lab.widgets.row([aligned, hull, wide, lab.faces.eye_mask(placed, 256)], ["aligned", "hull", "dilated", "blurred"])
+others = [lab.faces.mouth_mask, lab.faces.nose_mask, lab.faces.brow_mask, lab.faces.face_mask]
+lab.widgets.row([mask(placed, 256) for mask in others], ["mouth", "nose", "brows", "face"])
 
 # %% [markdown]
 # ## The face sets
 # Now for all frames: **A** (the person in the target clip), **B** (whose face is put in), and the **target** clip itself. Each face gets a picture, masks, landmarks and a row in `faces.csv`. You can stop this at any moment and run it again.
 
 # %%
-sets = {role: stages.ensure_faces(run, role) for role in ("A", "B", "target")}
+sets = {role: lab.course.ensure_faces(run, role) for role in ("A", "B", "target")}
 for role, faces in sets.items():
     print(role, len(faces), "faces, sharpness", round(faces.table["sharpness"].median(), 1))
 sets["B"].table[["face", "frame", "score", "yaw", "pitch", "sharpness"]].head(3)
 
 # %%
 for role in sets:
-    figures.row([stages.contact_sheet(run, role)], [role], height=7)
+    lab.widgets.row([lab.course.contact_sheet(run, role)], [role], height=7)
 
 # %%
 shown = np.linspace(0, len(sets["B"]) - 1, 8).astype(int)
 chosen = sets["B"].subset(shown)
-figures.row(
-    [cascade.tint_masks(face, mask) for face, mask in zip(chosen.images(), chosen.masks(), strict=True)], height=1.4
+lab.widgets.row(
+    [lab.widgets.tint_masks(face, mask) for face, mask in zip(chosen.images(), chosen.masks(), strict=True)], height=1.4
 )
 
 # %% [markdown]
@@ -391,28 +380,22 @@ figures.row(
 # A recognition network turns a face into 128 numbers, its **embedding**; two pictures of one person lie less than about 0.6 apart. That is how a set with two people in it is taken apart, and how extraction can keep or drop a person (`like=`, `unlike=`). The actors are rendered, so they are nearer to one another than living people are.
 
 # %%
-from faceswap_lab.faces import embeddings
-
-numbers = {role: embeddings.of_set(faces.subset(np.arange(0, len(faces), 10))) for role, faces in sets.items()}
+numbers = {role: lab.faces.embeddings.of_set(faces.subset(np.arange(0, len(faces), 10))) for role, faces in sets.items()}
 for one in numbers:
-    row = [f"{one}-{other} {np.median(embeddings.distances(numbers[one], numbers[other])):.2f}" for other in numbers]
+    row = [f"{one}-{other} {np.median(lab.faces.embeddings.distances(numbers[one], numbers[other])):.2f}" for other in numbers]
     print("   ".join(row))
 
 # %% [markdown]
 # ## The diagnosis: will this make a good swap?
-# A model can only paint what it has seen. Before hours of training, a minute of looking: how many faces, how sharp, how lit; which **poses** A takes that B never does; whether somebody else is among them. Each finding has a number and a remedy, and each direction one predicted **difficulty** from 0 to 1.
+# A model can only generate what it has seen. Before hours of training, a minute of looking: how many faces, how sharp, how lit; which **poses** A takes that B never does; whether somebody else is among them. Each finding has a number and a remedy, and each direction one predicted **difficulty** from 0 to 1.
 
 # %%
-from faceswap_lab.base import files
-from faceswap_lab.faces.diagnosis import diagnose
-from faceswap_lab.faces.diagnosis_report import describe, draw
-
-diagnosis = diagnose(sets["target"], sets["B"])  # A is the one whose video is changed
-files.write_json(run.out / "faces" / "diagnosis.json", diagnosis.as_json())
-print(describe(diagnosis))
+diagnosis = lab.diagnose(sets["target"], sets["B"])  # A is the one whose video is changed
+lab.write_json(run.out / "faces" / "diagnosis.json", diagnosis.as_json())
+print(lab.faces.diagnosis_report.describe(diagnosis))
 
 # %%
-draw(diagnosis)
+lab.faces.diagnosis_report.draw(diagnosis)
 
 # %% [markdown]
 # Look at the third map: every coloured dot is a pose for which the swap will be a guess.
@@ -429,15 +412,12 @@ run.predict(
 # %%
 import warnings
 
-from faceswap_lab.course import actors
-from faceswap_lab.faces.extraction import extract_faces
-
 spoilt = {}
-for bad in actors.clips("failure"):
+for bad in lab.course.actors.clips("failure"):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # two people in one set are warned of; here that is the point
-        spoilt[bad.id] = extract_faces(bad.path, run.out / "faces" / "spoilt" / bad.id)
-figures.rows(
+        spoilt[bad.id] = lab.extract_faces(bad.path, run.out / "faces" / "spoilt" / bad.id)
+lab.widgets.rows(
     {
         str(n): bad.subset(np.linspace(0, len(bad) - 1, 9).astype(int)).images(96)
         for n, bad in enumerate(spoilt.values(), 1)
@@ -446,7 +426,7 @@ figures.rows(
 
 # %%
 for number, (name, bad) in enumerate(spoilt.items(), 1):
-    found = diagnose(sets["target"], bad)
+    found = lab.diagnose(sets["target"], bad)
     named = [
         f"{one.name} ({one.number:.2g} {one.unit})"
         for one in found.findings
@@ -464,28 +444,24 @@ run.came("02 six sets", list(spoilt))
 # %%
 import shutil
 
-from faceswap_lab.faces import curation
-from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.widgets.browser import FaceBrowser
-
 copy = run.out / "faces" / "copy_of_B"
 shutil.rmtree(copy, ignore_errors=True)
 shutil.copytree(sets["B"].folder, copy)
-browser = FaceBrowser(copy, by="sharpness", page_size=12)
+browser = lab.widgets.FaceBrowser(copy, by="sharpness", page_size=12)
 browser
 
 # %%
-before = len(FaceSet(copy))
-gone = curation.reject(FaceSet(copy), [0, 1], "only to show it")
-print(before, "->", len(FaceSet(copy)), "and back:", len(curation.undo(copy)), "faces")
+before = len(lab.FaceSet(copy))
+gone = lab.faces.curation.reject(lab.FaceSet(copy), [0, 1], "only to show it")
+print(before, "->", len(lab.FaceSet(copy)), "and back:", len(lab.faces.curation.undo(copy)), "faces")
 
 # %% [markdown]
 # Sorting and grouping make outliers stand together: by pose, light, sharpness, identity or similarity.
 
 # %%
-labels, names = curation.group(sets["B"], "pose")
-sheet = curation.thumbnails(sets["B"], labels=labels, names=names, columns=14, cell=64, limit=14)
-figures.row([sheet], ["B by pose"], height=7)
+labels, names = lab.faces.curation.group(sets["B"], "pose")
+sheet = lab.faces.curation.thumbnails(sets["B"], labels=labels, names=names, columns=14, cell=64, limit=14)
+lab.widgets.row([sheet], ["B by pose"], height=7)
 
 # %% [markdown]
 # ## What went wrong?
@@ -496,9 +472,9 @@ figures.row([sheet], ["B by pose"], height=7)
 # | half a face | aligned to the box, not to the points |
 
 # %%
-by_box = alignment.align(frame, alignment.umeyama(square.reshape(2, 2), np.array([[0, 0], [255, 255]])), 256)
-wrong = alignment.align(frame, alignment.alignment_matrix(detected[[1, 0, 2, 4, 3]], 256), 256)
-figures.row([aligned, by_box, wrong], ["right", "the box, unaligned", "left and right confused"])
+by_box = lab.align(frame, lab.faces.umeyama(square.reshape(2, 2), np.array([[0, 0], [255, 255]])), 256)
+wrong = lab.align(frame, lab.alignment_matrix(detected[[1, 0, 2, 4, 3]], 256), 256)
+lab.widgets.row([aligned, by_box, wrong], ["right", "the box, unaligned", "left and right confused"])
 
 
 # %% [markdown] tags=["exercise"]
@@ -591,9 +567,7 @@ print("largest difference to the package's:", np.abs(similarity(points, mirrored
 # **Next**: notebook 03 trains the first model on these faces.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("02")  # answer them first, then open each
+lab.widgets.Answers("02")  # answer them first, then open each
 
 # %%
 run.finish("02_face_alignment", ", ".join(f"{len(faces)} faces of {role}" for role, faces in sets.items()))

@@ -82,13 +82,13 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## What goes in
-# Each face comes with two companions. The **masks** say which pixels are face, eyes and mouth (red, green, blue), nose and brows. The **likened** picture is the same face warped to the *other* person's shape (**shape transfer**): it looks a little like A, yet we know what B looked like before. So the network can practise the swap with the answer at hand.
+# Each face comes with two companions. The **masks** say which pixels are face, eyes and mouth (red, green, blue), nose and brows. The **transferred** picture is the same face warped to the *other* person's shape (**shape transfer**): it looks a little like A, yet we know what B looked like before. So the network can practise the swap with the answer at hand.
 #
 # A clip shows few poses and few expressions, so each face also gets varied copies: turned a few degrees in depth, with the mouth of one other picture and the eyes of a second, warped into place. In the figure below, look for copies that show how they were made.
 
@@ -100,32 +100,21 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from faceswap_lab import training
-from faceswap_lab.course import held_out_measures, recipes
-from faceswap_lab.models import autoencoder, losses
-from faceswap_lab.models.augmentation import FaceBank, random_views
-from faceswap_lab.models.layers import PixelShuffle
-from faceswap_lab.models.lighting import light_fields
-from faceswap_lab.studies import sharing
-from faceswap_lab.training import times
-from faceswap_lab.widgets import architecture, figures
-from faceswap_lab.widgets.training_panel import TrainingPanel
-
 scale = run.preset.choose(autoencoder=model, face_size=face_size, batch_size=batch_size, precision=precision)
 size = scale.face_size
 print(f"the {scale.autoencoder} network of {size} px in {scale.precision}")
-faces, masks, likened = stages.training_arrays(run, size)
-own = {person: len(pictures) // (stages.COPIES + 1) for person, pictures in faces.items()}
+faces, masks, transferred = lab.course.training_arrays(run, size)
+own = {person: len(pictures) // (lab.course.COPIES + 1) for person, pictures in faces.items()}
 print({person: f"{own[person]} faces, {len(faces[person])} with copies" for person in faces})
 
 # %%
 some = np.linspace(0, own["B"] - 1, 8).astype(int)
-copies = own["B"] + some * stages.COPIES
-figures.rows(
+copies = own["B"] + some * lab.course.COPIES
+lab.widgets.rows(
     {
         "B": faces["B"][some],
         "varied copy": faces["B"][copies],
-        "likened to A": likened["B"][some],
+        "in A's shape": transferred["B"][some],
         "masks": masks["B"][some][..., :3],
     }
 )
@@ -146,14 +135,14 @@ run.predict("03 three forms", None, sure=None, choices=("A", "B", "neither"))
 
 # %%
 own_faces = {person: pictures[: own[person]] for person, pictures in faces.items()}
-forms = sharing.train(own_faces, steps=150, seed=seed)
-eight = sharing.small_faces(own_faces["A"][np.linspace(0, own["A"] - 1, 8).astype(int)])
-asked = {name: ops.convert_to_numpy(form.paint(form.encode(eight, 0), 1)) for name, form in forms.items()}
-figures.rows({"A": eight, **asked})
+forms = lab.studies.sharing.train(own_faces, steps=150, seed=seed)
+eight = lab.studies.sharing.small_faces(own_faces["A"][np.linspace(0, own["A"] - 1, 8).astype(int)])
+asked = {name: ops.convert_to_numpy(form.generate(form.encode(eight, 0), 1)) for name, form in forms.items()}
+lab.widgets.rows({"A": eight, **asked})
 
 # %%
 for name, form in forms.items():
-    print(f"{name:26s} {sharing.between_share(form, own_faces):.0%} of the codes' variance tells A from B")
+    print(f"{name:26s} {lab.studies.sharing.between_share(form, own_faces):.0%} of the codes' variance tells A from B")
 run.came("03 three forms", ["A", "neither", "B"])
 
 # %% [markdown]
@@ -167,18 +156,18 @@ run.came("03 three forms", ["A", "neither", "B"])
 
 # %% [markdown]
 # ## Bend the input
-# The small experiment leaves something open. What decides how wide B's jaw is? If B's decoder always finds the jaw where the code says, it will paint A's outline. So the first tools **bend** (warp) the input a little and leave the answer straight, $\min E\vert D_B(E(\mathrm{bend}(b)))-b\vert$: the shape that comes in is not to be trusted, and the decoder has to know B's own. It is a denoising autoencoder ([Vincent et al., 2008](https://doi.org/10.1145/1390156.1390294)) whose noise moves pixels.
+# The small experiment leaves something open. What decides how wide B's jaw is? If B's decoder always finds the jaw where the code says, it will generate A's outline. So the first tools **bend** (warp) the input a little and leave the answer straight, $\min E\vert D_B(E(\mathrm{bend}(b)))-b\vert$: the shape that comes in is not to be trusted, and the decoder has to know B's own. It is a denoising autoencoder ([Vincent et al., 2008](https://doi.org/10.1145/1390156.1390294)) whose noise moves pixels.
 #
 # All of this happens for the whole batch at once, inside the training step, on the accelerator. A loader that warps pictures on two slow CPU cores starves any GPU.
 
 # %%
-bank = FaceBank(faces["B"], masks["B"], likened["B"])
-classic = autoencoder.Augmentation(warp=0.03)
-warped, answer = random_views(bank(some), size, classic, keras.random.SeedGenerator(1))
-figures.rows({"input": warped, "answer": answer[..., :3], "its mask": answer[..., 3:4]})
+bank = lab.models.FaceBank(faces["B"], masks["B"], transferred["B"])
+classic = lab.models.autoencoder.Augmentation(warp=0.03)
+warped, answer = lab.models.random_views(bank(some), size, classic, keras.random.SeedGenerator(1))
+lab.widgets.rows({"input": warped, "answer": answer[..., :3], "its mask": answer[..., 3:4]})
 
 # %% [markdown]
-# The bend has a price: a decoder that has to guess where the face lies paints softer. Our quick model teaches the same lesson at a lower one, with the **likened** pictures from above, which are half of its inputs: B's face in *A's* shape goes in, B's own comes out. That is exactly the bend that a swap will need, not a random one. So its warp is off. It also trains on other **light**: the difference between the light on two other frames is added to a face, input and answer alike.
+# The bend has a price: a decoder that has to guess where the face lies gives a softer picture. Our quick model teaches the same lesson at a lower one, with the **transferred** pictures from above, which are half of its inputs: B's face in *A's* shape goes in, B's own comes out. That is exactly the bend that a swap will need, not a random one. So its warp is off. It also trains on other **light**: the difference between the light on two other frames is added to a face, input and answer alike.
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, change and explain**: run the cell with `warp=0.03` again, with `warp=0.0`. Input and answer then "show the face at one place", "are the same picture" or "differ more"? And a swap "may keep A's outline", "becomes blurred" or "is impossible"?
@@ -198,10 +187,10 @@ no_warp = checks.no_warp(no_warp)
 # Zoom, turn and mirror still change both alike, so the pictures are not those of the face set; what is gone is the difference in *shape* between input and answer.
 
 # %%
-lights = light_fields(faces["B"], masks["B"][..., 0])
-options = dataclasses.replace(autoencoder.QUICK_AUGMENTATION, liken=0.0)
-lit = [random_views(bank(some), size, options, keras.random.SeedGenerator(k), lights=lights)[1] for k in range(3)]
-figures.rows({"B": faces["B"][some], **{f"in other light {k + 1}": view[..., :3] for k, view in enumerate(lit)}})
+lights = lab.models.light_fields(faces["B"], masks["B"][..., 0])
+options = dataclasses.replace(lab.models.QUICK_AUGMENTATION, shape_transfer=0.0)
+lit = [lab.models.random_views(bank(some), size, options, keras.random.SeedGenerator(k), lights=lights)[1] for k in range(3)]
+lab.widgets.rows({"B": faces["B"][some], **{f"in other light {k + 1}": view[..., :3] for k, view in enumerate(lit)}})
 
 # %% [markdown]
 # ## The encoder, layer by layer
@@ -230,7 +219,7 @@ print("unfolded", x.shape)
 
 # %% [markdown]
 # ## The decoder, layer by layer
-# To grow, a convolution makes four times the channels and **pixel shuffle** turns each group of four into a 2x2 block ([Shi et al., 2016](https://arxiv.org/abs/1609.05158)). Four such steps undo the encoder's four halvings; a last convolution paints three colours. (In the published network the first of the four still belongs to the shared half.)
+# To grow, a convolution makes four times the channels and **pixel shuffle** turns each group of four into a 2x2 block ([Shi et al., 2016](https://arxiv.org/abs/1609.05158)). Four such steps undo the encoder's four halvings; a last convolution gives three colours. (In the published network the first of the four still belongs to the shared half.)
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: pixel shuffle with numpy: four channels become a block of 2x2 pixels. The channels come in the order row, column, colour.
@@ -258,7 +247,7 @@ pixel_shuffle = checks.pixel_shuffle(pixel_shuffle)
 # %%
 for filters in (512, 256, 128, 64):
     x = layers.LeakyReLU(0.1)(layers.Conv2D(4 * filters, 3, padding="same")(x))
-    x = PixelShuffle()(x)
+    x = lab.models.PixelShuffle()(x)
     print(f"upscale {filters:3d}", x.shape)
 print("picture", layers.Conv2D(3, 5, padding="same", activation="sigmoid")(x).shape)
 
@@ -272,12 +261,12 @@ print("picture", layers.Conv2D(3, 5, padding="same", activation="sigmoid")(x).sh
 # The original is far too heavy for a laptop's processor, so the lab has a smaller network, *quick*, that also takes the light out before encoding, puts it back after decoding, and generates a mask. Presets `quick` and `class` train this one, at 64 and 128 px; `full` trains the original, and so does `model = "original"` above.
 
 # %%
-for name, config in {"original": autoencoder.original(size), "quick": autoencoder.quick(size)}.items():
-    encoder, decoder = autoencoder.build_encoder(config), autoencoder.build_decoder(config)
+for name, config in {"original": lab.models.autoencoder.original(size), "quick": lab.models.autoencoder.quick(size)}.items():
+    encoder, decoder = lab.models.autoencoder.build_encoder(config), lab.models.autoencoder.build_decoder(config)
     print(f"{name:9s} encoder {encoder.count_params():>11,}  each decoder {decoder.count_params():>10,} weights")
 
 # %%
-drawn = architecture.draw({"encoder": encoder, "decoder": decoder}, "The quick autoencoder", {"decoder": 2})
+drawn = lab.widgets.architecture.draw({"encoder": encoder, "decoder": decoder}, "The quick autoencoder", {"decoder": 2})
 
 
 # %% [markdown]
@@ -313,8 +302,8 @@ masked_l1 = checks.masked_l1(masked_l1)
 # The mask has one channel and the pictures three: whoever divides by `mask.sum()` gets three times the answer, whoever takes `.mean()` a loss that shrinks with the face.
 
 # %%
-first = recipes.autoencoder_model(scale, seed=seed)
-first.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, likened)))
+first = lab.course.autoencoder_model(scale, seed=seed)
+first.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, transferred)))
 views = first({person: np.arange(8) for person in ("A", "B")})
 total = first.compute_loss(y_pred=views)
 for term, value in first.terms.items():
@@ -323,11 +312,11 @@ for term, value in first.terms.items():
 print("total", round(float(total), 3))
 
 # %%
-blur = losses.gaussian_blur(batch, 2.0)
+blur = lab.models.gaussian_blur(batch, 2.0)
 tint = batch * np.array([1.1, 1.0, 0.9], "float32")
 for name, picture in {"blurred": blur, "tinted": tint}.items():
     print(
-        f"{name:8s} L1 {float(losses.l1(picture, batch)):.3f}   contrast {float(losses.contrast_loss(picture, batch, 1.7)):.3f}"
+        f"{name:8s} L1 {float(lab.models.losses.l1(picture, batch)):.3f}   contrast {float(lab.models.losses.contrast_loss(picture, batch, 1.7)):.3f}"
     )
 
 # %% [markdown]
@@ -343,15 +332,15 @@ what |= {"seed": seed, "counts": counts}
 
 
 def train(name, sharing, steps, warm, **options):
-    folder = stages.model_folder(run, name, steps=steps, sharing=sharing, warm=warm, **what)
-    model = recipes.autoencoder_model(scale, sharing, seed)
-    warmed = warm and stages.warm_start(model)
-    training.set_faces(model, faces, masks, likened)
-    model.compile(optimizer=recipes.autoencoder_optimizer(scale, steps, warmed))
-    panel = TrainingPanel(name, ("loss", "reconstruction", "contrast"))
-    history = stages.train_model(run, model, folder, faces, steps, scale.batch_size, panel=panel, **options)
-    training.save_model(model, folder, "autoencoder", {"steps": steps, "sharing": sharing, "warm_start": bool(warmed)})
-    model = training.load_model(folder, "autoencoder", size)  # without the faces, which take a gigabyte and more
+    folder = lab.course.model_folder(run, name, steps=steps, sharing=sharing, warm=warm, **what)
+    model = lab.course.autoencoder_model(scale, sharing, seed)
+    warmed = warm and lab.course.warm_start(model)
+    lab.training.set_faces(model, faces, masks, transferred)
+    model.compile(optimizer=lab.course.autoencoder_optimizer(scale, steps, warmed))
+    panel = lab.widgets.TrainingPanel(name, ("loss", "reconstruction", "contrast"))
+    history = lab.course.train_model(run, model, folder, faces, steps, scale.batch_size, panel=panel, **options)
+    lab.save_model(model, folder, "autoencoder", {"steps": steps, "sharing": sharing, "warm_start": bool(warmed)})
+    model = lab.load_model(folder, "autoencoder", size)  # without the faces, which take a gigabyte and more
     gc.collect()
     return model, history
 
@@ -370,7 +359,7 @@ def train(name, sharing, steps, warm, **options):
 steps = autoencoder_steps or scale.autoencoder_steps
 nothing = scratch_steps or scale.scratch_steps
 print(steps, "steps from the warm start;", nothing, "steps each from nothing")
-expected = times.predict(first, scale.batch_size, steps + 2 * nothing)
+expected = lab.training.times.predict(first, scale.batch_size, steps + 2 * nothing)
 print("all three trainings:", expected or "this device is not in the table of times")
 
 # %% [markdown]
@@ -379,7 +368,7 @@ print("all three trainings:", expected or "this device is not in the table of ti
 # The predicted time above counts multiplications and memory traffic, and divides by what such a device is expected to reach. After the first steps the panel shows the measured time instead. How far off was the prediction?
 
 # %%
-held_out = training.HeldOut(held_out_measures.identity_measure(run, size))
+held_out = lab.training.HeldOut(lab.course.identity_measure(run, size))
 warm_model, warm_history = train("autoencoder", "encoder", steps, warm=True, held_out=held_out)
 
 # %% [markdown]
@@ -388,14 +377,14 @@ warm_model, warm_history = train("autoencoder", "encoder", steps, warm=True, hel
 # %%
 from IPython.display import Video
 
-Video(str(run.models("autoencoder") / training.TIMELAPSE), embed=True, width=420)
+Video(str(run.models("autoencoder") / lab.training.TIMELAPSE), embed=True, width=420)
 
 # %%
 import pandas as pd
 
-measured = pd.read_csv(run.models("autoencoder") / training.MEASURES)
+measured = pd.read_csv(run.models("autoencoder") / lab.training.MEASURES)
 print(measured.round(3).to_string(index=False))
-print(training.advise(measured.to_dict("records")) or "still moving, or too few looks to tell: no advice to stop")
+print(lab.training.advise(measured.to_dict("records")) or "still moving, or too few looks to tell: no advice to stop")
 
 # %%
 scratch_model, scratch_history = train("autoencoder_from_nothing", "encoder", nothing, warm=False)
@@ -405,19 +394,19 @@ shared_model, shared_history = train("autoencoder_shared_decoder", "decoder", no
 
 # %% [markdown]
 # ## Compare
-# The curves say how well each model paints faces *it was shown*. They do not say how good a swap is: for that there is no picture to compare with while training. Look at the swaps themselves.
+# The curves say how well each model reconstructs faces *it was shown*. They do not say how good a swap is: for that there is no picture to compare with while training. Look at the swaps themselves.
 
 # %%
 histories = {"warm start": warm_history, "from nothing": scratch_history, "shared decoder": shared_history}
-figures.curves(histories, [term for term in ("reconstruction", "contrast") if term in warm_history])
+lab.widgets.curves(histories, [term for term in ("reconstruction", "contrast") if term in warm_history])
 
 # %%
-target_faces = stages.ensure_faces(run, "target")
+target_faces = lab.course.ensure_faces(run, "target")
 pick = np.linspace(0, len(target_faces) - 1, 8).astype(int)
 inputs = target_faces.subset(pick).images(size).astype("float32") / 255
 models = {"warm start": warm_model, "from nothing": scratch_model, "shared decoder": shared_model}
 swaps = {name: ops.convert_to_numpy(m.translate(inputs, 0, 1)[0]) for name, m in models.items()}
-figures.rows({"target": inputs, **swaps})
+lab.widgets.rows({"target": inputs, **swaps})
 
 
 # %% [markdown]
@@ -441,7 +430,7 @@ for name, pictures in swaps.items():
 
 # %%
 shifted = np.roll(inputs, size // 8, axis=2)
-figures.rows(
+lab.widgets.rows(
     {
         "right": swaps["warm start"],
         "wrong direction": ops.convert_to_numpy(warm_model.translate(inputs, 0, 0)[0]),
@@ -477,10 +466,10 @@ mix = checks.mix(mix)
 normal, _ = warm_model.relight(ops.convert_to_tensor(inputs[[0, 3]]))
 codes = ops.cast(warm_model.encode(normal, 1, 0), "float32")
 line = [mix(codes[0], codes[1], float(share)) for share in np.linspace(0, 1, 8)]
-colour, _ = warm_model.paint(ops.stack(line), 1)
-relit = colour / autoencoder.MIDDLE * warm_model.usual_light[1]  # B's usual light put back
+colour, _ = warm_model.generate(ops.stack(line), 1)
+relit = colour / lab.models.autoencoder.MIDDLE * warm_model.usual_light[1]  # B's usual light put back
 lit = relit if warm_model.config.relight else colour
-figures.row(list(ops.convert_to_numpy(ops.clip(lit, 0, 1))), height=1.2)
+lab.widgets.row(list(ops.convert_to_numpy(ops.clip(lit, 0, 1))), height=1.2)
 
 # %% [markdown]
 # ## Relatives
@@ -498,14 +487,12 @@ figures.row(list(ops.convert_to_numpy(ops.clip(lit, 0, 1))), height=1.2)
 # 2. What does a bent input teach the decoder? What does the quick model have instead?
 # 3. Which half chooses the person in each of the two forms?
 # 4. Why is a low L1 no proof of a good face?
-# 5. What does the likened picture add that warping alone cannot?
+# 5. What does the transferred picture add that warping alone cannot?
 #
 # **Next**: notebook 04 lets a discriminator judge the outputs.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("03")  # answer them first, then open each
+lab.widgets.Answers("03")  # answer them first, then open each
 
 # %%
 run.finish("03_autoencoder", f"3 autoencoders: {steps} steps from the warm start, 2 x {nothing} from nothing")

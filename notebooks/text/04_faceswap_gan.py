@@ -81,15 +81,15 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## Why a discriminator
-# L1 and its relatives compare pixels, and a network that is unsure paints the average of what could be there: a blur. A **discriminator** is a second network that learns to tell real faces from generated ones. To it a blur is never real.
+# L1 and its relatives compare pixels, and a network that is unsure generates the average of what could be there: a blur. A **discriminator** is a second network that learns to tell real faces from generated ones. To it a blur is never real.
 #
-# FaceSwap-GAN adds three things to notebook 03: **self-attention**, a painted **mask** (alpha), and a **discriminator for each person**. First, a GAN so small that one can see all of it.
+# FaceSwap-GAN adds three things to notebook 03: **self-attention**, a generated **mask** (alpha), and a **discriminator for each person**. First, a GAN so small that one can see all of it.
 
 # %%
 import dataclasses
@@ -98,19 +98,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceswap_lab import training
-from faceswap_lab.course import held_out_measures, recipes
-from faceswap_lab.models import faceswap_gan
-from faceswap_lab.models.discriminators import draw_beta
-from faceswap_lab.models.mobilenet_recognition import face_res
-from faceswap_lab.studies import toy_gan
-from faceswap_lab.widgets import architecture, figures
-from faceswap_lab.widgets.training_panel import TrainingPanel
-
 scale = run.preset.choose(gan=model, gan_size=face_size, gan_batch_size=batch_size, precision=precision)
 size = scale.gan_size
 print(f"the {scale.gan} network of {size} px in {scale.precision}")
-faces, masks, likened = stages.training_arrays(run, size)
+faces, masks, transferred = lab.course.training_arrays(run, size)
 counts = {person: len(pictures) for person, pictures in faces.items()}
 
 
@@ -167,13 +158,13 @@ run.predict("04 slow discriminator", None, sure=None, choices=("both places", "o
 
 # %%
 rates = {"a tenth": 0.1, "twice": 2.0}
-toys = {name: toy_gan.train(least_squares, factor, seed=seed) for name, factor in rates.items()}
-figures.histograms(toys)
+toys = {name: lab.studies.toy_gan.train(least_squares, factor, seed=seed) for name, factor in rates.items()}
+lab.widgets.histograms(toys)
 
 # %%
 for name, seen in toys.items():
-    print(f"{name:8s} share of numbers at -2 and at 2:", toy_gan.mode_shares(list(seen.values())[-1]).round(2))
-slow = toy_gan.mode_shares(list(toys["a tenth"].values())[-1])
+    print(f"{name:8s} share of numbers at -2 and at 2:", lab.studies.toy_gan.mode_shares(list(seen.values())[-1]).round(2))
+slow = lab.studies.toy_gan.mode_shares(list(toys["a tenth"].values())[-1])
 run.came("04 slow discriminator", ("no place", "one place", "both places")[int((slow > 0.1).sum())])
 
 # %% [markdown]
@@ -184,30 +175,30 @@ run.came("04 slow discriminator", ("no place", "one place", "both places")[int((
 # The real one has an encoder that narrows to 4x4 with attention on the way, and two decoders. Too heavy for a laptop's processor, so at `quick` the generator is the lean autoencoder of notebook 03 **with attention put in**. `class` trains the same at 128 px on a GPU, `full` the published network; `model` above chooses another.
 
 # %%
-for name, config in {"standard": faceswap_gan.standard(64), "lite": faceswap_gan.standard(64, lite=True)}.items():
-    encoder, decoder = faceswap_gan.build_encoder(config), faceswap_gan.build_decoder(config, "decoder")
-    discriminator = faceswap_gan.build_discriminator(config, "discriminator")
+for name, config in {"standard": lab.models.faceswap_gan.standard(64), "lite": lab.models.faceswap_gan.standard(64, lite=True)}.items():
+    encoder, decoder = lab.models.faceswap_gan.build_encoder(config), lab.models.faceswap_gan.build_decoder(config, "decoder")
+    discriminator = lab.models.faceswap_gan.build_discriminator(config, "discriminator")
     weights = [network.count_params() for network in (encoder, decoder, discriminator)]
     print(f"{name:9s} weights: encoder {weights[0]:>11,}  decoder {weights[1]:>10,}  discriminator {weights[2]:>9,}")
 
 # %%
 networks = {"encoder": encoder, "decoder": decoder, "discriminator": discriminator}
-drawn = architecture.draw(networks, "FaceSwap-GAN, lite, 64 px", {"decoder": 2, "discriminator": 2})
+drawn = lab.widgets.architecture.draw(networks, "FaceSwap-GAN, lite, 64 px", {"decoder": 2, "discriminator": 2})
 
 # %%
-perceptual_net = face_res()
+perceptual_net = lab.models.face_res()
 features = keras.Model(perceptual_net.inputs, perceptual_net.outputs[:4])
 
 
 def make_gan(loss=None):
-    gan = recipes.gan_model(scale, seed, features, loss)
-    recipes.begin_gan(gan, run.models("autoencoder"))
+    gan = lab.course.gan_model(scale, seed, features, loss)
+    lab.course.begin_gan(gan, run.models("autoencoder"))
     return gan
 
 
 # %%
-gan = make_gan(faceswap_gan.GanLoss(cycle=10.0))
-gan.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, likened)))
+gan = make_gan(lab.models.faceswap_gan.GanLoss(cycle=10.0))
+gan.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, transferred)))
 
 # %% [markdown]
 # ## Self-attention
@@ -248,9 +239,9 @@ side = int(weights.shape[-1] ** 0.5)
 face = ops.convert_to_numpy(ops.clip(views["straight"], 0, 1))[6]
 places = {"left eye": (0.45, 0.38), "mouth": (0.77, 0.5), "cheek": (0.62, 0.3)}
 looks = [
-    figures.attention_overlay(face, weights[0, int(y * side) * side + int(x * side)], side) for y, x in places.values()
+    lab.widgets.attention_overlay(face, weights[0, int(y * side) * side + int(x * side)], side) for y, x in places.values()
 ]
-figures.row([face, *looks], ["face", *places])
+lab.widgets.row([face, *looks], ["face", *places])
 run.came("04 untrained map", "patchy" if weights[0].max() > 4 / side**2 else "even")
 
 # %% [markdown]
@@ -266,11 +257,11 @@ layers_shown = {
     "composite": composite,
     "answer": views["straight"],
 }
-figures.rows({name: ops.convert_to_numpy(ops.clip(x, 0, 1))[6:] for name, x in layers_shown.items()})
+lab.widgets.rows({name: ops.convert_to_numpy(ops.clip(x, 0, 1))[6:] for name, x in layers_shown.items()})
 
 # %%
 _, warped = ops.split(views["bent"], 2)
-scores = gan.judge(1, ops.split(composite, 2)[1], warped, frozen=True)
+scores = gan.discriminate(1, ops.split(composite, 2)[1], warped, frozen=True)
 print("patch scores", scores.shape, "mean", round(float(ops.mean(scores)), 3))
 
 # %% [markdown]
@@ -293,7 +284,7 @@ print(f"power iteration {np.linalg.norm(u):.4f}, from the SVD {np.linalg.svd(mat
 # The table is computed on this one batch. Weights are those published for FaceSwap-GAN v2.2 (cycle is off there; it is on here so that you see it).
 
 # %%
-published = faceswap_gan.GanLoss(cycle=10.0)
+published = lab.models.faceswap_gan.GanLoss(cycle=10.0)
 gan.alpha_least.assign(0.5)
 terms, discriminators = gan.loss_terms(views)
 for term, value in terms.items():
@@ -333,10 +324,10 @@ for kind in ("mixup", "relativistic", "hinge"):
 # The real network, with the two terms that make it a GAN: L1, and a tenth of mixup-LSGAN. First the losses. For each person the discriminator scores two pictures, the composite and the raw colour.
 
 # %%
-weights = faceswap_gan.LossWeights(reconstruction=1.0, adversarial=0.1, background=1.0)
-small = faceswap_gan.FaceSwapGAN(faceswap_gan.quick(size), weights, seed=seed)
-small.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, likened)))
-small.compile(optimizer=faceswap_gan.TwoRateAdam(1e-4), run_eagerly=True)
+weights = lab.models.faceswap_gan.LossWeights(reconstruction=1.0, adversarial=0.1, background=1.0)
+small = lab.models.faceswap_gan.FaceSwapGAN(lab.models.faceswap_gan.quick(size), weights, seed=seed)
+small.set_faces(*({person: some[person][:8] for person in some} for some in (faces, masks, transferred)))
+small.compile(optimizer=lab.models.faceswap_gan.TwoRateAdam(1e-4), run_eagerly=True)
 
 
 # %%
@@ -345,7 +336,7 @@ def losses_by_hand(views):
     for person, D in enumerate(small.discriminators):
         real, seen, colour, alpha = (ops.split(views[x], 2)[person] for x in ("straight", "bent", "colour", "alpha"))
         for made in (alpha * colour + (1 - alpha) * seen, colour):
-            share = draw_beta((), 0.2, small.random)
+            share = lab.models.draw_beta((), 0.2, small.random)
             mixture = share * real + (1 - share) * made
             generator += ops.mean((D(ops.concatenate([made, seen], -1)) - 1) ** 2)
             discriminator += ops.mean((D(ops.concatenate([mixture, seen], -1)) - share) ** 2)
@@ -398,7 +389,7 @@ import pandas as pd
 
 columns = ["start", "perceptual", "alpha_least", "rate", "decoders_swapped"]
 pd.DataFrame(
-    [[getattr(phase, name) for name in columns] for phase in faceswap_gan.PUBLISHED_SCHEDULE], columns=columns
+    [[getattr(phase, name) for name in columns] for phase in lab.models.faceswap_gan.PUBLISHED_SCHEDULE], columns=columns
 ).round(3)
 
 # %% [markdown]
@@ -409,28 +400,28 @@ pd.DataFrame(
 steps = gan_steps or scale.gan_steps
 what = {"network": scale.gan, "size": size, "batch_size": scale.gan_batch_size, "precision": scale.precision}
 what |= {"seed": seed, "counts": counts}
-folder = stages.model_folder(run, "faceswap_gan", steps=steps, **what)
+folder = lab.course.model_folder(run, "faceswap_gan", steps=steps, **what)
 gan = make_gan()
-training.set_faces(gan, faces, masks, likened)
-optimizer, schedule = recipes.gan_training(scale, steps)
+lab.training.set_faces(gan, faces, masks, transferred)
+optimizer, schedule = lab.course.gan_training(scale, steps)
 gan.compile(optimizer=optimizer)
 
 # %%
 options = {
     "callbacks": (schedule,),
-    "panel": TrainingPanel("faceswap_gan", ("adversarial", "discriminators", "reconstruction")),
-    "held_out": training.HeldOut(held_out_measures.identity_measure(run, size)),
+    "panel": lab.widgets.TrainingPanel("faceswap_gan", ("adversarial", "discriminators", "reconstruction")),
+    "held_out": lab.training.HeldOut(lab.course.identity_measure(run, size)),
 }
-history = stages.train_model(run, gan, folder, faces, steps, scale.gan_batch_size, **options)
-training.save_model(gan, folder, "faceswap_gan", {"steps": steps})
+history = lab.course.train_model(run, gan, folder, faces, steps, scale.gan_batch_size, **options)
+lab.save_model(gan, folder, "faceswap_gan", {"steps": steps})
 
 # %%
 from IPython.display import Video
 
-Video(str(folder / training.TIMELAPSE), embed=True, width=420)
+Video(str(folder / lab.training.TIMELAPSE), embed=True, width=420)
 
 # %%
-figures.curves({"FaceSwap-GAN": history}, ("adversarial", "discriminators", "reconstruction"), logarithmic=False)
+lab.widgets.curves({"FaceSwap-GAN": history}, ("adversarial", "discriminators", "reconstruction"), logarithmic=False)
 
 # %% [markdown]
 # **Look**: what would be a good value? A discriminator that cannot tell does best to answer 0.5 always. Its loss is then the variance of $\lambda$, $\frac{1}{4(2\cdot 0.2+1)}=0.18$, the generator's $(0.5-1)^2=0.25$; four pictures are scored, so the curves would lie at 0.71 and 1. Above 0.71 the discriminators are worse than that constant, since they have just begun; below it they see a difference.
@@ -438,7 +429,7 @@ figures.curves({"FaceSwap-GAN": history}, ("adversarial", "discriminators", "rec
 # A loss here is measured against an opponent that changes too: both may fall, or rise, while pictures get better or worse. So a GAN's curves do not tell when to stop; the previews do.
 
 # %%
-shares = ops.convert_to_numpy(draw_beta((100_000,), 0.2, keras.random.SeedGenerator(seed)))
+shares = ops.convert_to_numpy(lab.models.draw_beta((100_000,), 0.2, keras.random.SeedGenerator(seed)))
 cannot_tell = {"adversarial": 4 * 0.5**2, "discriminators": 4 * shares.var()}
 print({name: f"{history[name].iloc[-1]:.2f}, cannot tell: {value:.2f}" for name, value in cannot_tell.items()})
 
@@ -447,13 +438,13 @@ print({name: f"{history[name].iloc[-1]:.2f}, cannot tell: {value:.2f}" for name,
 # These faces come from the clip that notebook 05 converts.
 
 # %%
-target_faces = stages.ensure_faces(run, "target")
+target_faces = lab.course.ensure_faces(run, "target")
 pick = np.linspace(0, len(target_faces) - 1, 8).astype(int)
 
 # %%
 inputs = target_faces.subset(pick).images(size).astype("float32") / 255
 colour, alpha = (ops.convert_to_numpy(x) for x in gan.translate(inputs, 0, 1))
-figures.rows(
+lab.widgets.rows(
     {"target": inputs, "raw colour": colour, "alpha": alpha, "composite": alpha * colour + (1 - alpha) * inputs}
 )
 
@@ -474,7 +465,7 @@ print(f"alpha inside the face {inner.mean():.2f}, in the corners {corner.mean():
 # | one mouth for every mouth | **mode collapse**: discriminators too slow, L1 too weak |
 
 # %%
-figures.rows(
+lab.widgets.rows(
     {
         "right": colour * alpha + (1 - alpha) * inputs,
         "alpha near zero": colour * alpha * 0.1 + (1 - alpha * 0.1) * inputs,
@@ -509,8 +500,8 @@ hinge = checks.hinge(hinge)
 # The generator has no hinge: it always wants higher scores. For the discriminator, what is right by a margin of 1 costs nothing and pulls at nothing.
 
 # %%
-games = {f"hinge, {factor} times": toy_gan.train(hinge, factor, seed=seed) for factor in (0.1, 2.0)}
-figures.histograms(games)
+games = {f"hinge, {factor} times": lab.studies.toy_gan.train(hinge, factor, seed=seed) for factor in (0.1, 2.0)}
+lab.widgets.histograms(games)
 
 # %% [markdown] tags=["exercise"]
 # **Change and explain**: change the factors, the seed and the loss above. Where do the numbers end with *least squares* at a tenth, where with *hinge*: "one place", "both places" or "spread out"? And the cure is "a quicker discriminator", "a larger generator" or "another seed"?
@@ -564,9 +555,7 @@ mixup = checks.mixup(mixup)
 # **Next**: notebook 05 puts the faces back into the video.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("04")  # answer them first, then open each
+lab.widgets.Answers("04")  # answer them first, then open each
 
 # %%
 run.finish("04_faceswap_gan", f"FaceSwap-GAN, {steps} steps from the autoencoder")

@@ -76,13 +76,13 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## One frame: predict
-# The face is cut out of the frame with the transform that notebook 02 found, and the model paints the other person. It answers with **colour** and **alpha** (how much of its painting it wants to count). We take the first model that this run has.
+# The face is cut out of the frame with the transform that notebook 02 found, and the model generates the other person. It answers with **colour** and **alpha** (how much of it should count). We take the first model that this run has.
 
 # %%
 import dataclasses
@@ -91,81 +91,72 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import video
-from faceswap_lab.base import files
-from faceswap_lab.course import scoring
-from faceswap_lab.faces import alignment
-from faceswap_lab.provenance.publishing import write_swapped
-from faceswap_lab.studies import temporal_smoothing
-from faceswap_lab.swap import blending, colour, options, pairing, smoothing, swapping
-from faceswap_lab.widgets import figures, tuning
-
-functions = scoring.swap_functions(run)
-paint = next(iter(functions.values()))
+functions = lab.course.swap_functions(run)
+generate = next(iter(functions.values()))
 print("models:", ", ".join(functions))
 
 # %%
-faces = stages.ensure_faces(run, "target")
+faces = lab.course.ensure_faces(run, "target")
 faces = faces.subset((faces.table["person"] == 0).to_numpy())
 row = len(faces) // 3
 index = int(faces.table.loc[row, "frame"])
-clip = video.open_video(run.clip("target"))
+clip = lab.open_video(run.clip("target"))
 frame = next(f.image for f in clip.frames() if f.index == index)
 
 # %%
 matrix = faces.matrix(row)  # frame pixels to the 256-px square
-small = alignment.scale_matrix(matrix, paint.size / 256)  # ... to the model's
-aligned = alignment.align(frame, small, paint.size).astype("float32") / 255
-painted, alpha = (result[0] for result in paint(aligned[None]))
-print("in", aligned.shape, "-> colour", painted.shape, "and alpha", alpha.shape)
+small = faces.matrix(row, generate.size)  # ... to the model's
+aligned = lab.align(frame, small, generate.size).astype("float32") / 255
+generated, alpha = (result[0] for result in generate(aligned[None]))
+print("in", aligned.shape, "-> colour", generated.shape, "and alpha", alpha.shape)
 
 # %% [markdown]
-# The painting is a *square*; a face is not. The landmarks' outline says how much of each pixel counts: grown by 3 % of the square at cheeks and chin, drawn in by 4 % above the brows (or B's hair would come along), softened over 6 %.
+# The generated face is a *square*; a face is not. The landmarks' outline says how much of each pixel counts: grown by 3 % of the square at cheeks and chin, drawn in by 4 % above the brows (or B's hair would come along), softened over 6 %.
 
 # %%
 whole = faces.subset([row]).masks(256, "face")[0]
-soft = swapping.prepare(frame, matrix, whole, paint.size, scoring.DEFAULTS).region
-outline = cv2.resize(whole, (paint.size, paint.size), interpolation=cv2.INTER_AREA) / 255
-figures.row(
-    [aligned, painted, alpha, outline, soft], ["cut out", "painted", "the model's alpha", "outline", "soft mask"]
+soft = lab.swap.prepare(frame, matrix, whole, generate.size, lab.course.DEFAULTS).region
+outline = cv2.resize(whole, (generate.size, generate.size), interpolation=cv2.INTER_AREA) / 255
+lab.widgets.row(
+    [aligned, generated, alpha, outline, soft], ["cut out", "generated", "the model's alpha", "outline", "soft mask"]
 )
 
 # %% [markdown]
 # **Look**: eyes, mouth and direction of the head are A's, the features B's. **Check**: where the mask is 0 the frame must come back untouched, to the last bit.
 
 # %%
-worn = blending.mask_overlay(frame, painted, soft, small)
-outside = blending.place_mask(frame.shape, soft, small) == 0
+worn = lab.swap.mask_overlay(frame, generated, soft, small)
+outside = lab.swap.place_mask(frame.shape, soft, small) == 0
 assert (worn[outside] == frame[outside]).all()
 print(f"{outside.mean():.0%} of the frame is exactly as it was")
 
 # %% [markdown]
 # ## Colour
-# B's skin meets A's neck: left alone, a rim shows all round. Six choices: **none**; **mean** shifts the face to the target's mean colour; **mean_std** matches its contrast too; **histogram** each channel's distribution; **linear** how the channels go together; **sot** the whole cloud of colours, by sliced optimal transport. All measure *inside the face only*: the wall behind would make the colour change whenever the head turns.
+# B's skin meets A's neck: left alone, a seam shows all round. Six choices: **none**; **mean** shifts the face to the target's mean colour; **mean_std** matches its contrast too; **histogram** each channel's distribution; **linear** how the channels go together; **sot** the whole cloud of colours, by sliced optimal transport. All measure *inside the face only*: the wall behind would make the colour change whenever the head turns.
 #
-# **Predict** before you run: the true swap has B's skin *and* no rim. Which choice will pixel_gain like best, and which swap_gain?
+# **Predict** before you run: the true swap has B's skin *and* no seam. Which choice will pixel_gain like best, and which swap_gain?
 
 # %% tags=["predict"]
 # two: for pixel_gain, for swap_gain
 run.predict("05 best colour", None, sure=None, choices=("none", "mean", "mean_std", "histogram", "linear", "sot"))
 
 # %%
-choices = {name: match(painted, aligned, soft) for name, match in colour.COLOUR.items()}
-worn = {name: blending.mask_overlay(frame, face, soft, small) for name, face in choices.items()}
-figures.row([frame, *worn.values()], ["target", *worn], height=2.6)
+choices = {name: match(generated, aligned, soft) for name, match in lab.swap.colour.COLOUR.items()}
+worn = {name: lab.swap.mask_overlay(frame, face, soft, small) for name, face in choices.items()}
+lab.widgets.row([frame, *worn.values()], ["target", *worn], height=2.6)
 
 # %%
-compared = scoring.compare(run, index, worn, faces.points(row))
+compared = lab.course.compare(run, index, worn, faces.points(row))
 if compared is not None:
     run.came("05 best colour", [compared[name].idxmax() for name in ("pixel_gain", "swap_gain")])
 compared
 
 
 # %% [markdown]
-# **Why the numbers disagree.** On A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was painted. But then a rim shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*, knowing what it costs: the skin tone is A's.
+# **Why the numbers disagree.** On A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was generated. But then a seam shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*, knowing what it costs: the skin tone is A's.
 
 # %% [markdown]
-# **What the choices compute.** *mean_std* ([Reinhard et al., 2001](https://doi.org/10.1109/38.946629)) moves each channel's mean $\mu$ and deviation $\sigma$ from the painting's to the target's, in L\*a\*b\*:
+# **What the choices compute.** *mean_std* ([Reinhard et al., 2001](https://doi.org/10.1109/38.946629)) moves each channel's mean $\mu$ and deviation $\sigma$ from the generated face's to the target's, in L\*a\*b\*:
 #
 # $$y=\mu_t+\frac{\sigma_t}{\sigma_p}(x-\mu_p)$$
 
@@ -174,13 +165,13 @@ compared
 
 # %% tags=["stub"]
 def match_mean_std(face, target, inside):
-    """(H, W, 3) painting and target, floats, (H, W) bool: the painting in the target's colours."""
+    """(H, W, 3) generated face and target, floats, (H, W) bool: the face in the target's colours."""
     return None  # your turn
 
 
 # %% tags=["solution"]
 def match_mean_std(face, target, inside):
-    """(H, W, 3) painting and target, floats, (H, W) bool: the painting in the target's colours."""
+    """(H, W, 3) generated face and target, floats, (H, W) bool: the face in the target's colours."""
     p, t = face[inside], target[inside]
     return t.mean(axis=0) + t.std(axis=0) / p.std(axis=0) * (face - p.mean(axis=0))
 
@@ -197,7 +188,7 @@ match_mean_std = checks.match_mean_std(match_mean_std)
 # *sot* asks for more: the whole cloud of colours should become the target's, each colour moving as little as possible (**optimal transport**). For numbers that is sorting: the k-th smallest takes the place of the k-th smallest. For colours one sorts along a direction, moves, and tries the next ([Pitié et al., 2005](https://doi.org/10.1109/ICCV.2005.166); [Rabin et al., 2011](https://doi.org/10.1007/978-3-642-24785-9_37)):
 
 # %%
-cloud, goal = (face[soft > 0.5].astype(float) for face in (painted, aligned))
+cloud, goal = (face[soft > 0.5].astype(float) for face in (generated, aligned))
 turns = np.random.default_rng(0)
 for step in range(16):
     if step in (0, 1, 4, 15):
@@ -211,23 +202,23 @@ for step in range(16):
 # ## Four blends
 # - **direct** pastes the square: all its edges show.
 # - **mask** overlay mixes by the soft outline.
-# - **seamless** cloning keeps the painting's *gradients* and solves for colours that meet the frame's at the rim ([Pérez et al., 2003](https://doi.org/10.1145/882262.882269)).
+# - **seamless** cloning keeps the generated face's *gradients* and solves for colours that meet the frame's at the boundary ([Pérez et al., 2003](https://doi.org/10.1145/882262.882269)).
 # - **laplacian** pyramids mix each size of detail over an edge of its own width ([Burt and Adelson, 1983](https://doi.org/10.1145/245.247)): a picture is blurred and halved again and again, $G_0, G_1 \ldots$, and level $k$ is what is lost each time, $L_k=G_k-\mathrm{up}(G_{k+1})$. Each level is mixed by the mask's own $G_k$, and all are added up.
 
 # %%
-ways = {blend: dataclasses.replace(scoring.DEFAULTS, blend=blend) for blend in options.BLENDS}
-blends = {blend: swapping.swap_frame(frame, matrix, whole, paint, way) for blend, way in ways.items()}
-figures.row([frame, *blends.values()], ["target", *blends], height=2.8)
+ways = {blend: dataclasses.replace(lab.course.DEFAULTS, blend=blend) for blend in lab.swap.options.BLENDS}
+blends = {blend: lab.swap_frame(frame, matrix, whole, generate, way) for blend, way in ways.items()}
+lab.widgets.row([frame, *blends.values()], ["target", *blends], height=2.8)
 
 # %%
-write_swapped(run.pictures() / "blends.png", np.hstack([frame, *blends.values()]), next(iter(functions)))
-scoring.compare(run, index, blends, faces.points(row))
+lab.write_swapped(run.pictures() / "blends.png", np.hstack([frame, *blends.values()]), next(iter(functions)))
+lab.course.compare(run, index, blends, faces.points(row))
 
 # %% [markdown]
 # ## Poisson's equation, by hand
-# Seamless cloning looks for the picture $u$ whose *slopes* are as near to the painting's $g$ as can be, while it equals the frame $f$ on the rim:
+# Seamless cloning looks for the picture $u$ whose *slopes* are as near to the generated face's $g$ as can be, while it equals the frame $f$ on the boundary:
 #
-# $$\min_u \int \Vert\nabla u-\nabla g\Vert^2 \qquad u=f \text{ on the rim}$$
+# $$\min_u \int \Vert\nabla u-\nabla g\Vert^2 \qquad u=f \text{ on the boundary}$$
 #
 # Where that is least, $\Delta u=\Delta g$: Poisson's equation. On one row of pixels it is a line of algebra a pixel, with the frame's values known at both ends:
 #
@@ -236,26 +227,26 @@ scoring.compare(run, index, blends, faces.points(row))
 # %%
 middle = len(soft) * 3 // 5
 first, *_, last = np.flatnonzero(soft[middle] > 0.5)
-f, g = (face[middle, first : last + 1, 0].astype(float) for face in (aligned, painted))
+f, g = (face[middle, first : last + 1, 0].astype(float) for face in (aligned, generated))
 inner = len(f) - 2
 second = np.diag(np.full(inner, -2.0)) + np.diag(np.ones(inner - 1), 1) + np.diag(np.ones(inner - 1), -1)
 wanted = np.diff(g, 2)
-wanted[[0, -1]] -= f[[0, -1]]  # the rim is known, so it goes to the right-hand side
+wanted[[0, -1]] -= f[[0, -1]]  # the boundary is known, so it goes to the right-hand side
 u = np.concatenate([f[:1], np.linalg.solve(second, wanted), f[-1:]])
 
 # %%
-pd.DataFrame({"frame f": f, "painting g": g, "cloned u": u}).plot(
+pd.DataFrame({"frame f": f, "generated g": g, "cloned u": u}).plot(
     figsize=(7, 2.6), style=[":", "--", "-"], xlabel="pixel of the row", ylabel="red"
 )
 straight = np.interp(np.arange(len(f)), [0, len(f) - 1], (f - g)[[0, -1]])
 print("u - g is a straight line, up to", np.abs(u - g - straight).max())
 
 # %% [markdown]
-# **Look**: the clone has every bump of the painting and the frame's colours at both ends. What is added, $u-g$, has no second difference: in one dimension a straight line between the two mismatches, in two the smoothest **membrane** spanned over the rim. It is smooth, so the lab solves for it on 32x32 cells only (`swap/cloning.py`). And it hangs on the rim alone: **predict** what a dark hair that crosses the rim does to the whole cheek.
+# **Look**: the clone has every bump of the generated face and the frame's colours at both ends. What is added, $u-g$, has no second difference: in one dimension a straight line between the two mismatches, in two the smoothest **membrane** spanned over the boundary. It is smooth, so the lab solves for it on 32x32 cells only (`swap/cloning.py`). And it hangs on the boundary alone: **predict** what a dark hair that crosses the boundary does to the whole cheek.
 
 # %% tags=["predict"]
 run.predict(
-    "05 hair on the rim", None, sure=None, choices=("nothing", "darkens it near the hair", "darkens it, less with the distance")
+    "05 hair on the boundary", None, sure=None, choices=("nothing", "darkens it near the hair", "darkens it, less with the distance")
 )
 
 # %%
@@ -263,7 +254,7 @@ harder = wanted.copy()
 harder[-1] += 0.3  # the frame is 0.3 darker at the right end
 change = np.linalg.solve(second, harder - wanted)
 print("what that changes, from left to right:", change[[0, inner // 4, inner // 2, 3 * inner // 4, -1]].round(2))
-run.came("05 hair on the rim", "darkens it, less with the distance")
+run.came("05 hair on the boundary", "darkens it, less with the distance")
 
 
 # %% [markdown]
@@ -293,12 +284,12 @@ smooth = checks.smooth(smooth)
 # A negative start of a slice counts from the video's end: hence `max(0, ...)`. Looking back only, the face lags behind the head. The lab's filter weighs near frames more.
 
 # %%
-track = pairing.face_track(clip, faces, person=0, strength=1.5)
+track = lab.swap.face_track(clip, faces, person=0, strength=1.5)
 both = {"as found": track.raw, "smoothed": track.matrices}
-sizes = {name: 256 / np.exp(smoothing.parameters(matrices)[:, 2]) for name, matrices in both.items()}
+sizes = {name: 256 / np.exp(lab.swap.smoothing.parameters(matrices)[:, 2]) for name, matrices in both.items()}
 title = "side of the face's square in the frame, px"
 lines = {name: pd.DataFrame({"step": np.arange(len(side)), title: side}) for name, side in sizes.items()}
-figures.curves(lines, [title], logarithmic=False)
+lab.widgets.curves(lines, [title], logarithmic=False)
 
 # %% [markdown]
 # **Look**: the smoothed line still follows the head's own movement, without the teeth. The check below counts the teeth alone (second differences, which a steady movement does not have).
@@ -309,26 +300,26 @@ print({name: f"{value:.3%} of the face's size a frame" for name, value in trembl
 
 # %% [markdown]
 # ## Tuning by eye
-# Where the truth is known, scores choose; for your own clip your eye does. Slide below the picture to **wipe** between swap and target, then move one control at a time: more *erode* leaves A's jaw and brow, less *forehead* brings B's hair. *All blends* sets them side by side, and the mask can be laid over. The model painted each frame once; a control only repeats the blending. Smoothing acts over time, so it cannot be seen here.
+# Where the truth is known, scores choose; for your own clip your eye does. Slide below the picture to **wipe** between swap and target, then move one control at a time: more *erode* leaves A's jaw and brow, less *forehead* brings B's hair. *All blends* sets them side by side, and the mask can be laid over. The model generated each frame once; a control only repeats the blending. Smoothing acts over time, so it cannot be seen here.
 #
 # **Save settings** writes `conversion_settings.json` into the run's folder: every conversion of this run then uses it, here, through papermill, and with `convert --settings`.
 
 # %%
-tuning.TuningPanel(tuning.shots(clip, faces, 5), paint, scoring.settings_path(run), scoring.DEFAULTS)
+lab.widgets.TuningPanel(lab.widgets.choose_frames(clip, faces, 5), generate, lab.course.settings_path(run), lab.course.DEFAULTS)
 
 # %% [markdown]
-# **Look** at the frame where the head is turned farthest: what hides the rim there may show it on another. Once you have saved, run on from here.
+# **Look** at the frame where the head is turned farthest: what hides the seam there may show it on another. Once you have saved, run on from here.
 
 # %%
-chosen = scoring.settings(run)
-print("conversions use", scoring.told_settings(run))
+chosen = lab.course.settings(run)
+print("conversions use", lab.course.told_settings(run))
 
 # %% [markdown]
 # ## The whole video
 # Frames stream through, so memory stays the same for an hour of video. The sound is *copied*, not encoded again. First the **consent ledger** is asked: A's and B's both, for *this* use. The video is then labelled, watermarked and signed; the scores use frames without all that, from before the lossy coding.
 
 # %%
-swaps = [scoring.swap_clip(run, name, function) for name, function in functions.items()]
+swaps = [lab.course.swap_clip(run, name, function) for name, function in functions.items()]
 for swap in swaps:
     if report := swap.report:  # None: made by an earlier run of this notebook
         print(f"{swap.model}: {report.swapped} of {report.frames} frames, {report.seconds:.0f} s")
@@ -339,7 +330,7 @@ for swap in swaps:
 # The gains are 0 for the unchanged target and 1 for the true swap. **swap_gain** looks at structure (local contrast), **identity_gain** asks a recognition network that took no part in training, **pixel_gain** compares plain colours. **nearer_to_source**: on how many frames that network finds the face nearer to B than to A. **landmark_error**: how far the features lie from the true swap's, as a share of the distance between the eyes.
 
 # %%
-found = scoring.score_run(run, swaps, full=False)  # a first look; notebook 06 has the whole
+found = lab.course.score_run(run, swaps, full=False)  # a first look; notebook 06 has the whole
 measures = [name for name in found["scores"] if not name.endswith(("_found", "_still"))]
 shown = pd.DataFrame({**found["models"], **found["baselines"]}).T[measures].astype(float).round(3)
 shown.map(lambda value: "" if pd.isna(value) else value)
@@ -359,12 +350,12 @@ print(*found["notes"], sep="\n")
 # Written to `swap/`; the one with the blend of your settings becomes `swap.mp4`.
 
 # %%
-films = {b: scoring.swap_clip(run, best.model, functions[best.model], b) for b in blends}
-presented = scoring.present(run, films[chosen.blend], functions[best.model])
+videos = {b: lab.course.swap_clip(run, best.model, functions[best.model], b) for b in blends}
+presented = lab.course.present(run, videos[chosen.blend], functions[best.model])
 print("the best, copied:", presented.name)
 
 # %%
-check = video.open_video(presented)
+check = lab.open_video(presented)
 assert check.has_audio == clip.has_audio and check.size == clip.size
 print(f"swap.mp4: {check.num_frames} frames, {check.duration:.2f} s, {check.fps:g} a second, sound: {check.has_audio}")
 
@@ -374,16 +365,16 @@ print(f"swap.mp4: {check.num_frames} frames, {check.duration:.2f} s, {check.fps:
 # %%
 times = np.unique(np.linspace(0, check.num_frames - 1, 6).round().astype(int))
 shown = {"target": [f.image for f in clip.frames() if f.index in times]}
-for blend, film in films.items():
-    shown[blend] = [image for number, image in enumerate(film.pictures()) if number in times]
+for blend, video in videos.items():
+    shown[blend] = [image for number, image in enumerate(video.pictures()) if number in times]
 if run.clips.truth:
-    shown["truth"] = [f.image for f in video.open_video(run.clips.truth).frames() if f.index in times]
-figures.rows(shown, height=1.9)
+    shown["truth"] = [f.image for f in lab.open_video(run.clips.truth).frames() if f.index in times]
+lab.widgets.rows(shown, height=1.9)
 
 # %%
 for number, time in enumerate(times):
     strip = [shown[name][number] for name in ("target", chosen.blend, "truth") if name in shown]
-    write_swapped(run.pictures() / f"strip_{time:04d}.png", np.hstack(strip), best.model)
+    lab.write_swapped(run.pictures() / f"strip_{time:04d}.png", np.hstack(strip), best.model)
 
 # %% [markdown]
 # ## What does it say of itself?
@@ -396,17 +387,15 @@ for number, time in enumerate(times):
 run.predict("05 one bit", None, sure=None, choices=("valid", "changed", "read", "lost"))
 
 # %%
-from faceswap_lab.provenance import verification, watermark
-
-print(verification.verify(presented).text)
-print(watermark.look(presented))
+print(lab.provenance.verify(presented).text)
+print(lab.provenance.watermark.look(presented))
 
 # %%
 turned = bytearray(presented.read_bytes())
 turned[len(turned) // 2] ^= 1
-changed = files.make_folder(run.out / "swap") / "one_bit_turned.mp4"
+changed = run.out / "swap" / "one_bit_turned.mp4"
 changed.write_bytes(turned)
-state, reading = verification.verify(changed).state, watermark.look(changed)
+state, reading = lab.provenance.verify(changed).state, lab.provenance.watermark.look(changed)
 print(state, "|", reading)
 run.came("05 one bit", ["changed" if state == "changed" else "valid", "read" if reading.found else "lost"])
 changed.unlink()
@@ -424,7 +413,7 @@ changed.unlink()
 run.predict("05 restless blend", None, sure=None, choices=("mask", "seamless", "laplacian"))
 
 # %%
-shake = temporal_smoothing.of_run(run, functions[best.model], ["mask", "seamless", "laplacian"]) if run.clips.truth else None
+shake = lab.studies.temporal_smoothing.of_run(run, functions[best.model], ["mask", "seamless", "laplacian"]) if run.clips.truth else None
 if shake is not None:
     run.came("05 restless blend", shake["colour"].filter(like=", off").idxmax().split(",")[0])
 shake if shake is None else shake.round(2)
@@ -435,38 +424,40 @@ if shake is not None:
     shares.plot.barh(subplots=True, layout=(1, 3), figsize=(10, 2.4), legend=False, sharey=True, color="#4c72b0")
 
 # %% [markdown]
-# **Look**: a share of 1 is as restless as the truth. Seamless cloning takes its light from the rim, where hair and wall go by: unsmoothed it changes colour most. Its colour change is a small array here, averaged over time, so the wandering goes while the blend stays. Done plainly, frame by frame with OpenCV and the same mask, its flicker beyond the truth is six times as large (`benchmarks/steadiness.py`).
+# **Look**: a share of 1 is as restless as the truth. Seamless cloning takes its light from the boundary, where hair and wall go by: unsmoothed it changes colour most. Its colour change is a small array here, averaged over time, so the wandering goes while the blend stays. Done plainly, frame by frame with OpenCV and the same mask, its flicker beyond the truth is six times as large (`benchmarks/steadiness.py`).
 
 # %% [markdown]
 # ## What went wrong?
 # Six swaps, each with one mistake. Two of them are prepared first:
 
 # %%
-x0, y0, x1, y1 = alignment.square_box(faces.table.loc[row, ["x0", "y0", "x1", "y1"]].to_numpy(float))
-boxed = np.array([[1, 0, -x0], [0, 1, -y0]]) * paint.size / (x1 - x0)
-crop = alignment.align(frame, boxed, paint.size).astype("float32") / 255
-region = alignment.align(blending.place_mask(frame.shape, soft, small), boxed, paint.size)
-unaligned = colour.match_mean(paint(crop[None])[0][0], crop, region)
-as_itself = np.asarray(paint.model.translate(aligned[None], 0, 0)[0][0])
+low, high = faces.table.loc[row, ["x0", "y0", "x1", "y1"]].to_numpy(float).reshape(2, 2)  # the detector's box
+side = (high - low).mean()
+left, top = (low + high - side) / 2
+boxed = np.array([[1, 0, -left], [0, 1, -top]]) * generate.size / side
+crop = lab.align(frame, boxed, generate.size).astype("float32") / 255
+region = lab.align(lab.swap.place_mask(frame.shape, soft, small), boxed, generate.size)
+unaligned = lab.swap.colour.match_mean(generate(crop[None])[0][0], crop, region)
+as_itself = np.asarray(generate.model.translate(aligned[None], 0, 0)[0][0])
 
 # %%
-right, hard = choices[scoring.DEFAULTS.colour], (outline > 0.5).astype("float32")
-askew = small + np.array([[0, 0, 0.06], [0, 0, -0.04]]) * paint.size
+right, hard = choices[lab.course.DEFAULTS.colour], (outline > 0.5).astype("float32")
+askew = small + np.array([[0, 0, 0.06], [0, 0, -0.04]]) * generate.size
 spoilt = {
-    "1": blending.mask_overlay(frame, right, soft, askew),
-    "2": blending.mask_overlay(frame, as_itself, soft, small),
-    "3": blending.mask_overlay(frame, right, 0.15 * soft, small),
-    "4": blending.mask_overlay(frame, unaligned, region, boxed),
-    "5": blending.mask_overlay(frame, np.clip(choices["none"] * [1.15, 1, 0.85], 0, 1).astype("float32"), soft, small),
-    "6": blending.mask_overlay(frame, right, hard, small),
+    "1": lab.swap.mask_overlay(frame, right, soft, askew),
+    "2": lab.swap.mask_overlay(frame, as_itself, soft, small),
+    "3": lab.swap.mask_overlay(frame, right, 0.15 * soft, small),
+    "4": lab.swap.mask_overlay(frame, unaligned, region, boxed),
+    "5": lab.swap.mask_overlay(frame, np.clip(choices["none"] * [1.15, 1, 0.85], 0, 1).astype("float32"), soft, small),
+    "6": lab.swap.mask_overlay(frame, right, hard, small),
 }
-cured = blending.mask_overlay(frame, right, soft, small)
-figures.row([frame, *spoilt.values(), cured], ["target", *spoilt, "as it should be"], height=1.9)
+cured = lab.swap.mask_overlay(frame, right, soft, small)
+lab.widgets.row([frame, *spoilt.values(), cured], ["target", *spoilt, "as it should be"], height=1.9)
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, investigate**: name each swap's cause and its cure without looking at the code: two letters, such as "av".
 #
-# Causes: (a) cut out by its box, (b) painted as its own person, (c) hard edge of the mask, (d) transform of another frame, (e) colour not matched, (f) alpha near zero.
+# Causes: (a) cut out by its box, (b) generated as its own person, (c) hard edge of the mask, (d) transform of another frame, (e) colour not matched, (f) alpha near zero.
 #
 # Cures: (u) match mean and deviation inside the face, (v) raise the bound below which alpha may not fall, (w) smooth the track, (x) align by landmarks, (y) feather the mask, (z) decode with the source's decoder.
 
@@ -481,7 +472,7 @@ diagnosis = checks.diagnosis(diagnosis)
 
 
 # %% [markdown] tags=["notes"]
-# 2 and 3 are both A at first sight: 2 is soft, since it was painted, as A; 3 is as sharp as the target, with B faintly over it. 1 and 4 both sit wrongly: in 1 all is sharp and B's, in 4 size and turn are wrong, too.
+# 2 and 3 are both A at first sight: 2 is soft, since a model generated it, as A; 3 is as sharp as the target, with B faintly over it. 1 and 4 both sit wrongly: in 1 all is sharp and B's, in 4 size and turn are wrong, too.
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, a function**: the overlay itself. Where `alpha` is 1 the face shows, where it is 0 the frame, and between they mix.
@@ -506,17 +497,14 @@ overlay = checks.overlay(overlay)
 
 # %% [markdown]
 # ## Your video
-# A still hides what a video shows. **Watch** it three times, with the sound: the mouth, the eyes, the rim. **Predict** before you press play: will the middle one give itself away at the mouth, at the forehead, or when the head turns?
+# A still hides what a video shows. **Watch** it three times, with the sound: the mouth, the eyes, the seam. **Predict** before you press play: will the middle one give itself away at the mouth, at the forehead, or when the head turns?
 
 # %% tags=["predict"]
 run.predict("05 gives itself away", None, sure=None, choices=("mouth", "forehead", "turns"))
 
 # %%
-from faceswap_lab.course import report, side_by_side
-from faceswap_lab.widgets.showing import Film, Page
-
-film = side_by_side.write_film(run, best.model, functions[best.model])
-Film(film.read_bytes(), "target, swap and, where it is known, the true swap, side by side", 900)
+video = lab.course.write_side_by_side(run, best.model, functions[best.model])
+lab.Player(video.read_bytes(), "target, swap and, where it is known, the true swap, side by side", 900)
 
 # %%
 run.came("05 gives itself away", None)  # what you saw, in place of None
@@ -525,7 +513,7 @@ run.came("05 gives itself away", None)  # what you saw, in place of None
 # All that this run has made so far stands on one page: videos, strips, curves, scores.
 
 # %%
-Page(report.write_report(run.out))
+lab.widgets.Page(lab.course.write_report(run.out))
 
 # %% [markdown]
 # ## Recap
@@ -533,16 +521,14 @@ Page(report.write_report(run.out))
 #
 # 1. Why are colour statistics taken inside the face only?
 # 2. Why does *none* win on pixel_gain and lose on swap_gain?
-# 3. What does seamless cloning keep of the painting, and what does it take from the frame?
+# 3. What does seamless cloning keep of the generated face, and what does it take from the frame?
 # 4. Why must the recognition network that scores be another than those in training?
 # 5. Why are the transforms smoothed looking both ways?
 #
 # **Next**: notebook 06 asks how sure these numbers are, and which to trust.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("05")  # answer them first, then open each
+lab.widgets.Answers("05")  # answer them first, then open each
 
 # %%
 score = found["models"][best.model]

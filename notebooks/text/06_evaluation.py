@@ -7,7 +7,7 @@
 #
 # **Minutes** 40 to read, 5 on two CPU cores or a T4
 #
-# **Needs** the films of notebook 05 (without them: made now, by the warm start that ships with the lab if need be)
+# **Needs** the videos of notebook 05 (without them: made now, by the warm start that ships with the lab if need be)
 #
 # **Makes** `scores.json` with intervals; `scores/`: a table of every frame, heat maps, curves; the score card on the report page
 
@@ -76,9 +76,9 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## One number lies
@@ -94,17 +94,12 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from faceswap_lab.course import score_cards, scoring
-from faceswap_lab.metrics import baselines, bootstrap, people
-from faceswap_lab.video.pictures import read_picture
-from faceswap_lab.widgets import figures
-
-swaps = [scoring.swap_clip(run, name, function) for name, function in scoring.swap_functions(run).items()]
+swaps = [lab.course.swap_clip(run, name, function) for name, function in lab.course.swap_functions(run).items()]
 print("swaps:", ", ".join(swap.model for swap in swaps))
 
 # %%
-faces = stages.main_person(stages.ensure_faces(run, "target"))
-b_faces = stages.main_person(stages.ensure_faces(run, "B"))
+faces = lab.course.main_person(lab.course.ensure_faces(run, "target"))
+b_faces = lab.course.main_person(lab.course.ensure_faces(run, "B"))
 row = len(faces) // 3
 index = int(faces.table.loc[row, "frame"])
 
@@ -114,15 +109,15 @@ def frame_of(frames):
 
 
 # %%
-before = frame_of(scoring.clip_frames(run.clip("target")))
-truth = frame_of(scoring.clip_frames(run.clips.truth)) if run.clips.truth else None
-made = people.known_baselines(b_faces)(before, faces.points(row), truth)
+before = frame_of(lab.course.clip_frames(run.clip("target")))
+truth = frame_of(lab.course.clip_frames(run.clips.truth)) if run.clips.truth else None
+made = lab.metrics.known_baselines(b_faces)(before, faces.points(row), truth)
 wanted = ("tint", "classical_swap", "blurred_truth", "truth")
 answers = {swaps[0].model: frame_of(swaps[0].pictures()), **{name: made[name] for name in wanted if name in made}}
-figures.row([before, *answers.values()], ["target", *answers], height=2.4)
+lab.widgets.row([before, *answers.values()], ["target", *answers], height=2.4)
 
 # %%
-compared = scoring.compare(run, index, answers, faces.points(row))
+compared = lab.course.compare(run, index, answers, faces.points(row))
 if compared is not None:
     run.came("06 ranked by eye", list(compared["structure_gain"].sort_values(ascending=False).index))
 compared
@@ -131,10 +126,10 @@ compared
 # **Look**: *pixel_gain* likes the tint, which has none of B's features. *identity_gain* and *structure_gain* do not. No number here is false; each answers another question. So: several numbers, baselines beside them, and pictures.
 #
 # ## The card
-# Every score for every model and baseline, in one pass over the films. The landmark network and two recognition networks look at each frame, so it takes a few minutes. (Notebook 05 had a first look; this is the whole.)
+# Every score for every model and baseline, in one pass over the videos. The landmark network and two recognition networks look at each frame, so it takes a few minutes. (Notebook 05 had a first look; this is the whole.)
 
 # %%
-found = scoring.score_run(run, swaps)
+found = lab.course.score_run(run, swaps)
 rows = {**found["models"], **found["baselines"]}
 best = found["best"]
 print(f"{len(found['scores'])} scores for {len(found['models'])} models and {len(found['baselines'])} baselines")
@@ -172,12 +167,12 @@ table("swap_gain", "identity_gain", "nearer_to_source", "sharpness", "temporal_e
 run.predict("06 independent frames", None, sure=None, unit="frames apart")
 
 # %%
-frames = score_cards.read_table(run.out, best)
+frames = lab.course.score_cards.read_table(run.out, best)
 measure = next((name for name in ("swap_error", "nearer_margin") if name in frames), "frame")
 errors = frames[measure].dropna().to_numpy()
 lags = np.arange(min(40, len(errors) // 2))
 together = [np.corrcoef(errors[: len(errors) - lag], errors[lag:])[0, 1] for lag in lags]
-figures.curves({best: pd.DataFrame({"step": lags, f"correlation of {measure}, by distance in frames": together})},
+lab.widgets.curves({best: pd.DataFrame({"step": lags, f"correlation of {measure}, by distance in frames": together})},
                [f"correlation of {measure}, by distance in frames"], logarithmic=False)  # fmt: skip
 apart = np.flatnonzero(np.array(together) < 0.05)
 run.came("06 independent frames", int(lags[apart[0]]) if len(apart) else None, within=0.5)
@@ -214,11 +209,8 @@ draws = np.random.default_rng(seed).integers(0, len(errors), (1000, len(errors))
 print(measure, "mean", errors.mean().round(3), "single frames:", np.round(bootstrap_interval(errors, draws), 3))
 
 # %%
-from faceswap_lab.metrics.gains import GainMeasure
-from faceswap_lab.metrics.nearest_person import NearerMeasure
-
-scores = GainMeasure.SCORES if "swap_error" in frames else NearerMeasure.SCORES
-plain, blocks = (bootstrap.intervals(scores, frames, length) for length in (1, None))
+scores = lab.metrics.gains.GainMeasure.SCORES if "swap_error" in frames else lab.metrics.nearest_person.NearerMeasure.SCORES
+plain, blocks = (lab.metrics.bootstrap.intervals(scores, frames, length) for length in (1, None))
 widths = {name: [some[name].high - some[name].low for some in (plain, blocks)] for name in plain}
 pd.DataFrame(widths, index=["width, single frames", f"width, blocks of {found['blocks'][best]}"]).T.round(3)
 
@@ -250,42 +242,38 @@ def shown(kind, count=3):
     for what in ("target", best, "truth", f"{best}_heat"):
         paths = [run.out / "scores" / f"frame_{row:06d}_{what}.jpg" for row in found["frames"][best][kind][:count]]
         if all(path.exists() for path in paths):
-            pictures[what.replace(f"{best}_heat", "heat map")] = [read_picture(path) for path in paths]
+            pictures[what.replace(f"{best}_heat", "heat map")] = [lab.read_picture(path) for path in paths]
     return pictures
 
 
-figures.rows(shown("best"), height=1.9)
+lab.widgets.rows(shown("best"), height=1.9)
 
 # %%
-figures.rows(shown("worst"), height=1.9)
+lab.widgets.rows(shown("worst"), height=1.9)
 
 # %% [markdown]
 # **Look**: what do the worst frames share? Head turned away, mouth open, eyes shut? One mean over the clip hides it; a curve over time shows it.
 
 # %%
-from faceswap_lab.widgets.showing import Picture
-
 curves = run.out / "scores" / "curves.png"
-Picture(curves.read_bytes(), "each score along the clip, a curve a model", 760) if curves.exists() else None
+lab.Picture(curves.read_bytes(), "each score along the clip, a curve a model", 760) if curves.exists() else None
 
 # %% [markdown]
 # ## Which score to trust?
 # So many numbers: which would *rank* swaps rightly without a truth? That can be tried where the truth is known. We build a **series of distortions**, swaps whose quality we chose, and see what every score says of each.
 
 # %%
-from faceswap_lab.metrics import distortions, validation
-
 if run.clips.truth:
-    clip = distortions.KnownClip([before], [truth], faces.points(row)[None])
+    clip = lab.metrics.distortions.KnownClip([before], [truth], faces.points(row)[None])
     names = ("unchanged", "blend_0_5", "blur_3", "shift_4", "noise_16", "cast_20", "square_20", "truth")
-    steps = {rung.name: rung.make(clip)[0] for rung in distortions.rungs(clip) if rung.name in names}
-    figures.row([steps[name] for name in names], list(names), height=1.9)
+    steps = {distortion.name: distortion.make(clip)[0] for distortion in lab.metrics.distortions.series(clip) if distortion.name in names}
+    lab.widgets.row([steps[name] for name in names], list(names), height=1.9)
 
 # %% [markdown]
 # `benchmarks/score_trust.py` made more than forty such swaps in both directions, with trembling and flickering ones, models and baselines among them. **rho** is Spearman's rank correlation with *quality*, the mean of structure_gain and identity_gain: 1 ranks as the truth does, 0 knows nothing of it.
 
 # %%
-known = validation.measured().get("trust", {})
+known = lab.metrics.validation.measured().get("trust", {})
 ranked = pd.DataFrame({name: {**{k: v["rho"] for k, v in one["rankings"].items()}, "verdict": one["verdict"]}
                        for name, one in known.items() if "truth" not in one["needs"]}).T  # fmt: skip
 ranked.sort_values("quality", ascending=False)[["quality", "structure_gain", "identity_gain", "steadiness", "verdict"]]
@@ -294,26 +282,24 @@ ranked.sort_values("quality", ascending=False)[["quality", "structure_gain", "id
 # **Look**: what asks *whose face* ranks identity, and through it some of quality. Nothing here ranks structure. Seam, flicker, pose and gaze do not rank at all: the unchanged target is perfect in each. Are they useless? No: they *see faults*.
 
 # %%
-sees = pd.DataFrame({name: {fault: one["sees"][fault]["word"] for fault in distortions.FAMILIES if fault in one["sees"]}
+sees = pd.DataFrame({name: {fault: one["sees"][fault]["word"] for fault in lab.metrics.distortions.FAMILIES if fault in one["sees"]}
                      for name, one in known.items() if "truth" not in one["needs"]}).T  # fmt: skip
 sees.replace({"sees": "●", "blind": "", "rewards": "rewards", "-": ""})
 
 # %% [markdown]
-# A dot: the score falls when that fault grows. An empty field is blindness by design, as an eye chart says nothing of hearing. *Rewards* is a trap: the fault makes the score **better**. So for a clip without truth, report identity by the outsider, the faults that scores see, and show the film.
+# A dot: the score falls when that fault grows. An empty field is blindness by design, as an eye chart says nothing of hearing. *Rewards* is a trap: the fault makes the score **better**. So for a clip without truth, report identity by the outsider, the faults that scores see, and show the video.
 
 # %% [markdown]
 # ## Why is A<-B not as good as B<-A?
-# One model swaps both ways, and one way often looks better. Notebook 02's diagnosis has explanations: few faces, few poses, blurred faces of the one who is *painted*. We tested them by training on sets made lopsided on purpose (`benchmarks/asymmetry.py`: 14 trainings from nothing, every one scored both ways). *moved* is how far a set moves A<-B minus B<-A from the balanced pair's, *predicted* what the diagnosis says. **Predict** the signs.
+# One model swaps both ways, and one way often looks better. Notebook 02's diagnosis has explanations: few faces, few poses, blurred faces of the one whose face is *generated*. We tested them by training on sets made lopsided on purpose (`benchmarks/asymmetry.py`: 14 trainings from nothing, every one scored both ways). *moved* is how far a set moves A<-B minus B<-A from the balanced pair's, *predicted* what the diagnosis says. **Predict** the signs.
 
 # %% tags=["predict"]
 # a list, for few faces of A, few of B, and so on down the table
 run.predict("06 signs", None, sure=None, choices=("+", "-"))
 
 # %%
-from faceswap_lab.studies import asymmetry
-
-trained, difficulty = asymmetry.measured()
-lopsided = asymmetry.table(trained, difficulty).set_index("set") if trained else None
+trained, difficulty = lab.studies.asymmetry.measured()
+lopsided = lab.studies.asymmetry.table(trained, difficulty).set_index("set") if trained else None
 if trained:
     run.came("06 signs", ["+" if moved > 0 else "-" for moved in lopsided["moved"][1:]])
 lopsided.round(3) if trained else None
@@ -321,11 +307,11 @@ lopsided.round(3) if trained else None
 # %%
 for measure in ("quality", "structure_gain"):
     print(measure)
-    for effect in asymmetry.effects(trained, difficulty, measure) if trained else ():
+    for effect in lab.studies.asymmetry.effects(trained, difficulty, measure) if trained else ():
         print("-", effect.sentence())
 
 # %% [markdown]
-# **Look** at structure: few faces and blurred faces move the balance as foretold, and the *whole* cost falls on the direction that paints this person. Where this person is only the target, it costs nothing, which the diagnosis had not foreseen. Poses are not seen to matter, but the talking heads hardly turn: a weak test. Two seeds, 200 steps, faces still soft: identity among them is mostly noise.
+# **Look** at structure: few faces and blurred faces move the balance as foretold, and the *whole* cost falls on the direction that generates this person's face. Where this person is only the target, it costs nothing, which the diagnosis had not foreseen. Poses are not seen to matter, but the talking heads hardly turn: a weak test. Two seeds, 200 steps, faces still soft: identity among them is mostly noise.
 
 # %% [markdown]
 # ## Appendix: against the truth, in the field's own numbers
@@ -397,7 +383,7 @@ flattered = checks.flattered(flattered)
 # A factor moves all pixels a little, so every square counts; SSIM's first factor has two means, and a factor of 0.95 hardly touches it.
 
 # %% [markdown]
-# **Look**: PSNR forgives the blur, SSIM the darkness. Below they are measured where the swap matters: on the pixels that the true swap changes, and in a band along their rim. **Predict** the SSIM of the *unchanged* target.
+# **Look**: PSNR forgives the blur, SSIM the darkness. Below they are measured where the swap matters: on the pixels that the true swap changes, and in a band along their edge. **Predict** the SSIM of the *unchanged* target.
 
 # %% tags=["predict"]
 # a number, or (low, high); how sure, in per cent
@@ -447,16 +433,14 @@ table("pose_kept", "expression_kept", "gaze_kept", "seam", "sharpness_source", "
 # In one dimension the Fréchet distance is $(m-m')^2+(\sigma-\sigma')^2$: how far the hills are apart, and how much wider one is. Check it, then put B's faces against *B's own*, split by chance: the answer should be 0.
 
 # %%
-from faceswap_lab.metrics import frechet, recognition_features
-
 one, two = (np.zeros(1), np.eye(1)), (np.array([3.0]), 4 * np.eye(1))  # mean and covariance of N(0, 1), of N(3, 2)
-print(f"N(0, 1) and N(3, 2): {frechet.gaussian_distance(*one, *two):.3f}, by the formula {3**2 + (2 - 1) ** 2}")
+print(f"N(0, 1) and N(3, 2): {lab.metrics.frechet.gaussian_distance(*one, *two):.3f}, by the formula {3**2 + (2 - 1) ** 2}")
 
 # %%
-numbers = recognition_features.set_features(b_faces, recognition_features.Dlib())
+numbers = lab.metrics.set_features(b_faces, lab.metrics.Dlib())
 order = np.random.default_rng(seed).permutation(len(numbers))
 halves = {n: (numbers[order[:n]], numbers[order[n : 2 * n]]) for n in (8, 16, 32, 64, 126) if 2 * n <= len(numbers)}
-clouds = {n: (frechet.frechet_distance(*two), 1000 * frechet.kernel_distance(*two)[0]) for n, two in halves.items()}
+clouds = {n: (lab.metrics.frechet.frechet_distance(*two), 1000 * lab.metrics.frechet.kernel_distance(*two)[0]) for n, two in halves.items()}
 pd.DataFrame(clouds, index=["Fréchet distance", "kernel distance x 1000"]).T.rename_axis("faces in each half").round(3)
 
 # %%
@@ -501,13 +485,9 @@ masked_psnr = checks.masked_psnr(masked_psnr)
 # **Next**: notebook 07 asks what each part of a model is worth. To set two runs side by side: `python -m faceswap_lab compare run1 run2`.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("06")  # answer them first, then open each
+lab.widgets.Answers("06")  # answer them first, then open each
 
 # %%
-from faceswap_lab.course import report
-
-print("score card:", report.write_report(run.out).name)
+print("score card:", lab.course.write_report(run.out).name)
 said = ", ".join(f"{score} {told(best, score)}" for score in ("swap_gain", "identity_gain") if score in found["scores"])
 run.finish("06_evaluation", f"{len(found['scores'])} scores of {len(rows)} outputs; {best}: {said or 'no truth known'}")

@@ -79,9 +79,9 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## Everybody's favourite part
@@ -95,30 +95,25 @@ import dataclasses
 import keras
 import numpy as np
 
-from faceswap_lab.base import files
-from faceswap_lab.faces import alignment
-from faceswap_lab.models import autoencoder
-from faceswap_lab.models.augmentation import FaceBank, random_views
 from faceswap_lab.studies import ablation, ablation_effect
-from faceswap_lab.widgets import comparisons, figures
 
 material = ablation.of_run(run, faces_each)
 print({person: f"{material.own[person]} faces, {len(material.faces[person])} with copies" for person in "AB"})
 
 # %%
 some = np.linspace(0, material.own["B"] - 1, 8).astype(int)
-bank = FaceBank(material.faces["B"], material.masks["B"], material.likened["B"])
+bank = lab.models.FaceBank(material.faces["B"], material.masks["B"], material.transferred["B"])
 
 
 def seen(name):
-    options = dataclasses.replace(autoencoder.QUICK_AUGMENTATION, **ablation.VARIANTS[name].augmentation)
-    return random_views(bank(some), ablation.SIZE, options, keras.random.SeedGenerator(4))[0]
+    options = dataclasses.replace(lab.models.QUICK_AUGMENTATION, **ablation.VARIANTS[name].augmentation)
+    return lab.models.random_views(bank(some), ablation.SIZE, options, keras.random.SeedGenerator(4))[0]
 
 
-figures.rows({name: seen(name) for name in ("base", "warp", "no_light", "no_turns", "no_likened")})
+lab.widgets.rows({name: seen(name) for name in ("base", "warp", "no_light", "no_turns", "no_shape_transfer")})
 
 # %% [markdown]
-# **Look**: these are inputs, as the network sees them in one step. In *no_light* the faces keep the light of their clip. *no_likened* shows B's own face every time; in the base every other one is bent into A's shape.
+# **Look**: these are inputs, as the network sees them in one step. In *no_light* the faces keep the light of their clip. *no_shape_transfer* shows B's own face every time; in the base every other one is bent into A's shape.
 #
 # ## All that can be switched
 # `no_...` takes away what the base has; the others add what it has not. Each line ends with where it can be compared from: the *warm* start (your own run below), *nothing*, or a FaceSwap-GAN on the warm start (*gan*).
@@ -136,10 +131,10 @@ for name, variant in ablation.VARIANTS.items():
 my_guess = run.predict("07 order", None, sure=None)  # such as ["no_contrast", "attention", ...]
 
 # %%
-measured = files.read_json(ablation_effect.MEASURED)
+measured = lab.read_json(ablation_effect.MEASURED)
 results = measured["results"]
 names = [name for name in ablation_effect.table(results)["variant"] if name not in ("base", "untrained")]
-written = ["adam", "no_contrast", "no_back", "no_likened", "no_copies", "attention", "warp", "shared_decoder"]
+written = ["adam", "no_contrast", "no_back", "no_shape_transfer", "no_copies", "attention", "warp", "shared_decoder"]
 guess = [name for name in (my_guess or written) if name in names]
 print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
 
@@ -151,7 +146,7 @@ print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
 
 # %%
 print(measured["steps"], "steps from", ablation_effect.BEGUN[measured["start"]])
-comparisons.worth_plot(results)
+lab.widgets.worth_plot(results)
 
 # %%
 columns = ["part", "seeds", "structure_gain", "identity_gain", "gaze_error", "sharpness", "verdict"]
@@ -177,7 +172,7 @@ run.came("07 order", sorted(guess, key=order.get, reverse=True))
 run.predict("07 GAN's parts", None, sure=None, choices=("discriminators", "recogniser"))
 
 # %%
-gan_measured = files.read_json(ablation_effect.MEASURED_GAN)
+gan_measured = lab.read_json(ablation_effect.MEASURED_GAN)
 print(gan_measured["steps"], "steps from", ablation_effect.BEGUN[gan_measured["start"]])
 gan_worth = [ablation_effect.worth(gan_measured["results"], name, "identity_gain").mean for name in ("no_discriminators", "no_identity")]
 run.came("07 GAN's parts", ("discriminators", "recogniser")[int(np.argmax(gan_worth))])
@@ -229,7 +224,7 @@ judged = {
     "all three dots on one side": np.abs(np.sign(luck).sum(axis=1)) == 3,
     "95 % interval (4.3 errors)": np.abs(luck.mean(axis=1)) > 4.303 * error,
 }
-comparisons.chance_plot(luck, dict(reversed(judged.items())))
+lab.widgets.chance_plot(luck, dict(reversed(judged.items())))
 run.came("07 lucky parts", int(judged["all three dots on one side"].sum()))
 
 # %% [markdown]
@@ -253,8 +248,8 @@ for name in chosen:
 # %%
 pick = np.linspace(0, len(material.target) - 1, 7).astype(int)
 shown = {"target": material.target, **swaps, "true swap": material.truth}
-figures.rows(
-    {name: [alignment.align(frames[i], material.matrices[i], 256) for i in pick] for name, frames in shown.items()}
+lab.widgets.rows(
+    {name: [lab.align(frames[i], material.matrices[i], 256) for i in pick] for name, frames in shown.items()}
 )
 
 # %% [markdown]
@@ -266,7 +261,7 @@ for name in chosen[1:]:
         here, there = ablation_effect.worth(mine, name, measure), ablation_effect.worth(results, name, measure)
         known = f"measured {there.mean:+.3f} ± {there.half_width:.3f}" if there.seeds > 1 else "measured too seldom"
         print(f"{name:14s} {measure:15s} yours {here.mean:+.3f}   {known}")
-files.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "warm", "results": mine})
+lab.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "warm", "results": mine})
 
 # %% [markdown]
 # Your number is **one dot**, of other faces, fewer steps and another start (the warm one) than the measured ones. Inside the interval it agrees; outside, it does not contradict yet. To know more: run this notebook again with another `seed`.
@@ -275,16 +270,14 @@ files.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "
 # Gaze makes or breaks a swap, so it has a measure of its own, in degrees. It needs two numbers to be read against: `still`, what eyes that never move would get, and what the measure says of the untouched target, which looks exactly where the true swap looks.
 
 # %%
-from faceswap_lab.metrics.following import against_truth
-
-looks = against_truth(material.target, material.truth, material.points)
+looks = lab.metrics.against_truth(material.target, material.truth, material.points)
 print(f"eyes that never move {looks['gaze_still']:5.1f} degrees")
 print(f"the target itself    {looks['gaze_error']:5.1f}")
 for row in mine:
     print(f"{row['variant']:20s} {row['gaze_error'] or np.nan:5.1f}")
 
 # %% [markdown]
-# An eye painted without an iris, a dark hollow, reads as a glance anywhere. A model that is worse than eyes that never move has not drawn its eyes yet: praise no term for its gaze.
+# An eye generated without an iris, a dark hollow, reads as a glance anywhere. A model that is worse than eyes that never move has not drawn its eyes yet: praise no term for its gaze.
 #
 # ## What went wrong?
 # | what was done | what it pretends |
@@ -381,9 +374,7 @@ fair_trial = checks.fair_trial(fair_trial)
 # **Next**: notebook 08 asks what a convolution may cost.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("07")  # answer them first, then open each
+lab.widgets.Answers("07")  # answer them first, then open each
 
 # %%
 run.finish("07_what_matters", f"{len(chosen)} trainings of {ablation_steps} steps compared: {', '.join(chosen)}")

@@ -77,9 +77,9 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## The hope
@@ -92,12 +92,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceswap_lab.models import octave
-from faceswap_lab.widgets import figures
-
 # %%
 size = run.preset.face_size
-target_faces = stages.ensure_faces(run, "target")
+target_faces = lab.course.ensure_faces(run, "target")
 pick = np.linspace(0, len(target_faces) - 1, 8).astype(int)
 inputs = target_faces.subset(pick).images(size).astype("float32") / 255
 
@@ -114,11 +111,11 @@ run.predict("08 variance kept", None, sure=None, unit="%")
 # %%
 face = ops.convert_to_tensor(inputs[:1])
 low = ops.average_pool(face, 2, strides=2)
-high = face - octave.double(low)
+high = face - lab.models.octave.double(low)
 
 # %%
-figures.row(
-    [face[0], low[0], octave.double(low)[0], ops.clip(high[0] + 0.5, 0, 1)],
+lab.widgets.row(
+    [face[0], low[0], lab.models.octave.double(low)[0], ops.clip(high[0] + 0.5, 0, 1)],
     ["face", "low, as it is kept", "low, doubled", "high (grey is 0)"],
 )
 
@@ -130,7 +127,7 @@ for factor in (2, 4, 8):
 run.came("08 variance kept", 100 * float(ops.var(low) / ops.var(face)), within=0.1)
 
 # %% [markdown]
-# **Look** at the high part: lids, lips, nostrils, the rim of the face. In numbers it is almost nothing; for a swap it is what one looks at. Keep that in mind until the end.
+# **Look** at the high part: lids, lips, nostrils, the edge of the face. In numbers it is almost nothing; for a swap it is what one looks at. Keep that in mind until the end.
 #
 # ## The layer by hand
 # Inside a network, features travel as a **pair**: some channels at full size (high), the share *alpha* at half size (low). Both have to hear of each other, so one octave convolution is four convolutions:
@@ -149,7 +146,7 @@ run.predict("08 two shapes", None, sure=None)
 # %%
 draw = np.random.default_rng(seed)
 high, low = (ops.convert_to_tensor(draw.normal(size=s).astype("float32")) for s in ((1, 32, 32, 12), (1, 16, 16, 4)))
-layer = octave.OctaveConv2D(16, 3, alpha_in=0.25, alpha_out=0.25)
+layer = lab.models.OctaveConv2D(16, 3, alpha_in=0.25, alpha_out=0.25)
 made_high, made_low = layer((high, low))
 print("in ", high.shape, low.shape)
 print("out", made_high.shape, made_low.shape)
@@ -164,7 +161,7 @@ def convolve(x, kernel):
     return ops.conv(x, kernel, padding="same")
 
 
-my_high = convolve(high, layer.high_to_high) + octave.double(convolve(low, layer.low_to_high))
+my_high = convolve(high, layer.high_to_high) + lab.models.octave.double(convolve(low, layer.low_to_high))
 my_low = convolve(ops.average_pool(high, 2, strides=2), layer.high_to_low) + convolve(low, layer.low_to_low)
 for mine, theirs in ((my_high, made_high), (my_low, made_low)):
     print("largest difference", float(ops.max(ops.abs(mine - theirs))))
@@ -177,7 +174,7 @@ for mine, theirs in ((my_high, made_high), (my_low, made_low)):
 # %%
 plain = keras.layers.Conv2D(16, 3, padding="same")
 wanted = plain(high)
-same = octave.OctaveConv2D(16, 3)
+same = lab.models.OctaveConv2D(16, 3)
 same.build(high.shape)
 same.set_weights(plain.get_weights())
 print("equal at alpha 0:", bool(ops.all(same(high) == wanted)))
@@ -196,34 +193,32 @@ run.predict("08 share of the products", None, sure=None)
 alphas = (0.0, 0.25, 0.5)
 shapes = {0.0: (1, 32, 32, 64), 0.25: ((1, 32, 32, 48), (1, 16, 16, 16)), 0.5: ((1, 32, 32, 32), (1, 16, 16, 32))}
 for alpha in alphas:
-    layer = octave.OctaveConv2D(64, 3, alpha, alpha)
+    layer = lab.models.OctaveConv2D(64, 3, alpha, alpha)
     layer.build(shapes[alpha])
     products = layer.multiplications(shapes[alpha])
     share = products / (32 * 32 * 9 * 64 * 64)
     print(f"alpha {alpha:<4}: {layer.count_params():,} weights, {share:.3f} of the products,", end=" ")
-    print(f"by the formula {octave.theoretical_cost(alpha):.3f}")
+    print(f"by the formula {lab.models.theoretical_cost(alpha):.3f}")
 run.came("08 share of the products", share, within=0.05)
 
 # %% [markdown]
 # ## Whole models
-# Every model of the lab takes one argument, `octave`. Not all of it gets cheaper: the picture that comes in is one tensor, so are the code and the painted face, and the dense layers know no frequencies.
+# Every model of the lab takes one argument, `octave`. Not all of it gets cheaper: the picture that comes in is one tensor, so are the code and the generated face, and the dense layers know no frequencies.
 
 # %%
 import dataclasses
 
 import pandas as pd
 
-from faceswap_lab.models import autoencoder, flops
-
 
 def cost(config):
     """Of an encoder and two decoders, for one face."""
-    decoder = flops.network_cost(autoencoder.build_decoder(config))
-    return dataclasses.asdict(flops.network_cost(autoencoder.build_encoder(config)) + decoder + decoder)
+    decoder = lab.models.network_cost(lab.models.autoencoder.build_decoder(config))
+    return dataclasses.asdict(lab.models.network_cost(lab.models.autoencoder.build_encoder(config)) + decoder + decoder)
 
 
 # %%
-for name, config in {"quick": autoencoder.quick(64), "original": autoencoder.original(64, width=0.25)}.items():
+for name, config in {"quick": lab.models.autoencoder.quick(64), "original": lab.models.autoencoder.original(64, width=0.25)}.items():
     found = pd.DataFrame({alpha: cost(dataclasses.replace(config, octave=alpha)) for alpha in alphas})
     print(f"{name}, share of the plain model\n{found.div(found[0.0], axis=0).round(3)}\n")
 
@@ -243,13 +238,11 @@ run.predict("08 under half the time", None, sure=None, choices=("yes", "no"))
 # %%
 import time
 
-from faceswap_lab.models import layers
-
 
 def training_layer(alpha):
     """One convolution of 64 channels at 32x32, forward and back."""
     parts = [keras.Input(s[1:]) for s in (shapes[alpha] if alpha else [shapes[alpha]])]
-    y = layers.convolution(tuple(parts) if alpha else parts[0], 64, 3, padding="same", octave=alpha)
+    y = lab.models.layers.convolution(tuple(parts) if alpha else parts[0], 64, 3, padding="same", octave=alpha)
     model = keras.Model(parts, y)
     model.compile("sgd", ["mse"] * len(parts))
     data = [draw.normal(size=(16, *part.shape[1:])).astype("float32") for part in parts]
@@ -279,9 +272,7 @@ run.came("08 under half the time", "yes" if ratio < 0.5 else "no")
 # The rate stays constant, so that a model may be looked at after any step.
 
 # %%
-from faceswap_lab import training
-
-faces, masks, likened = stages.training_arrays(run, size, copies=1)
+faces, masks, transferred = lab.course.training_arrays(run, size, copies=1)
 counts = {person: len(pictures) for person, pictures in faces.items()}
 
 # %%
@@ -293,43 +284,38 @@ print(counts, f"{turns} turns of {-(-steps // turns)} steps for each alpha")
 # %%
 def begin(alpha):
     keras.utils.set_random_seed(seed)
-    config = dataclasses.replace(autoencoder.quick(size), octave=alpha)
-    model = autoencoder.FaceAutoencoder(config, autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION, seed=seed)
-    model.set_faces(faces, masks, likened)
+    config = dataclasses.replace(lab.models.autoencoder.quick(size), octave=alpha)
+    model = lab.models.FaceAutoencoder(config, lab.models.autoencoder.QUICK_LOSS, lab.models.QUICK_AUGMENTATION, seed=seed)
+    model.set_faces(faces, masks, transferred)
     model.compile(optimizer=keras.optimizers.Adam(run.preset.autoencoder_learning_rate))
     return model
 
 
 # %%
 networks = {alpha: begin(alpha) for alpha in alphas}
-batches = {alpha: training.index_batches(counts, run.preset.batch_size, seed) for alpha in alphas}
+batches = {alpha: lab.training.index_batches(counts, run.preset.batch_size, seed) for alpha in alphas}
 
 # %% [markdown]
 # Where the true swap is known, each is scored on the way: by the correlation of **local contrast** with the truth's, inside the face. No tint and no blur can please it (see notebook 03).
 
 # %%
-from faceswap_lab import video
-from faceswap_lab.faces import alignment
-
 truth, inner = None, target_faces.subset(pick).masks(size, "face") > 127
 if run.clips.truth:
     numbers = [int(target_faces.table["frame"].iloc[row]) for row in pick]
-    frames = {f.index: f.image for f in video.open_video(run.clips.truth).frames() if f.index in numbers}
-    matrices = [alignment.scale_matrix(target_faces.matrix(row), size / 256) for row in pick]
-    truth = [alignment.align(frames[n], m, size) for n, m in zip(numbers, matrices, strict=True)]
+    frames = {f.index: f.image for f in lab.open_video(run.clips.truth).frames() if f.index in numbers}
+    matrices = [target_faces.matrix(row, size) for row in pick]
+    truth = [lab.align(frames[n], m, size) for n, m in zip(numbers, matrices, strict=True)]
     truth = np.stack(truth).astype("float32") / 255
 
+
 # %%
-from faceswap_lab.metrics import local_contrast
-
-
 def structure(pictures):
     """How alike the features are: mean correlation of local contrast with the true swap, inside the face."""
     if truth is None:
         return float("nan")
     sigma = 0.027 * size
     triples = zip(pictures, truth, inner, strict=True)
-    pairs = [[local_contrast(p, sigma)[m] for p in (one, true)] for one, true, m in triples]
+    pairs = [[lab.metrics.local_contrast(p, sigma)[m] for p in (one, true)] for one, true, m in triples]
     return float(np.mean([np.corrcoef(*pair)[0, 1] for pair in pairs]))
 
 
@@ -387,7 +373,7 @@ for (alpha, some), style in zip(log.groupby("alpha"), ("-", "--", ":"), strict=T
 axes[0].set(xlabel="step", ylabel=measure)
 axes[1].set(xlabel="seconds")
 axes[0].legend(fontsize=8)
-figures.show(figure, f"{measure} of three alphas, by step and by seconds")
+lab.widgets.show(figure, f"{measure} of three alphas, by step and by seconds")
 
 # %% [markdown]
 # ## Side by side
@@ -395,7 +381,7 @@ figures.show(figure, f"{measure} of three alphas, by step and by seconds")
 
 # %%
 swaps = {f"alpha {alpha}": swap(network) for alpha, network in networks.items()}
-figures.rows({"target": inputs, **swaps, **({} if truth is None else {"truth": truth})})
+lab.widgets.rows({"target": inputs, **swaps, **({} if truth is None else {"truth": truth})})
 
 # %% [markdown]
 # **Check**: can you tell which row is which with the names covered? Look at the eyes first; that is where the high part was.
@@ -405,15 +391,15 @@ figures.rows({"target": inputs, **swaps, **({} if truth is None else {"truth": t
 
 # %%
 network = networks[0.5]
-paint = network.decoders[1].get_layer("paint")
-front = keras.Model(network.decoders[1].inputs, paint.input)
+head = network.decoders[1].get_layer("paint")  # the last layer, by its old name in the weights
+front = keras.Model(network.decoders[1].inputs, head.input)
 code = network.encode(network.relight(ops.convert_to_tensor(inputs))[0], 1, 0)
 high, low = front(code)
 
 # %%
 pairs = {"both": (high, low), "high alone": (high, 0 * low), "low alone": (0 * high, low)}
-painted = {name: ops.sigmoid(layers.PixelShuffle()(paint(pair)))[..., :3] for name, pair in pairs.items()}
-figures.rows({name: ops.clip(network.as_colour(some), 0, 1) for name, some in painted.items()})
+shown = {name: ops.sigmoid(lab.models.PixelShuffle()(head(pair)))[..., :3] for name, pair in pairs.items()}
+lab.widgets.rows({name: ops.clip(network.as_colour(some), 0, 1) for name, some in shown.items()})
 
 # %% [markdown]
 # **Look**: these are the decoder's own colours, before B's light is put back. Edges live in the high part; without the low part the colours drift. A picture needs both: neither alone is a face.
@@ -427,7 +413,7 @@ figures.rows({name: ops.clip(network.as_colour(some), 0, 1) for name, some in pa
 
 # %%
 try:
-    octave.OctaveConv2D(8, 3, alpha_out=0.5)(inputs[:, :-1])
+    lab.models.OctaveConv2D(8, 3, alpha_out=0.5)(inputs[:, :-1])
 except ValueError as error:
     print(str(error).splitlines()[0])
 
@@ -475,7 +461,7 @@ octave_cost = checks.octave_cost(octave_cost)
 
 # %%
 for alpha in (0.0, 0.25, 0.5, 1.0):
-    print(f"alpha {alpha}: {octave_cost(alpha):.4f}, by the package {octave.theoretical_cost(alpha):.4f}")
+    print(f"alpha {alpha}: {octave_cost(alpha):.4f}, by the package {lab.models.theoretical_cost(alpha):.4f}")
 
 # %% [markdown]
 # ## Recap
@@ -490,18 +476,14 @@ for alpha in (0.0, 0.25, 0.5, 1.0):
 # **Next**: notebook 10 leaves the autoencoder for unaligned pictures.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("08")  # answer them first, then open each
+lab.widgets.Answers("08")  # answer them first, then open each
 
 # %% [markdown]
 # The swaps are kept for the report.
 
 # %%
-from faceswap_lab.provenance.publishing import write_swapped
-
 sheet = [inputs, *swaps.values(), *([] if truth is None else [truth])]
-write_swapped(
-    run.pictures() / "octave_swaps.png", figures.as_uint8(np.vstack([np.hstack(list(some)) for some in sheet]))
+lab.write_swapped(
+    run.pictures() / "octave_swaps.png", lab.widgets.as_uint8(np.vstack([np.hstack(list(some)) for some in sheet]))
 )
 run.finish("08_octave_convolution", f"alpha 0, 0.25, 0.5: a step at {pace[0.25]:.2f} and {pace[0.5]:.2f} of the time")

@@ -3,13 +3,13 @@
 
 # %% [markdown]
 # # 09 Was this face swapped?
-# **Goal** Look for swaps by eye, by statistics, by a network and by whose face it is; find out where each goes wrong; read what a film says of itself.
+# **Goal** Look for swaps by eye, by statistics, by a network and by whose face it is; find out where each goes wrong; read what a video says of itself.
 #
 # **Minutes** 40 to read, 3 on two CPU cores or a T4
 #
-# **Needs** the films of notebook 05 (without them: made now, by the warm start that ships with the lab if need be)
+# **Needs** the videos of notebook 05 (without them: made now, by the warm start that ships with the lab if need be)
 #
-# **Makes** `detection.json`: what every detector was worth, where it learnt and elsewhere; `detection/`: the films that it was tried on
+# **Makes** `detection.json`: what every detector was worth, where it learnt and elsewhere; `detection/`: the videos that it was tried on
 
 # %% tags=["parameters"]
 preset = "quick"  # quick, class or full
@@ -78,9 +78,9 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## Real or swapped?
@@ -98,37 +98,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceswap_lab.base import files
-from faceswap_lab.course import scoring
-from faceswap_lab.metrics.recognition_features import Dlib
-from faceswap_lab.studies.detection import (
-    data_set,
-    error_rates,
-    evaluation,
-    handcrafted_features,
-    identity_check,
-    mesonet,
-    provenance_signs,
-    recompression,
-    scenes,
-    spectrum,
-)
-from faceswap_lab.widgets import detection, figures
+from faceswap_lab.studies import detection
 
-functions = scenes.models(run)
-this = scenes.target_scene(run, functions)
+functions = detection.models(run)
+this = detection.target_scene(run, functions)
 first = this.swaps[0]
 
 # %%
 random = np.random.default_rng(seed)
-dealt = random.permutation(([data_set.REAL] * 3 + list(this.swaps) * 5)[:8])
+dealt = random.permutation(([detection.REAL] * 3 + list(this.swaps) * 5)[:8])
 moments = random.permutation(len(this.frames))[:8]
-hand = [this.crops(film, recompression.FILMED).faces[row] for film, row in zip(dealt, moments, strict=True)]
-figures.row(hand, [str(number) for number in range(1, 9)], height=1.5)
+hand = [this.crops(video, detection.FILMED).faces[row] for video, row in zip(dealt, moments, strict=True)]
+lab.widgets.row(hand, [str(number) for number in range(1, 9)], height=1.5)
 
 # %%
-print(*(f"{number}: {film}" for number, film in enumerate(dealt, 1)), sep="\n")
-run.came("09 real faces", {number for number, film in enumerate(dealt, 1) if film == data_set.REAL})
+print(*(f"{number}: {video}" for number, video in enumerate(dealt, 1)), sep="\n")
+run.came("09 real faces", {number for number, video in enumerate(dealt, 1) if video == detection.REAL})
 
 # %% [markdown]
 # How many did you get? Keep the number: it is your own detector's score.
@@ -140,12 +125,12 @@ run.came("09 real faces", {number for number, film in enumerate(dealt, 1) if fil
 # - **The coder.** If only one class went through H.264, its traces tell the classes apart.
 # - **The scene.** If real and swapped faces come from different clips, the light tells.
 #
-# So: every moment is there in both classes, all films go through one coder (crf 18), and *stretches* of time train (#) or test (o), with gaps between.
+# So: every moment is there in both classes, all videos go through one coder (crf 18), and *stretches* of time train (#) or test (o), with gaps between.
 
 # %%
-sides = data_set.split(this.frames, gap=gap_frames)
-print("".join({data_set.TRAIN: "#", data_set.TEST: "o"}.get(side, ".") for side in sides))
-print({side: int((sides == side).sum()) for side in (data_set.TRAIN, data_set.TEST)}, "moments of each film")
+sides = detection.split(this.frames, gap=gap_frames)
+print("".join({detection.TRAIN: "#", detection.TEST: "o"}.get(side, ".") for side in sides))
+print({side: int((sides == side).sum()) for side in (detection.TRAIN, detection.TEST)}, "moments of each video")
 
 # %% [markdown]
 # ## What the eye looks for
@@ -180,31 +165,31 @@ auc = checks.auc(auc)
 # No threshold occurs. Below 0.5 nothing is mended: a detector that is wrong has to be seen to be wrong. For many faces one sorts once and adds up ranks (Mann and Whitney).
 
 # %%
-by_eye = evaluation.numbers(this, {sign.name: sign for sign in handcrafted_features.SIGNS}, gap=gap_frames)
-signs_found = evaluation.areas(by_eye)
-painted = signs_found[signs_found["film"].isin(list(functions))]  # by a model
-means = {sign: np.mean([one.value for one in some["auc"]]) for sign, some in painted.groupby("detector")}
+by_eye = detection.numbers(this, {sign.name: sign for sign in detection.SIGNS}, gap=gap_frames)
+signs_found = detection.areas(by_eye)
+generated = signs_found[signs_found["video"].isin(list(functions))]  # by a model
+means = {sign: np.mean([one.value for one in some["auc"]]) for sign, some in generated.groupby("detector")}
 run.came("09 best sign", max(means, key=means.get))
-detection.area_table(signs_found, ["detector"], "film")
+lab.widgets.area_table(signs_found, ["detector"], "video")
 
 # %%
-detection.distributions_plot(by_eye, "blur")
+lab.widgets.distributions_plot(by_eye, "blur")
 
 # %% [markdown]
 # **Look** behind the numbers of *blur*: hills that lie apart give an AUC near 1, hills on top of each other 0.5. Where would you put a threshold? Each place buys caught swaps (right of it, outlined) with accused honest faces (right of it, hatched).
 
 # %% [markdown]
-# Brackets: 95 % intervals over blocks of moments (notebook 06); one without width is no proof of perfection, only of few moments. **Look**: at `quick`, faces are painted at 64 pixels and enlarged, so *blur* finds every model's swap. It does not find the classical swap, which bends real pictures, nor the perfect one. *Seam* prefers to accuse the real film: a good blend is smoother than A's own cheek.
+# Brackets: 95 % intervals over blocks of moments (notebook 06); one without width is no proof of perfection, only of few moments. **Look**: at `quick`, faces are generated at 64 pixels and enlarged, so *blur* finds every model's swap. It does not find the classical swap, which bends real pictures, nor the perfect one. *Seam* prefers to accuse the real video: a good blend is smoother than A's own cheek.
 #
 # And *eyes*: with the bundled actors it accuses the **perfect** swap, which has no fault at all. Why? Keep the question.
 
 # %% [markdown]
 # ## Frequencies
-# A picture is a sum of waves. How strong are the coarse ones, how strong the fine ones, in all directions together? What a network paints small and enlarges lacks the finest ([Durall et al., 2020](https://arxiv.org/abs/2003.01826)).
+# A picture is a sum of waves. How strong are the coarse ones, how strong the fine ones, in all directions together? What a network generates small and enlarges lacks the finest ([Durall et al., 2020](https://arxiv.org/abs/2003.01826)).
 
 # %%
-spectra = {film: spectrum.radial_spectrum(this.crops(film, recompression.FILMED).faces) for film in this.films}
-detection.spectra_plot(spectra)
+spectra = {video: detection.radial_spectrum(this.crops(video, detection.FILMED).faces) for video in this.videos}
+lab.widgets.spectra_plot(spectra)
 
 # %% [markdown]
 # **Look** at the right panel: what is missing begins where the model's own pixels end. A linear classifier can read that off. One is trained on each kind of swap (rows), and tried on all (columns), on moments that it never saw. **Predict**: which rows fail where?
@@ -216,48 +201,48 @@ run.predict(
 
 # %%
 learnt = {}
-for film in this.swaps:
-    taught = evaluation.training_crops(this, [film], gap=gap_frames)
-    learnt[f"learnt from {film}"] = spectrum.SpectrumDetector().fit(*taught)
+for video in this.swaps:
+    taught = detection.training_crops(this, [video], gap=gap_frames)
+    learnt[f"learnt from {video}"] = detection.SpectrumDetector().fit(*taught)
 
 # %%
-across = evaluation.areas(evaluation.numbers(this, learnt, gap=gap_frames))
+across = detection.areas(detection.numbers(this, learnt, gap=gap_frames))
 run.came("09 rows that fail", "on swaps that are not soft")
-detection.area_table(across, ["detector"], "film")
+lab.widgets.area_table(across, ["detector"], "video")
 
 # %% [markdown]
-# **Look** along a row: whichever swap it learnt from, the classifier finds what was painted at 64 pixels. Softness is what those share, and what it learnt. Down the last columns it is less sure, and the interval wide: a swap made in another way, or without a fault, is no softer than an honest film. The next model will not be, either.
+# **Look** along a row: whichever swap it learnt from, the classifier finds what was generated at 64 pixels. Softness is what those share, and what it learnt. Down the last columns it is less sure, and the interval wide: a swap made in another way, or without a fault, is no softer than an honest video. The next model will not be, either.
 #
 # ## A small network
 # MesoNet ([Afchar et al., 2018](https://arxiv.org/abs/1809.00888)): four convolutions, under 30 000 weights. It sees pieces of faces of both classes, mirrored, darker, brighter, and asks: swapped?
 
 # %%
-naive = mesonet.MesoDetector(meso_steps, seed)
-naive.fit(*evaluation.training_crops(this, [first], gap=gap_frames))
+naive = detection.MesoDetector(meso_steps, seed)
+naive.fit(*detection.training_crops(this, [first], gap=gap_frames))
 print(f"{naive.model.count_params():,} weights, loss {naive.history['loss'][-1]:.3f} after {meso_steps} steps")
 
 # %%
 networks = {"network": naive}
-here = evaluation.numbers(this, networks, gap=gap_frames)
-detection.area_table(evaluation.areas(here), ["detector"], "film")
+here = detection.numbers(this, networks, gap=gap_frames)
+lab.widgets.area_table(detection.areas(here), ["detector"], "video")
 
 # %% [markdown]
 # Impressive: it was shown one model's swaps, and finds them all, even the perfect one. Nearly 1.00 everywhere. Would you put it on the net?
 #
-# **Predict**: what will it say of films that were *never* swapped? We choose its threshold so that 5 % of this clip's real faces raise an alarm, and show it the **real** film of another person and of a stranger.
+# **Predict**: what will it say of videos that were *never* swapped? We choose its threshold so that 5 % of this clip's real faces raise an alarm, and show it the **real** video of another person and of a stranger.
 
 # %% tags=["predict"]
 # a number, or (low, high); how sure, in per cent
-run.predict("09 honest films accused", None, sure=None, unit="% of the other person's frames")
+run.predict("09 honest videos accused", None, sure=None, unit="% of the other person's frames")
 
 # %%
-other = scenes.other_scene(run, {name: function for name, function in functions.items() if name != scenes.SCRATCH})
-stranger = scenes.real_scene(run)
-elsewhere = [evaluation.numbers(scene, networks, gap=gap_frames) for scene in (other, stranger)]
+other = detection.other_scene(run, {name: function for name, function in functions.items() if name != detection.SCRATCH})
+stranger = detection.real_scene(run)
+elsewhere = [detection.numbers(scene, networks, gap=gap_frames) for scene in (other, stranger)]
 
 # %%
-accused = evaluation.false_alarms(pd.concat([here, *elsewhere]), here)
-run.came("09 honest films accused", 100 * float(accused.loc[other.name].to_numpy().max()), within=0.5)
+accused = detection.false_alarms(pd.concat([here, *elsewhere]), here)
+run.came("09 honest videos accused", 100 * float(accused.loc[other.name].to_numpy().max()), within=0.5)
 accused.style.format("{:.0%}")
 
 # %% [markdown]
@@ -267,17 +252,17 @@ accused.style.format("{:.0%}")
 # Both directions: real A and real B against B on A and A on B. Now the person tells nothing.
 
 # %%
-both = evaluation.pooled(*(evaluation.training_crops(scene, [first], gap=gap_frames) for scene in (this, other)))
-fair = mesonet.MesoDetector(meso_steps, seed).fit(*both)
-networks = {"one direction": naive, "both": fair, "spectrum, both": spectrum.SpectrumDetector().fit(*both)}
+both = detection.pooled(*(detection.training_crops(scene, [first], gap=gap_frames) for scene in (this, other)))
+fair = detection.MesoDetector(meso_steps, seed).fit(*both)
+networks = {"one direction": naive, "both": fair, "spectrum, both": detection.SpectrumDetector().fit(*both)}
 
 # %%
-tried = pd.concat([evaluation.numbers(scene, networks, gap=gap_frames) for scene in (this, other, stranger)])
-network_areas = evaluation.areas(tried)
-detection.area_table(network_areas, ["detector", "scene"], "film")
+tried = pd.concat([detection.numbers(scene, networks, gap=gap_frames) for scene in (this, other, stranger)])
+network_areas = detection.areas(tried)
+lab.widgets.area_table(network_areas, ["detector", "scene"], "video")
 
 # %%
-evaluation.false_alarms(tried, tried[tried["scene"] == this.name]).style.format("{:.0%}")
+detection.false_alarms(tried, tried[tried["scene"] == this.name]).style.format("{:.0%}")
 
 # %% [markdown]
 # **Look**: with the bundled actors the first network finds the perfect swap here, and not in the other direction. Taught both, it accuses hardly anybody of the training any more, and still finds the models' swaps. The perfect one, too, it tells apart more often than not: B's face on A's head was never among the real ones.
@@ -286,120 +271,120 @@ evaluation.false_alarms(tried, tried[tried["scene"] == this.name]).style.format(
 # The *stranger*, who was in neither class, is still accused. Two people are not mankind: collections need hundreds of people, cameras and rooms, and a detector is worth what it was shown.
 #
 # ## Passed on
-# A film that matters has been passed on: coded again, made smaller, filmed again. One more detector is taught with films at three of the four codings, all but *half size*. **Predict**: the real film went through more hands than the swap. What do the detectors say?
+# A video that matters has been passed on: coded again, made smaller, filmed again. One more detector is taught with videos at three of the four codings, all but *half size*. **Predict**: the real video went through more hands than the swap. What do the detectors say?
 
 # %% tags=["predict"]
-run.predict("09 worn film", None, sure=None, choices=("they accuse the real film", "they let it pass"))
+run.predict("09 worn video", None, sure=None, choices=("they accuse the real video", "they let it pass"))
 
 # %%
-three = (evaluation.training_crops(scene, [first], recompression.CODINGS[:3], gap=gap_frames) for scene in (this, other))
-networks["spectrum, three coders"] = spectrum.SpectrumDetector().fit(*evaluation.pooled(*three))
-own = evaluation.numbers(this, networks, [recompression.FILMED], [first, this.swaps[-1]], gap=gap_frames)
-worn = evaluation.numbers(this, networks, recompression.CODINGS[1:], [], gap=gap_frames)
+three = (detection.training_crops(scene, [first], detection.CODINGS[:3], gap=gap_frames) for scene in (this, other))
+networks["spectrum, three coders"] = detection.SpectrumDetector().fit(*detection.pooled(*three))
+own = detection.numbers(this, networks, [detection.FILMED], [first, this.swaps[-1]], gap=gap_frames)
+worn = detection.numbers(this, networks, detection.CODINGS[1:], [], gap=gap_frames)
 
 # %%
 passed = pd.concat([own, worn])
-alarms_found = evaluation.false_alarms(passed, own)
-run.came("09 worn film", "they accuse the real film" if alarms_found.to_numpy().max() > 0.25 else "they let it pass")
+alarms_found = detection.false_alarms(passed, own)
+run.came("09 worn video", "they accuse the real video" if alarms_found.to_numpy().max() > 0.25 else "they let it pass")
 alarms_found.style.format("{:.0%}")
 
 # %%
 rows = []
-for real, detector, film in itertools.product([way.name for way in recompression.CODINGS], networks, (first, this.swaps[-1])):
-    swap, honest = (this.name, "crf 18", film), (this.name, real, data_set.REAL)
-    row = {"detector": detector, "swap at crf 18": film, "the real film at": real}
-    rows.append({**row, "auc": evaluation.area(passed, detector, swap, honest)})
+for real, detector, video in itertools.product([way.name for way in detection.CODINGS], networks, (first, this.swaps[-1])):
+    swap, honest = (this.name, "crf 18", video), (this.name, real, detection.REAL)
+    row = {"detector": detector, "swap at crf 18": video, "the real video at": real}
+    rows.append({**row, "auc": detection.area(passed, detector, swap, honest)})
 crossed = pd.DataFrame(rows)
-detection.area_table(crossed, ["detector", "swap at crf 18"], "the real film at")
+lab.widgets.area_table(crossed, ["detector", "swap at crf 18"], "the real video at")
 
 # %% [markdown]
-# **Look** at the first table: the threshold that promised 5 % accuses up to all of the worn, honest faces. Who has seen crf 35 forgives it more; half size, which nobody was shown, all accuse. In the second, soft swaps still *rank* above: an AUC chooses no threshold, and hides this. Against a swap that is not soft even the rank turns round, and the honest film is the suspect. Nobody knows how a film will be passed on.
+# **Look** at the first table: the threshold that promised 5 % accuses up to all of the worn, honest faces. Who has seen crf 35 forgives it more; half size, which nobody was shown, all accuse. In the second, soft swaps still *rank* above: an AUC chooses no threshold, and hides this. Against a swap that is not soft even the rank turns round, and the honest video is the suspect. Nobody knows how a video will be passed on.
 
 # %% [markdown]
 # ## Whose face is it?
-# Another question altogether: the film **claims** to show somebody. Is it that person? The recognition network of notebook 06 compares it with reference pictures; no swap is needed to learn from. **Predict**: for "this is A" and for "this is B", what happens with the perfect swap?
+# Another question altogether: the video **claims** to show somebody. Is it that person? The recognition network of notebook 06 compares it with reference pictures; no swap is needed to learn from. **Predict**: for "this is A" and for "this is B", what happens with the perfect swap?
 
 # %% tags=["predict"]
 # two: "this is A", "this is B"
 run.predict("09 perfect swap", None, sure=None, choices=("refuted", "believed"))
 
 # %%
-judge = Dlib()
-person = {role: stages.main_person(stages.ensure_faces(run, role)) for role in ("A", "B")}
-claim_checks = [identity_check.ClaimCheck.of_set(role, faces, judge) for role, faces in person.items()]
+recogniser = lab.metrics.Dlib()
+person = {role: lab.course.main_person(lab.course.ensure_faces(run, role)) for role in ("A", "B")}
+claim_checks = [detection.ClaimCheck.of_set(role, faces, recogniser) for role, faces in person.items()]
 asked = pd.concat(
-    [evaluation.numbers(scene, {check.name: check for check in claim_checks}, gap=gap_frames) for scene in (this, other)]
+    [detection.numbers(scene, {check.name: check for check in claim_checks}, gap=gap_frames) for scene in (this, other)]
 )
 
 # %%
 rows = []
-for film in this.swaps:
-    swap, honest = (this.name, "crf 18", film), {"is it A?": this.name, "is it B?": other.name}
-    rows += [{"film": film, "claim": claim, "auc": evaluation.area(asked, claim, swap, (scene, "crf 18", data_set.REAL))}
+for video in this.swaps:
+    swap, honest = (this.name, "crf 18", video), {"is it A?": this.name, "is it B?": other.name}
+    rows += [{"video": video, "claim": claim, "auc": detection.area(asked, claim, swap, (scene, "crf 18", detection.REAL))}
              for claim, scene in honest.items()]  # fmt: skip
 claimed = pd.DataFrame(rows)
-perfect = claimed[claimed["film"] == this.swaps[-1]]["auc"]
+perfect = claimed[claimed["video"] == this.swaps[-1]]["auc"]
 run.came("09 perfect swap", ["refuted" if area.value > 0.75 else "believed" for area in perfect])
-detection.area_table(claimed, ["claim"], "film")
+lab.widgets.area_table(claimed, ["claim"], "video")
 
 # %% [markdown]
-# **Look**: "this is A" is refuted for *every* swap, the perfect one too, by a network that never saw one: the face is not A's. That protects people whose **body and scene** are used. But who puts B's face into a film wants it taken for B: against real films of B, the better the swap, the less the check can say. And it needs references, and a claim.
+# **Look**: "this is A" is refuted for *every* swap, the perfect one too, by a network that never saw one: the face is not A's. That protects people whose **body and scene** are used. But who puts B's face into a video wants it taken for B: against real videos of B, the better the swap, the less the check can say. And it needs references, and a claim.
 
 # %% [markdown]
 # ## How rare are swaps?
-# Suppose a detector with an AUC of 0.9, its threshold at $f=10$ % false alarms. If both hills are normal and equally wide, they lie $\sqrt 2 z(0.9)=1.8$ deviations apart ($z$: the normal distribution's inverse), and a share $c$ of the swaps is caught. What an alarm is *worth* depends on a third number, how many films are swaps at all, the **base rate** $p$ (Bayes' rule):
+# Suppose a detector with an AUC of 0.9, its threshold at $f=10$ % false alarms. If both hills are normal and equally wide, they lie $\sqrt 2 z(0.9)=1.8$ deviations apart ($z$: the normal distribution's inverse), and a share $c$ of the swaps is caught. What an alarm is *worth* depends on a third number, how many videos are swaps at all, the **base rate** $p$ (Bayes' rule):
 #
 # $$P(\mathrm{real}\mid\mathrm{alarm})=\frac{(1-p)f}{(1-p)f+pc}$$
 #
-# **Predict**: among films of which 1 in 100 is a swap, how many of its alarms are false?
+# **Predict**: among videos of which 1 in 100 is a swap, how many of its alarms are false?
 
 # %% tags=["predict"]
 # a number, or (low, high); how sure, in per cent
 run.predict("09 false alarms", None, sure=None, unit="%")
 
 # %%
-caught = error_rates.sensitivity_at(0.9, 0.1)
-cases = {f"{share:.1%} swaps": error_rates.alarms(share, caught, 0.1) for share in (0.5, 0.1, 0.01, 0.001)}
+caught = detection.sensitivity_at(0.9, 0.1)
+cases = {f"{share:.1%} swaps": detection.alarms(share, caught, 0.1) for share in (0.5, 0.1, 0.01, 0.001)}
 print(f"catches {caught:.0%} of the swaps")
 run.came("09 false alarms", 100 * cases["1.0% swaps"].false_share, within=0.1)
-detection.alarms_plot(cases)
+lab.widgets.alarms_plot(cases)
 
 # %% [markdown]
-# At 1 % more than nine alarms in ten accuse an honest film, though nothing is wrong with the detector. An alarm is a reason to **ask**: where does the film come from, who has the original? It is never a verdict on a person.
+# At 1 % more than nine alarms in ten accuse an honest video, though nothing is wrong with the detector. An alarm is a reason to **ask**: where does the video come from, who has the original? It is never a verdict on a person.
 
 # %% [markdown]
-# ## What the film says of itself
-# The other way round: instead of guessing, let whoever makes a swap **say so**. The lab's films carry a signed manifest (who made this, of what, with what), a watermark in the pixels, a visible label and a comment. **Predict** what is left after the film was coded again, and after its middle was recorded from a screen.
+# ## What the video says of itself
+# The other way round: instead of guessing, let whoever makes a swap **say so**. The lab's videos carry a signed manifest (who made this, of what, with what), a watermark in the pixels, a visible label and a comment. **Predict** what is left after the video was coded again, and after its middle was recorded from a screen.
 
 # %% tags=["predict"]
 # after both
 run.predict("09 what is left", None, sure=None, choices=("manifest", "label", "watermark", "comment"))
 
 # %%
-film = scoring.swap_clip(run, first, functions[first]).path
+video = lab.course.swap_clip(run, first, functions[first]).path
 strangers = {"the real clip": run.clip("target"), **({"perfect swap": run.clips.truth} if run.clips.truth else {})}
 with tempfile.TemporaryDirectory() as folder:  # the copies have lost their manifest, so none is left lying about
-    said = provenance_signs.read_marks({**provenance_signs.passed_on(film, Path(folder)), **strangers})
+    said = detection.read_marks({**detection.passed_on(video, Path(folder)), **strangers})
 run.came("09 what is left", "watermark")
 said
 
 # %% [markdown]
-# **Look** at the columns: each mark survives something else, which is why there are several. Then at the last rows: a real film and a swap that was made *without* this lab look the same. A mark that is found says a lot: the limit of the watermark is set so that under one unmarked picture in a million passes it. **No mark says nothing**: most honest films have none, and who means to deceive sets none.
+# **Look** at the columns: each mark survives something else, which is why there are several. Then at the last rows: a real video and a swap that was made *without* this lab look the same. A mark that is found says a lot: the limit of the watermark is set so that under one unmarked picture in a million passes it. **No mark says nothing**: most honest videos have none, and who means to deceive sets none.
 
 # %% [markdown]
 # ## What went wrong?
-# Two of the traps, sprung on purpose. First the **coder**: one "class" is the real film, the other the *same* film, coded once more. Nothing was swapped.
+# Two of the traps, sprung on purpose. First the **coder**: one "class" is the real video, the other the *same* video, coded once more. Nothing was swapped.
 
 # %%
-clip = this.films[data_set.REAL]
-again = {data_set.REAL: clip, "only coded again": lambda: recompression.recoded(clip(), this.rate, recompression.CODINGS[2])}
-trap = data_set.Scene("coder", this.rate, again, this.faceset)
-uncoded, options = [recompression.UNCODED], {"gap": gap_frames}
+clip = this.videos[detection.REAL]
+again = {detection.REAL: clip, "only coded again": lambda: detection.recoded(clip(), this.rate, detection.CODINGS[2])}
+trap = detection.Scene("coder", this.rate, again, this.faceset)
+uncoded, options = [detection.UNCODED], {"gap": gap_frames}
 
 # %%
-fooled = spectrum.SpectrumDetector().fit(*evaluation.training_crops(trap, ["only coded again"], uncoded, **options))
-coder_trap = evaluation.areas(evaluation.numbers(trap, {"spectrum": fooled}, uncoded, **options))
-detection.area_table(coder_trap, ["detector"], "film")
+fooled = detection.SpectrumDetector().fit(*detection.training_crops(trap, ["only coded again"], uncoded, **options))
+coder_trap = detection.areas(detection.numbers(trap, {"spectrum": fooled}, uncoded, **options))
+lab.widgets.area_table(coder_trap, ["detector"], "video")
 
 # %% [markdown]
 # A fine "swap detector". Then **leakage**, with nothing to learn at all: real faces only, and a *coin* says which count as swapped, one throw for every eight moments. **Predict** both numbers.
@@ -409,9 +394,9 @@ detection.area_table(coder_trap, ["detector"], "film")
 run.predict("09 two numbers", None, sure=None)
 
 # %%
-faces = this.crops(data_set.REAL, recompression.FILMED)
-splits = {"stretches of time": sides, "chance": data_set.shuffled_split(this.frames, seed)}
-leaks = {way: evaluation.coin_areas(faces, split, seed=seed).mean() for way, split in splits.items()}
+faces = this.crops(detection.REAL, detection.FILMED)
+splits = {"stretches of time": sides, "chance": detection.shuffled_split(this.frames, seed)}
+leaks = {way: detection.coin_areas(faces, split, seed=seed).mean() for way, split in splits.items()}
 run.came("09 two numbers", list(leaks.values()), within=0.1)
 pd.Series(leaks, name="mean AUC of 12 coin detectors").to_frame().style.format("{:.2f}")
 
@@ -425,13 +410,13 @@ pd.Series(leaks, name="mean AUC of 12 coin detectors").to_frame().style.format("
 
 # %% tags=["stub"]
 def false_share(prevalence, sensitivity, false_alarms):
-    """How many films are swaps, how many swaps are caught, how many honest films are accused: a share."""
+    """How many videos are swaps, how many swaps are caught, how many honest videos are accused: a share."""
     return None  # your turn
 
 
 # %% tags=["solution"]
 def false_share(prevalence, sensitivity, false_alarms):
-    """How many films are swaps, how many swaps are caught, how many honest films are accused: a share."""
+    """How many videos are swaps, how many swaps are caught, how many honest videos are accused: a share."""
     wrong = (1 - prevalence) * false_alarms
     return wrong / (wrong + prevalence * sensitivity)
 
@@ -441,7 +426,7 @@ false_share = checks.false_share(false_share)
 
 
 # %% [markdown] tags=["notes"]
-# Count 10 000 films: 200 swaps, 160 caught; 9800 honest ones, 980 accused; 980 / 1140 is 0.86. Most people first name the 10 %, which is the share of honest films that are accused.
+# Count 10 000 videos: 200 swaps, 160 caught; 9800 honest ones, 980 accused; 980 / 1140 is 0.86. Most people first name the 10 %, which is the share of honest videos that are accused.
 
 # %% [markdown] tags=["exercise"]
 # **A function**: a manifest names a hash of the file's bytes. Does it agree? `hashlib.new(name, data).hexdigest()` gives the digits; the manifest says which algorithm. No hash proves nothing.
@@ -470,12 +455,12 @@ unchanged = checks.unchanged(unchanged)
 # %%
 import hashlib
 
-data = b"a film"
+data = b"a frame"
 manifest = {"algorithm": "sha256", "hash": hashlib.sha256(data).hexdigest()}
-print("as it was:", unchanged(data, manifest), "  one letter changed:", unchanged(b"a firm", manifest))
+print("as it was:", unchanged(data, manifest), "  one letter changed:", unchanged(b"a flame", manifest))
 
 # %% [markdown] tags=["exercise"]
-# **Investigate**: in the table of marks, what does a film keep that was coded again: "label and watermark", "the manifest" or "nothing"? And a film without a mark is "honest", "swapped", or says "nothing"?
+# **Investigate**: in the table of marks, what does a video keep that was coded again: "label and watermark", "the manifest" or "nothing"? And a video without a mark is "honest", "swapped", or says "nothing"?
 
 # %% tags=["stub"]
 marks_found = {"coded again, it keeps": None, "no mark says": None}  # your turn
@@ -491,27 +476,25 @@ marks_found = checks.marks_found(marks_found)
 
 # %% [markdown]
 # ## Recap
-# You looked for swaps by eye, by spectra, with a network and by whose face it is; you saw every one of them fail on another method, another person or another coder; and you read what films say of themselves.
+# You looked for swaps by eye, by spectra, with a network and by whose face it is; you saw every one of them fail on another method, another person or another coder; and you read what videos say of themselves.
 #
 # 1. Why must stretches of time, and not frames, be dealt to training and test?
 # 2. How did a network find the perfect swap that has no fault?
-# 3. Why does an AUC of 1.00 not tell how many honest films are accused?
+# 3. Why does an AUC of 1.00 not tell how many honest videos are accused?
 # 4. Whom does the claim check protect, and whom not?
 # 5. What does a missing watermark prove?
 #
 # **Next**: notebook 10 leaves the autoencoder for *unpaired* pictures.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("09")  # answer them first, then open each
+lab.widgets.Answers("09")  # answer them first, then open each
 
 # %%
 found = {"signs": signs_found, "spectra": across, "networks": network_areas, "passed on": crossed, "claims": claimed}
-kept = {name: evaluation.as_json(table) for name, table in found.items()}
+kept = {name: detection.as_json(table) for name, table in found.items()}
 alarmed = {" ".join(place): row for place, row in alarms_found.round(4).to_dict("index").items()}
-files.write_json(run.out / "detection.json", {**kept, "false alarms": alarmed, "marks": said.to_dict("index")})
-alone = evaluation.area(tried, "both", (this.name, "crf 18", first), (this.name, "crf 18", data_set.REAL)).value
+lab.write_json(run.out / "detection.json", {**kept, "false alarms": alarmed, "marks": said.to_dict("index")})
+alone = detection.area(tried, "both", (this.name, "crf 18", first), (this.name, "crf 18", detection.REAL)).value
 run.finish(
     "09_provenance_and_detection",
     f"{len(this.swaps)} kinds of swap; the network finds {first} with an AUC of {alone:.2f}",

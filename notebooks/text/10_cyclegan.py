@@ -78,13 +78,13 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## With pairs it is easy
-# Suppose you had each of A's frames **twice**: as it was filmed, and with B's face in it. Then a swap would be homework with the answers at the back: show the network the left picture, compare what it paints with the right one.
+# Suppose you had each of A's frames **twice**: as it was filmed, and with B's face in it. Then a swap would be homework with the answers at the back: show the network the left picture, compare what it generates with the right one.
 #
 # Our actors are rendered, so we do have them. Look at one column: same moment, same light, another face.
 
@@ -95,23 +95,13 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from faceswap_lab import metrics, training
-from faceswap_lab.course import pairs
-from faceswap_lab.models import cyclegan, pix2pix
-from faceswap_lab.models.autoencoder import resize
-from faceswap_lab.models.losses import gaussian_blur, grey
-from faceswap_lab.models.translation import ConstantThenLinear
-from faceswap_lab.models.translation_networks import build_discriminator, build_generator, patch_size
-from faceswap_lab.studies import cycle_hiding, sharing
-from faceswap_lab.widgets import figures
-
 # %%
 scale = {"quick": (64, 240, 360), "class": (128, 4000, 8000), "full": (256, 20_000, 100_000)}
 size, *usual = scale[run.preset.name]
 steps = {"pix2pix": pix2pix_steps or usual[0], "cyclegan": cyclegan_steps or usual[1]}
-before, truth = pairs.true_pairs(run, size * 3 // 2)
+before, truth = lab.course.true_pairs(run, size * 3 // 2)
 some = np.linspace(0, len(before) - 1, 8).astype(int)
-figures.rows({"A, filmed": before[some], "true swap": truth[some]})
+lab.widgets.rows({"A, filmed": before[some], "true swap": truth[some]})
 
 # %% [markdown]
 # **But where would such pairs come from?** Nobody can film the same instant with another person's face. Only a renderer can, and then you need no swap. Hold that thought.
@@ -119,9 +109,9 @@ figures.rows({"A, filmed": before[some], "true swap": truth[some]})
 # For an honest test the last third of the clip is kept away, as one block: frames drawn at random would all have a twin next door in the training part.
 
 # %%
-train_rows, test_rows = pairs.split_blocks(len(before))
+train_rows, test_rows = lab.course.split_blocks(len(before))
 print(f"{len(train_rows)} pairs to learn from, {len(test_rows)} later ones to test with")
-unseen, wanted = (resize(pictures[test_rows], size).astype("float32") / 255 for pictures in (before, truth))
+unseen, wanted = (lab.models.resize(pictures[test_rows], size).astype("float32") / 255 for pictures in (before, truth))
 
 # %% [markdown]
 # ## pix2pix: a U-Net and a discriminator that sees both
@@ -133,21 +123,21 @@ unseen, wanted = (resize(pictures[test_rows], size).astype("float32") / 255 for 
 run.predict("10 harder", None, sure=None, choices=("blur", "a misplaced nose"))
 
 # %%
-rooms = {"pix2pix": pix2pix, "cyclegan": cyclegan}
+rooms = {"pix2pix": lab.models.pix2pix, "cyclegan": lab.models.cyclegan}
 for name, room in rooms.items():
     for config in (room.published(), room.quick()):
-        weights = [build(config, "x").count_params() for build in (build_generator, build_discriminator)]
+        weights = [build(config, "x").count_params() for build in (lab.models.build_generator, lab.models.build_discriminator)]
         print(
-            f"{name:9s}{config.size:4d} px  generator {weights[0]:>11,}  discriminator {weights[1]:>9,}  patch {patch_size(config)}"
+            f"{name:9s}{config.size:4d} px  generator {weights[0]:>11,}  discriminator {weights[1]:>9,}  patch {lab.models.patch_size(config)}"
         )
 
 # %%
 make = {name: room.quick if run.preset.name == "quick" else room.published for name, room in rooms.items()}
-generator = pix2pix.Pix2Pix(make["pix2pix"](size), seed=seed)
+generator = lab.models.pix2pix.Pix2Pix(make["pix2pix"](size), seed=seed)
 learnt = {"A": before[train_rows], "B": truth[train_rows]}
 generator.set_faces(learnt)
 views = generator({"A": np.arange(4)})
-print("input", views["real"][0].shape, "painting", views["fake"].shape)
+print("input", views["real"][0].shape, "generated", views["fake"].shape)
 run.came("10 harder", "blur")
 
 # %% [markdown]
@@ -169,11 +159,11 @@ print(f"{'discriminator':12s} {float(discriminator):.3f}   (log 2 = 0.693 is a d
 # %%
 def train(name, model, faces, batch, rate):
     counts = {person: len(pictures) for person, pictures in faces.items()}
-    folder = stages.model_folder(run, name, steps=steps[name], seed=seed, counts=counts, size=size)
-    model.compile(optimizer=keras.optimizers.Adam(ConstantThenLinear(rate, steps[name]), beta_1=0.5))
-    show = figures.live_preview(name)
-    history = stages.train_model(run, model, folder, faces, steps[name], batch, show=show)
-    training.save_model(model, folder, name, {"steps": steps[name]})
+    folder = lab.course.model_folder(run, name, steps=steps[name], seed=seed, counts=counts, size=size)
+    model.compile(optimizer=keras.optimizers.Adam(lab.models.ConstantThenLinear(rate, steps[name]), beta_1=0.5))
+    show = lab.widgets.live_preview(name)
+    history = lab.course.train_model(run, model, folder, faces, steps[name], batch, show=show)
+    lab.save_model(model, folder, name, {"steps": steps[name]})
     return history
 
 
@@ -190,16 +180,16 @@ print(f"L1 {history['l1'].iloc[0]:.3f} at first, {last['l1']:.3f} after {int(las
 # Now the test: frames from the end of the clip, which it has never seen.
 
 # %%
-def paint(model, faces, source=0, target=1):
+def generate(model, faces, source=0, target=1):
     return ops.convert_to_numpy(model.translate(faces, source, target)[0])
 
 
-paintings = {"pix2pix": paint(generator, unseen)}
+outputs = {"pix2pix": generate(generator, unseen)}
 show = np.linspace(0, len(unseen) - 1, 8).astype(int)
-figures.rows({"A, unseen": unseen[show], "pix2pix": paintings["pix2pix"][show], "truth": wanted[show]})
+lab.widgets.rows({"A, unseen": unseen[show], "pix2pix": outputs["pix2pix"][show], "truth": wanted[show]})
 
 # %% [markdown]
-# **Look** at the last columns: the head turns further than in any pair it was taught, and pix2pix paints a ghost. It learnt from its pairs, and only from them.
+# **Look** at the last columns: the head turns further than in any pair it was taught, and pix2pix shows a ghost. It learnt from its pairs, and only from them.
 
 # %% [markdown]
 # ## Without pairs, anything goes
@@ -213,14 +203,14 @@ run.predict("10 shuffled", None, sure=None, choices=("real", "generated"))
 # %%
 names = ("target", "A") if run.clips.target_training else ("target",)
 later = set(test_rows)
-heap_a = [stages.ensure_faces(run, name).images(size * 3 // 2) for name in names]
+heap_a = [lab.course.ensure_faces(run, name).images(size * 3 // 2) for name in names]
 heap_a[0] = np.stack([face for row, face in enumerate(heap_a[0]) if row not in later])
-faces = {"A": np.concatenate(heap_a), "B": stages.ensure_faces(run, "B").images(size * 3 // 2)}
+faces = {"A": np.concatenate(heap_a), "B": lab.course.ensure_faces(run, "B").images(size * 3 // 2)}
 print({person: len(pictures) for person, pictures in faces.items()}, "faces, no pairs")
 
 # %%
 shuffled = np.random.default_rng(seed).permutation(len(faces["B"]))[:8]
-figures.rows({"A": faces["A"][::-1][:: len(faces["A"]) // 8][:8], "an answer": faces["B"][shuffled]})
+lab.widgets.rows({"A": faces["A"][::-1][:: len(faces["A"]) // 8][:8], "an answer": faces["B"][shuffled]})
 run.came("10 shuffled", "real")
 
 # %% [markdown]
@@ -241,10 +231,10 @@ run.came("10 shuffled", "real")
 # | swap the face, keep the rest | perfect | little |
 
 # %%
-loss = cyclegan.QUICK_LOSS if quick else cyclegan.CycleGanLoss()
-walker = cyclegan.CycleGAN(make["cyclegan"](size), loss, seed=seed)
+loss = lab.models.cyclegan.QUICK_LOSS if quick else lab.models.cyclegan.CycleGanLoss()
+walker = lab.models.cyclegan.CycleGAN(make["cyclegan"](size), loss, seed=seed)
 walker.set_faces(faces)
-real = [resize(faces[person][:4], size).astype("float32") / 255 for person in ("A", "B")]
+real = [lab.models.resize(faces[person][:4], size).astype("float32") / 255 for person in ("A", "B")]
 views = walker.views(real)
 print("there", views["fake"][1].shape, "and back", views["cycled"][0].shape)
 
@@ -257,20 +247,20 @@ for name, seen in {"as it starts": views, "shuffled": shuffle}.items():
 # %% [markdown]
 # Even four neighbours of one clip, shuffled, cost many times as much.
 #
-# Three more things help. The **identity loss**, $5E\vert G(b)-b\vert+5E\vert F(a)-a\vert$: who is B already need not change. It keeps colours; here they *must* change, so at `quick` it is off. A **pool** of 50 old pictures reminds the discriminators of what they have seen through already ([Shrivastava et al., 2017](https://arxiv.org/abs/1612.07828)). And on two cores the generator paints a *change* of its input, so it begins with the identity; the published one has to learn to copy first.
+# Three more things help. The **identity loss**, $5E\vert G(b)-b\vert+5E\vert F(a)-a\vert$: who is B already need not change. It keeps colours; here they *must* change, so at `quick` it is off. A **pool** of 50 old pictures reminds the discriminators of what they have seen through already ([Shrivastava et al., 2017](https://arxiv.org/abs/1612.07828)). And on two cores the generator gives a *change* of its input, so it begins with the identity; the published one has to learn to copy first.
 
 # %%
 walk = train("cyclegan", walker, faces, 2 if quick else 1, 1e-3 if quick else 2e-4)
-figures.curves({"CycleGAN": walk}, ("adversarial", "discriminators", "cycle"), logarithmic=False)
+lab.widgets.curves({"CycleGAN": walk}, ("adversarial", "discriminators", "cycle"), logarithmic=False)
 
 # %%
-paintings["CycleGAN"] = paint(walker, unseen)
-back = paint(walker, paintings["CycleGAN"], 1, 0)
-lines = {"A, unseen": unseen, "as B": paintings["CycleGAN"], "and back": back, "truth": wanted}
-figures.rows({name: pictures[show] for name, pictures in lines.items()})
+outputs["CycleGAN"] = generate(walker, unseen)
+back = generate(walker, outputs["CycleGAN"], 1, 0)
+lines = {"A, unseen": unseen, "as B": outputs["CycleGAN"], "and back": back, "truth": wanted}
+lab.widgets.rows({name: pictures[show] for name, pictures in lines.items()})
 
 # %% [markdown]
-# **Look**: what changed, what did not? Compare skin, then the brows, then the width of nose and jaw. Could the picture be painted back from it? Then the cycle is content, whatever the truth says.
+# **Look**: what changed, what did not? Compare skin, then the brows, then the width of nose and jaw. Could the first picture be made from it again? Then the cycle is content, whatever the truth says.
 
 # %% [markdown]
 # ## A cycle that cheats
@@ -283,10 +273,10 @@ run.predict("10 colours back", None, sure=None, choices=("none", "those of skin"
 
 # %%
 casts = np.random.default_rng(seed).uniform(0.6, 1.4, (len(faces["A"]), 1, 1, 3))
-cast = np.clip(sharing.small_faces(faces["A"]) * casts, 0, 1).astype("float32")
-secret = cycle_hiding.train(cast, seed=seed)
+cast = np.clip(lab.studies.sharing.small_faces(faces["A"]) * casts, 0, 1).astype("float32")
+secret = lab.studies.cycle_hiding.train(cast, seed=seed)
 middle = ops.convert_to_numpy(secret.there(cast))
-plain = ops.convert_to_numpy(grey(cast))
+plain = ops.convert_to_numpy(lab.models.grey(cast))
 blurred = np.stack([cv2.blur(picture, (2, 2))[..., None] for picture in middle])
 
 
@@ -325,7 +315,7 @@ ways = {"from the middle": middle, "from plain grey": plain, "from the middle, b
 came = {name: ops.convert_to_numpy(secret.back(picture)) for name, picture in ways.items()}
 some = np.linspace(0, len(cast) - 1, 8).astype(int)
 hidden = {"in": cast, "in the middle": middle, "minus grey, x 20": 0.5 + 20 * (middle - plain)}
-figures.rows({name: pictures[some] for name, pictures in {**hidden, **came}.items()})
+lab.widgets.rows({name: pictures[some] for name, pictures in {**hidden, **came}.items()})
 
 # %%
 print(f"the middle is {255 * np.abs(middle - plain).mean():.1f} levels from plain grey")
@@ -360,7 +350,7 @@ cheating_cycle = checks.cheating_cycle(cheating_cycle)
 
 # %% [markdown]
 # ## Colour yes, shape hardly: measured
-# Two numbers on the pixels where truth and target differ. **Colour**: how far the broad colours came from the target's (0) to the truth's (1). **Structure**: take a painting's local contrast, which no tint can move, and mix it as well as you can from the target's and the truth's: how much of the truth is in the mixture? Beside the models stands a plain tint.
+# Two numbers on the pixels where truth and target differ. **Colour**: how far the broad colours came from the target's (0) to the truth's (1). **Structure**: take a generated face's local contrast, which no tint can move, and mix it as well as you can from the target's and the truth's: how much of the truth is in the mixture? Beside the models stands a plain tint.
 #
 # **Predict** CycleGAN's two numbers.
 
@@ -370,17 +360,17 @@ run.predict("10 CycleGAN", None, sure=None)
 
 # %%
 different = np.stack(
-    [metrics.different_pixels(*((x * 255).astype(np.uint8) for x in two)) for two in zip(wanted, unseen, strict=True)]
+    [lab.metrics.different_pixels(*((x * 255).astype(np.uint8) for x in two)) for two in zip(wanted, unseen, strict=True)]
 )
 
 
 def broad(pictures):
-    return ops.convert_to_numpy(gaussian_blur(ops.convert_to_tensor(pictures), size / 16))[different]
+    return ops.convert_to_numpy(lab.models.gaussian_blur(ops.convert_to_tensor(pictures), size / 16))[different]
 
 
 def fine(pictures):
     views = zip(pictures, different.astype("float32"), strict=True)
-    return np.stack([metrics.local_contrast(picture, 0.04 * size, mask) for picture, mask in views])[different]
+    return np.stack([lab.metrics.local_contrast(picture, 0.04 * size, mask) for picture, mask in views])[different]
 
 
 # %%
@@ -393,8 +383,8 @@ def measure(pictures):
 
 # %%
 means = {person: pictures.reshape(-1, 3).mean(axis=0) / 255 for person, pictures in faces.items()}
-paintings["tint"] = np.clip(unseen * (means["B"] / means["A"]).astype("float32"), 0, 1)
-table = pd.DataFrame({name: measure(pictures) for name, pictures in {"unchanged": unseen, **paintings}.items()}).T
+outputs["tint"] = np.clip(unseen * (means["B"] / means["A"]).astype("float32"), 0, 1)
+table = pd.DataFrame({name: measure(pictures) for name, pictures in {"unchanged": unseen, **outputs}.items()}).T
 run.came("10 CycleGAN", list(table.loc["CycleGAN"]), within=0.25, least=0.15)
 table.round(2)
 
@@ -410,16 +400,16 @@ run.predict("10 autoencoder", None, sure=None)
 
 # %%
 side = run.preset.face_size
-autoencoder = stages.generator_to_begin_with(run, side)
-small = resize(before[test_rows], side).astype("float32") / 255
-painted = resize((paint(autoencoder, small) * 255).astype(np.uint8), size).astype("float32") / 255
-paintings["autoencoder"] = painted
-run.came("10 autoencoder", measure(painted)["structure"], least=0.15)
-pd.DataFrame({name: measure(pictures) for name, pictures in paintings.items()}).T.round(2)
+autoencoder = lab.course.generator_to_begin_with(run, side)
+small = lab.models.resize(before[test_rows], side).astype("float32") / 255
+generated = lab.models.resize((generate(autoencoder, small) * 255).astype(np.uint8), size).astype("float32") / 255
+outputs["autoencoder"] = generated
+run.came("10 autoencoder", measure(generated)["structure"], least=0.15)
+pd.DataFrame({name: measure(pictures) for name, pictures in outputs.items()}).T.round(2)
 
 # %%
-lines = {"A, unseen": unseen, **paintings, "truth": wanted}
-figures.rows({name: pictures[show] for name, pictures in lines.items()})
+lines = {"A, unseen": unseen, **outputs, "truth": wanted}
+lab.widgets.rows({name: pictures[show] for name, pictures in lines.items()})
 
 # %% [markdown]
 # **Check**: whose nose and brows are in each row? It is blurred, yet most of its structure is the truth's. (It was trained for longer: it is the run's own, or the warm start. `benchmarks/translation.py` gives each model the same time.)
@@ -432,13 +422,13 @@ figures.rows({name: pictures[show] for name, pictures in lines.items()})
 # | patches, wrong skin | **another light**: all its pairs came from one clip |
 
 # %%
-strange = resize(faces["A"][-8:], size).astype("float32") / 255
-figures.rows(
+strange = lab.models.resize(faces["A"][-8:], size).astype("float32") / 255
+lab.widgets.rows(
     {
-        "wrong direction": paint(walker, unseen, 1, 0)[show],
-        "not aligned": paint(generator, np.roll(unseen, size // 6, axis=2))[show],
+        "wrong direction": generate(walker, unseen, 1, 0)[show],
+        "not aligned": generate(generator, np.roll(unseen, size // 6, axis=2))[show],
         "another light": strange,
-        "... by pix2pix": paint(generator, strange),
+        "... by pix2pix": generate(generator, strange),
     }
 )
 
@@ -488,9 +478,7 @@ print(f"there and back costs {cycle_loss(unseen, back):.4f}")
 # **Next**: two face sets of your own; only pix2pix needs a truth.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("10")  # answer them first, then open each
+lab.widgets.Answers("10")  # answer them first, then open each
 
 # %%
 run.finish("10_cyclegan", f"pix2pix {steps['pix2pix']} steps with pairs, CycleGAN {steps['cyclegan']} without")

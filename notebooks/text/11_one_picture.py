@@ -76,9 +76,9 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## Learn once, swap anybody
@@ -90,24 +90,17 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import video
-from faceswap_lab.course import scoring
-from faceswap_lab.faces import alignment, references
-from faceswap_lab.models import reference_swapper
-from faceswap_lab.swap import base_swap, swapping
-from faceswap_lab.widgets import figures
-
-faces_b = stages.main_person(stages.ensure_faces(run, "B"))
-base = base_swap.BaseSwap.from_faces(faces_b)
+faces_b = lab.course.main_person(lab.course.ensure_faces(run, "B"))
+base = lab.BaseSwap.from_faces(faces_b)
 print(f"{len(base.source)} pictures of B; {base.network.count_params():,} weights; faces of {base.size} px")
 
 # %%
-faces = stages.main_person(stages.ensure_faces(run, "target"))
+faces = lab.course.main_person(lab.course.ensure_faces(run, "target"))
 row = len(faces) // 3
 index = int(faces.table.loc[row, "frame"])
-frame = next(f.image for f in video.open_video(run.clip("target")).frames() if f.index == index)
-small = alignment.scale_matrix(faces.matrix(row), base.size / 256)
-face = alignment.align(frame, small, base.size)
+frame = next(f.image for f in lab.open_video(run.clip("target")).frames() if f.index == index)
+small = faces.matrix(row, base.size)
+face = lab.align(frame, small, base.size)
 
 # %% [markdown]
 # ## Step 1: look it up
@@ -147,10 +140,10 @@ nearest = checks.nearest(nearest)
 # Readings come in degrees, shares and levels: without their steps the largest unit decides.
 
 # %%
-seen = base_swap.person_of(faces.subset([row]), base.size)
-chosen = references.choose(base.source, seen.read[0], seen.light[0])
+seen = lab.swap.person_of(faces.subset([row]), base.size)
+chosen = lab.faces.references.choose(base.source, seen.read[0], seen.light[0])
 run.came("11 one picture for all", "yes" if len(set(map(int, chosen))) == 1 else "no")
-figures.row([face, *base.source.images[chosen]], ["A, the target", "nearest in all", "in the mouth", "in the eyes"])
+lab.widgets.row([face, *base.source.images[chosen]], ["A, the target", "nearest in all", "in the mouth", "in the eyes"])
 pd.DataFrame(
     [seen.read[0], *base.source.read[chosen]], ["target", "all", "mouth", "eyes"],
     ["yaw", "pitch", "lips", "width", "lids", "iris right", "iris down"],
@@ -167,27 +160,27 @@ pd.DataFrame(
 # %%
 beside = base.for_target(faces).beside(face)
 warped = [beside[..., 3 * k : 3 * k + 3] for k in range(3)]
-figures.row([face, *warped, beside[..., -1]], ["A", "bent: all", "mouth", "eyes", "known"])
+lab.widgets.row([face, *warped, beside[..., -1]], ["A", "bent: all", "mouth", "eyes", "known"])
 
 # %% [markdown]
 # **Look**: the detail is B's own, pores and all. And it is no swap yet: another light, teeth from another moment, edges where triangles end. Laid over A as it is, what do the scores say?
 
 # %% [markdown]
 # ## Step 3: let a network finish it
-# A U-Net (Ronneberger and others 2015, [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)) sees the target beside the three bent pictures. It does not paint skin from nothing; for each pixel it says which picture to take, how to relight it, what to add, and how much the result counts:
+# A U-Net (Ronneberger and others 2015, [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)) sees the target beside the three bent pictures. It does not generate skin from nothing; for each pixel it says which picture to take, how to relight it, what to add, and how much the result counts:
 #
 # $$y=m_0x+\sum_{k=1}^{3} m_k(e^{g_k}r_k+o_k)+c \qquad \sum_k m_k=1$$
 #
 # with the target $x$, the bent references $r_k$, the mixture $m$, gains $g$ and offsets $o$ (coarse: 8x8), the correction $c$.
 
 # %%
-parts = reference_swapper.explain(base.network, face[None], beside[None])
+parts = lab.models.reference_swapper.explain(base.network, face[None], beside[None])
 shares = [parts["mixture"][0, ..., k] for k in range(4)]
-figures.row([*shares, parts["correction"][0] + 0.5], ["from A", "from 1", "from 2", "from 3", "added"])
+lab.widgets.row([*shares, parts["correction"][0] + 0.5], ["from A", "from 1", "from 2", "from 3", "added"])
 
 # %%
-painting, alpha = reference_swapper.paint(base.network, face[None], beside[None])[0, ..., :3], parts["alpha"][0]
-figures.row([face, painting, alpha], ["A", "the composite", "alpha"], height=2.6)
+composite, alpha = lab.models.reference_swapper.generate(base.network, face[None], beside[None])[0, ..., :3], parts["alpha"][0]
+lab.widgets.row([face, composite, alpha], ["A", "the composite", "alpha"], height=2.6)
 
 # %% [markdown]
 # The composite holds A's hair and light already, so it goes back **without** colour transfer and sharpening, where alpha says.
@@ -202,16 +195,16 @@ run.predict(
 )
 
 # %%
-one = base_swap.BaseSwap.from_faces(faces_b.subset([len(faces_b) // 2])).for_target(faces)
+one = lab.BaseSwap.from_faces(faces_b.subset([len(faces_b) // 2])).for_target(faces)
 every = base.for_target(faces)
 
 
 def given(colour, counts):  # a swap function that answers with one picture
-    def paint(some):
+    def generate(some):
         return colour[None], counts[None, ..., None]
 
-    paint.size = base.size
-    return paint
+    generate.size = base.size
+    return generate
 
 
 # %%
@@ -219,10 +212,10 @@ laid = np.where(beside[..., -1:] > 0, warped[0], face).astype("float32") / 255
 alone = given(laid, alpha * (beside[..., -1] / 255))
 ways = {"reference alone": alone, "base, one picture": one, "base, all pictures": every}
 swaps = {
-    name: swapping.swap_frame(frame, faces.matrix(row), None, function, base.putting_back) for name, function in ways.items()
+    name: lab.swap_frame(frame, faces.matrix(row), None, function, base.putting_back) for name, function in ways.items()
 }
-figures.row([frame, *swaps.values()], ["target", *swaps], height=3)
-compared = scoring.compare(run, index, swaps, faces.points(row))
+lab.widgets.row([frame, *swaps.values()], ["target", *swaps], height=3)
+compared = lab.course.compare(run, index, swaps, faces.points(row))
 if compared is not None:
     run.came("11 order of three", list(compared["swap_gain"].sort_values(ascending=False).index))
 compared
@@ -230,25 +223,22 @@ compared
 # %% [markdown]
 # **Look** at the two networks' numbers beside the reference's: that difference is what the true swaps taught. (Notebook 06 says how far one frame can be trusted.)
 #
-# ## The whole film, in one command
+# ## The whole video, in one command
 # In a shell it is `python -m faceswap_lab convert a.mp4 --source b.mp4 --out swapped.mp4`; `--source` may be one picture. Consent is asked for as always, of the source, too.
 
 # %%
-film = scoring.swap_clip(run, "base", base)
-if film.report:
-    print(film.report.summary())
+video = lab.course.swap_clip(run, "base", base)
+if video.report:
+    print(video.report.summary())
 
 # %%
-from faceswap_lab.swap.conversion import convert
-from faceswap_lab.widgets.showing import Film
-
-short = convert(
+short = lab.convert(
     run.clip("target"), faces, one, run.out / "swap" / "one_picture.mp4", ranges=[(0, 2)], overwrite=True
 )
-Film((run.out / "swap" / "base_mask.mp4").read_bytes(), "the base model, all pictures of B", 480)
+lab.Player((run.out / "swap" / "base_mask.mp4").read_bytes(), "the base model, all pictures of B", 480)
 
 # %%
-Film((run.out / "swap" / "one_picture.mp4").read_bytes(), "two seconds, from one picture of B", 480)
+lab.Player((run.out / "swap" / "one_picture.mp4").read_bytes(), "two seconds, from one picture of B", 480)
 
 # %% [markdown]
 # **Watch** the eyes when the looked-up picture changes, and the mouth when it opens wider than B's ever did.
@@ -257,14 +247,12 @@ Film((run.out / "swap" / "one_picture.mp4").read_bytes(), "two seconds, from one
 # Four moments, and which part gives way. Say first what you expect.
 
 # %%
-from faceswap_lab.course import actors
-
-hard, five = actors.clip("hard_A").frames(), actors.clip("hard_A").points()
+hard, five = lab.clip("hard_A").frames(), lab.clip("hard_A").points()
 moments = [10, 25, 40, 55]
 tried = [
-    swapping.swap_frame(hard[k], alignment.alignment_matrix(five[k], 256), None, base, base.putting_back) for k in moments
+    lab.swap_frame(hard[k], lab.alignment_matrix(five[k], 256), None, base, base.putting_back) for k in moments
 ]
-figures.rows({"target": [hard[k] for k in moments], "base": tried}, height=2.4)
+lab.widgets.rows({"target": [hard[k] for k in moments], "base": tried}, height=2.4)
 
 # %% [markdown]
 # | what you see | why |
@@ -325,8 +313,8 @@ wanted = mixture(parts["mixture"][0], pictures)
 
 # %%
 assert np.allclose(parts["mixture"].sum(axis=-1), 1, atol=1e-4)
-assert np.abs(np.clip(wanted + parts["correction"][0], 0, 1) - painting).max() < 1e-3
-figures.row([wanted, painting], ["mixed", "with the correction"], height=2.4)
+assert np.abs(np.clip(wanted + parts["correction"][0], 0, 1) - composite).max() < 1e-3
+lab.widgets.row([wanted, composite], ["mixed", "with the correction"], height=2.4)
 
 # %% [markdown]
 # ## Recap
@@ -341,10 +329,8 @@ figures.row([wanted, painting], ["mixed", "with the correction"], height=2.4)
 # **Next**: a clip and a picture of your own, with the consent of both.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("11")  # answer them first, then open each
+lab.widgets.Answers("11")  # answer them first, then open each
 
 # %%
-numbers = film.report.summary().splitlines()[0] if film.report else "made before"
+numbers = video.report.summary().splitlines()[0] if video.report else "made before"
 run.finish("11_one_picture", f"swap/base_mask.mp4 without training: {numbers}")

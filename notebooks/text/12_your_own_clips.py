@@ -77,9 +77,9 @@ if not installed():
     call(sys.executable, "-m", "pip", "install", "-q", "-e", str(fetch()))
 sys.path += [folder for folder in installed() if folder not in sys.path]  # this kernel may have been started before
 
-from faceswap_lab.course import runtime, stages
+import faceswap_lab as lab
 
-run = runtime.setup(preset, seed, out, source, target, keep=keep)
+run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## 1 Two clips
@@ -90,16 +90,9 @@ run = runtime.setup(preset, seed, out, source, target, keep=keep)
 # **Keep it.** With `keep = "drive"` on Colab, or a folder that stays, each stage and each checkpoint is kept there; a new machine goes on from it.
 
 # %%
-from faceswap_lab.widgets.recorder import Recorder
-
-Recorder(seconds=20)
+lab.widgets.Recorder(seconds=20)
 
 # %%
-from faceswap_lab import training
-from faceswap_lab.base import files
-from faceswap_lab.base.errors import LabError
-from faceswap_lab.course import execution, runtime, scoring
-
 clips = {"target": run.clip("target"), "B": run.clip("B")}
 print("A, who is changed:", clips["target"], "\nB, whose face comes in:", clips["B"])
 
@@ -108,25 +101,20 @@ print("A, who is changed:", clips["target"], "\nB, whose face comes in:", clips[
 # Both people are asked, each for *this* use: A's video is changed, B's face is shown. The first cell prints what has been recorded so far.
 
 # %%
-from faceswap_lab.provenance.consent import Ledger
-from faceswap_lab.provenance.records import PURPOSES
-
 for role, path in clips.items():
-    print(role, path.name, [record.identity for record in Ledger.load().find(path)] or "nobody has agreed yet")
+    print(role, path.name, [record.identity for record in lab.provenance.Ledger.load().find(path)] or "nobody has agreed yet")
 
 # %% [markdown]
 # Ask first, then fill in the form: who is shown, who agreed, what for, until when. When a consent is taken back later, the ledger lists what was made with it.
 
 # %%
-from faceswap_lab.widgets.consent_panel import ConsentPanel
-
-ConsentPanel([path for path in clips.values() if not Ledger.load().find(path)])
+lab.widgets.ConsentPanel([path for path in clips.values() if not lab.provenance.Ledger.load().find(path)])
 
 # %%
 for role, path in clips.items():
-    for purpose in PURPOSES:
-        Ledger.load().require(path, purpose, role)
-print("written down for both:", ", ".join(PURPOSES))
+    for purpose in lab.provenance.PURPOSES:
+        lab.provenance.Ledger.load().require(path, purpose, role)
+print("written down for both:", ", ".join(lab.provenance.PURPOSES))
 
 # %% [markdown]
 # ## 3 Look, before minutes are spent
@@ -134,19 +122,18 @@ print("written down for both:", ", ".join(PURPOSES))
 
 # %%
 from faceswap_lab.faces.first_look import first_look
-from faceswap_lab.widgets import figures
 
 looks = {role: first_look(path, run.out / "look" / role) for role, path in clips.items()}
 print(*looks.values(), sep="\n\n")
 
 # %%
 for role, look in looks.items():
-    figures.row([look.picture], [role], height=2)
+    lab.widgets.row([look.picture], [role], height=2)
 
 # %%
 for look in looks.values():
     if look.stops:
-        raise LabError(f"{look.path}: nothing can be made of it, see above. Film again, and run from the top.")
+        raise lab.LabError(f"{look.path}: nothing can be made of it, see above. Film again, and run from the top.")
 
 # %% [markdown]
 # | fault | what you would see later |
@@ -164,13 +151,11 @@ for look in looks.values():
 # The base model of notebook 11 swaps without training, in a minute or two. Expect B's tone and proportions, softly. Does it sit on the right person? Do pose and mouth follow?
 
 # %%
-execution.first_swap(run)
+lab.course.first_swap(run)
 
 # %%
-from faceswap_lab.widgets.showing import Film, Page
-
-swapped = run.swap("base", scoring.DEFAULTS.blend)
-Film(swapped.read_bytes(), "the target, swapped without training", 480) if swapped.exists() else None
+swapped = run.swap("base", lab.course.DEFAULTS.blend)
+lab.Player(swapped.read_bytes(), "the target, swapped without training", 480) if swapped.exists() else None
 
 # %% [markdown]
 # ## 5 The diagnosis
@@ -181,24 +166,21 @@ Film(swapped.read_bytes(), "the target, swapped without training", 480) if swapp
 run.predict("12 difficulty", None, sure=None)
 
 # %%
-from faceswap_lab.faces.diagnosis import diagnose
-from faceswap_lab.faces.diagnosis_report import describe, draw
-
-sets = {role: stages.main_person(stages.ensure_faces(run, role)) for role in clips}
-diagnosis = diagnose(sets["target"], sets["B"])
-files.write_json(run.out / "faces" / "diagnosis.json", diagnosis.as_json())
-print(describe(diagnosis))
+sets = {role: lab.course.main_person(lab.course.ensure_faces(run, role)) for role in clips}
+diagnosis = lab.diagnose(sets["target"], sets["B"])
+lab.write_json(run.out / "faces" / "diagnosis.json", diagnosis.as_json())
+print(lab.faces.diagnosis_report.describe(diagnosis))
 run.came("12 difficulty", diagnosis.difficulty["A<-B"], least=0.1)
 
 # %%
-draw(diagnosis)
+lab.faces.diagnosis_report.draw(diagnosis)
 
 # %% [markdown]
 # **Act on it now**: an alarm costs less here than after the training. Film what is missing, or delete bad pictures in `faces/B/faces` of the run's folder, and run this again. Each set as a sheet:
 
 # %%
 for role in clips:
-    figures.row([stages.contact_sheet(run, role)], [role], height=6)
+    lab.widgets.row([lab.course.contact_sheet(run, role)], [role], height=6)
 
 # %% [markdown]
 # ## 6 Train, within a budget
@@ -207,28 +189,25 @@ for role in clips:
 # At `quick` the network begins from weights that know the bundled actors: minutes give a rough swap of 64-px faces. A good one of other people takes `class` and a GPU.
 
 # %%
-from faceswap_lab.course import recipes
-from faceswap_lab.training import times
-
 scale = run.preset
-faces, masks, likened = stages.training_arrays(run, scale.face_size)
+faces, masks, transferred = lab.course.training_arrays(run, scale.face_size)
 counts = {person: len(pictures) for person, pictures in faces.items()}
 
 
 def make(steps):
-    model = recipes.autoencoder_model(scale, seed=seed)
-    warm = stages.warm_start(model)
-    training.set_faces(model, faces, masks, likened)
-    model.compile(optimizer=recipes.autoencoder_optimizer(scale, steps, warm))
+    model = lab.course.autoencoder_model(scale, seed=seed)
+    warm = lab.course.warm_start(model)
+    lab.training.set_faces(model, faces, masks, transferred)
+    model.compile(optimizer=lab.course.autoencoder_optimizer(scale, steps, warm))
     return model
 
 
 # %%
-budget = runtime.read_marker(run.out / "budget.json")
+budget = lab.course.read_marker(run.out / "budget.json")
 if (budget.get("minutes"), budget.get("preset")) != (minutes, preset):
-    batches = training.index_batches(counts, scale.batch_size, seed)
-    budget = {"minutes": minutes, "preset": preset, "steps": times.steps_in(minutes, make(1000), batches)}
-    files.write_json(run.out / "budget.json", budget)
+    batches = lab.training.index_batches(counts, scale.batch_size, seed)
+    budget = {"minutes": minutes, "preset": preset, "steps": lab.training.times.steps_in(minutes, make(1000), batches)}
+    lab.write_json(run.out / "budget.json", budget)
 steps = budget["steps"]
 print(f"{steps} steps in {minutes:g} minutes")
 
@@ -236,68 +215,59 @@ print(f"{steps} steps in {minutes:g} minutes")
 # **Look** at the previews while it trains: row by row the face, its reconstruction, its swap, the swap's alpha. *Stop* keeps what there is; run the cell again and it goes on.
 
 # %%
-from faceswap_lab.widgets.training_panel import TrainingPanel
-
-folder = stages.model_folder(run, "autoencoder", steps=steps, preset=preset, seed=seed, counts=counts)
+folder = lab.course.model_folder(run, "autoencoder", steps=steps, preset=preset, seed=seed, counts=counts)
 model = make(steps)
-panel = TrainingPanel("autoencoder", ("loss", "reconstruction", "contrast"))
-history = stages.train_model(run, model, folder, faces, steps, scale.batch_size, panel=panel)
-training.save_model(model, folder, "autoencoder", {"steps": steps})
+panel = lab.widgets.TrainingPanel("autoencoder", ("loss", "reconstruction", "contrast"))
+history = lab.course.train_model(run, model, folder, faces, steps, scale.batch_size, panel=panel)
+lab.save_model(model, folder, "autoencoder", {"steps": steps})
 
 # %%
-figures.curves({"your model": history}, [term for term in ("reconstruction", "contrast") if term in history])
+lab.widgets.curves({"your model": history}, [term for term in ("reconstruction", "contrast") if term in history])
 
 # %% [markdown]
 # ## 7 Tune by eye
 # No true swap is known for your clip, so your eye decides. Go to the frame where the head is turned farthest, change one control at a time, and press **Save settings**: every conversion of this run uses them.
 
 # %%
-from faceswap_lab import video
-from faceswap_lab.widgets import tuning
-
-functions = scoring.swap_functions(run)
-shots = tuning.shots(video.open_video(clips["target"]), sets["target"], 5)
-tuning.TuningPanel(shots, functions["autoencoder"], scoring.settings_path(run), scoring.DEFAULTS)
+functions = lab.course.swap_functions(run)
+frames = lab.widgets.choose_frames(lab.open_video(clips["target"]), sets["target"], 5)
+lab.widgets.TuningPanel(frames, functions["autoencoder"], lab.course.settings_path(run), lab.course.DEFAULTS)
 
 # %% [markdown]
 # ## 8 Swap, and look at the numbers
 # Your model's video beside the base model's. Without a truth there is no swap_gain: **nearer_to_source** says on how many frames a recognition network that took no part finds B rather than A. It tells a swap from none, not a good one from a poor one (notebook 06).
 
 # %%
-swaps = [scoring.swap_clip(run, name, function) for name, function in functions.items()]
-found = scoring.score_run(run, swaps, full=False)
+swaps = [lab.course.swap_clip(run, name, function) for name, function in functions.items()]
+found = lab.course.score_run(run, swaps, full=False)
 print({name: round(row["nearer_to_source"], 2) for name, row in found["models"].items() if row.get("nearer_to_source") is not None})
 
 # %%
 best = next(swap for swap in swaps if swap.model == found["best"])
-presented = scoring.present(run, best, functions[best.model])
+presented = lab.course.present(run, best, functions[best.model])
 print(best.model, "is swap.mp4")
-Film(presented.read_bytes(), f"the target, swapped by {best.model}", 480)
+lab.Player(presented.read_bytes(), f"the target, swapped by {best.model}", 480)
 
 # %% [markdown]
-# **Watch** it three times: mouth, eyes, rim. If you disagree with the number, put the other name in place of `found["best"]` and run that cell and the ones below again.
+# **Watch** it three times: mouth, eyes, seam. If you disagree with the number, put the other name in place of `found["best"]` and run that cell and the ones below again.
 #
 # ## 9 What does it say of itself?
 
 # %%
-from faceswap_lab.provenance import verification, watermark
-
-print(verification.verify(presented).text)
-print(watermark.look(presented))
+print(lab.provenance.verify(presented).text)
+print(lab.provenance.watermark.look(presented))
 
 # %% [markdown]
 # ## 10 Share, or do not
 # - **Only what was agreed to.** Consent for use in class is not consent for the internet.
 # - **The marks stay in**: label, manifest, watermark. A platform may drop the manifest; say it in the caption as well.
-# - **`swap.mp4` alone.** Face sets, previews and models hold the faces of two people, and the model can paint them again.
+# - **`swap.mp4` alone.** Face sets, previews and models hold the faces of two people, and the model can generate them again.
 # - **Somebody takes it back?** `python -m faceswap_lab consent revoke` lists what was made; `clean` removes it.
 #
 # The page below holds all that this run made, for yourself.
 
 # %%
-from faceswap_lab.course import report
-
-Page(report.write_report(run.out))
+lab.widgets.Page(lab.course.write_report(run.out))
 
 # %% [markdown]
 # ## What went wrong?
@@ -322,9 +292,7 @@ Page(report.write_report(run.out))
 # **Next**: the same pair with another minute of B, in the light that was missing.
 
 # %% tags=["quiz"]
-from faceswap_lab.widgets.recall import Answers
-
-Answers("12")  # answer them first, then open each
+lab.widgets.Answers("12")  # answer them first, then open each
 
 # %%
 run.finish("12_your_own_clips", f"swap.mp4 by {best.model}, {steps} steps in a budget of {minutes:g} minutes")

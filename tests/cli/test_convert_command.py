@@ -24,7 +24,7 @@ def run(*arguments):
 
 
 def test_a_clip_without_a_face_set_and_then_other_settings(tmp_path, capsys):
-    """The faces are found on the way; a settings file and an option that counts more; the other direction paints otherwise."""
+    """The faces are found on the way; a settings file and an option that counts more; the other direction generates otherwise."""
     out = tmp_path / "swap"
     given = [TARGET, "--model", MODEL, "--out", out, "--range", "0.5-0.7", "--range", "1.0-1.2", "--no-label"]
     assert run(*given) == 0
@@ -66,7 +66,7 @@ def test_a_picture(tmp_path, capsys):
         (["--faces", "nowhere"], "no face set lies here"),
         (["--settings", "nothing.json"], "no such file"),
         (["--model", "nothing"], "no finished model"),
-        (["--out", "film.avi"], "nothing is written as .avi"),
+        (["--out", "video.avi"], "nothing is written as .avi"),
         (["--out", TARGET], "target clip itself"),
     ],
 )

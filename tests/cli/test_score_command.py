@@ -1,4 +1,4 @@
-"""The commands `score` and `compare`, through `main`: folders and films, face sets, and everything that can be wrong with them."""
+"""The commands `score` and `compare`, through `main`: folders and videos, face sets, and everything that can be wrong with them."""
 
 import itertools
 import json
@@ -25,8 +25,8 @@ from faceswap_lab.video.writer import VideoWriter
 COUNT = 8
 
 
-class PlainJudge:
-    """Stands in for the judge: the mean colour of nine fields of the chip."""
+class PlainRecogniser:
+    """Stands in for the evaluation network: the mean colour of nine fields of the chip."""
 
     def embed(self, chips, batch_size=16):
         fields = chips.reshape(len(chips), 3, 50, 3, 50, 3).mean(axis=(2, 4)).reshape(len(chips), -1) / 255
@@ -34,8 +34,8 @@ class PlainJudge:
 
 
 @pytest.fixture(autouse=True)
-def plain_judge(monkeypatch):
-    monkeypatch.setattr(people, "Dlib", lambda: recognition_features.Dlib(PlainJudge()))
+def plain_recogniser(monkeypatch):
+    monkeypatch.setattr(people, "Dlib", lambda: recognition_features.Dlib(PlainRecogniser()))
 
 
 def put(folder, frames):
@@ -62,7 +62,7 @@ def card(clips, tmp_path_factory):
     """The card of `soft`, made once."""
     out = tmp_path_factory.mktemp("cards") / "soft"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(people, "Dlib", lambda: recognition_features.Dlib(PlainJudge()))
+        patch.setattr(people, "Dlib", lambda: recognition_features.Dlib(PlainRecogniser()))
         score_files.score_files(clips / "soft", clips / "target", out, clips / "truth")
     return out
 
@@ -102,7 +102,7 @@ def test_score_without_a_truth_and_with_a_source(clips, tmp_path, capsys):
     assert (out / "index.html").exists() and "from the target" in (out / "index.html").read_text()
 
 
-def film(path, frames):
+def video(path, frames):
     with VideoWriter(path, 10, frames[0].shape[1::-1]) as writer:
         for frame in frames:
             writer.write(frame)
@@ -111,7 +111,7 @@ def film(path, frames):
 
 def test_a_labelled_film_is_scored_without_its_label(clips, card, tmp_path):
     frames = [label.draw_label(read_picture(path), "top left") for path in list_pictures(clips / "soft")]
-    found = score_files.score_files(film(tmp_path / "s.mp4", frames), clips / "target", tmp_path / "o", clips / "truth")
+    found = score_files.score_files(video(tmp_path / "s.mp4", frames), clips / "target", tmp_path / "o", clips / "truth")
     assert "visible label (top left)" in " ".join(found["notes"])
     plain = json.loads((card / "scores.json").read_text())["models"]["soft"]
     assert found["models"]["s"]["swap_gain"] == pytest.approx(plain["swap_gain"], abs=0.05)
@@ -157,7 +157,7 @@ def test_what_cannot_be_scored_is_refused_by_name(clips, tmp_path, capsys, case)
         says = "empty: no face was found in any of 8 frames"
     elif case == "no video":
         output, says = tmp_path / "notes.mp4", "notes.mp4"
-        output.write_text("no film at all")
+        output.write_text("no video at all")
     elif case == "missing":
         output, says = tmp_path / "nowhere.mp4", "nowhere.mp4: no such file"
     elif case == "same":
@@ -199,7 +199,7 @@ def test_compare(card, clips, tmp_path, capsys):
     assert run("compare", card, tmp_path / "harder", "--out", tmp_path / "page") == 0
     assert "same frames" in capsys.readouterr().out
     page = (tmp_path / "page" / "index.html").read_text()
-    assert "clearly worse" in page and "heat map" in page and "No film" not in page.split("<h2>The same")[0]
+    assert "clearly worse" in page and "heat map" in page and "No video" not in page.split("<h2>The same")[0]
     assert list((tmp_path / "page" / "frames").glob("*.jpg"))
     assert run("compare", card, card) == 1 and "two or more different" in capsys.readouterr().err
     assert run("compare", card, tmp_path) == 1 and "no such file" in capsys.readouterr().err

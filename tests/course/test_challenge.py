@@ -132,8 +132,8 @@ def test_no_submission_stops_the_others(clips, hidden, tmp_path, capsys):
     (place / "inside").mkdir()
     (place / "inside" / "swap.mp4").symlink_to(hidden / "truth.mp4")
     os.mkfifo(place / "pipe.mp4")
-    (place / "first\n  1  winner.mp4\x1b[31m").write_text("no film")
-    (place / "\n1 line.mp4").write_text("no film")
+    (place / "first\n  1  winner.mp4\x1b[31m").write_text("no clip")
+    (place / "\n1 line.mp4").write_text("no clip")
     changed = film(place / "changed.mp4", mixed(clips, 0.6))
     changed.write_bytes(changed.read_bytes().replace(b"a test's", b"a rest's"))
     write_picture(place / "picture.png", clips[0][0])
@@ -143,11 +143,11 @@ def test_no_submission_stops_the_others(clips, hidden, tmp_path, capsys):
     ranked = [line for line in lines if line[:3].strip().isdigit()]
     assert len(ranked) == 1 and ranked[0].startswith("  1  anna ")
     why = {name.split()[1]: reason for name, reason in zip(lines, lines[1:], strict=False) if name.startswith("  -  ")}
-    link, no_film = "this is a link", "this is no film"
+    link, no_film = "this is a link", "this is no clip"
     said = {
         "short.mp4": "it has 7 frames, and the target has 8",
         "small.mp4": "its frames have 192x192 pixels, those of the target 384x384",
-        "two": "2 films lie in this folder, and one is wanted",
+        "two": "2 clips lie in this folder, and one is wanted",
         "changed.mp4": "nothing in it says that it is a swap",
         **dict.fromkeys(("words.mp4", "half.mp4", "bomb.mp4"), "this is no video that can be read"),
         **dict.fromkeys(("link.mp4", "both", "inside"), link),

@@ -26,17 +26,17 @@ MADE = {
                "unfinished": ["faces/.partial-0123abcd-000009_0.png"]},
     "model": {"models": MODEL, "previews": ["previews/step_000100.png", "timelapse.mp4"],
               "logs": ["tensorboard/events.out.tfevents.17.host"]},
-    "film.scores": {"scores": ["scores.json", "scores/frame_000003_film.jpg", "scores/curves.png", "scores/film.csv"],
+    "video.scores": {"scores": ["scores.json", "scores/frame_000003_film.jpg", "scores/curves.png", "scores/video.csv"],
                     "report": ["index.html", "report/output.mp4"]},
-    "page": {"report": ["index.html", "heat.png", "frames/one_frame_000003_film.jpg", "films/one.mp4"]},
+    "page": {"report": ["index.html", "heat.png", "frames/one_frame_000003_film.jpg", "videos/one.mp4"]},
     "kept_frames": {"frames": ["swapped_frames.txt", "000000.png", "000001.png"]},
     "drive/runs/sample": {"kept": ["faces_B-0123456789abcdef.zip", "kept.json"]},
-    ".film.mp4.parts": {"unfinished": ["key.json", "part-000000.mp4", "part-000000.json", "unsigned.mp4"]},
+    ".video.mp4.parts": {"unfinished": ["key.json", "part-000000.mp4", "part-000000.json", "unsigned.mp4"]},
     ".partial-C": {"unfinished": ["faces/000000_0.png", "masks/000000_0.png", "merge.json"]},
 }  # fmt: skip
 MINE = ["holiday.jpg", "sets/B/faces/me.png", "sets/B/faces/000009_9.png", "sets/B/portrait.jpg", "model/me.png", "faces/mama.png",
         "kept_frames/me.png", "drive/runs/sample/mine.zip",
-        "film.scores/scores/mine.jpg", "page/frames/mine.jpg", "debug/000000.jpg", "film.part.mp4",
+        "video.scores/scores/mine.jpg", "page/frames/mine.jpg", "debug/000000.jpg", "video.part.mp4",
         ".partial-notes.txt", "01_mine.ipynb", "frames/000000.png", "notes.txt"]  # fmt: skip
 
 
@@ -65,10 +65,10 @@ def home(tmp_path, monkeypatch):
             touch(folder / place / name)
     face_table(folder / "sets/B", "000000_0.png", "000001_0.png", "000003_0.png")
     files.write_json(folder / "model/config.json", {"kind": "autoencoder", "options": {}, "sha256": ""})
-    files.write_json(folder / "film.scores/scores.json", {"models": {}, "clip": {}})
+    files.write_json(folder / "video.scores/scores.json", {"models": {}, "clip": {}})
     files.write_json(folder / "drive/runs/sample/kept.json", {"parts": {}})
-    face_table(folder / "film.scores/faces/target", "000000_0.png")
-    touch(folder / "film.scores/faces/target/faces/000000_0.png")
+    face_table(folder / "video.scores/faces/target", "000000_0.png")
+    touch(folder / "video.scores/faces/target/faces/000000_0.png")
     files.write_text(folder / "page/index.html", "<footer>Written by faceswap_lab 1.0</footer>")
     return folder
 
@@ -88,13 +88,13 @@ def told(found):
 
 def test_every_place_is_known_by_its_kinds(home):
     found = told(clean_up.find(home))
-    assert found.pop(home / "film.scores/faces/target") == {"faces": ["faces.csv", "faces/000000_0.png"]}
+    assert found.pop(home / "video.scores/faces/target") == {"faces": ["faces.csv", "faces/000000_0.png"]}
     assert found == {
         home / place: {kind: sorted(names) for kind, names in kinds.items()} for place, kinds in MADE.items()
     }
     others = {path.relative_to(home).as_posix() for one in clean_up.find(home) for path in one.others}
     assert others == {
-        name for name in MINE if name.split("/")[0] in ("sets", "model", "kept_frames", "drive", "film.scores", "page")
+        name for name in MINE if name.split("/")[0] in ("sets", "model", "kept_frames", "drive", "video.scores", "page")
     }
 
 
@@ -115,7 +115,7 @@ def test_what_is_removed_and_what_stays(home, capsys):
     assert __main__.main(["clean", str(home), "--remove"]) == 0
     assert tree(home) == set(MINE)
     assert (
-        (home / "sets/B").is_dir() and not (home / "sets/B/masks").exists() and not (home / ".film.mp4.parts").exists()
+        (home / "sets/B").is_dir() and not (home / "sets/B/masks").exists() and not (home / ".video.mp4.parts").exists()
     )
     assert __main__.main(["clean", str(home)]) == 0
     assert "nothing that the lab made and that shows faces lies here" in capsys.readouterr().out
@@ -169,12 +169,12 @@ def test_links_lead_nowhere(home, tmp_path):
 
 def test_an_output_behind_a_link_is_another_folders(home, tmp_path, capsys):
     """It neither goes nor keeps the others from going."""
-    (tmp_path / "films").mkdir()
-    (home / "films").symlink_to(tmp_path / "films")
-    for place in (home / "films", home):
+    (tmp_path / "videos").mkdir()
+    (home / "videos").symlink_to(tmp_path / "videos")
+    for place in (home / "videos", home):
         register.record_output(touch(place / "out.mp4", b"made"), ["anna"], [], {"model": "m"})
     assert __main__.main(["clean", str(home), "--remove"]) == 0
-    assert (tmp_path / "films" / "out.mp4").exists() and not (home / "out.mp4").exists()
+    assert (tmp_path / "videos" / "out.mp4").exists() and not (home / "out.mp4").exists()
 
 
 def test_what_comes_with_the_lab_stays_by_whatever_path_it_is_named(home, tmp_path, monkeypatch):
@@ -184,13 +184,13 @@ def test_what_comes_with_the_lab_stays_by_whatever_path_it_is_named(home, tmp_pa
         assert not [one for one in clean_up.find(folder) if one.run.name == "model"]
 
 
-def test_films_of_a_stop_notebooks_and_outputs(home, tmp_path):
+def test_videos_of_a_stop_notebooks_and_outputs(home, tmp_path):
     pattern = ["-f", "lavfi", "-i", "testsrc=size=32x32:rate=2:duration=1"]
-    film = home / "swap.part.mp4"
+    video = home / "swap.part.mp4"
     subprocess.run(
-        [program(), "-loglevel", "error", *pattern, "-metadata", f"comment={comment('m')}", str(film)], check=True
+        [program(), "-loglevel", "error", *pattern, "-metadata", f"comment={comment('m')}", str(video)], check=True
     )
-    subprocess.run([program(), "-loglevel", "error", "-y", *pattern, str(home / "film.part.mp4")], check=True)
+    subprocess.run([program(), "-loglevel", "error", "-y", *pattern, str(home / "video.part.mp4")], check=True)
     name = notebooks.all_notebooks()["03"].stem
     shown = [{"cell_type": "code", "outputs": [{"output_type": "display_data"}]}]
     executed, course = {"cells": shown, "metadata": {"papermill": {}}}, {"cells": shown, "metadata": {}}

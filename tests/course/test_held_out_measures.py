@@ -50,11 +50,11 @@ def test_identity_is_nought_for_the_target_and_one_for_the_source(sets, monkeypa
     monkeypatch.setattr(stages, "ensure_faces", lambda run, role: sets[role])
     measure = held_out_measures.identity_measure(None, 96, count=4)
 
-    def paints(pictures):
+    def generates(pictures):
         return types.SimpleNamespace(translate=lambda faces, source, target: (pictures(faces), None))
 
     source = sets["B"].images(96)[1::2].astype("float32") / 255
-    assert measure(paints(lambda faces: faces))["identity"] == pytest.approx(0.0, abs=1e-6)
-    assert 0.7 < measure(paints(lambda faces: source))["identity"] < 1.5
-    between = measure(paints(lambda faces: 0.5 * faces + 0.5 * source))["identity"]
-    assert 0.0 < between < measure(paints(lambda faces: source))["identity"]
+    assert measure(generates(lambda faces: faces))["identity"] == pytest.approx(0.0, abs=1e-6)
+    assert 0.7 < measure(generates(lambda faces: source))["identity"] < 1.5
+    between = measure(generates(lambda faces: 0.5 * faces + 0.5 * source))["identity"]
+    assert 0.0 < between < measure(generates(lambda faces: source))["identity"]

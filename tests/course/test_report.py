@@ -128,7 +128,7 @@ def test_whole_run(run):
 
 def test_the_page_tells_what_the_film_says_of_itself(run):
     content, _ = read_page(report.write_report(run))
-    assert "What the film says of itself" in content and "<dd>no credentials</dd>" in content
+    assert "What the video says of itself" in content and "<dd>no credentials</dd>" in content
     made_of = (
         credentials.Ingredient("<a>.mp4", "0" * 64, identity="anna"),
         credentials.Ingredient("b.mp4", "1" * 64, "source"),
@@ -142,10 +142,10 @@ def test_the_page_tells_what_the_film_says_of_itself(run):
         "<dd>b.mp4</dd>",
         "no watermark of",
     ):
-        assert words in content, words  # the film itself was not marked: that is what is said
-    film = bytearray((run / "swap.mp4").read_bytes())
-    film[-1] ^= 1
-    (run / "swap.mp4").write_bytes(film)
+        assert words in content, words  # the video itself was not marked: that is what is said
+    video = bytearray((run / "swap.mp4").read_bytes())
+    video[-1] ^= 1
+    (run / "swap.mp4").write_bytes(video)
     assert "<dd>changed</dd>" in read_page(report.write_report(run))[0]
 
 

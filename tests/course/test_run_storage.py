@@ -23,7 +23,7 @@ from faceswap_lab.course.run_storage import HERE, INDEX, LOOSE, RunStorage, keep
 ROOT = Path(__file__).parents[2]
 KEPT = {
     "run.json": "{}",
-    "swap.mp4": "film",
+    "swap.mp4": "video",
     "faces/target/faces.csv": "table",
     "faces/target/faces/000000_0.png": "one",
     "faces/target/faces/000001_0.png": "two",
@@ -115,7 +115,7 @@ def test_a_run_that_was_never_kept_is_not_written_over(kept, tmp_path):
 
 def test_a_stop_between_two_writes_leaves_the_earlier_run(kept, monkeypatch):
     one, place, machine = kept
-    (one / "swap.mp4").write_text("another film")
+    (one / "swap.mp4").write_text("another video")
 
     def stop(*what):
         raise KeyboardInterrupt
@@ -125,7 +125,7 @@ def test_a_stop_between_two_writes_leaves_the_earlier_run(kept, monkeypatch):
         RunStorage(one, place).keep()
     assert tree(machine("two").out) == KEPT
     RunStorage(one, place).keep()
-    assert tree(machine("three").out)["swap.mp4"] == "another film"
+    assert tree(machine("three").out)["swap.mp4"] == "another video"
 
 
 def archive_of(place, part):

@@ -207,10 +207,10 @@ def test_training_arrays(clips, monkeypatch):
     with pytest.raises(LabError, match="5 faces of A.*needs 8"):
         stages.training_arrays(run, 16)
     sets["A"] = FakeFaces(4, 2)
-    faces, masks, likened = stages.training_arrays(run, 16, copies=2)
-    assert faces["B"].shape == masks["B"].shape == likened["B"].shape == (27, 24, 24, 3)
+    faces, masks, transferred = stages.training_arrays(run, 16, copies=2)
+    assert faces["B"].shape == masks["B"].shape == transferred["B"].shape == (27, 24, 24, 3)
     assert faces["A"][:9, 0, 0, 0].tolist() == [1] * 5 + [2] * 4, "the sets' own pictures come first"
-    assert likened["A"].tolist() == faces["A"].tolist(), "without landmarks nothing is bent"
+    assert transferred["A"].tolist() == faces["A"].tolist(), "without landmarks nothing is bent"
     with pytest.raises(LabError, match="person 'C'"):
         stages.training_faces(run, "C")
 

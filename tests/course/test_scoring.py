@@ -11,7 +11,7 @@ from faceswap_lab.swap.options import ConversionOptions
 
 
 class Brighter:
-    """Stands in for a model: paints every face a little brighter."""
+    """Stands in for a model: generates every face a little brighter."""
 
     size, name = 64, "brighter"
 
@@ -26,12 +26,12 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def swaps(run):
-    painted = scoring.swap_functions(run)  # no model was trained: the warm start
-    assert list(painted) == ["warm_start"] and not (run.out / "models").exists()
+    generated = scoring.swap_functions(run)  # no model was trained: the warm start
+    assert list(generated) == ["warm_start"] and not (run.out / "models").exists()
     stages.ensure_faces(run, "A", every=20)
     stages.ensure_faces(run, "B", every=20)
     run_faces(run)
-    return [scoring.swap_clip(run, name, f) for name, f in {**painted, "brighter": Brighter()}.items()]
+    return [scoring.swap_clip(run, name, f) for name, f in {**generated, "brighter": Brighter()}.items()]
 
 
 def run_faces(run):

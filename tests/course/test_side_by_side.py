@@ -25,17 +25,17 @@ def run(tmp_path_factory):
 
 
 def test_the_film_shows_the_same_moments_with_sound_and_signature(run):
-    path = side_by_side.write_film(run, "autoencoder", None)
-    film, target = video.open_video(path), video.open_video(run.clip("target"))
+    path = side_by_side.write_side_by_side(run, "autoencoder", None)
+    shown, target = video.open_video(path), video.open_video(run.clip("target"))
     side = side_by_side.HEIGHT
-    assert film.num_frames == target.num_frames == 60 and film.fps == target.fps and film.has_audio
-    assert film.size == (3 * side, side + 26) and path.stat().st_size < 600_000
+    assert shown.num_frames == target.num_frames == 60 and shown.fps == target.fps and shown.has_audio
+    assert shown.size == (3 * side, side + 26) and path.stat().st_size < 600_000
     clips = [run.clip("target"), run.out / "swap.mp4", run.clips.truth]
     frames = [[frame.image.astype(int) for frame in video.open_video(clip).frames()] for clip in clips]
-    for number, frame in enumerate(film.frames()):
-        shown = frame.image[26:].astype(int)
+    for number, frame in enumerate(shown.frames()):
+        pictures = frame.image[26:].astype(int)
         for place, clip in enumerate(frames):
-            part = shown[:, place * side : (place + 1) * side]
+            part = pictures[:, place * side : (place + 1) * side]
             errors = [np.abs(part - clip[other]).mean() for other in (number, (number + 15) % 60)]
             assert errors[0] < 4 and errors[0] < errors[1], (number, place)
     found = verification.verify(path)
@@ -61,7 +61,7 @@ def test_a_still_is_signed_and_a_moment_that_is_not_there_refused(run, tmp_path)
 def test_without_a_film_or_a_truth(run, tmp_path):
     clips = samples.sample_clips()
     other = runtime.prepare("quick", 0, tmp_path / "other", clips["train_B"], clips["target"])
-    with pytest.raises(LabError, match="swap.mp4: there is no swapped film yet. Run notebook 05"):
+    with pytest.raises(LabError, match="swap.mp4: there is no swapped video yet. Run notebook 05"):
         next(side_by_side.moments(other))
     shutil.copyfile(clips["truth"], other.out / "swap.mp4")
     assert list(next(side_by_side.moments(other))) == ["target", "swap: AI face swap"]

@@ -36,26 +36,26 @@ def own_folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def private(tmp_path):
-    """A film and a note of the user's own, which nobody gave to the lab."""
-    film = tmp_path / "private" / "diary.mp4"
-    film.parent.mkdir()
+    """A video and a note of the user's own, which nobody gave to the lab."""
+    video = tmp_path / "private" / "diary.mp4"
+    video.parent.mkdir()
     pattern = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=5:duration=1", "-pix_fmt", "yuv420p"]
-    subprocess.run([program(), "-loglevel", "error", *pattern, str(film)], check=True)
-    files.write_text(film.parent / "secret.txt", SECRET)
-    return film
+    subprocess.run([program(), "-loglevel", "error", *pattern, str(video)], check=True)
+    files.write_text(video.parent / "secret.txt", SECRET)
+    return video
 
 
-def strangers_run(folder: Path, film, seal=None) -> Path:
+def strangers_run(folder: Path, video, seal=None) -> Path:
     """A run as a stranger would write it, around a path of this computer."""
-    clips = {"source": "data/sample/train_B.mp4", "target": str(film), "truth": str(film)}
+    clips = {"source": "data/sample/train_B.mp4", "target": str(video), "truth": str(video)}
     seals = {} if seal is None else {"target": seal, "truth": seal}
     files.write_json(folder / "run.json", {"preset": "quick", "seed": 0, "clips": clips, "outside": seals})
     return folder
 
 
-def copies(folder: Path, film: Path) -> list[str]:
-    """Where a film's content lies below a folder."""
-    content = film.read_bytes()
+def copies(folder: Path, video: Path) -> list[str]:
+    """Where a video's content lies below a folder."""
+    content = video.read_bytes()
     return [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and content in p.read_bytes()]
 
 
@@ -95,7 +95,7 @@ def test_what_was_given_by_hand_is_shown_until_it_is_another_one(tmp_path, priva
     assert runtime.prepare(out=moved, source=samples.sample_clip("train_B").path, target=private).out == moved
     assert report.left_out(moved) == []
     shutil.rmtree(moved / "report")
-    private.write_bytes(private.read_bytes() + b"another film")
+    private.write_bytes(private.read_bytes() + b"another video")
     report.write_report(moved)
     assert copies(moved, private) == [] and "its content is another one" in report.left_out(moved)[0]
     private.unlink()
@@ -118,7 +118,7 @@ def test_a_note_counts_for_one_folder_one_path_and_one_content(tmp_path, private
     assert trusted_paths.look(tmp_path / "run", str(private)) == (private, "")
     assert trusted_paths.look(tmp_path / "run2", str(private)) == (None, trusted_paths.NOT_GIVEN)
     assert trusted_paths.look(tmp_path / "run", str(other)) == (None, trusted_paths.NOT_GIVEN)
-    assert not [p for p in (tmp_path / "ledger").rglob("*") if "diary" in p.name], "notes tell nobody the films' names"
+    assert not [p for p in (tmp_path / "ledger").rglob("*") if "diary" in p.name], "notes tell nobody the videos' names"
     shutil.copy(program(), private)
     assert trusted_paths.look(tmp_path / "run", str(private)) == (None, trusted_paths.CHANGED)
 
@@ -136,7 +136,7 @@ def test_bundled_clips_and_those_inside_need_no_note(tmp_path, private):
     assert trusted_paths.look(tmp_path / "run", f"{tmp_path}/run/link.mp4") == (None, trusted_paths.LINKED)
 
 
-def test_a_strangers_run_does_not_go_on_with_films_of_this_computer(tmp_path, private):
+def test_a_strangers_run_does_not_go_on_with_videos_of_this_computer(tmp_path, private):
     run = strangers_run(tmp_path / "theirs", private)
     with pytest.raises(LabError, match="diary.mp4 as its target, and it lies outside this folder, and nobody gave it"):
         runtime.prepare(out=run)
@@ -174,17 +174,17 @@ def test_links_that_lead_out_are_refused_by_name(tmp_path, private, name):
     report.write_report(tmp_path / "behind")
 
 
-def test_films_of_score_cards_and_comparisons(tmp_path, private):
+def test_videos_of_score_cards_and_comparisons(tmp_path, private):
     for name in ("one", "two"):
         clip = {"target": "t.mp4", "frames": 1, "output": str(private), "outside": {"sha256": files.sha256(private)}}
         files.write_json(tmp_path / name / "scores.json", {**SCORES, "clip": clip})
     page = report.write_card_page(tmp_path / "one").read_text(encoding="utf-8")
-    assert "The film diary.mp4 is left out" in page and copies(tmp_path / "one", private) == []
+    assert "The video diary.mp4 is left out" in page and copies(tmp_path / "one", private) == []
     entries = [tmp_path / "one", tmp_path / "two"]
-    assert [entry.film() for entry in comparison.read_entries(entries)] == [None, None]
+    assert [entry.video() for entry in comparison.read_entries(entries)] == [None, None]
     trusted_paths.give(tmp_path / "one", private)
     assert "report/output.mp4" in report.write_card_page(tmp_path / "one").read_text(encoding="utf-8")
-    assert [entry.film() for entry in comparison.read_entries(entries)] == [private, None]
+    assert [entry.video() for entry in comparison.read_entries(entries)] == [private, None]
 
 
 def test_a_models_name_leads_to_no_other_settings(tmp_path):
@@ -233,7 +233,7 @@ def test_a_face_set_leads_nowhere_else(tmp_path, private):
 
 
 def test_parts_of_a_film_are_not_taken_from_elsewhere(tmp_path, private):
-    """A finished part that is a link would put a private film into the output."""
+    """A finished part that is a link would put a private video into the output."""
     out = tmp_path / "out" / "swap.mp4"
     folder, plan = parts_folder(out), FramePlan(((0, 5),), ((0, 5),))
     files.write_json(folder / "key.json", {"model": "theirs"})

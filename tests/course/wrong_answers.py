@@ -237,9 +237,9 @@ WRONG = {
         (lambda s, h: (lambda a: max(a, 1 - a))(np.mean([(x > y) + 0.5 * (x == y) for x in s for y in h])), "below 0.5"),
     ],
     "false_share": [
-        (lambda p, c, f: f, "honest films that are accused"),
+        (lambda p, c, f: f, "honest videos that are accused"),
         (lambda p, c, f: p * c / (p * c + (1 - p) * f), "alarms that are right"),
-        (lambda p, c, f: f - p * f, "not of all films"),
+        (lambda p, c, f: f - p * f, "not of all videos"),
     ],
     "unchanged": [
         (lambda d, m: hashlib.sha256(d).hexdigest() == m.get("hash", "").lower(), "names its algorithm"),

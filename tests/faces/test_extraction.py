@@ -165,21 +165,21 @@ def test_a_swap_goes_back_onto_the_lying_face(tmp_path):
     write_picture(tmp_path / "lying" / "0.png", frame)
     faces = extract_faces(tmp_path / "lying", tmp_path / "set", rotations=90)
     made = swap_frames([frame], [faces.matrix(0)], [faces.masks(256, "face")[0]], Green(), colour="none")[0]
-    painted = np.argwhere((made[..., 1] > 200) & (made[..., 0] < 60))[:, ::-1]
-    assert len(painted) > 8000
+    generated = np.argwhere((made[..., 1] > 200) & (made[..., 0] < 60))[:, ::-1]
+    assert len(generated) > 8000
     five = np.rot90(np.zeros((384, 384)))  # the labels' points through the same quarter turn
     labels = actors.clip("talk_A").points()[0]
     turned = np.stack([labels[:, 1], five.shape[0] - 1 - labels[:, 0]], axis=1)
-    assert np.linalg.norm(painted.mean(axis=0) - turned.mean(axis=0)) < 40  # it reaches up to the hair
+    assert np.linalg.norm(generated.mean(axis=0) - turned.mean(axis=0)) < 40  # it reaches up to the hair
     np.testing.assert_allclose(faces.points(0), turned, atol=8)
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory):
+def video(tmp_path_factory):
     """A and B side by side; A hidden for eight frames; then a cut after which they have changed sides."""
     from faceswap_lab.video import VideoWriter
 
-    path = tmp_path_factory.mktemp("film") / "both.mp4"
+    path = tmp_path_factory.mktemp("video") / "both.mp4"
     a, b = (actors.clip(name).frames()[:48] for name in ("talk_A", "talk_B"))
     with VideoWriter(path, 20, (768, 384)) as writer:
         for index in range(48):
@@ -189,9 +189,9 @@ def film(tmp_path_factory):
 
 
 @pytest.mark.parametrize("track", [True, False])
-def test_people_keep_their_numbers_through_hiding_and_cuts(tmp_path, film, track):
+def test_people_keep_their_numbers_through_hiding_and_cuts(tmp_path, video, track):
     with pytest.warns(UserWarning, match="2 people were found"):
-        table = extract_faces(film, tmp_path / "set", run_frames=12, track=track).table
+        table = extract_faces(video, tmp_path / "set", run_frames=12, track=track).table
     assert table["person"].nunique() == 2
     left = table["x0"] + table["x1"] < 768
     before = table["frame"] < 28

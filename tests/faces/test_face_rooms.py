@@ -1,4 +1,4 @@
-"""Alignment, detection, landmarks, masks, likening: checked against analysis, the mtcnn package and the labels."""
+"""Alignment, detection, landmarks, masks, shape transfer: checked against analysis, the mtcnn package and the labels."""
 
 import cv2
 import numpy as np
@@ -208,7 +208,7 @@ def aligned_twice(looked, size):
 def varied(images, landmarks, pose, copies, **how_far):
     """All copies: pictures, landmarks, poses."""
     plan = shape_transfer.plan_copies(images, landmarks, pose, copies, **how_far)
-    made = [shape_transfer.paint_copy(images, landmarks, plan, row) for row in range(len(plan.own))]
+    made = [shape_transfer.warp_copy(images, landmarks, plan, row) for row in range(len(plan.own))]
     return np.stack(made), plan.points, plan.pose
 
 
@@ -247,7 +247,7 @@ def test_varied_faces_take_mouth_and_eyes_from_other_pictures(looked):
     assert np.abs(same.astype(int) - pictures).mean() < 1
 
 
-def test_likening_brings_shapes_together(actor_frames):
+def test_shape_transfer_brings_shapes_together(actor_frames):
     mesh = FaceMesh(num_threads=1)
     people = {}
     for person in ("A", "B"):
@@ -258,7 +258,7 @@ def test_likening_brings_shapes_together(actor_frames):
         marks = np.stack([one.transformed(m).mesh for one, m in zip(found, matrices, strict=True)]) / 256
         people[person] = pictures, marks, np.array([head_pose(one) for one in found])
     moves = shape_transfer.shape_moves(*people["B"][1:], *people["A"][1:])
-    likened = [shape_transfer.bend_known(*face) for face in zip(*people["B"][:2], moves, strict=True)]
+    transferred = [shape_transfer.bend_known(*face) for face in zip(*people["B"][:2], moves, strict=True)]
     frontal = np.flatnonzero(np.abs(people["B"][2][:, 0]) < 25)[:6]
     wanted = shape_transfer.shape_difference(
         shape_transfer.shape_by_pose(people["B"][1], people["B"][2]),
@@ -267,7 +267,7 @@ def test_likening_brings_shapes_together(actor_frames):
     )
     shares = []
     for row in frontal:
-        seen = mesh(likened[row], people["B"][1][row][[159, 386, 1, 61, 291]] * 256)
+        seen = mesh(transferred[row], people["B"][1][row][[159, 386, 1, 61, 291]] * 256)
         moved = seen.mesh / 256 - people["B"][1][row]
         shares.append((moved * wanted[row]).sum() / (wanted[row] ** 2).sum())
     assert 0.3 < np.mean(shares) < 1.5  # the mesh, looking at the bent pictures, sees them moved towards A's shape

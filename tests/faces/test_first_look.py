@@ -20,7 +20,7 @@ def frames_of(name: str, count: int = 48, start: int = 0) -> list[np.ndarray]:
     return [frame.image for frame in video.open_video(actors.clip(name).path).frames()][start : start + count]
 
 
-def film(path, frames, fps=20):
+def write_clip(path, frames, fps=20):
     with video.VideoWriter(path, fps, frames[0].shape[1::-1]) as writer:
         for frame in frames:
             writer.write(np.ascontiguousarray(frame))
@@ -32,30 +32,30 @@ def long(frames, seconds=6):  # there and back again, so that length is no fault
 
 
 def no_video(folder):
-    (folder / "clip.mp4").write_text("This is a letter, not a film.")
+    (folder / "clip.mp4").write_text("This is a letter, not a video.")
     return folder / "clip.mp4"
 
 
 def no_face(folder):
     noise = np.random.default_rng(0).integers(60, 200, (12, 16, 3), dtype=np.uint8)
-    return film(folder / "clip.mp4", [cv2.resize(noise, (256, 192))] * 120)
+    return write_clip(folder / "clip.mp4", [cv2.resize(noise, (256, 192))] * 120)
 
 
 def two_people(folder):
     pairs = zip(frames_of("talk_A"), frames_of("talk_B"), strict=True)
-    return film(folder / "clip.mp4", long([np.hstack(pair) for pair in pairs]))
+    return write_clip(folder / "clip.mp4", long([np.hstack(pair) for pair in pairs]))
 
 
 def short(folder):
-    return film(folder / "clip.mp4", frames_of("talk_B", 30))
+    return write_clip(folder / "clip.mp4", frames_of("talk_B", 30))
 
 
 def dark(folder):
-    return film(folder / "clip.mp4", long([(frame * 0.15).astype(np.uint8) for frame in frames_of("talk_B")]))
+    return write_clip(folder / "clip.mp4", long([(frame * 0.15).astype(np.uint8) for frame in frames_of("talk_B")]))
 
 
 def blurred(folder):
-    return film(folder / "clip.mp4", long([cv2.GaussianBlur(frame, (0, 0), 5) for frame in frames_of("talk_B")]))
+    return write_clip(folder / "clip.mp4", long([cv2.GaussianBlur(frame, (0, 0), 5) for frame in frames_of("talk_B")]))
 
 
 def small(folder):
@@ -64,22 +64,22 @@ def small(folder):
         canvas[120:248, 120:248] = cv2.resize(frame, (128, 128), interpolation=cv2.INTER_AREA)
         return canvas
 
-    return film(folder / "clip.mp4", long([far(frame) for frame in frames_of("talk_B")]))
+    return write_clip(folder / "clip.mp4", long([far(frame) for frame in frames_of("talk_B")]))
 
 
 def sideways(folder):
     clip = actors.clip("hard_A")
     yaw = np.array([label["yaw"] for label in clip.labels])
-    return film(folder / "clip.mp4", long([clip.frames()[k] for k in np.flatnonzero(yaw > 45)]))
+    return write_clip(folder / "clip.mp4", long([clip.frames()[k] for k in np.flatnonzero(yaw > 45)]))
 
 
 def lying(folder):
-    return film(folder / "clip.mp4", long([np.rot90(frame) for frame in frames_of("talk_B")]))
+    return write_clip(folder / "clip.mp4", long([np.rot90(frame) for frame in frames_of("talk_B")]))
 
 
 def turned(folder):
     plain, path = (
-        film(folder / "plain.mp4", long([np.rot90(frame) for frame in frames_of("talk_B")])),
+        write_clip(folder / "plain.mp4", long([np.rot90(frame) for frame in frames_of("talk_B")])),
         folder / "clip.mp4",
     )
     done = ffmpeg_program.run("-display_rotation", "270", "-i", plain, "-c", "copy", path)
@@ -137,4 +137,4 @@ def test_a_good_clip_has_nothing_to_remark_and_no_consent_no_look(tmp_path):
     seen = first_look(actors.clip("talk_B").path, tmp_path / "look", looks=10)
     assert not seen.faults and not seen.stops and str(seen).endswith("Nothing to remark.")
     with pytest.raises(LabError, match="consent"):
-        first_look(film(tmp_path / "mine.mp4", frames_of("talk_B", 12)), tmp_path / "look")
+        first_look(write_clip(tmp_path / "mine.mp4", frames_of("talk_B", 12)), tmp_path / "look")

@@ -31,7 +31,7 @@ def make_set(folder, *clips):
         for index, (frame, five) in enumerate(zip(*shots(name), strict=True)):
             matrix, face = alignment.alignment_matrix(five, 256), f"{index:06d}_{person}.png"
             write_picture(folder / "faces" / face, alignment.align(frame, matrix, 256))
-            row = dict.fromkeys(COLUMNS, 0) | {"face": face, "source": "film.mp4", "frame": index, "person": person}
+            row = dict.fromkeys(COLUMNS, 0) | {"face": face, "source": "video.mp4", "frame": index, "person": person}
             row |= {f"m{i}{j}": matrix[i, j] for i in range(2) for j in range(3)}
             rows.append(row | {f"p{i}{axis}": five[i, j] for i in range(5) for j, axis in enumerate("xy")})
     pd.DataFrame(rows, columns=COLUMNS).to_csv(folder / "faces.csv", index=False)

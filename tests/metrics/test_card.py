@@ -11,11 +11,11 @@ from faceswap_lab.metrics.card import make_cards
 from faceswap_lab.metrics.catalogue import Score, mean_of
 from faceswap_lab.metrics.gains import GainMeasure
 from faceswap_lab.metrics.measures import Known
-from faceswap_lab.metrics.recognition_features import Judge
+from faceswap_lab.metrics.recognition_features import Recogniser
 
 
-class PlainJudge:
-    """Stands in for the judge: the mean colour of nine fields of the chip."""
+class PlainRecogniser:
+    """Stands in for the evaluation network: the mean colour of nine fields of the chip."""
 
     def __init__(self):
         self.asked = 0
@@ -33,7 +33,7 @@ def clip(actor_frames):
 
 
 def known(**given):
-    return Known(given={"judge": Judge(PlainJudge()), **given})
+    return Known(given={"recogniser": Recogniser(PlainRecogniser()), **given})
 
 
 def no_face(*_):
@@ -44,23 +44,23 @@ def test_gains_on_a_card_are_those_of_score_clip(clip):
     truth, target, points = clip
     outputs = {"soft": [blurred_truth(frame) for frame in truth]}
     simple = baseline_clips(iter(target), points, Baselines(), iter(truth))
-    judge = PlainJudge()
+    recogniser = PlainRecogniser()
     made = make_cards(
         {**outputs, **simple},
         target,
         points,
-        Known(given={"judge": Judge(judge)}),
+        Known(given={"recogniser": Recogniser(recogniser)}),
         truth,
         simple,
         (GainMeasure,),
         no_face,
     )
-    alone = score_clip(outputs["soft"], truth, target, points, PlainJudge())
+    alone = score_clip(outputs["soft"], truth, target, points, PlainRecogniser())
     assert made["soft"].numbers() == alone.as_json()
     assert list(made) == ["soft", "unchanged", "tint", "blurred_truth", "shifted_truth", "truth"]
     assert made["blurred_truth"].kind == "baseline" and made["blurred_truth"].numbers() == made["soft"].numbers()
     assert made["unchanged"].numbers()["swap_gain"] == 0 and made["soft"].kind == "model"
-    assert judge.asked == len(truth) * (2 + 3), "target, truth and equal outputs are looked at once"
+    assert recogniser.asked == len(truth) * (2 + 3), "target, truth and equal outputs are looked at once"
     for name, (low, high) in made["soft"].ranges().items():
         assert low <= made["soft"].numbers()[name] <= high, name
     own = made["soft"].frames()
@@ -88,11 +88,11 @@ class Brightness:
         Score("grows", "grows", "mean", "higher", (0, 255), mean_of("bright"), needs=("order",)),
     )
 
-    def __init__(self, galleries, judge=None):
-        self.scores, self.galleries, self.judge, self.rows = self.SCORES, galleries, judge, []
+    def __init__(self, galleries, recogniser=None):
+        self.scores, self.galleries, self.recogniser, self.rows = self.SCORES, galleries, recogniser, []
 
-    def add(self, shot):
-        self.rows.append({"bright": float(shot.output.image.mean())})
+    def add(self, sample):
+        self.rows.append({"bright": float(sample.output.image.mean())})
 
     def table(self):
         return pd.DataFrame(self.rows)
@@ -105,7 +105,7 @@ def test_a_measure_is_added_by_its_class_and_left_out_when_something_is_missing(
     assert measures.fitting(Known(True), chosen) == (GainMeasure,)
     some = known(galleries=[1], source_faces=2)
     (made,) = measures.make(some, (Brightness,))
-    assert made.galleries == [1] and made.judge is some.given["judge"]
+    assert made.galleries == [1] and made.recogniser is some.given["recogniser"]
     card = make_cards({"o": target}, target, points, some, None, (), chosen, no_face)["o"]
     assert list(card.numbers()) == ["bright", "grows"] and card.numbers()["bright"] == pytest.approx(
         target.mean(), abs=1e-3

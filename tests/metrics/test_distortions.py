@@ -1,4 +1,4 @@
-"""The rungs on two frames of each actor: what was planted is there, in rising strength, inside the face."""
+"""The series on two frames of each actor: what was planted is there, in rising strength, inside the face."""
 
 import functools
 import itertools
@@ -26,15 +26,15 @@ def known():
 
 @functools.cache
 def made(name):
-    return next(rung for rung in distortions.RUNGS if rung.name == name).make(known())
+    return next(distortion for distortion in distortions.DISTORTIONS if distortion.name == name).make(known())
 
 
 def apart(frames):
     return np.mean([np.abs(a.astype(int) - b).mean() for a, b in zip(frames, known().truth, strict=True)])
 
 
-def test_every_rung_gives_frames_like_the_truths():
-    names = [rung.name for rung in distortions.rungs(known())]
+def test_every_distortion_gives_frames_like_the_truths():
+    names = [distortion.name for distortion in distortions.series(known())]
     assert len(names) == len(set(names)) and {"unchanged", "truth", "stranger_1", "average_face"} <= set(names)
     assert "moment_9" not in names  # three frames have no moment nine frames before
     for name in ("blend_0_5", "noise_16", "moment_1", "tremble_1", "flicker_5", "square_10", "stranger_0_5", "tint"):
@@ -47,9 +47,10 @@ def test_every_rung_gives_frames_like_the_truths():
 
 @pytest.mark.parametrize("family", ["too little", "blur", "shift", "noise", "cast", "square", "identity", "tremble"])
 def test_a_stronger_fault_is_further_from_the_truth(family):
-    rungs = sorted((rung for rung in distortions.RUNGS if rung.family == family), key=lambda rung: rung.strength)
-    distances = [apart(made(rung.name)) for rung in rungs]
-    assert len(rungs) >= 3 and all(a < b for a, b in zip(distances, distances[1:], strict=False))
+    of_family = (distortion for distortion in distortions.DISTORTIONS if distortion.family == family)
+    series = sorted(of_family, key=lambda distortion: distortion.strength)
+    distances = [apart(made(distortion.name)) for distortion in series]
+    assert len(series) >= 3 and all(a < b for a, b in zip(distances, distances[1:], strict=False))
 
 
 def test_faults_stay_inside_the_face():
@@ -76,13 +77,13 @@ def test_trembling_and_flickering_differ_from_frame_to_frame_and_repeat_exactly(
     for change in steps.values():
         means = change.reshape(COUNT, -1)
         assert np.abs(np.diff(means, axis=0)).mean() > 0.1
-    again = next(rung for rung in distortions.RUNGS if rung.name == "tremble_1").make(known())
+    again = next(distortion for distortion in distortions.DISTORTIONS if distortion.name == "tremble_1").make(known())
     assert all(np.array_equal(a, b) for a, b in zip(again, made("tremble_1"), strict=True))
 
 
 def test_what_is_missing_is_named():
     bare = distortions.KnownClip(known().target, known().truth, known().points)
-    assert not {"stranger_1", "average_face"} & {rung.name for rung in distortions.rungs(bare)}
+    assert not {"stranger_1", "average_face"} & {distortion.name for distortion in distortions.series(bare)}
     with pytest.raises(LabError, match="no mean face of 'stranger'"):
         distortions.worn(bare, "stranger")
     with pytest.raises(LabError, match="points: 2 rows"):
@@ -97,4 +98,4 @@ def test_what_is_missing_is_named():
 
 def test_families():
     assert distortions.family_of("blur_3") == "blur" and distortions.family_of("autoencoder, mask") == "model"
-    assert {rung.family for rung in distortions.RUNGS} == {*distortions.FAMILIES, "truth", "baseline"}
+    assert {distortion.family for distortion in distortions.DISTORTIONS} == {*distortions.FAMILIES, "truth", "baseline"}

@@ -23,10 +23,10 @@ class Difference:
     def __init__(self):
         self.rows = []
 
-    def add(self, shot):
-        other = shot.truth or shot.target
-        shot.output.landmarks, other.landmarks, other.landmarks  # noqa: B018
-        self.rows.append({"apart": np.abs(shot.output.image.astype(int) - other.image).mean(), "index": shot.index})
+    def add(self, sample):
+        other = sample.truth or sample.target
+        sample.output.landmarks, other.landmarks, other.landmarks  # noqa: B018
+        self.rows.append({"apart": np.abs(sample.output.image.astype(int) - other.image).mean(), "index": sample.index})
 
     def table(self):
         return pd.DataFrame(self.rows)

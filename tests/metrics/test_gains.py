@@ -29,8 +29,8 @@ from faceswap_lab.metrics.nearest_person import NearerMeasure
 from faceswap_lab.metrics.recognition_features import Dlib, features
 
 
-class PlainJudge:
-    """Stands in for the judge where its verdict does not matter: the mean colour of nine fields of the chip."""
+class PlainRecogniser:
+    """Stands in for the evaluation network where its answer does not matter: the mean colour of nine fields of the chip."""
 
     def embed(self, chips, batch_size=16):
         fields = chips.reshape(len(chips), 3, 50, 3, 50, 3).mean(axis=(2, 4)).reshape(len(chips), -1) / 255
@@ -96,7 +96,7 @@ def test_structure_gain_is_the_correlation_that_numpy_finds(clip):
     output, wanted, unchanged = (np.concatenate(some) for some in zip(*held, strict=True))
     start = np.corrcoef(unchanged, wanted)[0, 1]
     expected = (np.corrcoef(output, wanted)[0, 1] - start) / (1 - start)
-    found = score_clip(outputs, truth, target, points, PlainJudge()).structure_gain
+    found = score_clip(outputs, truth, target, points, PlainRecogniser()).structure_gain
     assert found == pytest.approx(expected, abs=1e-3) and 0.3 < found < 1
 
 
@@ -117,7 +117,7 @@ def test_sharpness_falls_with_blur_and_rises_with_noise(clip):
     truth, target, points = (x[:4] for x in clip)
 
     def sharpness(change):
-        return score_clip([change(frame) for frame in truth], truth, target, points, PlainJudge())
+        return score_clip([change(frame) for frame in truth], truth, target, points, PlainRecogniser())
 
     soft, softer = (sharpness(lambda f, s=s: cv2.GaussianBlur(f, (0, 0), s)).sharpness for s in (1, 3))
     assert 0.2 < soft < 0.8 and softer < 0.5 * soft
@@ -140,9 +140,9 @@ def test_table_adds_up(baselines):
 
 def test_frames_may_be_generators_and_size_does_not_matter(clip):
     truth, target, points = (x[:2] for x in clip)
-    small = score_clip((blurred_truth(t) for t in truth), iter(truth), iter(target), points, PlainJudge())
+    small = score_clip((blurred_truth(t) for t in truth), iter(truth), iter(target), points, PlainRecogniser())
     twice = [[cv2.resize(f, (512, 512), interpolation=cv2.INTER_CUBIC) for f in frames] for frames in (truth, target)]
-    large = score_clip([blurred_truth(t, 8) for t in twice[0]], *twice, points * 2 + 0.5, PlainJudge())
+    large = score_clip([blurred_truth(t, 8) for t in twice[0]], *twice, points * 2 + 0.5, PlainRecogniser())
     assert large.swap_gain == pytest.approx(small.swap_gain, abs=0.06)
     assert large.pixel_gain == pytest.approx(small.pixel_gain, abs=0.03)
 
@@ -150,7 +150,7 @@ def test_frames_may_be_generators_and_size_does_not_matter(clip):
 def test_frames_without_points_count_for_pixels_only(clip):
     truth, target, points = (x[:3].copy() for x in clip)
     points[1] = np.nan
-    found = score_clip(target, truth, target, points, PlainJudge())
+    found = score_clip(target, truth, target, points, PlainRecogniser())
     assert np.isnan(found.table["identity_gain"][1]) and found.table["pixel_gain"].notna().all()
     assert found.identity_gain == 0
 
@@ -158,19 +158,19 @@ def test_frames_without_points_count_for_pixels_only(clip):
 def test_frames_that_do_not_differ_are_left_out(clip):
     truth, target, points = (x[:3].copy() for x in clip)
     target[2] = truth[2]
-    found = score_clip([shifted_truth(t) for t in truth], truth, target, points, PlainJudge())
-    two = score_clip([shifted_truth(t) for t in truth[:2]], truth[:2], target[:2], points[:2], PlainJudge())
+    found = score_clip([shifted_truth(t) for t in truth], truth, target, points, PlainRecogniser())
+    two = score_clip([shifted_truth(t) for t in truth[:2]], truth[:2], target[:2], points[:2], PlainRecogniser())
     assert np.isnan(found.table["pixel_gain"][2]) and found.pixel_gain == pytest.approx(two.pixel_gain)
 
 
 def test_one_frame(clip):
     truth, target, points = (x[:1] for x in clip)
-    assert 0 < score_clip([tint(target[0], truth[0])], truth, target, points, PlainJudge()).pixel_gain < 1
+    assert 0 < score_clip([tint(target[0], truth[0])], truth, target, points, PlainRecogniser()).pixel_gain < 1
 
 
 def test_bad_input_is_named(clip):
     truth, target, points = (x[:3] for x in clip)
-    judge = PlainJudge()
+    recogniser = PlainRecogniser()
     for output, wanted, given, where, words in (
         (truth[:2], truth, target, points, "output: ends after 2 frames"),
         (truth, truth, target[:1], points, "target: ends after 1 frames"),
@@ -184,7 +184,7 @@ def test_bad_input_is_named(clip):
         ([], [], [], points, "points: 3 rows for a clip of 0"),
     ):
         with pytest.raises(LabError, match=words):
-            score_clip(output, wanted, given, where, judge)
+            score_clip(output, wanted, given, where, recogniser)
 
 
 def test_local_contrast_sees_neither_light_nor_tint():
@@ -221,9 +221,9 @@ def test_nearer_to_source(clip, actor_frames):
         NearerMeasure(source, other * np.nan)
     holes = points[:3].copy()
     holes[1] = np.nan
-    assert np.isnan(features(truth[:3], holes, Dlib(PlainJudge()))).any(axis=1).tolist() == [False, True, False]
+    assert np.isnan(features(truth[:3], holes, Dlib(PlainRecogniser()))).any(axis=1).tolist() == [False, True, False]
     with pytest.raises(LabError, match="points: 2 rows"):
-        features(truth[:3], points[:2], Dlib(PlainJudge()))
+        features(truth[:3], points[:2], Dlib(PlainRecogniser()))
 
 
 def test_landmark_error_of_a_shift_by_the_mesh(clip):

@@ -89,7 +89,7 @@ def test_frames_come_in_batches_and_no_face_is_looked_at_twice():
     assert table.loc[3].drop("frame").isna().all() and table.drop(3).notna().all(axis=None)
 
 
-def test_margins_of_two_judges():
+def test_margins_of_two_networks():
     way = np.array([0.1, 0.2, 0.3, np.nan])
     table = pd.DataFrame({"distance_source_dlib": -way, "distance_target_dlib": way * 0})
     table["distance_source_face_res"], table["distance_target_face_res"] = -3 * way + 1, 0.0
@@ -152,7 +152,7 @@ def test_dlibs_distance_is_under_its_own_threshold_for_the_truth_only(scored):
     assert values["black"]["distance_source_dlib"] > 0.6, "somebody is nearest, but it is nobody"
 
 
-def test_both_judges_agree_where_it_is_clear(scored):
+def test_both_networks_agree_where_it_is_clear(scored):
     values, tables, _ = scored
     assert values["truth"]["judges_disagree"] == values["unchanged"]["judges_disagree"] == 0
     assert abs(values["truth"]["judges_gap"]) < 0.5 and values["unchanged"]["judges_gap"] == 0

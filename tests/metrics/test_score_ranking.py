@@ -52,14 +52,14 @@ def test_rho_is_spearmans_with_ties_and_missing_numbers_left_out():
     kept = np.isfinite(values)
     assert len(np.unique(values[kept])) < kept.sum()
     found = score_ranking.rank(values, TRUE, draws=200)
-    assert found.rho == pytest.approx(stats.spearmanr(values[kept], TRUE[kept]).statistic) and found.rungs == 22
+    assert found.rho == pytest.approx(stats.spearmanr(values[kept], TRUE[kept]).statistic) and found.distorted == 22
     assert found.low < found.rho < found.high
 
 
-def test_what_gives_no_number_or_has_too_few_rungs_is_not_judged():
+def test_what_gives_no_number_or_has_too_few_distortions_is_not_judged():
     assert judged(np.ones(24)).verdict == judged(np.full(24, np.nan)).verdict == "gives no number"
     few = np.where(np.arange(24) < 5, TRUE, np.nan)
-    assert judged(few).verdict == "too few rungs"
+    assert judged(few).verdict == "too few distortions"
 
 
 def test_clips_are_compared_within_themselves():
@@ -71,7 +71,7 @@ def test_clips_are_compared_within_themselves():
 
 def tables(shift=0.0, wobble=0.1, count=40):
     """A truth at 1, and the fault of the family blur, each `shift` times its strength below; frames scatter."""
-    strengths = {rung.name: rung.strength for rung in distortions.RUNGS if rung.family == "blur"}
+    strengths = {distortion.name: distortion.strength for distortion in distortions.DISTORTIONS if distortion.family == "blur"}
     random = np.random.default_rng(3)
     frames = random.normal(0, 1, count)
     truth = pd.DataFrame({"s": 1 + frames})

@@ -11,7 +11,7 @@ from faceswap_lab.models.autoencoder import FaceAutoencoder
 from faceswap_lab.models.loss_weights import LossWeights
 
 STILL = Augmentation(
-    rotation=0, zoom=0, shift=0, flip=0, warp=0, gain=0, tint=0, slope=0, gamma=0, liken=0, input_gamma=0, fade=0
+    rotation=0, zoom=0, shift=0, flip=0, warp=0, gain=0, tint=0, slope=0, gamma=0, shape_transfer=0, input_gamma=0, fade=0
 )
 # The quick shape, small enough to train a step in a moment.
 SMALL = autoencoder_networks.AutoencoderConfig(

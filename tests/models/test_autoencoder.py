@@ -100,7 +100,7 @@ def test_shapes_that_cannot_be_are_refused():
         LossWeights(edge=-1)
 
 
-def test_the_quick_model_paints_what_its_shipped_weights_always_painted():
+def test_the_quick_model_generates_what_its_shipped_weights_always_generated():
     model = autoencoder.FaceAutoencoder(quick(64))
     assert stages.warm_start(model)
     noise = np.random.default_rng(0).random((2, 64, 64, 3)).astype("float32")
@@ -188,7 +188,7 @@ def test_identity_asks_whether_the_swap_looks_like_the_person_it_shows():
     def thirds(faces):  # a recogniser that knows people by the brightness of three stripes
         return ops.stack([ops.mean(part, axis=(1, 2, 3)) for part in ops.split(faces[:, :30, :30], 3, axis=2)], axis=1)
 
-    def painted(stripes):
+    def generated(stripes):
         return ops.convert_to_tensor(
             np.pad(np.repeat(stripes, 10), (0, 2))[None, None, :, None] * np.ones((2, 32, 1, 3)), "float32"
         )
@@ -202,7 +202,7 @@ def test_identity_asks_whether_the_swap_looks_like_the_person_it_shows():
     np.testing.assert_allclose(model.descriptors[0][0], (means[0] - means[1]) / 2, atol=5e-3)
     views = loss_terms.in_float32(model(INDEX))
     middle = (means[0] + means[1]) / 2
-    as_a, as_b = (painted(middle + 0.5 * (mean - middle)) for mean in means)
+    as_a, as_b = (generated(middle + 0.5 * (mean - middle)) for mean in means)
     perfect = {**views, "swapped": (None, [as_a, as_b])}
     exchanged = {**views, "swapped": (None, [as_b, as_a])}
     assert float(loss_terms.identity(model, perfect)) < 0.05 and float(loss_terms.identity(model, exchanged)) > 1.9

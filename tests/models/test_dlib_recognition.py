@@ -1,4 +1,4 @@
-"""The judge: the same numbers as dlib's own, and a good eye for people."""
+"""The evaluation network: the same numbers as dlib's own, and a good eye for people."""
 
 import json
 from pathlib import Path
@@ -40,30 +40,30 @@ ASTRONAUT = np.array([[203.167, 101.5], [246.5, 104.167], [225, 127], [201, 139]
 
 
 @pytest.fixture(scope="module")
-def judge():
+def recogniser():
     return FaceRecognition()
 
 
-def test_numbers_are_dlibs(judge):
+def test_numbers_are_dlibs(recogniser):
     picture = np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
-    found = judge.embed(picture[np.newaxis])
+    found = recogniser.embed(picture[np.newaxis])
     assert found.shape == (1, 128) and found.dtype == np.float32
     np.testing.assert_allclose(found[0], DLIB, atol=3e-4)  # kernels are stored in 16 bit
 
 
-def test_distances_are_those_of_the_package_s_weights(judge, actor_chips):
-    found = judge.embed(np.concatenate([actor_chips[name][:3] for name in ("A", "B", "truth")]))
+def test_distances_are_those_of_the_package_s_weights(recogniser, actor_chips):
+    found = recogniser.embed(np.concatenate([actor_chips[name][:3] for name in ("A", "B", "truth")]))
     distances = np.linalg.norm(found[:, np.newaxis] - found, axis=2)
     np.testing.assert_allclose(distances, CASES["distances"], atol=1e-3)
 
 
-def test_uint8_and_float_pictures_give_the_same(judge, actor_chips):
+def test_uint8_and_float_pictures_give_the_same(recogniser, actor_chips):
     chips = actor_chips["A"][:3]
-    np.testing.assert_allclose(judge.embed(chips), judge.embed(chips.astype("float32") / 255, batch_size=2), atol=1e-5)
+    np.testing.assert_allclose(recogniser.embed(chips), recogniser.embed(chips.astype("float32") / 255, batch_size=2), atol=1e-5)
 
 
-def test_knows_people(judge, actor_chips):
-    found = {name: judge.embed(chips) for name, chips in actor_chips.items()}
+def test_knows_people(recogniser, actor_chips):
+    found = {name: recogniser.embed(chips) for name, chips in actor_chips.items()}
 
     def distances(x, y):
         return np.linalg.norm(found[x][:, np.newaxis] - found[y], axis=2)
@@ -75,13 +75,13 @@ def test_knows_people(judge, actor_chips):
     assert (distances("truth", "B").mean(axis=1) < distances("truth", "A").mean(axis=1)).mean() >= 0.8
 
 
-def test_chip_of_a_real_portrait(judge):
+def test_chip_of_a_real_portrait(recogniser):
     data = pytest.importorskip("skimage.data")
     picture = data.astronaut()
-    upright = judge.embed(chip(picture, ASTRONAUT)[np.newaxis])
+    upright = recogniser.embed(chip(picture, ASTRONAUT)[np.newaxis])
     turned = np.ascontiguousarray(np.rot90(picture, k=-1))
     points = np.column_stack([511 - ASTRONAUT[:, 1], ASTRONAUT[:, 0]])  # where a quarter turn clockwise takes them
-    again = judge.embed(chip(turned, points)[np.newaxis])
+    again = recogniser.embed(chip(turned, points)[np.newaxis])
     assert np.linalg.norm(upright - again) < 0.05
     # What dlib 20.0.1 says of its own chip of this face, made from five other points (the corners of the eyes).
     assert np.linalg.norm(upright[0, :8] - DLIB_ASTRONAUT[:8]) < 0.15
@@ -104,7 +104,7 @@ def test_chip_geometry():
         chip(picture, np.full((5, 2), np.nan))
 
 
-def test_wrong_shape_is_refused(judge):
-    assert judge.embed(np.zeros((0, 150, 150, 3), np.uint8)).shape == (0, 128)
+def test_wrong_shape_is_refused(recogniser):
+    assert recogniser.embed(np.zeros((0, 150, 150, 3), np.uint8)).shape == (0, 128)
     with pytest.raises(ValueError, match="150"):
-        judge.embed(np.zeros((2, 64, 64, 3), np.uint8))
+        recogniser.embed(np.zeros((2, 64, 64, 3), np.uint8))

@@ -38,7 +38,7 @@ def test_each_player_receives_only_its_own_gradient(adversarial):
 
 
 def scored(pictures, frozen):
-    """A discriminator that scores a picture by its mean: real pictures of 0.8, painted ones of 0.3."""
+    """A discriminator that scores a picture by its mean: real pictures of 0.8, generated ones of 0.3."""
     return ops.mean(pictures, axis=(1, 2, 3), keepdims=True)
 
 
@@ -47,21 +47,21 @@ REAL, FAKE = (ops.convert_to_tensor(np.full((2, 4, 4, 3), value, "float32")) for
 
 def test_the_games_by_hand():
     generator, discriminator = discriminators.relativistic(scored, REAL, FAKE)
-    assert float(discriminator) == pytest.approx((0.5 - 1) ** 2)  # real should score 1 above painted, and scores 0.5 above
+    assert float(discriminator) == pytest.approx((0.5 - 1) ** 2)  # real should score 1 above generated, and scores 0.5 above
     assert float(generator) == pytest.approx((-0.5 - 1) ** 2)  # the generator wants it the other way round
     generator, discriminator = discriminators.hinge(scored, REAL, FAKE)
     assert (float(generator), float(discriminator)) == (pytest.approx(-0.3), pytest.approx(0.2 + 1.3))
     seed = keras.random.SeedGenerator(3)
     share = float(discriminators.draw_beta((), 0.2, keras.random.SeedGenerator(3)))
     generator, discriminator = discriminators.mixup(scored, REAL, FAKE, seed)
-    assert float(generator) == pytest.approx((0.3 - 1) ** 2)  # its own painting, taken for real
+    assert float(generator) == pytest.approx((0.3 - 1) ** 2)  # its own generated face, taken for real
     assert float(discriminator) == pytest.approx((share * 0.8 + (1 - share) * 0.3 - share) ** 2, abs=1e-6)
 
 
-def test_better_paintings_please_the_generator_and_not_the_discriminator():
-    for game in discriminators.GAMES.values():
+def test_better_generated_faces_please_the_generator_and_not_the_discriminator():
+    for adversarial_loss in discriminators.ADVERSARIAL_LOSSES.values():
         seed = keras.random.SeedGenerator(1)
-        worse, better = (game(scored, REAL, ops.ones_like(FAKE) * value, seed) for value in (0.1, 0.7))
+        worse, better = (adversarial_loss(scored, REAL, ops.ones_like(FAKE) * value, seed) for value in (0.1, 0.7))
         assert float(better[0]) < float(worse[0])
 
 
@@ -83,11 +83,11 @@ def test_the_gradient_penalty_of_a_real_discriminator_is_what_a_tape_finds():
     straight = ops.convert_to_tensor(faces(1, 32).astype("float32") / 255)
     with tape() as watched:
         watched.watch(straight)
-        score = ops.mean(gan.judge(0, straight, straight * 0 + 0.5, False))
+        score = ops.mean(gan.discriminate(0, straight, straight * 0 + 0.5, False))
     exact = float(ops.sum(watched.gradient(score, straight) ** 2)) / 2
     many = ops.tile(straight, (400, 1, 1, 1))
     found = discriminators.gradient_penalty(
-        lambda x, frozen: gan.judge(0, x, x * 0 + 0.5, False), many, keras.random.SeedGenerator(0)
+        lambda x, frozen: gan.discriminate(0, x, x * 0 + 0.5, False), many, keras.random.SeedGenerator(0)
     )
     assert float(found) == pytest.approx(exact, rel=0.25)  # one standard deviation is 7 %
     _, with_penalty = gan.loss_terms(gan(INDEX))
@@ -114,11 +114,11 @@ def test_back_translation_learns_the_way_back_and_leaves_the_way_there_alone():
     weights = LossWeights(reconstruction=0.5, contrast=2.0, back_translation=1.0)
     gan = small_gan(weights)
     views = loss_terms.in_float32(gan({person: np.arange(4) for person in ("A", "B")}))
-    _, painted = loss_terms.swapped_faces(gan, {**views})
-    there = [ops.convert_to_numpy(some)[::2] for some in painted]  # as numbers: nothing can flow through them
+    _, generated = loss_terms.swapped_faces(gan, {**views})
+    there = [ops.convert_to_numpy(some)[::2] for some in generated]  # as numbers: nothing can flow through them
 
     def by_hand():
-        back = [gan.paint(gan.encode(ops.convert_to_tensor(there[1 - p]), p, 1 - p), p)[0] for p in (0, 1)]
+        back = [gan.generate(gan.encode(ops.convert_to_tensor(there[1 - p]), p, 1 - p), p)[0] for p in (0, 1)]
         half = {name: ops.concatenate([x[::2] for x in ops.split(views[name], 2)]) for name in ("straight", "masks")}
         seen = {"colour": ops.concatenate(back), **half}
         return 0.5 * loss_terms.reconstruction(gan, seen) + 2.0 * loss_terms.contrast(gan, seen)

@@ -42,9 +42,9 @@ def training(augment=None, network=None, **terms):
 
 def test_it_answers_a_composite_and_alpha():
     held = batch(5)
-    painted = reference_swapper.paint(build_swapper(SMALL), held["faces"], held["references"], batch_size=2)
-    assert painted.shape == (5, 32, 32, 4) and painted.dtype == np.float32
-    assert 0 <= painted.min() and painted.max() <= 1
+    generated = reference_swapper.generate(build_swapper(SMALL), held["faces"], held["references"], batch_size=2)
+    assert generated.shape == (5, 32, 32, 4) and generated.dtype == np.float32
+    assert 0 <= generated.min() and generated.max() <= 1
     with pytest.raises(ValueError, match="multiple of 16"):
         build_swapper(SwapperConfig(size=40))
 
@@ -64,11 +64,11 @@ def test_it_learns_to_take_the_right_reference():
     seen, other = batch(24), batch(12, seed=1)
     for _ in range(120):
         model.train_on_batch(seen)
-    painted = reference_swapper.paint(model.network, other["faces"], other["references"])
+    generated = reference_swapper.generate(model.network, other["faces"], other["references"])
     truth, mask = other["truth"] / 255, other["mask"][..., 0] > 0
     unchanged = np.abs(other["faces"] / 255 - truth)[mask].mean()
-    assert np.abs(painted[..., :3] - truth)[mask].mean() < 0.35 * unchanged
-    assert np.abs(painted[..., 3] - mask).mean() < 0.1
+    assert np.abs(generated[..., :3] - truth)[mask].mean() < 0.35 * unchanged
+    assert np.abs(generated[..., 3] - mask).mean() < 0.1
 
 
 def descriptor():
@@ -117,7 +117,7 @@ def test_it_is_kept_in_16_bit(tmp_path):
     found, kept = reference_swapper.load(path)
     np.testing.assert_allclose(kept, average, rtol=1e-6)
     held = batch(2)
-    one, other = (reference_swapper.paint(model, held["faces"], held["references"]) for model in (network, found))
+    one, other = (reference_swapper.generate(model, held["faces"], held["references"]) for model in (network, found))
     np.testing.assert_allclose(one, other, atol=0.01)
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(LabError, match="base.npz"):
@@ -127,7 +127,7 @@ def test_it_is_kept_in_16_bit(tmp_path):
         reference_swapper.load(path)
 
 
-def test_a_painting_is_its_explanation_put_together():
+def test_a_generated_face_is_its_explanation_put_together():
     network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=32))
     draw = np.random.default_rng(0)
     for layer in ("light", "parts"):  # as it starts, the light is 0
@@ -138,7 +138,7 @@ def test_a_painting_is_its_explanation_put_together():
     parts = reference_swapper.explain(network, faces, references)
     pictures = np.concatenate([faces[:, None] / 255, parts["relit"]], axis=1)
     mixed = np.einsum("nhwk,nkhwc->nhwc", parts["mixture"], pictures)
-    painted = reference_swapper.paint(network, faces, references)
-    assert np.abs(np.clip(mixed + parts["correction"], 0, 1) - painted[..., :3]).max() < 1e-5
-    assert np.abs(parts["alpha"] - painted[..., 3]).max() < 1e-6
+    generated = reference_swapper.generate(network, faces, references)
+    assert np.abs(np.clip(mixed + parts["correction"], 0, 1) - generated[..., :3]).max() < 1e-5
+    assert np.abs(parts["alpha"] - generated[..., 3]).max() < 1e-6
     assert np.abs(parts["relit"][:, 0] - references[..., :3] / 255).mean() > 0.01  # the light does count

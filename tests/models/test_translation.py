@@ -16,7 +16,7 @@ from faceswap_lab.models.autoencoder import resize
 from faceswap_lab.models.translation_networks import InstanceNorm, build_discriminator, build_generator, patch_size
 
 STILL = Augmentation(
-    rotation=0, zoom=0, shift=0, flip=0, warp=0, gain=0, tint=0, slope=0, gamma=0, liken=0, input_gamma=0, fade=0
+    rotation=0, zoom=0, shift=0, flip=0, warp=0, gain=0, tint=0, slope=0, gamma=0, shape_transfer=0, input_gamma=0, fade=0
 )
 SMALL = {"size": 32, "filters": 4, "discriminator_filters": (4, 8)}
 
@@ -106,7 +106,7 @@ def test_instance_norm_is_group_norm_with_a_group_a_channel():
     assert InstanceNorm.from_config(InstanceNorm(True).get_config()).affine
 
 
-def test_painting_a_change_begins_as_the_identity():
+def test_generating_a_change_begins_as_the_identity():
     keras.utils.set_random_seed(0)
     faces = pictures(3).astype("float32") / 255
     generator = build_generator(cyclegan.quick(32), "g")
@@ -164,10 +164,10 @@ def gradients(model, first_index):
         pytest.skip("taken with TensorFlow's tape")
     with tensorflow.GradientTape(persistent=True) as tape:
         terms, discriminators = model.loss_terms(model(first_index, training=True))
-        painted = sum(terms.values())
+        generated = sum(terms.values())
     discriminator = [v.value for network in model.discriminators for v in network.trainable_variables]
     generator = [v.value for network in model.generators for v in network.trainable_variables]
-    return [tape.gradient(loss, weights) for loss in (painted, discriminators) for weights in (generator, discriminator)]
+    return [tape.gradient(loss, weights) for loss in (generated, discriminators) for weights in (generator, discriminator)]
 
 
 @pytest.mark.parametrize("make", [small_cyclegan, small_pix2pix])
@@ -257,8 +257,8 @@ def test_a_stopped_training_goes_on_with_the_same_pool_and_weights(tmp_path):
     assert np.abs(whole[-1]).max() > 0
 
 
-def psnr(painted, wanted):
-    return -10 * np.log10(np.mean(np.square(painted - wanted)))
+def psnr(generated, wanted):
+    return -10 * np.log10(np.mean(np.square(generated - wanted)))
 
 
 def test_pix2pix_learns_a_negative():
@@ -300,7 +300,7 @@ def test_the_rate_stays_and_then_falls_to_nothing():
 
 
 @pytest.mark.parametrize(("make", "kind"), [(small_cyclegan, "cyclegan"), (small_pix2pix, "pix2pix")])
-def test_a_saved_model_paints_the_same(make, kind, tmp_path):
+def test_a_saved_model_generates_the_same(make, kind, tmp_path):
     model, faces = make(), pictures(3).astype("float32") / 255
     training.save_model(model, tmp_path / kind, kind)
     again = training.load_model(tmp_path / kind, kind, 32)
@@ -316,6 +316,6 @@ def test_octave_convolution_inside_the_generators(config):
         pytest.skip("the blocks in models.layers do not take octave yet")
     plain = build_generator(dataclasses.replace(config, octave=0.0), "plain")
     generator = build_generator(config, "octave")
-    painted = numpy(generator(pictures(2).astype("float32") / 255))
-    assert painted.shape == (2, 32, 32, 3) and np.isfinite(painted).all()
+    generated = numpy(generator(pictures(2).astype("float32") / 255))
+    assert generated.shape == (2, 32, 32, 3) and np.isfinite(generated).all()
     assert generator.count_params() != plain.count_params()

@@ -29,11 +29,11 @@ def test_a_warp_moves_the_input_only_and_has_no_shift_of_its_own():
     assert float(ops.mean(ops.abs(warped - target[..., :3]))) > 0.005
 
 
-def test_liken_takes_the_other_picture():
+def test_shape_transfer_takes_the_other_picture():
     pictures, masks = sets(64)
     bank = FaceBank(pictures["A"], masks["A"], pictures["B"])
     warped, _ = random_views(
-        bank(np.arange(8)), 64, dataclasses.replace(STILL, liken=1.0), keras.random.SeedGenerator(0)
+        bank(np.arange(8)), 64, dataclasses.replace(STILL, shape_transfer=1.0), keras.random.SeedGenerator(0)
     )
     np.testing.assert_allclose(ops.convert_to_numpy(warped), pictures["B"] / 255.0, atol=1e-3)
 

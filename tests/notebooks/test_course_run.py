@@ -44,8 +44,8 @@ def test_everything_promised_is_there(run):
 
 
 def test_the_film_has_the_targets_sound_and_length(run):
-    film, target = video.open_video(run / "swap.mp4"), video.open_video(ROOT / "data" / "actors" / "talk_A.mp4")
-    assert film.has_audio and film.num_frames == target.num_frames and film.fps == target.fps
+    swap, target = video.open_video(run / "swap.mp4"), video.open_video(ROOT / "data" / "actors" / "talk_A.mp4")
+    assert swap.has_audio and swap.num_frames == target.num_frames and swap.fps == target.fps
 
 
 def test_the_swap_beats_its_bounds_and_every_baseline(scores):

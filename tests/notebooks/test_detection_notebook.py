@@ -44,9 +44,9 @@ def known(tmp_path_factory):
 def test_the_models_swap_is_found_and_the_perfect_one_is_not_by_its_softness(known):
     kept, _ = known
     assert TABLES | {"false alarms", "marks"} == set(kept)
-    (soft,), (perfect,) = (areas(kept["signs"], detector="blur", film=film) for film in ("warm_start", "perfect swap"))
+    (soft,), (perfect,) = (areas(kept["signs"], detector="blur", video=video) for video in ("warm_start", "perfect swap"))
     assert soft > 0.95 and 0.25 < perfect < 0.8
-    assert areas(kept["spectra"], detector="learnt from warm_start", film="warm_start")[0] > 0.9
+    assert areas(kept["spectra"], detector="learnt from warm_start", video="warm_start")[0] > 0.9
     ends = [row["auc"][end] for name in TABLES for row in kept[name] for end in ("low", "value", "high")]
     assert all(0 <= value <= 1 for value in ends) and len(ends) > 100
 
@@ -54,10 +54,10 @@ def test_the_models_swap_is_found_and_the_perfect_one_is_not_by_its_softness(kno
 def test_a_claim_to_be_a_is_refuted_even_for_the_perfect_swap(known):
     kept, _ = known
     assert min(areas(kept["claims"], claim="is it A?")) > 0.95
-    assert areas(kept["claims"], claim="is it B?", film="perfect swap")[0] < 0.9
+    assert areas(kept["claims"], claim="is it B?", video="perfect swap")[0] < 0.9
 
 
-def test_worn_honest_films_are_accused_and_marks_are_told(known):
+def test_worn_honest_videos_are_accused_and_marks_are_told(known):
     kept, notebook = known
     alarms = {place: row["spectrum, both"] for place, row in kept["false alarms"].items()}
     assert alarms["this clip crf 18"] < 0.12 and alarms["this clip half size"] > 0.5
@@ -80,5 +80,5 @@ def test_it_runs_on_pictures_without_a_true_swap(tmp_path):
         consented(tmp_path / role)
     runtime.prepare(out=tmp_path / "run", **{role: tmp_path / role for role in clips})
     kept, _ = executed(tmp_path / "run", gap_frames=1)
-    assert {row["film"] for row in kept["networks"]} == {"warm_start", "classical swap"}
-    assert areas(kept["signs"], detector="blur", film="warm_start")[0] > 0.95
+    assert {row["video"] for row in kept["networks"]} == {"warm_start", "classical swap"}
+    assert areas(kept["signs"], detector="blur", video="warm_start")[0] > 0.95

@@ -18,10 +18,10 @@ def executed(tmp_path_factory):
     return folder
 
 
-def test_both_films_are_there(executed):
-    films = [video.open_video(executed / "run" / "swap" / name) for name in ("base_mask.mp4", "one_picture.mp4")]
+def test_both_videos_are_there(executed):
+    videos = [video.open_video(executed / "run" / "swap" / name) for name in ("base_mask.mp4", "one_picture.mp4")]
     target = video.open_video(CLIPS["target"])
-    assert films[0].num_frames == target.num_frames and 0 < films[1].num_frames <= 2 * target.fps
+    assert videos[0].num_frames == target.num_frames and 0 < videos[1].num_frames <= 2 * target.fps
 
 
 def test_it_says_what_it_found(executed):

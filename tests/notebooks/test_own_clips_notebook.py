@@ -1,4 +1,4 @@
-"""Notebook 12 on two clips that stand in for own ones: from consent to a signed film, within seconds of training."""
+"""Notebook 12 on two clips that stand in for own ones: from consent to a signed video, within seconds of training."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def execute(folder: Path, **parameters) -> nbformat.NotebookNode:
     return nbformat.read(executed, as_version=4)
 
 
-def test_two_clips_become_a_signed_film(tmp_path):
+def test_two_clips_become_a_signed_video(tmp_path):
     clips = {"source": cut("train_B", tmp_path / "b.mp4", 60), "target": cut("target", tmp_path / "a.mp4", 24)}
     notebook = execute(tmp_path, **{role: str(consented(path)) for role, path in clips.items()})
     said = "\n".join(one.get("text", "") for cell in notebook.cells for one in cell.get("outputs", []))

@@ -28,9 +28,7 @@ LAB = {
         [tool.setuptools.packages.find]
         include = ["faceswap_lab*"]
         """,
-    "faceswap_lab/__init__.py": "",
-    "faceswap_lab/course/stages.py": "",
-    "faceswap_lab/course/runtime.py": """
+    "faceswap_lab/__init__.py": """
         def setup(preset, seed, *clips, **options):
             return f"{preset} {seed} from {__file__}"
         """,
@@ -145,7 +143,7 @@ def test_interrupted_then_failed_then_installed_in_one_kernel_wherever_it_stands
 
         execute(client, "os.environ.update(PIP_NO_BUILD_ISOLATION='0', PIP_NO_DEPS='1'); os.chdir(os.pardir)")
         printed, name, words = execute(client, cell + "\nprint(run); os.chdir('/')")
-        assert not name and f"quick 3 from {machine.content}/lab/faceswap_lab/course/runtime.py" in printed, words
+        assert not name and f"quick 3 from {machine.content}/lab/faceswap_lab/__init__.py" in printed, words
         printed, name, words = execute(client, cell + "\nprint(run)")  # again, from another folder
         assert not name and "quick 3" in printed and "Installing" not in printed
     finally:

@@ -36,10 +36,10 @@ def own(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def film(tmp_path):
+def video(tmp_path):
     """A file that nobody's consent names."""
     path = tmp_path / "it's mine.mp4"
-    path.write_bytes(CLIPS["target"].read_bytes() + b"another film")
+    path.write_bytes(CLIPS["target"].read_bytes() + b"another video")
     return path
 
 
@@ -52,8 +52,8 @@ def picture(tmp_path_factory):
     return place
 
 
-class Painter:
-    """Paints every face darker; `sources` as a model's folder would say."""
+class Generator:
+    """Generates every face darker; `sources` as a model's folder would say."""
 
     size, name = 64, "generator"
 
@@ -83,18 +83,18 @@ def rewrite(path, **changes):
     files.write_json(path, files.read_json(path) | changes)
 
 
-def test_the_command_that_a_refusal_shows_mends_it(film, own, capsys):
+def test_the_command_that_a_refusal_shows_mends_it(video, own, capsys):
     with pytest.raises(LabError, match="it's mine.mp4: nobody's consent is written down .target") as error:
-        Ledger.load().require(film, "convert", "target")
+        Ledger.load().require(video, "convert", "target")
     assert run(shown(error, "anna", "Anna Example", "her mother")) == 0
     assert "granted  on" in capsys.readouterr().out
-    found = Ledger.load().require(film, "convert", "target")
-    assert found.identities == ("anna",) and found.sha256 == content_hash(film)
+    found = Ledger.load().require(video, "convert", "target")
+    assert found.identities == ("anna",) and found.sha256 == content_hash(video)
     record = Ledger.load().record("anna")
     assert (record.person, record.granted_by, record.granted_on) == ("Anna Example", "her mother", TODAY)
-    film.write_bytes(b"cut")  # consent follows the content
+    video.write_bytes(b"cut")  # consent follows the content
     with pytest.raises(LabError, match="nobody's consent"):
-        Ledger.load().require(film, "prepare")
+        Ledger.load().require(video, "prepare")
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,15 @@ def test_the_command_that_a_refusal_shows_mends_it(film, own, capsys):
         ({"granted_on": "2999-01-01"}, "Anna was granted on 2999-01-01.*check the clock", False),
     ],
 )
-def test_each_refusal_by_name_and_its_remedy(film, own, changes, says, mended):
-    Ledger.load().grant("anna", [film], person="Anna")
+def test_each_refusal_by_name_and_its_remedy(video, own, changes, says, mended):
+    Ledger.load().grant("anna", [video], person="Anna")
     rewrite(own / "anna.json", **changes)
     with pytest.raises(LabError, match=f"mine.mp4: the consent of {says}") as error:
-        Ledger.load().require(film, "convert")
+        Ledger.load().require(video, "convert")
     if mended:
         later = (TODAY + datetime.timedelta(9)).isoformat()
         assert run(shown(error).replace("DATE", later)) == 0
-        assert Ledger.load().require(film, "convert").identities == ("anna",)
+        assert Ledger.load().require(video, "convert").identities == ("anna",)
     else:
         assert f"{own}/anna.json" in str(error.value)
 
@@ -131,39 +131,39 @@ def test_a_truth_needs_the_consent_of_both(own):
     assert Ledger.load().require(CLIPS["train_B"], "convert").identities == ("actor_B",)
 
 
-def test_files_are_added_and_names_are_kept_apart(film, own, tmp_path):
+def test_files_are_added_and_names_are_kept_apart(video, own, tmp_path):
     ledger = Ledger.load()
-    ledger.grant("actor_A", [film])  # a part cut from an actor's clip, say
-    assert {r.identity for r in Ledger.load().find(film)} == {"actor_A"}
+    ledger.grant("actor_A", [video])  # a part cut from an actor's clip, say
+    assert {r.identity for r in Ledger.load().find(video)} == {"actor_A"}
     stored = files.read_json(own / "actor_A.json")
     rewrite(own / "actor_A.json", sources=stored["sources"][-1:])
     assert Ledger.load().find(CLIPS["target"]), "the bundled record's files count as well"
     with pytest.raises(LabError, match="identity Actor_a: there is actor_A already"):
-        ledger.grant("Actor_a", [film], person="x")
+        ledger.grant("Actor_a", [video], person="x")
     with pytest.raises(LabError, match="no file is given"):
         ledger.grant("anna", person="Anna")
     with pytest.raises(LabError, match="say who is shown"):
-        ledger.grant("anna", [film])
+        ledger.grant("anna", [video])
     for name in ("../anna", "", "a/b", ".hidden", "a b"):
         with pytest.raises(LabError, match="short name"):
-            ledger.grant(name, [film], person="Anna")
+            ledger.grant(name, [video], person="Anna")
     assert sorted(path.name for path in own.iterdir()) == ["actor_A.json"]
-    ledger.grant("anna", [film], person="Anna")
+    ledger.grant("anna", [video], person="Anna")
     shutil.copy(own / "anna.json", own / "ANNA.json")
     rewrite(own / "ANNA.json", identity="ANNA")
     with pytest.raises(LabError, match="upper and lower case"):
         Ledger.load()
 
 
-def test_a_home_that_cannot_be_written_to(film, picture, tmp_path, monkeypatch):
+def test_a_home_that_cannot_be_written_to(video, picture, tmp_path, monkeypatch):
     """Reading goes on without one's own records; writing says what to do; a conversion is not lost for its entry."""
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("FACESWAP_LAB_CONSENT", str(tmp_path / "file" / "consent"))
     ledger = Ledger.load()
     assert ledger.find(CLIPS["target"]) and not ledger.own
     with pytest.raises(LabError, match="cannot be written to. Set FACESWAP_LAB_CONSENT"):
-        ledger.grant("anna", [film], person="Anna")
-    given = register.record_output(film, ["anna"], [], {"model": "m"})
+        ledger.grant("anna", [video], person="Anna")
+    given = register.record_output(video, ["anna"], [], {"model": "m"})
     assert len(given) == 1 and "FACESWAP_LAB_CONSENT" in given[0]
     problems = []
     from faceswap_lab.cli.consent import doctor_rows
@@ -173,7 +173,7 @@ def test_a_home_that_cannot_be_written_to(film, picture, tmp_path, monkeypatch):
 
 def test_converting_asks_for_the_target_and_for_all_behind_the_model(picture, tmp_path, own, capsys):
     out = tmp_path / "two.png"
-    given = (picture / "one.png", picture / "set", Painter(CLIPS["train_A"], CLIPS["train_B"]), out)
+    given = (picture / "one.png", picture / "set", Generator(CLIPS["train_A"], CLIPS["train_B"]), out)
     with pytest.raises(LabError, match="one.png: nobody's consent"):
         convert(*given)
     assert not out.exists() and not own.exists()
@@ -245,7 +245,7 @@ def test_a_face_set_remembers_its_clip(picture, tmp_path, capsys):
     assert run(f"python -m faceswap_lab consent check {CLIPS['target']} {back / 'faces.csv'}") == 1
 
 
-def test_commands_refuse_before_they_work(picture, film, tmp_path, capsys):
+def test_commands_refuse_before_they_work(picture, video, tmp_path, capsys):
     one = str(picture / "one.png")
     for command in (
         ["faces", one, str(tmp_path / "new set")],
@@ -256,9 +256,9 @@ def test_commands_refuse_before_they_work(picture, film, tmp_path, capsys):
         assert __main__.main(command) == 1
         captured = capsys.readouterr()
         assert "nobody's consent is written down" in captured.err + captured.out
-    assert sorted(path.name for path in tmp_path.iterdir()) == [film.name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [video.name]
     with pytest.raises(LabError, match="mine.mp4: nobody's consent.*source"):
-        execution.check_clips(samples.find_clips(film, CLIPS["target"]))
+        execution.check_clips(samples.find_clips(video, CLIPS["target"]))
     assert __main__.main(["consent", "grant", "--identity", "a", "--person", "A", "--sha256", "12"]) == 1
     assert "--sha256 12: this is not 64" in capsys.readouterr().err
     assert __main__.main(["consent", "grant", "--identity", "a", "--source", one, "--until", "soon"]) == 1
@@ -298,7 +298,7 @@ def test_a_run_asks_again_and_its_models_remember(tmp_path, own, monkeypatch, ca
     assert clean_up.runs_of({content_hash(CLIPS["train_B"])}, [tmp_path, tmp_path / "gone"]) == [one.out]
     assert clean_up.runs_of(stranger, [one.out]) == []
     register.record_output(__file__, ["actor_B"], [], {}, own)  # of a run that lies nowhere near
-    one.swap("autoencoder", "mask").write_bytes(b"a film")
+    one.swap("autoencoder", "mask").write_bytes(b"a video")
     register.record_output(one.swap("autoencoder", "mask"), ["actor_B"], [], {}, own)
     assert __main__.main(["consent", "revoke", "actor_B"]) == 0
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  run ")]

@@ -44,11 +44,11 @@ def picture(seed=0, size=48):
 
 
 def made(path, seed=0):
-    """A small picture or film."""
+    """A small picture or video."""
     if path.suffix in (".mp4", ".mov", ".m4v"):
-        with VideoWriter(path, 10, (48, 48)) as film:
+        with VideoWriter(path, 10, (48, 48)) as video:
             for number in range(4):
-                film.write(picture(seed + number))
+                video.write(picture(seed + number))
     elif path.suffix in (".gif", ".avi", ".mkv"):
         write_picture(path.with_suffix(".png"), picture(seed))
         done = ffmpeg_program.run(
@@ -229,12 +229,12 @@ def test_a_stripped_manifest(signed, tmp_path):
     found = verify(tmp_path / "again.mp4")
     assert found.state == "no credentials" and "never signed, or they were removed" in found.findings[0]
     assert verify(TARGET).state == "no credentials"
-    (tmp_path / "notes.txt").write_text("no film")
+    (tmp_path / "notes.txt").write_text("no video")
     assert verify(tmp_path / "notes.txt").state == "no credentials"
 
 
 def test_the_manifest_of_another_file(signed, tmp_path):
-    """Its bytes taken over into another picture and film; and a sidecar that lies beside another file."""
+    """Its bytes taken over into another picture and video; and a sidecar that lies beside another file."""
     first, other = signed(".png").read_bytes(), made(tmp_path / "other.png", seed=5)
     plain, start = made(tmp_path / "plain.png").read_bytes(), 33  # after the header chunk
     box = first[start : start + len(first) - len(plain)]
@@ -244,9 +244,9 @@ def test_the_manifest_of_another_file(signed, tmp_path):
     found = verify(other)
     assert found.state == "manifest of another file" and "“swap.png”" in found.findings[0], found.text
 
-    film, other = signed(".mp4").read_bytes(), made(tmp_path / "other.mp4", seed=9)
-    start = film.index(b"uuid") - 4
-    box = film[start : start + int.from_bytes(film[start : start + 4], "big")]
+    video, other = signed(".mp4").read_bytes(), made(tmp_path / "other.mp4", seed=9)
+    start = video.index(b"uuid") - 4
+    box = video[start : start + int.from_bytes(video[start : start + 4], "big")]
     content = other.read_bytes()
     other.write_bytes(content[:start] + box + content[start:])
     assert verify(other).state == "manifest of another file", verify(other).text
@@ -351,7 +351,7 @@ def test_pictures_of_a_folder_are_signed_one_by_one(tmp_path):
         write_picture(tmp_path / f"{number:06d}.png", picture(number))
     assert credentials.sign_pictures(tmp_path, FACTS) == 3
     os.replace(tmp_path / "000001.png", tmp_path / "passed on.png")
-    assert all(verify(path).good for path in verification.pictures_and_films([tmp_path]))
+    assert all(verify(path).good for path in verification.pictures_and_videos([tmp_path]))
 
 
 def test_what_cannot_be_signed_is_refused_and_left_as_it_was(tmp_path, monkeypatch):

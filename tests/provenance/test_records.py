@@ -45,7 +45,7 @@ def test_a_record_comes_back_as_it_was_written(tmp_path):
         ({"person": None}, "person is None"),
         ({"person": "  "}, "person is empty; say who is shown"),
         ({"granted_by": ""}, "granted_by is empty; say who agreed"),
-        ({"purposes": ["film"]}, "no purpose 'film'; choose from prepare, convert"),
+        ({"purposes": ["video"]}, "no purpose 'video'; choose from prepare, convert"),
         ({"purposes": []}, "no purpose is named"),
         ({"purposes": "prepare"}, "a list is wanted"),
         ({"until": "30.6.2027"}, "until: '30.6.2027' is no date.*2027-06-30"),
@@ -96,10 +96,10 @@ def test_a_hash_is_of_the_content_and_is_reckoned_once(tmp_path, monkeypatch):
     read, sha256 = [], files.sha256
     monkeypatch.setattr(files, "sha256", lambda path: read.append(path) or sha256(path))
     one, other = tmp_path / "one.mp4", tmp_path / "other.mp4"
-    one.write_bytes(b"a film"), other.write_bytes(b"a film")
+    one.write_bytes(b"a video"), other.write_bytes(b"a video")
     assert fingerprints.content_hash(one) == fingerprints.content_hash(other) == sha256(one)
     assert fingerprints.content_hash(one) and len(read) == 2
-    one.write_bytes(b"A film")
+    one.write_bytes(b"A video")
     os.utime(one, ns=(1, 1))
     assert fingerprints.content_hash(one) != fingerprints.content_hash(other) and len(read) == 3
     with pytest.raises(LabError, match="nowhere.mp4: no such file"):

@@ -1,6 +1,6 @@
 """The watermark: read again after what a clip meets; not seen, and not found where there is none.
 
-One frame is enough for a lossless picture, for the lab's own coding and for milder changes; after a film was coded again more
+One frame is enough for a lossless picture, for the lab's own coding and for milder changes; after a video was coded again more
 coarsely, it takes ten.
 """
 
@@ -177,12 +177,12 @@ def test_what_cannot_be_marked_or_read_is_refused(frames):
     assert not watermark.read(np.zeros((5, 900, 3), np.uint8)).found
 
 
-def test_look_finds_the_few_marked_frames_of_a_film(frames, marked, tmp_path):
-    film = tmp_path / "few.mp4"
-    with VideoWriter(film, 25, (384, 384), 18) as writer:
+def test_look_finds_the_few_marked_frames_of_a_video(frames, marked, tmp_path):
+    video = tmp_path / "few.mp4"
+    with VideoWriter(video, 25, (384, 384), 18) as writer:
         for frame in [*[frames[0]] * 3, marked[1], *[frames[2]] * 12]:
             writer.write(frame)
-    reading = watermark.look(film, count=16)
+    reading = watermark.look(video, count=16)
     assert reading.ident == IDENT and reading.frames == 1
     write_picture(tmp_path / "one.jpg", marked[0], 70)
     assert watermark.look(tmp_path / "one.jpg").ident == IDENT

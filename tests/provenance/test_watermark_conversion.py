@@ -9,7 +9,7 @@ import watermark_attacks
 from consents import consented
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "swap"))
-from test_conversion import Painter, kept, make_set
+from test_conversion import Generator, kept, make_set
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
@@ -24,7 +24,7 @@ RANGE = {"ranges": [(0, 0.5)]}  # s: 10 frames
 
 
 def generator():
-    return Painter(change=lambda faces: 0.9 * faces)
+    return Generator(change=lambda faces: 0.9 * faces)
 
 
 @pytest.fixture(scope="module")

@@ -118,7 +118,7 @@ def test_the_warm_start_is_past_the_average_face_and_training_is_repeatable(mate
 
 
 def test_attention_begins_as_the_warm_start(material):
-    """Its gain starts at 0, so that before any training the variant paints what the warm start paints."""
+    """Its gain starts at 0, so that before any training the variant generates what the warm start generates."""
     variant = dataclasses.replace(VARIANTS["attention"], trained=False)
     plain, attentive = (
         ablation.swap(ablation.train(one, material, 1, 0), material) for one in (VARIANTS["untrained"], variant)

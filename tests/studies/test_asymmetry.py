@@ -18,7 +18,7 @@ DIFFICULTY = {name: {"A<-B": 0.2, "B<-A": 0.2} for name in asymmetry.SETS} | {
 
 
 def results(cost, seeds=3, noise=0.01, base=(0.5, 0.4)):
-    """Trainings in which a lopsided set costs `cost[explanation]` where its person is painted."""
+    """Trainings in which a lopsided set costs `cost[explanation]` where its person is generated."""
     random, rows = np.random.default_rng(1), []
     for seed, (name, one) in itertools.product(range(seeds), asymmetry.SETS.items()):
         gains = dict(zip(asymmetry.DIRECTIONS, base, strict=True))
@@ -38,7 +38,7 @@ def test_an_explanation_that_holds_one_that_is_contradicted_and_one_that_does_no
     assert verdicts == {"size": "holds", "coverage": "contradicted", "sharpness": "not seen"}
     size = found[0]
     assert size.shift == pytest.approx(0.2, abs=0.02) and size.predicted == pytest.approx(0.4)
-    assert size.painted == pytest.approx(0.2, abs=0.02) and size.shown == pytest.approx(0, abs=0.02)
+    assert size.generated == pytest.approx(0.2, abs=0.02) and size.shown == pytest.approx(0, abs=0.02)
     assert "holds" in size.sentence() and f"{size.shift:+.3f}" in size.sentence()
 
 

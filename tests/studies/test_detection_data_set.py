@@ -90,15 +90,15 @@ def faceset(shifted_faces):
     return shifted_faces((0, 1, 2, 4))
 
 
-def film(level, count=5):
+def video(level, count=5):
     frame = np.full((300, 300, 3), level, np.uint8)
     frame[20 + 32 : 40 + 32, 10 + 32 : 30 + 32] = 255 - level  # the crop's upper left corner, in frame 0
     return lambda: iter([frame] * count)
 
 
-def test_both_films_are_cut_out_with_the_same_transforms(faceset):
-    scene = Scene("clip", 20, {REAL: film(60), "swap": film(200)}, faceset)
-    crops = {name: scene.crops(name, recompression.UNCODED) for name in scene.films}
+def test_both_videos_are_cut_out_with_the_same_transforms(faceset):
+    scene = Scene("clip", 20, {REAL: video(60), "swap": video(200)}, faceset)
+    crops = {name: scene.crops(name, recompression.UNCODED) for name in scene.videos}
     assert scene.swaps == ("swap",) and scene.frames.tolist() == [0, 1, 2, 4]
     for name, level in ((REAL, 60), ("swap", 200)):
         faces = crops[name].faces
@@ -112,12 +112,12 @@ def test_both_films_are_cut_out_with_the_same_transforms(faceset):
 
 
 def test_what_a_scene_lacks_is_named(faceset):
-    with pytest.raises(LabError, match="the real film is missing among swap"):
-        Scene("clip", 20, {"swap": film(1)}, faceset)
-    scene = Scene("clip", 20, {REAL: film(60), "short": film(60, 3)}, faceset)
-    with pytest.raises(LabError, match="no film 'gan'"):
+    with pytest.raises(LabError, match="the real video is missing among swap"):
+        Scene("clip", 20, {"swap": video(1)}, faceset)
+    scene = Scene("clip", 20, {REAL: video(60), "short": video(60, 3)}, faceset)
+    with pytest.raises(LabError, match="no video 'gan'"):
         scene.crops("gan", recompression.UNCODED)
     with pytest.raises(LabError, match="clip, short: 3 of 4 faces"):
         scene.crops("short", recompression.UNCODED)
     with pytest.raises(LabError, match="several faces in one frame"):
-        Scene("clip", 20, {REAL: film(60)}, faceset.subset([0, 0, 1]))
+        Scene("clip", 20, {REAL: video(60)}, faceset.subset([0, 0, 1]))

@@ -58,7 +58,7 @@ def test_a_threshold_lets_the_chosen_share_of_real_faces_pass_as_alarms():
 
 
 def test_most_alarms_are_false_where_swaps_are_rare():
-    found = error_rates.alarms(0.01, 0.9, 0.1, films=10_000)
+    found = error_rates.alarms(0.01, 0.9, 0.1, videos=10_000)
     assert (found.caught, found.missed, found.false) == pytest.approx((90, 10, 990))
     assert found.false_share == pytest.approx(990 / 1080)
     assert error_rates.alarms(0.5, 0.9, 0.1).false_share == pytest.approx(0.1)

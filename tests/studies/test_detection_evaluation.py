@@ -1,4 +1,4 @@
-"""Trials: what trains is never tested, one film against another, alarms where the threshold was not chosen."""
+"""Trials: what trains is never tested, one video against another, alarms where the threshold was not chosen."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from faceswap_lab.studies.detection.data_set import REAL, Scene
 GREY = {REAL: 100, "bright": 140, "alike": 100}
 
 
-def film(level, count=60):
+def video(level, count=60):
     def frames():
         for number in range(count):
             yield np.full((300, 340, 3), level + 5 * (number % 7), np.uint8)
@@ -21,8 +21,8 @@ def film(level, count=60):
 
 @pytest.fixture(scope="module")
 def scene(shifted_faces):
-    films = {name: film(level) for name, level in GREY.items()}
-    return Scene("clip", 20, films, shifted_faces(range(60)))
+    videos = {name: video(level) for name, level in GREY.items()}
+    return Scene("clip", 20, videos, shifted_faces(range(60)))
 
 
 def brightness(crops):
@@ -52,14 +52,14 @@ def test_several_swaps_and_codings_take_the_moments_in_turn(scene):
 def test_only_moments_that_training_cannot_see_are_tested(scene):
     table = evaluation.numbers(scene, {"light": brightness}, [recompression.UNCODED])
     train = evaluation.training_crops(scene, ["bright"], [recompression.UNCODED])[0].frames
-    assert set(table["film"]) == {REAL, "bright", "alike"} and not set(table["frame"]) & set(train)
-    found = evaluation.areas(table).set_index("film")["auc"]
+    assert set(table["video"]) == {REAL, "bright", "alike"} and not set(table["frame"]) & set(train)
+    found = evaluation.areas(table).set_index("video")["auc"]
     assert found["bright"].value == 1.0 and found["alike"].value == 0.5
     assert evaluation.told(found["bright"]) == "1.00\u00a0(1.00\u00a0to\u00a01.00)"
 
 
 def test_a_film_is_compared_with_one_of_another_scene_and_coding(scene, shifted_faces):
-    other = Scene("other", 20, {REAL: film(130, 30), "bright": film(170, 30)}, shifted_faces(range(30)))
+    other = Scene("other", 20, {REAL: video(130, 30), "bright": video(170, 30)}, shifted_faces(range(30)))
     tables = [evaluation.numbers(scene, {"light": brightness}, [recompression.UNCODED, recompression.FILMED], ["bright"])]
     tables.append(evaluation.numbers(other, {"light": brightness}, [recompression.FILMED], sides=np.full(30, data_set.TEST)))
     table = pd.concat(tables)
@@ -71,7 +71,7 @@ def test_a_film_is_compared_with_one_of_another_scene_and_coding(scene, shifted_
 
 
 def test_a_threshold_of_one_film_accuses_another_real_one(scene, shifted_faces):
-    stranger = Scene("stranger", 20, {REAL: film(150, 20)}, shifted_faces(range(20)))
+    stranger = Scene("stranger", 20, {REAL: video(150, 20)}, shifted_faces(range(20)))
     known = evaluation.numbers(scene, {"light": brightness}, [recompression.UNCODED], [])
     table = pd.concat([known, evaluation.numbers(stranger, {"light": brightness}, [recompression.UNCODED])])
     found = evaluation.false_alarms(table, known, share=0.2)["light"]
@@ -81,12 +81,12 @@ def test_a_threshold_of_one_film_accuses_another_real_one(scene, shifted_faces):
 
 def test_areas_become_json(scene):
     table = evaluation.areas(evaluation.numbers(scene, {"light": brightness}, [recompression.UNCODED], ["bright"]))
-    wanted = {"scene": "clip", "coding": "not coded", "film": "bright", "detector": "light"}
+    wanted = {"scene": "clip", "coding": "not coded", "video": "bright", "detector": "light"}
     assert evaluation.as_json(table) == [{**wanted, "auc": {"value": 1.0, "low": 1.0, "high": 1.0}}]
 
 
 def wandering(count):
-    """A film whose faces change a little from moment to moment, and forget in half a second."""
+    """A video whose faces change a little from moment to moment, and forget in half a second."""
     random, grain = np.random.default_rng(4), np.zeros((64, 64))
     faces = []
     for _ in range(count):
@@ -97,9 +97,9 @@ def wandering(count):
 
 
 def test_coins_are_detected_only_where_neighbours_were_dealt_to_both_sides():
-    film = wandering(120)
-    honest = evaluation.coin_areas(film, data_set.split(film.frames))
-    leaking = evaluation.coin_areas(film, data_set.shuffled_split(film.frames))
+    video = wandering(120)
+    honest = evaluation.coin_areas(video, data_set.split(video.frames))
+    leaking = evaluation.coin_areas(video, data_set.shuffled_split(video.frames))
     assert abs(honest.mean() - 0.5) < 0.15 and leaking.mean() > 0.75
     with pytest.raises(LabError, match="too few moments"):
-        evaluation.coin_areas(film.some(np.arange(6)), np.full(6, data_set.TRAIN, object))
+        evaluation.coin_areas(video.some(np.arange(6)), np.full(6, data_set.TRAIN, object))

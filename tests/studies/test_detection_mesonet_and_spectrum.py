@@ -165,7 +165,7 @@ def test_flicker_is_what_leaves_the_straight_line_and_needs_both_neighbours():
 
 
 class MeanColour:
-    """Stands in for the judge: the mean of each colour."""
+    """Stands in for the evaluation network: the mean of each colour."""
 
     name, title, numbers = "mean", "mean colour", 3
 

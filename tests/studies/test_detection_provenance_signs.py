@@ -1,4 +1,4 @@
-"""Marks of a film: what is read, what is left after the film was passed on, and that nothing found is said as such."""
+"""Marks of a video: what is read, what is left after the video was passed on, and that nothing found is said as such."""
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from faceswap_lab.video.pictures import write_picture
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory):
+def videos(tmp_path_factory):
     """real.mp4, and swap.mp4: the same with all that a conversion puts on it."""
     folder = tmp_path_factory.mktemp("marks")
     grey = cv2.GaussianBlur(np.random.default_rng(0).normal(size=(480, 640)), (0, 0), 5) * 400 + 120
@@ -29,9 +29,9 @@ def films(tmp_path_factory):
     return folder
 
 
-def test_marks_are_read_and_some_are_lost_on_the_way(films, tmp_path):
-    copies = provenance_signs.passed_on(films / "swap.mp4", tmp_path)
-    found = provenance_signs.read_marks({**copies, "real": films / "real.mp4"})
+def test_marks_are_read_and_some_are_lost_on_the_way(videos, tmp_path):
+    copies = provenance_signs.passed_on(videos / "swap.mp4", tmp_path)
+    found = provenance_signs.read_marks({**copies, "real": videos / "real.mp4"})
     assert found.columns.tolist() == ["manifest", "watermark", "label", "comment"]
     assert found.loc["as made"].tolist() == ["valid", "found", "top left", "found"]
     assert found.loc["coded again"].tolist() == ["none", "found", "top left", "none"]
@@ -43,12 +43,12 @@ def test_marks_are_read_and_some_are_lost_on_the_way(films, tmp_path):
 def test_a_film_that_is_missing_or_none_is_refused(tmp_path):
     with pytest.raises(LabError, match=r"gone\.mp4"):
         provenance_signs.read_marks({"gone": tmp_path / "gone.mp4"})
-    with pytest.raises(LabError, match="films: none is given"):
+    with pytest.raises(LabError, match="videos: none is given"):
         provenance_signs.read_marks({})
 
 
-def test_a_folder_of_pictures_is_read_like_a_film(films, tmp_path):
-    for number, frame in enumerate(video.open_video(films / "swap.mp4").frames()):
+def test_a_folder_of_pictures_is_read_like_a_video(videos, tmp_path):
+    for number, frame in enumerate(video.open_video(videos / "swap.mp4").frames()):
         write_swapped(tmp_path / "signed" / f"{number:03d}.png", frame.image, "a model")
         write_picture(tmp_path / "mixed" / f"{number:03d}.png", frame.image)
     write_swapped(tmp_path / "mixed" / "009.png", frame.image, "a model")

@@ -1,4 +1,4 @@
-"""A run's films: which clip is the other direction, and one face a moment."""
+"""A run's videos: which clip is the other direction, and one face a moment."""
 
 from faceswap_lab.course import actors, runtime, samples
 from faceswap_lab.studies.detection import scenes

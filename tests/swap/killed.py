@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from test_conversion import PLAIN, Painter, conversion
+from test_conversion import PLAIN, Generator, conversion
 
 from faceswap_lab.provenance import register
 
@@ -24,7 +24,7 @@ def convert(target, faces, out, kept=None, **options):
     """The first frames of a clip (or a picture) through a function in a model's place."""
     ranges = () if Path(target).suffix == ".png" else [(0, FRAMES / 20)]
     return conversion.convert(
-        target, faces, Painter(), out, ranges=ranges, rest="drop", frames_folder=kept, part_frames=2, **PLAIN, **options
+        target, faces, Generator(), out, ranges=ranges, rest="drop", frames_folder=kept, part_frames=2, **PLAIN, **options
     )
 
 

@@ -1,4 +1,4 @@
-"""The base model in a conversion, on people whom no training of it saw: what it paints, and what it refuses."""
+"""The base model in a conversion, on people whom no training of it saw: what it generates, and what it refuses."""
 
 import json
 
@@ -139,7 +139,7 @@ def test_an_interrupted_conversion_goes_on_with_the_faces_that_were_found(tmp_pa
     assert {path: path.stat().st_mtime_ns for path in found.glob("faces/*.png")} == written
 
 
-def test_where_no_face_is_seen_nothing_is_painted(faces):
+def test_where_no_face_is_seen_nothing_is_generated(faces):
     function = BaseSwap.from_faces(faces)
     wall = np.full((2, function.size, function.size, 3), 0.4, np.float32)
     wall[1] = faces.images(function.size)[0] / 255

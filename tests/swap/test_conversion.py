@@ -38,7 +38,7 @@ def convert(video, faceset, swap_function, out, *, start=None, end=None, **optio
     )
 
 
-class Painter:
+class Generator:
     """A function in a model's place: `change` of the faces, and one alpha everywhere."""
 
     name = "generator"
@@ -106,7 +106,7 @@ def sound_hash(path):
 def test_the_whole_clip_through_an_identity(made_set, frames, tmp_path):
     out, calls = tmp_path / "out é.mp4", []
     report = convert(
-        TARGET, made_set, Painter(256), out, frames_folder=tmp_path / "kept", progress=lambda *done: calls.append(done)
+        TARGET, made_set, Generator(256), out, frames_folder=tmp_path / "kept", progress=lambda *done: calls.append(done)
     )
     assert (report.frames, report.swapped, report.without_face, report.bridged) == (60, 60, 0, 0)
     assert report.mean_change < 1.5 and report.alpha_mean == 1
@@ -124,7 +124,7 @@ def test_the_whole_clip_through_an_identity(made_set, frames, tmp_path):
 
 
 def test_alpha_zero_keeps_every_frame_exactly_and_says_so(made_set, frames, tmp_path):
-    generator = Painter(alpha=0.0, change=lambda faces: 1 - faces)
+    generator = Generator(alpha=0.0, change=lambda faces: 1 - faces)
     report = convert(
         TARGET, made_set, generator, tmp_path / "o.mp4", end=SHORT, mask="alpha+hull", frames_folder=tmp_path / "k"
     )
@@ -138,7 +138,7 @@ def test_mean_std_undoes_a_tint(made_set, tmp_path):
 
     changes = {
         colour: convert(
-            TARGET, made_set, Painter(128, tinted), tmp_path / "o.mp4", colour=colour, end=SHORT
+            TARGET, made_set, Generator(128, tinted), tmp_path / "o.mp4", colour=colour, end=SHORT
         ).mean_change
         for colour in ("none", "mean", "mean_std", "histogram")
     }
@@ -156,7 +156,7 @@ def test_the_true_faces_give_the_true_swap(made_set, frames, tmp_path):
         ])  # fmt: skip
 
     report = convert(
-        TARGET, faceset, Painter(128, true_faces), tmp_path / "o.mp4", colour="none", mask="alpha", erode=0, smoothing="off",
+        TARGET, faceset, Generator(128, true_faces), tmp_path / "o.mp4", colour="none", mask="alpha", erode=0, smoothing="off",
         end=SHORT, batch_size=4, frames_folder=tmp_path / "k",
     )  # fmt: skip
     error = np.mean([np.abs(picture.astype(float) - truth[n]).mean() for n, picture in kept(tmp_path / "k").items()])
@@ -170,7 +170,7 @@ def test_deleted_faces_stay_out_and_missed_ones_are_bridged(faces, frames, tmp_p
         (faces / "faces" / f"{number:06d}_0.png").unlink()
     table = pd.read_csv(faces / "faces.csv")
     table[~table["frame"].isin([6, 7])].to_csv(faces / "faces.csv", index=False)
-    generator = Painter(change=lambda faces: 1 - faces)
+    generator = Generator(change=lambda faces: 1 - faces)
     report = convert(TARGET, faces, generator, tmp_path / "o.mp4", colour="none", end=SHORT, frames_folder=tmp_path / "k")
     assert (report.frames, report.swapped, report.bridged, report.without_face) == (10, 8, 2, 2)
     unchanged = [n for n, picture in kept(tmp_path / "k").items() if np.array_equal(picture, frames[n])]
@@ -185,17 +185,17 @@ def test_the_person_may_be_chosen_by_a_picture(faces, frames, tmp_path):
     table["person"] = np.where(table["frame"] < 30, 7, 3)
     table[table["frame"] >= 30].to_csv(faces / "faces.csv", index=False)
     write_picture(tmp_path / "a.png", frames[0])
-    report = convert(TARGET, faces, Painter(), tmp_path / "o.mp4", like=tmp_path / "a.png", bridge=0)
+    report = convert(TARGET, faces, Generator(), tmp_path / "o.mp4", like=tmp_path / "a.png", bridge=0)
     assert (report.frames, report.swapped) == (60, 30)
     write_picture(tmp_path / "empty.png", np.full((256, 256, 3), 90, np.uint8))
     with pytest.raises(LabError, match="empty.png"):
-        convert(TARGET, faces, Painter(), tmp_path / "o.mp4", like=tmp_path / "empty.png")
+        convert(TARGET, faces, Generator(), tmp_path / "o.mp4", like=tmp_path / "empty.png")
 
 
 def test_a_range_of_bridged_frames_alone_is_converted(faces, tmp_path):
     table = pd.read_csv(faces / "faces.csv")
     table[table["frame"] != 20].to_csv(faces / "faces.csv", index=False)
-    report = convert(TARGET, faces, Painter(), tmp_path / "o.mp4", start=1.0, end=1.05)
+    report = convert(TARGET, faces, Generator(), tmp_path / "o.mp4", start=1.0, end=1.05)
     assert (report.frames, report.swapped, report.bridged) == (1, 1, 1) and not report.warnings
     assert sorted(path.name for path in tmp_path.glob("*o.*")) == ["o.conversion.json", "o.mp4"]
 
@@ -212,7 +212,7 @@ def test_a_bridged_face_lies_where_it_would_have_been_found(faces):
 
 
 def test_one_path_for_picture_preview_and_video(made_set, frames, tmp_path):
-    faceset, generator = FaceSet(made_set), Painter(change=lambda faces: 1 - faces)
+    faceset, generator = FaceSet(made_set), Generator(change=lambda faces: 1 - faces)
     masks, matrices = faceset.subset(range(10)).masks(256, "face"), [faceset.matrix(n) for n in range(10)]
     for blend in ("direct", "mask", "seamless"):
         convert(
@@ -231,7 +231,7 @@ def test_one_path_for_picture_preview_and_video(made_set, frames, tmp_path):
 def test_batches_do_not_matter(made_set, tmp_path, batch_size):
     results = []
     for size in (16, batch_size):
-        generator = Painter(change=lambda faces: faces * 0.7)
+        generator = Generator(change=lambda faces: faces * 0.7)
         convert(TARGET, made_set, generator, tmp_path / "o.mp4", end=SHORT, batch_size=size, frames_folder=tmp_path / "k")
         results.append(kept(tmp_path / "k"))
         assert set(generator.batches) == {size}  # the last one filled up, so that nothing is traced anew
@@ -248,7 +248,7 @@ def test_colour_does_not_flicker_with_the_outline(tmp_path, frames, actor_frames
     flicker = {}
     for strength in ("off", "light"):
         convert(
-            tmp_path / "target.mp4", folder, Painter(change=lambda faces: 0.6 - 0.3 * faces), tmp_path / "o.mp4",
+            tmp_path / "target.mp4", folder, Generator(change=lambda faces: 0.6 - 0.3 * faces), tmp_path / "o.mp4",
             smoothing=strength, frames_folder=tmp_path / "k",
         )  # fmt: skip
         skin = np.stack([picture[100:140, 90:130].mean(axis=(0, 1)) for picture in kept(tmp_path / "k").values()])
@@ -259,7 +259,7 @@ def test_colour_does_not_flicker_with_the_outline(tmp_path, frames, actor_frames
 def test_the_label_is_seen_in_one_far_corner_and_can_be_left_out(made_set, tmp_path):
     videos = []
     for wanted in (True, False):
-        convert(TARGET, made_set, Painter(), tmp_path / "o.mp4", end=SHORT, label=wanted, crf=1)
+        convert(TARGET, made_set, Generator(), tmp_path / "o.mp4", end=SHORT, label=wanted, crf=1)
         videos.append(np.stack([frame.image for frame in open_video(tmp_path / "o.mp4").frames()]))
     different = np.abs(videos[0].astype(int) - videos[1]).max(axis=3) > 40
     rows, columns = np.nonzero(different.any(axis=0))
@@ -280,7 +280,7 @@ def test_the_label_goes_to_the_corner_that_the_face_never_nears():
 
 
 def test_side_by_side(made_set, tmp_path):
-    generator, shown = Painter(change=lambda faces: 1 - faces), {}
+    generator, shown = Generator(change=lambda faces: 1 - faces), {}
     for output, count in zip(conversion.OUTPUTS, (1, 2, 3, 1), strict=True):
         convert(TARGET, made_set, generator, tmp_path / "o.mp4", output=output, label=False, end=0.1, crf=1)
         shown[output] = next(open_video(tmp_path / "o.mp4").frames()).image.astype(int)
@@ -295,7 +295,7 @@ def test_side_by_side(made_set, tmp_path):
 
 def test_a_part_of_the_clip_with_its_part_of_the_sound(made_set, frames, tmp_path):
     report = convert(
-        TARGET, made_set, Painter(256), tmp_path / "o.mp4", start=1.0, end=2.0, frames_folder=tmp_path / "k"
+        TARGET, made_set, Generator(256), tmp_path / "o.mp4", start=1.0, end=2.0, frames_folder=tmp_path / "k"
     )
     assert report.frames == report.swapped == 20 and list(kept(tmp_path / "k")) == list(range(20, 40))
     video = open_video(tmp_path / "o.mp4")
@@ -306,7 +306,7 @@ def test_a_folder_of_pictures_as_target(made_set, frames, tmp_path):
     for number, frame in enumerate(frames[:5]):
         write_picture(tmp_path / "target.mp4" / f"{number:03d}.png", frame)
     faces = FaceSet(made_set).subset(range(5))
-    report = convert(tmp_path / "target.mp4", faces, Painter(), tmp_path / "o.mp4")
+    report = convert(tmp_path / "target.mp4", faces, Generator(), tmp_path / "o.mp4")
     assert report.swapped == 5 and not open_video(tmp_path / "o.mp4").has_audio
 
 
@@ -321,8 +321,8 @@ def test_a_folder_of_pictures_as_target(made_set, frames, tmp_path):
         ({"feather": 90}, "feather"),
         ({"batch_size": 0}, "batch_size"),
         ({"swap_function": lambda faces: faces}, "size"),
-        ({"swap_function": Painter(64, lambda faces: faces[:, ::2, ::2])}, "another size"),
-        ({"swap_function": Painter(64, lambda faces: faces * np.nan)}, "no numbers"),
+        ({"swap_function": Generator(64, lambda faces: faces[:, ::2, ::2])}, "another size"),
+        ({"swap_function": Generator(64, lambda faces: faces * np.nan)}, "no numbers"),
         ({"frames_folder": ACTORS.parent / "no such\0"}, None),
     ],
 )
@@ -331,7 +331,7 @@ def test_wrong_choices_are_named_and_leave_nothing(made_set, tmp_path, spoil, sa
         (tmp_path / "own").mkdir()
         (tmp_path / "own" / "holiday.png").write_bytes(b"picture")
         spoil, says = {"frames_folder": tmp_path / "own"}, "other pictures"
-    given = {"video": TARGET, "faceset": made_set, "swap_function": Painter(), "out": tmp_path / "o.mp4"} | spoil
+    given = {"video": TARGET, "faceset": made_set, "swap_function": Generator(), "out": tmp_path / "o.mp4"} | spoil
     with pytest.raises(LabError, match=says):
         convert(**given)
     assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".partial*"))
@@ -358,7 +358,7 @@ def _rewrite(folder, **columns):
 def test_a_set_that_does_not_belong_is_refused(faces, tmp_path, spoil, says):
     spoil(faces)
     with pytest.raises(LabError, match=says):
-        convert(TARGET, faces, Painter(), tmp_path / "o.mp4", end=SHORT)
+        convert(TARGET, faces, Generator(), tmp_path / "o.mp4", end=SHORT)
     assert not (tmp_path / "o.mp4").exists()
 
 
@@ -369,10 +369,10 @@ def test_what_is_odd_but_no_error_is_said(faces, tmp_path):
     for number in range(60):
         if number % 4:
             (faces / "faces" / f"{number:06d}_0.png").unlink()
-    report = convert(TARGET, faces, Painter(), tmp_path / "o.mp4")
+    report = convert(TARGET, faces, Generator(), tmp_path / "o.mp4")
     told = " ".join(report.warnings)
     assert "renamed.mp4" in told and "every 4th frame" in told and "no outline" in told and "45 of 60 frames" in told
-    report = convert(TARGET, faces, Painter(), tmp_path / "o.mp4", start=0.05, end=0.15)
+    report = convert(TARGET, faces, Generator(), tmp_path / "o.mp4", start=0.05, end=0.15)
     assert report.frames == 2 and report.swapped == 0 and "no frame was changed" in " ".join(report.warnings)
 
 
@@ -383,41 +383,41 @@ def test_the_target_itself_is_never_overwritten(made_set, tmp_path):
     before = copy.read_bytes()
     for name in ("./target.mp4", "link.mp4", "hard.mp4", "../" + tmp_path.name + "/target.mp4"):
         with pytest.raises(LabError, match="target clip itself"):
-            convert(copy, made_set, Painter(), tmp_path / name)
+            convert(copy, made_set, Generator(), tmp_path / name)
     with pytest.raises(LabError, match="target clip itself"):
-        convert(tmp_path / "link.mp4", made_set, Painter(), copy)
+        convert(tmp_path / "link.mp4", made_set, Generator(), copy)
     assert copy.read_bytes() == before
 
 
 def test_an_existing_output_is_kept_unless_told(made_set, tmp_path):
-    (tmp_path / "o.mp4").write_bytes(b"a film of mine")
+    (tmp_path / "o.mp4").write_bytes(b"a video of mine")
     with pytest.raises(LabError, match="overwrite"):
-        convert(TARGET, made_set, Painter(), tmp_path / "o.mp4", end=0.1, overwrite=False)
-    assert (tmp_path / "o.mp4").read_bytes() == b"a film of mine"
-    convert(TARGET, made_set, Painter(), tmp_path / "o.mp4", end=0.1)
+        convert(TARGET, made_set, Generator(), tmp_path / "o.mp4", end=0.1, overwrite=False)
+    assert (tmp_path / "o.mp4").read_bytes() == b"a video of mine"
+    convert(TARGET, made_set, Generator(), tmp_path / "o.mp4", end=0.1)
     assert open_video(tmp_path / "o.mp4").num_frames == 2
 
 
-def test_the_reasons_are_counted_and_written_beside_the_film(faces, tmp_path):
+def test_the_reasons_are_counted_and_written_beside_the_video(faces, tmp_path):
     for number in (4, 5):
         (faces / "faces" / f"{number:06d}_0.png").unlink()
     table = pd.read_csv(faces / "faces.csv").drop(index=[8]).assign(y0=0.0, y1=100.0)  # 8: the detector missed it
     table.loc[table["frame"] >= 30, "y1"] = 30.0
     table.to_csv(faces / "faces.csv", index=False)
     report = conversion.convert(
-        TARGET, faces, Painter(change=lambda some: 1 - some), tmp_path / "film.mp4", ranges=[(0, 0.5), (2.0, 2.5)],
+        TARGET, faces, Generator(change=lambda some: 1 - some), tmp_path / "video.mp4", ranges=[(0, 0.5), (2.0, 2.5)],
         rest="keep", smallest=50, frames_folder=tmp_path / "k", batch_size=4,
     )  # fmt: skip
     assert (report.frames, report.swapped, report.bridged, report.without_face) == (60, 8, 1, 52)
     assert report.left == {"deleted": 2, "too small": 10, "outside the range": 40}
-    written = json.loads((tmp_path / "film.conversion.json").read_text())
+    written = json.loads((tmp_path / "video.conversion.json").read_text())
     assert written["left"] == report.left and written["options"]["smallest"] == 50 and written["without_face"] == 52
     assert "8 of 60 frames swapped" in report.summary() and "deleted 2" in report.summary()
     pictures = kept(tmp_path / "k")
     target = [frame.image for frame in open_video(TARGET).frames()]
     same = [number for number in pictures if np.array_equal(pictures[number], target[number])]
     assert same == [4, 5, *range(10, 60)]
-    assert sound_hash(tmp_path / "film.mp4") == sound_hash(TARGET)  # every frame is there, so the sound is copied
+    assert sound_hash(tmp_path / "video.mp4") == sound_hash(TARGET)  # every frame is there, so the sound is copied
 
 
 def loudness(path, step=0.05):
@@ -451,7 +451,7 @@ def test_dropped_frames_take_their_sound_with_them(made_set, tmp_path):
     report = conversion.convert(
         consented(tmp_path / "target.mp4"),
         made_set,
-        Painter(),
+        Generator(),
         tmp_path / "o.mp4",
         ranges=[(0.5, 1.25), (1.75, 2.5)],
         part_frames=7,
@@ -464,8 +464,8 @@ def test_dropped_frames_take_their_sound_with_them(made_set, tmp_path):
 
 
 def test_pictures_a_gif_and_one_picture(made_set, frames, tmp_path):
-    generator = Painter(change=lambda faces: 1 - faces)
-    for name in ("film.mp4", "moving.gif", "folder"):
+    generator = Generator(change=lambda faces: 1 - faces)
+    for name in ("video.mp4", "moving.gif", "folder"):
         plain = {"frames_folder": tmp_path / "k", "label": False, "watermark": False}
         report = convert(TARGET, made_set, generator, tmp_path / name, start=0.5, end=1.0, **plain)
         assert report.frames == 10
@@ -513,7 +513,7 @@ def test_later_frames_have_no_say_in_live_mode(made_set, frames, tmp_path):
             convert(
                 folder / "target.mp4",
                 made,
-                Painter(change=lambda some: some * 0.5 + 0.2),
+                Generator(change=lambda some: some * 0.5 + 0.2),
                 folder / "o",
                 live=live,
                 label=False,
@@ -530,20 +530,20 @@ def test_a_killed_conversion_leaves_no_half_video_and_can_be_run_again(made_set,
     script = f"""
 import sys, time
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}, {str(Path(__file__).parent)!r}]
-from test_conversion import Painter, convert
+from test_conversion import Generator, convert
 def slowly(faces):
-    print("painting", flush=True)
+    print("generated face", flush=True)
     time.sleep(0.5)
     return faces
-convert({str(TARGET)!r}, {str(made_set)!r}, Painter(64, slowly), {str(tmp_path / "o.mp4")!r}, batch_size=8)
+convert({str(TARGET)!r}, {str(made_set)!r}, Generator(64, slowly), {str(tmp_path / "o.mp4")!r}, batch_size=8)
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     for _ in range(3):
-        assert process.stdout.readline() == b"painting\n"
+        assert process.stdout.readline() == b"generated face\n"
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
     time.sleep(0.2)
     assert not (tmp_path / "o.mp4").exists()
-    report = convert(TARGET, made_set, Painter(), tmp_path / "o.mp4")
+    report = convert(TARGET, made_set, Generator(), tmp_path / "o.mp4")
     assert report.frames == 60 and sorted(path.name for path in tmp_path.iterdir()) == ["o.conversion.json", "o.mp4"]

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from consents import consented
-from test_conversion import TARGET, Painter, facts, kept, make_set
+from test_conversion import TARGET, Generator, facts, kept, make_set
 
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FaceSet
@@ -63,13 +63,13 @@ def test_the_face_is_swapped_and_nothing_else(name, points, tmp_path):
     table = pd.read_csv(folder / "faces.csv").assign(source=file)
     table.to_csv(folder / "faces.csv", index=False)
     report = conversion.convert(
-        consented(path), folder, Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4",
+        consented(path), folder, Generator(change=lambda faces: 1 - faces), tmp_path / "o.mp4",
         frames_folder=tmp_path / "k", colour="none", part_frames=5, batch_size=4,
     )  # fmt: skip
     assert report.frames == report.swapped == len(frames) == (2 if name == "large" else FRAMES)
-    swapped, film = kept(tmp_path / "k"), open_video(tmp_path / "o.mp4")
+    swapped, made = kept(tmp_path / "k"), open_video(tmp_path / "o.mp4")
     even = tuple(side + side % 2 for side in video.size)
-    assert film.size == even and film.num_frames == len(frames) and film.fps == pytest.approx(video.fps)
+    assert made.size == even and made.num_frames == len(frames) and made.fps == pytest.approx(video.fps)
     assert facts(tmp_path / "o.mp4").count("Audio:") == {"no sound": 0, "alpha": 0, "two sounds": 2}.get(name, 1)
     matrices = [FaceSet(folder).matrix(n) for n in range(len(frames))]
     for n, frame in enumerate(frames):
@@ -78,7 +78,7 @@ def test_the_face_is_swapped_and_nothing_else(name, points, tmp_path):
             alignment.transform_points(matrices[n], np.indices(changed.shape)[::-1].reshape(2, -1).T) - 127.5, axis=1
         ).reshape(changed.shape)
         assert changed[face < 45].mean() > 25 and changed[face > 190].max() == 0
-    shown = next(film.frames()).image[: video.size[1], : video.size[0]]
+    shown = next(made.frames()).image[: video.size[1], : video.size[0]]
     lost = np.abs(shown.astype(int) - swapped[0])
     lost[label.label_box(shown, label.find_label(shown, swapped[0]))] = 0
     assert lost.mean() < 6  # what watermark and coding change
@@ -96,7 +96,7 @@ def test_a_damaged_middle_costs_no_more_than_what_is_lost(points, tmp_path):
     (tmp_path / "target.mp4").write_bytes(content)
     with pytest.warns(UserWarning, match="damaged"):
         report = conversion.convert(
-            consented(tmp_path / "target.mp4"), folder, Painter(), tmp_path / "middle.mp4", part_frames=16
+            consented(tmp_path / "target.mp4"), folder, Generator(), tmp_path / "middle.mp4", part_frames=16
         )
     assert 50 <= report.frames <= 60 and report.swapped == report.frames
     assert open_video(tmp_path / "middle.mp4").num_frames == report.frames
@@ -104,11 +104,11 @@ def test_a_damaged_middle_costs_no_more_than_what_is_lost(points, tmp_path):
     early = FaceSet(folder).subset(range(30))
     with pytest.warns(UserWarning, match="cut off"):
         report = conversion.convert(
-            consented(tmp_path / "target.mp4"), early, Painter(), tmp_path / "cut.mp4", part_frames=16
+            consented(tmp_path / "target.mp4"), early, Generator(), tmp_path / "cut.mp4", part_frames=16
         )
     assert 10 < report.frames < 50
-    film = open_video(tmp_path / "cut.mp4")
-    assert film.num_frames == report.frames and film.duration == pytest.approx(report.frames / 20, abs=0.06)
+    made = open_video(tmp_path / "cut.mp4")
+    assert made.num_frames == report.frames and made.duration == pytest.approx(report.frames / 20, abs=0.06)
 
 
 @pytest.mark.parametrize("shift", [(-90, 0), (0, 120), (-110, -110)])
@@ -122,7 +122,7 @@ def test_a_face_cut_by_the_border(points, tmp_path, shift):
             writer.write(frame)
     folder = make_set(tmp_path / "set", frames, points[: len(frames)] + shift)
     report = conversion.convert(
-        consented(tmp_path / "target.mp4"), folder, Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4", colour="none",
+        consented(tmp_path / "target.mp4"), folder, Generator(change=lambda faces: 1 - faces), tmp_path / "o.mp4", colour="none",
         frames_folder=tmp_path / "k",
     )  # fmt: skip
     assert report.swapped == len(frames)
@@ -159,7 +159,7 @@ def test_two_people_who_cross_keep_their_faces(points, tmp_path):
             path.rename(sets[0] / kind / path.name.replace("_0", "_1"))
     pd.concat([table, other]).to_csv(sets[0] / "faces.csv", index=False)
     conversion.convert(
-        consented(tmp_path / "target.mp4"), sets[0], Painter(change=lambda faces: 1 - faces), tmp_path / "o.mp4", colour="none",
+        consented(tmp_path / "target.mp4"), sets[0], Generator(change=lambda faces: 1 - faces), tmp_path / "o.mp4", colour="none",
         person=1, frames_folder=tmp_path / "k",
     )  # fmt: skip
     source = [frame.image for frame in open_video(tmp_path / "target.mp4").frames()]

@@ -20,15 +20,15 @@ DEFAULT = SwapOptions()
 REMEDIES = {"direction": "SwapFunction(model, source=0, target=1)", "region": "smaller erode", "match": "the model"}
 
 
-class Painter:
+class Generator:
     """A function in a model's place."""
 
-    def __init__(self, paint, alpha=1.0, size=64):
-        self.paint, self.alpha, self.size, self.calls = paint, alpha, size, 0
+    def __init__(self, generate, alpha=1.0, size=64):
+        self.generate, self.alpha, self.size, self.calls = generate, alpha, size, 0
 
     def __call__(self, faces):
         self.calls += 1
-        return self.paint(faces), np.full((*faces.shape[:3], 1), self.alpha, np.float32)
+        return self.generate(faces), np.full((*faces.shape[:3], 1), self.alpha, np.float32)
 
 
 class People:
@@ -39,14 +39,14 @@ class People:
 
     def translate(self, faces, source, target):
         self.asked.append((source, target))
-        painted = faces if target == self.person else faces[:, ::-1]
-        return painted, np.full((*faces.shape[:3], 1), self.alpha, np.float32)
+        generated = faces if target == self.person else faces[:, ::-1]
+        return generated, np.full((*faces.shape[:3], 1), self.alpha, np.float32)
 
 
 def by(model, source, target, size=64):
     """A `training.SwapFunction` of anything that translates."""
-    generator = Painter(None, size=size)
-    generator.paint = lambda faces: np.asarray(model.translate(faces, source, target)[0])
+    generator = Generator(None, size=size)
+    generator.generate = lambda faces: np.asarray(model.translate(faces, source, target)[0])
     generator.model, generator.source, generator.target = model, source, target
     return generator
 
@@ -80,7 +80,7 @@ def sampled(faces, swap_function, options=DEFAULT, outline=None):
     swaps = [
         swapping.prepare(frame, m, outline, swap_function.size, options) for frame, _, m in zip(*faces, strict=True)
     ]
-    swapping.paint(swaps, swap_function, options)
+    swapping.generate(swaps, swap_function, options)
     sample = doctor.Sample()
     for swap, points in zip(swaps, faces[1], strict=True):
         sample.add(swap, points, outline)
@@ -104,7 +104,7 @@ def test_a_healthy_swap_gives_no_finding(talk_a, warm_start):
     function = training.SwapFunction(warm_start)
     assert names(talk_a, function, frames=60, with_face=55) == []
     assert names(talk_a, function, SwapOptions(mask="alpha", colour="none")) == []
-    assert names(talk_a, Painter(another)) == []
+    assert names(talk_a, Generator(another)) == []
     assert names(talk_a, by(People(), 0, 1)) == []
 
 
@@ -123,11 +123,11 @@ def test_the_right_direction_on_the_wrong_clip(warm_start):
 
 def test_alpha_near_zero(talk_a, warm_start):
     by_alpha = SwapOptions(mask="alpha+hull")
-    assert names(talk_a, Painter(another, alpha=0.01), by_alpha) == ["alpha"]
-    assert names(talk_a, Painter(another, alpha=0.2), by_alpha) == []
-    assert names(talk_a, Painter(another, alpha=0.01)) == [], "the outline alone does not ask for alpha"
+    assert names(talk_a, Generator(another, alpha=0.01), by_alpha) == ["alpha"]
+    assert names(talk_a, Generator(another, alpha=0.2), by_alpha) == []
+    assert names(talk_a, Generator(another, alpha=0.01)) == [], "the outline alone does not ask for alpha"
     function = training.SwapFunction(warm_start)
-    faint = Painter(lambda faces: function(faces)[0], alpha=0.0)
+    faint = Generator(lambda faces: function(faces)[0], alpha=0.0)
     faint.model, faint.source, faint.target = warm_start, 0, 1
     assert names(talk_a, faint, SwapOptions(mask="alpha")) == ["alpha"]
 
@@ -157,8 +157,8 @@ def test_transforms_of_other_frames(talk_a, warm_start):
 
 
 def test_few_frames_with_a_face(talk_a):
-    assert names(talk_a, Painter(another), frames=60, with_face=29) == ["detection"]
-    assert names(talk_a, Painter(another), frames=60, with_face=30) == []
+    assert names(talk_a, Generator(another), frames=60, with_face=29) == ["detection"]
+    assert names(talk_a, Generator(another), frames=60, with_face=30) == []
     assert [finding.name for finding in doctor.examine(doctor.Sample(), frames=60, with_face=0)] == ["detection"]
 
 
@@ -177,7 +177,7 @@ def test_faces_of_another_crop(warm_start):
 
 @pytest.mark.parametrize("size", [64, 128])
 def test_a_region_worn_away_or_small_from_the_start(talk_a, size):
-    generator = Painter(another, size=size)
+    generator = Generator(another, size=size)
     assert names(talk_a, generator, SwapOptions(erode=16)) == ["region"]
     assert names(talk_a, generator, SwapOptions(erode=5, feather=10)) == []
     assert names(talk_a, generator, SwapOptions(erode=16, mask="alpha")) == [], "the outline does not count there"
@@ -188,12 +188,12 @@ def test_a_region_worn_away_or_small_from_the_start(talk_a, size):
     assert [finding.name for finding in found] == ["region"] and "masks" in found[0].remedy
 
 
-def test_a_function_that_paints_what_it_sees(talk_a):
-    assert names(talk_a, Painter(lambda faces: faces)) == ["change"]
-    tinted = Painter(lambda faces: faces * 0.7)
+def test_a_function_that_generates_what_it_sees(talk_a):
+    assert names(talk_a, Generator(lambda faces: faces)) == ["change"]
+    tinted = Generator(lambda faces: faces * 0.7)
     assert names(talk_a, tinted) == [], "a darker face keeps less contrast"
-    assert names(talk_a, Painter(lambda faces: faces - 0.1)) == ["change"], "the mean colour is matched"
-    assert names(talk_a, Painter(lambda faces: faces - 0.1), SwapOptions(colour="none")) == []
+    assert names(talk_a, Generator(lambda faces: faces - 0.1)) == ["change"], "the mean colour is matched"
+    assert names(talk_a, Generator(lambda faces: faces - 0.1), SwapOptions(colour="none")) == []
 
 
 def test_several_causes_at_once(talk_a):
@@ -203,7 +203,7 @@ def test_several_causes_at_once(talk_a):
 
 def test_a_model_is_asked_rarely_and_one_without_decoders_not_for_itself(talk_a):
     people = People()
-    doctor.examine(sample := sampled(talk_a, Painter(another)), by(people, 0, 1))
+    doctor.examine(sample := sampled(talk_a, Generator(another)), by(people, 0, 1))
     assert people.asked == [(0, 0), (1, 1), (1, 0)] and sample.faces().shape == (COUNT, 64, 64, 3)
     people.generators, people.asked = (), []
     assert doctor.examine(sample, by(people, 0, 1)) == [] and people.asked == [(1, 0)]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from test_conversion import PLAIN, ROOT, TARGET, Painter, convert, kept, make_set
+from test_conversion import PLAIN, ROOT, TARGET, Generator, convert, kept, make_set
 
 from faceswap_lab import __main__
 from faceswap_lab.base.errors import LabError
@@ -22,14 +22,14 @@ FRAMES = 6
 SCRIPT = f"""
 import os, signal, sys
 sys.path[:0] = [{str(ROOT / "tests" / "swap")!r}, {str(ROOT / "tests")!r}]
-from test_conversion import PLAIN, TARGET, Painter
+from test_conversion import PLAIN, TARGET, Generator
 from faceswap_lab.provenance import credentials
 from faceswap_lab.swap import conversion
 def kill(path, *rest):
     print(path, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 credentials.sign = credentials._sign = kill
-conversion.convert(TARGET, sys.argv[1], Painter(), sys.argv[2], ranges=[(0, {FRAMES / 20})], rest="drop", **PLAIN)
+conversion.convert(TARGET, sys.argv[1], Generator(), sys.argv[2], ranges=[(0, {FRAMES / 20})], rest="drop", **PLAIN)
 """
 
 
@@ -40,11 +40,11 @@ def made_set(tmp_path_factory, actor_frames):
 
 
 def short(made_set, out, generator=None, **options):
-    return convert(TARGET, made_set, generator or Painter(), out, end=FRAMES / 20, rest="drop", **options)
+    return convert(TARGET, made_set, generator or Generator(), out, end=FRAMES / 20, rest="drop", **options)
 
 
 def test_a_film_says_what_it_is_made_of(made_set, tmp_path, capsys):
-    generator = Painter()
+    generator = Generator()
     generator.digest = "step 1200"
     generator.sources = (source_of(TARGET.with_name("train_B.mp4")),)
     out = tmp_path / "o.mp4"
@@ -78,10 +78,10 @@ def test_and_a_picture(made_set, actor_frames, tmp_path, suffix):
     write_picture(tmp_path / "target.png", frames[0])
     one = make_set(tmp_path / "set", frames[:1], points[:1])
     out = tmp_path / f"o{suffix}"
-    convert(tmp_path / "target.png", one, Painter(), out)
+    convert(tmp_path / "target.png", one, Generator(), out)
     assert verify(out, [tmp_path / "target.png"]).good
     assert credentials.sidecar_of(out).exists() == (suffix == ".bmp")
-    convert(tmp_path / "target.png", one, Painter(), out)  # replaced, with its sidecar
+    convert(tmp_path / "target.png", one, Generator(), out)  # replaced, with its sidecar
     assert verify(out).good
 
 
@@ -96,7 +96,7 @@ def test_killed_between_coding_and_signing_it_leaves_no_unsigned_output(made_set
     hidden = process.stdout.strip()
     assert hidden.startswith(str(parts.parts_folder(out))) and not out.exists()
     assert open_video(hidden).num_frames == (1 if name == "folder" else FRAMES)  # it was coded
-    report = conversion.convert(TARGET, made_set, Painter(), out, ranges=[(0, FRAMES / 20)], rest="drop", **PLAIN)
+    report = conversion.convert(TARGET, made_set, Generator(), out, ranges=[(0, FRAMES / 20)], rest="drop", **PLAIN)
     made = sorted(out.glob("*.png")) if name == "folder" else [out]
     assert report.resumed == FRAMES and all(verify(path).good for path in made) and made
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, f"{out.stem}.conversion.json"])
@@ -116,7 +116,7 @@ def test_a_certificate_that_cannot_be_used_is_refused_before_any_work(made_set, 
     (tmp_path / "signing").mkdir()
     (tmp_path / "signing" / "key.pem").write_text("no key")
     monkeypatch.setenv(certificates.ENVIRONMENT, str(tmp_path / "signing"))
-    generator = Painter()
+    generator = Generator()
     with pytest.raises(LabError, match=r"chain\.pem: missing"):
         short(made_set, tmp_path / "o.mp4", generator)
     assert not generator.batches and not (tmp_path / "o.mp4").exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 import killed
 import pytest
 from consents import consented
-from test_conversion import ROOT, TARGET, Painter, conversion, make_set
+from test_conversion import ROOT, TARGET, Generator, conversion, make_set
 
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.consent import user_folder
@@ -94,7 +94,7 @@ def test_killed_in_the_middle_kept_frames_are_signed_and_entered(child, made_set
     assert states(tmp_path / "kept") == states(tmp_path / "o.mp4") == [register.THERE]
     files_of(tmp_path / "kept")[0].unlink()
     assert states(tmp_path / "kept") == [register.THERE], "the others are still there"
-    before, function = given | {"overwrite": True}, Painter(32)
+    before, function = given | {"overwrite": True}, Generator(32)
     conversion.convert(
         TARGET, made_set, function, before["out"], ranges=[(0, 0.1)], frames_folder=before["kept"], overwrite=True
     )

@@ -1,4 +1,4 @@
-"""Stops: a conversion that was killed at whatever moment goes on to the same frames, and Ctrl-C leaves a film that plays."""
+"""Stops: a conversion that was killed at whatever moment goes on to the same frames, and Ctrl-C leaves a video that plays."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ import ffmpeg_program
 import numpy as np
 import pytest
 from consents import consented
-from test_conversion import ROOT, TARGET, Painter, kept, loudness, make_set, sound_hash
+from test_conversion import ROOT, TARGET, Generator, kept, loudness, make_set, sound_hash
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.swap import conversion, parts
@@ -32,7 +32,7 @@ conversion.convert(TARGET, sys.argv[1], generator(), sys.argv[2], progress=told,
 
 
 def generator():
-    return Painter(change=lambda faces: 0.8 - 0.6 * faces)
+    return Generator(change=lambda faces: 0.8 - 0.6 * faces)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_parts_join_to_evenly_spaced_frames(uninterrupted):
 
 
 @pytest.mark.parametrize("moments", [(1,), (9, 30), (58,)])
-def test_killed_and_gone_on_gives_the_same_film(made_set, uninterrupted, tmp_path, moments):
+def test_killed_and_gone_on_gives_the_same_video(made_set, uninterrupted, tmp_path, moments):
     out = tmp_path / "it's 100 % {é}" / "o.mp4"
     for moment in moments:
         assert stopped(made_set, out, moment, lambda process: process.send_signal(signal.SIGKILL)) == -signal.SIGKILL
@@ -175,9 +175,9 @@ def test_ctrl_c_leaves_a_film_that_plays(made_set, uninterrupted, tmp_path):
     out = tmp_path / "o.mp4"
     code = stopped(made_set, out, 31, lambda process: os.killpg(process.pid, signal.SIGINT))
     assert code in (-signal.SIGINT, 1, 130) and not out.exists()
-    film = open_video(tmp_path / "o.part.mp4")
-    frames = [frame.image for frame in film.frames()]
-    assert 27 <= len(frames) == film.num_frames < 50
+    video = open_video(tmp_path / "o.part.mp4")
+    frames = [frame.image for frame in video.frames()]
+    assert 27 <= len(frames) == video.num_frames < 50
     complete = [frame.image for frame in open_video(uninterrupted).frames()]
     assert max(np.abs(one.astype(int) - two).mean() for one, two in zip(frames, complete, strict=False)) < 3
     assert abs(loudness(tmp_path / "o.part.mp4")[1] - len(frames) / 20) < 0.06
@@ -187,7 +187,7 @@ def test_ctrl_c_leaves_a_film_that_plays(made_set, uninterrupted, tmp_path):
 
 
 def test_an_error_in_the_middle_keeps_what_is_finished_and_at_the_start_nothing(made_set, tmp_path):
-    class Failing(Painter):
+    class Failing(Generator):
         def __call__(self, faces):
             colour, alpha = super().__call__(faces)
             return colour * (np.nan if len(self.batches) > self.good else 1), alpha

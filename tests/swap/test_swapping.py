@@ -15,7 +15,7 @@ SIZE = 64
 PLAIN = {"blend": "mask", "colour": "mean", "erode": 2.0, "forehead": 0.0, "sharpen": "none"}
 
 
-class Painter:
+class Generator:
     """A function in a model's place: `change` of the faces, and an alpha that is 0 in the left half."""
 
     name = "generator"
@@ -46,11 +46,11 @@ def scene(actor_frames):
     return frames[1], alignment.alignment_matrix(points[1], 256)
 
 
-def painted(scene, function, **choices):
+def generated(scene, function, **choices):
     frame, matrix = scene
     options = SwapOptions(**{**PLAIN, **choices})
     swap = swapping.prepare(frame, matrix, outline(), SIZE, options)
-    swapping.paint([swap], function, options)
+    swapping.generate([swap], function, options)
     return swap, swapping.finish(frame, swap, options)
 
 
@@ -59,14 +59,14 @@ def painted(scene, function, **choices):
 )
 def test_the_target_s_own_face_changes_little_whatever_is_chosen(scene, field, names):
     for name in names:
-        swap, result = painted(scene, Painter(), **{field: name})
+        swap, result = generated(scene, Generator(), **{field: name})
         placed = blending.place_mask(scene[0].shape, swap.mask, swap.matrix) > 0.5
         # direct also shows the coarse square beyond the face
         assert np.abs(result.astype(float) - scene[0])[placed].mean() < 5, name
 
 
 def test_masks_are_what_their_names_say(scene):
-    found = {name: painted(scene, Painter(alpha=half()), mask=name, erode=0, feather=4)[0].mask for name in MASKS}
+    found = {name: generated(scene, Generator(alpha=half()), mask=name, erode=0, feather=4)[0].mask for name in MASKS}
     area = {name: mask.mean() for name, mask in found.items()}
     assert area["rect"] > 0.65 > area["hull"] > 0.3
     assert area["alpha+hull"] == pytest.approx(area["hull"] / 2, rel=0.05)
@@ -77,12 +77,12 @@ def test_masks_are_what_their_names_say(scene):
 
 
 def test_the_hull_s_size_follows_erode_even_below_a_pixel(scene):
-    areas = [painted(scene, Painter(), erode=erode)[0].mask.sum() for erode in (-4, 0, 0.8, 2, 4)]
+    areas = [generated(scene, Generator(), erode=erode)[0].mask.sum() for erode in (-4, 0, 0.8, 2, 4)]
     assert np.all(np.diff(areas) < 0)
 
 
 def test_forehead_draws_in_above_the_brows_only(scene):
-    plain, drawn = (painted(scene, Painter(), erode=-4, forehead=forehead)[0].mask for forehead in (0, 8))
+    plain, drawn = (generated(scene, Generator(), erode=-4, forehead=forehead)[0].mask for forehead in (0, 8))
     assert np.array_equal(plain[SIZE // 2 :], drawn[SIZE // 2 :])
     assert drawn[: SIZE // 4].sum() < 0.7 * plain[: SIZE // 4].sum()
 
@@ -91,30 +91,30 @@ def test_alpha_is_shaped_where_it_is_the_only_mask(scene):
     alpha = np.zeros((SIZE, SIZE), np.float32)
     alpha[16:48, 16:48] = 1
     sums = {
-        erode: painted(scene, Painter(alpha=alpha), mask="alpha", erode=erode, feather=0)[0].mask.sum()
+        erode: generated(scene, Generator(alpha=alpha), mask="alpha", erode=erode, feather=0)[0].mask.sum()
         for erode in (-5, 0, 5)
     }
     assert sums[0] == 32 * 32 and sums[5] == 26 * 26 and sums[-5] > 36 * 36
-    soft = painted(scene, Painter(alpha=alpha), mask="alpha", erode=0, feather=0, blur=3)[0].mask
+    soft = generated(scene, Generator(alpha=alpha), mask="alpha", erode=0, feather=0, blur=3)[0].mask
     assert 0.2 < soft[32, 15] < 0.5 < soft[32, 16] < 0.8
 
 
 @pytest.mark.parametrize("coverage", [0.8, 0.9, 1.2])
 def test_coverage_shows_a_crop_about_the_same_centre(scene, coverage):
     frame, matrix = scene
-    generator = Painter(lambda faces: 1 - faces)
-    swap, result = painted(scene, generator, coverage=coverage, colour="none")
+    generator = Generator(lambda faces: 1 - faces)
+    swap, result = generated(scene, generator, coverage=coverage, colour="none")
     whole = swapping.prepare(frame, matrix, None, SIZE, SwapOptions(**PLAIN))
     middle = np.full((1, 2), (SIZE - 1) / 2)
     back = [alignment.transform_points(alignment.invert(one.matrix), middle) for one in (swap, whole)]
     assert np.abs(back[0] - back[1]).max() < 1e-6
     assert alignment.matrix_scale(swap.matrix) == pytest.approx(alignment.matrix_scale(whole.matrix) / coverage)
     assert np.array_equal(generator.seen[0][0], swap.target)
-    # what was painted goes back to where it was seen: the negative lies exactly over the face
+    # what was generated goes back to where it was seen: the negative lies exactly over the face
     inside = blending.place_mask(frame.shape, swap.mask, swap.matrix) > 0.99
     assert np.abs(255.0 - frame - result)[inside].mean() < 6
     # and the mask covers the same part of the frame
-    plain = painted(scene, Painter(), colour="none")[0]
+    plain = generated(scene, Generator(), colour="none")[0]
     areas = [blending.place_mask(frame.shape, one.mask, one.matrix).sum() for one in (swap, plain)]
     assert areas[0] == pytest.approx(areas[1], rel=0.06)
 
@@ -122,7 +122,7 @@ def test_coverage_shows_a_crop_about_the_same_centre(scene, coverage):
 def test_sharpening_touches_the_face_and_not_its_mask(scene):
     frame, _ = scene
     (plain, soft), (sharp, crisp) = (
-        painted(scene, Painter(), sharpen=kind, amount=1.5, colour="none") for kind in ("none", "gaussian")
+        generated(scene, Generator(), sharpen=kind, amount=1.5, colour="none") for kind in ("none", "gaussian")
     )
     assert np.array_equal(plain.mask, sharp.mask)
     inside = blending.place_mask(frame.shape, plain.mask, plain.matrix) > 0.9
@@ -137,7 +137,7 @@ def test_colours_are_measured_and_may_be_replaced_before_finish(scene, colour):
     frame, matrix = scene
     options = SwapOptions(**{**PLAIN, "colour": colour})
     swap = swapping.prepare(frame, matrix, outline(), SIZE, options)
-    swapping.paint([swap], Painter(lambda faces: faces * 0.7), options)
+    swapping.generate([swap], Generator(lambda faces: faces * 0.7), options)
     assert swap.measured.shape == swap.wanted.shape and swap.change is None
     inside = blending.place_mask(frame.shape, swap.mask, swap.matrix) > 0.95
     matched = swapping.finish(frame, swap, options)
@@ -150,7 +150,7 @@ def test_the_clone_s_change_is_an_array_that_finish_uses(scene):
     frame, matrix = scene
     options = SwapOptions(**{**PLAIN, "blend": "seamless", "colour": "none"})
     swap = swapping.prepare(frame, matrix, outline(), SIZE, options)
-    swapping.paint([swap], Painter(lambda faces: np.clip(faces - 0.1, 0, 1)), options)
+    swapping.generate([swap], Generator(lambda faces: np.clip(faces - 0.1, 0, 1)), options)
     inside = blending.place_mask(frame.shape, swap.mask, swap.matrix) > 0.95
     assert np.abs(swapping.finish(frame, swap, options).astype(float) - frame)[inside].mean() < 5
     without = dataclasses.replace(swap, change=np.zeros_like(swap.change))
@@ -162,7 +162,7 @@ def test_the_clone_s_change_is_an_array_that_finish_uses(scene):
 @pytest.mark.parametrize("colour", COLOURS)
 def test_an_empty_mask_leaves_the_frame(scene, blend, colour):
     empty = np.zeros((SIZE, SIZE), np.float32)
-    swap, result = painted(scene, Painter(lambda faces: 1 - faces, empty), mask="alpha", blend=blend, colour=colour)
+    swap, result = generated(scene, Generator(lambda faces: 1 - faces, empty), mask="alpha", blend=blend, colour=colour)
     assert swap.measured is None and swap.change is None
     assert np.array_equal(result, scene[0])
 
@@ -173,7 +173,7 @@ def test_a_face_cut_by_the_border_is_measured_inside_only(scene):
     cut[:, 2] += 60 * matrix[:, 0]
     options = SwapOptions(blend="seamless", colour="linear")
     swap = swapping.prepare(frame[:, 60:], cut, outline(), SIZE, options)
-    swapping.paint([swap], Painter(lambda faces: faces * 0.8), options)
+    swapping.generate([swap], Generator(lambda faces: faces * 0.8), options)
     assert 0 < swap.inside.mean() < 1
     result = swapping.finish(frame[:, 60:], swap, options)
     inside = blending.place_mask(result.shape, swap.mask, swap.matrix) > 0.9

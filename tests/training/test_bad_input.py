@@ -54,13 +54,13 @@ def test_floats_are_taken_and_what_is_no_number_is_refused():
         ({**faces, "A": faces["A"].astype("float32")}, "faces of A: values reach from .* to .*Give floats in"),
         ({**faces, "A": faces["A"][:0]}, "faces of A: there are none"),
         ({**faces, "A": faces["A"][0]}, "faces of A: the shape is"),
-        ({**faces, "A": faces["A"][:, :8, :8]}, "faces of A: they are 8 px wide and the model paints 16 px"),
+        ({**faces, "A": faces["A"][:, :8, :8]}, "faces of A: they are 8 px wide and the model generates 16 px"),
         ({"A": faces["A"]}, r"faces: the people are \['A'\]"),
     ]
     for bad, message in refused:
         with pytest.raises(LabError, match=message):
             training.set_faces(model, bad, masks)
-    with pytest.raises(LabError, match="masks or likened faces of A: they do not belong to these 12 faces"):
+    with pytest.raises(LabError, match="masks or transferred faces of A: they do not belong to these 12 faces"):
         training.set_faces(model, faces, {**masks, "A": masks["A"][:5]})
     with pytest.raises(LabError, match="batch_size=0"):
         training.fit(model, "nowhere", {"A": 12, "B": 12}, 2, batch_size=0)

@@ -31,7 +31,7 @@ def finished(tmp_path_factory):
         return {"identity": 0.5}
 
     options = {
-        "paint": lambda m: training.preview_grid(m, faces, 3),
+        "draw_preview": lambda m: training.preview_grid(m, faces, 3),
         "held_out": training.HeldOut(measure, every=2, patience=2),
         "tensorboard": True,
     }
@@ -57,7 +57,7 @@ def test_a_preview_is_signed_even_when_the_certificate_has_gone(tmp_path, monkey
     (tmp_path / "signing" / "key.pem").write_text("no key")
     monkeypatch.setenv(certificates.ENVIRONMENT, str(tmp_path / "signing"))
     session = types.SimpleNamespace(
-        paint=lambda model: np.zeros((8, 8, 3), np.uint8), model=None, folder=tmp_path / "model", show=None,
+        draw_preview=lambda model: np.zeros((8, 8, 3), np.uint8), model=None, folder=tmp_path / "model", show=None,
         board=types.SimpleNamespace(picture=lambda *given: None),
     )  # fmt: skip
     callbacks.Session.draw(session, 8)

@@ -1,4 +1,4 @@
-"""Finished models on disk: they paint as before, and what does not fit is refused by name."""
+"""Finished models on disk: they generate as before, and what does not fit is refused by name."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def saved(tmp_path):
     return model, tmp_path / "model"
 
 
-def test_a_saved_model_paints_the_same(tmp_path):
+def test_a_saved_model_generates_the_same(tmp_path):
     model, folder = saved(tmp_path)
     faces = np.random.default_rng(1).random((3, 16, 16, 3)).astype("float32")
     function = training.SwapFunction(training.load_model(folder, "autoencoder", 16), batch_size=2)
@@ -56,7 +56,7 @@ def test_a_model_and_a_face_set_of_version_0_4_still_load():
     assert "critic_filters" in json.loads((folder / "model" / "config.json").read_text())["options"]
     function = training.SwapFunction(training.load_model(folder / "model", "faceswap_gan", 16), batch_size=2)
     colour, alpha = function(np.random.default_rng(1).random((2, 16, 16, 3)).astype("float32"))
-    assert (colour.mean(), alpha.mean()) == pytest.approx((0.9467716, 0.5061548), abs=1e-5)  # what 0.4.0 painted
+    assert (colour.mean(), alpha.mean()) == pytest.approx((0.9467716, 0.5061548), abs=1e-5)  # what 0.4.0 generated
     faces = FaceSet(folder / "set")
     assert len(faces) == 2 and faces.has_landmarks() and faces.images(256).shape == (2, 256, 256, 3)
     assert faces.masks(256, "face").mean() > 0.1 and [one.name for one in read_sources(faces.folder)] == ["talk_A.mp4"]

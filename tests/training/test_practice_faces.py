@@ -152,8 +152,8 @@ import sys
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.training import practice_faces, shape_transfer
 from pathlib import Path
-slow = shape_transfer.paint_copy
-shape_transfer.paint_copy = lambda *what: __import__("time").sleep(0.2) or slow(*what)
+slow = shape_transfer.warp_copy
+shape_transfer.warp_copy = lambda *what: __import__("time").sleep(0.2) or slow(*what)
 folder = Path(sys.argv[1])
 practice_faces.practice_faces({"A": [FaceSet(folder / "A1"), FaceSet(folder / "A2")], "B": [FaceSet(folder / "B")]},
                               practice_faces.Recipe(24, 2, 3), folder / "practice", workers=2)

@@ -1,4 +1,4 @@
-"""Every network that a preset may name: built in its precision, painted in float32, kept, and loaded to convert with."""
+"""Every network that a preset may name: built in its precision, generated in float32, kept, and loaded to convert with."""
 
 import keras
 import numpy as np
@@ -31,11 +31,11 @@ def test_trained_in_sixteen_bits_and_loaded_in_thirty_two(tmp_path, name):
     model = build(presets.preset("quick").choose(**fields), width=0.05)
     assert model.encoders[0].layers[1].compute_dtype == "float16" and model.encoders[0].layers[1].dtype == "float32"
     faces = np.random.default_rng(0).random((3, 64, 64, 3), dtype=np.float32)
-    painted = [keras.ops.convert_to_numpy(x) for x in model.translate(faces, 0, 1)]
+    generated = [keras.ops.convert_to_numpy(x) for x in model.translate(faces, 0, 1)]
     training.save_model(model, tmp_path, "faceswap_gan" if gan else "autoencoder")
     assert files.read_json(tmp_path / training.CONFIG)["precision"] == "mixed_float16"
     loaded = training.SwapFunction(training.load_model(tmp_path))(faces)
-    for mine, theirs, channels in zip(painted, loaded, (3, 1), strict=True):
+    for mine, theirs, channels in zip(generated, loaded, (3, 1), strict=True):
         assert mine.dtype == theirs.dtype == np.float32 and theirs.shape == (3, 64, 64, channels)
         assert 0 < np.abs(mine - theirs).max() < 0.03 or channels == 1 and not gan  # no alpha: ones in both
     assert loaded[1].min() == 1.0 or gan

@@ -34,7 +34,7 @@ PLAYLISTS = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with one private film of 20 frames of noise."""
+    """A folder with one private video of 20 frames of noise."""
     folder = tmp_path_factory.mktemp("stranger")
     noise = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3), np.uint8)
     with VideoWriter(folder / "private.mp4", 25, (64, 64)) as writer:
@@ -44,7 +44,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", PLAYLISTS)
-@pytest.mark.parametrize("name", ["film.mp4", "film.m3u8", "film.mkv"])
+@pytest.mark.parametrize("name", ["video.mp4", "video.m3u8", "video.mkv"])
 def test_a_playlist_is_no_film_and_what_it_names_is_not_read(folder, kind, name):
     path = folder / name
     path.write_text(PLAYLISTS[kind].format(folder=folder))
@@ -57,13 +57,13 @@ def test_a_playlist_is_no_film_and_what_it_names_is_not_read(folder, kind, name)
 
 def test_the_playlist_would_work_without_the_list_of_containers(folder):
     """What the tests above refuse is a real way in: plain ffmpeg follows it."""
-    path = folder / "film.mp4"
+    path = folder / "video.mp4"
     path.write_text(PLAYLISTS["ffconcat"])
     followed = ffmpeg_program.run(
         "-loglevel", "error", "-i", ffmpeg_program.url(path), "-map", "0:V:0", "-f", "framecrc", "-"
     )
     assert sum(line.startswith("0,") for line in followed.stdout.splitlines()) == 20
-    with pytest.raises(LabError, match="film.mp4: this is no video but a playlist"):
+    with pytest.raises(LabError, match="video.mp4: this is no video but a playlist"):
         open_video(path)
     path.unlink()
 
@@ -108,7 +108,7 @@ def test_numbered_names_are_not_expanded(tmp_path):
 
 
 def avi(width, height):
-    """A film of one frame of some bytes, whose headers claim a size."""
+    """A video of one frame of some bytes, whose headers claim a size."""
 
     def chunk(name, content):
         return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
@@ -164,7 +164,7 @@ def test_a_film_that_claims_to_last_for_days(folder, tmp_path):
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
-    for name in ("film.mp4", "picture.png"):
+    for name in ("video.mp4", "picture.png"):
         os.mkfifo(tmp_path / name)
         with pytest.raises(LabError, match=f"{name}: this is no ordinary file"):
             open_video(tmp_path / name)
@@ -174,7 +174,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 
 
 def test_files_are_read_by_several_threads_at_once_and_closed(folder):
-    """Each thread reads the whole film; afterwards no file of it is open any more."""
+    """Each thread reads the whole video; afterwards no file of it is open any more."""
 
     def read(number):
         return [int(frame.image.sum()) for frame in open_video(folder / "private.mp4").frames(every=1 + number % 2)]

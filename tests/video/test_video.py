@@ -611,7 +611,7 @@ def test_extracted_png_is_lossless_at_any_quality(tmp_path, target):
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 def test_a_film_of_high_dynamic_range_has_the_colours_of_its_ordinary_twin(tmp_path, transfer):
-    """The talking actor as a phone films: 10 bit, BT.2020, PQ or HLG, ordinary white at 203 cd/m2 (BT.2408)."""
+    """The talking actor as a phone videos: 10 bit, BT.2020, PQ or HLG, ordinary white at 203 cd/m2 (BT.2408)."""
     ordinary = ROOT / "data" / "actors" / "talk_A.mp4"
     light = f"zscale=tin=bt709:t=linear:npl=203,format=gbrpf32le,zscale=p=2020:t={transfer}:m=2020_ncl:r=tv:npl=203"
     colours = f"log-level=error:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"

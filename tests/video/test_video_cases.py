@@ -181,7 +181,7 @@ def test_interlaced_pictures_are_made_of_both_fields(tmp_path):
     assert combed > 2 * progressive and made < progressive + 0.2 * (combed - progressive)
 
 
-def test_animated_pictures_are_films(tmp_path):
+def test_animated_pictures_are_videos(tmp_path):
     images = [frame.image for frame in open_video(samples.sample_clip("target").path).frames(end=0.4)]
     first, *others = map(Image.fromarray, images)
     for name in ("a.png", "a.webp", "a.gif"):

@@ -28,7 +28,7 @@ def test_halved_colours_keep_grey_and_blur_colour():
 
 
 def test_kinds_of_frames(tmp_path, actor_frames):
-    frames, path = actor_frames("target", 1, 12)[0], tmp_path / "film.mp4"
+    frames, path = actor_frames("target", 1, 12)[0], tmp_path / "video.mp4"
     with video.VideoWriter(path, 25, frames.shape[2:0:-1], crf=23) as writer:
         for frame in frames:
             writer.write(frame)

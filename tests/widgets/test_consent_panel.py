@@ -12,7 +12,7 @@ from faceswap_lab.widgets.consent_panel import NEW, ConsentPanel
 @pytest.fixture
 def clip(tmp_path):
     path = tmp_path / "clip of <Anna>.mp4"
-    path.write_bytes(b"a film")
+    path.write_bytes(b"a video")
     return path
 
 

@@ -14,9 +14,9 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.widgets.recorder import Recorder
 
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-FILM = """(async () => {
-  const film = await (await fetch(document.querySelector(".faceswap-recorder a").href)).arrayBuffer();
-  return btoa(Array.from(new Uint8Array(film), byte => String.fromCharCode(byte)).join(""));
+VIDEO = """(async () => {
+  const video = await (await fetch(document.querySelector(".faceswap-recorder a").href)).arrayBuffer();
+  return btoa(Array.from(new Uint8Array(video), byte => String.fromCharCode(byte)).join(""));
 })()"""
 
 
@@ -42,7 +42,7 @@ def test_a_recording_is_a_clip_that_the_lab_reads(address, tmp_path):
         wait_for(lambda: page.value("!!document.querySelector('.faceswap-recorder button')"), "the button")
         page.click("document.querySelector('.faceswap-recorder button')")
         wait_for(lambda: page.value("document.querySelector('.faceswap-recorder a').hidden === false"), "the link")
-        (tmp_path / "my_clip.webm").write_bytes(base64.b64decode(page.value(FILM)))
+        (tmp_path / "my_clip.webm").write_bytes(base64.b64decode(page.value(VIDEO)))
         assert "MB. Keep it" in page.value("document.querySelector('.faceswap-recorder [role=status]').textContent")
     clip = video.open_video(tmp_path / "my_clip.webm")
     assert clip.has_audio and 1 < clip.duration < 4 and min(clip.size) >= 240

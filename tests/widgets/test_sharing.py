@@ -14,11 +14,11 @@ def test_only_a_shared_encoder_with_two_decoders_can_swap(actor_frames):
     off, towards_b, shares = {}, {}, {}
     for name, form in sharing.train(faces, steps=120).items():
         assert (len(form.encoders), len(form.decoders)) == sharing.FORMS[name]
-        painted = ops.convert_to_numpy(form.paint(form.encode(a, 0), 1))
+        generated = ops.convert_to_numpy(form.generate(form.encode(a, 0), 1))
         off[name] = (
-            np.abs(painted[:, None] - b[None]).mean(axis=(2, 3, 4)).min(axis=1).mean()
+            np.abs(generated[:, None] - b[None]).mean(axis=(2, 3, 4)).min(axis=1).mean()
         )  # from the nearest face of B
-        far_a, far_b = (np.abs(painted.mean(axis=0) - real.mean(axis=0)).mean() for real in (a, b))
+        far_a, far_b = (np.abs(generated.mean(axis=0) - real.mean(axis=0)).mean() for real in (a, b))
         towards_b[name] = far_a / (far_a + far_b)  # 0: A's mean face, 1: B's
         shares[name] = sharing.between_share(form, faces)
     swap, apart, all_one = sharing.FORMS

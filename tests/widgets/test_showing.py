@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 import traitlets
 from IPython.core.formatters import DisplayFormatter
-from tuned import Painter, some_shots
+from tuned import Generator, some_frames
 
 import faceswap_lab
 from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets import figures, showing, training_panel, tuning
-from faceswap_lab.widgets.showing import Film, Page, Picture, explain
+from faceswap_lab.widgets.showing import Page, Picture, Player, explain
 
 
 class Image734:
@@ -87,12 +87,12 @@ def test_every_picture_of_the_notebooks_is_shown_by_ipython_7(cell, tmp_path):
     assert "mine: step 5 of 10, loss 1.0000" in seen(cell[0])[1]["alt"]
     cell.clear()
 
-    tuning.TuningPanel(some_shots(1), Painter(), tmp_path / "settings.json", side=100)._ipython_display_()
+    tuning.TuningPanel(some_frames(1), Generator(), tmp_path / "settings.json", side=100)._ipython_display_()
     assert seen(cell[0])[1]["alt"] == "the swap with these settings"
 
 
 def test_a_film_is_kept_in_the_notebook_and_has_words():
-    data, _ = DisplayFormatter().format(Film(b"mp4 \x00", 'target & "swap"', 900))
+    data, _ = DisplayFormatter().format(Player(b"mp4 \x00", 'target & "swap"', 900))
     source = re.search(r'src="data:video/mp4;base64,([^"]+)"', data["text/html"])[1]
     assert base64.b64decode(source) == b"mp4 \x00" and data["text/plain"] == 'target & "swap"'
     assert 'aria-label="target &amp; &quot;swap&quot;"' in data["text/html"] and "controls" in data["text/html"]
@@ -144,7 +144,7 @@ def test_words_about_a_control_are_reachable_before_ipywidgets_8_and_after(tmp_p
         explain(control, "what it does")
         state = control.get_state()
         assert "what it does" in (state.get("tooltip"), state.get("description_tooltip"))
-    panel = tuning.TuningPanel(some_shots(1), Painter(), tmp_path / "settings.json", side=100)
+    panel = tuning.TuningPanel(some_frames(1), Generator(), tmp_path / "settings.json", side=100)
     assert set(panel.controls) == set(tuning.TOLD)
     for name, control in panel.controls.items():
         assert tuning.TOLD[name] == getattr(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tuned import Painter, some_shots
+from tuned import Generator, some_frames
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import actors
@@ -17,22 +17,22 @@ from faceswap_lab.faces.faceset import COLUMNS, FaceSet
 from faceswap_lab.swap import swapping
 from faceswap_lab.swap.options import BLENDS, ConversionOptions, SwapOptions
 from faceswap_lab.video.pictures import write_picture
-from faceswap_lab.widgets import tuning
+from faceswap_lab.widgets import tuning, tuning_frames
 
 
 @pytest.fixture(scope="module")
-def shots():
-    return some_shots(2)
+def frames():
+    return some_frames(2)
 
 
 @pytest.fixture
 def generator():
-    return Painter()
+    return Generator()
 
 
 @pytest.fixture
-def panel(shots, generator, tmp_path):
-    return tuning.TuningPanel(shots, generator, tmp_path / "run é" / "conversion_settings.json", side=300)
+def panel(frames, generator, tmp_path):
+    return tuning.TuningPanel(frames, generator, tmp_path / "run é" / "conversion_settings.json", side=300)
 
 
 def shown(panel):
@@ -67,16 +67,16 @@ def test_every_option_of_a_frame_has_its_control_and_changes_the_picture(panel, 
         panel.controls["sharpen"].value = "gaussian"
 
 
-def test_the_picture_is_what_a_conversion_makes(panel, shots):
+def test_the_picture_is_what_a_conversion_makes(panel, frames):
     panel.close_up.value, panel.view.value, panel.position.value = False, "fade", 100
     panel.controls["erode"].value, panel.controls["colour"].value = 5.0, "none"
-    shot, options = shots[0], SwapOptions(erode=5.0, colour="none")
-    wanted = swapping.swap_frame(shot.image, shot.matrix, shot.mask, Painter(), options)
-    whole = tuning.TuningPanel(shots, Painter(), panel.path, panel.settings, side=wanted.shape[1])
+    frame, options = frames[0], SwapOptions(erode=5.0, colour="none")
+    wanted = swapping.swap_frame(frame.image, frame.matrix, frame.mask, Generator(), options)
+    whole = tuning.TuningPanel(frames, Generator(), panel.path, panel.settings, side=wanted.shape[1])
     whole.close_up.value, whole.view.value, whole.position.value = False, "fade", 100
     np.testing.assert_array_equal(shown(whole), wanted)
     whole.position.value = 0
-    np.testing.assert_array_equal(shown(whole), shot.image)
+    np.testing.assert_array_equal(shown(whole), frame.image)
 
 
 def test_the_wipe_uncovers_the_swap_from_the_left(panel):
@@ -95,7 +95,7 @@ def test_the_wipe_uncovers_the_swap_from_the_left(panel):
     np.testing.assert_allclose(shown(panel)[60:], (0.6 * before + 0.4 * after)[60:], atol=1)
 
 
-def test_the_model_paints_each_frame_once(panel, generator):
+def test_the_model_generates_each_frame_once(panel, generator):
     assert generator.calls == 1
     for erode in (0.0, 3.0, 9.0):
         panel.controls["erode"].value = erode
@@ -103,9 +103,9 @@ def test_the_model_paints_each_frame_once(panel, generator):
     panel.view.value = "all blends"
     panel.show_mask.value = True
     assert generator.calls == 1
-    panel.shot.value = 1
+    panel.frame.value = 1
     assert generator.calls == 2
-    panel.shot.value = 0
+    panel.frame.value = 0
     assert generator.calls == 2
     panel.controls["coverage"].value = 0.9
     assert generator.calls == 3, "another crop is another face"
@@ -146,37 +146,37 @@ def test_only_controls_that_count_can_be_moved(panel):
     assert not panel.controls["erode"].disabled
 
 
-def test_saved_settings_are_read_again(panel, shots, generator):
+def test_saved_settings_are_read_again(panel, frames, generator):
     assert not panel.path.exists()
     panel.controls["blend"].value, panel.controls["feather"].value = "seamless", 11.0
     panel.save_button.click()
     assert "Saved to" in panel.message.value and "run é" in panel.message.value
     assert ConversionOptions.read(panel.path) == ConversionOptions(blend="seamless", feather=11.0)
-    again = tuning.TuningPanel(shots, generator, panel.path)
+    again = tuning.TuningPanel(frames, generator, panel.path)
     assert again.controls["blend"].value == "seamless" and again.settings == ConversionOptions.read(panel.path)
     again.reset_button.click()
     assert again.settings == ConversionOptions() and ConversionOptions.read(panel.path).feather == 11.0
 
 
-def test_what_belongs_to_the_film_is_kept(shots, generator, tmp_path):
+def test_what_belongs_to_the_film_is_kept(frames, generator, tmp_path):
     path = tmp_path / "settings.json"
     ConversionOptions(smoothing="strong", crf=20, erode=24.0).write(path)
-    panel = tuning.TuningPanel(shots, generator, path)
+    panel = tuning.TuningPanel(frames, generator, path)
     assert panel.controls["erode"].value == 24.0, "a value beyond the usual range widens the slider"
     panel.controls["erode"].value = 1.0
     panel.save()
     assert ConversionOptions.read(path) == ConversionOptions(smoothing="strong", crf=20, erode=1.0)
 
 
-def test_bad_files_and_places(shots, generator, tmp_path):
+def test_bad_files_and_places(frames, generator, tmp_path):
     path = tmp_path / "settings.json"
     path.write_text(json.dumps({"blend": "magic"}))
     with pytest.raises(LabError, match="settings.json.*magic"):
-        tuning.TuningPanel(shots, generator, path)
+        tuning.TuningPanel(frames, generator, path)
     with pytest.raises(LabError, match="no frame to tune on"):
         tuning.TuningPanel([], generator, path)
     (tmp_path / "file").write_text("")
-    panel = tuning.TuningPanel(shots, generator, tmp_path / "other.json")
+    panel = tuning.TuningPanel(frames, generator, tmp_path / "other.json")
     panel.path = tmp_path / "file" / "settings.json"
     panel.save_button.click()
     assert "stands where a folder is needed" in panel.message.value
@@ -196,7 +196,7 @@ def test_a_cell_with_nobody_watching_shows_a_picture(panel, monkeypatch):
     assert seen[1] is panel.widget
 
 
-def test_shots_of_a_clip(shots, tmp_path):
+def test_shots_of_a_clip(frames, tmp_path):
     clip, rows = actors.clip("talk_A"), []
     for index, frame in ((0, 0), (1, 1), (2, 3), (3, 5)):
         name, five = f"{frame:06d}_0.png", clip.points()[frame]
@@ -207,16 +207,16 @@ def test_shots_of_a_clip(shots, tmp_path):
         rows.append(row | {f"m{i}{j}": matrix[i, j] for i in range(2) for j in range(3)})
     pd.DataFrame(rows, columns=COLUMNS).to_csv(tmp_path / "faces.csv", index=False)
     faces = FaceSet(tmp_path)
-    some = tuning.shots(clip.path, faces, 3)
-    assert [shot.name for shot in some] == ["frame 0", "frame 3", "frame 5"]
-    np.testing.assert_array_equal(some[0].image, shots[0].image)
+    some = tuning_frames.choose_frames(clip.path, faces, 3)
+    assert [frame.name for frame in some] == ["frame 0", "frame 3", "frame 5"]
+    np.testing.assert_array_equal(some[0].image, frames[0].image)
     np.testing.assert_array_equal(some[1].matrix, faces.matrix(2))
     assert (some[1].mask == 30).all()
-    assert [shot.name for shot in tuning.shots(clip.path, faces, [5, 0])] == ["frame 5", "frame 0"]
+    assert [frame.name for frame in tuning_frames.choose_frames(clip.path, faces, [5, 0])] == ["frame 5", "frame 0"]
     with pytest.raises(LabError, match="no face in frame 4.*0 to 5"):
-        tuning.shots(clip.path, faces, [4])
+        tuning_frames.choose_frames(clip.path, faces, [4])
     with pytest.raises(LabError, match="no face of person 2"):
-        tuning.shots(clip.path, faces, 3, person=2)
+        tuning_frames.choose_frames(clip.path, faces, 3, person=2)
 
 
 def test_a_slider_can_stand_on_the_lab_s_default():
@@ -228,7 +228,7 @@ def test_a_slider_can_stand_on_the_lab_s_default():
 
 
 def test_in_a_narrow_window_the_picture_shrinks_beside_its_controls(tmp_path):
-    panel = tuning.TuningPanel(some_shots(1), Painter(), tmp_path / "settings.json")
+    panel = tuning.TuningPanel(some_frames(1), Generator(), tmp_path / "settings.json")
     picture, column = panel.widget.children
     grow, shrink, basis = picture.layout.flex.split()
     assert (grow, shrink) == ("1", "1") and picture.layout.max_width == "560px" and panel.image.layout.width == "100%"

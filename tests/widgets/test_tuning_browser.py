@@ -38,8 +38,8 @@ def page(tmp_path):
     work.mkdir()
     private.mkdir()
     cells = [
-        "from tuned import Painter, some_shots\n\nfrom faceswap_lab.widgets import tuning",
-        'tuning.TuningPanel(some_shots(2), Painter(), "conversion_settings.json")',
+        "from tuned import Generator, some_frames\n\nfrom faceswap_lab.widgets import tuning",
+        'tuning.TuningPanel(some_frames(2), Generator(), "conversion_settings.json")',
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -10,10 +10,10 @@ from faceswap_lab.course.checks.exercise import choice, exercise
 
 _draw = np.random.default_rng(9)
 SWAPPED, HONEST = _draw.normal(1, 1, 40), _draw.normal(0, 1, 30)
-FILM = bytes(range(200))
-SEALED = {"algorithm": "sha256", "hash": hashlib.sha256(FILM).hexdigest()}
-TURNED = bytes([*FILM[:100], FILM[100] ^ 1, *FILM[101:]])
-SHORT = {"algorithm": "md5", "hash": hashlib.md5(FILM).hexdigest()}
+VIDEO = bytes(range(200))
+SEALED = {"algorithm": "sha256", "hash": hashlib.sha256(VIDEO).hexdigest()}
+TURNED = bytes([*VIDEO[:100], VIDEO[100] ^ 1, *VIDEO[101:]])
+SHORT = {"algorithm": "md5", "hash": hashlib.md5(VIDEO).hexdigest()}
 
 
 def _auc(swapped, honest, tie=0.5):
@@ -51,21 +51,21 @@ def _false(p, c, f):
 
 @exercise(
     "09",
-    {"1 swap in 50 films": (0.02, 0.8, 0.1), "as many swaps as honest films": (0.5, 0.8, 0.1)},
+    {"1 swap in 50 videos": (0.02, 0.8, 0.1), "as many swaps as honest videos": (0.5, 0.8, 0.1)},
     {
-        "that is the share of honest films that are accused, not of accusations that are false": lambda p, c, f: f,
+        "that is the share of honest videos that are accused, not of accusations that are false": lambda p, c, f: f,
         "that is the share of alarms that are right": lambda p, c, f: 1 - _false(p, c, f),
-        "of the alarms, not of all films": lambda p, c, f: (1 - p) * f,
+        "of the alarms, not of all videos": lambda p, c, f: (1 - p) * f,
         "swaps that are missed raise no alarm: caught ones count": lambda p, c, f: (
             (1 - p) * f / ((1 - p) * f + p * (1 - c))
         ),
         "the base rate is forgotten: swaps are rare": lambda p, c, f: f / (f + c),
         "all swaps count here, and only a share of them is caught": lambda p, c, f: _false(p, 1, f),
     },
-    "of the alarms, not of the films",
+    "of the alarms, not of the videos",
 )
 def false_share(prevalence, sensitivity, false_alarms):
-    """How many films are swaps, how many swaps are caught, how many honest films are accused: the false ones' share of alarms."""
+    """How many videos are swaps, how many swaps are caught, how many honest videos are accused: the false ones' share of alarms."""
     return _false(prevalence, sensitivity, false_alarms)
 
 
@@ -76,12 +76,12 @@ def _digest(data, name):
 @exercise(
     "09",
     {
-        "a file as it was signed": (FILM, SEALED),
+        "a file as it was signed": (VIDEO, SEALED),
         "a file of which one bit is turned": (TURNED, SEALED),
-        "a file that was cut": (FILM[:-1], SEALED),
-        "a hash in capital letters": (FILM, {**SEALED, "hash": SEALED["hash"].upper()}),
-        "another algorithm in the manifest": (FILM, SHORT),
-        "a manifest without a hash": (FILM, {"algorithm": "sha256"}),
+        "a file that was cut": (VIDEO[:-1], SEALED),
+        "a hash in capital letters": (VIDEO, {**SEALED, "hash": SEALED["hash"].upper()}),
+        "another algorithm in the manifest": (VIDEO, SHORT),
+        "a manifest without a hash": (VIDEO, {"algorithm": "sha256"}),
     },
     {
         "without a hash nothing is proved: False": lambda d, m: (
@@ -118,7 +118,7 @@ marks_found = choice(
         "no mark says": {
             "nothing": "",
             "honest": "who means to deceive sets no mark",
-            "swapped": "most honest films have no mark either",
+            "swapped": "most honest videos have no mark either",
         },
     },
     "a mark that is found says much, a missing one nothing",

@@ -43,22 +43,22 @@ def _reinhard(face, target, inside, where=None, spread=True, turned=False):
 
 @exercise(
     "05",
-    {"a pale painting": (PALE, BELOW, INSIDE), "a painting that has the target's colours": (BELOW, BELOW, INSIDE)},
+    {"a pale face": (PALE, BELOW, INSIDE), "a face that has the target's colours": (BELOW, BELOW, INSIDE)},
     {
         "means and deviations are taken *inside the face* only": lambda p, t, m: _reinhard(p, t, m, np.ones_like(m)),
         "that moves the mean; the deviation is missing": lambda p, t, m: _reinhard(p, t, m, spread=False),
-        "the target's deviation is above, the painting's below": lambda p, t, m: _reinhard(p, t, m, turned=True),
+        "the target's deviation is above, the face's below": lambda p, t, m: _reinhard(p, t, m, turned=True),
         "each channel has a mean and a deviation of its own": lambda p, t, m: (
             t[m].mean() + t[m].std() / p[m].std() * (p - p[m].mean())
         ),
-        "first off with the painting's mean, then the factor": lambda p, t, m: (
+        "first off with the face's mean, then the factor": lambda p, t, m: (
             t[m].mean(0) + t[m].std(0) / p[m].std(0) * p - p[m].mean(0)
         ),
     },
     "what the wall behind looks like does not matter",
 )
 def match_mean_std(face, target, inside):
-    """(H, W, 3) painting and target, (H, W) bool: the painting with the target's mean and deviation inside, a channel each."""
+    """(H, W, 3) face and target, (H, W) bool: the face with the target's mean and deviation inside, a channel each."""
     return _reinhard(face, target, inside)
 
 
@@ -78,7 +78,7 @@ def _smooth(values, reach, ahead=None, scale=None, wrapped=False):
     {
         "looking back only, the face lags behind": lambda v, r: _smooth(v, r, 0),
         "at both ends fewer frames are there: divide by how many": lambda v, r: _smooth(v, r, scale=2 * r + 1),
-        "a film's end is not its beginning: do not wrap round": lambda v, r: _smooth(v, r, wrapped=True),
+        "a video's end is not its beginning: do not wrap round": lambda v, r: _smooth(v, r, wrapped=True),
         "the frame that lies `reach` ahead counts as well": lambda v, r: _smooth(v, r, r - 1),
         "time is the first axis: mean over frames, not over x and y": lambda v, r: np.repeat(
             v.mean(1, keepdims=True), v.shape[1], 1
@@ -94,8 +94,8 @@ def smooth(values, reach):
 # The gallery of lesson 05: what may have been done to a swap, and how that shows; what would mend it; what was done to each.
 CAUSES = {
     "a": ("cut out by its box", "features that sit at the wrong place, in a face of another size or turn"),
-    "b": ("painted as its own person", "it is painted, and soft: but whose brows and nose are these?"),
-    "c": ("hard edge of the mask", "follow the rim: does it blend, or end in a step?"),
+    "b": ("generated as its own person", "it is generated, and soft: but whose brows and nose are these?"),
+    "c": ("hard edge of the mask", "follow the edge: does it blend, or end in a step?"),
     "d": ("transform of another frame", "everything is B's and sharp, but does it lie in its place?"),
     "e": ("colour not matched", "compare the face's skin with the neck's"),
     "f": ("alpha near zero", "it is as sharp as the target, and B lies over it, faintly"),

@@ -76,7 +76,7 @@ def write_report(run_folder: str | Path) -> Path:
         sheets=list(_sheets(run)),
         models=list(_models(run)),
         blends=_pictures(run, "blend*.png"),
-        films=_films(run),
+        videos=_videos(run),
         gallery=_pictures(run, "*.png", without=("strip_*.png", "blend*.png")),
         notebooks=_notebooks(run),
         settings=_settings(run, facts),
@@ -183,15 +183,15 @@ def _models(run: Path) -> Iterable[tuple[str, Path | None, list[tuple[int, str]]
             yield folder.name, chart if drawn else None, previews
 
 
-def _films(run: Path) -> dict[str, list[Clip]]:
-    """Each model's films, one a way of blending."""
-    films: dict[str, list[Clip]] = {}
+def _videos(run: Path) -> dict[str, list[Clip]]:
+    """Each model's videos, one a way of blending."""
+    videos: dict[str, list[Clip]] = {}
     for path in sorted((run / "swap").glob("*.mp4")):
         model, _, blend = path.stem.rpartition("_")
         if blend not in BLENDS:
             model, blend = path.stem, ""
-        films.setdefault(model, []).append(Clip(path, BLENDS.get(blend, model_title(model))))
-    return films
+        videos.setdefault(model, []).append(Clip(path, BLENDS.get(blend, model_title(model))))
+    return videos
 
 
 def _markers(run: Path) -> list[tuple[str, dict]]:

@@ -31,10 +31,10 @@ def write_card_page(folder: str | Path) -> Path:
     scores = files.read_json(folder / "scores.json")
     clip = scores.get("clip", {})
     copy = folder / "report" / "output.mp4"
-    output, why = scored_film(folder, clip)
-    films = []
+    output, why = scored_video(folder, clip)
+    videos = []
     if output is not None and pictures.playable_clip(output, copy, swapped=True):
-        films.append(Clip(copy, output.name, sound=True))
+        videos.append(Clip(copy, output.name, sound=True))
     return write_page(
         folder,
         "card.html",
@@ -43,13 +43,13 @@ def write_card_page(folder: str | Path) -> Path:
         tiles=scores_of_best(scores, scores.get("scores", {}))[:8],
         sentences=sentences(scores),
         frames=best_and_worst(folder, scores),
-        films=films,
+        videos=videos,
         left_out=why,
     )
 
 
-def scored_film(folder: Path, clip: dict) -> tuple[Path | None, str]:
-    """The film that scores.json names, when it may be shown.
+def scored_video(folder: Path, clip: dict) -> tuple[Path | None, str]:
+    """The video that scores.json names, when it may be shown.
 
     Args:
         folder: of the scores.
@@ -62,7 +62,7 @@ def scored_film(folder: Path, clip: dict) -> tuple[Path | None, str]:
     if not isinstance(named, str) or not named:
         return None, ""
     path, why = trusted_paths.look(folder, named)
-    return path, trusted_paths.told("film", named, why, "Score it on this computer to have it here.") if why else ""
+    return path, trusted_paths.told("video", named, why, "Score it on this computer to have it here.") if why else ""
 
 
 def card_lines(scores: dict) -> str:

@@ -1,4 +1,4 @@
-"""The page that sets runs side by side: scores, which differences are clear, settings that differ, frames, films."""
+"""The page that sets runs side by side: scores, which differences are clear, settings that differ, frames, videos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
-from faceswap_lab.course.report.card import scored_film
+from faceswap_lab.course.report.card import scored_video
 from faceswap_lab.course.report.frames import file_name, picture_path
 from faceswap_lab.course.report.pages import Clip, write_page
 from faceswap_lab.course.report.pictures import read_json_or_empty
@@ -57,10 +57,10 @@ class Entry:
         except (OSError, ValueError):
             return None
 
-    def film(self) -> Path | None:
-        """The best output's film, when it may be shown, see `card.scored_film`."""
+    def video(self) -> Path | None:
+        """The best output's video, when it may be shown, see `card.scored_video`."""
         clip = self.scores.get("clip", {})
-        found = scored_film(self.folder, clip)[0] if clip.get("output") else self.folder / "swap.mp4"
+        found = scored_video(self.folder, clip)[0] if clip.get("output") else self.folder / "swap.mp4"
         return found if found is not None and found.is_file() else None
 
 
@@ -178,7 +178,7 @@ def write_comparison(folders: Sequence[str | Path], out: str | Path) -> Path:
     entries, out = read_entries(folders), files.make_folder(Path(out).absolute())
     paired = same_frames(entries)
     shown = _frames(entries, out) if paired else []
-    films, without_film = _films(entries, out)
+    videos, without_video = _videos(entries, out)
     return write_page(
         out,
         "comparison.html",
@@ -188,8 +188,8 @@ def write_comparison(folders: Sequence[str | Path], out: str | Path) -> Path:
         verdicts=[clear_differences(entries[0], entry, paired) if entry is not entries[0] else {} for entry in entries],
         kinds=_kinds(entries),
         frames=shown,
-        films=films,
-        without_film=without_film,
+        videos=videos,
+        without_video=without_video,
         differing=_differing(entries),
     )
 
@@ -250,12 +250,12 @@ def _copied(entry: Entry, out: Path, row: int, what: str) -> Path | None:
     return copy
 
 
-def _films(entries: Sequence[Entry], out: Path) -> tuple[list[Clip], list[str]]:
-    """The films, copied beside the page; and the names of the entries without one."""
+def _videos(entries: Sequence[Entry], out: Path) -> tuple[list[Clip], list[str]]:
+    """The videos, copied beside the page; and the names of the entries without one."""
     shown, without = [], []
     for entry in entries:
-        film, copy = entry.film(), out / "films" / f"{file_name(entry.name)}.mp4"
-        if film is not None and pictures.playable_clip(film, copy, swapped=True):
+        video, copy = entry.video(), out / "videos" / f"{file_name(entry.name)}.mp4"
+        if video is not None and pictures.playable_clip(video, copy, swapped=True):
             shown.append(Clip(copy, entry.name, model_title(entry.best)))
         else:
             without.append(entry.name)

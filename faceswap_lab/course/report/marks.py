@@ -1,4 +1,4 @@
-"""What the page tells of the run's film as the film itself tells it: content credentials, watermark, whose faces went in."""
+"""What the page tells of the run's video as the video itself tells it: content credentials, watermark, whose faces went in."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def marks(run: Path) -> list[tuple[str, str]]:
     Args:
         run: the run's folder.
     """
-    film = run / "swap.mp4"
-    return [(name, value) for name, value in _rows(film) if value] if film.is_file() else []
+    video = run / "swap.mp4"
+    return [(name, value) for name, value in _rows(video) if value] if video.is_file() else []
 
 
-def _rows(film: Path) -> list[tuple[str, str]]:
+def _rows(video: Path) -> list[tuple[str, str]]:
     try:
-        verdict = verification.verify(film)
+        verdict = verification.verify(video)
         # Looked for only where the note names one, and in few frames: where there is none, looking takes seconds.
         marked = any(action.startswith("c2pa.watermarked") for action in verdict.actions)
-        mark = str(watermark.look(film, count=4)) if marked else ""
+        mark = str(watermark.look(video, count=4)) if marked else ""
     except LabError as error:
         return [("credentials", str(error))]
     made_of = [(one["role"], _told(one)) for one in verdict.ingredients]

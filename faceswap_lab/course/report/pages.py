@@ -16,7 +16,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 class Clip(NamedTuple):
-    """A film on a page.
+    """A video on a page.
 
     Args:
         path: the file, in the page's folder.

@@ -127,7 +127,7 @@ def playable_clip(clip: Path, copy: Path, swapped: bool = False) -> bool:
             _coded_again(video, temporary)
             if swapped:
                 made_of = credentials.Ingredient(clip.name, content_hash(clip), path=clip)
-                what = "A film with swapped faces was coded again, for a browser."
+                what = "A video with swapped faces was coded again, for a browser."
                 facts = credentials.Facts(title=copy.name, ingredients=(made_of,), description=what)
                 credentials.sign(temporary, facts)
     except LabError:

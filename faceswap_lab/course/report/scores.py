@@ -41,7 +41,7 @@ MEASURES = {
     },
     "sharpness": {
         "title": "sharpness", "better": "one", "unit": "",
-        "meaning": "Energy of the edges relative to the truth's: 1 is as sharp, less is blurred, more is noise or a rim.",
+        "meaning": "Energy of the edges relative to the truth's: 1 is as sharp, less is blurred, more is noise or a seam.",
     },
 }  # fmt: skip
 BETTER = {"higher": "higher", "lower": "lower", "one": "nearer to 1"}

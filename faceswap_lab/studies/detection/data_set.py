@@ -32,13 +32,13 @@ TRAIN, TEST, UNUSED = "train", "test", ""
 
 @dataclass(frozen=True)
 class Crops:
-    """Faces of one film, moment by moment.
+    """Faces of one video, moment by moment.
 
     Args:
-        faces: (T, S, S, 3) uint8 RGB, aligned, at about the size that they have in the film.
+        faces: (T, S, S, 3) uint8 RGB, aligned, at about the size that they have in the video.
         points: (T, 5, 2) float64, their five points in pixels of the crop.
         skin, eyes: (T, S, S) uint8 masks, 255 inside.
-        frames: (T,) int, their numbers in the film.
+        frames: (T,) int, their numbers in the video.
     """
 
     faces: np.ndarray
@@ -57,56 +57,56 @@ class Crops:
 
 @dataclass(frozen=True)
 class Scene:
-    """A clip with the films that were made of it.
+    """A clip with the videos that were made of it.
 
     Args:
         name: for tables.
         rate: frames a second.
-        films: name -> what gives its frames in order, (H, W, 3) uint8 RGB; `REAL` is the clip itself, the others are swaps.
+        videos: name -> what gives its frames in order, (H, W, 3) uint8 RGB; `REAL` is the clip itself, the others are swaps.
         faceset: the clip's faces, one a frame; a swap is cut out with the same transforms.
     """
 
     name: str
     rate: float
-    films: Mapping[str, Callable[[], Iterator[np.ndarray]]]
+    videos: Mapping[str, Callable[[], Iterator[np.ndarray]]]
     faceset: FaceSet
 
     def __post_init__(self):
-        if REAL not in self.films:
-            raise LabError(f"{self.name}: the real film is missing among {', '.join(self.films) or 'nothing'}. Add it.")
+        if REAL not in self.videos:
+            raise LabError(f"{self.name}: the real video is missing among {', '.join(self.videos) or 'nothing'}. Add it.")
         if self.faceset.table["frame"].duplicated().any():
             raise LabError(f"{self.name}: several faces in one frame. Give the faces of one person.")
 
     @property
     def swaps(self) -> tuple[str, ...]:
-        """The names of the swapped films."""
-        return tuple(name for name in self.films if name != REAL)
+        """The names of the swapped videos."""
+        return tuple(name for name in self.videos if name != REAL)
 
     @property
     def frames(self) -> np.ndarray:
         """(T,) int: the moments at which a face was found."""
         return self.faceset.table["frame"].to_numpy(int)
 
-    def crops(self, film: str, coding: Coding) -> Crops:
-        """A film's faces after it was coded.
+    def crops(self, video: str, coding: Coding) -> Crops:
+        """A video's faces after it was coded.
 
         Raises:
-            LabError: when there is no such film, or it ends before its last face.
+            LabError: when there is no such video, or it ends before its last face.
         """
-        if film not in self.films:
-            raise LabError(f"{self.name}: there is no film {film!r}. There are {', '.join(self.films)}.")
-        if (film, coding) not in self._known:
-            self._known[film, coding] = self._cut_out(film, coding)
-        return Crops(self._known[film, coding], *self._geometry, self.frames)
+        if video not in self.videos:
+            raise LabError(f"{self.name}: there is no video {video!r}. There are {', '.join(self.videos)}.")
+        if (video, coding) not in self._known:
+            self._known[video, coding] = self._cut_out(video, coding)
+        return Crops(self._known[video, coding], *self._geometry, self.frames)
 
     @cached_property
     def _known(self) -> dict[tuple[str, Coding], np.ndarray]:
         """What was cut out before: 13 MB for 120 faces."""
         return {}
 
-    def _cut_out(self, film: str, coding: Coding) -> np.ndarray:
+    def _cut_out(self, video: str, coding: Coding) -> np.ndarray:
         rows = {int(number): row for row, number in enumerate(self.frames)}
-        frames = itertools.islice(self.films[film](), 1 + max(rows))
+        frames = itertools.islice(self.videos[video](), 1 + max(rows))
         faces = np.empty((len(rows), SIDE, SIDE, 3), np.uint8)
         found = 0
         for number, frame in enumerate(recoded(frames, self.rate, coding)):
@@ -115,12 +115,12 @@ class Scene:
                 faces[row] = inner(align(frame, self.faceset.matrix(row), FACE_SIZE))
                 found += 1
         if found != len(rows):
-            raise LabError(f"{self.name}, {film}: {found} of {len(rows)} faces lie in the film. Make the swap again.")
+            raise LabError(f"{self.name}, {video}: {found} of {len(rows)} faces lie in the video. Make the swap again.")
         return faces
 
     @cached_property
     def _geometry(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Points, skin and eyes: the same for all films, since a swap stays where the face was."""
+        """Points, skin and eyes: the same for all videos, since a swap stays where the face was."""
         rows = range(len(self.faceset))
         points = (
             np.stack([transform_points(self.faceset.matrix(row), self.faceset.points(row)) for row in rows]) - MARGIN

@@ -43,7 +43,7 @@ AUC = Score("auc", "AUC", "Chance that a swapped face gets the larger number tha
 def auc(real: np.ndarray, swap: np.ndarray, resamples: int = bootstrap.RESAMPLES, seed: int = 0) -> Interval:
     """How well numbers part real faces from swapped ones, with a 95 % interval over blocks of moments.
 
-    The interval holds for other moments of these films. Another person, camera or coder moves the AUC further: that is tried, not
+    The interval holds for other moments of these videos. Another person, camera or coder moves the AUC further: that is tried, not
     computed. Where no draw errs, the interval has no width; with some fifty moments of one clip that is no proof of perfection.
 
     Args:
@@ -85,15 +85,15 @@ def share_above(numbers: np.ndarray, limit: float) -> float:
 
 @dataclass(frozen=True)
 class Alarms:
-    """What a detector does to a stream of films.
+    """What a detector does to a stream of videos.
 
     Args:
-        films: how many are looked at.
+        videos: how many are looked at.
         caught, missed: swaps with and without an alarm.
-        false: real films with one.
+        false: real videos with one.
     """
 
-    films: float
+    videos: float
     caught: float
     missed: float
     false: float
@@ -105,14 +105,14 @@ class Alarms:
         return self.false / every if every else float("nan")
 
 
-def alarms(prevalence: float, sensitivity: float, false_alarms: float, films: float = 10_000) -> Alarms:
-    """Bayes' rule in films: what comes of so many.
+def alarms(prevalence: float, sensitivity: float, false_alarms: float, videos: float = 10_000) -> Alarms:
+    """Bayes' rule in videos: what comes of so many.
 
     Args:
-        prevalence: share of the films that are swaps.
+        prevalence: share of the videos that are swaps.
         sensitivity: share of the swaps that raise an alarm.
-        false_alarms: share of the real films that do.
-        films: how many.
+        false_alarms: share of the real videos that do.
+        videos: how many.
 
     Raises:
         LabError: for a share outside [0, 1].
@@ -120,8 +120,8 @@ def alarms(prevalence: float, sensitivity: float, false_alarms: float, films: fl
     for name, share in (("prevalence", prevalence), ("sensitivity", sensitivity), ("false_alarms", false_alarms)):
         if not 0 <= share <= 1:
             raise LabError(f"{name}={share}: this is a share. Give a number from 0 to 1.")
-    swaps = films * prevalence
-    return Alarms(films, swaps * sensitivity, swaps * (1 - sensitivity), (films - swaps) * false_alarms)
+    swaps = videos * prevalence
+    return Alarms(videos, swaps * sensitivity, swaps * (1 - sensitivity), (videos - swaps) * false_alarms)
 
 
 def sensitivity_at(area: float, false_alarms: float) -> float:

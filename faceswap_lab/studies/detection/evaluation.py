@@ -18,12 +18,12 @@ from faceswap_lab.studies.detection.recompression import FILMED, Coding
 from faceswap_lab.studies.detection.spectrum import LEAST, SpectrumDetector
 
 Detector = Callable[[Crops], np.ndarray]
-COLUMNS = ("scene", "coding", "film", "frame", "detector", "number")
+COLUMNS = ("scene", "coding", "video", "frame", "detector", "number")
 
 
 def training_crops(
     scene: Scene,
-    films: Sequence[str],
+    videos: Sequence[str],
     codings: Sequence[Coding] = (FILMED,),
     blocks: int = BLOCKS,
     gap: int = GAP,
@@ -32,7 +32,7 @@ def training_crops(
     """What a detector learns from: the training moments, real and swapped, equally many.
 
     Args:
-        films: the swaps to learn. With several, and with several codings, the moments take them in turn.
+        videos: the swaps to learn. With several, and with several codings, the moments take them in turn.
         blocks, gap: see `data_set.split`.
         sides: (T,) in place of that split.
 
@@ -40,17 +40,17 @@ def training_crops(
         Real and swapped.
 
     Raises:
-        LabError: when there is no such film, or too few moments.
+        LabError: when there is no such video, or too few moments.
     """
-    if not films:
-        raise LabError("films: none is given, so that there is only one class to learn from. Name one or more swaps.")
+    if not videos:
+        raise LabError("videos: none is given, so that there is only one class to learn from. Name one or more swaps.")
     rows = np.flatnonzero((split(scene.frames, blocks, gap) if sides is None else sides) == TRAIN)
-    pairs = [(film, coding) for coding in codings for film in films]
+    pairs = [(video, coding) for coding in codings for video in videos]
     real, swapped = [], []
-    for place, (film, coding) in enumerate(pairs):
+    for place, (video, coding) in enumerate(pairs):
         own = rows[place :: len(pairs)]
         real.append(scene.crops(REAL, coding).some(own))
-        swapped.append(scene.crops(film, coding).some(own))
+        swapped.append(scene.crops(video, coding).some(own))
     return _joined(real), _joined(swapped)
 
 
@@ -69,7 +69,7 @@ def numbers(
     scene: Scene,
     detectors: dict[str, Detector],
     codings: Iterable[Coding] = (FILMED,),
-    films: Sequence[str] | None = None,
+    videos: Sequence[str] | None = None,
     blocks: int = BLOCKS,
     gap: int = GAP,
     sides: np.ndarray | None = None,
@@ -78,50 +78,50 @@ def numbers(
 
     Args:
         detectors: name -> a function from `Crops` to (T,) numbers.
-        codings: how the films are coded before they are looked at.
-        films: those that are looked at; None: all. The real one always is.
+        codings: how the videos are coded before they are looked at.
+        videos: those that are looked at; None: all. The real one always is.
         blocks, gap, sides: as in `training_crops`; the moments that training could not see are used.
 
     Returns:
-        A table with the columns scene, coding, film, frame, detector, number.
+        A table with the columns scene, coding, video, frame, detector, number.
     """
-    chosen = list(dict.fromkeys([REAL, *(scene.films if films is None else films)]))
+    chosen = list(dict.fromkeys([REAL, *(scene.videos if videos is None else videos)]))
     if sides is None:
         sides = split(scene.frames, blocks, gap) if scene.swaps else np.full(len(scene.frames), TEST, object)
     rows, parts = np.flatnonzero(sides == TEST), []
     for coding in codings:
-        for film in chosen:
-            crops = scene.crops(film, coding).some(rows)
+        for video in chosen:
+            crops = scene.crops(video, coding).some(rows)
             for name, detector in detectors.items():
                 found = np.asarray(detector(crops), np.float64)
-                facts = {"scene": scene.name, "coding": coding.name, "film": film, "detector": name}
+                facts = {"scene": scene.name, "coding": coding.name, "video": video, "detector": name}
                 parts.append(pd.DataFrame({**facts, "frame": crops.frames, "number": found}))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
 def area(table: pd.DataFrame, detector: str, swap: tuple[str, str, str], real: tuple[str, str, str]) -> Interval:
-    """How well a detector parts one swapped film from one real one, which may be of another scene or coded otherwise.
+    """How well a detector parts one swapped video from one real one, which may be of another scene or coded otherwise.
 
     Args:
         table: from `numbers`.
         detector: its name.
-        swap, real: scene, coding and film of each.
+        swap, real: scene, coding and video of each.
 
     Raises:
         LabError: when the table lacks one of them.
     """
     found = []
-    for scene, coding, film in (real, swap):
+    for scene, coding, video in (real, swap):
         mine = (
             table["detector"].eq(detector)
             & table["scene"].eq(scene)
             & table["coding"].eq(coding)
-            & table["film"].eq(film)
+            & table["video"].eq(video)
         )
         if not mine.any():
-            raise LabError(f"{detector}: no numbers for {film} ({scene}, {coding}). Let `numbers` look at that film.")
+            raise LabError(f"{detector}: no numbers for {video} ({scene}, {coding}). Let `numbers` look at that video.")
         found.append(table[mine].sort_values("frame")["number"].to_numpy())
-    count = min(map(len, found))  # films of two scenes may have differently many moments
+    count = min(map(len, found))  # videos of two scenes may have differently many moments
     return error_rates.auc(*(numbers[spread(np.arange(len(numbers)), count)] for numbers in found))
 
 
@@ -129,13 +129,13 @@ def areas(table: pd.DataFrame) -> pd.DataFrame:
     """The AUC of every detector, for every swap, coding and scene of a table from `numbers`: against the same moments, real.
 
     Returns:
-        A table with the columns scene, coding, film, detector, auc: an `Interval`.
+        A table with the columns scene, coding, video, detector, auc: an `Interval`.
     """
     rows = []
-    kinds = table[["scene", "coding", "film", "detector"]].drop_duplicates()
-    for scene, coding, film, detector in kinds[kinds["film"] != REAL].itertuples(index=False):
-        found = area(table, detector, (scene, coding, film), (scene, coding, REAL))
-        rows.append({"scene": scene, "coding": coding, "film": film, "detector": detector, "auc": found})
+    kinds = table[["scene", "coding", "video", "detector"]].drop_duplicates()
+    for scene, coding, video, detector in kinds[kinds["video"] != REAL].itertuples(index=False):
+        found = area(table, detector, (scene, coding, video), (scene, coding, REAL))
+        rows.append({"scene": scene, "coding": coding, "video": video, "detector": detector, "auc": found})
     return pd.DataFrame(rows)
 
 
@@ -143,17 +143,17 @@ def false_alarms(table: pd.DataFrame, known: pd.DataFrame, share: float = 0.05) 
     """How many real faces raise an alarm where the threshold was not chosen.
 
     Args:
-        table: from `numbers`: real films of any scenes and codings; the swaps in it are left out.
-        known: from `numbers`: the real film on which each detector's threshold is chosen, so that `share` of it raises one.
+        table: from `numbers`: real videos of any scenes and codings; the swaps in it are left out.
+        known: from `numbers`: the real video on which each detector's threshold is chosen, so that `share` of it raises one.
 
     Returns:
         Scenes and codings by detectors: shares of alarms.
     """
     rows = {}
-    for (scene, coding, detector), some in table[table["film"] == REAL].groupby(
+    for (scene, coding, detector), some in table[table["video"] == REAL].groupby(
         ["scene", "coding", "detector"], sort=False
     ):
-        own = known[(known["film"] == REAL) & (known["detector"] == detector)]["number"].to_numpy()
+        own = known[(known["video"] == REAL) & (known["detector"] == detector)]["number"].to_numpy()
         limit = error_rates.threshold(own, share)
         rows.setdefault((scene, coding), {})[detector] = error_rates.share_above(some["number"].to_numpy(), limit)
     return pd.DataFrame(rows).T
@@ -168,7 +168,7 @@ def coin_areas(crops: Crops, sides: np.ndarray, seed: int = 0) -> np.ndarray:
     An honest split gives 0.5 on the mean. A split that deals neighbours to both sides lets the detector look the throws up.
 
     Args:
-        crops: of one film.
+        crops: of one video.
         sides: (T,) as from `data_set.split` or `data_set.shuffled_split`.
 
     Returns:

@@ -1,7 +1,7 @@
 """What the eye looks for, as one number a face each: an edge round the face, a blur, dull eyes, a flicker.
 
-None of them has the film before the swap beside it, since whoever judges a film has not either. Each is larger where a swap is more
-likely, and none was trained.
+None of them has the video before the swap beside it, since whoever looks at a video has not either. Each is larger where a swap is
+more likely, and none was trained.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""A check that needs no swap to learn from: does the film show the person whom it claims to show?
+"""A check that needs no swap to learn from: does the video show the person whom it claims to show?
 
 S. Agarwal et al., "Protecting world leaders against deep fakes", CVPR workshops 2019, and D. Cozzolino et al., "ID-Reveal:
-identity-aware deepfake video detection", ICCV 2021, ask the same of how a person moves; here the judge asks it of the face alone.
+identity-aware deepfake video detection", ICCV 2021, ask the same of how a person moves; here a recognition network asks it of
+the face alone.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ PICTURES = 40  # of the claimed person, at most
 
 
 class ClaimCheck:
-    """How far each face is from the person whom the film claims to show.
+    """How far each face is from the person whom the video claims to show.
 
     Args:
         person: for the name, "is it A?".
-        references: (M, 128) the judge's numbers of pictures that surely show that person.
-        network: the judge; None makes one.
+        references: (M, 128) the recognition network's numbers of pictures that surely show that person.
+        network: the recognition network; None makes one.
 
     Raises:
         LabError: when there is no reference.
@@ -44,5 +45,5 @@ class ClaimCheck:
         return cls(person, set_features(faces.subset(spread(np.arange(len(faces)), PICTURES)), network), network)
 
     def __call__(self, crops: Crops) -> np.ndarray:
-        """(T,) median distance to the references: larger, less likely that person; beyond 0.6 the judge says another one."""
+        """(T,) median distance to the references: larger, less likely that person; beyond 0.6 the network says another one."""
         return nearest(features(crops.faces, crops.points, self.network), self.references)

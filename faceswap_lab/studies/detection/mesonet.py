@@ -5,7 +5,7 @@ D. Afchar, V. Nozick, J. Yamagishi, I. Echizen, "MesoNet: a compact facial video
 
 Four blocks of convolution, batch normalisation and pooling, then a small dense head, as in its Meso-4. Two things differ: the
 head looks at the mean over the face, so that the network may learn from smaller pieces than it judges, and it is trained for a
-minute on a few hundred faces, where the paper had thousands of films.
+minute on a few hundred faces, where the paper had thousands of videos.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a film says of itself: its signed manifest, its watermark, its visible label, the comment in its metadata.
+"""What a video says of itself: its signed manifest, its watermark, its visible label, the comment in its metadata.
 
 Marks are no detector: whoever makes a swap sets them, and whoever passes it on may lose them. One that is found is worth much; none
 found says nothing at all.
@@ -25,8 +25,8 @@ _COMMENT = "Synthetic media"  # how the comment begins, see `label.comment`
 
 
 def read_manifest(path: Path) -> str:
-    """The state of a film's signed manifest in a word; of a folder's pictures in as many as there are states."""
-    states = dict.fromkeys(verification.verify(one).state for one in verification.pictures_and_films([path]))
+    """The state of a video's signed manifest in a word; of a folder's pictures in as many as there are states."""
+    states = dict.fromkeys(verification.verify(one).state for one in verification.pictures_and_videos([path]))
     return ", ".join(NOTHING if state == verification.NONE else state for state in states)
 
 
@@ -59,45 +59,45 @@ READERS: Mapping[str, Callable[[Path], str]] = {
 }
 
 
-def read_marks(films: Mapping[str, Path]) -> pd.DataFrame:
-    """Every mark of some films.
+def read_marks(videos: Mapping[str, Path]) -> pd.DataFrame:
+    """Every mark of some videos.
 
     Args:
-        films: name -> video file.
+        videos: name -> video file.
 
     Returns:
-        A row a film, a column a mark, in words.
+        A row a video, a column a mark, in words.
 
     Raises:
-        LabError: when a film is missing or is none.
+        LabError: when a video is missing or is none.
     """
-    if not films:
-        raise LabError("films: none is given to read marks from. Name one or more video files.")
-    for path in films.values():
+    if not videos:
+        raise LabError("videos: none is given to read marks from. Name one or more video files.")
+    for path in videos.values():
         ffmpeg.check_readable(Path(path))
     return pd.DataFrame(
-        {name: {mark: read(Path(path)) for mark, read in READERS.items()} for name, path in films.items()}
+        {name: {mark: read(Path(path)) for mark, read in READERS.items()} for name, path in videos.items()}
     ).T
 
 
-def passed_on(film: Path, folder: Path) -> dict[str, Path]:
-    """A film as it is usually passed on, its marks lost as they are then: the copies are not signed.
+def passed_on(path: Path, folder: Path) -> dict[str, Path]:
+    """A video as it is usually passed on, its marks lost as they are then: the copies are not signed.
 
     Args:
-        film: the film as it was made.
+        path: the video as it was made.
         folder: where the copies go; a temporary one, since what shows a swapped face is not left lying about unsigned.
 
     Returns:
         Name -> file: as made; coded again at crf 28, as a messenger does it; cropped to its middle 80 %, as from a screen that is
         recorded: only pixels go along.
     """
-    clip = video.open_video(film)
+    clip = video.open_video(path)
     width, height = clip.size
     x, y = round(0.1 * width), round(0.1 * height)
-    copies = {"as made": Path(film), "coded again": folder / "coded_again.mp4", "cropped": folder / "cropped.mp4"}
+    copies = {"as made": Path(path), "coded again": folder / "coded_again.mp4", "cropped": folder / "cropped.mp4"}
     with video.VideoWriter(copies["coded again"], clip.fps, clip.size, crf=28) as again:
         with video.VideoWriter(copies["cropped"], clip.fps, (width - 2 * x, height - 2 * y), crf=23) as cropped:
-            for frame in scoring.clip_frames(film):
+            for frame in scoring.clip_frames(path):
                 again.write(frame)
                 cropped.write(np.ascontiguousarray(frame[y : height - y, x : width - x]))
     return copies

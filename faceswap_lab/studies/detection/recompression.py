@@ -1,4 +1,4 @@
-"""Films as they are passed on: coded anew at some quality, at some size, and read back."""
+"""Videos as they are passed on: coded anew at some quality, at some size, and read back."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from faceswap_lab.base.errors import LabError
 
 @dataclass(frozen=True)
 class Coding:
-    """One way of passing a film on.
+    """One way of passing a video on.
 
     Args:
         name: short, for tables.
         crf: of H.264, 0 (lossless) to 51; None: the frames are not coded at all.
-        scale: the film's sides are made so many times as long before it is coded, and brought back after it is read.
+        scale: the video's sides are made so many times as long before it is coded, and brought back after it is read.
     """
 
     name: str
@@ -31,17 +31,17 @@ class Coding:
 
     def __post_init__(self):
         if not 0 < self.scale <= 1:
-            raise LabError(f"{self.name}: scale={self.scale} is no share of a film's size. Give more than 0, up to 1.")
+            raise LabError(f"{self.name}: scale={self.scale} is no share of a video's size. Give more than 0, up to 1.")
 
 
-FILMED = Coding("crf 18", 18)  # what detectors are trained on: a film as it might be put on the net
+FILMED = Coding("crf 18", 18)  # what detectors are trained on: a video as it might be put on the net
 CODINGS = (FILMED, Coding("crf 28", 28), Coding("crf 35", 35), Coding("half size", 18, 0.5))
 UNCODED = Coding("not coded", None)
 TARGETS = Coding("crf 8", 8)  # what the rendered actors' clips were coded with, and their true swaps were not
 
 
 def recoded(frames: Iterable[np.ndarray], rate: float, coding: Coding) -> Iterator[np.ndarray]:
-    """A film's frames after they went through a coder.
+    """A video's frames after they went through a coder.
 
     Args:
         frames: (H, W, 3) uint8 RGB each, in order, all of one size.
@@ -66,7 +66,7 @@ def recoded(frames: Iterable[np.ndarray], rate: float, coding: Coding) -> Iterat
     small = max(2, round(width * coding.scale)), max(2, round(height * coding.scale))
     written = read = 0
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "film.mp4"
+        path = Path(folder) / "video.mp4"
         with video.VideoWriter(path, rate, small, crf=coding.crf) as writer:
             for frame in itertools.chain([first], frames):
                 writer.write(resized(frame, small))

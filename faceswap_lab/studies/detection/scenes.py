@@ -1,4 +1,4 @@
-"""A run's films as scenes: its target clip and what its models made of it, the other direction, a stranger who was never swapped.
+"""A run's videos as scenes: its target clip and what its models made of it, the other direction, a stranger who was never swapped.
 
 What is missing is made now and kept in the run's folder detection/, so that a lesson opens cold.
 """
@@ -37,7 +37,7 @@ CLASSICAL, PERFECT = "classical swap", "perfect swap"
 MOMENTS = 240  # that are looked at, at most: a long clip's first
 SECONDS = 6.0  # of the clip of the other direction
 
-Films = dict[str, Callable[[], Iterator[np.ndarray]]]
+Videos = dict[str, Callable[[], Iterator[np.ndarray]]]
 
 
 def models(run: Run) -> dict[str, SwapFunction]:
@@ -65,9 +65,9 @@ def _converted(run: Run, clip: Path, faces: FaceSet, name: str, function: SwapFu
     key = {"model": function.digest, "faces": list(faces.table["face"]), "seconds": seconds}
     stage = f"detection_{clip.stem}_{name}"
     if not (run.is_done(stage, **key) and folder.exists()):
-        film = _folder(run) / f"{clip.stem}_{name}.mp4"
+        out = _folder(run) / f"{clip.stem}_{name}.mp4"
         ranges = () if seconds is None else ((0.0, seconds),)
-        convert(clip, faces, function, film, scoring.settings(run), ranges=ranges, frames_folder=folder, overwrite=True)
+        convert(clip, faces, function, out, scoring.settings(run), ranges=ranges, frames_folder=folder, overwrite=True)
         run.mark_done(stage, **key)
     return folder
 
@@ -85,16 +85,16 @@ def target_scene(run: Run, functions: Mapping[str, SwapFunction], classical: boo
     clip = run.clip("target")
     whole = stages.ensure_faces(run, "target")
     faces = _one_face_a_frame(whole)
-    films: Films = {REAL: lambda: scoring.clip_frames(clip)}
+    videos: Videos = {REAL: lambda: scoring.clip_frames(clip)}
     for name, function in functions.items():
         kept = scoring.swap_clip(run, name, function).frames  # None where no true swap is known
-        films[name] = _pictures(kept or _converted(run, clip, whole, name, function, None))
+        videos[name] = _pictures(kept or _converted(run, clip, whole, name, function, None))
     if classical:
-        films[CLASSICAL] = _pictures(_classical(run, faces))
+        videos[CLASSICAL] = _pictures(_classical(run, faces))
     rate = video.open_video(clip).fps
     if run.clips.truth:
-        films[PERFECT] = _as_filmed(run.clips.truth, rate)
-    return Scene("this clip", rate, films, faces)
+        videos[PERFECT] = _as_filmed(run.clips.truth, rate)
+    return Scene("this clip", rate, videos, faces)
 
 
 def _as_filmed(truth: Path, rate: float) -> Callable[[], Iterator[np.ndarray]]:
@@ -135,19 +135,19 @@ def other_direction(run: Run) -> tuple[Path, Path | None]:
 
 
 def other_scene(run: Run, functions: Mapping[str, SwapFunction]) -> Scene:
-    """The other direction: B's film with A's face put in, by the same models. At most six seconds."""
+    """The other direction: B's video with A's face put in, by the same models. At most six seconds."""
     clip, truth = other_direction(run)
     may_prepare(clip, "other direction")
     opened = video.open_video(clip)
     seconds = SECONDS if opened.duration > SECONDS else None
     found = extract_faces(clip, _folder(run) / f"faces_{clip.stem}", start=None, end=seconds)
-    films: Films = {REAL: lambda: scoring.clip_frames(clip)}
+    videos: Videos = {REAL: lambda: scoring.clip_frames(clip)}
     for name, function in functions.items():
         back = SwapFunction(function.model, function.target, function.source, function.batch_size, name)
-        films[name] = _pictures(_converted(run, clip, found, name, back, seconds))
+        videos[name] = _pictures(_converted(run, clip, found, name, back, seconds))
     if truth is not None:
-        films[PERFECT] = _as_filmed(truth, opened.fps)
-    return Scene("other person", opened.fps, films, _one_face_a_frame(found))
+        videos[PERFECT] = _as_filmed(truth, opened.fps)
+    return Scene("other person", opened.fps, videos, _one_face_a_frame(found))
 
 
 def real_scene(run: Run) -> Scene:

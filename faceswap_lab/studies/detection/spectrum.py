@@ -4,8 +4,8 @@
   spectral distributions", CVPR 2020 (arXiv:2003.01826): the azimuthally averaged power spectrum.
 - J. Frank et al., "Leveraging frequency analysis for deep fake image recognition", ICML 2020 (arXiv:2003.08685).
 
-A network that paints 64 pixels cannot paint what is finer than two of them, and what enlarges its picture leaves a slope of
-its own. So does everything else that enlarges or smooths: a coder, a small film, a poor lens.
+A network that generates 64 pixels cannot generate what is finer than two of them, and what enlarges its picture leaves a slope of
+its own. So does everything else that enlarges or smooths: a coder, a small video, a poor lens.
 """
 
 from __future__ import annotations
