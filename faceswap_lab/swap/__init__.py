@@ -9,7 +9,7 @@ from faceswap_lab.base.lazy import offered
 __getattr__, __dir__ = offered(
     __name__,
     {
-        "base_swap": "person_of",
+        "base_swap": "FineTuning person_of",
         "blending": "mask_overlay place_mask",
         "pairing": "face_track",
         "swapping": "prepare",

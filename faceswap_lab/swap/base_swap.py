@@ -23,7 +23,7 @@ from faceswap_lab.faces.references import Person
 from faceswap_lab.faces.sources import Source, write_sources
 from faceswap_lab.models import reference_swapper
 from faceswap_lab.swap.options import SwapOptions
-from faceswap_lab.training.fine_tuning import FineTuning, check_pictures, fine_tune
+from faceswap_lab.training.fine_tuning import FineTuning, Practice, check_pictures, fine_tune
 from faceswap_lab.video import open_video
 
 NAME = "base"
@@ -118,7 +118,7 @@ class BaseSwap:
         self.source_shape = references.own_shape(source.points, source.read, average)
         if target is not None:
             self.target_shape = references.own_shape(target.points, target.read, average)
-        self.finder = FaceMesh()
+        self.finder, self.target = FaceMesh(), target
 
     @classmethod
     def from_faces(cls, faces: FaceSet, **options) -> BaseSwap:
@@ -142,11 +142,15 @@ class BaseSwap:
         known = person_of(faces, self.size)
         other = copy.copy(self)
         other.__dict__.pop("digest", None)
-        other.target_shape = references.own_shape(known.points, known.read, self.average)
+        other.target, other.target_shape = known, references.own_shape(known.points, known.read, self.average)
         if self.fine_tuning is not None:
             safeguards().may_use(self.fine_tuning.target, "target")
             other.network = fine_tune(self.network, self.average, self.source, known, self.fine_tuning)
         return other
+
+    def practice(self) -> Practice:
+        """What makes swaps whose answer is known, of the two people that a swap from `for_target` knows."""
+        return Practice(self.source, self.target, self.network, self.average)
 
     @functools.cached_property
     def digest(self) -> str:

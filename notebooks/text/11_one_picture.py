@@ -5,7 +5,7 @@
 # # 11 One picture: a swap with no training
 # **Goal** Swap with the base model, from a clip or one picture; see what a reference gives, what learning from true swaps adds, and where it breaks.
 #
-# **Minutes** 20 to read, 2 on two CPU cores (quick); on a T4 not measured
+# **Minutes** 20 to read, 4 on two CPU cores (quick); on a T4 not measured
 #
 # **Needs** two clips, and their face sets (made now if they are missing)
 #
@@ -17,6 +17,7 @@ seed = 0
 out = "runs/sample"  # relative to the lab's folder
 source = ""  # the clip of B, whose face is put in; empty = the one of the sample
 target = ""  # the clip of A, whose video is changed; empty = the one of the sample
+fine_tune = 60  # steps of 8 on the two people; 400 serve better, and take about three minutes on two CPU cores
 keep = ""  # "drive" on Colab: the run survives the machine; or a folder
 
 # %% tags=["setup"]
@@ -242,6 +243,29 @@ lab.Player((run.out / "swap" / "one_picture.mp4").read_bytes(), "two seconds, fr
 
 # %% [markdown]
 # **Watch** the eyes when the looked-up picture changes, and the mouth when it opens wider than B's ever did.
+#
+# ## Practise with answers that are known
+# The base has never seen these two. Can it learn them? Their true swap is not known to it. But the **reverse** has a known answer: put A's face into a picture of B, and what it showed before is right. The network learns to bring B back, from B's *other* pictures (ReliableSwap, Yuan and others 2023, [arXiv:2306.05356](https://arxiv.org/abs/2306.05356)).
+
+# %%
+sample = every.practice().sample(len(base.source) // 3, np.random.default_rng(seed))
+shown = [sample["faces"], sample["references"][..., :3], sample["truth"]]
+lab.widgets.row(shown, ["B with A's face: the input", "another picture of B, bent", "the answer"], height=2.4)
+
+# %%
+asked = lab.swap.FineTuning(run.clip("target"), run.out / "models" / f"base_tuned_{fine_tune}", fine_tune, seed)
+tuned = lab.BaseSwap.from_faces(faces_b, fine_tuning=asked).for_target(faces)
+
+# %%
+ways = {"base": every, "fine-tuned": tuned}
+swaps = {
+    name: lab.swap_frame(frame, faces.matrix(row), None, function, base.putting_back) for name, function in ways.items()
+}
+lab.widgets.row([frame, *swaps.values()], ["target", *swaps], height=3)
+lab.course.compare(run, index, swaps, faces.points(row))
+
+# %% [markdown]
+# **Look**: brows, nose and mouth come nearer to B's. Why is A's own picture never practised with, from the other side? Then the network would learn to tell *by the hair* whose face belongs there, and would give A back to A.
 #
 # ## Where it breaks
 # Four moments, and which part gives way. Say first what you expect.
