@@ -80,11 +80,11 @@ class Practice:
         self.size, self.finder = source.images.shape[1], FaceMesh()
         self.shapes = [references.own_shape(each.points, each.read, average) for each in (source, target)]
 
-    def samples(self, variants: int, seed: int) -> dict[str, np.ndarray]:
-        """Samples as `SwapperTraining` takes them, `variants` of each picture of the source; the same for the same seed."""
+    def samples(self, count: int, seed: int) -> dict[str, np.ndarray]:
+        """Samples as `SwapperTraining` takes them, of `count` pictures of the source, evenly spread; the same for the same seed."""
         draw = np.random.default_rng(seed)
-        made = [self.sample(row, draw) for _ in range(variants) for row in range(len(self.source))]
-        made = [one for one in made if one is not None]
+        rows = np.linspace(0, VARIANTS * len(self.source), count, endpoint=False).astype(int) % len(self.source)
+        made = [one for row in rows if (one := self.sample(int(row), draw)) is not None]
         if len(made) < BATCH:
             raise LabError(
                 f"fine-tuning: a face is seen in {len(made)} of the source's pictures only, and a step needs {BATCH}. Give a "
@@ -172,7 +172,8 @@ def fine_tune(
             )
         files.write_json(note, made_with)
         if not result.exists():
-            arrays = Practice(source, target, network, average).samples(VARIANTS, asked.seed)
+            count = min(VARIANTS * len(source), BATCH * max(4, asked.steps))
+            arrays = Practice(source, target, network, average).samples(count, asked.seed)
             tuned = reference_swapper.build_swapper(network.config)
             tuned.set_weights(network.get_weights())
             fit = swapper_fitting.SwapperFit(asked.steps, BATCH, RATE, IDENTITY, asked.seed, checkpoint_every=100)

@@ -13,7 +13,12 @@ CLIPS = samples.sample_clips()
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("one_picture")
-    given = {"out": str(folder / "run"), "source": str(CLIPS["train_B"]), "target": str(CLIPS["target"])}
+    given = {
+        "out": str(folder / "run"),
+        "source": str(CLIPS["train_B"]),
+        "target": str(CLIPS["target"]),
+        "fine_tune": 8,
+    }
     execution.execute(notebooks.choose("11")[0], folder / "11.ipynb", given)
     return folder
 
@@ -28,6 +33,7 @@ def test_it_says_what_it_found(executed):
     cells = json.loads((executed / "11.ipynb").read_text(encoding="utf-8"))["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     said = "".join("".join(output.get("text", "")) for output in outputs)
+    assert "fine-tuning: 8 steps of 8" in said
     assert "pictures of B; 933,842 weights; faces of 128 px" in said
     assert "mixture: not filled in: the reference goes on" in said and "frames swapped" in said
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 7
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 9

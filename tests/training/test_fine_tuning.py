@@ -35,10 +35,10 @@ def people():
 def test_the_truth_is_the_source_s_own_picture_and_the_input_another_face(people):
     target, source, network, average = people
     practice = Practice(source, target, network, average)
-    made = practice.samples(1, 0)
-    again = practice.samples(1, 0)
+    made = practice.samples(2 * len(source), 0)
+    again = practice.samples(2 * len(source), 0)
     assert all((made[name] == again[name]).all() for name in made)
-    assert len(made["faces"]) == len(source)
+    assert len(made["faces"]) == 2 * len(source)
     known = made["references"][..., -1] > 127
     inner = known & (np.abs(np.indices(known.shape)[1:] - SIZE / 2).max(axis=0) < SIZE / 6)
     colour = {name: made[name][inner].astype(float).mean(axis=0) for name in ("faces", "truth")}
