@@ -149,7 +149,15 @@ class BaseSwap:
         return other
 
     def practice(self) -> Practice:
-        """What makes swaps whose answer is known, of the two people that a swap from `for_target` knows."""
+        """What makes swaps whose answer is known, of the two people that a swap from `for_target` knows.
+
+        Raises:
+            LabError: when the target is not known, or there are too few pictures of the source.
+        """
+        if self.target is None:
+            raise LabError(
+                "practice: whose face is replaced is not known yet. Call it on what for_target(faces) gives."
+            )
         return Practice(self.source, self.target, self.network, self.average)
 
     @functools.cached_property

@@ -165,6 +165,11 @@ def test_of_many_pictures_some_are_kept_evenly_spread(faces, monkeypatch):
     assert (person.images[0] == faces.images(64)[0]).all() and (person.images[-1] == faces.images(64)[-1]).all()
 
 
+def test_practice_needs_a_target(faces):
+    with pytest.raises(LabError, match="for_target"):
+        BaseSwap.from_faces(faces).practice()
+
+
 def test_faces_of_another_size_are_refused(faces):
     with pytest.raises(LabError, match="64 px"):
         BaseSwap(base_swap.person_of(faces, 64))
