@@ -42,7 +42,7 @@ $(READY): pyproject.toml
 		echo "$(PYTHON) is no Python 3.11, 3.12 or 3.13. Name one: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' >/dev/null 2>&1 || { \
 		echo "$(PYTHON) lacks its venv module. Debian and Ubuntu: apt install python3-venv, then again." >&2; exit 1; }
-	@echo "Installing into $(VENV): about 3 GB, some minutes."
+	@echo "Installing into $(VENV): about 4 GB, some minutes."
 	"$(PYTHON)" -m venv "$(VENV)"
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -e ".[notebook,test]"
 	@touch "$@"

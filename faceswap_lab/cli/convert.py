@@ -32,7 +32,7 @@ def convert_options(convert: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     convert.add_argument(
         "--fine-tune", type=int, default=0, metavar="STEPS",
-        help="with --source: first train the base model on the two people, such as 400 steps: about 3 minutes on two CPU "
+        help="with --source: first train the base model on the two people, such as 400 steps: 3 to 5 minutes on two CPU "
         "cores, from 16 pictures of the source on (0: no training)",
     )  # fmt: skip
     convert.add_argument(

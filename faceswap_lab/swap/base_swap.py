@@ -135,9 +135,10 @@ class BaseSwap:
         """The same swap, which knows the target's shape from all its faces (of that person only); itself without landmarks.
 
         Raises:
-            LabError: when it is to be fine-tuned and the target's consent is missing, or there are too few pictures.
+            LabError: when it is to be fine-tuned and the target's consent or landmarks are missing, or its folder was begun
+                with others.
         """
-        if not faces.has_landmarks():
+        if not faces.has_landmarks() and self.fine_tuning is None:
             return self
         known = person_of(faces, self.size)
         other = copy.copy(self)

@@ -167,12 +167,14 @@ def fine_tune(
     """
     folder = files.make_folder(Path(asked.folder))
     result, note = folder / "base.npz", folder / "made_with.json"
-    people = hashlib.sha256(source.images.tobytes() + target.images.tobytes()).hexdigest()
-    made_with = {"steps": asked.steps, "seed": asked.seed, "people": people}
+    found = hashlib.sha256(source.images.tobytes() + target.images.tobytes())
+    for weight in network.get_weights():
+        found.update(np.ascontiguousarray(weight).tobytes())
+    made_with = {"steps": asked.steps, "seed": asked.seed, "people_and_base": found.hexdigest()}
     with files.claimed(folder, "choose another folder", inside=True):
         if note.exists() and files.read_json(note) != made_with:
             raise LabError(
-                f"{folder}: this fine-tuning was begun with other people or options. Choose an empty folder."
+                f"{folder}: this fine-tuning was begun with other people or options. Choose an empty folder, or delete this one."
             )
         files.write_json(note, made_with)
         if not result.exists():

@@ -166,6 +166,16 @@ def test_of_many_pictures_some_are_kept_evenly_spread(faces, monkeypatch):
     assert (person.images[0] == faces.images(64)[0]).all() and (person.images[-1] == faces.images(64)[-1]).all()
 
 
+def test_fine_tuning_without_the_target_s_landmarks_is_refused(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(base_swap, "check_pictures", lambda source: None)
+    swap = BaseSwap.from_faces(faces, fine_tuning=base_swap.FineTuning(TARGET, tmp_path / "tuned", 8))
+    blind = faces.subset([0])
+    monkeypatch.setattr(blind, "has_landmarks", lambda: False)
+    monkeypatch.setattr(blind, "landmarks", lambda row: None)
+    with pytest.raises(LabError, match="no face clearly"):
+        swap.for_target(blind)
+
+
 def test_practice_needs_a_target(faces):
     with pytest.raises(LabError, match="for_target"):
         BaseSwap.from_faces(faces).practice()
