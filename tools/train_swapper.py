@@ -29,10 +29,10 @@ from faceswap_lab.faces.alignment import canonical_points, invert, scale_matrix,
 from faceswap_lab.models import reference_swapper  # noqa: E402
 from faceswap_lab.swap import swapping  # noqa: E402
 from faceswap_lab.swap.base_swap import PUTTING_BACK  # noqa: E402
-from faceswap_lab.training import times, true_swaps  # noqa: E402
+from faceswap_lab.training import pace, times, true_swaps  # noqa: E402
 from faceswap_lab.training.swapper_fitting import SwapperFit, fit_swapper  # noqa: E402
 
-BATCH, VARIANTS = 12, 3
+BATCH, VARIANTS, IDENTITY_FROM = 12, 3, 0.6
 MEASURES = ("swap_gain", "structure_gain", "identity_gain", "pixel_gain", "sharpness")
 
 
@@ -53,9 +53,11 @@ def train(out: Path, arrays: dict[str, np.ndarray], steps: int, seed: int, ident
     if count < BATCH:
         raise LabError(f"{out}: {count} samples are no batch of {BATCH}. Render more with tools/render_pairs.py.")
     keras.utils.set_random_seed(seed)  # the first weights follow from it
-    network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=arrays["faces"].shape[1]))
-    print(times.predict_network(network, BATCH, steps) or "how long it takes on this device is not known")
-    return fit_swapper(network, arrays, out, SwapperFit(steps, BATCH, identity=identity, seed=seed))
+    fit = SwapperFit(steps, BATCH, identity=identity, seed=seed, identity_from=IDENTITY_FROM)
+    with pace.precision("mixed_bfloat16"):  # a third faster on processors that have it, and as good after 400 steps
+        network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=arrays["faces"].shape[1]))
+        print(times.predict_network(network, BATCH, steps) or "how long it takes on this device is not known")
+        return fit_swapper(network, arrays, out, fit)
 
 
 def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> pd.DataFrame:

@@ -35,7 +35,7 @@ class SwapperConfig:
     Args:
         size: side S of the faces, pixels, a multiple of 16.
         references: K, pictures of the source beside each face.
-        filters: channels at S/2, S/4, S/8 and S/16; light is carried over on the coarsest of these grids.
+        filters: channels at S/2, S/4, S/8 and S/16; light is carried over on the grids of S/16 and S/4.
     """
 
     size: int = 128
@@ -87,17 +87,23 @@ def build_swapper(config: SwapperConfig) -> keras.Model:
         x = _convolution(x, filters, f"down_{level}")
         skips.append(x)
     x = _convolution(x, config.filters[-1], "middle")
-    light = layers.Conv2D(6 * count, 3, padding="same", kernel_initializer="zeros", name="light")(x)
+    lights = [_light(x, count, "light")]
     for level in reversed(range(len(skips) - 1)):
         filters = config.filters[level]
         x = layers.UpSampling2D(interpolation="bilinear")(_convolution(x, filters, f"narrow_{level}", 1))
         x = _convolution(layers.Concatenate()([x, skips[level]]), filters, f"up_{level}")
+        if level == 1:
+            lights.append(_light(x, count, "fine_light"))
     x = _convolution(x, config.filters[0], "last")
     parts = layers.Conv2D(4 * (count + 5), 3, padding="same", name="parts")(x)
-    generated = Compose(count, name="compose")([faces, references, light, parts])
+    generated = Compose(count, name="compose")([faces, references, parts, *lights])
     network = keras.Model([faces, references], generated, name="reference_swapper")
     network.config = config
     return network
+
+
+def _light(x, count: int, name: str):
+    return layers.Conv2D(6 * count, 3, padding="same", kernel_initializer="zeros", name=name)(x)
 
 
 def _convolution(x, filters: int, name: str, kernel: int = 3, strides: int = 1):
@@ -113,8 +119,9 @@ class Compose(layers.Layer):
     Args:
         count: K, references.
 
-    Call: faces (N, S, S, 3); references (N, S, S, 3 K + 1); light (N, s, s, 6 K), gains and offsets of each reference on a
-    coarse grid; parts (N, S/2, S/2, 4 (K + 5)), for each pixel of a block of four the mixture's logits, correction and alpha.
+    Call: faces (N, S, S, 3); references (N, S, S, 3 K + 1); parts (N, S/2, S/2, 4 (K + 5)), for each pixel of a block of four
+    the mixture's logits, correction and alpha; lights, each (N, s, s, 6 K), gains (logarithms) and offsets of each reference
+    on a grid, which are summed up.
     Returns (N, S, S, 4) float32.
     """
 
@@ -131,9 +138,9 @@ class Compose(layers.Layer):
 
     def ingredients(self, inputs):
         """The mixture's shares (N, S, S, K + 1), the K + 1 pictures mixed (target, relit references), correction and alpha."""
-        faces, references, light, parts = inputs
+        faces, references, parts, *lights = inputs
         size, count = faces.shape[1], self.count
-        light = _enlarged(light, size)
+        light = sum(_enlarged(ops.cast(light, "float32"), size) for light in lights)
         parts = _blocks(parts, 2)
         pictures = [faces]
         for k in range(count):
@@ -212,7 +219,7 @@ class SwapperTraining(keras.Model):
         self.trackers["structure"].update_state(structure)
         self.trackers["alpha_error"].update_state(wrong)
         if terms.identity:
-            unlike = self.unlike(colour, truth)
+            unlike = self.unlike(colour[::2], truth[::2])  # every second face: the network behind it is the dearest part
             self.trackers["identity"].update_state(unlike)
             total = total + terms.identity * unlike
         return total
@@ -277,7 +284,11 @@ def load(path: str | os.PathLike) -> tuple[keras.Model, np.ndarray]:
             if not (16 <= size <= MOST_PIXELS and 1 <= references <= 8 and len(filters) == 4 and max(filters) <= 1024):
                 raise ValueError(f"a network of shape {held['shape'].tolist()}")
             network = build_swapper(SwapperConfig(size, references, tuple(filters)))
-            network.set_weights([held[f"weight_{k}"].astype(np.float32) for k in range(len(network.weights))])
+            count = sum(name.startswith("weight_") for name in held)
+            # older files know no fine light: it stays at zero, and they generate what they did
+            known = [w for w in network.weights if count == len(network.weights) or "fine_light" not in w.path]
+            for k, weight in enumerate(known):
+                weight.assign(held[f"weight_{k}"].astype(np.float32))
             return network, held["average"].astype(np.float64)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LabError(

@@ -47,7 +47,8 @@ class FineTuning:
 
     Args:
         target: the clip or face set whose face is learnt from, too; its consent to be prepared is asked for.
-        folder: where checkpoints and the result go; with the same people and options a stopped training goes on.
+        folder: where checkpoints and the result go, in a folder of their own for each people, pictures, base and options: with
+            the same ones a stopped training goes on.
         steps: of BATCH samples.
         seed: of all that is drawn.
     """
@@ -163,20 +164,14 @@ def fine_tune(
         asked: how long, and where.
 
     Raises:
-        LabError: with too few pictures of the source, or a folder that was begun with others.
+        LabError: with too few pictures of the source.
     """
-    folder = files.make_folder(Path(asked.folder))
-    result, note = folder / "base.npz", folder / "made_with.json"
-    found = hashlib.sha256(source.images.tobytes() + target.images.tobytes())
+    found = hashlib.sha256(source.images.tobytes() + target.images.tobytes() + f"{asked.steps} {asked.seed}".encode())
     for weight in network.get_weights():
         found.update(np.ascontiguousarray(weight).tobytes())
-    made_with = {"steps": asked.steps, "seed": asked.seed, "people_and_base": found.hexdigest()}
+    folder = files.make_folder(Path(asked.folder) / found.hexdigest()[:12])
+    result = folder / "base.npz"
     with files.claimed(folder, "choose another folder", inside=True):
-        if note.exists() and files.read_json(note) != made_with:
-            raise LabError(
-                f"{folder}: this fine-tuning was begun with other people or options. Choose an empty folder, or delete this one."
-            )
-        files.write_json(note, made_with)
         if not result.exists():
             count = min(VARIANTS * len(source), BATCH * max(4, asked.steps))
             arrays = Practice(source, target, network, average).samples(count, asked.seed)

@@ -27,6 +27,7 @@ class SwapperFit:
         identity: weight of the identity term.
         seed: of the order of the samples and of the light that they are varied with.
         checkpoint_every: steps from one checkpoint to the next.
+        identity_from: the share of the steps after which the identity term counts; it takes as long as all others together.
     """
 
     steps: int
@@ -35,6 +36,7 @@ class SwapperFit:
     identity: float = 0.2
     seed: int = 0
     checkpoint_every: int = 200
+    identity_from: float = 0.0
 
 
 def identity_network(truth: np.ndarray) -> keras.Model:
@@ -67,7 +69,9 @@ def fit_swapper(
     """
     keras.utils.set_random_seed(fit.seed)
     descriptor = identity_network(arrays["truth"]) if fit.identity else None
-    model = SwapperTraining(network, SwapperLoss(identity=fit.identity), descriptor, true_swaps.varied_light, fit.seed)
+    first_identity = round(fit.identity_from * fit.steps) if fit.identity else 0
+    terms = SwapperLoss(identity=0.0 if first_identity else fit.identity)
+    model = SwapperTraining(network, terms, descriptor, true_swaps.varied_light, fit.seed)
     warm = max(1, fit.steps // 50)
     rate = keras.optimizers.schedules.CosineDecay(
         fit.rate / 50, fit.steps - warm, warmup_target=fit.rate, warmup_steps=warm, alpha=0.01
@@ -81,6 +85,9 @@ def fit_swapper(
     count = len(arrays["faces"])
     history, a_pass, every = restored.history, count // fit.batch, min(fit.checkpoint_every, max(1, fit.steps // 4))
     for step in range(restored.step, fit.steps):
+        if first_identity and step >= first_identity and not model.terms.identity:
+            model.terms = SwapperLoss(identity=fit.identity)
+            model.train_function = None  # the step is traced anew, with one term more
         order = np.random.default_rng([fit.seed, step // a_pass]).permutation(count)
         rows = order[step % a_pass * fit.batch :][: fit.batch]
         found = model.train_on_batch({name: array[rows] for name, array in arrays.items()}, return_dict=True)

@@ -119,6 +119,17 @@ def test_it_is_kept_in_16_bit(tmp_path):
     held = batch(2)
     one, other = (reference_swapper.generate(model, held["faces"], held["references"]) for model in (network, found))
     np.testing.assert_allclose(one, other, atol=0.01)
+
+    with np.load(path) as stored:  # as it was written before there was a fine light
+        older = {name: stored[name] for name in ("shape", "average")}
+        kept = [stored[f"weight_{k}"] for k, w in enumerate(network.weights) if "fine_light" not in w.path]
+    assert len(kept) == len(network.weights) - 2
+    np.savez(tmp_path / "older.npz", **older, **{f"weight_{k}": value for k, value in enumerate(kept)})
+    found, _ = reference_swapper.load(tmp_path / "older.npz")
+    network.get_layer("fine_light").set_weights([0 * value for value in network.get_layer("fine_light").get_weights()])
+    one, other = (reference_swapper.generate(model, held["faces"], held["references"]) for model in (network, found))
+    np.testing.assert_allclose(one, other, atol=0.01)
+
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(LabError, match="base.npz"):
         reference_swapper.load(path)
@@ -130,7 +141,7 @@ def test_it_is_kept_in_16_bit(tmp_path):
 def test_a_generated_face_is_its_explanation_put_together():
     network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=32))
     draw = np.random.default_rng(0)
-    for layer in ("light", "parts"):  # as it starts, the light is 0
+    for layer in ("light", "fine_light", "parts"):  # as it starts, the light is 0
         weights = network.get_layer(layer)
         weights.set_weights([draw.normal(0, 0.05, w.shape).astype("float32") for w in weights.get_weights()])
     faces = draw.integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)

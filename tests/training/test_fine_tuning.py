@@ -77,20 +77,24 @@ def test_a_stopped_training_goes_on_to_the_same_weights(people, tmp_path, monkey
     def stop(path):
         raise KeyboardInterrupt
 
+    def anew(*given):
+        raise RuntimeError("practised anew")
+
     whole = run("whole").get_weights()
     with monkeypatch.context() as patch:
         patch.setattr(checkpoints, "after_save", [stop])
         with pytest.raises(KeyboardInterrupt):
             run("stopped")
-    assert not (tmp_path / "stopped" / "base.npz").exists()
-    assert checkpoints.steps_done(tmp_path / "stopped") == 2
+    (begun,) = (tmp_path / "stopped").iterdir()
+    assert not (begun / "base.npz").exists() and checkpoints.steps_done(begun) == 2
     assert all((one == other).all() for one, other in zip(run("stopped").get_weights(), whole, strict=True))
-    monkeypatch.setattr(Practice, "samples", None)  # what is finished is only read
-    assert all((one == other).all() for one, other in zip(run("whole").get_weights(), whole, strict=True))
+    monkeypatch.setattr(Practice, "samples", anew)
+    assert all((one == other).all() for one, other in zip(run("whole").get_weights(), whole, strict=True))  # only read
     assert all((one == other).all() for one, other in zip(network.get_weights(), before, strict=True))
     assert any((one != other).any() for one, other in zip(whole, before, strict=True))
-    with pytest.raises(LabError, match="other people or options"):
+    with pytest.raises(RuntimeError, match="practised anew"):  # other options: a training of its own in the same folder
         run("whole", seed=1)
+    assert len([*(tmp_path / "whole").iterdir()]) == 2
 
 
 def test_few_pictures_of_the_source_are_refused(people):
