@@ -32,7 +32,7 @@ from faceswap_lab.swap.base_swap import PUTTING_BACK  # noqa: E402
 from faceswap_lab.training import pace, times, true_swaps  # noqa: E402
 from faceswap_lab.training.swapper_fitting import SwapperFit, fit_swapper  # noqa: E402
 
-BATCH, VARIANTS, IDENTITY_FROM = 12, 3, 0.6
+BATCH, VARIANTS, IDENTITY_FROM = 12, 6, 0.7
 MEASURES = ("swap_gain", "structure_gain", "identity_gain", "pixel_gain", "sharpness")
 
 
