@@ -96,7 +96,7 @@ def build_swapper(config: SwapperConfig) -> keras.Model:
             lights.append(_light(x, count, "fine_light"))
     x = _convolution(x, config.filters[0], "last")
     parts = layers.Conv2D(4 * (count + 5), 3, padding="same", name="parts")(x)
-    generated = Compose(count, name="compose")([faces, references, parts, *lights])
+    generated = Compose(count, name="compose")([faces, references, *lights, parts])
     network = keras.Model([faces, references], generated, name="reference_swapper")
     network.config = config
     return network
@@ -119,9 +119,9 @@ class Compose(layers.Layer):
     Args:
         count: K, references.
 
-    Call: faces (N, S, S, 3); references (N, S, S, 3 K + 1); parts (N, S/2, S/2, 4 (K + 5)), for each pixel of a block of four
-    the mixture's logits, correction and alpha; lights, each (N, s, s, 6 K), gains (logarithms) and offsets of each reference
-    on a grid, which are summed up.
+    Call: faces (N, S, S, 3); references (N, S, S, 3 K + 1); lights, each (N, s, s, 6 K), gains (logarithms) and offsets of each
+    reference on a grid, which are summed up; parts (N, S/2, S/2, 4 (K + 5)), for each pixel of a block of four the mixture's
+    logits, correction and alpha.
     Returns (N, S, S, 4) float32.
     """
 
@@ -138,7 +138,7 @@ class Compose(layers.Layer):
 
     def ingredients(self, inputs):
         """The mixture's shares (N, S, S, K + 1), the K + 1 pictures mixed (target, relit references), correction and alpha."""
-        faces, references, parts, *lights = inputs
+        faces, references, *lights, parts = inputs
         size, count = faces.shape[1], self.count
         light = sum(_enlarged(ops.cast(light, "float32"), size) for light in lights)
         parts = _blocks(parts, 2)
@@ -245,7 +245,7 @@ def generate(network: keras.Model, faces: np.ndarray, references: np.ndarray, ba
     generated = []
     for first in range(0, len(faces), batch_size):
         some = [x[first : first + batch_size].astype(np.float32) / 255 for x in (faces, references)]
-        generated.append(ops.convert_to_numpy(network(some, training=False)))
+        generated.append(network.predict_on_batch(some))
     return np.concatenate(generated).clip(0, 1)
 
 

@@ -126,6 +126,8 @@ def test_it_is_kept_in_16_bit(tmp_path):
     assert len(kept) == len(network.weights) - 2
     np.savez(tmp_path / "older.npz", **older, **{f"weight_{k}": value for k, value in enumerate(kept)})
     found, _ = reference_swapper.load(tmp_path / "older.npz")
+    order = [weight.path for weight in network.weights if weight.path.endswith("kernel")]
+    assert order[-4:] == ["last/kernel", "light/kernel", "fine_light/kernel", "parts/kernel"]  # files go by it
     network.get_layer("fine_light").set_weights([0 * value for value in network.get_layer("fine_light").get_weights()])
     one, other = (reference_swapper.generate(model, held["faces"], held["references"]) for model in (network, found))
     np.testing.assert_allclose(one, other, atol=0.01)
