@@ -188,13 +188,7 @@ def materials(pair: dict, targets: dict) -> dict[str, ablation.Material]:
 
 def swap(model, material: ablation.Material, direction: str) -> list[np.ndarray]:
     """The target's frames with the other one's face, T times (H, W, 3) uint8 RGB."""
-    from faceswap_lab import training
-    from faceswap_lab.swap.swapping import swap_frames
-
-    ways = (0, 1) if direction == "A<-B" else (1, 0)
-    plain = {"blend": "mask", "forehead": 0.0, "sharpen": "none"}
-    function = training.SwapFunction(model, *ways)
-    return swap_frames(list(material.target), material.matrices, material.outlines, function, **ablation.BLEND, **plain)
+    return ablation.swap(model, material, *((0, 1) if direction == "A<-B" else (1, 0)))
 
 
 def key(name: str, seed: int, steps: int) -> str:

@@ -115,9 +115,6 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
 
 def live_preview(name: str):
     """A function (step, picture) that shows a training's preview in a notebook and redraws it in place; silent elsewhere."""
-    from IPython import get_ipython
-    from IPython.display import display
-
     handle = None
 
     def show(step: int, picture: np.ndarray) -> None:
@@ -145,8 +142,8 @@ def attention_overlay(picture, weights, size: int) -> np.ndarray:
         (S, S, 3) uint8 RGB.
     """
     picture = as_uint8(picture).astype(np.float32)
-    heat = np.asarray(weights, np.float32).reshape(size, size)
-    heat = cv2.resize(heat / max(float(heat.max()), 1e-12), picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    small = np.asarray(weights, np.float32).reshape(size, size)
+    heat = cv2.resize(small / max(float(small.max()), 1e-12), picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     heat = np.clip(heat, 0, 1)[..., None]
     return np.round(picture * (1 - 0.7 * heat) + np.array([255, 60, 30], np.float32) * 0.7 * heat).astype(np.uint8)
 

@@ -51,10 +51,13 @@ class TrainingPanel:
 
         self.title, self.columns = title, tuple(columns)
         self.interactive = somebody_watches() if interactive is None else interactive
-        self.paused, self._wishes = False, set()
+        self._wishes: set[str] = set()
+        self._rows: list[dict] = []
+        self._preview: np.ndarray | None = None
+        self._left: float | None = None  # seconds
         self._clicks = Clicks() if self.interactive else None
-        self._rows, self._preview, self._said, self._handle, self._shown = [], None, "", None, False
-        self._next_drawing, self._left, self._step, self._total, self._name = 0.0, None, 0, 0, title or ""
+        self.paused, self._said, self._handle, self._shown = False, "", None, False
+        self._next_drawing, self._step, self._total, self._name = 0.0, 0, 0, title or ""
         self._said_until, self._turned, self._stopped = 0.0, -_ONE_CLICK, False
         self.pause_button = widgets.Button(description="Pause", icon="pause", tooltip="saves, then waits")
         self.save_button = widgets.Button(description="Save now", icon="save")
@@ -246,7 +249,8 @@ class Clicks:
         stream = self._stream
         if stream is None or stream.closed():
             return
-        kept, arrived = stream._recv_callback, []
+        arrived: list = []
+        kept = stream._recv_callback
         stream.on_recv(arrived.append, copy=False)
         try:
             stream.flush()

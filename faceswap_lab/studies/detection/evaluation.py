@@ -149,14 +149,10 @@ def false_alarms(table: pd.DataFrame, known: pd.DataFrame, share: float = 0.05) 
     Returns:
         Scenes and codings by detectors: shares of alarms.
     """
-    rows = {}
-    for (scene, coding, detector), some in table[table["video"] == REAL].groupby(
-        ["scene", "coding", "detector"], sort=False
-    ):
-        own = known[(known["video"] == REAL) & (known["detector"] == detector)]["number"].to_numpy()
-        limit = error_rates.threshold(own, share)
-        rows.setdefault((scene, coding), {})[detector] = error_rates.share_above(some["number"].to_numpy(), limit)
-    return pd.DataFrame(rows).T
+    limits = known[known["video"] == REAL].groupby("detector")["number"].agg(error_rates.threshold, share)
+    real = table[table["video"] == REAL]
+    above = real.assign(number=(real["number"] > real["detector"].map(limits)).where(real["number"].notna()))
+    return above.pivot_table("number", ["scene", "coding"], "detector", sort=False)
 
 
 THROWS, TOGETHER = 12, 8  # of all coins, and moments that share a coin

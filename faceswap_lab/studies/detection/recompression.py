@@ -71,9 +71,9 @@ def recoded(frames: Iterable[np.ndarray], rate: float, coding: Coding) -> Iterat
             for frame in itertools.chain([first], frames):
                 writer.write(resized(frame, small))
                 written += 1
-        for frame in video.open_video(path).frames():
+        for back in video.open_video(path).frames():
             read += 1
-            yield resized(frame.image[: small[1], : small[0]], (width, height))  # an odd side had gained a pixel
+            yield resized(back.image[: small[1], : small[0]], (width, height))  # an odd side had gained a pixel
     if read != written:
         raise LabError(
             f"{coding.name}: {read} of {written} frames came back from the coder. Give a constant frame rate."
