@@ -116,20 +116,16 @@ def lopsided_sets(work: Path, ready: dict) -> dict[str, dict]:
         all_faces = ready[f"train_{person}"]
         straight = all_faces.subset((all_faces.table["yaw"].abs() < STRAIGHT).to_numpy())
         random = np.random.default_rng(0)
-        full = own_set(_spread(all_faces, FACES), work / "sets" / f"full_{person}")
+        full = own_set(all_faces.spread(FACES), work / "sets" / f"full_{person}")
         found[person] = {
             "": full,
-            "size": own_set(_spread(full, FEW), work / "sets" / f"few_{person}"),
-            "coverage": own_set(_spread(straight, FACES), work / "sets" / f"frontal_{person}"),
+            "size": own_set(full.spread(FEW), work / "sets" / f"few_{person}"),
+            "coverage": own_set(straight.spread(FACES), work / "sets" / f"frontal_{person}"),
             "sharpness": own_set(
                 full, work / "sets" / f"blurred_{person}", lambda picture, random=random: blurred(picture, random)
             ),
         }
     return found
-
-
-def _spread(faces, count: int):
-    return faces.subset(np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int)))
 
 
 def chosen(name: str, sets: dict[str, dict]) -> dict:

@@ -25,7 +25,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.alignment import scale_matrix
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.faces.masks import REGION_MASKS
-from faceswap_lab.video.pictures import read_picture
+from faceswap_lab.video.pictures import read_picture, tiled
 
 FACE_SIZE = 256
 MASKS = ("face", "eyes", "mouth")  # the channels of a mask picture
@@ -68,6 +68,11 @@ def read_table(path: Path) -> pd.DataFrame:
             f"{path}: {str(strange[0])[:80]!r} is no picture's name, but a way to another place. Do not use this set."
         )
     return table
+
+
+def spread_rows(count: int, most: int) -> np.ndarray:
+    """At most so many of `count` places, spread evenly, the first and the last among them: whole numbers, rising."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
 
 
 class FaceSet:
@@ -241,9 +246,8 @@ class FaceSet:
         """
         if not len(self):
             raise LabError(f"{self.folder}: this face set is empty, there is nothing to show. Extract the faces again.")
-        chosen = np.unique(np.linspace(0, len(self) - 1, min(limit, len(self))).round().astype(int))
-        pictures = self.subset(chosen).images(cell)
-        rows = -(-len(pictures) // columns)
-        sheet = np.full((rows * columns, cell, cell, 3), 255, np.uint8)
-        sheet[: len(pictures)] = pictures
-        return sheet.reshape(rows, columns, cell, cell, 3).swapaxes(1, 2).reshape(rows * cell, columns * cell, 3)
+        return tiled(self.spread(limit).images(cell), columns, 255)
+
+    def spread(self, most: int) -> FaceSet:
+        """A subset of at most so many faces, spread evenly over the set, its first and last among them."""
+        return self.subset(spread_rows(len(self), most))

@@ -76,10 +76,7 @@ class SourceFaces:
         Raises:
             LabError: when the set has no face with landmarks.
         """
-        rows = (
-            np.unique(np.linspace(0, len(faces) - 1, min(limit, len(faces))).round().astype(int)) if len(faces) else []
-        )
-        chosen = faces.subset(np.asarray(rows, int))
+        chosen = faces.spread(limit)
         images, found = chosen.images(), []
         for row, image in enumerate(images):
             if (landmarks := chosen.landmarks(row)) is not None:

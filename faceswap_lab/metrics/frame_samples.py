@@ -72,6 +72,12 @@ class FrameSample:
     truth: Picture | None
     width: float
 
+    @property
+    def known_truth(self) -> Picture:
+        """The true swap, for measures that need it; they are asked only where it is known."""
+        assert self.truth is not None
+        return self.truth
+
 
 class Measure(Protocol):
     """What looks at samples. A measure is made anew for each output."""

@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.faces.faceset import FaceSet, spread_rows
 from faceswap_lab.metrics.catalogue import Score, mean_of
 from faceswap_lab.metrics.frame_samples import FrameSample
 from faceswap_lab.metrics.recognition_features import Network, Recogniser, set_features
@@ -97,7 +97,7 @@ class Gallery:
                 raise LabError(f"{faces.folder}: no face of {name} is left in this set. Extract the faces again.")
             free = ~faces.table["source"].map(lambda file: Path(str(file)).name in scored).to_numpy(bool)
             rows = np.flatnonzero(free if free.any() else ~free)
-            people[name] = set_features(faces.subset(spread(rows, pictures)), network)
+            people[name] = set_features(faces.subset(rows[spread_rows(len(rows), pictures)]), network)
         return cls(network, people, source, target)
 
     @property
@@ -140,11 +140,6 @@ class Gallery:
         way = self.people[self.source].mean(axis=0) - self.people[self.target].mean(axis=0)
         length = float(way @ way)
         return (numbers - before) @ way / length if length > 0 else np.full(len(numbers), np.nan)
-
-
-def spread(rows: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of some rows, evenly spread."""
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))]
 
 
 def _direction(vectors: np.ndarray) -> np.ndarray:

@@ -185,8 +185,8 @@ def of_run(run, faces: int = 120, scored: int = 20) -> Material:
             f"{run.clip('target')}: no true swap of this clip is known, and without one nothing can be compared. Open this "
             "notebook with another `out` and leave source and target empty: the actors of the sample have a true swap."
         )
-    sets = {person: [_spread(some, faces) for some in stages.training_faces(run, person)] for person in ("A", "B")}
-    target = _spread(stages.training_faces(run, "A")[0], scored)
+    sets = {person: [some.spread(faces) for some in stages.training_faces(run, person)] for person in ("A", "B")}
+    target = stages.training_faces(run, "A")[0].spread(scored)
     numbers = target.table["frame"].tolist()
     clips = {}
     for role in ("target", "truth"):
@@ -194,10 +194,6 @@ def of_run(run, faces: int = 120, scored: int = 20) -> Material:
         clips[role] = np.stack([frame.image for frame in frames if frame.index in numbers])
     points = np.stack([target.points(row) for row in range(len(target))])
     return prepare(sets, target, clips["target"], clips["truth"], points, run.seed)
-
-
-def _spread(faces, count: int):
-    return faces.subset(np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int)))
 
 
 def train(variant: Variant, material: Material, steps: int, seed: int, start: str = "warm"):

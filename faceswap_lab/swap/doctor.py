@@ -107,7 +107,7 @@ def examine_set(
         raise LabError(
             f"{faces.folder}: there is no face to examine. Choose another person, or extract the faces again."
         )
-    faces = faces.subset(np.unique(np.linspace(0, len(faces) - 1, LIMIT).round().astype(int)))
+    faces = faces.spread(LIMIT)
     size, outlines = swapping.model_size(swap_function), faces.masks(FACE_SIZE, "face")
     pairs = zip(faces.images(), outlines, strict=True)
     swaps = [swapping.prepare(image, np.eye(2, 3), outline, size, options) for image, outline in pairs]

@@ -8,9 +8,9 @@ from itertools import cycle
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython import get_ipython
 from IPython.display import display
 
+from faceswap_lab.base import machine
 from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets.showing import Picture
 
@@ -36,7 +36,7 @@ def show(figure, words: str) -> None:
         figure: of `matplotlib.pyplot`; a notebook closes it.
         words: what it shows, in a sentence.
     """
-    if get_ipython() is None:
+    if machine.shell() is None:
         return
     content = io.BytesIO()
     figure.savefig(content, format="png", bbox_inches="tight")
@@ -115,11 +115,13 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
 
 def live_preview(name: str):
     """A function (step, picture) that shows a training's preview in a notebook and redraws it in place; silent elsewhere."""
+    from IPython.display import display
+
     handle = None
 
     def show(step: int, picture: np.ndarray) -> None:
         nonlocal handle
-        if get_ipython() is None:
+        if machine.shell() is None:
             return
         image = Picture(coded_picture(picture, ".png"), f"{name}, step {step}", width=2 * picture.shape[1])
         if handle is None:

@@ -9,7 +9,6 @@ buttons, a pause has no effect, and the panel is one picture that is redrawn.
 
 from __future__ import annotations
 
-import contextlib
 import html
 import os
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from faceswap_lab.base import machine
 from faceswap_lab.training.pace import as_time
 from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets.showing import Picture
@@ -221,27 +221,19 @@ def somebody_watches() -> bool:
     """Whether this cell runs in a notebook whose front end can answer: not under papermill, nbconvert or CI."""
     if not _in_notebook() or os.environ.get("CI"):
         return False
-    from IPython import get_ipython
-
     # A front end that a person sits at allows questions (`input`); those that only execute do not.
-    return bool(getattr(get_ipython().kernel, "_allow_stdin", False))
+    return bool(getattr(machine.shell().kernel, "_allow_stdin", False))
 
 
 def _in_notebook() -> bool:
-    with contextlib.suppress(ImportError):
-        from IPython import get_ipython
-
-        return getattr(get_ipython(), "kernel", None) is not None
-    return False
+    return getattr(machine.shell(), "kernel", None) is not None
 
 
 class Clicks:
     """Hands widgets their messages while a cell runs, on ipykernel 6 and 7; elsewhere it does nothing."""
 
     def __init__(self):
-        from IPython import get_ipython
-
-        self._kernel = getattr(get_ipython(), "kernel", None)
+        self._kernel = getattr(machine.shell(), "kernel", None)
         self._stream = _shell_stream(self._kernel) if self._kernel is not None else None
 
     def handle(self) -> None:

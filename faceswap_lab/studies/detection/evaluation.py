@@ -9,9 +9,9 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.faceset import spread_rows
 from faceswap_lab.metrics.bootstrap import Interval
 from faceswap_lab.metrics.card import rounded
-from faceswap_lab.metrics.identity import spread
 from faceswap_lab.studies.detection import error_rates
 from faceswap_lab.studies.detection.data_set import BLOCKS, GAP, REAL, TEST, TRAIN, Crops, Scene, split
 from faceswap_lab.studies.detection.recompression import FILMED, Coding
@@ -122,7 +122,7 @@ def area(table: pd.DataFrame, detector: str, swap: tuple[str, str, str], real: t
             raise LabError(f"{detector}: no numbers for {video} ({scene}, {coding}). Let `numbers` look at that video.")
         found.append(table[mine].sort_values("frame")["number"].to_numpy())
     count = min(map(len, found))  # videos of two scenes may have differently many moments
-    return error_rates.auc(*(numbers[spread(np.arange(len(numbers)), count)] for numbers in found))
+    return error_rates.auc(*(numbers[spread_rows(len(numbers), count)] for numbers in found))
 
 
 def areas(table: pd.DataFrame) -> pd.DataFrame:
