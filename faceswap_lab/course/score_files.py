@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import score_cards, trusted_paths
 from faceswap_lab.course.report.frames import file_name
-from faceswap_lab.faces.alignment import transform_points
 from faceswap_lab.faces.faceset import TABLE, FaceSet
 from faceswap_lab.metrics import baselines, people
 from faceswap_lab.metrics.card import ScoreCard, make_cards
@@ -136,9 +135,8 @@ def _paired_sets(output: Path, target: Path, truth) -> tuple[dict[str, score_car
     for name, faces in main.items():
         rows = faces.table.drop_duplicates("frame").reset_index().set_index("frame").loc[shared, "index"]
         paired[name] = faces.subset(rows.to_numpy())
-    clips: dict[str, score_cards.Clip] = {name: partial(_pictures, faces) for name, faces in paired.items()}
-    given = paired["target"]
-    points = np.stack([transform_points(given.matrix(row), given.points(row)) for row in range(len(given))])
+    clips: dict[str, score_cards.Clip] = {name: faces.pictures for name, faces in paired.items()}
+    points = paired["target"].aligned_points()
     notes = [
         "Face sets: each face is cut out by its own points, so that a face put back in a wrong place is not seen to be wrong."
     ]
@@ -147,10 +145,6 @@ def _paired_sets(output: Path, target: Path, truth) -> tuple[dict[str, score_car
             f"{left} of the output's {len(main['output'])} faces have no partner in the other set and are left out."
         )
     return clips, points, notes
-
-
-def _pictures(faces: FaceSet) -> Iterator[np.ndarray]:
-    return (faces.subset([row]).images()[0] for row in range(len(faces)))
 
 
 def _faces_of(source: str | Path, folder: Path) -> FaceSet:

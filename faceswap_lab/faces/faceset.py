@@ -14,6 +14,7 @@ A row counts as long as its picture exists. Extraction never makes a deleted pic
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ import pandas as pd
 
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.faces.alignment import scale_matrix
+from faceswap_lab.faces.alignment import scale_matrix, transform_points
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.faces.masks import REGION_MASKS
 from faceswap_lab.video.pictures import read_picture, tiled
@@ -130,6 +131,15 @@ class FaceSet:
                 )
             pictures[index] = picture
         return pictures
+
+    def pictures(self) -> Iterator[np.ndarray]:
+        """The faces one by one, so that a large set needs no more memory than a small one: (256, 256, 3) uint8 RGB each."""
+        return (self.subset([row]).images()[0] for row in range(len(self)))
+
+    def aligned_points(self) -> np.ndarray:
+        """The five points of each face in its picture: (N, 5, 2) in pixels of the 256-px square."""
+        points = [transform_points(self.matrix(row), self.points(row)) for row in range(len(self))]
+        return np.array(points, np.float64).reshape(-1, 5, 2)
 
     def images(self, size: int = FACE_SIZE) -> np.ndarray:
         """All faces: (N, size, size, 3) uint8 RGB.

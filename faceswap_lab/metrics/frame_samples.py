@@ -97,8 +97,9 @@ class Rows:
     SCORES: tuple[Score, ...] = ()
     COLUMNS: Sequence[str] = ()
 
-    def __init__(self):
-        self.scores, self.rows = self.SCORES, []
+    def __init__(self) -> None:
+        self.scores = self.SCORES
+        self.rows: list[dict[str, float]] = []
 
     def add(self, sample: FrameSample) -> None:
         """Looks at a sample, see `Measure`."""

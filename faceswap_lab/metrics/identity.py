@@ -156,13 +156,15 @@ class Identity:
         LabError: when the galleries are not about the same people.
     """
 
-    def __init__(self, *galleries: Gallery):
+    SCORES: tuple[Score, ...] = ()  # set below, where the scores are
+
+    def __init__(self, galleries: Sequence[Gallery]):
         first = galleries[0]
         for other in galleries[1:]:
             if (list(other.people), other.source, other.target) != (list(first.people), first.source, first.target):
                 raise LabError("galleries: they are not about the same people. Build each from the same sets.")
         self.galleries = {gallery.network.name: gallery for gallery in galleries}
-        self.scores = tuple(score for name in self.galleries for score in SCORES[name])
+        self.scores: tuple[Score, ...] = tuple(score for name in self.galleries for score in SCORES[name])
         if {"dlib", "face_res"} <= set(self.galleries):
             self.scores += AGREEMENT
         self._recognisers = {name: Recogniser(gallery.network) for name, gallery in self.galleries.items()}
@@ -213,19 +215,6 @@ class Identity:
         return pd.DataFrame(columns)
 
 
-class IdentityByGalleries(Identity):
-    """`Identity` for a list of galleries, as the score card makes it.
-
-    Args:
-        galleries: the evaluation network's (dlib) first, then HSE-FaceRes'.
-    """
-
-    SCORES: tuple[Score, ...] = ()  # set below, where the scores are
-
-    def __init__(self, galleries: Sequence[Gallery]):
-        super().__init__(*galleries)
-
-
 def _margins_together(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
     evaluation, trainer = columns[:, :1] - columns[:, 1:2], columns[:, 2:3] - columns[:, 3:]
     found = correlation(evaluation, trainer, weights)
@@ -252,7 +241,7 @@ def _scores(name: str, title: str, who: str) -> tuple[Score, ...]:
         )
 
     infinite = (-np.inf, np.inf)
-    found = (
+    found: tuple[Score, ...] = (
         score("retrieval", "retrieved as the source", "Share of frames whose nearest person in the gallery is the source, by the "
               "median distance to each one's pictures. 0 for the unchanged target, 1 for the truth, and also 1 for most poor "
               "swaps: it says that something was swapped, not how well. Somebody is always nearest, even to a black picture.",
@@ -294,4 +283,4 @@ AGREEMENT = (  # "judges": recognition networks, by their earlier name, which st
         "lower",
           (-np.inf, np.inf), mean_of("judges_gap"), "", ("source", "gallery")),
 )  # fmt: skip
-IdentityByGalleries.SCORES = (*SCORES["dlib"], *SCORES["face_res"], *AGREEMENT)
+Identity.SCORES = (*SCORES["dlib"], *SCORES["face_res"], *AGREEMENT)

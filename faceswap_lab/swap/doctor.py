@@ -113,7 +113,7 @@ def examine_set(
     swaps = [swapping.prepare(image, np.eye(2, 3), outline, size, options) for image, outline in pairs]
     for first in range(0, len(swaps), batch_size):
         swapping.generate(swaps[first : first + batch_size], swap_function, options, batch_size)
-    five = [alignment.transform_points(faces.matrix(row), faces.points(row)) for row in range(len(faces))]
+    five = list(faces.aligned_points())
     return examine(Sample(swaps, five, list(outlines)), swap_function, options, frames, with_face)
 
 
