@@ -21,6 +21,7 @@ from faceswap_lab.provenance.credentials import Ingredient
 from faceswap_lab.provenance.register import enter
 from faceswap_lab.swap import label
 from faceswap_lab.video.fingerprints import content_hash
+from faceswap_lab.video.pictures import resized
 
 NAME = "side_by_side.mp4"
 HEIGHT = 256  # of each picture: a video of six seconds then stays under half a megabyte
@@ -42,11 +43,9 @@ def in_a_row(pictures: Mapping[str, np.ndarray], height: int = HEIGHT) -> np.nda
     parts = []
     for name, picture in pictures.items():
         size = (max(2, round(picture.shape[1] * height / picture.shape[0])), height)
-        smaller = height < picture.shape[0]
-        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
         band = np.full((_BAND, size[0], 3), 24, np.uint8)
         cv2.putText(band, name, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
-        parts.append(np.concatenate([band, small]))
+        parts.append(np.concatenate([band, resized(picture, size)]))
     return np.concatenate(parts, axis=1)
 
 

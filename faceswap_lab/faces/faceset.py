@@ -17,7 +17,6 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -26,7 +25,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.alignment import scale_matrix, transform_points
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.faces.masks import REGION_MASKS
-from faceswap_lab.video.pictures import read_picture, tiled
+from faceswap_lab.video.pictures import read_picture, resized, tiled
 
 FACE_SIZE = 256
 MASKS = ("face", "eyes", "mouth")  # the channels of a mask picture
@@ -123,13 +122,7 @@ class FaceSet:
     def _load(self, kind: str, size: int) -> np.ndarray:
         pictures = np.empty((len(self), size, size, 3), np.uint8)
         for index, name in enumerate(self.table["face"]):
-            picture = read_picture(self.folder / kind / name)
-            if picture.shape[0] != size:
-                shrinking = size < picture.shape[0]
-                picture = cv2.resize(
-                    picture, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
-                )
-            pictures[index] = picture
+            pictures[index] = resized(read_picture(self.folder / kind / name), (size, size))
         return pictures
 
     def pictures(self) -> Iterator[np.ndarray]:

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.fft
 
 from faceswap_lab.provenance import watermark_pattern
+from faceswap_lab.video.pictures import resized
 
 WORKING = 384  # px: pictures are read with their shorter side at this length
 SHARES = (0.5, 1.02)  # the shorter side that is left, of the marked picture's: what is searched first
@@ -88,9 +89,7 @@ def flattened(images: Sequence[np.ndarray]) -> np.ndarray:
     power = np.zeros_like(signal)
     for image in images:
         grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-        if size != (width, height):
-            grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
-        grey = grey.astype(np.float32)
+        grey = resized(grey, size).astype(np.float32)
         rest = grey - cv2.GaussianBlur(grey, (0, 0), 1.5)
         strength = cv2.resize(watermark_pattern.strength(grey), size, interpolation=cv2.INTER_LINEAR)
         noise = cv2.GaussianBlur(rest * rest, (0, 0), 3.0) + 1

@@ -276,6 +276,14 @@ def write_picture(path: str | os.PathLike, image: np.ndarray, quality: float = 9
         temporary.write_bytes(coded)
 
 
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture at another size (width, height): averaged down, or enlarged by a cubic; the same picture where nothing changes."""
+    if image.shape[1::-1] == tuple(size):
+        return image
+    shrinking = size[0] < image.shape[1]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+
+
 def tiled(pictures: Sequence[np.ndarray] | np.ndarray, columns: int, ground: int) -> np.ndarray:
     """Pictures (N, H, W, 3) uint8 in rows, as one: (rows * H, columns * W, 3); what is left over has the level `ground`."""
     height, width = pictures[0].shape[:2]

@@ -12,6 +12,7 @@ import pandas as pd
 
 from faceswap_lab.base import files
 from faceswap_lab.course.report.pictures import GREY, style_axes
+from faceswap_lab.video.pictures import resized
 
 SIDE = 256  # px of a cut-out
 REACH = 0.62  # half the cut-out's side, per `face_width`
@@ -35,9 +36,8 @@ def cut_out(image: np.ndarray, points: np.ndarray, width: float, side: int = SID
     half = min(REACH * width, min(height, wide) / 2) if seen else min(height, wide) / 2
     middle = np.clip(middle, half, np.array([wide, height]) - half)
     x0, y0 = np.floor(middle - half).astype(int).clip(0)
-    part = image[y0 : y0 + max(1, round(2 * half)), x0 : x0 + max(1, round(2 * half))]
-    shrinking = part.shape[0] > side
-    return cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    wide = max(1, round(2 * half))
+    return resized(image[y0 : y0 + wide, x0 : x0 + wide], (side, side))
 
 
 def heat(image: np.ndarray, other: np.ndarray) -> np.ndarray:

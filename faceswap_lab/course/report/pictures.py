@@ -14,7 +14,7 @@ from faceswap_lab.faces.faceset import spread_rows
 from faceswap_lab.provenance import credentials
 from faceswap_lab.video import Video, VideoWriter, ffmpeg, open_video
 from faceswap_lab.video.fingerprints import content_hash
-from faceswap_lab.video.pictures import read_picture, tiled, write_picture
+from faceswap_lab.video.pictures import read_picture, resized, tiled, write_picture
 
 NOT_LOSSES = ("step", "epoch", "seconds", "minutes", "learning_rate")
 GREY = "#8a8f96"  # readable on white and on black, since the page has both
@@ -74,13 +74,11 @@ def style_axes(axes) -> None:
 
 def contact_sheet(folder: Path, picture: Path) -> bool:
     """Lays out the square pictures of a folder, at most 48 spread evenly, as one PNG; False when it holds none."""
-    import cv2
-
     found = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
     cells = []
     for index in spread_rows(len(found), MOST_CELLS):
         with contextlib.suppress(LabError):  # a damaged picture is left out
-            cells.append(cv2.resize(read_picture(found[index]), (CELL, CELL), interpolation=cv2.INTER_AREA))
+            cells.append(resized(read_picture(found[index]), (CELL, CELL)))
     if cells:
         write_picture(picture, tiled(cells, min(COLUMNS, len(cells)), 0))
     return bool(cells)
@@ -121,13 +119,10 @@ def playable_clip(clip: Path, copy: Path, swapped: bool = False) -> bool:
 
 def _coded_again(video: Video, path: Path) -> None:
     """The first `LONGEST` seconds of a clip, 720 lines at most, as browsers play them."""
-    import cv2
-
     width, height = video.size
     lines = 2 * (min(720, height) // 2)
     size = 2 * max(1, round(width * lines / height / 2)), lines
     end = LONGEST if video.duration > LONGEST else None
     with VideoWriter(path, video.rate, size, 20, video.path if video.has_audio else None, audio_end=end) as writer:
         for frame in video.frames(end=end):
-            resized = frame.image if size == video.size else cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
-            writer.write(resized)
+            writer.write(resized(frame.image, size))
