@@ -75,10 +75,13 @@ class SourceFaces:
         for row, image in enumerate(chosen.images()):
             if (landmarks := chosen.landmarks(row)) is not None:
                 found.append((image, landmarks.transformed(chosen.matrix(row))))
+        return cls._of(found, f"{faces.folder}: no face of this set has landmarks")
+
+    @classmethod
+    def _of(cls, found: list[tuple[np.ndarray, Landmarks]], complaint: str):
         if not found:
             raise LabError(
-                f"{faces.folder}: no face of this set has landmarks, so there is no picture to take the source's face from. Look "
-                "at its contact sheet."
+                f"{complaint}, so there is no picture to take the source's face from. Look at its contact sheet."
             )
         return cls(
             np.stack([image for image, _ in found]),

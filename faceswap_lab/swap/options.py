@@ -32,7 +32,7 @@ def descriptions(options: type) -> dict[str, str]:
     """What a dataclass's docstring, or its parents', says of each field, without pointers into the code."""
     found: dict[str, str] = {}
     for each in reversed(options.__mro__):
-        listed = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")[2]
+        listed = re.split(r"\n(?=\S)", inspect.cleandoc(each.__doc__ or "").partition("Args:\n")[2])[0]
         for names, words in re.findall(r"^    ([\w, ]+): (.*(?:\n {5,}.*)*)", listed, re.M):
             plain = re.sub(r", see `[^`]*`", "", " ".join(words.split()))
             found |= dict.fromkeys(names.split(", "), plain)

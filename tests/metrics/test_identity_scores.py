@@ -78,7 +78,7 @@ def test_frames_come_in_batches_and_no_face_is_looked_at_twice():
     points = np.tile([[10.0, 10], [30, 10], [20, 20], [12, 30], [28, 30]], (30, 1, 1))
     points[3] = np.nan
     found = measure_clips(
-        {"swap": output, "unchanged": target}, target, points, lambda name: [Identity(plain_gallery(network))],
+        {"swap": output, "unchanged": target}, target, points, lambda name: [Identity([plain_gallery(network)])],
         finder=lambda *both: None,
     )  # fmt: skip
     assert network.looked == 2 * 29

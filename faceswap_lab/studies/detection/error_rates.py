@@ -71,13 +71,6 @@ def threshold(real: np.ndarray, false_alarms: float = 0.05) -> float:
     return float(np.nanquantile(real, 1 - false_alarms))
 
 
-def share_above(numbers: np.ndarray, limit: float) -> float:
-    """The share of numbers above a threshold; NaN is left out."""
-    numbers = np.asarray(numbers, np.float64)
-    numbers = numbers[np.isfinite(numbers)]
-    return float((numbers > limit).mean()) if len(numbers) else float("nan")
-
-
 @dataclass(frozen=True)
 class Alarms:
     """What a detector does to a stream of videos.

@@ -112,12 +112,7 @@ def area(table: pd.DataFrame, detector: str, swap: tuple[str, str, str], real: t
     """
     found = []
     for scene, coding, video in (real, swap):
-        mine = (
-            table["detector"].eq(detector)
-            & table["scene"].eq(scene)
-            & table["coding"].eq(coding)
-            & table["video"].eq(video)
-        )
+        mine = (table[["detector", "scene", "coding", "video"]] == (detector, scene, coding, video)).all(axis=1)
         if not mine.any():
             raise LabError(f"{detector}: no numbers for {video} ({scene}, {coding}). Let `numbers` look at that video.")
         found.append(table[mine].sort_values("frame")["number"].to_numpy())
