@@ -116,20 +116,16 @@ def lopsided_sets(work: Path, ready: dict) -> dict[str, dict]:
         all_faces = ready[f"train_{person}"]
         straight = all_faces.subset((all_faces.table["yaw"].abs() < STRAIGHT).to_numpy())
         random = np.random.default_rng(0)
-        full = own_set(_spread(all_faces, FACES), work / "sets" / f"full_{person}")
+        full = own_set(all_faces.spread(FACES), work / "sets" / f"full_{person}")
         found[person] = {
             "": full,
-            "size": own_set(_spread(full, FEW), work / "sets" / f"few_{person}"),
-            "coverage": own_set(_spread(straight, FACES), work / "sets" / f"frontal_{person}"),
+            "size": own_set(full.spread(FEW), work / "sets" / f"few_{person}"),
+            "coverage": own_set(straight.spread(FACES), work / "sets" / f"frontal_{person}"),
             "sharpness": own_set(
                 full, work / "sets" / f"blurred_{person}", lambda picture, random=random: blurred(picture, random)
             ),
         }
     return found
-
-
-def _spread(faces, count: int):
-    return faces.subset(np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int)))
 
 
 def chosen(name: str, sets: dict[str, dict]) -> dict:
@@ -188,13 +184,7 @@ def materials(pair: dict, targets: dict) -> dict[str, ablation.Material]:
 
 def swap(model, material: ablation.Material, direction: str) -> list[np.ndarray]:
     """The target's frames with the other one's face, T times (H, W, 3) uint8 RGB."""
-    from faceswap_lab import training
-    from faceswap_lab.swap.swapping import swap_frames
-
-    ways = (0, 1) if direction == "A<-B" else (1, 0)
-    plain = {"blend": "mask", "forehead": 0.0, "sharpen": "none"}
-    function = training.SwapFunction(model, *ways)
-    return swap_frames(list(material.target), material.matrices, material.outlines, function, **ablation.BLEND, **plain)
+    return ablation.swap(model, material, *((0, 1) if direction == "A<-B" else (1, 0)))
 
 
 def key(name: str, seed: int, steps: int) -> str:

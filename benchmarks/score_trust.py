@@ -144,7 +144,7 @@ def measures(direction: str) -> dict[str, tuple[str, object]]:
     galleries = [identity.Gallery(network, seen, source[-1], target[-1]) for network, seen in people()]
     usual = sharpness.source_detail(*_pictures(source, 12))
     found = {
-        "identity": ("single", lambda: identity.Identity(*galleries)),
+        "identity": ("single", lambda: identity.Identity(galleries)),
         "seam": ("single", seam_without_reference.Seam),
         "sharpness": ("single", lambda: sharpness.SourceSharpness(usual)),
         "kept": ("single", following.Kept),

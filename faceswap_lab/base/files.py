@@ -216,6 +216,15 @@ def read_json(path: str | os.PathLike):
         ) from error
 
 
+def read_json_or_empty(path: str | os.PathLike) -> dict:
+    """A JSON object; {} where the file is missing, damaged or holds something else."""
+    try:
+        value = read_json(path)
+    except (LabError, OSError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def read_csv(path: str | os.PathLike, **options):
     """A table as a `pandas.DataFrame`; the options are `pandas.read_csv`'s, and so are its errors.
 

@@ -20,6 +20,11 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt's names in malloc.h
 _ARRAY, _ROOM = 32 << 20, 512 << 20  # bytes: what glibc still takes for an array, and may keep in each thread's heap
 
 
+def shell():
+    """IPython's shell where this runs in one, such as a notebook's; else None. Nothing is loaded to tell it."""
+    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+
+
 def place() -> str:
     """Where this Python runs: "Colab", "Kaggle" or "this machine"."""
     if "COLAB_RELEASE_TAG" in os.environ or "google.colab" in sys.modules:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import inspect
-import re
 import typing
+
+from faceswap_lab.swap.options import descriptions
 
 METAVARS = {int: "N", float: "X", str: "TEXT"}
 
@@ -39,17 +39,6 @@ def given_fields(given: argparse.Namespace, options: type) -> dict[str, typing.A
     """The fields that were given on the command line, by name."""
     found = {one.name: getattr(given, one.name) for one in dataclasses.fields(options)}
     return {name: value for name, value in found.items() if value is not None}
-
-
-def descriptions(options: type) -> dict[str, str]:
-    """What a dataclass's docstring, or its parents', says of each field, without pointers into the code."""
-    found: dict[str, str] = {}
-    for each in reversed(options.__mro__):
-        listed = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")[2]
-        for names, words in re.findall(r"^    ([\w, ]+): (.*(?:\n {5,}.*)*)", listed, re.M):
-            plain = re.sub(r", see `[^`]*`", "", " ".join(words.split()))
-            found |= dict.fromkeys(names.split(", "), plain)
-    return found
 
 
 def _kind_and_count(hint: typing.Any) -> tuple[type, int | str | None]:

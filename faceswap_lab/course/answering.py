@@ -58,7 +58,7 @@ def main() -> None:
     os.dup2(quiet, 1)
     sys.stdout, sys.stdin = io.StringIO(), io.StringIO()
     limit(job["memory"], job["seconds"], job["written"])
-    sys.modules[HIDDEN] = None
+    sys.modules[HIDDEN] = None  # type: ignore[assignment]  # so that importing it fails
     warnings.simplefilter("ignore")
     kernel, stopped = {"__name__": "answer"}, None
     try:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import actors, score_cards
+from faceswap_lab.course.score_cards import clip_frames
 from faceswap_lab.metrics import bootstrap
 from faceswap_lab.metrics.bootstrap import Interval
 from faceswap_lab.metrics.card import ScoreCard, make_cards, rounded
@@ -50,7 +49,7 @@ class Changed(Rows):
     COLUMNS = ("changed", "changeable")
 
     def row(self, sample: FrameSample) -> dict[str, float]:
-        where = different_pixels(sample.truth.image, sample.target.image)
+        where = different_pixels(sample.known_truth.image, sample.target.image)
         changed = different_pixels(sample.output.image, sample.target.image) & where
         return {"changed": float(changed.sum()), "changeable": float(where.sum())}
 
@@ -90,7 +89,7 @@ class Entry:
 
     def facts(self) -> dict:
         """All of it, as JSON can hold it."""
-        found = {"file": self.file, "rank": self.rank or None, "why": self.why, "marks": list(self.marks)}
+        found: dict = {"file": self.file, "rank": self.rank or None, "why": self.why, "marks": list(self.marks)}
         found |= {name: _three(self.value(name)) for name in SHOWN} if self.card else {}
         found |= {"ahead_of_the_next": _three(self.ahead), "level_with_the_next": self.level} if self.ahead else {}
         return found | {"look": self.remarks}
@@ -115,7 +114,7 @@ class Challenge:
         truths = actors.clips("truth", manifest)
         if len(truths) != 1:
             raise LabError(f"{manifest}: it lists {len(truths)} true swaps. Give the folder `hidden` of one challenge.")
-        self.target = actors.clip(truths[0].facts.get("truth_of"), check=True, manifest=manifest)
+        self.target = actors.clip(truths[0].facts.get("truth_of", ""), check=True, manifest=manifest)
         self.truth = actors.clip(truths[0].id, check=True, manifest=manifest)
         self.video, self.points = open_video(self.target.path), self.target.points()
         self.recogniser = Recogniser()  # it remembers the faces of target and truth, which are asked for beside every submission
@@ -150,12 +149,12 @@ class Challenge:
             entry.remarks.append(
                 f"content credentials: {verdict.state if not intact else 'they do not speak of a swap'}"
             )
-        frames = _images(video)
+        frames = clip_frames(video)
         if corner is not None:
-            frames = score_cards.uncovered(frames, _images(self.video), corner)
+            frames = score_cards.uncovered(frames, clip_frames(self.video), corner)
         entry.card = make_cards(
-            {"output": frames}, _images(self.video), self.points, Known(given={"recogniser": self.recogniser}),
-            _images(open_video(self.truth.path)), chosen=(GainMeasure, TemporalError, Changed),
+            {"output": frames}, clip_frames(self.video), self.points, Known(given={"recogniser": self.recogniser}),
+            clip_frames(self.truth.path), chosen=(GainMeasure, TemporalError, Changed),
         )["output"]  # fmt: skip
         if entry.value("changed").value < UNCHANGED:
             entry.why = "this is the target, unchanged"
@@ -180,16 +179,10 @@ class Challenge:
         """Where the visible label is, seen at the beginning, in the middle and at the end; None where it is not in all of them."""
         times = [number / self.video.fps for number in (0, self.video.num_frames // 2, self.video.num_frames - 1)]
         found = {
-            score_cards.label_corner(
-                lambda start=start: _images(video, start), lambda start=start: _images(self.video, start)
-            )
+            score_cards.label_corner(partial(clip_frames, video, start), partial(clip_frames, self.video, start))
             for start in times
         }
         return found.pop() if len(found) == 1 else None
-
-
-def _images(video: Video, start: float = 0.0) -> Iterator[np.ndarray]:
-    return (frame.image for frame in video.frames(start=start))
 
 
 def printable(text: str) -> str:
@@ -239,11 +232,10 @@ def ranked(entries: list[Entry]) -> list[Entry]:
     good = sorted((one for one in entries if not one.why), key=lambda one: (-one.value("swap_gain").value, one.file))
     copies = Counter(one.digest for one in entries if one.digest)
     for place, entry in enumerate(good):
-        entry.rank = place + 1
-        entry.ahead = None
-        if place + 1 < len(good):
-            gain, other = GainMeasure.SCORES[:1], good[place + 1].card.table
-            entry.ahead = bootstrap.differences(gain, entry.card.table, other)["swap_gain"]
+        entry.rank, entry.ahead = place + 1, None
+        after = good[place + 1].card if place + 1 < len(good) else None
+        if entry.card and after:
+            entry.ahead = bootstrap.differences(GainMeasure.SCORES[:1], entry.card.table, after.table)["swap_gain"]
     for entry in entries:
         if copies[entry.digest] > 1:
             same = [one.file for one in entries if one.digest == entry.digest and one is not entry]

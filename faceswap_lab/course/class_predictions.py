@@ -11,6 +11,7 @@ Statistics 26, 1977: the diagram.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,10 +127,10 @@ def questions(students: list[dict[str, Guess]]) -> list[Row]:
 
 def reliability(students: list[dict[str, Guess]]) -> list[Row]:
     """How often the class was right, by how sure it was; ranges in which nobody was are left out."""
-    said = [guess for own in students for guess in own.values() if guess.sure is not None]
+    every = [guess for own in students for guess in own.values()]
     rows = []
-    for low, high in zip(BINS, BINS[1:], strict=False):
-        if some := [guess for guess in said if low < guess.sure <= high]:
+    for low, high in itertools.pairwise(BINS):
+        if some := [guess for guess in every if guess.sure is not None and low < guess.sure <= high]:
             rows.append(_row(f"{low} to {high} % sure", some))
     return rows
 

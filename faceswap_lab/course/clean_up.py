@@ -28,43 +28,30 @@ from faceswap_lab.provenance.consent import user_folder
 from faceswap_lab.swap import label
 from faceswap_lab.video import ffmpeg
 
-MARKER = "run.json"
-# What is found in a run, by the path inside; the first that fits counts. Markers of finished stages show nobody, but go with the
-# rest, and before it, so that the course makes again what is gone.
-_RUN = {
-    "unfinished": r"(.*/)?(\.partial-[^/]*|\.[^/]+\.(parts|old|partial)|\.swap\.partial\.mp4|\.[^/]*(faces|source)-[^/]*)(/.*)?",
-    "frames": r"frames/.*|swap/[^/]*_frames/.*",
-    "debug": r"(faces|gallery)/(.*/)?debug/.*",
-    "faces": r"(faces|gallery)/.*",
-    "practice": r"practice/.*",
-    "previews": r"models/[^/]+/(previews/.*|[^/]+\.(png|jpg|gif|mp4))",
-    "logs": r"models/[^/]+/tensorboard/.*",
-    "models": r"models/[^/]+/.*",
-    "notebooks": r"notebooks/\d\d_[^/]*\.ipynb|notebooks/\.ipynb_checkpoints/.*",
-    "report": r"index\.html|(report|pictures)/.*",
-    "scores": r"scores/.*\.(png|jpg|jpeg|npz|mp4)",
-    "swap": r"swap\.[^/]+|swap/.*|codec/.*\.mp4",
-    "detection": r"detection/.*",
-    "stages": r"stages/[^/]*\.json",
-}
-WORDS = {
-    "unfinished": "left half-written by a stop",
-    "frames": "frames of the clips",
-    "debug": "whole frames with what was found drawn on them",
-    "faces": "face sets, with landmarks and recognition numbers",
-    "practice": "practice faces, made from the face sets for training",
-    "previews": "previews of a training, moving ones too",
-    "logs": "TensorBoard's logs, with thumbnails",
-    "models": "trained models: they can generate the people they learnt",
-    "notebooks": "executed notebooks, with pictures inside",
-    "report": "the report's page and pictures",
-    "scores": "pictures of the scores",
-    "swap": "swapped clips and frames",
-    "detection": "clips and faces of the lesson on detection",
-    "stages": "marks of finished stages",
-    "kept": "runs packed to outlive their machine",
-    "register": "entries about outputs, by which a revoked consent finds them",
-}
+MARKER, SETS = "run.json", "faces"  # what makes a folder a run; where a score card keeps its face sets
+# Each kind, what it is, and by which path inside a run it is found there; the first that fits counts. Marks of finished stages show
+# nobody, but go with the rest, and before it, so that the course makes again what is gone.
+_KINDS = (
+    ("unfinished", "left half-written by a stop",
+     r"(.*/)?(\.partial-[^/]*|\.[^/]+\.(parts|old|partial)|\.swap\.partial\.mp4|\.[^/]*(faces|source)-[^/]*)(/.*)?"),
+    ("frames", "frames of the clips", r"frames/.*|swap/[^/]*_frames/.*"),
+    ("debug", "whole frames with what was found drawn on them", r"(faces|gallery)/(.*/)?debug/.*"),
+    ("faces", "face sets, with landmarks and recognition numbers", r"(faces|gallery)/.*"),
+    ("practice", "practice faces, made from the face sets for training", r"practice/.*"),
+    ("previews", "previews of a training, moving ones too", r"models/[^/]+/(previews/.*|[^/]+\.(png|jpg|gif|mp4))"),
+    ("logs", "TensorBoard's logs, with thumbnails", r"models/[^/]+/tensorboard/.*"),
+    ("models", "trained models: they can generate the people they learnt", r"models/[^/]+/.*"),
+    ("notebooks", "executed notebooks, with pictures inside", r"notebooks/\d\d_[^/]*\.ipynb|notebooks/\.ipynb_checkpoints/.*"),
+    ("report", "the report's page and pictures", r"index\.html|(report|pictures)/.*"),
+    ("scores", "pictures of the scores", r"scores/.*\.(png|jpg|jpeg|npz|mp4)"),
+    ("swap", "swapped clips and frames", r"swap\.[^/]+|swap/.*|codec/.*\.mp4"),
+    ("detection", "clips and faces of the lesson on detection", r"detection/.*"),
+    ("stages", "marks of finished stages", r"stages/[^/]*\.json"),
+    ("kept", "runs packed to outlive their machine", ""),
+    ("register", "entries about outputs, by which a revoked consent finds them", ""),
+)  # fmt: skip
+WORDS = {kind: words for kind, words, _ in _KINDS}
+_RUN = {kind: pattern for kind, _, pattern in _KINDS if pattern}
 KINDS = tuple(WORDS)
 # What a place is known by goes last, so that a removal that was stopped can be done again.
 MARKERS = ("kept.json", "index.html", safeguards.MARKER, "key.json", "scores.json", "made_with.json", "config.json",
@@ -128,10 +115,7 @@ class Leftovers:
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is a run of this lab: it has a marker of its own that names clips and a preset."""
-    marker = folder / MARKER
-    if folder.is_symlink() or marker.is_symlink() or not marker.is_file():
-        return False
-    facts = read_marker(marker)
+    facts = {} if folder.is_symlink() else _json(folder / MARKER)
     return isinstance(facts.get("clips"), dict) and "preset" in facts
 
 
@@ -159,14 +143,15 @@ def find(folder: str | os.PathLike) -> list[Leftovers]:
         if (real / place.relative_to(folder)).is_relative_to(shipped) or place.name in SKIPPED:
             continue  # what comes with the lab stays, by whatever path it is named
         try:
-            patterns, further = _kind(place)
+            patterns = _kind(place)
             inside = [] if patterns is not None else sorted(os.scandir(place), key=lambda one: one.name, reverse=True)
         except PermissionError:
             loose.others.append(place)
             continue
         if patterns is not None:
-            found.append(_listed(place, patterns, further))
-            waiting += [place / name for name in further if (place / name).is_dir() and not (place / name).is_symlink()]
+            found.append(_listed(place, patterns))
+            sets = place / SETS
+            waiting += [sets] if patterns is _SCORES and sets.is_dir() and not sets.is_symlink() else []
         seen += len(inside)
         if seen > MOST_PLACES:
             raise LabError(f"{folder}: more than {MOST_PLACES} files lie here. Name the folders that the lab wrote to.")
@@ -233,12 +218,17 @@ def walk(folder: Path) -> Iterator[Path]:
 
 def notebooks_with_outputs(folder: Path) -> list[Path]:
     """Notebooks that were run where they lie, so that what they showed is stored in them; Jupyter's own copies count as well."""
-    found = []
-    for path in sorted([*folder.glob("*.ipynb"), *folder.glob(".ipynb_checkpoints/*.ipynb")]):
-        with contextlib.suppress(LabError, AttributeError, TypeError):  # damaged: it cannot be said
-            if any(cell.get("outputs") for cell in files.read_json(path).get("cells", [])):
-                found.append(path)
-    return found
+    paths = sorted([*folder.glob("*.ipynb"), *folder.glob(".ipynb_checkpoints/*.ipynb")])
+    return [path for path in paths if _with_outputs(path)]
+
+
+def _with_outputs(path: Path) -> dict:
+    """A notebook whose cells have outputs; {} for any other, and where it is damaged, so that it cannot be said."""
+    content = files.read_json_or_empty(path)
+    with contextlib.suppress(AttributeError, TypeError):
+        if any(cell.get("outputs") for cell in content.get("cells", [])):
+            return content
+    return {}
 
 
 def remove(leftovers: Leftovers, keep: Collection[str] = ()) -> int:
@@ -294,31 +284,29 @@ def is_face_set(folder: Path) -> bool:
     return False
 
 
-def _kind(place: Path) -> tuple[dict[str, str] | None, tuple[str, ...]]:
-    """What is looked for in a place of the lab's (None where it is none), and the folders in it that are looked at as well."""
+def _kind(place: Path) -> dict[str, str] | None:
+    """What is looked for in a place of the lab's; None where it is none."""
     name = place.name
     if is_run(place):
-        return _RUN, ()
+        return _RUN
     if name.startswith(".") and name.endswith(".parts") and (place / "key.json").is_file():
-        return _STOPPED, ()
+        return _STOPPED
     if name.startswith(files.PARTIAL) and {"faces", "masks"} <= {one.name for one in place.iterdir() if one.is_dir()}:
-        return _STOPPED, ()
+        return _STOPPED
     if isinstance(_json(place / run_storage.INDEX).get("parts"), dict):
-        return _KEPT, ()
+        return _KEPT
     if is_face_set(place):
-        return _SET, ()
+        return _SET
     if (place / safeguards.MARKER).is_file():
-        return (_STOPPED if name.startswith(".") and name.endswith(".old") else _FRAMES), ()
+        return _STOPPED if name.startswith(".") and name.endswith(".old") else _FRAMES
     config = _json(place / "config.json")
     trained = {"kind", "options", "sha256"} <= set(config) and (place / "model.weights.h5").is_file()
     if trained or ((place / "made_with.json").is_file() and (place / "checkpoints").is_dir()):
-        return _MODEL, ()
+        return _MODEL
     scores = _json(place / "scores.json")
     if isinstance(scores.get("models"), dict) and "clip" in scores:
-        return _SCORES, ("faces",)
-    if (place / "frames").is_dir() and FOOTER in _text(place / "index.html"):
-        return _PAGE, ()
-    return None, ()
+        return _SCORES
+    return _PAGE if (place / "frames").is_dir() and FOOTER in _text(place / "index.html") else None
 
 
 def _text(page: Path) -> str:
@@ -329,10 +317,7 @@ def _text(page: Path) -> str:
 
 
 def _json(path: Path) -> dict:
-    with contextlib.suppress(LabError, OSError):
-        if path.is_file() and not path.is_symlink() and isinstance(value := files.read_json(path), dict):
-            return value
-    return {}
+    return files.read_json_or_empty(path) if path.is_file() and not path.is_symlink() else {}
 
 
 def _faces_in(folder: Path) -> Callable[[str], str | None]:
@@ -344,18 +329,14 @@ def _faces_in(folder: Path) -> Callable[[str], str | None]:
         place, _, name = inside.partition("/")
         if re.fullmatch(_ASIDE, place) and (name in names or (place != "faces" and _OWN.fullmatch(name))):
             return "faces"  # what was put aside while the set was made has no row
-        if (
-            place == "landmarks"
-            and name.endswith(".npy")
-            and (name[:-4] in stems or _OWN.fullmatch(f"{name[:-4]}.png"))
-        ):
-            return "faces"
-        return None
+        stem = name.removesuffix(".npy")
+        known = place == "landmarks" and stem != name and (stem in stems or _OWN.fullmatch(f"{stem}.png"))
+        return "faces" if known else None
 
     return kind
 
 
-def _listed(place: Path, patterns: dict[str, str], further: tuple[str, ...] = ()) -> Leftovers:
+def _listed(place: Path, patterns: dict[str, str]) -> Leftovers:
     """A place's files by kind; what may show faces and is not the lab's goes to `others`."""
     leftovers, given = Leftovers(place), set()
     own = _faces_in(place) if patterns is _SET else lambda inside: None
@@ -365,8 +346,8 @@ def _listed(place: Path, patterns: dict[str, str], further: tuple[str, ...] = ()
     compiled = {kind: re.compile(pattern, re.S) for kind, pattern in patterns.items()}
     for path in walk(place):
         inside = path.relative_to(place).as_posix()
-        if inside.partition("/")[0] in further:
-            continue
+        if patterns is _SCORES and inside.startswith(f"{SETS}/"):
+            continue  # a place of its own
         if given and not path.is_symlink() and not given.isdisjoint((path.resolve(), *path.resolve().parents)):
             continue  # a clip, or one of its pictures
         kind = own(inside) or next((name for name, pattern in compiled.items() if pattern.fullmatch(inside)), None)
@@ -399,16 +380,12 @@ def _loose(path: Path) -> str | None:
 
 def _is_executed(path: Path) -> bool:
     """Whether this is one of the course's notebooks, executed by papermill, or Jupyter's own copy of one, with outputs."""
-    number = path.name[:2]
-    with contextlib.suppress(LabError, AttributeError, TypeError):
-        known = notebooks.all_notebooks()
+    with contextlib.suppress(LabError):
+        own = notebooks.all_notebooks().get(path.name[:2])
         copy = path.parent.name == ".ipynb_checkpoints"
         stem = path.stem.removesuffix("-checkpoint") if copy else path.stem
-        if number not in known or known[number].stem != stem or path == known[number]:
-            return False
-        content = files.read_json(path)
-        shown = any(cell.get("outputs") for cell in content.get("cells", []))
-        return shown and (copy or "papermill" in content.get("metadata", {}))
+        if own and own.stem == stem and own != path and (content := _with_outputs(path)):
+            return copy or "papermill" in (content.get("metadata") or {})
     return False
 
 

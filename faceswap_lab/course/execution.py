@@ -7,14 +7,14 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import notebooks, samples
-from faceswap_lab.course.runtime import Run, read_marker
+from faceswap_lab.course.runtime import CLIPS, Run, read_marker
 from faceswap_lab.swap.options import SETTINGS_FILE
 from faceswap_lab.video.fingerprints import content_hash
 from faceswap_lab.video.pictures import passed_over
@@ -53,7 +53,7 @@ def check_clips(clips: samples.Clips) -> list[str]:
     from faceswap_lab.provenance.records import PURPOSES
 
     lines, ledger = [], Ledger.load()
-    for name in ("source", "target", "target_training", "truth"):
+    for name in CLIPS:
         path = getattr(clips, name)
         if path is not None:
             clip = video.open_video(path)
@@ -73,7 +73,7 @@ def run_fingerprint(run: Run, notebook: Path, parameters: dict[str, object]) -> 
     A face set counts by the names of its pictures, so that cleaning it makes the later notebooks run again; so do other
     conversion settings, from the notebook on that reads them.
     """
-    clips = [path for path in (run.clips.source, run.clips.target, run.clips.target_training, run.clips.truth) if path]
+    clips = [path for path in (getattr(run.clips, name) for name in CLIPS) if path]
     number = notebook.name[:2]
     earlier = {
         marker.stem: read_marker(marker).get("fingerprint")
@@ -90,19 +90,13 @@ def run_fingerprint(run: Run, notebook: Path, parameters: dict[str, object]) -> 
     return notebooks.fingerprint(notebooks.text_fingerprint(notebook), settings, contents, earlier, pictures)
 
 
-def run_course(
-    run: Run,
-    chosen: Iterable[Path],
-    settings: dict[str, object] | None = None,
-    say: Callable[[str], None] | None = None,
-) -> list[Result]:
+def run_course(run: Run, chosen: Iterable[Path], settings: dict[str, object] | None = None) -> list[Result]:
     """Executes notebooks in order; one that an earlier run finished with the same parameters and inputs is skipped.
 
     Args:
         run: the run, its clips settled.
         chosen: the notebooks, in order.
         settings: further parameters, each given to the notebooks that have it.
-        say: called with pieces of progress text; default: printed at once.
 
     Returns:
         A `Result` a notebook.
@@ -110,25 +104,28 @@ def run_course(
     Raises:
         LabError: when a cell raised one (its message alone), or anything else went wrong in a notebook.
     """
-    say = say or (lambda text: print(text, end="", flush=True))
     chosen = list(chosen)
     files.check_free_space(run.out, SPACE_NEEDED)
     width = max(len(path.stem) for path in chosen)
     results = []
     for count, path in enumerate(chosen, start=1):
-        say(f"[{count}/{len(chosen)}] {path.stem:<{width}} ")
+        _say(f"[{count}/{len(chosen)}] {path.stem:<{width}} ")
         try:
             result = _run_one(run, path, settings or {})
         except BaseException:
-            say("stopped\n")
+            _say("stopped\n")
             raise
         state = f"{result.minutes:5.1f} min" if not result.skipped else "done before"
-        say(f"{state:>11}  {result.made}\n")
+        _say(f"{state:>11}  {result.made}\n")
         results.append(result)
     return results
 
 
-def first_swap(run: Run, say: Callable[[str], None] | None = None) -> None:
+def _say(text: str) -> None:
+    print(text, end="", flush=True)
+
+
+def first_swap(run: Run) -> None:
     """Swaps the target clip with the base model, before anything is trained: minutes later there is something to look at.
 
     What hinders it, the notebooks meet again and explain; it is said in a line.
@@ -136,16 +133,15 @@ def first_swap(run: Run, say: Callable[[str], None] | None = None) -> None:
     from faceswap_lab.course import scoring
     from faceswap_lab.swap.base_swap import NAME
 
-    say = say or (lambda text: print(text, end="", flush=True))
-    say("without training: ")
+    _say("without training: ")
     began = time.monotonic()
     try:
         swap = scoring.swap_clip(run, NAME, scoring.base_function(run))
     except LabError as error:
-        say(f"no swap ({error})\n")
+        _say(f"no swap ({error})\n")
     else:
         minutes = f"{(time.monotonic() - began) / 60:.1f} min" if swap.report else "done before"
-        say(f"{minutes}  {swap.path.relative_to(run.out)}\n")
+        _say(f"{minutes}  {swap.path.relative_to(run.out)}\n")
 
 
 def _run_one(run: Run, path: Path, settings: dict[str, object]) -> Result:

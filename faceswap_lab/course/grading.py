@@ -24,7 +24,7 @@ from pathlib import Path
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import checks, notebooks
-from faceswap_lab.course.checks.exercise import RIGHT, WRONG, Choice, Stopped, Verdict
+from faceswap_lab.course.checks.exercise import RIGHT, WRONG, Choice, Function, Stopped, Verdict
 
 MISSING = "missing"
 MOST_WRITTEN = 20_000_000  # bytes that an answer may write
@@ -151,7 +151,7 @@ def lesson_of(path: Path, content: dict, cells: list[Cell]) -> str:
     Raises:
         LabError: when it is none of the course's.
     """
-    votes = Counter()
+    votes: Counter[str] = Counter()
     for name, one in checks.EXERCISES.items():
         votes[one.lesson] += sum(f"checks.{name}(" in cell.source for cell in cells)
         votes[one.lesson] += any(name in bound(statement) for cell in cells for statement in cell.statements)
@@ -237,15 +237,15 @@ def _printable(text: str) -> str:
     return "".join(one for one in text if one.isprintable())[:200]
 
 
-def grade_exercise(one: checks.Exercise, cells: list[Cell], limits: Limits) -> Verdict:
+def grade_exercise(one: Function | Choice, cells: list[Cell], limits: Limits) -> Verdict:
     """The verdict on one exercise of a notebook."""
     statements = needed(one.name, cells)
     if not any(one.name in bound(statement) for statement in statements):
         return Verdict(MISSING, f"no cell defines {one.name} (or it is no Python, not a literal, or too long)")
     try:
         if isinstance(one, Choice):
-            given = next(each for each in reversed(statements) if one.name in bound(each))
-            answers = ast.literal_eval(given.value)
+            given = [each.value for each in statements if isinstance(each, ast.Assign) and one.name in bound(each)]
+            answers = ast.literal_eval(given[-1] if given else "None")
         else:
             code = "\n".join(map(ast.unparse, statements))
             answers = run_answer(one.name, code, list(one.cases.values()), limits)

@@ -7,11 +7,11 @@ import hashlib
 import json
 import math
 import re
-import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from faceswap_lab.base import files
+from faceswap_lab.base import files, machine
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course.samples import ROOT
 
@@ -142,7 +142,7 @@ def read_settings(assignments: Iterable[str], chosen: Iterable[Path]) -> dict[st
         LabError: for a name that no chosen notebook has (listing those known), one that has its own option, or a
             value of another kind than the default's.
     """
-    known = {}
+    known: dict[str, object] = {}
     for path in chosen:
         for name, default in parameters(path).items():
             if name not in OPTIONS:
@@ -173,7 +173,7 @@ def _read_value(name: str, text: str, default: object) -> object:
     return value
 
 
-def check_value(given: str, value: object, default: object, example: str) -> None:
+def check_value(given: str, value: object, default: Any, example: str) -> None:
     """Holds a parameter's value against its default: of the same kind, finite, and negative only where the default is.
 
     Args:
@@ -202,7 +202,7 @@ def check_given() -> None:
     Raises:
         LabError: naming the parameter that the notebook has not, or whose value cannot be.
     """
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    shell = machine.shell()
     run = [] if shell is None else list(shell.user_ns.get("In", ()))[1:3]
     if len(run) < 2 or not run[1].startswith("# Parameters\n"):
         return

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from faceswap_lab import video
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.course import stages
+from faceswap_lab.course import score_cards, stages
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FaceSet
@@ -60,14 +59,12 @@ def true_pairs(run: Run, side: int) -> tuple[np.ndarray, np.ndarray]:
         LabError: when no true swap is known.
     """
     truth = run.clip("truth")
-    faces = stages.ensure_faces(run, "target")
-    faces = faces.of_person()
-    frames = (frame.image for frame in video.open_video(truth).frames())
-    return faces.images(side), cut_alike(frames, faces, side)
+    faces = stages.main_person(stages.ensure_faces(run, "target"))
+    return faces.images(side), cut_alike(score_cards.clip_frames(truth), faces, side)
 
 
-def split_blocks(count: int, held: float = 1 / 3) -> tuple[np.ndarray, np.ndarray]:
-    """Places to train on and places to test with: the clip's beginning and its end, with a gap between them.
+def split_blocks(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places to train on and places to test with: two thirds at the clip's beginning and its end, with a gap between them.
 
     Frames drawn at random would each have a neighbour in the other part that is nearly the same picture.
 
@@ -77,7 +74,7 @@ def split_blocks(count: int, held: float = 1 / 3) -> tuple[np.ndarray, np.ndarra
     Raises:
         LabError: when there are too few.
     """
-    first = int(count * (1 - held))
+    first = int(count * (1 - 1 / 3))
     if first < 1 or first + GAP >= count:
         raise LabError(f"{count} pairs are too few to keep some of them for the test. Give a longer clip.")
     return np.arange(first), np.arange(first + GAP, count)

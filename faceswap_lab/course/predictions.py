@@ -9,11 +9,10 @@ last cell shows is saved in the notebook with the same facts as data, so that a 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from faceswap_lab.base import files
+from faceswap_lab.base import files, machine
 from faceswap_lab.base.errors import LabError
 
 FILE = "predictions.json"
@@ -150,7 +149,7 @@ def show(folder: Path, lesson: str) -> None:
     """
     if not (said := summary(folder, lesson)):
         return
-    if getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)() is None:
+    if machine.shell() is None:
         print(said)
         return
     from IPython.display import display

@@ -102,10 +102,7 @@ def _mounted_drive() -> Path:
 
 def kept_elsewhere(out: Path) -> str:
     """Where a run was kept last, as its folder says; "" when it was not."""
-    try:
-        return str(files.read_json(out / HERE).get("place", ""))
-    except (LabError, OSError, AttributeError):
-        return ""
+    return str(files.read_json_or_empty(out / HERE).get("place", ""))
 
 
 class RunStorage:
@@ -268,17 +265,13 @@ def _belongs(name: str, part: str) -> bool:
 
 def _read(path: Path, wanted: str) -> dict[str, dict]:
     """The parts that an index names; {} where there is none, and without entries that no lab has written."""
-    try:
-        parts = dict(files.read_json(path)["parts"])
-    except (LabError, OSError, KeyError, TypeError, ValueError):
-        return {}
-    good = {
-        part: entry for part, entry in parts.items() if isinstance(entry, dict) and {"sha256", wanted} <= set(entry)
-    }
+    parts = files.read_json_or_empty(path).get("parts")
     return {
-        part: entry for part, entry in good.items()
+        part: entry
+        for part, entry in (parts.items() if isinstance(parts, dict) else ())
+        if isinstance(entry, dict) and {"sha256", wanted} <= set(entry)
         if (part == LOOSE or _belongs(f"{part}/x", part)) and untrusted.is_plain(entry.get("file", "x"))
-    }  # fmt: skip
+    }
 
 
 def _sum(index: dict[str, dict], part: str) -> str | None:

@@ -60,16 +60,16 @@ class Run:
             LabError: for an unknown role, or when the run has no truth.
         """
         clips = self.clips
-        found = {"target": clips.target, "A": clips.target_training or clips.target, "B": clips.source}
-        found["truth"] = clips.truth
+        training = clips.target_training or clips.target
+        found = {"target": clips.target, "A": training, "B": clips.source, "truth": clips.truth}
         if role not in found:
             raise LabError(f"role {role!r}: there is none of that name. Choose one of {', '.join(found)}.")
-        if found[role] is None:
+        if (path := found[role]) is None:
             raise LabError(
                 f"{self.out}: these clips have no true swap to compare with; only rendered actors have one. Give a "
                 "clip of it with --truth, or leave the scores against the truth out."
             )
-        return found[role]
+        return path
 
     def frames(self, role: str) -> Path:
         """The folder of a clip's frames, frames/<role>."""
@@ -135,12 +135,7 @@ class Run:
         predictions.came(self.out, name, value, within, least)
 
 
-def read_marker(path: Path) -> dict:
-    """A stage's marker; {} where there is none or it cannot be read, so that the stage is simply done again."""
-    try:
-        return dict(files.read_json(path))
-    except (LabError, OSError, TypeError, ValueError):
-        return {}
+read_marker = files.read_json_or_empty  # a stage whose marker cannot be read is simply done again
 
 
 def _known(role: str) -> str:
@@ -179,9 +174,10 @@ def prepare(
     clips = _settle_clips(folder, given)
     files.make_folder(folder)
     known = read_marker(folder / "run.json")
-    facts = {"preset": chosen.name, "seed": seed, "clips": clips.as_json(), "versions": versions(), "place": place()}
+    named = clips.as_json()
+    facts = {"preset": chosen.name, "seed": seed, "clips": named, "versions": versions(), "place": place()}
     known.pop("outside", None)  # seals of version 0.4
-    for role, path in facts["clips"].items():
+    for role, path in named.items():
         if given[role]:
             trusted_paths.give(folder, path)
     files.write_json(folder / "run.json", {**known, **facts, "time": time.strftime("%Y-%m-%d %H:%M")})

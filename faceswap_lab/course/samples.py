@@ -106,13 +106,11 @@ def find_clips(source="", target="", target_training="", truth="") -> Clips:
     Raises:
         LabError: for a file that does not exist, or a training clip or truth without its target clip.
     """
-    given = [existing_clip(path) if str(path) else None for path in (source, target, target_training, truth)]
-    if given[1] is None and (given[2] or given[3]):
-        raise LabError(f"{given[2] or given[3]}: this belongs to a target clip. Give that, too, with --target.")
-    if given[0] is None or given[1] is None:
-        bundled = course_clips()
-        if given[1] is None:
-            given[1], given[2] = bundled["target"], bundled["train_A"]
-            given[3] = bundled["truth"] if given[0] is None else None
-        given[0] = given[0] or bundled["train_B"]
-    return Clips(*given)
+    own = [existing_clip(path) if str(path) else None for path in (source, target, target_training, truth)]
+    if own[1] is None and (own[2] or own[3]):
+        raise LabError(f"{own[2] or own[3]}: this belongs to a target clip. Give that, too, with --target.")
+    bundled = course_clips() if None in own[:2] else {}
+    face = own[0] or bundled["train_B"]
+    if own[1]:
+        return Clips(face, own[1], own[2], own[3])
+    return Clips(face, bundled["target"], bundled["train_A"], None if own[0] else bundled["truth"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ from faceswap_lab.metrics.catalogue import Score
 from faceswap_lab.metrics.clips import together
 from faceswap_lab.provenance.publishing import write_swapped
 from faceswap_lab.swap import label
+from faceswap_lab.video import Video, open_video
 from faceswap_lab.video.pictures import write_picture
 
 FOLDER = "scores"
@@ -102,7 +104,7 @@ def _described(score: Score) -> dict:
 
 
 def _differences(cards: Mapping[str, ScoreCard], best: str | None) -> dict:
-    if best not in cards:
+    if best is None or best not in cards:
         return {}
     found = {}
     for name, card in cards.items():
@@ -129,12 +131,18 @@ def clip_facts(target, count: int, size: tuple[int, int], truth: bool) -> dict:
 Clip = Callable[[], Iterator[np.ndarray]]
 
 
+def clip_frames(clip: Video | str | os.PathLike, start: float | None = None) -> Iterator[np.ndarray]:
+    """The frames of a clip from `start` (seconds) on, (H, W, 3) uint8 RGB."""
+    for frame in (clip if isinstance(clip, Video) else open_video(clip)).frames(start=start):
+        yield frame.image
+
+
 def label_corner(output: Clip, target: Clip) -> str | None:
     """Where the output carries the lab's visible label, seen in its first frame; None where it does not, or the sizes differ."""
-    images = [next(iter(clip()), None) for clip in (output, target)]
-    if any(image is None for image in images) or images[0].shape != images[1].shape:
+    made, given = (next(iter(clip()), None) for clip in (output, target))
+    if made is None or given is None or made.shape != given.shape:
         return None
-    return label.find_label(*images)
+    return label.find_label(made, given)
 
 
 def told_label(corner: str) -> str:
@@ -189,7 +197,7 @@ def write_cards(
 
 def shown_rows(frames: Mapping[str, list[int]]) -> list[int]:
     """The rows of an output that pictures are kept of."""
-    return drawing.wanted_rows(list(frames.values()))
+    return sorted({row for rows in frames.values() for row in rows})
 
 
 def _write_frames(

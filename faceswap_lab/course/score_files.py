@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,11 @@ from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import score_cards, trusted_paths
 from faceswap_lab.course.report.frames import file_name
-from faceswap_lab.faces.alignment import transform_points
 from faceswap_lab.faces.faceset import TABLE, FaceSet
 from faceswap_lab.metrics import baselines, people
 from faceswap_lab.metrics.card import ScoreCard, make_cards
 from faceswap_lab.metrics.measures import Known
-from faceswap_lab.video import Video, open_video
+from faceswap_lab.video import open_video
 
 MOST_FACES = 250  # of each person, that are looked for in a clip
 
@@ -112,17 +112,13 @@ def _clips(output: Path, target: Path, truth, out: Path) -> tuple[dict[str, scor
         raise LabError(
             f"{target}: no face was found in any frame, so there is nothing to score. Give a clip that shows a face."
         )
-    clips: dict[str, score_cards.Clip] = {name: lambda video=video: _frames(video) for name, video in videos.items()}
+    clips: dict[str, score_cards.Clip] = {name: partial(score_cards.clip_frames, one) for name, one in videos.items()}
     corner, notes = score_cards.label_corner(clips["output"], clips["target"]), []
     if corner is not None:
         notes.append(score_cards.told_label(corner))
         bare = clips["output"]
         clips["output"] = lambda: score_cards.uncovered(bare(), clips["target"](), corner)
     return clips, points, notes
-
-
-def _frames(video: Video) -> Iterator[np.ndarray]:
-    return (frame.image for frame in video.frames())
 
 
 def _paired_sets(output: Path, target: Path, truth) -> tuple[dict[str, score_cards.Clip], np.ndarray, list[str]]:
@@ -139,12 +135,8 @@ def _paired_sets(output: Path, target: Path, truth) -> tuple[dict[str, score_car
     for name, faces in main.items():
         rows = faces.table.drop_duplicates("frame").reset_index().set_index("frame").loc[shared, "index"]
         paired[name] = faces.subset(rows.to_numpy())
-    clips: dict[str, score_cards.Clip] = {
-        name: lambda faces=faces: (faces.subset([row]).images()[0] for row in range(len(faces)))
-        for name, faces in paired.items()
-    }
-    given = paired["target"]
-    points = np.stack([transform_points(given.matrix(row), given.points(row)) for row in range(len(given))])
+    clips: dict[str, score_cards.Clip] = {name: faces.pictures for name, faces in paired.items()}
+    points = paired["target"].aligned_points()
     notes = [
         "Face sets: each face is cut out by its own points, so that a face put back in a wrong place is not seen to be wrong."
     ]

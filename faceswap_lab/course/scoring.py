@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceswap_lab import metrics, training, video
+from faceswap_lab import metrics, training
 from faceswap_lab.base import files, weights
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import score_cards, stages
 from faceswap_lab.course.run_settings import DEFAULTS, settings, settings_path, told_settings
 from faceswap_lab.course.runtime import Run
-from faceswap_lab.course.score_cards import Clip
+from faceswap_lab.course.score_cards import Clip, clip_frames
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.metrics import baselines, people
 from faceswap_lab.metrics.card import ScoreCard, make_cards, rounded
@@ -119,8 +119,8 @@ def swap_clip(run: Run, name: str, swap_function, blend: str = "", **options) ->
     may_convert(run.clip("target"), getattr(swap_function, "sources", ()), name)  # also of what was made before
     chosen = settings(run, swap_function)
     blend = blend or chosen.blend
-    path, frames = run.swap(name, blend), run.out / "swap" / f"{name}_{blend}_frames"
-    frames = frames if run.clips.truth else None
+    path = run.swap(name, blend)
+    frames = run.out / "swap" / f"{name}_{blend}_frames" if run.clips.truth else None
     config = (_warm_start() if name == WARM_START else run.out / "models" / name) / training.CONFIG
     model = files.read_json(config).get("sha256") if config.exists() else getattr(swap_function, "digest", name)
     key = {"model": model, "faces": list(faces.table["face"]), **dataclasses.asdict(chosen), "blend": blend, **options}
@@ -158,12 +158,6 @@ def kept_frames(folder: Path) -> Iterator[np.ndarray]:
     """The unlabelled frames of a conversion, in order: (H, W, 3) uint8 RGB."""
     for path in sorted(folder.glob("*.png")):
         yield read_picture(path)
-
-
-def clip_frames(path) -> Iterator[np.ndarray]:
-    """The frames of a clip, (H, W, 3) uint8 RGB."""
-    for frame in video.open_video(path).frames():
-        yield frame.image
 
 
 def compare(run: Run, index: int, outputs: Mapping[str, np.ndarray], points: np.ndarray) -> pd.DataFrame | None:

@@ -21,6 +21,7 @@ from faceswap_lab.provenance.credentials import Ingredient
 from faceswap_lab.provenance.register import enter
 from faceswap_lab.swap import label
 from faceswap_lab.video.fingerprints import content_hash
+from faceswap_lab.video.pictures import resized
 
 NAME = "side_by_side.mp4"
 HEIGHT = 256  # of each picture: a video of six seconds then stays under half a megabyte
@@ -42,11 +43,9 @@ def in_a_row(pictures: Mapping[str, np.ndarray], height: int = HEIGHT) -> np.nda
     parts = []
     for name, picture in pictures.items():
         size = (max(2, round(picture.shape[1] * height / picture.shape[0])), height)
-        smaller = height < picture.shape[0]
-        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
         band = np.full((_BAND, size[0], 3), 24, np.uint8)
         cv2.putText(band, name, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
-        parts.append(np.concatenate([band, small]))
+        parts.append(np.concatenate([band, resized(picture, size)]))
     return np.concatenate(parts, axis=1)
 
 
@@ -64,14 +63,14 @@ def moments(run: Run, seconds: float = SECONDS) -> Iterator[dict[str, np.ndarray
     )
     readers = [video.open_video(path).frames(end=seconds) for path in clips.values()]
     frames = [next(reader, None) for reader in readers]
-    while all(frame is not None for frame in frames):
-        newest = max(frame.index for frame in frames)
-        late = [frame.index < newest for frame in frames]  # where another clip has a frame that cannot be read
+    while len(there := [frame for frame in frames if frame is not None]) == len(clips):
+        newest = max(frame.index for frame in there)
+        late = [frame.index < newest for frame in there]  # where another clip has a frame that cannot be read
         if not any(late):
-            yield dict(zip(clips, (frame.image for frame in frames), strict=True))
-            late = [True] * len(frames)
+            yield dict(zip(clips, (frame.image for frame in there), strict=True))
+            late = [True] * len(there)
         frames = [
-            next(reader, None) if behind else frame for reader, behind, frame in zip(readers, late, frames, strict=True)
+            next(reader, None) if behind else frame for reader, behind, frame in zip(readers, late, there, strict=True)
         ]
 
 
@@ -102,10 +101,9 @@ def write_side_by_side(run: Run, model: str, swap_function) -> Path:
 
     with publishing.sealed(out, run.out / ".side_by_side", facts, register) as unsigned:
         size, clip = first.shape[1::-1], video.open_video(target)
-        sound = {"audio_from": target if clip.has_audio else None}
-        if clip.duration > SECONDS:
-            sound["audio_end"] = SECONDS
-        with video.VideoWriter(unsigned, clip.rate, size, _CRF, **sound, comment=label.comment(model)) as writer:
+        sound, end = target if clip.has_audio else None, SECONDS if clip.duration > SECONDS else None
+        said = label.comment(model)
+        with video.VideoWriter(unsigned, clip.rate, size, _CRF, sound, audio_end=end, comment=said) as writer:
             for picture in itertools.chain([first], rows):
                 writer.write(picture)
     return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -10,8 +12,10 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.faces.sources import gather_sources, write_sources
 from faceswap_lab.provenance.checks import may_prepare
+from faceswap_lab.video.pictures import write_picture
 
 COPIES = 4  # varied copies of each training face
+WARM_START = "quick_autoencoder"  # a folder of data/weights
 LEAST_FACES = 8  # fewer, and a model only learns its few pictures by heart
 
 
@@ -34,7 +38,7 @@ def ensure_frames(
 
     may_prepare(run.clip(role), f"clip {role}")
     folder = run.frames(role)
-    key = {"every": run.preset.every if every is None else every, "start": start, "end": end}
+    key: dict[str, Any] = {"every": run.preset.every if every is None else every, "start": start, "end": end}
     if not (run.is_done(f"frames_{role}", **key) and (folder / "frames.csv").exists()):
         video.extract_frames(run.clip(role), folder, **key)
         run.mark_done(f"frames_{role}", **key)
@@ -59,10 +63,10 @@ def ensure_faces(run: Run, role: str, every: int | None = None):
 
     agreed, folder = may_prepare(run.clip(role), f"clip {role}"), run.faces(role)
     usual = 1 if role == "target" else run.preset.every
-    key = {"every": usual if every is None else every}
-    if not (run.is_done(f"faces_{role}", **key) and (folder / "faces.csv").exists()):
-        extraction.extract_faces(run.clip(role), folder, **key)
-        run.mark_done(f"faces_{role}", **key)
+    every = usual if every is None else every
+    if not (run.is_done(f"faces_{role}", every=every) and (folder / "faces.csv").exists()):
+        extraction.extract_faces(run.clip(role), folder, every=every)
+        run.mark_done(f"faces_{role}", every=every)
     write_sources(folder, agreed)
     return faceset.FaceSet(folder)
 
@@ -89,7 +93,7 @@ def main_person(faces):
 
 
 def training_arrays(
-    run: Run, size: int, copies: int = COPIES, minimum: int = LEAST_FACES
+    run: Run, size: int, copies: int = COPIES
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
     """What a model trains on: both people's faces with new poses made from them, their masks, and all of them in the other's shape.
 
@@ -99,7 +103,6 @@ def training_arrays(
         run: the run.
         size: side of the model's faces; the arrays are 1.5 times as large, since training turns and shifts them.
         copies: how many varied copies of each face are added, see `training.shape_transfer`; 0 adds none.
-        minimum: the fewest faces of a person to go on with.
 
     Returns:
         Three dictionaries {"A": ..., "B": ...} of uint8: faces (N, S, S, 3, RGB), masks (N, S, S, 5: face, eyes, mouth,
@@ -108,29 +111,29 @@ def training_arrays(
         varied ones, with a line that says how many.
 
     Raises:
-        LabError: when a person has fewer faces than `minimum`.
+        LabError: when a person has fewer faces than `LEAST_FACES`.
     """
     from faceswap_lab.training.practice_faces import FOLDER, Recipe, practice_faces
 
     sets = {person: [faces for faces in training_faces(run, person) if len(faces)] for person in ("A", "B")}
     for person, role in (("A", "target"), ("B", "B")):
         count = sum(len(faces) for faces in sets[person])
-        if count < minimum:
+        if count < LEAST_FACES:
             raise LabError(
-                f"{run.clip(role)}: {count} faces of {person} were found, and a model needs {minimum} to learn from. Give "
+                f"{run.clip(role)}: {count} faces of {person} were found, and a model needs {LEAST_FACES} to learn from. Give "
                 "a longer or sharper clip, or put back pictures that were deleted from the run's faces folder."
             )
     return practice_faces(sets, Recipe(size * 3 // 2, copies, run.seed), run.out / FOLDER)
 
 
-def preview_faces(faces: dict[str, np.ndarray], size: int, columns: int = 7) -> dict[str, np.ndarray]:
-    """Evenly spread faces of both people's own pictures (no copies), for a training's preview: {"A": (columns, size, size, 3)}."""
+def preview_faces(faces: dict[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
+    """Evenly spread faces of both people's own pictures (no copies), for a training's preview: {"A": (7, size, size, 3)}."""
     from faceswap_lab.models.autoencoder import resize
 
     chosen = {}
     for person, pictures in faces.items():
         own = len(pictures) // (COPIES + 1)
-        chosen[person] = resize(pictures[np.linspace(0, own - 1, columns).astype(int)], size)
+        chosen[person] = resize(pictures[np.linspace(0, own - 1, 7).astype(int)], size)
     return chosen
 
 
@@ -141,12 +144,11 @@ def practice_arrays(sets: dict[str, list], side: int, copies: int, seed: int):
     return practice_faces(sets, Recipe(side, copies, seed, most_bytes=None))
 
 
-def warm_start(model, name: str = "quick_autoencoder") -> bool:
-    """Loads a warm start that ships with the lab into a model of the same shape.
+def warm_start(model) -> bool:
+    """Loads the warm start that ships with the lab into a model of the same shape.
 
     Args:
         model: a `FaceAutoencoder`.
-        name: a folder of data/weights.
 
     Returns:
         Whether it was loaded; False (with a printed sentence) when the shapes differ, and the model starts from nothing.
@@ -157,10 +159,10 @@ def warm_start(model, name: str = "quick_autoencoder") -> bool:
     from faceswap_lab import training
     from faceswap_lab.base import weights
 
-    folder = weights.data_folder() / "weights" / name
+    folder = weights.data_folder() / "weights" / WARM_START
     config = training.read_config(folder)
     if type(model.config)(**config["options"]) != model.config:  # options that are newer than the file: their defaults
-        print(f"The warm start {name} has another shape than this model, which starts from nothing.")
+        print(f"The warm start {WARM_START} has another shape than this model, which starts from nothing.")
         return False
     training.load_weights(model, folder / training.WEIGHTS)
     model.begun_from = str(folder)  # whose faces are in these weights, see `training.save_model`
@@ -267,9 +269,6 @@ def contact_sheet(run: Run, role: str):
     Returns:
         The sheet, (H, W, 3) uint8 RGB.
     """
-    import cv2
-
     sheet = ensure_faces(run, role).contact_sheet()
-    with files.atomic_path(run.faces(role) / "contact_sheet.png") as temporary:
-        cv2.imwrite(str(temporary), np.ascontiguousarray(sheet[..., ::-1]))
+    write_picture(run.faces(role) / "contact_sheet.png", sheet)
     return sheet

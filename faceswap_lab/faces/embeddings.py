@@ -14,7 +14,6 @@ import numpy as np
 
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.faces import alignment
 from faceswap_lab.faces.alignment import align, umeyama
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.options import SAME_PERSON
@@ -87,8 +86,7 @@ def of_set(faces: FaceSet, recognition: FaceRecognition | None = None) -> np.nda
     missing = [row for row, name in enumerate(names) if name not in known]
     if missing:
         some = faces.subset(missing)
-        points = np.stack([alignment.transform_points(some.matrix(row), some.points(row)) for row in range(len(some))])
-        for row, numbers in zip(missing, of_faces(some.images(), points, recognition), strict=True):
+        for row, numbers in zip(missing, of_faces(some.images(), some.aligned_points(), recognition), strict=True):
             known[names[row]] = numbers
         buffer = io.BytesIO()
         np.savez(buffer, names=np.array(list(known)), numbers=np.stack(list(known.values())))

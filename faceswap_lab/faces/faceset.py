@@ -14,18 +14,18 @@ A row counts as long as its picture exists. Extraction never makes a deleted pic
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.faces.alignment import scale_matrix
+from faceswap_lab.faces.alignment import scale_matrix, transform_points
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.faces.masks import REGION_MASKS
-from faceswap_lab.video.pictures import read_picture
+from faceswap_lab.video.pictures import read_picture, resized, tiled
 
 FACE_SIZE = 256
 MASKS = ("face", "eyes", "mouth")  # the channels of a mask picture
@@ -68,6 +68,11 @@ def read_table(path: Path) -> pd.DataFrame:
             f"{path}: {str(strange[0])[:80]!r} is no picture's name, but a way to another place. Do not use this set."
         )
     return table
+
+
+def spread_rows(count: int, most: int) -> np.ndarray:
+    """At most so many of `count` places, spread evenly, the first and the last among them: whole numbers, rising."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
 
 
 class FaceSet:
@@ -117,14 +122,17 @@ class FaceSet:
     def _load(self, kind: str, size: int) -> np.ndarray:
         pictures = np.empty((len(self), size, size, 3), np.uint8)
         for index, name in enumerate(self.table["face"]):
-            picture = read_picture(self.folder / kind / name)
-            if picture.shape[0] != size:
-                shrinking = size < picture.shape[0]
-                picture = cv2.resize(
-                    picture, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
-                )
-            pictures[index] = picture
+            pictures[index] = resized(read_picture(self.folder / kind / name), (size, size))
         return pictures
+
+    def pictures(self) -> Iterator[np.ndarray]:
+        """The faces one by one, so that a large set needs no more memory than a small one: (256, 256, 3) uint8 RGB each."""
+        return (self.subset([row]).images()[0] for row in range(len(self)))
+
+    def aligned_points(self) -> np.ndarray:
+        """The five points of each face in its picture: (N, 5, 2) in pixels of the 256-px square."""
+        points = [transform_points(self.matrix(row), self.points(row)) for row in range(len(self))]
+        return np.array(points, np.float64).reshape(-1, 5, 2)
 
     def images(self, size: int = FACE_SIZE) -> np.ndarray:
         """All faces: (N, size, size, 3) uint8 RGB.
@@ -241,9 +249,8 @@ class FaceSet:
         """
         if not len(self):
             raise LabError(f"{self.folder}: this face set is empty, there is nothing to show. Extract the faces again.")
-        chosen = np.unique(np.linspace(0, len(self) - 1, min(limit, len(self))).round().astype(int))
-        pictures = self.subset(chosen).images(cell)
-        rows = -(-len(pictures) // columns)
-        sheet = np.full((rows * columns, cell, cell, 3), 255, np.uint8)
-        sheet[: len(pictures)] = pictures
-        return sheet.reshape(rows, columns, cell, cell, 3).swapaxes(1, 2).reshape(rows * cell, columns * cell, 3)
+        return tiled(self.spread(limit).images(cell), columns, 255)
+
+    def spread(self, most: int) -> FaceSet:
+        """A subset of at most so many faces, spread evenly over the set, its first and last among them."""
+        return self.subset(spread_rows(len(self), most))

@@ -14,7 +14,7 @@ import numpy as np
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import embeddings
 from faceswap_lab.faces.embeddings import distances, ranked
-from faceswap_lab.faces.faceset import BOX_COLUMNS, FaceSet
+from faceswap_lab.faces.faceset import BOX_COLUMNS, FaceSet, spread_rows
 from faceswap_lab.faces.options import SAME_PERSON
 
 PATIENCE = 30  # looked-at frames over which a face is expected at about the same place
@@ -154,8 +154,7 @@ def person_like(faces: FaceSet, reference: str | os.PathLike | FaceSet | np.ndar
 def _some(faces: FaceSet, person: int) -> np.ndarray:
     """(n, 128) recognition numbers of at most `COMPARED` faces of a person."""
     rows = np.flatnonzero(faces.table["person"] == person)
-    spread = np.unique(np.linspace(0, len(rows) - 1, COMPARED).round().astype(int))
-    return embeddings.of_set(faces.subset(rows[spread]))
+    return embeddings.of_set(faces.subset(rows[spread_rows(len(rows), COMPARED)]))
 
 
 def _numbers_of(reference) -> np.ndarray:

@@ -150,6 +150,7 @@ def colour_transfer(target: np.ndarray, points: np.ndarray, wanted: np.ndarray) 
     size = 128
     matrix, oval = alignment_matrix(points, size), face_oval(size)
     measured = colour.statistics(align(target, matrix, size).astype(np.float32) / 255, oval)
+    assert measured is not None  # the oval is never empty
     plain = target.astype(np.float32) / 255
     alpha = blending.place_mask(target.shape, oval, matrix)[..., np.newaxis]
     return np.rint(255 * (plain + alpha * (colour.transfer(plain, measured, wanted) - plain))).astype(np.uint8)
@@ -195,17 +196,16 @@ class Baselines:
         Returns:
             name -> (H, W, 3) uint8 RGB, in the order of `names`.
         """
-        make = {
-            "unchanged": lambda: target,
-            "colour_transfer": lambda: colour_transfer(target, points, self.colours),
-            "average_face": lambda: wear(target, points, self.average),
-            "classical_swap": lambda: self.classical(target, points),
-            "tint": lambda: tint(target, truth),
-            "blurred_truth": lambda: blurred_truth(truth),
-            "shifted_truth": lambda: shifted_truth(truth),
-            "truth": lambda: truth,
-        }
-        return {name: make[name]() for name in self.names(truth is not None)}
+        made = {"unchanged": target}
+        if self.colours is not None and self.classical is not None:
+            made["colour_transfer"] = colour_transfer(target, points, self.colours)
+            made["classical_swap"] = self.classical(target, points)
+        if self.average is not None:
+            made["average_face"] = wear(target, points, self.average)
+        if truth is not None:
+            made |= {"tint": tint(target, truth), "blurred_truth": blurred_truth(truth)}
+            made |= {"shifted_truth": shifted_truth(truth), "truth": truth}
+        return {name: made[name] for name in BASELINES if name in made}
 
 
 def baseline_clips(

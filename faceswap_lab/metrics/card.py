@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,7 +47,7 @@ class ScoreCard:
         """The scores by name, rounded to four decimals; None where one cannot be given."""
         return {name: rounded(found.value) for name, found in self.values.items()}
 
-    def ranges(self) -> dict[str, list[float]]:
+    def ranges(self) -> dict[str, list[float | None]]:
         """The intervals by name, [low, high], of the scores that have one."""
         return {
             name: [rounded(found.low), rounded(found.high)] for name, found in self.values.items() if found.is_known
@@ -87,7 +88,7 @@ def make_cards(
     known: Known,
     truth: Iterable[np.ndarray] | None = None,
     baselines: Iterable[str] = (),
-    chosen: tuple[type, ...] | None = None,
+    chosen: tuple[Any, ...] | None = None,
     finder: Finder | None = None,
     seed: int = 0,
 ) -> dict[str, ScoreCard]:
@@ -107,7 +108,7 @@ def make_cards(
         LabError: as `frame_samples.measure_clips`.
     """
     known = measures.shared(Known(truth is not None, known.order, known.given))
-    made = {name: [_Step(), *measures.make(known, chosen)] for name in outputs}
+    made: dict[str, list[Any]] = {name: [_Step(), *measures.make(known, chosen)] for name in outputs}
     found = measure_clips(outputs, target, points, made.__getitem__, truth, finder)
     cards = {}
     for name, (scores, table) in found.items():
@@ -135,8 +136,8 @@ class _Step:
 
     scores = SCORES = ()
 
-    def __init__(self):
-        self.rows = []
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
 
     def add(self, sample) -> None:
         output = sample.output.image

@@ -104,11 +104,12 @@ def weighted_values(scores: tuple[Score, ...], table: pd.DataFrame, weights: np.
     Returns:
         Name -> (R,) float64; NaN where a score cannot be given.
     """
-    found = {}
-    slow = [score for score in scores if not hasattr(score.of, "weighted")]
+    found, slow = {}, []
     for score in scores:
-        if score not in slow:
-            found[score.name] = np.asarray(score.of.weighted(table, weights), np.float64)
+        if weighted := getattr(score.of, "weighted", None):
+            found[score.name] = np.asarray(weighted(table, weights), np.float64)
+        else:
+            slow.append(score)
     if slow:
         rows = np.arange(len(table))
         choices = (table.iloc[np.repeat(rows, each)] for each in weights.astype(int))

@@ -10,7 +10,6 @@ A picture is worn until another is clearly nearer, and then faded over: nearest 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -24,18 +23,14 @@ from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.landmarks import LIPS_INNER, FaceMesh, Landmarks
 from faceswap_lab.faces.masks import face_outline, hull_mask
 from faceswap_lab.metrics.expression import read_expression
+from faceswap_lab.metrics.frame_samples import Finder
 from faceswap_lab.metrics.gaze import read_eyes
 from faceswap_lab.swap import blending, cloning, colour, masks
 
-Finder = Callable[[np.ndarray, np.ndarray], Landmarks | None]
-
 # Readings and what counts as one step apart: degrees of yaw and pitch, mouth's opening and width, eyes' opening, gaze in degrees.
 STEPS = np.array([6.0, 5.0, 0.04, 0.06, 0.04, 16.0])
-_OWN = {
-    2: 5,
-    3: 50,
-    4: 50,
-}  # of them, those that people differ in -> the percentile that stands for closed lips, for open eyes
+# Of them, those that people differ in -> the percentile that stands for closed lips, for open eyes.
+_OWN = {2: 5, 3: 50, 4: 50}
 _LIGHT_STEP = 0.18  # of each colour's logarithm: a fifth brighter
 _LIGHT_GRID = 4
 STAY = 1.0  # by how many squared steps another picture must be nearer than the one that is worn
@@ -76,12 +71,8 @@ class SourceFaces:
         Raises:
             LabError: when the set has no face with landmarks.
         """
-        rows = (
-            np.unique(np.linspace(0, len(faces) - 1, min(limit, len(faces))).round().astype(int)) if len(faces) else []
-        )
-        chosen = faces.subset(np.asarray(rows, int))
-        images, found = chosen.images(), []
-        for row, image in enumerate(images):
+        chosen, found = faces.spread(limit), []
+        for row, image in enumerate(chosen.images()):
             if (landmarks := chosen.landmarks(row)) is not None:
                 found.append((image, landmarks.transformed(chosen.matrix(row))))
         return cls._of(found, f"{faces.folder}: no face of this set has landmarks")

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 
 DIFFERENT = 12  # of 255: mean difference over the three colours from which two pixels count as different
+FLOOR = 0.01  # added to the deviation in local contrast, so that flat skin is not blown up into noise
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
-def local_contrast(image: np.ndarray, sigma: float, mask: np.ndarray | None = None, floor: float = 0.01) -> np.ndarray:
+def local_contrast(image: np.ndarray, sigma: float, mask: np.ndarray | None = None) -> np.ndarray:
     """Structure without light: grey, minus its gaussian mean, over its gaussian deviation.
 
     Args:
@@ -17,7 +18,6 @@ def local_contrast(image: np.ndarray, sigma: float, mask: np.ndarray | None = No
         sigma: of the gaussian in pixels.
         mask: (H, W) float32 in [0, 1], which pixels mean and deviation are taken from; None is all. With it a face's
             edge against the background, which target and truth share, does not drown what lies inside.
-        floor: added to the deviation, so that flat skin is not blown up into noise.
 
     Returns:
         (H, W) float32, about -3 to 3; meaningless where the mask has nothing near.
@@ -27,12 +27,19 @@ def local_contrast(image: np.ndarray, sigma: float, mask: np.ndarray | None = No
     weight = cv2.GaussianBlur(mask, (0, 0), sigma) + 1e-6
     mean = cv2.GaussianBlur(grey * mask, (0, 0), sigma) / weight
     variance = cv2.GaussianBlur(grey * grey * mask, (0, 0), sigma) / weight - mean * mean
-    return (grey - mean) / (np.sqrt(np.maximum(variance, 0)) + floor)
+    return (grey - mean) / (np.sqrt(np.maximum(variance, 0)) + FLOOR)
 
 
 def different_pixels(truth: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Where the true swap changes something: (H, W) bool from two (H, W, 3) uint8 frames."""
     return cv2.absdiff(truth, target).astype(np.uint16).sum(axis=2) > 3 * DIFFERENT
+
+
+def window_around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Rows and columns that hold a mask (H, W) with something in it, and a margin in pixels around it, within the picture."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    down, across = (slice(max(int(one[0]) - margin, 0), int(one[-1]) + margin + 1) for one in (rows, columns))
+    return down, across
 
 
 def slopes_along(image: np.ndarray, directions: np.ndarray, sigma: float) -> np.ndarray:

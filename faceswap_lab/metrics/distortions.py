@@ -229,10 +229,10 @@ def worn(known: KnownClip, who: str, share: float = 1.0) -> list[np.ndarray]:
 
 
 def _family(family: str, name: str, make: Callable[[KnownClip, float], list[np.ndarray]], strengths) -> list[Distortion]:
-    return [
-        Distortion(f"{name}_{strength:g}".replace(".", "_"), family, strength, lambda known, s=strength: make(known, s))
-        for strength in strengths
-    ]
+    def at(strength: float) -> Distortion:
+        return Distortion(f"{name}_{strength:g}".replace(".", "_"), family, strength, lambda known: make(known, strength))
+
+    return [at(strength) for strength in strengths]
 
 
 TRUTH = Distortion("truth", "truth", 0.0, lambda known: list(known.truth))

@@ -64,7 +64,7 @@ def read_expression(landmarks: Landmarks, eyes: EyeReading) -> Expression:
     """
     mesh = np.column_stack([landmarks.mesh, landmarks.depth]).astype(np.float64)
     left, right = (mesh[list(corners)].mean(axis=0) for corners in _EYE_CORNERS)
-    unit = max(np.linalg.norm(right - left), 1e-6)
+    unit = max(float(np.linalg.norm(right - left)), 1e-6)
     gaps = [np.linalg.norm(mesh[upper] - mesh[lower]) for upper, lower in _LIPS]
     brows = [np.linalg.norm(mesh[list(b)].mean(axis=0) - eye) for b, eye in ((LEFT_BROW, left), (RIGHT_BROW, right))]
     return Expression(

@@ -12,11 +12,10 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import pandas as pd
 from scipy import ndimage
 
-from faceswap_lab.metrics.catalogue import Score, mean_of, ratio_of
-from faceswap_lab.metrics.contrast import GREY, different_pixels
+from faceswap_lab.metrics.catalogue import Score, mean_of
+from faceswap_lab.metrics.contrast import GREY, different_pixels, window_around
 from faceswap_lab.metrics.frame_samples import FrameSample, Picture, Rows
 from faceswap_lab.metrics.weighting import Weighted
 from faceswap_lab.models.losses import SCALE_WEIGHTS
@@ -130,11 +129,10 @@ def changed_region(truth: np.ndarray, target: np.ndarray, width: float) -> np.nd
     Returns:
         (H, W) bool.
     """
-    found = different_pixels(truth, target).astype(np.uint8)
     reach = int(np.ceil(GAP * width)) + 1
-    found = cv2.copyMakeBorder(found, *[reach] * 4, cv2.BORDER_CONSTANT, value=0)
+    found = np.pad(different_pixels(truth, target).astype(np.uint8), reach)
     for change, share in ((cv2.MORPH_OPEN, SPECKLE), (cv2.MORPH_CLOSE, GAP)):
-        found = cv2.morphologyEx(found, change, _disc(share * width))
+        found = np.asarray(cv2.morphologyEx(found, change, _disc(share * width)))
     return ndimage.binary_fill_holes(found[reach:-reach, reach:-reach])
 
 
@@ -154,14 +152,6 @@ def _disc(radius: float) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
 
 
-def _window(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
-    """Rows and columns that hold a mask and a margin around it, the same slices that numpy cuts at the border."""
-    return tuple(
-        slice(max(int(found[0]) - margin, 0), int(found[-1]) + margin + 1)
-        for found in (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0)))
-    )
-
-
 def compare_regions(
     picture: np.ndarray, truth: np.ndarray, region: np.ndarray, band: np.ndarray, scales: int = 5
 ) -> dict[str, float]:
@@ -176,7 +166,7 @@ def compare_regions(
         squared, numbers, ssim, ms_ssim, seam_squared, seam_numbers, seam_ssim: sums of squared differences of the three colours in
         [0, 1] with their number; means of SSIM, which looks at luma alone.
     """
-    window = _window(region | band, _MARGIN)
+    window = window_around(region | band, _MARGIN)
     region, band = region[window], band[window]
     here, there = (frame[window].astype(np.float64) / 255 for frame in (picture, truth))
     squared = np.square(here - there).sum(axis=2)
@@ -207,11 +197,9 @@ def _compared(picture: Picture, truth: Picture, target: Picture, width: float) -
 
 
 def _psnr_of(squared: str, numbers: str):
-    error = ratio_of(squared, numbers)
-
     def of(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        table = pd.DataFrame(columns, columns=[squared, numbers])
-        return np.array([psnr(value, 1) for value in error.weighted(table, weights)])
+        known = np.isfinite(columns).all(axis=1)
+        return np.array([psnr(*sums) for sums in weights[:, known] @ columns[known]])
 
     return Weighted(of, [squared, numbers])
 

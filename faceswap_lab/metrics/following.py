@@ -24,7 +24,9 @@ _AXES = ("right", "up")
 
 def expression_of(picture: Picture) -> Expression | None:
     """What a picture's face does; None where none is seen."""
-    return None if picture.landmarks is None else read_expression(picture.landmarks, picture.eyes)
+    if picture.landmarks is None or picture.eyes is None:
+        return None
+    return read_expression(picture.landmarks, picture.eyes)
 
 
 class LandmarkErrors(Rows):
@@ -48,13 +50,13 @@ class LandmarkErrors(Rows):
     COLUMNS = ("landmark_error", "landmarks_found", "landmarks_known")
 
     def row(self, sample: FrameSample) -> dict[str, float]:
-        there, here = sample.truth.landmarks, sample.output.landmarks if sample.truth.landmarks is not None else None
-        both = there is not None and here is not None
+        there = sample.known_truth.landmarks
+        here = None if there is None else sample.output.landmarks
         error = np.nan
-        if both:
-            eyes = np.linalg.norm(sample.truth.points[1] - sample.truth.points[0])
+        if there is not None and here is not None:
+            eyes = np.linalg.norm(sample.known_truth.points[1] - sample.known_truth.points[0])
             error = float(np.linalg.norm(here.mesh.astype(np.float64) - there.mesh, axis=1).mean() / eyes)
-        return dict(zip(self.COLUMNS, (error, float(both), float(there is not None)), strict=True))
+        return dict(zip(self.COLUMNS, (error, float(here is not None), float(there is not None)), strict=True))
 
 
 class GazeErrors(Rows):
@@ -77,7 +79,7 @@ class GazeErrors(Rows):
     COLUMNS = ("gaze_error", "gaze_truth_right", "gaze_truth_up", "gaze_read", "gaze_known")
 
     def row(self, sample: FrameSample) -> dict[str, float]:
-        known = sample.truth.eyes
+        known = sample.known_truth.eyes
         if known is None or not known.is_open:
             return {"gaze_read": 0.0, "gaze_known": 0.0}
         row = dict(zip(self.COLUMNS[1:3], known.direction(), strict=True)) | {"gaze_read": 0.0, "gaze_known": 1.0}
@@ -154,9 +156,9 @@ class ExpressionErrors(Rows):
     COLUMNS = ("mouth_error", "blink_error", "pose_error", "blinks_both", "blinks_either")
 
     def row(self, sample: FrameSample) -> dict[str, float]:
-        there = expression_of(sample.truth)
-        here = expression_of(sample.output) if there is not None else None
-        if here is None:
+        there = expression_of(sample.known_truth)
+        here = None if there is None else expression_of(sample.output)
+        if there is None or here is None:
             return {}
         shut = [face.eyes < CLOSED for face in (here, there)]
         poses = [np.array([getattr(face, name) for name in POSE]) for face in (here, there)]
@@ -179,9 +181,8 @@ def _kept(*groups: tuple[str, ...]) -> Callable[[pd.DataFrame], float]:
 
     def kept(tracks: np.ndarray, weights: np.ndarray) -> np.ndarray:
         parts = np.split(tracks, np.cumsum([2 * size for size in sizes])[:-1], axis=1)
-        found = np.stack([
-            correlation(*np.split(part, 2, axis=1), weights, LEAST_FRAMES) for part in parts
-        ])  # fmt: skip
+        pairs = [np.split(part, 2, axis=1) for part in parts]
+        found = np.stack([correlation(output, target, weights, LEAST_FRAMES) for output, target in pairs])
         given = np.isfinite(found)
         return np.where(given.any(axis=0), np.nansum(found, axis=0) / np.maximum(given.sum(axis=0), 1), np.nan)
 
@@ -245,8 +246,9 @@ class Kept(Rows):
         row = {
             f"kept_{name}_{kind}": getattr(face, name) for kind, face in found.items() for name in (*POSE, *READINGS)
         }
-        if sample.target.eyes.is_open and sample.output.eyes.is_open:
-            for kind, eyes in (("target", sample.target.eyes), ("output", sample.output.eyes)):
-                looks = eyes.direction(sample.target.eyes.yaw)  # one head, one yaw: its error cancels
+        own, mine = sample.target.eyes, sample.output.eyes
+        if own is not None and mine is not None and own.is_open and mine.is_open:
+            for kind, eyes in (("target", own), ("output", mine)):
+                looks = eyes.direction(own.yaw)  # one head, one yaw: its error cancels
                 row |= {f"kept_{axis}_{kind}": float(value) for axis, value in zip(_AXES, looks, strict=True)}
         return row

@@ -72,6 +72,12 @@ class FrameSample:
     truth: Picture | None
     width: float
 
+    @property
+    def known_truth(self) -> Picture:
+        """The true swap, for measures that need it; they are asked only where it is known."""
+        assert self.truth is not None
+        return self.truth
+
 
 class Measure(Protocol):
     """What looks at samples. A measure is made anew for each output."""
@@ -91,8 +97,9 @@ class Rows:
     SCORES: tuple[Score, ...] = ()
     COLUMNS: Sequence[str] = ()
 
-    def __init__(self):
-        self.scores, self.rows = self.SCORES, []
+    def __init__(self) -> None:
+        self.scores = self.SCORES
+        self.rows: list[dict[str, float]] = []
 
     def add(self, sample: FrameSample) -> None:
         """Looks at a sample, see `Measure`."""

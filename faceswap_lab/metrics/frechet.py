@@ -31,7 +31,7 @@ import scipy.linalg
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score
 from faceswap_lab.metrics.frame_samples import FrameSample
-from faceswap_lab.metrics.recognition_features import Recogniser
+from faceswap_lab.metrics.recognition_features import Embedding, Recogniser
 from faceswap_lab.metrics.weighting import without_interval
 
 ENOUGH = 2  # faces for each number of the feature, in either set, from which a covariance is worth comparing
@@ -176,22 +176,21 @@ def kernel_distance(
     return _unbiased(faces, reference), float(np.std(found, ddof=1) * np.sqrt(size / least))
 
 
-def set_distance(faces: np.ndarray, reference: np.ndarray, seed: int = 0) -> SetDistance:
+def set_distance(faces: np.ndarray, reference: np.ndarray) -> SetDistance:
     """Both distances of swapped faces to the source's real ones, with what is known of their errors.
 
     Args:
         faces: (N, D) of the swapped faces. reference: (M, D) of the source's, as many and as varied as there are.
-        seed: of all draws.
 
     Raises:
         LabError: for fewer than four faces, or features of unequal length.
     """
     faces, reference = _two_sets(faces, reference, 4)
     half = min(len(faces), len(reference) // 2)
-    order = np.random.default_rng(seed).permutation(len(reference))
+    order = np.random.default_rng(0).permutation(len(reference))
     floor = frechet_distance(reference[order[:half]], reference[order[half : 2 * half]]) if half >= 2 else float("nan")
     trusted = min(len(faces), len(reference)) >= ENOUGH * faces.shape[1]
-    kernel, error = kernel_distance(faces, reference, seed=seed)
+    kernel, error = kernel_distance(faces, reference)
     return SetDistance(
         frechet_distance(faces, reference), floor, trusted, kernel, error, (len(faces), len(reference))
     )  # fmt: skip
@@ -223,7 +222,8 @@ class SetDistances:
     )  # fmt: skip
 
     def __init__(self, reference: np.ndarray, recogniser: Recogniser | None = None):
-        self.scores, self.recogniser, self.reference, self._embeddings = self.SCORES, recogniser or Recogniser(), reference, []
+        self.scores, self.recogniser, self.reference = self.SCORES, recogniser or Recogniser(), reference
+        self._embeddings: list[Embedding | None] = []
 
     def add(self, sample: FrameSample) -> None:
         """Looks at a sample."""

@@ -29,10 +29,10 @@ import pandas as pd
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, gain_of, ratio_of, value_of
-from faceswap_lab.metrics.contrast import DIFFERENT, different_pixels, edge_energy, local_contrast
+from faceswap_lab.metrics.contrast import DIFFERENT, different_pixels, edge_energy, local_contrast, window_around
 from faceswap_lab.metrics.frame_samples import FrameSample, Picture, measure_clips
 from faceswap_lab.metrics.recognition_features import Recogniser, distance
-from faceswap_lab.metrics.weighting import correlation_of_sums
+from faceswap_lab.metrics.weighting import Weighted, correlation_of_sums
 from faceswap_lab.models.dlib_recognition import FaceRecognition
 
 __all__ = [
@@ -87,17 +87,13 @@ class _Reference:
     """What truth and target of a moment say, found once for all outputs that are compared with them."""
 
     def __init__(self, sample: FrameSample):
-        truth, target = sample.truth.image, sample.target.image
+        truth, target = sample.known_truth.image, sample.target.image
         mask = different_pixels(truth, target)
         self.share, self.sigma, self.target = float(mask.mean()), SIGMA * sample.width, target
         self.window = None
         if not mask.any():
             return
-        margin = int(np.ceil(4 * self.sigma)) + 1  # as far as the gaussian looks
-        self.window = tuple(
-            slice(max(int(found[0]) - margin, 0), int(found[-1]) + margin + 1)
-            for found in (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0)))
-        )
+        self.window = window_around(mask, int(np.ceil(4 * self.sigma)) + 1)  # as far as the gaussian looks
         self.inside = mask[self.window]
         self.mask = self.inside.astype(np.float32)
         self.wanted = truth[self.window].astype(np.float32) / 255
@@ -128,26 +124,18 @@ _references: weakref.WeakKeyDictionary[Picture, _Reference] = weakref.WeakKeyDic
 
 
 def _reference(sample: FrameSample) -> _Reference:
-    known = _references.get(sample.truth)
+    known = _references.get(sample.known_truth)
     if known is None or known.target is not sample.target.image:
-        known = _references[sample.truth] = _Reference(sample)
+        known = _references[sample.known_truth] = _Reference(sample)
     return known
 
 
-class _StructureGain:
-    """The gain in correlation, over all pixels of the chosen frames."""
-
-    def __call__(self, table: pd.DataFrame) -> float:
-        return float(self.weighted(table, np.ones((1, len(table))))[0])
-
-    def weighted(self, table: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
-        """Of many choices of rows at once, see `catalogue.weighted_values`."""
-        reached, start = (
-            correlation_of_sums(*(weights @ table[[f"structure_{name}{end}" for name in _SUMS]].to_numpy(np.float64)).T, least=1e-6)
-            for end in ("", "_target")
-        )
-        room = 1 - start
-        return np.where(room > 1e-9, (reached - start) / np.where(room > 1e-9, room, 1), np.nan)
+def _structure_gain(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The gain in correlation, over all pixels of the chosen frames: of the output's `_SUMS`, then the target's."""
+    both = [(weights @ part).T for part in np.split(sums, 2, axis=1)]
+    reached, start = (correlation_of_sums(*part, least=1e-6) for part in both)
+    room = 1 - start
+    return np.where(room > 1e-9, (reached - start) / np.where(room > 1e-9, room, 1), np.nan)
 
 
 def _gain_score(name: str, title: str, meaning: str, of=None) -> Score:
@@ -162,7 +150,7 @@ class GainMeasure:
         recogniser: shared by the measures of a pass; None makes one.
     """
 
-    SCORES = (
+    SCORES: tuple[Score, ...] = (
         _gain_score(
             "swap", "swap gain",
             "How much of the way from the untouched target (0) to the true swap (1), judged by local contrast: "
@@ -179,7 +167,7 @@ class GainMeasure:
         _gain_score(
             "structure", "structure gain",
             "The same way, judged by how local contrast goes along with the truth's: a face without features earns nothing.",
-            _StructureGain(),
+            Weighted(_structure_gain, [f"structure_{name}{end}" for end in ("", "_target") for name in _SUMS]),
         ),
         Score(
             "sharpness", "sharpness",
@@ -205,7 +193,8 @@ class GainMeasure:
         row |= {"sharpness_edges": found["edges"]}
         row |= {"sharpness_edges_truth": 0.0 if reference.window is None else reference.edges}
         self.rows.append(row)
-        self.embeddings.append(tuple(self.recogniser.ask(picture) for picture in (sample.output, sample.target, sample.truth)))
+        pictures = sample.output, sample.target, sample.known_truth
+        self.embeddings.append(tuple(map(self.recogniser.ask, pictures)))
 
     def table(self) -> pd.DataFrame:
         """One row a sample: the errors of output and target, and what correlation and sharpness are made of.

@@ -140,9 +140,8 @@ def angle_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     Returns:
         (n,) degrees, 0 to 180.
     """
-    rays = []
-    for directions in (first, second):
-        right, up = np.radians(np.asarray(directions, np.float64)).T
-        rays.append(np.stack([np.sin(right) * np.cos(up), np.sin(up), np.cos(right) * np.cos(up)], axis=-1))
-    across = np.linalg.norm(np.cross(*rays), axis=-1)
-    return np.degrees(np.arctan2(across, (rays[0] * rays[1]).sum(axis=-1)))
+    turned = [np.radians(np.asarray(directions, np.float64)).T for directions in (first, second)]
+    one, two = (
+        np.stack([np.sin(right) * np.cos(up), np.sin(up), np.cos(right) * np.cos(up)], axis=-1) for right, up in turned
+    )
+    return np.degrees(np.arctan2(np.linalg.norm(np.cross(one, two), axis=-1), (one * two).sum(axis=-1)))

@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.faces.faceset import FaceSet, spread_rows
 from faceswap_lab.metrics.catalogue import Score, mean_of
 from faceswap_lab.metrics.frame_samples import FrameSample
 from faceswap_lab.metrics.recognition_features import Network, Recogniser, set_features
@@ -97,7 +97,7 @@ class Gallery:
                 raise LabError(f"{faces.folder}: no face of {name} is left in this set. Extract the faces again.")
             free = ~faces.table["source"].map(lambda file: Path(str(file)).name in scored).to_numpy(bool)
             rows = np.flatnonzero(free if free.any() else ~free)
-            people[name] = set_features(faces.subset(spread(rows, pictures)), network)
+            people[name] = set_features(faces.subset(rows[spread_rows(len(rows), pictures)]), network)
         return cls(network, people, source, target)
 
     @property
@@ -142,11 +142,6 @@ class Gallery:
         return (numbers - before) @ way / length if length > 0 else np.full(len(numbers), np.nan)
 
 
-def spread(rows: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of some rows, evenly spread."""
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))]
-
-
 def _direction(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
@@ -161,13 +156,15 @@ class Identity:
         LabError: when the galleries are not about the same people.
     """
 
-    def __init__(self, *galleries: Gallery):
+    SCORES: tuple[Score, ...] = ()  # set below, where the scores are
+
+    def __init__(self, galleries: Sequence[Gallery]):
         first = galleries[0]
         for other in galleries[1:]:
             if (list(other.people), other.source, other.target) != (list(first.people), first.source, first.target):
                 raise LabError("galleries: they are not about the same people. Build each from the same sets.")
         self.galleries = {gallery.network.name: gallery for gallery in galleries}
-        self.scores = tuple(score for name in self.galleries for score in SCORES[name])
+        self.scores: tuple[Score, ...] = tuple(score for name in self.galleries for score in SCORES[name])
         if {"dlib", "face_res"} <= set(self.galleries):
             self.scores += AGREEMENT
         self._recognisers = {name: Recogniser(gallery.network) for name, gallery in self.galleries.items()}
@@ -218,19 +215,6 @@ class Identity:
         return pd.DataFrame(columns)
 
 
-class IdentityByGalleries(Identity):
-    """`Identity` for a list of galleries, as the score card makes it.
-
-    Args:
-        galleries: the evaluation network's (dlib) first, then HSE-FaceRes'.
-    """
-
-    SCORES: tuple[Score, ...] = ()  # set below, where the scores are
-
-    def __init__(self, galleries: Sequence[Gallery]):
-        super().__init__(*galleries)
-
-
 def _margins_together(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
     evaluation, trainer = columns[:, :1] - columns[:, 1:2], columns[:, 2:3] - columns[:, 3:]
     found = correlation(evaluation, trainer, weights)
@@ -257,7 +241,7 @@ def _scores(name: str, title: str, who: str) -> tuple[Score, ...]:
         )
 
     infinite = (-np.inf, np.inf)
-    found = (
+    found: tuple[Score, ...] = (
         score("retrieval", "retrieved as the source", "Share of frames whose nearest person in the gallery is the source, by the "
               "median distance to each one's pictures. 0 for the unchanged target, 1 for the truth, and also 1 for most poor "
               "swaps: it says that something was swapped, not how well. Somebody is always nearest, even to a black picture.",
@@ -299,4 +283,4 @@ AGREEMENT = (  # "judges": recognition networks, by their earlier name, which st
         "lower",
           (-np.inf, np.inf), mean_of("judges_gap"), "", ("source", "gallery")),
 )  # fmt: skip
-IdentityByGalleries.SCORES = (*SCORES["dlib"], *SCORES["face_res"], *AGREEMENT)
+Identity.SCORES = (*SCORES["dlib"], *SCORES["face_res"], *AGREEMENT)

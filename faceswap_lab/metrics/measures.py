@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from faceswap_lab.metrics.catalogue import Score
 from faceswap_lab.metrics.fidelity import Fidelity
@@ -17,7 +18,7 @@ from faceswap_lab.metrics.following import ExpressionErrors, GazeErrors, Kept, L
 from faceswap_lab.metrics.frame_samples import Measure
 from faceswap_lab.metrics.frechet import SetDistances
 from faceswap_lab.metrics.gains import GainMeasure
-from faceswap_lab.metrics.identity import IdentityByGalleries
+from faceswap_lab.metrics.identity import Identity
 from faceswap_lab.metrics.nearest_person import NearerMeasure
 from faceswap_lab.metrics.recognition_features import Recogniser
 from faceswap_lab.metrics.seam_without_reference import Seam
@@ -26,9 +27,9 @@ from faceswap_lab.metrics.temporal_consistency import Flicker, Jitter, TargetFlo
 from faceswap_lab.metrics.temporal_error import TemporalError
 
 # What a first look asks for; the rest takes longer.
-FIRST: tuple[type, ...] = (GainMeasure, NearerMeasure, LandmarkErrors, GazeErrors)
-MEASURES: tuple[type, ...] = (
-    *FIRST, ExpressionErrors, Fidelity, TemporalError, IdentityByGalleries, Kept, Seam, SourceSharpness, Jitter, Flicker, WarpError,
+FIRST: tuple[Any, ...] = (GainMeasure, NearerMeasure, LandmarkErrors, GazeErrors)
+MEASURES: tuple[Any, ...] = (
+    *FIRST, ExpressionErrors, Fidelity, TemporalError, Identity, Kept, Seam, SourceSharpness, Jitter, Flicker, WarpError,
     SetDistances,
 )  # fmt: skip
 
@@ -59,7 +60,7 @@ class Known:
         return set(score.needs) <= self.needs
 
 
-def fitting(known: Known, measures: tuple[type, ...] | None = None) -> tuple[type, ...]:
+def fitting(known: Known, measures: tuple[Any, ...] | None = None) -> tuple[Any, ...]:
     """The measures that can say something of such a conversion."""
     return tuple(
         each
@@ -70,14 +71,10 @@ def fitting(known: Known, measures: tuple[type, ...] | None = None) -> tuple[typ
 
 def make(known: Known, measures: tuple[type, ...] | None = None) -> list[Measure]:
     """New measures for one output; those that share a recogniser get the same one."""
-    made = []
-    for each in fitting(known, measures):
-        wanted = [one for one in _parameters(each) if one.name in known.given]
-        many = [item for one in wanted if one.kind is one.VAR_POSITIONAL for item in known.given[one.name]]
-        made.append(
-            each(*many, **{one.name: known.given[one.name] for one in wanted if one.kind is not one.VAR_POSITIONAL})
-        )
-    return made
+    return [
+        each(**{one.name: known.given[one.name] for one in _parameters(each) if one.name in known.given})
+        for each in fitting(known, measures)
+    ]
 
 
 def shared(known: Known) -> Known:
@@ -86,9 +83,9 @@ def shared(known: Known) -> Known:
     return Known(known.truth, known.order, {**known.given, **own})
 
 
-def all_scores(measures: tuple[type, ...] | None = None) -> dict[str, Score]:
+def all_scores() -> dict[str, Score]:
     """Every score that any card may hold, by name."""
-    return {score.name: score for each in (MEASURES if measures is None else measures) for score in each.SCORES}
+    return {score.name: score for each in MEASURES for score in each.SCORES}
 
 
 def _parameters(measure: type) -> list[inspect.Parameter]:

@@ -8,7 +8,7 @@ import pandas as pd
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, mean_of
 from faceswap_lab.metrics.frame_samples import FrameSample
-from faceswap_lab.metrics.recognition_features import Recogniser
+from faceswap_lab.metrics.recognition_features import Embedding, Recogniser
 
 
 def mean_distance(faces: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -37,8 +37,9 @@ class NearerMeasure:
     )  # fmt: skip
 
     def __init__(self, source_faces: np.ndarray, target_faces: np.ndarray, recogniser: Recogniser | None = None):
-        self.scores, self.recogniser, self.embeddings = self.SCORES, recogniser or Recogniser(), []
-        self.people = []
+        self.scores, self.recogniser = self.SCORES, recogniser or Recogniser()
+        self.embeddings: list[Embedding | None] = []
+        self.people: list[np.ndarray] = []
         for name, faces in (("source", source_faces), ("target", target_faces)):
             self.people.append(faces[np.isfinite(faces).all(axis=1)])
             if not len(self.people[-1]):
@@ -51,11 +52,10 @@ class NearerMeasure:
     def table(self) -> pd.DataFrame:
         """One row a sample: `nearer_to_source` (0 or 1), and by how much, `nearer_margin` (L2 distances)."""
         margin = np.full(len(self.embeddings), np.nan)
-        seen = [row for row, embedding in enumerate(self.embeddings) if embedding is not None]
+        seen = {row: embedding.numbers for row, embedding in enumerate(self.embeddings) if embedding is not None}
         if seen:
-            faces = np.stack([self.embeddings[row].numbers for row in seen])
-            to_source, to_target = (mean_distance(faces, person) for person in self.people)
-            margin[seen] = to_target - to_source
+            to_source, to_target = (mean_distance(np.stack(list(seen.values())), person) for person in self.people)
+            margin[list(seen)] = to_target - to_source
         return pd.DataFrame(
             {"nearer_to_source": np.where(np.isnan(margin), np.nan, margin > 0), "nearer_margin": margin}
         )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-import numpy as np
-
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.metrics.baselines import Baselines
 from faceswap_lab.metrics.classical_swap import SourceFaces
-from faceswap_lab.metrics.identity import PICTURES, Gallery, spread
+from faceswap_lab.metrics.identity import PICTURES, Gallery
 from faceswap_lab.metrics.recognition_features import Dlib, FaceRes, Recogniser, set_features
 from faceswap_lab.metrics.sharpness import set_detail
 from faceswap_lab.metrics.temporal_consistency import TargetFlow
@@ -47,8 +45,8 @@ def known_people(
     if source is None or not len(source):
         return given
     if full:
-        given["source_detail"] = set_detail(_some(source, PICTURES))
-        given["reference"] = set_features(_some(source, REFERENCE), network)
+        given["source_detail"] = set_detail(source.spread(PICTURES))
+        given["reference"] = set_features(source.spread(REFERENCE), network)
     if target is None or not len(target):
         return given
     others = {name: one for name, one in (others or {}).items() if len(one)}
@@ -60,10 +58,6 @@ def known_people(
         given["galleries"] = [*galleries, Gallery.of_sets(FaceRes(), sets, "source", "target", avoid)]
     people = galleries[0].people
     return {**given, "source_faces": people["source"], "target_faces": people["target"]}
-
-
-def _some(faces: FaceSet, count: int) -> FaceSet:
-    return faces.subset(spread(np.arange(len(faces)), count))
 
 
 def known_baselines(source: FaceSet | None, target: FaceSet | None = None, full: bool = True) -> Baselines:

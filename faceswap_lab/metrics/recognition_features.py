@@ -12,14 +12,14 @@ import itertools
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import embeddings
-from faceswap_lab.faces.alignment import align, alignment_matrix, transform_points
-from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
+from faceswap_lab.faces.alignment import align, alignment_matrix
+from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.metrics.clips import check_points
 from faceswap_lab.models import dlib_recognition, mobilenet_recognition
 
@@ -54,12 +54,12 @@ class Network(Protocol):
 class Remembering:
     """Embeds no face twice: the target's are asked for beside every output, and the unchanged target is one."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.known: OrderedDict[bytes, np.ndarray] = OrderedDict()
 
     def embed(self, faces: np.ndarray) -> np.ndarray:
         """(N, numbers) float32 from (N, S, S, 3) uint8 RGB."""
-        keys = [hashlib.blake2b(np.ascontiguousarray(face), digest_size=16).digest() for face in faces]
+        keys = [hashlib.blake2b(np.ascontiguousarray(face).data, digest_size=16).digest() for face in faces]
         new = {key: row for row, key in enumerate(keys) if key not in self.known}
         if new:
             found = self.look(np.stack([faces[row] for row in new.values()]))
@@ -97,7 +97,7 @@ class FaceRes(Remembering):
 
     name, title, numbers = "face_res", "HSE-FaceRes", 1024
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.model = mobilenet_recognition.face_descriptor(ALIGNED)
         self.model.jit_compile = False  # on a GPU XLA would compile it again for every number of faces
@@ -115,13 +115,15 @@ class Embedding:
     """What a network sees in one face; worked out with others when it is first read."""
 
     def __init__(self, recogniser: Recogniser):
-        self._recogniser, self._numbers = recogniser, None
+        self._recogniser = recogniser
+        self._numbers: np.ndarray | None = None
 
     @property
     def numbers(self) -> np.ndarray:
         """(numbers,) float32."""
         if self._numbers is None:
             self._recogniser.finish()
+            assert self._numbers is not None  # whatever was asked for waits until then
         return self._numbers
 
 
@@ -133,7 +135,7 @@ class Recogniser:
     """
 
     def __init__(self, network: Network | dlib_recognition.FaceRecognition | None = None):
-        self.network = network if hasattr(network, "cut") else Dlib(network)
+        self.network: Any = network if hasattr(network, "cut") else Dlib(network)
         self._waiting: list[tuple[Embedding, np.ndarray]] = []
         self._known: weakref.WeakKeyDictionary[Picture, Embedding] = weakref.WeakKeyDictionary()
 
@@ -199,6 +201,4 @@ def set_features(faces: FaceSet, network: Network) -> np.ndarray:
     """
     if not len(faces):
         raise LabError(f"{faces.folder}: no face of this set is left to compare with. Extract the faces again.")
-    points = np.stack([transform_points(faces.matrix(row), faces.points(row)) for row in range(len(faces))])
-    pictures = (faces.subset([row]).images(FACE_SIZE)[0] for row in range(len(faces)))
-    return features(pictures, points, network)
+    return features(faces.pictures(), faces.aligned_points(), network)

@@ -57,8 +57,7 @@ def edited_region(output: np.ndarray, target: np.ndarray, points: np.ndarray, wi
     coder = float(np.percentile(apart[far], 99)) if far.sum() > 100 else 0.0
     reach = max(1, round(_REACH * width))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    found = (apart > max(LEAST, 1.5 * coder)).astype(np.uint8)
-    found = cv2.copyMakeBorder(found, *[2 * reach] * 4, cv2.BORDER_CONSTANT)
+    found = np.pad((apart > max(LEAST, 1.5 * coder)).astype(np.uint8), 2 * reach)
     found = ndimage.binary_fill_holes(cv2.morphologyEx(found, cv2.MORPH_CLOSE, disc)).astype(np.uint8)
     found = cv2.morphologyEx(found, cv2.MORPH_OPEN, disc)[2 * reach : -2 * reach, 2 * reach : -2 * reach]
     _, labels, sizes, _ = cv2.connectedComponentsWithStats(found)

@@ -24,14 +24,14 @@ here), and one person's pictures vary by a third: 0.8 to 1.3 is as good as 1. No
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import cv2
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.faces.alignment import align, alignment_matrix, matrix_scale, transform_points
-from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
+from faceswap_lab.faces.alignment import align, alignment_matrix, matrix_scale
+from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.metrics.baselines import face_oval
 from faceswap_lab.metrics.catalogue import Score
 from faceswap_lab.metrics.contrast import GREY
@@ -73,7 +73,7 @@ def fitting_sizes(points: np.ndarray, scale: float = 1.0) -> list[int]:
 
 
 def source_detail(
-    frames: Iterable[np.ndarray], points: np.ndarray, scales: np.ndarray | None = None
+    frames: Iterable[np.ndarray], points: np.ndarray, scales: Sequence[float] | None = None
 ) -> dict[int, float]:
     """The usual `detail` of a person's pictures.
 
@@ -105,15 +105,13 @@ def source_detail(
 
 
 def set_detail(faces: FaceSet) -> dict[int, float]:
-    """`source_detail` of a face set, from its aligned pictures. See `identity.spread` for choosing some.
+    """`source_detail` of a face set, from its aligned pictures. See `FaceSet.spread` for choosing some.
 
     Raises:
         LabError: as above, or when a picture cannot be read.
     """
-    matrices = [faces.matrix(row) for row in range(len(faces))]
-    points = [transform_points(matrix, faces.points(row)) for row, matrix in enumerate(matrices)]
-    pictures = (faces.subset([row]).images(FACE_SIZE)[0] for row in range(len(faces)))
-    return source_detail(pictures, points, [matrix_scale(matrix) for matrix in matrices])
+    scales = [matrix_scale(faces.matrix(row)) for row in range(len(faces))]
+    return source_detail(faces.pictures(), faces.aligned_points(), scales)
 
 
 _median_share = Weighted(lambda shares, weights: median(shares[:, 0], weights), ["sharpness_source"])

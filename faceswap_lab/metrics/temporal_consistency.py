@@ -29,6 +29,8 @@ flow using dense inverse search", ECCV 2016, OpenCV's.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -36,8 +38,8 @@ import pandas as pd
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.faces.masks import face_outline
 from faceswap_lab.metrics.catalogue import Score, mean_of, ratio_of
+from faceswap_lab.metrics.contrast import edge_energy, window_around
 from faceswap_lab.metrics.frame_samples import FrameSample, Picture, Rows
-from faceswap_lab.metrics.gains import edge_energy
 from faceswap_lab.metrics.weighting import Weighted
 
 _ORDER = ("order",)
@@ -83,13 +85,13 @@ class Jitter:
               needs=_ORDER),
     )  # fmt: skip
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._tracks: list[np.ndarray] = []
 
     def add(self, sample: FrameSample) -> None:
         """Looks at a sample; its row is NaN until three frames in a row have a face in output and target."""
-        both = sample.output.landmarks, sample.target.landmarks
-        points = np.full((2, 468, 2), np.nan) if None in both else np.array([one.mesh for one in both], np.float64)
+        both = [one for one in (sample.output.landmarks, sample.target.landmarks) if one is not None]
+        points = np.array([one.mesh for one in both], np.float64) if len(both) == 2 else np.full((2, 468, 2), np.nan)
         self._tracks.append(100 * points / (sample.width / 4))
 
     def table(self) -> pd.DataFrame:
@@ -112,7 +114,7 @@ class Flicker:
               mean_of("flicker_beyond"), "levels", _ORDER),
     )  # fmt: skip
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._colours: list[np.ndarray] = []
 
     def add(self, sample: FrameSample) -> None:
@@ -139,8 +141,8 @@ class TargetFlow:
     Only the last pair of frames is kept.
     """
 
-    def __init__(self):
-        self._engine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    def __init__(self) -> None:
+        self._engine: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._known: tuple[Picture, Picture] | None = None
         self._found: tuple | None = None
 
@@ -167,8 +169,7 @@ class TargetFlow:
         if not region.any():
             return None
         margin = max(8, int(0.2 * width))
-        found = [np.flatnonzero(region.any(axis=axis)) for axis in (1, 0)]
-        window = tuple(slice(max(int(one[0]) - margin, 0), int(one[-1]) + margin + 1) for one in found)
+        window = window_around(region, margin)
         there, here = (
             np.ascontiguousarray(cv2.cvtColor(one.image, cv2.COLOR_RGB2GRAY)[window]) for one in (before, now)
         )
@@ -185,7 +186,7 @@ class TargetFlow:
 
 def warp(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
     """A picture looked up at sub-pixel places, bilinear: (h, w, 2) float32 x and y; the picture's border is repeated."""
-    return cv2.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(picture, where[..., 0], where[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _error_over_edges(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -220,17 +221,20 @@ class WarpError(Rows):
 
     def __init__(self, flow: TargetFlow | None = None):
         super().__init__()
-        self.flow, self._last = flow or TargetFlow(), None
+        self.flow = flow or TargetFlow()
+        self._last: FrameSample | None = None
 
     def row(self, sample: FrameSample) -> dict[str, float]:
         """Mean squares of [0, 1]; nothing where it or the one before has no face."""
         last, self._last = self._last, sample
-        found = None if last is None else self.flow.between(last.target, sample.target, sample.width)
+        if last is None:
+            return {}
+        found = self.flow.between(last.target, sample.target, sample.width)
         if found is None or not found[2].any():
             return {}
         window, where, seen = found
         pairs = (last.output, sample.output), (last.target, sample.target)
-        errors = [warped_difference(*(one.image[window] for one in pair), where, seen) for pair in pairs]
+        errors = [warped_difference(was.image[window], now.image[window], where, seen) for was, now in pairs]
         edges = [edge_energy(pair[1].image[window].astype(np.float32) / 255, seen) / int(seen.sum()) for pair in pairs]
         return dict(zip(self.COLUMNS, (*errors, *edges), strict=True))
 

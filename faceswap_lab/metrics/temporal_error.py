@@ -50,13 +50,13 @@ class TemporalError(Rows):
     )  # fmt: skip
     COLUMNS = ("temporal_error", "temporal_error_target")
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.last: tuple[np.ndarray, ...] | None = None
 
     def row(self, sample: FrameSample) -> dict[str, float]:
-        output, target, truth = sample.output.image, sample.target.image, sample.truth.image
-        region, _ = sample_regions(sample.truth, sample.target, sample.width)
+        output, target, truth = sample.output.image, sample.target.image, sample.known_truth.image
+        region, _ = sample_regions(sample.known_truth, sample.target, sample.width)
         last, self.last = self.last, (output, target, truth, region)
         if last is None or not (both := region | last[3]).any():
             return {}

@@ -48,7 +48,7 @@ def without_interval(of: Callable[[pd.DataFrame], float]) -> Callable[[pd.DataFr
     return Whole()
 
 
-def correlation_of_sums(count, x, y, xx, yy, xy, least: float = LEAST_SPREAD) -> np.ndarray:
+def correlation_of_sums(count, x, y, xx, yy, xy, *, least: float = LEAST_SPREAD) -> np.ndarray:
     """Pearson's r from counts, sums of x and y, of their squares and of their product, each (..., R); 0 where one does not vary.
 
     With a first axis, of k readings, it is pooled over them: each less its own mean.

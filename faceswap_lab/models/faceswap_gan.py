@@ -62,6 +62,8 @@ class FaceSwapGAN(FaceAutoencoder):
         recognition: as for `FaceAutoencoder`.
     """
 
+    config: GanConfig
+
     def __init__(
         self,
         config: GanConfig,

@@ -57,24 +57,13 @@ def make_certificate(name: str, public_key, authority: x509.Certificate | None, 
         ]
     )
     top = authority is None
-    ends = now + length if top else min(now + length, authority.not_valid_after_utc)
-    uses = dict.fromkeys(
-        (
-            "content_commitment",
-            "key_encipherment",
-            "data_encipherment",
-            "key_agreement",
-            "encipher_only",
-            "decipher_only",
-        ),
-        False,
-    )
-    usage = x509.KeyUsage(digital_signature=not top, key_cert_sign=top, crl_sign=top, **uses)
-    issuer_key = public_key if top else authority.public_key()
+    ends = now + length if authority is None else min(now + length, authority.not_valid_after_utc)
+    # digital signature; five uses that are not allowed; signing certificates and revocations; two more that are not allowed
+    usage = x509.KeyUsage(not top, False, False, False, False, top, top, False, False)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(subject if top else authority.subject)
+        .issuer_name(subject if authority is None else authority.subject)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _EARLIER)
@@ -82,7 +71,7 @@ def make_certificate(name: str, public_key, authority: x509.Certificate | None, 
         .add_extension(x509.BasicConstraints(ca=top, path_length=0 if top else None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
     )
     if not top:
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)

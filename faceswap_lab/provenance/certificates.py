@@ -32,9 +32,10 @@ from cryptography.x509.oid import NameOID
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.provenance.authority import fill, leaf_pem, pem, write_private
+from faceswap_lab.provenance.authority import fill, leaf_pem, pem, pem_key, write_private
 
 ENVIRONMENT = "FACESWAP_LAB_SIGNING"
+_NAMES = (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)  # by which a signer is called, the better one first
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 
 
@@ -172,14 +173,9 @@ def _checked(chain: list[x509.Certificate], key, path: Path, now: datetime, kind
             f"{now:%Y-%m-%d %H:%M}. Set the clock."
             + ("" if kind == "own" else f" If it is right now, it was wrong then: remove {path.parent}.")
         )
-    written = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-    name = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME) or leaf.subject.get_attributes_for_oid(
-        NameOID.ORGANIZATION_NAME
-    )
-    said = str(name[0].value) if name else leaf.subject.rfc4514_string()
-    return Signing("".join(map(pem, chain)), written, _algorithm(key, path), said, starts, ends, kind)
+    names = [one for oid in _NAMES for one in leaf.subject.get_attributes_for_oid(oid)]
+    said = str(names[0].value) if names else leaf.subject.rfc4514_string()
+    return Signing("".join(map(pem, chain)), pem_key(key), _algorithm(key, path), said, starts, ends, kind)
 
 
 def _algorithm(key, path: Path) -> str:

@@ -32,13 +32,12 @@ class Agreed:
         return tuple(sorted({name for one in (self.target, *self.sources) for name in one.identities}))
 
 
-def may_prepare(path: str | os.PathLike, role: str = "clip", ledger: Ledger | None = None) -> tuple[Source, ...]:
+def may_prepare(path: str | os.PathLike, role: str = "clip") -> tuple[Source, ...]:
     """Stops unless a clip, or all that a face set was cut from, may be prepared: cut into faces, learnt from, measured.
 
     Args:
         path: a clip, a picture, a folder of pictures or a face set.
         role: what it is here, for the message.
-        ledger: None: the user's.
 
     Returns:
         The clip's source, or the set's, with those whom they show.
@@ -46,7 +45,7 @@ def may_prepare(path: str | os.PathLike, role: str = "clip", ledger: Ledger | No
     Raises:
         LabError: as `Ledger.require`, or when a face set does not say what it was cut from.
     """
-    ledger = ledger or Ledger.load()
+    ledger = Ledger.load()
     if (Path(path) / TABLE).exists():
         return tuple(ledger.require_source(one, "prepare", str(path)) for one in read_sources(path))
     return (ledger.require(path, "prepare", role),)

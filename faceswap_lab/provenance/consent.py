@@ -13,6 +13,7 @@ import os
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
@@ -203,10 +204,11 @@ class Ledger:
             raise LabError(f"identity {identity}: there is {other} already. Use that, or another name.")
         found = [one if isinstance(one, Source) else source_of(one) for one in sources]
         plain = [dataclasses.replace(one, identities=()) for one in found]
-        given = {"person": person, "granted_by": granted_by, "scope": scope, "until": until}
+        unique = None if purposes is None else tuple(dict.fromkeys(purposes))
+        given: dict[str, Any] = {
+            "person": person, "granted_by": granted_by, "scope": scope, "until": until, "purposes": unique
+        }  # fmt: skip
         given = {name: value for name, value in given.items() if value is not None}
-        if purposes is not None:
-            given["purposes"] = tuple(dict.fromkeys(purposes))
         if known is None:
             if not plain:
                 raise LabError(f"identity {identity}: no file is given that shows the person. Add --source FILE.")

@@ -221,7 +221,7 @@ def _definition(path: Path, facts: Facts, now: datetime) -> dict:
     agent = {"name": facts.generator, "version": facts.version}
     targets = [n for n, one in enumerate(facts.ingredients) if one.role == "target"]
     sources = [n for n, one in enumerate(facts.ingredients) if one.role == "source"]
-    swapped = {
+    swapped: dict = {
         "when": when,
         "softwareAgent": agent,
         "digitalSourceType": SOURCE_TYPE,

@@ -7,6 +7,7 @@ import datetime
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
@@ -128,7 +129,7 @@ def read_record(path: str | os.PathLike) -> ConsentRecord:
         refuse(f"there is no field {unknown[0]!r} in a consent record")
     if missing := [name for name, one in known.items() if name not in stored and one.default is dataclasses.MISSING]:
         refuse(f"the field {missing[0]!r} is missing")
-    given = {name: read_date(stored.get(name), f"{path}: {name}") for name in _DATES}
+    given: dict[str, Any] = {name: read_date(stored.get(name), f"{path}: {name}") for name in _DATES}
     for name in ("identity", *_TEXTS):
         if not isinstance(value := stored.get(name, ""), str):
             refuse(f"{name} is {value!r}, and text is wanted")

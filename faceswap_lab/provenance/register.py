@@ -132,19 +132,15 @@ def forget(path: str | os.PathLike, folder: str | os.PathLike | None = None) -> 
 
 
 @contextlib.contextmanager
-def passing_folder(folder: str | os.PathLike | None = None) -> Iterator[Path]:
-    """A temporary folder for outputs that are looked at and removed: their entries go with it, unless the process is killed.
-
-    Args:
-        folder: the ledger's own folder; None: the user's.
-    """
+def passing_folder() -> Iterator[Path]:
+    """A temporary folder for outputs that are looked at and removed: their entries go with it, unless the process is killed."""
     place = Path(tempfile.mkdtemp(prefix="faceswap_lab-"))
     try:
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
         if not place.exists():
-            forget(place, folder)
+            forget(place)
 
 
 def outputs(folder: str | os.PathLike | None = None) -> list[Output]:
@@ -206,10 +202,9 @@ def _read(path: Path) -> Output:
         stored = files.read_json(path)
         identities = tuple(map(str, stored["identities"]))
         sources = tuple(Source.from_json(one, path) for one in stored["sources"])
-        texts = [str(stored[name]) for name in ("path", "sha256", "made_on")]
-        return Output(
-            *texts, identities, sources, dict(stored["made_with"]), tuple(map(str, stored.get("earlier", ())))
-        )
+        path_, sha256, made_on = (str(stored[name]) for name in ("path", "sha256", "made_on"))
+        earlier = tuple(map(str, stored.get("earlier", ())))
+        return Output(path_, sha256, made_on, identities, sources, dict(stored["made_with"]), earlier)
     except (LabError, KeyError, TypeError, ValueError) as error:
         raise LabError(
             f"{path}: this entry of the register is damaged. Delete it: the output that it spoke of is then not listed any more."

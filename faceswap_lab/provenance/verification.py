@@ -27,6 +27,7 @@ _NOTHING = (
 _SLACK = timedelta(minutes=5)  # clocks of two machines differ
 _CONTENT = ("assertion.dataHash", "assertion.bmffHash", "assertion.boxesHash", "assertion.collectionHash")
 _SIGNER = ("signingCredential.untrusted",)
+_FORMS = {"title": str, "model": str, "version": str, "loose": str, "settings": dict, "bytes": int, "ingredients": list}
 _TIMES = ("signingCredential.expired", "claimSignature.outsideValidity")
 
 
@@ -147,20 +148,8 @@ def pictures_and_videos(paths: Sequence[str | os.PathLike]) -> list[Path]:
 def _own(active: dict) -> dict:
     """The lab's assertion, as far as it has the lab's form: a stranger may have written anything there."""
     found = active["assertions"].get(credentials.ASSERTION)
-    forms = {
-        "title": str,
-        "model": str,
-        "version": str,
-        "loose": str,
-        "settings": dict,
-        "bytes": int,
-        "ingredients": list,
-    }
-    kept = {
-        name: found[name]
-        for name, form in forms.items()
-        if isinstance(found, dict) and isinstance(found.get(name), form)
-    }
+    found = found if isinstance(found, dict) else {}
+    kept: dict = {name: found[name] for name, form in _FORMS.items() if isinstance(found.get(name), form)}
     names = ("name", "sha256", "role", "identity")
     listed = [one for one in kept.get("ingredients", []) if isinstance(one, dict)]
     return kept | {"ingredients": [{name: str(one.get(name, "")) for name in names} for one in listed]}
@@ -247,37 +236,20 @@ def _time(verdict: Verdict, active: dict, now: datetime) -> list[tuple[str, str]
         return [(CLOCK, f"The time of signing, “{verdict.time}”, is no time.")]
     if signed is not None and signed.tzinfo is None:
         signed = signed.replace(tzinfo=UTC)
+    until, state, said = f"{ends:%Y-%m-%d %H:%M} UTC", CLOCK, ""
     if signed is not None and signed > now + _SLACK:
-        return [
-            (
-                CLOCK,
-                f"It was signed in the future ({verdict.time}): the clock there was wrong then, or is wrong here now.",
-            )
-        ]
-    if now + _SLACK < starts:
-        return [
-            (
-                CLOCK,
-                f"Its certificate is valid from {starts:%Y-%m-%d}, later than now: a clock is wrong, there or here.",
-            )
-        ]
-    if signed is not None and signed + _SLACK < starts:
-        return [
-            (CLOCK, f"It says that it was signed ({verdict.time}) before its certificate existed: the clock was wrong.")
-        ]
-    if signed is None and now > ends:
-        return [(EXPIRED, f"Its certificate ran out on {ends:%Y-%m-%d}, and nothing says when it was signed.")]
-    if signed is not None and signed > ends:
-        return [
-            (
-                EXPIRED,
-                f"It was signed ({verdict.time}) with a certificate that had run out on {ends:%Y-%m-%d %H:%M} UTC.",
-            )
-        ]
-    if now > ends:
-        said = f"Its certificate ran out on {ends:%Y-%m-%d %H:%M} UTC; it was signed before, by the signer's own clock."
-        return [(VALID, said)]
-    return []
+        said = f"It was signed in the future ({verdict.time}): the clock there was wrong then, or is wrong here now."
+    elif now + _SLACK < starts:
+        said = f"Its certificate is valid from {starts:%Y-%m-%d}, later than now: a clock is wrong, there or here."
+    elif signed is not None and signed + _SLACK < starts:
+        said = f"It says that it was signed ({verdict.time}) before its certificate existed: the clock was wrong."
+    elif signed is None and now > ends:
+        state, said = EXPIRED, f"Its certificate ran out on {ends:%Y-%m-%d}, and nothing says when it was signed."
+    elif signed is not None and signed > ends:
+        state, said = EXPIRED, f"It was signed ({verdict.time}) with a certificate that had run out on {until}."
+    elif now > ends:
+        state, said = VALID, f"Its certificate ran out on {until}; it was signed before, by the signer's own clock."
+    return [(state, said)] if said else []
 
 
 def _against(ingredients: list[dict], against: Sequence[str | os.PathLike]) -> list[tuple[str, str]]:

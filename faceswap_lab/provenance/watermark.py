@@ -188,23 +188,22 @@ def _searched(field: np.ndarray | None, frames: int, wide: bool) -> Reading:
     if field is None:
         return Reading(False, "", 0.0, np.zeros(watermark_pattern.BITS), frames, 0.0)
     mirrored = np.ascontiguousarray(field[:, ::-1])
-    searches = [(field, watermark_search.SHARES, (0.0,))]
-    if wide:
-        searches += [
-            (mirrored, watermark_search.SHARES, (0.0,)),
-            (field, watermark_search.TURNED, watermark_search.TURNS),
-        ]
-        searches += [(field, shares, (0.0,)) for shares in watermark_search.WIDER]
-    best = None
-    for some, shares, turns in searches:
+    straight: tuple[float, ...] = (0.0,)
+    searches = [
+        (field, watermark_search.SHARES, straight),
+        (mirrored, watermark_search.SHARES, straight),
+        (field, watermark_search.TURNED, watermark_search.TURNS),
+        *((field, shares, straight) for shares in watermark_search.WIDER),
+    ]
+    readings: list[Reading] = []
+    for some, shares, turns in searches if wide else searches[:1]:
         for place in watermark_search.places(some, shares, turns):
-            reading = _judged(place, frames)
-            if reading.ident:
-                return reading
-            best = reading if best is None or reading.weight > best.weight else best
-        if best.found:
+            readings.append(_judged(place, frames))
+            if readings[-1].ident:
+                return readings[-1]
+        if any(reading.found for reading in readings):
             break
-    return best
+    return max(readings, key=lambda reading: reading.weight)
 
 
 def _judged(place: watermark_search.Place, frames: int) -> Reading:

@@ -98,9 +98,9 @@ def likeliest(bits: np.ndarray) -> tuple[int, float, float]:
         that were tried, when each bit is as far from 0 as they are on average.
     """
     rows = _generator()[:, order := np.argsort(-np.abs(bits), kind="stable")].copy()
-    sure = []  # the 24 surest bits that do not follow from surer ones: any number has one choice of these
+    sure: list[int] = []  # the 24 surest bits that do not follow from surer ones: any number has one choice of these
     for column in range(BITS):
-        left = np.flatnonzero(rows[len(sure) :, column])
+        left = np.flatnonzero(rows[len(sure) :, column]).tolist()
         if len(left) and len(sure) < IDENT_BITS:
             top = len(sure)
             rows[[top, top + left[0]]] = rows[[top + left[0], top]]

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.fft
 
 from faceswap_lab.provenance import watermark_pattern
+from faceswap_lab.video.pictures import resized
 
 WORKING = 384  # px: pictures are read with their shorter side at this length
 SHARES = (0.5, 1.02)  # the shorter side that is left, of the marked picture's: what is searched first
@@ -58,12 +59,12 @@ class Place:
         return weight(self.agreement, np.abs(self.bits).sum())
 
 
-def weight(agreement: float, bits: float) -> float:
+def weight(agreement, bits):
     """All waves' agreement with one whole pattern, in standard deviations of chance: a quarter are guides, the others bits.
 
     Args:
-        agreement: of the guides, as `Place` has it.
-        bits: the sum of the 40 bits, each times the sign that it should have.
+        agreement: of the guides, as `Place` has it; a number, or an array of several places'.
+        bits: likewise the sum of the 40 bits, each times the sign that it should have.
     """
     return 0.5 * agreement + np.sqrt(0.75 / watermark_pattern.BITS) * bits
 
@@ -84,12 +85,11 @@ def flattened(images: Sequence[np.ndarray]) -> np.ndarray:
     height, width = images[0].shape[:2]
     factor = WORKING / min(height, width)
     size = max(WORKING, round(width * factor)), max(WORKING, round(height * factor))
-    signal = power = np.float32(0)
+    signal = np.zeros(size[::-1], np.float32)
+    power = np.zeros_like(signal)
     for image in images:
         grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-        if size != (width, height):
-            grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
-        grey = grey.astype(np.float32)
+        grey = resized(grey, size).astype(np.float32)
         rest = grey - cv2.GaussianBlur(grey, (0, 0), 1.5)
         strength = cv2.resize(watermark_pattern.strength(grey), size, interpolation=cv2.INTER_LINEAR)
         noise = cv2.GaussianBlur(rest * rest, (0, 0), 3.0) + 1
@@ -136,8 +136,8 @@ def _strengths(field: np.ndarray, shares: np.ndarray) -> Iterator[np.ndarray]:
 
     for some in np.array_split(shares, max(1, len(shares) // 30)):
         across = np.stack([_turning(False, field.shape[1], tile(share)) for share in some]).conj()
-        sides = across.view(np.float32).reshape(len(some), len(_ACROSS), -1, 2)  # real numbers: a quarter of the work
-        sides = np.ascontiguousarray(sides.transpose(2, 0, 1, 3)).reshape(field.shape[1], -1)
+        parts = across.view(np.float32).reshape(len(some), len(_ACROSS), -1, 2)  # real numbers: a quarter of the work
+        sides = np.ascontiguousarray(parts.transpose(2, 0, 1, 3)).reshape(field.shape[1], -1)
         halves = np.ascontiguousarray(field @ sides).view(np.complex64).reshape(len(field), len(some), -1)
         for place, share in enumerate(some):
             table = _turning(True, len(field), tile(share)).conj() @ halves[:, place]

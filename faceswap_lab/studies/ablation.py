@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +23,9 @@ from faceswap_lab.base.errors import LabError
 STARTS = ("warm", "nothing", "gan")
 LEARNING_RATES = {"warm": 1e-3, "nothing": 2.5e-3, "gan": 2e-4}  # of any optimiser
 BATCH_SIZE, SIZE, COPIES = 8, 64, 3
-BLEND = {"colour": "mean", "mask": "hull", "erode": 2.0, "feather": 6.0}
-_PLAIN = {"blend": "mask", "forehead": 0.0, "sharpen": "none"}  # a narrow overlay: the generated face's own merits, not the blend's
+BLEND: dict[str, Any] = {"colour": "mean", "mask": "hull", "erode": 2.0, "feather": 6.0}
+# A narrow overlay: the generated face's own merits, not the blend's.
+_PLAIN: dict[str, Any] = {"blend": "mask", "forehead": 0.0, "sharpen": "none"}
 
 
 @dataclass(frozen=True)
@@ -183,19 +185,15 @@ def of_run(run, faces: int = 120, scored: int = 20) -> Material:
             f"{run.clip('target')}: no true swap of this clip is known, and without one nothing can be compared. Open this "
             "notebook with another `out` and leave source and target empty: the actors of the sample have a true swap."
         )
-    sets = {person: [_spread(some, faces) for some in stages.training_faces(run, person)] for person in ("A", "B")}
-    target = _spread(stages.training_faces(run, "A")[0], scored)
+    sets = {person: [some.spread(faces) for some in stages.training_faces(run, person)] for person in ("A", "B")}
+    target = stages.training_faces(run, "A")[0].spread(scored)
     numbers = target.table["frame"].tolist()
-    clips = []
+    clips = {}
     for role in ("target", "truth"):
         frames = itertools.islice(video.open_video(run.clip(role)).frames(), max(numbers) + 1)
-        clips.append(np.stack([frame.image for frame in frames if frame.index in numbers]))
+        clips[role] = np.stack([frame.image for frame in frames if frame.index in numbers])
     points = np.stack([target.points(row) for row in range(len(target))])
-    return prepare(sets, target, *clips, points, run.seed)
-
-
-def _spread(faces, count: int):
-    return faces.subset(np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int)))
+    return prepare(sets, target, clips["target"], clips["truth"], points, run.seed)
 
 
 def train(variant: Variant, material: Material, steps: int, seed: int, start: str = "warm"):
@@ -227,9 +225,7 @@ def train(variant: Variant, material: Material, steps: int, seed: int, start: st
     model.set_faces(*(_chosen(some, material, variant) for some in (material.faces, material.masks, material.transferred)))
     if not variant.trained:
         return model
-    counts = {
-        person: material.own[person] if not variant.copies else len(material.faces[person]) for person in material.own
-    }
+    counts = {person: len(some) for person, some in _chosen(material.faces, material, variant).items()}
     batches = training.index_batches(counts, BATCH_SIZE, seed)
     callbacks = []
     if start == "gan":
@@ -247,15 +243,13 @@ def _model(variant: Variant, start: str, seed: int):
     """The model that a variant begins with."""
     from faceswap_lab.models import autoencoder, faceswap_gan
 
-    augmentation = dataclasses.replace(autoencoder.QUICK_AUGMENTATION, **variant.augmentation)
-    if start == "gan":
-        config = dataclasses.replace(faceswap_gan.quick(SIZE), **variant.config)
-        loss = dataclasses.replace(faceswap_gan.QUICK_LOSS, **variant.loss)
-        model = faceswap_gan.FaceSwapGAN(config, loss, augmentation, seed=seed)
-    else:
-        config = dataclasses.replace(autoencoder.quick(SIZE), **variant.config)
-        loss = dataclasses.replace(autoencoder.QUICK_LOSS, **variant.loss)
-        model = autoencoder.FaceAutoencoder(config, loss, augmentation, seed=seed)
+    home = faceswap_gan if start == "gan" else autoencoder
+    model = (faceswap_gan.FaceSwapGAN if start == "gan" else autoencoder.FaceAutoencoder)(
+        dataclasses.replace(home.quick(SIZE), **variant.config),
+        dataclasses.replace(home.QUICK_LOSS, **variant.loss),
+        dataclasses.replace(autoencoder.QUICK_AUGMENTATION, **variant.augmentation),
+        seed=seed,
+    )
     if start != "nothing":
         _take_over(model)
     return model
@@ -280,12 +274,16 @@ def _chosen(pictures: dict[str, np.ndarray], material: Material, variant: Varian
     return {p: some if variant.copies else some[: material.own[p]] for p, some in pictures.items()}
 
 
-def swap(model, material: Material) -> list[np.ndarray]:
-    """The target's frames with B's face in them, as the model generates it: T times (H, W, 3) uint8 RGB."""
+def swap(model, material: Material, source: int = 0, target: int = 1) -> list[np.ndarray]:
+    """The target's frames with B's face in them, as the model generates it: T times (H, W, 3) uint8 RGB.
+
+    Args:
+        source, target: whose faces the frames show and whose are put in, see `training.SwapFunction`.
+    """
     from faceswap_lab import training
     from faceswap_lab.swap.swapping import swap_frames
 
-    function = training.SwapFunction(model)
+    function = training.SwapFunction(model, source, target)
     return swap_frames(list(material.target), material.matrices, material.outlines, function, **BLEND, **_PLAIN)
 
 

@@ -7,7 +7,7 @@ import os
 import cv2
 import numpy as np
 import pandas as pd
-from av.video.frame import PictureType
+from av.video.frame import PictureType, VideoFrame
 
 from faceswap_lab.video import ffmpeg
 
@@ -50,5 +50,6 @@ def frame_kinds(path: str | os.PathLike) -> pd.DataFrame:
         sizes = {packet.pts: (packet.size, place) for place, packet in enumerate(packets)}
     with ffmpeg.opened(path) as container:
         stream = ffmpeg.picture_stream(container)
-        rows = [(PictureType(frame.pict_type).name, *sizes[frame.pts]) for frame in container.decode(stream)]
+        frames = [frame for frame in container.decode(stream) if isinstance(frame, VideoFrame)]
+        rows = [(PictureType(frame.pict_type).name, *sizes[frame.pts]) for frame in frames]
     return pd.DataFrame(rows, columns=["kind", "bytes", "coded"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,20 +40,10 @@ def frames_and_masks(
     Raises:
         LabError: when a frame has no face, which would count as flicker.
     """
-    clip = video.open_video(clip)
+    clip, place = video.open_video(clip), folder / "shown"
     seen = dataclasses.replace(options, output="target+swap+mask")
-    place = folder / "shown"
-    report = convert(
-        clip,
-        faces,
-        swap_function,
-        place,
-        seen,
-        label=False,
-        watermark=False,
-        overwrite=True,
-        ranges=[(0, frames / clip.fps)],
-    )
+    bare: dict[str, Any] = {"label": False, "watermark": False, "overwrite": True}
+    report = convert(clip, faces, swap_function, place, seen, ranges=[(0, frames / clip.fps)], **bare)
     if report.swapped != report.frames or report.frames != frames:
         raise LabError(f"{clip.path}: {report.swapped} of its first {frames} frames have a face; all are needed.")
     pictures = [np.split(read_picture(path), 3, axis=1) for path in sorted(place.glob("*.png"))]
@@ -78,8 +69,7 @@ def of_run(
     """
     if run.clips.truth is None:
         raise LabError(f"{run.clip('target')}: no true swap of this clip is known, and its own unrest is what counts.")
-    faces = stages.ensure_faces(run, "target")
-    faces = faces.of_person()
+    faces = stages.main_person(stages.ensure_faces(run, "target"))
     clip, mesh = video.open_video(run.clip("target")), FaceMesh()
     frames = min(frames, clip.num_frames)
     points = faces.clip_points(frames)

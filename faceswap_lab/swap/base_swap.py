@@ -17,7 +17,7 @@ from faceswap_lab.base.safeguards import safeguards
 from faceswap_lab.faces import references
 from faceswap_lab.faces.alignment import canonical_points
 from faceswap_lab.faces.extraction import extract_faces
-from faceswap_lab.faces.faceset import TABLE, FaceSet
+from faceswap_lab.faces.faceset import TABLE, FaceSet, spread_rows
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.faces.references import Person
 from faceswap_lab.faces.sources import Source, write_sources
@@ -55,8 +55,7 @@ def person_of(faces: FaceSet, size: int) -> Person:
         raise LabError(
             f"{faces.folder}: it shows no face clearly. Give a clip or picture that shows one, larger or sharper."
         )
-    chosen = np.unique(np.linspace(0, len(known) - 1, min(PICTURES, len(known))).round().astype(int))
-    rows, landmarks = zip(*(known[k] for k in chosen), strict=True)
+    rows, landmarks = zip(*(known[k] for k in spread_rows(len(known), PICTURES)), strict=True)
     places = [faces.matrix(row, size) for row in rows]
     aligned = [found.transformed(place) for found, place in zip(landmarks, places, strict=True)]
     return Person.from_faces(zip(faces.subset(rows).images(size), aligned, strict=True))

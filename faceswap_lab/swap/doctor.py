@@ -107,13 +107,13 @@ def examine_set(
         raise LabError(
             f"{faces.folder}: there is no face to examine. Choose another person, or extract the faces again."
         )
-    faces = faces.subset(np.unique(np.linspace(0, len(faces) - 1, LIMIT).round().astype(int)))
+    faces = faces.spread(LIMIT)
     size, outlines = swapping.model_size(swap_function), faces.masks(FACE_SIZE, "face")
     pairs = zip(faces.images(), outlines, strict=True)
     swaps = [swapping.prepare(image, np.eye(2, 3), outline, size, options) for image, outline in pairs]
     for first in range(0, len(swaps), batch_size):
         swapping.generate(swaps[first : first + batch_size], swap_function, options, batch_size)
-    five = [alignment.transform_points(faces.matrix(row), faces.points(row)) for row in range(len(faces))]
+    five = list(faces.aligned_points())
     return examine(Sample(swaps, five, list(outlines)), swap_function, options, frames, with_face)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import os
+import re
 from dataclasses import dataclass
 
 from faceswap_lab.base import files
@@ -24,6 +26,17 @@ def check_name(parameter: str, value: str, known) -> None:
     """Refuses an unknown choice by a `LabError` that lists the known ones."""
     if value not in known:
         raise LabError(f"{parameter}: there is no {value!r}. Choose one of: {', '.join(known)}.")
+
+
+def descriptions(options: type) -> dict[str, str]:
+    """What a dataclass's docstring, or its parents', says of each field, without pointers into the code."""
+    found: dict[str, str] = {}
+    for each in reversed(options.__mro__):
+        listed = re.split(r"\n(?=\S)", inspect.cleandoc(each.__doc__ or "").partition("Args:\n")[2])[0]
+        for names, words in re.findall(r"^    ([\w, ]+): (.*(?:\n {5,}.*)*)", listed, re.M):
+            plain = re.sub(r", see `[^`]*`", "", " ".join(words.split()))
+            found |= dict.fromkeys(names.split(", "), plain)
+    return found
 
 
 @dataclass(frozen=True)

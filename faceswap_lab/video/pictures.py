@@ -7,7 +7,7 @@ import functools
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -274,6 +274,23 @@ def write_picture(path: str | os.PathLike, image: np.ndarray, quality: float = 9
         raise LabError(f"{path}: a picture of {image.shape[1]}x{image.shape[0]} cannot be written as {path.suffix}.")
     with files.atomic_path(path) as temporary:
         temporary.write_bytes(coded)
+
+
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture at another size (width, height): averaged down, or enlarged by a cubic; the same picture where nothing changes."""
+    if image.shape[1::-1] == tuple(size):
+        return image
+    shrinking = size[0] < image.shape[1]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+
+
+def tiled(pictures: Sequence[np.ndarray] | np.ndarray, columns: int, ground: int) -> np.ndarray:
+    """Pictures (N, H, W, 3) uint8 in rows, as one: (rows * H, columns * W, 3); what is left over has the level `ground`."""
+    height, width = pictures[0].shape[:2]
+    rows = -(-len(pictures) // columns)
+    sheet = np.full((rows * columns, height, width, 3), ground, np.uint8)
+    sheet[: len(pictures)] = pictures
+    return sheet.reshape(rows, columns, height, width, 3).swapaxes(1, 2).reshape(rows * height, columns * width, 3)
 
 
 def coded_picture(image: np.ndarray, suffix: str, quality: float = 95) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import matplotlib.pyplot as plt
@@ -229,6 +230,6 @@ def _draw_row(axis, row: list[Box], columns: int) -> None:
 def _arc(axis, start: int, end: int, sizes) -> None:
     """An arrow over what lies between, with a plus where the two are added."""
     places = [(column, sizes[column][1] / 2) for column in (start, end)]
-    style = {"arrowstyle": "-|>", "mutation_scale": 11, "shrinkA": 1, "shrinkB": 1, "color": "#333333", "lw": 1.3}
-    axis.add_patch(FancyArrowPatch(*places, connectionstyle="arc3,rad=-0.12", **style))
+    style: dict[str, Any] = {"arrowstyle": "-|>", "connectionstyle": "arc3,rad=-0.12", "color": "#333333", "lw": 1.3}
+    axis.add_patch(FancyArrowPatch(*places, mutation_scale=11, shrinkA=1, shrinkB=1, **style))
     axis.text(end + 0.1, places[1][1] + 0.02, "+", fontsize=13, weight="bold", ha="left", va="bottom")

@@ -51,7 +51,9 @@ class FaceBrowser(Telling):
             raise LabError(f"page_size={page_size}, by={by!r}: 1 or more, and one of {', '.join(curation.SORTS)}.")
         self.folder = faces.folder if isinstance(faces, FaceSet) else Path(faces)
         self._only = set(faces.table["face"]) if isinstance(faces, FaceSet) else None
-        self.page, self.marked, self._cell, self._order = 0, set(), cell, []
+        self.marked: set[str] = set()
+        self._order: list[str] = []
+        self.page, self._cell = 0, cell
         self._last_rejected = ""
         self._build(by, page_size)
         self._read()

@@ -47,7 +47,8 @@ class ConsentPanel(Telling):
     """
 
     def __init__(self, files: Iterable[str | Path] = (), folder: str | Path | None = None):
-        self._folder, self._written = folder, None
+        self._folder = folder
+        self._written: tuple[tuple, str] | None = None  # the form as it was written last, and what was said of it
         self.ledger = Ledger(folder)
         self._build([str(path) for path in files])
         self._list(NEW)

@@ -8,9 +8,9 @@ from itertools import cycle
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython import get_ipython
 from IPython.display import display
 
+from faceswap_lab.base import machine
 from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets.showing import Picture
 
@@ -36,7 +36,7 @@ def show(figure, words: str) -> None:
         figure: of `matplotlib.pyplot`; a notebook closes it.
         words: what it shows, in a sentence.
     """
-    if get_ipython() is None:
+    if machine.shell() is None:
         return
     content = io.BytesIO()
     figure.savefig(content, format="png", bbox_inches="tight")
@@ -115,14 +115,13 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
 
 def live_preview(name: str):
     """A function (step, picture) that shows a training's preview in a notebook and redraws it in place; silent elsewhere."""
-    from IPython import get_ipython
     from IPython.display import display
 
     handle = None
 
     def show(step: int, picture: np.ndarray) -> None:
         nonlocal handle
-        if get_ipython() is None:
+        if machine.shell() is None:
             return
         image = Picture(coded_picture(picture, ".png"), f"{name}, step {step}", width=2 * picture.shape[1])
         if handle is None:
@@ -145,8 +144,8 @@ def attention_overlay(picture, weights, size: int) -> np.ndarray:
         (S, S, 3) uint8 RGB.
     """
     picture = as_uint8(picture).astype(np.float32)
-    heat = np.asarray(weights, np.float32).reshape(size, size)
-    heat = cv2.resize(heat / max(float(heat.max()), 1e-12), picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    small = np.asarray(weights, np.float32).reshape(size, size)
+    heat = cv2.resize(small / max(float(small.max()), 1e-12), picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     heat = np.clip(heat, 0, 1)[..., None]
     return np.round(picture * (1 - 0.7 * heat) + np.array([255, 60, 30], np.float32) * 0.7 * heat).astype(np.uint8)
 

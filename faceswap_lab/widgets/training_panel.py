@@ -9,7 +9,6 @@ buttons, a pause has no effect, and the panel is one picture that is redrawn.
 
 from __future__ import annotations
 
-import contextlib
 import html
 import os
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from faceswap_lab.base import machine
 from faceswap_lab.training.pace import as_time
 from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets.showing import Picture
@@ -51,10 +51,13 @@ class TrainingPanel:
 
         self.title, self.columns = title, tuple(columns)
         self.interactive = somebody_watches() if interactive is None else interactive
-        self.paused, self._wishes = False, set()
+        self._wishes: set[str] = set()
+        self._rows: list[dict] = []
+        self._preview: np.ndarray | None = None
+        self._left: float | None = None  # seconds
         self._clicks = Clicks() if self.interactive else None
-        self._rows, self._preview, self._said, self._handle, self._shown = [], None, "", None, False
-        self._next_drawing, self._left, self._step, self._total, self._name = 0.0, None, 0, 0, title or ""
+        self.paused, self._said, self._handle, self._shown = False, "", None, False
+        self._next_drawing, self._step, self._total, self._name = 0.0, 0, 0, title or ""
         self._said_until, self._turned, self._stopped = 0.0, -_ONE_CLICK, False
         self.pause_button = widgets.Button(description="Pause", icon="pause", tooltip="saves, then waits")
         self.save_button = widgets.Button(description="Save now", icon="save")
@@ -218,27 +221,19 @@ def somebody_watches() -> bool:
     """Whether this cell runs in a notebook whose front end can answer: not under papermill, nbconvert or CI."""
     if not _in_notebook() or os.environ.get("CI"):
         return False
-    from IPython import get_ipython
-
     # A front end that a person sits at allows questions (`input`); those that only execute do not.
-    return bool(getattr(get_ipython().kernel, "_allow_stdin", False))
+    return bool(getattr(machine.shell().kernel, "_allow_stdin", False))
 
 
 def _in_notebook() -> bool:
-    with contextlib.suppress(ImportError):
-        from IPython import get_ipython
-
-        return getattr(get_ipython(), "kernel", None) is not None
-    return False
+    return getattr(machine.shell(), "kernel", None) is not None
 
 
 class Clicks:
     """Hands widgets their messages while a cell runs, on ipykernel 6 and 7; elsewhere it does nothing."""
 
     def __init__(self):
-        from IPython import get_ipython
-
-        self._kernel = getattr(get_ipython(), "kernel", None)
+        self._kernel = getattr(machine.shell(), "kernel", None)
         self._stream = _shell_stream(self._kernel) if self._kernel is not None else None
 
     def handle(self) -> None:
@@ -246,7 +241,8 @@ class Clicks:
         stream = self._stream
         if stream is None or stream.closed():
             return
-        kept, arrived = stream._recv_callback, []
+        arrived: list = []
+        kept = stream._recv_callback
         stream.on_recv(arrived.append, copy=False)
         try:
             stream.flush()

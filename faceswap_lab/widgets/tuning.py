@@ -42,19 +42,7 @@ RANGES = {  # least, most, step: what is sensible to try; a file's value beyond 
     "amount": (0.0, 3.0, 0.05),
     "coverage": (0.7, 1.3, 0.02),
 }
-TOLD = {  # what a control's tooltip says
-    "blend": "how the generated face is laid over the frame",
-    "colour": "how its colours are brought to the target's",
-    "mask": "where it counts: the square, the face's outline, the model's own alpha, or two of them",
-    "erode": "draws the mask in, per cent of the face's side; below 0 it grows",
-    "forehead": "draws it in further above the brows, per cent",
-    "blur": "spreads the mask's edge to both sides, per cent",
-    "feather": "width of the soft edge, inwards only, per cent",
-    "sharpen": "unsharp masking of the generated face",
-    "amount": "of the sharpening",
-    "enlarge": "the filter that brings the generated face to the frame's scale",
-    "coverage": "how closely the model is shown the face; 1 as in training",
-}
+TOLD = options.descriptions(SwapOptions)  # what a control's tooltip says
 LEAST = 380  # pixels: a narrower picture goes above the controls rather than beside them
 ROOM = 0.08  # of the face's square, shown around it in the close-up
 _MASK_COLOUR, _VEIL = (255, 60, 160), 0.35
@@ -166,7 +154,7 @@ class TuningPanel(Telling):
                 self.controls[entry.name] = widgets.FloatSlider(
                     value=value, readout_format=".2f" if step < 0.1 else ".1f", **reach, **common
                 )
-            explain(self.controls[entry.name], TOLD.get(entry.name, ""))
+            explain(self.controls[entry.name], TOLD[entry.name])
         names = [(frame.name, place) for place, frame in enumerate(self.frames)]
         self.frame = widgets.Dropdown(options=names, value=0, description="look at", layout=wide, style=narrow)
         self.view = widgets.ToggleButtons(options=VIEWS, value="wipe", style={"button_width": "98px"})
@@ -260,6 +248,7 @@ class _Remembering:
 
 def _tinted(picture: np.ndarray, swap: Swap, blend: str) -> np.ndarray:
     """A frame with a veil of colour where the mask counts."""
+    assert swap.mask is not None  # a generated swap has one
     mask = np.ones_like(swap.mask) if blend == "direct" else swap.mask
     weight = _VEIL * blending.place_mask(picture.shape, mask, swap.matrix)[..., None]
     return np.rint(picture + weight * (np.array(_MASK_COLOUR, np.float32) - picture)).astype(np.uint8)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.faces.faceset import FaceSet, spread_rows
 from faceswap_lab.video import Video, open_video
 
 
@@ -50,7 +50,7 @@ def choose_frames(
         raise LabError(f"{faces.folder}: it has no face of person {person} to tune on. Choose another person.")
     known = sorted(places)
     if isinstance(frames, int):
-        frames = [known[n] for n in np.unique(np.linspace(0, len(known) - 1, max(1, frames)).round().astype(int))]
+        frames = [known[n] for n in spread_rows(len(known), max(1, frames))]
     if missing := [frame for frame in frames if frame not in places]:
         raise LabError(
             f"{faces.folder}: it has no face in frame {missing[0]}. Choose frames from {known[0]} to {known[-1]}."

@@ -68,7 +68,7 @@ def test_a_gallery_that_cannot_judge_is_refused():
             Gallery(Plain(), people, source, target)
     other = Gallery(Plain(), {"A": np.ones((1, 3)), "Z": np.ones((1, 3))}, "Z", "A")
     with pytest.raises(LabError, match="not about the same people"):
-        Identity(plain_gallery(), other)
+        Identity([plain_gallery(), other])
 
 
 def test_frames_come_in_batches_and_no_face_is_looked_at_twice():
@@ -78,7 +78,7 @@ def test_frames_come_in_batches_and_no_face_is_looked_at_twice():
     points = np.tile([[10.0, 10], [30, 10], [20, 20], [12, 30], [28, 30]], (30, 1, 1))
     points[3] = np.nan
     found = measure_clips(
-        {"swap": output, "unchanged": target}, target, points, lambda name: [Identity(plain_gallery(network))],
+        {"swap": output, "unchanged": target}, target, points, lambda name: [Identity([plain_gallery(network)])],
         finder=lambda *both: None,
     )  # fmt: skip
     assert network.looked == 2 * 29
@@ -123,7 +123,7 @@ def scored(networks):
     made = {}
 
     def measures(name):
-        made[name] = Identity(*galleries)
+        made[name] = Identity(galleries)
         return [made[name]]
 
     found = measure_clips(outputs, target, points, measures, finder=lambda *both: None)

@@ -169,7 +169,7 @@ def test_a_figure_comes_with_words_and_signs_that_need_no_colour(monkeypatch):
     from faceswap_lab.widgets import figures
 
     shown = []
-    monkeypatch.setattr(figures, "get_ipython", lambda: object())
+    monkeypatch.setattr(figures.machine, "shell", lambda: object())
     monkeypatch.setattr(figures, "display", shown.append)
     figures.row([np.zeros((8, 8, 3))] * 2, ["before", "after"])
     tables = {name: pd.DataFrame({"step": [1, 2], "loss": [2.0, end]}) for name, end in (("mine", 1.0), ("yours", 0.5))}

@@ -4,7 +4,7 @@ A module for each part of the course; in it one function an exercise (the refere
 """
 
 from faceswap_lab.course.checks import evidence, faces, frames, networks, numbers, swaps, translation  # noqa: F401
-from faceswap_lab.course.checks.exercise import EXERCISES, VERDICTS, Exercise  # noqa: F401
+from faceswap_lab.course.checks.exercise import EXERCISES, VERDICTS, Choice, Exercise, Function  # noqa: F401
 
 
 def __getattr__(name: str) -> Exercise:
@@ -14,6 +14,6 @@ def __getattr__(name: str) -> Exercise:
     return EXERCISES[name]
 
 
-def of_lesson(number: str) -> dict[str, Exercise]:
+def of_lesson(number: str) -> dict[str, Function | Choice]:
     """A lesson's exercises by name."""
     return {name: one for name, one in EXERCISES.items() if one.lesson == number}

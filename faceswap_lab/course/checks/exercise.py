@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import io
 import warnings
 from collections.abc import Callable
@@ -48,6 +49,7 @@ class Exercise:
 
     name: str
     lesson: str
+    reference: Any
 
     def __call__(self, mine: Any) -> Any:
         """Prints one verdict; never raises.
@@ -80,23 +82,19 @@ class Function(Exercise):
     """A function to write.
 
     Args:
-        lesson: such as "02".
-        reference: the right one; its name is the exercise's.
+        lesson, name: where it stands, such as "02", and what the student defines.
+        reference: the right one, of the same name.
         cases: what the arguments are, in words ("boxes that do not touch") -> the arguments.
         mistakes: a reason -> the function that somebody writes who needs to hear it.
         praise: what a right answer has understood.
     """
 
     lesson: str
+    name: str
     reference: Callable
     cases: dict[str, tuple]
     mistakes: dict[str, Callable]
     praise: str
-
-    @property
-    def name(self) -> str:
-        """What the student defines."""
-        return self.reference.__name__
 
     def answers(self, mine: Callable) -> list:
         """What a function says to each case."""
@@ -140,7 +138,7 @@ class Choice(Exercise):
     fields: dict[str, dict[str, str]]
     praise: str
 
-    @property
+    @functools.cached_property
     def reference(self) -> dict[str, str]:
         """The right answer."""
         return {
@@ -169,18 +167,15 @@ def exercise(lesson: str, cases: dict[str, tuple], mistakes: dict[str, Callable]
     """Makes a reference, the decorated function, into the exercise of its name."""
 
     def made(reference: Callable) -> Function:
-        return _known(Function(lesson, reference, cases, mistakes, praise))
+        one = EXERCISES[reference.__name__] = Function(lesson, reference.__name__, reference, cases, mistakes, praise)
+        return one
 
     return made
 
 
 def choice(lesson: str, name: str, fields: dict[str, dict[str, str]], praise: str) -> Choice:
     """Makes a `Choice` that `EXERCISES` knows."""
-    return _known(Choice(lesson, name, fields, praise))
-
-
-def _known(one: Function | Choice) -> Function | Choice:
-    EXERCISES[one.name] = one
+    one = EXERCISES[name] = Choice(lesson, name, fields, praise)
     return one
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.files import read_json_or_empty
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
 from faceswap_lab.course.report.card import best_and_worst, card_lines, sentences, write_card_page
 from faceswap_lab.course.report.comparison import comparison_lines, write_comparison
 from faceswap_lab.course.report.marks import marks
 from faceswap_lab.course.report.pages import Clip, write_page
-from faceswap_lab.course.report.pictures import read_json_or_empty
 from faceswap_lab.course.report.scores import MEASURES, model_title, scores_of_best, summary
 
 __all__ = [

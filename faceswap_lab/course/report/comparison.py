@@ -11,12 +11,12 @@ import pandas as pd
 
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.files import read_json_or_empty
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
 from faceswap_lab.course.report.card import scored_video
 from faceswap_lab.course.report.frames import file_name, picture_path
 from faceswap_lab.course.report.pages import Clip, write_page
-from faceswap_lab.course.report.pictures import read_json_or_empty
 from faceswap_lab.course.report.scores import MEASURES, best_model, columns, in_unit, model_title, score_rows
 
 _HIDDEN = ("time", "sha256", "fingerprint", "minutes", "made", "done", "out", "parameters.out", "target", "source")

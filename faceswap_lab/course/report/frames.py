@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -12,6 +12,7 @@ import pandas as pd
 
 from faceswap_lab.base import files
 from faceswap_lab.course.report.pictures import GREY, style_axes
+from faceswap_lab.video.pictures import resized
 
 SIDE = 256  # px of a cut-out
 REACH = 0.62  # half the cut-out's side, per `face_width`
@@ -35,9 +36,8 @@ def cut_out(image: np.ndarray, points: np.ndarray, width: float, side: int = SID
     half = min(REACH * width, min(height, wide) / 2) if seen else min(height, wide) / 2
     middle = np.clip(middle, half, np.array([wide, height]) - half)
     x0, y0 = np.floor(middle - half).astype(int).clip(0)
-    part = image[y0 : y0 + max(1, round(2 * half)), x0 : x0 + max(1, round(2 * half))]
-    shrinking = part.shape[0] > side
-    return cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    wide = max(1, round(2 * half))
+    return resized(image[y0 : y0 + wide, x0 : x0 + wide], (side, side))
 
 
 def heat(image: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -76,7 +76,6 @@ def curves_picture(
     values: Mapping[str, Mapping[str, float | None]],
     titles: Mapping[str, str],
     picture: Path,
-    steps: Mapping[str, str] | None = None,
 ) -> bool:
     """Draws scores over the frames of a clip: a small chart a score, a line an output, dashed the score of the whole clip.
 
@@ -85,20 +84,14 @@ def curves_picture(
         values: output's name -> the whole clip's scores.
         titles: score's name -> heading, with its unit.
         picture: the PNG to write, on no background.
-        steps: output's name -> words for the legend.
 
     Returns:
         False when no score varies over the frames.
     """
     from matplotlib.figure import Figure
 
-    drawn = [
-        name
-        for name in titles
-        if any(
-            name in table and table[name].notna().sum() > 1 and table[name].nunique() > 1 for table in frames.values()
-        )
-    ][:MOST_CURVES]
+    varies = {name for table in frames.values() for name in table if table[name].nunique() > 1}
+    drawn = [name for name in titles if name in varies][:MOST_CURVES]
     if not drawn:
         return False
     columns = min(3, len(drawn))
@@ -112,7 +105,7 @@ def curves_picture(
             colour, series = f"C{index % 10}", table[name]
             axes.plot(series.index, series, color=colour, linewidth=0.8, alpha=0.45)
             smooth = series.rolling(max(3, len(series) // 16), center=True, min_periods=1).mean()
-            axes.plot(series.index, smooth, color=colour, linewidth=1.7, label=(steps or {}).get(output, output))
+            axes.plot(series.index, smooth, color=colour, linewidth=1.7, label=output)
             if values.get(output, {}).get(name) is not None:
                 axes.axhline(values[output][name], color=colour, linewidth=0.9, linestyle="--", alpha=0.8)
         style_axes(axes)
@@ -130,14 +123,9 @@ def curves_picture(
     return True
 
 
-def spread_rows(count: int, most: int = 4) -> list[int]:
-    """Rows spread evenly over a clip, the same for every output of its length."""
-    return sorted({int(round(row)) for row in np.linspace(0, count - 1, most + 2)[1:-1]}) if count else []
-
-
-def wanted_rows(chosen: Sequence[Sequence[int]]) -> list[int]:
-    """All rows of several lists, each once, in order."""
-    return sorted({row for some in chosen for row in some})
+def spread_rows(count: int) -> list[int]:
+    """Four rows spread evenly over a clip without its ends, the same for every output of its length."""
+    return sorted({int(round(row)) for row in np.linspace(0, count - 1, 6)[1:-1]}) if count else []
 
 
 def file_name(name: str) -> str:

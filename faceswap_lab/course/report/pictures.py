@@ -10,14 +10,16 @@ import numpy as np
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.faceset import spread_rows
 from faceswap_lab.provenance import credentials
 from faceswap_lab.video import Video, VideoWriter, ffmpeg, open_video
 from faceswap_lab.video.fingerprints import content_hash
-from faceswap_lab.video.pictures import read_picture
+from faceswap_lab.video.pictures import read_picture, resized, tiled, write_picture
 
 NOT_LOSSES = ("step", "epoch", "seconds", "minutes", "learning_rate")
 GREY = "#8a8f96"  # readable on white and on black, since the page has both
 LONGEST = 120  # seconds of a clip that the page shows, when it must be encoded again
+CELL, COLUMNS, MOST_CELLS = 96, 12, 48  # of a contact sheet: pixels of a picture's side, pictures a row, pictures
 
 
 def loss_picture(history: Path, picture: Path) -> bool:
@@ -70,36 +72,16 @@ def style_axes(axes) -> None:
         spine.set_color(GREY)
 
 
-def contact_sheet(folder: Path, picture: Path, columns: int = 12, cell: int = 96, limit: int = 48) -> bool:
-    """Lays out pictures of a folder, spread evenly, as one picture.
-
-    Args:
-        folder: of PNG or JPEG pictures, square ones.
-        picture: the PNG to write.
-        columns: pictures a row.
-        cell: side of each, in pixels.
-        limit: the most pictures.
-
-    Returns:
-        False when the folder holds none.
-    """
-    import cv2
-
+def contact_sheet(folder: Path, picture: Path) -> bool:
+    """Lays out the square pictures of a folder, at most 48 spread evenly, as one PNG; False when it holds none."""
     found = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
-    chosen = [found[index] for index in np.unique(np.linspace(0, len(found) - 1, min(limit, len(found))).astype(int))]
     cells = []
-    for path in chosen:
+    for index in spread_rows(len(found), MOST_CELLS):
         with contextlib.suppress(LabError):  # a damaged picture is left out
-            cells.append(cv2.resize(read_picture(path)[..., ::-1], (cell, cell), interpolation=cv2.INTER_AREA))
-    if not cells:
-        return False
-    blank = np.zeros((cell, cell, 3), np.uint8)
-    cells += [blank] * (-len(cells) % min(columns, len(cells)))
-    wide = min(columns, len(cells))
-    sheet = np.concatenate([np.concatenate(cells[i : i + wide], axis=1) for i in range(0, len(cells), wide)])
-    with files.atomic_path(picture) as temporary:
-        cv2.imwrite(str(temporary), sheet)
-    return True
+            cells.append(resized(read_picture(found[index]), (CELL, CELL)))
+    if cells:
+        write_picture(picture, tiled(cells, min(COLUMNS, len(cells)), 0))
+    return bool(cells)
 
 
 def playable_clip(clip: Path, copy: Path, swapped: bool = False) -> bool:
@@ -137,22 +119,10 @@ def playable_clip(clip: Path, copy: Path, swapped: bool = False) -> bool:
 
 def _coded_again(video: Video, path: Path) -> None:
     """The first `LONGEST` seconds of a clip, 720 lines at most, as browsers play them."""
-    import cv2
-
     width, height = video.size
     lines = 2 * (min(720, height) // 2)
     size = 2 * max(1, round(width * lines / height / 2)), lines
     end = LONGEST if video.duration > LONGEST else None
     with VideoWriter(path, video.rate, size, 20, video.path if video.has_audio else None, audio_end=end) as writer:
         for frame in video.frames(end=end):
-            resized = frame.image if size == video.size else cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
-            writer.write(resized)
-
-
-def read_json_or_empty(path: Path) -> dict:
-    """A JSON object, or {} when the file is missing or holds something else: the report shows what there is."""
-    try:
-        value = files.read_json(path)
-    except (LabError, OSError):
-        return {}
-    return value if isinstance(value, dict) else {}
+            writer.write(resized(frame.image, size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from faceswap_lab.course.report.pictures import read_json_or_empty
+from faceswap_lab.base.files import read_json_or_empty
 
 # key in scores.json -> what it is, for runs whose scores.json does not say so itself ("scores")
 MEASURES = {

@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.faces.alignment import align, transform_points
+from faceswap_lab.faces.alignment import align
 from faceswap_lab.faces.faceset import FACE_SIZE, MASKS, FaceSet
 from faceswap_lab.studies.detection.recompression import Coding, recoded
 
@@ -121,12 +121,8 @@ class Scene:
     @cached_property
     def _geometry(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Points, skin and eyes: the same for all videos, since a swap stays where the face was."""
-        rows = range(len(self.faceset))
-        points = (
-            np.stack([transform_points(self.faceset.matrix(row), self.faceset.points(row)) for row in rows]) - MARGIN
-        )
         masks = inner(self.faceset.masks())
-        return points, masks[..., MASKS.index("face")], masks[..., MASKS.index("eyes")]
+        return self.faceset.aligned_points() - MARGIN, masks[..., MASKS.index("face")], masks[..., MASKS.index("eyes")]
 
 
 def inner(pictures: np.ndarray) -> np.ndarray:

@@ -17,27 +17,22 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics import bootstrap
 from faceswap_lab.metrics.bootstrap import Interval
 from faceswap_lab.metrics.catalogue import Score
+from faceswap_lab.metrics.weighting import Weighted
 
 
-class _Auc:
-    """The AUC of a table with the columns real and swap, a row a moment, for many choices of its rows."""
-
-    def __call__(self, table: pd.DataFrame) -> float:
-        return float(self.weighted(table, np.ones((1, len(table))))[0])
-
-    def weighted(self, table: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
-        """See `catalogue.weighted_values`. A moment is drawn with both of its faces."""
-        real, swap = (table[name].to_numpy(np.float64) for name in ("real", "swap"))
-        won = np.where(swap[:, None] > real[None], 1.0, np.where(swap[:, None] == real[None], 0.5, 0.0))
-        heavy = [weights * np.isfinite(column) for column in (swap, real)]
-        won[~np.isfinite(swap)] = won[:, ~np.isfinite(real)] = 0
-        pairs = heavy[0].sum(axis=1) * heavy[1].sum(axis=1)
-        found = np.einsum("ri,ij,rj->r", heavy[0], won, heavy[1], optimize=True)
-        return np.where(pairs > 0, found / np.where(pairs > 0, pairs, 1), np.nan)
+def _auc(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The AUC of the columns real and swap, a row a moment, for many choices of rows: a moment is drawn with both its faces."""
+    real, swap = columns.T
+    won = np.where(swap[:, None] > real[None], 1.0, np.where(swap[:, None] == real[None], 0.5, 0.0))
+    heavy = [weights * np.isfinite(column) for column in (swap, real)]
+    won[~np.isfinite(swap)] = won[:, ~np.isfinite(real)] = 0
+    pairs = heavy[0].sum(axis=1) * heavy[1].sum(axis=1)
+    found = np.einsum("ri,ij,rj->r", heavy[0], won, heavy[1], optimize=True)
+    return np.where(pairs > 0, found / np.where(pairs > 0, pairs, 1), np.nan)
 
 
 AUC = Score("auc", "AUC", "Chance that a swapped face gets the larger number than a real one: 0.5 guesses, 1 errs never.", "higher",
-            (0, 1), _Auc())  # fmt: skip
+            (0, 1), Weighted(_auc, ["real", "swap"]))  # fmt: skip
 
 
 def auc(real: np.ndarray, swap: np.ndarray, resamples: int = bootstrap.RESAMPLES, seed: int = 0) -> Interval:
@@ -74,13 +69,6 @@ def threshold(real: np.ndarray, false_alarms: float = 0.05) -> float:
     if not 0 < false_alarms < 1 or not np.isfinite(real).any():
         raise LabError(f"false_alarms={false_alarms}: give a share between 0 and 1, and numbers of some real faces.")
     return float(np.nanquantile(real, 1 - false_alarms))
-
-
-def share_above(numbers: np.ndarray, limit: float) -> float:
-    """The share of numbers above a threshold; NaN is left out."""
-    numbers = np.asarray(numbers, np.float64)
-    numbers = numbers[np.isfinite(numbers)]
-    return float((numbers > limit).mean()) if len(numbers) else float("nan")
 
 
 @dataclass(frozen=True)

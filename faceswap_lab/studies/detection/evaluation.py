@@ -9,9 +9,9 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.faceset import spread_rows
 from faceswap_lab.metrics.bootstrap import Interval
 from faceswap_lab.metrics.card import rounded
-from faceswap_lab.metrics.identity import spread
 from faceswap_lab.studies.detection import error_rates
 from faceswap_lab.studies.detection.data_set import BLOCKS, GAP, REAL, TEST, TRAIN, Crops, Scene, split
 from faceswap_lab.studies.detection.recompression import FILMED, Coding
@@ -112,17 +112,12 @@ def area(table: pd.DataFrame, detector: str, swap: tuple[str, str, str], real: t
     """
     found = []
     for scene, coding, video in (real, swap):
-        mine = (
-            table["detector"].eq(detector)
-            & table["scene"].eq(scene)
-            & table["coding"].eq(coding)
-            & table["video"].eq(video)
-        )
+        mine = (table[["detector", "scene", "coding", "video"]] == (detector, scene, coding, video)).all(axis=1)
         if not mine.any():
             raise LabError(f"{detector}: no numbers for {video} ({scene}, {coding}). Let `numbers` look at that video.")
         found.append(table[mine].sort_values("frame")["number"].to_numpy())
     count = min(map(len, found))  # videos of two scenes may have differently many moments
-    return error_rates.auc(*(numbers[spread(np.arange(len(numbers)), count)] for numbers in found))
+    return error_rates.auc(*(numbers[spread_rows(len(numbers), count)] for numbers in found))
 
 
 def areas(table: pd.DataFrame) -> pd.DataFrame:
@@ -149,14 +144,10 @@ def false_alarms(table: pd.DataFrame, known: pd.DataFrame, share: float = 0.05) 
     Returns:
         Scenes and codings by detectors: shares of alarms.
     """
-    rows = {}
-    for (scene, coding, detector), some in table[table["video"] == REAL].groupby(
-        ["scene", "coding", "detector"], sort=False
-    ):
-        own = known[(known["video"] == REAL) & (known["detector"] == detector)]["number"].to_numpy()
-        limit = error_rates.threshold(own, share)
-        rows.setdefault((scene, coding), {})[detector] = error_rates.share_above(some["number"].to_numpy(), limit)
-    return pd.DataFrame(rows).T
+    limits = known[known["video"] == REAL].groupby("detector")["number"].agg(error_rates.threshold, share)
+    real = table[table["video"] == REAL]
+    above = real.assign(number=(real["number"] > real["detector"].map(limits)).where(real["number"].notna()))
+    return above.pivot_table("number", ["scene", "coding"], "detector", sort=False)
 
 
 THROWS, TOGETHER = 12, 8  # of all coins, and moments that share a coin

@@ -12,7 +12,6 @@ import numpy as np
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.embeddings import nearest
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.metrics.identity import spread
 from faceswap_lab.metrics.recognition_features import Dlib, Network, features, set_features
 from faceswap_lab.studies.detection.data_set import Crops
 
@@ -42,7 +41,7 @@ class ClaimCheck:
     def of_set(cls, person: str, faces: FaceSet, network: Network | None = None) -> ClaimCheck:
         """A check against a face set, of which at most forty pictures are looked at."""
         network = network or Dlib()
-        return cls(person, set_features(faces.subset(spread(np.arange(len(faces)), PICTURES)), network), network)
+        return cls(person, set_features(faces.spread(PICTURES), network), network)
 
     def __call__(self, crops: Crops) -> np.ndarray:
         """(T,) median distance to the references: larger, less likely that person; beyond 0.6 the network says another one."""

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from faceswap_lab import video
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.video.pictures import resized
 
 
 @dataclass(frozen=True)
@@ -71,18 +71,10 @@ def recoded(frames: Iterable[np.ndarray], rate: float, coding: Coding) -> Iterat
             for frame in itertools.chain([first], frames):
                 writer.write(resized(frame, small))
                 written += 1
-        for frame in video.open_video(path).frames():
+        for back in video.open_video(path).frames():
             read += 1
-            yield resized(frame.image[: small[1], : small[0]], (width, height))  # an odd side had gained a pixel
+            yield resized(back.image[: small[1], : small[0]], (width, height))  # an odd side had gained a pixel
     if read != written:
         raise LabError(
             f"{coding.name}: {read} of {written} frames came back from the coder. Give a constant frame rate."
         )
-
-
-def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture at another size (width, height): averaged down, or enlarged by a cubic; the same picture where nothing changes."""
-    if image.shape[1::-1] == tuple(size):
-        return image
-    shrinking = size[0] < image.shape[1]
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)

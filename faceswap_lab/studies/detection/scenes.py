@@ -27,12 +27,7 @@ from faceswap_lab.swap.conversion import convert
 from faceswap_lab.training.models import SwapFunction
 
 SCRATCH = "autoencoder_from_nothing"
-MODELS = (
-    "autoencoder",
-    "faceswap_gan",
-    SCRATCH,
-    scoring.WARM_START,
-)  # those whose swaps are looked at
+MODELS = ("autoencoder", "faceswap_gan", SCRATCH, scoring.WARM_START)  # those whose swaps are looked at
 CLASSICAL, PERFECT = "classical swap", "perfect swap"
 MOMENTS = 240  # that are looked at, at most: a long clip's first
 SECONDS = 6.0  # of the clip of the other direction
@@ -42,7 +37,8 @@ Videos = dict[str, Callable[[], Iterator[np.ndarray]]]
 
 def models(run: Run) -> dict[str, SwapFunction]:
     """The run's models whose swaps are looked at, by name; the warm start where nothing was trained."""
-    return {name: function for name, function in scoring.swap_functions(run).items() if name in MODELS}
+    found = scoring.swap_functions(run).items()
+    return {name: function for name, function in found if name in MODELS and isinstance(function, SwapFunction)}
 
 
 def _folder(run: Run) -> Path:
@@ -129,8 +125,10 @@ def other_direction(run: Run) -> tuple[Path, Path | None]:
 
     For the sample it is B's talking clip, which no model was trained on; else the source's clip.
     """
-    if run.clips.target == actors.clip("talk_A").path and run.clips.source == actors.clip("train_B").path:
-        return actors.clip("talk_B").path, actors.clip("talk_B").truth().path
+    back = actors.clip("talk_B")
+    truth = back.truth()
+    if truth and run.clips.target == actors.clip("talk_A").path and run.clips.source == actors.clip("train_B").path:
+        return back.path, truth.path
     return run.clip("B"), None
 
 
