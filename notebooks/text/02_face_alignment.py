@@ -3,9 +3,9 @@
 
 # %% [markdown]
 # # 02 Find the face, align it, mask it
-# **Goal** Watch a detector at work, align faces to a fraction of a pixel, make, clean and diagnose a face set.
+# **Goal** Align faces to a fraction of a pixel, make, clean and diagnose a face set; then open up the detector and derive the alignment.
 #
-# **Minutes** 50 to read, 3 on two CPU cores or a T4
+# **Minutes** 50 to read, 3 on two CPU cores or a T4; of the reading, part one takes 24, part two 26
 #
 # **Needs** two clips (the bundled ones, or yours)
 #
@@ -81,8 +81,14 @@ import faceswap_lab as lab
 run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
+# ## Part one: from a clip to a face set
+# This lesson has two parts. **Part one** is what a swap needs: find the face, align it, mask it, and look at the face sets before anything is trained. In a class it is the lesson.
+#
+# **Part two** opens up what part one calls: the detector's three networks, following a face through a video, and where the best alignment comes from. It has the formulas and the exercises; no later lesson needs its results, so it can be the homework.
+
+# %% [markdown]
 # ## One call
-# The package [`mtcnn`](https://github.com/ipazc/mtcnn) finds a face in one call: a box (left, top, width, height), how sure it is, five points. The rest of this lesson opens that call up.
+# The package [`mtcnn`](https://github.com/ipazc/mtcnn) finds a face in one call: a box (left, top, width, height), how sure it is, five points. Part two opens that call up.
 
 # %%
 import time
@@ -97,7 +103,7 @@ for face in package.detect_faces(frame):
     print(face["box"], round(float(face["confidence"]), 3), {name: [*map(int, at)] for name, at in face["keypoints"].items()})
 
 # %% [markdown]
-# Whole pixels, one frame at a time. A face that is cut out of hundreds of frames must not jump by half a pixel, and nobody likes to wait. So the lab drives the *same three networks* itself: in batches, on all cores, sub-pixel. **Predict**: how many times as fast as the package is the lab?
+# Whole pixels, one frame at a time. A face that is cut out of hundreds of frames must not jump by half a pixel, and nobody likes to wait. So the lab drives the package's *own three networks* itself: in batches, on all cores, sub-pixel. **Predict**: how many times as fast as the package is the lab?
 
 # %% tags=["predict"]
 # a number, or (low, high); how sure, in per cent
@@ -122,181 +128,17 @@ if len(points["mtcnn"]) == len(points["lab"]) == 1:
     print(f"their five points lie {apart.mean():.1f} pixels apart, at most {apart.max():.1f}")
 
 # %% [markdown]
-# ## MTCNN: three networks, each stricter than the last
-# A **cascade** ([Zhang et al., 2016](https://arxiv.org/abs/1604.02878)) looks everywhere cheaply and then ever more closely where it pays. P-Net (12x12 pixels) slides over the picture, R-Net (24x24) looks again at what P-Net proposed, O-Net (48x48) decides and finds five points. P-Net knows only one size of face, so it gets the picture at many sizes: a **pyramid**.
+# ## Five points, one similarity
+# A face for training must always sit at the same place. The five points (eyes, nose, mouth corners) are brought to five **canonical** points by the best **similarity**: a scale, a turn and a shift. No mirror, no shear: they would change the person. Four numbers cannot make five points fit exactly, so the best one leaves the smallest squared distances ([Umeyama, 1991](https://doi.org/10.1109/34.88573)); part two derives it.
+#
+# Look at the third picture: how far from their canonical places do the points stay?
 
 # %%
 detector = lab.FaceDetector(min_face_size=40)
-seen = detector.stages(frame)
-print("pyramid:", [f"{level.shape[1]}x{level.shape[0]}" for level in seen.levels])
-
-# %%
-lab.widgets.row(seen.levels[:5], [f"x {scale:.2f}" for scale in seen.scales], height=1.8)
-lab.widgets.row([lab.widgets.heat(level) for level in seen.maps[:5]], ["P-Net: a face here?"], height=1.8)
-
-# %% [markdown]
-# **Predict**: how many boxes will P-Net propose for one face? Then look at what is left after each stage. Between them **non-maximum suppression** keeps the surest box of each group; how it does that comes below.
-
-# %% tags=["predict"]
-# a number, or (low, high); how sure, in per cent
-run.predict("02 boxes", None, sure=None, unit="boxes")
-
-# %%
-stages_seen = {
-    "proposals": seen.proposals,
-    "after suppression": seen.proposed,
-    "R-Net": seen.refined,
-    "O-Net": seen.output.boxes,
-}
-colours = (lab.widgets.RED, lab.widgets.YELLOW, lab.widgets.BLUE, lab.widgets.GREEN)
-drawn = [lab.widgets.draw_boxes(frame, boxes, colour) for boxes, colour in zip(stages_seen.values(), colours, strict=True)]
-lab.widgets.row(drawn, [f"{name}: {len(boxes)}" for name, boxes in stages_seen.items()], height=2.6)
-run.came("02 boxes", len(seen.proposals))
-
-# %% [markdown]
-# **How much do two boxes agree?** Their **intersection over union**: 0 apart, 1 equal, and the same whatever their size:
-#
-# $$\mathrm{IoU}(a,b)=\frac{\vert a\cap b\vert}{\vert a\cup b\vert}=\frac{\vert a\cap b\vert}{\vert a\vert+\vert b\vert-\vert a\cap b\vert}$$
-#
-# A box is (x0, y0, x1, y1). **Predict**: a square, and the same shifted by half of its side: 1/2, 1/3 or 1/4?
-
-# %% tags=["predict"]
-run.predict("02 IoU", None, sure=None, choices=("1/2", "1/3", "1/4"))
-
-
-# %% [markdown] tags=["exercise"]
-# **Exercise, a function**: IoU of one box with many. Boxes that do not touch have none: mind the sign of what does not overlap. The lesson goes on with yours, or with the reference.
-
-# %% tags=["stub"]
-def iou(box, others):
-    """One box (4,) against others (n, 4): (n,) in [0, 1]."""
-    return None  # your turn
-
-
-# %% tags=["solution"]
-def iou(box, others):
-    """One box (4,) against others (n, 4): (n,) in [0, 1]."""
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    inner = np.clip(high - low, 0, None).prod(axis=1)
-    area, areas = (box[2:] - box[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(axis=1)
-    return inner / (area + areas - inner)
-
-
-# %% tags=["check"]
-from faceswap_lab.course import checks
-
-iou = checks.iou(iou)
-
-# %% [markdown] tags=["notes"]
-# Without the clip, two boxes that miss each other in both directions get a positive overlap (minus times minus), in one direction a negative one.
-
-# %%
-print(iou(np.array([0, 0, 10, 10]), np.array([[0, 0, 10, 10], [5, 0, 15, 10], [10, 0, 20, 10]])).round(3))
-run.came("02 IoU", "1/3")
-
-# %% [markdown]
-# **Suppression** is then greedy: (1) take the surest box that is left and keep it; (2) throw away every other box whose IoU with it is above a threshold; (3) go on until none is left. You will write it at the end.
-#
-# **Box regression.** A network need not only say yes or no. R-Net also answers with four numbers $r$: by what share of its sides each corner should move,
-#
-# $$x_0'=x_0+r_0 w \qquad y_0'=y_0+r_1 h \qquad x_1'=x_1+r_2 w \qquad y_1'=y_1+r_3 h$$
-#
-# As shares they mean the same for a small face and a large one.
-
-# %%
-given = seen.proposed[:, :4]
-answers = detector.refinement.on_crops(lab.faces.cut_crops(frame, given, 24))
-width, height = (given[:, 2:] - given[:, :2] + 1).T  # MTCNN counts both border pixels
-moved = given + answers[:, :4] * np.stack([width, height, width, height], axis=1)
-print("largest difference to the detector's own:", np.abs(moved - detector.refine(frame, given)[0]).max())
-truth = seen.output.boxes[0]
-print(f"mean IoU with the final box: {iou(truth, given).mean():.2f} before, {iou(truth, moved).mean():.2f} after")
-
-# %% [markdown]
-# ## Followed, not searched
-# On video the face is nearly where it was. So the whole cascade looks at every 25th frame only, after a cut, or when a face is lost; in between **O-Net alone** looks around the place where the face should be now.
-#
-# One look of O-Net jumps by about 2 % of the face from frame to frame. The detector here takes the **mean of eight looks** around the face: half the jump, and a more honest score.
-#
-# **Predict**: how many times faster is following than searching?
-
-# %% tags=["predict"]
-# a number, or (low, high); how sure, in per cent
-run.predict("02 following faster", None, sure=None, unit="times")
-
-# %%
-some = [f.image for f in clip.frames()][:40]
-start = time.perf_counter()
-searched = detector.detect(some)
-middle = time.perf_counter()
-tracker = lab.faces.FaceTracker(detector)
-followed = [tracker(image) for image in some]
-end = time.perf_counter()
-print(
-    f"searched {1000 * (middle - start) / len(some):.0f} ms a frame, followed {1000 * (end - middle) / len(some):.0f} ms"
-)
-print("frames that the whole cascade saw:", sum(one.cascade for one in followed), "of", len(some))
-run.came("02 following faster", (middle - start) / (end - middle), within=0.5)
-
-# %%
-both = [
-    (one.faces.points[0], other.points[0])
-    for one, other in zip(followed, searched, strict=True)
-    if len(one) and len(other)
-]
-apart = [np.linalg.norm(one - other, axis=1).mean() for one, other in both]
-print(f"followed and searched points lie {np.mean(apart):.2f} px apart, at most {np.max(apart):.2f}")
-
-# %% [markdown]
-# A small frame with one large face gains little: its pyramid is small. At 1280x720 with faces from 20 pixels on, `benchmarks/detection.py` measures some ten times the rate of the `mtcnn` package for searching, and more than forty times for following.
-
-# %% [markdown]
-# ## Five points, one similarity
-# A face for training must always sit at the same place. The five points $p_i$ (eyes, nose, mouth corners) are brought to five **canonical** points $q_i$ by the best **similarity**: a scale $s$, a turn $R$, a shift $t$. No mirror, no shear: they would bend the person. The best one makes
-#
-# $$\frac{1}{n}\sum_i \Vert sRp_i+t-q_i\Vert^2$$
-#
-# as small as can be. [Umeyama (1991)](https://doi.org/10.1109/34.88573) found it in closed form. First a check: a transform we know must come back.
-
-# %%
-angle, scale, shift = np.radians(12), 1.7, np.array([31.0, -8.0])
-turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-points = np.random.default_rng(seed).uniform(0, 200, (5, 2))
-found = lab.faces.umeyama(points, points @ turn.T + shift)
-print("largest error in the matrix:", np.abs(found - np.column_stack([turn, shift])).max())
-
-# %% [markdown]
-# **Where it comes from**, in three steps.
-#
-# 1. *Shift*: set the slope in $t$ to 0. Mean goes to mean: $t=\bar q-sR\bar p$. From here on all points are taken from their means.
-# 2. *Turn*: what is left depends on $R$ by $-2s \mathrm{tr}(R^T\Sigma)$ with $\Sigma=\frac{1}{n}\sum_i q_i p_i^T$. Decompose $\Sigma=USV^T$: then $\mathrm{tr}(R^T\Sigma)=\mathrm{tr}(ZS)$ with $Z=V^TR^TU$, a turn or a mirror too. No entry of $Z$ exceeds 1, so the identity, $Z=1$, is best: $R=UV^T$.
-# 3. *Scale*: a parabola in $s$, lowest at $s=\mathrm{tr}(S)/\sigma_p^2$, where $\sigma_p^2$ is the points' variance.
-
-# %% [markdown]
-# **One trap**: $UV^T$ may be a *mirror*, with $\det U\det V=-1$. Points that are noisy or nearly on a line do that; then the face would come back as its own reflection. The cheapest repair turns the direction that matters least, that of the *smallest* singular value: with $D=\mathrm{diag}(1,\det U\det V)$
-#
-# $$R=UDV^T \qquad s=\mathrm{tr}(SD)/\sigma_p^2$$
-#
-# **Predict**: the points below are mirrored. What will the best *similarity* be?
-
-# %% tags=["predict"]
-run.predict(
-    "02 without a mirror", None, sure=None, choices=("a mirror all the same", "a turn that fits", "a turn that fits badly")
-)
-
-# %%
-mirrored = points * [-1, 1]
-left, singular, right = np.linalg.svd((mirrored - mirrored.mean(0)).T @ (points - points.mean(0)))
-forced = lab.faces.umeyama(points, mirrored)
-off = np.linalg.norm(lab.faces.transform_points(forced, points) - mirrored, axis=1).mean()
-print(f"det(U) det(V) = {np.linalg.det(left) * np.linalg.det(right):.0f}, det(UV) = {np.linalg.det(left @ right):.0f}")
-print(f"det(R) = {np.sign(np.linalg.det(forced[:, :2])):.0f}: a turn; the points are left {off:.0f} px apart")
-run.came("02 without a mirror", "a turn that fits badly" if off > 5 else "a turn that fits")
-
-# %%
-if not len(seen.output):
+detections = detector.detect([frame])[0]
+if not len(detections):
     raise SystemExit("No face in this frame: choose another clip or a smaller min_face_size.")
-box, detected = seen.output.boxes[0], seen.output.points[0]
+box, detected = detections.boxes[0], detections.points[0]
 square = lab.faces.square_box(box)
 print("box", box.round(1), "as a square", square.round(1))
 matrix = lab.alignment_matrix(detected, 256)
@@ -310,7 +152,7 @@ lab.widgets.row([boxes, aligned, marked], ["box, square, points", "aligned", "ca
 
 # %% [markdown]
 # ## Dense landmarks
-# Five points jump by a pixel or two from frame to frame, and so would the face. A second network finds **468 points** ([Kartynnik et al., 2019](https://arxiv.org/abs/1907.06724)); two more looks give 71 points round each eye, and the irises. The alignment uses five points *read off the mesh*, which hardly depend on where the detector put its own. The mesh has depth, so it also tells where the head points.
+# Five points jump by a pixel or two from frame to frame, and so would the face. A second network finds **468 points** ([Kartynnik et al., 2019](https://arxiv.org/abs/1907.06724)); two more looks give 71 points round each eye, and the irises. The alignment uses five points *read off the mesh*, which hardly depend on where the detector put its own (part two measures it). The mesh has depth, so it also tells where the head points.
 
 # %%
 mesh = lab.FaceMesh()
@@ -322,24 +164,6 @@ lab.widgets.row(
     ["in the frame", "aligned"],
     height=4,
 )
-
-# %%
-noise = np.random.default_rng(seed).normal(0, 1.5, (20, 5, 2))
-corners = np.array([[0, 0], [255, 0], [0, 255], [255, 255]])
-steady = lab.alignment_matrix(lab.faces.five_points(landmarks), 256)
-
-
-def wander(other):
-    moved = lab.faces.transform_points(other, lab.faces.transform_points(lab.faces.invert(steady), corners))
-    return np.abs(moved - corners).mean()
-
-
-by_detector = np.mean([wander(lab.alignment_matrix(lab.faces.five_points(landmarks) + n, 256)) for n in noise])
-by_mesh = np.mean([wander(lab.alignment_matrix(lab.faces.five_points(mesh(frame, detected + n)), 256)) for n in noise])
-print(f"points off by 1.5 px move the aligned corners by {by_detector:.1f} px, through the mesh by {by_mesh:.1f} px")
-
-# %% [markdown]
-# **Other ways**, which you will meet in other tools. *HOG* ([Dalal and Triggs, 2005](https://doi.org/10.1109/CVPR.2005.177)): count the directions of edges in small cells, slide a linear classifier over the counts; dlib's first detector, here `detector="hog"`. *Regression trees* ([Kazemi and Sullivan, 2014](https://doi.org/10.1109/CVPR.2014.241)): begin with the mean shape, let trees that compare pairs of pixels correct it ten times; dlib's 68 points, a millisecond a face. *3D face fitting* ([Zhu et al., 2016](https://arxiv.org/abs/1511.07212)): find pose and shape of a 3D head model whose projection fits; sees points that are hidden, at any turn of the head.
 
 # %% [markdown]
 # ## Masks
@@ -476,6 +300,205 @@ by_box = lab.align(frame, lab.faces.umeyama(square.reshape(2, 2), np.array([[0, 
 wrong = lab.align(frame, lab.alignment_matrix(detected[[1, 0, 2, 4, 3]], 256), 256)
 lab.widgets.row([aligned, by_box, wrong], ["right", "the box, unaligned", "left and right confused"])
 
+# %% [markdown]
+# ## Part two: how it works inside
+# Here a class may stop. The face sets are made, and notebook 03 can begin; of the recall questions at the end, the first four belong to part one.
+#
+# Part two needs part one's variables, so run it in the same session.
+
+# %% [markdown]
+# ## MTCNN: three networks, each stricter than the last
+# A **cascade** ([Zhang et al., 2016](https://arxiv.org/abs/1604.02878)) looks everywhere cheaply and then ever more closely where it pays. P-Net (12x12 pixels) slides over the picture, R-Net (24x24) looks again at what P-Net proposed, O-Net (48x48) decides and finds five points. P-Net knows only one size of face, so it gets the picture at many sizes: a **pyramid**.
+
+# %%
+seen = detector.stages(frame)
+print("pyramid:", [f"{level.shape[1]}x{level.shape[0]}" for level in seen.levels])
+
+# %%
+lab.widgets.row(seen.levels[:5], [f"x {scale:.2f}" for scale in seen.scales], height=1.8)
+lab.widgets.row([lab.widgets.heat(level) for level in seen.maps[:5]], ["P-Net: a face here?"], height=1.8)
+
+# %% [markdown]
+# **Predict**: how many boxes will P-Net propose for one face? Then look at what is left after each stage. Between them **non-maximum suppression** keeps the surest box of each group; how it does that comes next.
+
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("02 boxes", None, sure=None, unit="boxes")
+
+# %%
+stages_seen = {
+    "proposals": seen.proposals,
+    "after suppression": seen.proposed,
+    "R-Net": seen.refined,
+    "O-Net": seen.output.boxes,
+}
+colours = (lab.widgets.RED, lab.widgets.YELLOW, lab.widgets.BLUE, lab.widgets.GREEN)
+drawn = [lab.widgets.draw_boxes(frame, boxes, colour) for boxes, colour in zip(stages_seen.values(), colours, strict=True)]
+lab.widgets.row(drawn, [f"{name}: {len(boxes)}" for name, boxes in stages_seen.items()], height=2.6)
+run.came("02 boxes", len(seen.proposals))
+
+# %% [markdown]
+# **How much do two boxes agree?** Their **intersection over union**: 0 apart, 1 equal, and the same whatever their size:
+#
+# $$\mathrm{IoU}(a,b)=\frac{\vert a\cap b\vert}{\vert a\cup b\vert}=\frac{\vert a\cap b\vert}{\vert a\vert+\vert b\vert-\vert a\cap b\vert}$$
+#
+# A box is (x0, y0, x1, y1). **Predict**: a square, and the same shifted by half of its side: 1/2, 1/3 or 1/4?
+
+# %% tags=["predict"]
+run.predict("02 IoU", None, sure=None, choices=("1/2", "1/3", "1/4"))
+
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: IoU of one box with many. Boxes that do not touch have none: mind the sign of what does not overlap. The lesson goes on with yours, or with the reference.
+
+# %% tags=["stub"]
+def iou(box, others):
+    """One box (4,) against others (n, 4): (n,) in [0, 1]."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def iou(box, others):
+    """One box (4,) against others (n, 4): (n,) in [0, 1]."""
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    inner = np.clip(high - low, 0, None).prod(axis=1)
+    area, areas = (box[2:] - box[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(axis=1)
+    return inner / (area + areas - inner)
+
+
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+iou = checks.iou(iou)
+
+# %% [markdown] tags=["notes"]
+# Without the clip, two boxes that miss each other in both directions get a positive overlap (minus times minus), in one direction a negative one.
+
+# %%
+print(iou(np.array([0, 0, 10, 10]), np.array([[0, 0, 10, 10], [5, 0, 15, 10], [10, 0, 20, 10]])).round(3))
+run.came("02 IoU", "1/3")
+
+# %% [markdown]
+# **Suppression** is then greedy: (1) take the surest box that is left and keep it; (2) throw away every other box whose IoU with it is above a threshold; (3) go on until none is left. You will write it at the end.
+#
+# **Box regression.** A network need not only say yes or no. R-Net also answers with four numbers $r$: by what share of its sides each corner should move,
+#
+# $$x_0'=x_0+r_0 w \qquad y_0'=y_0+r_1 h \qquad x_1'=x_1+r_2 w \qquad y_1'=y_1+r_3 h$$
+#
+# As shares they mean the same for a small face and a large one.
+
+# %%
+given = seen.proposed[:, :4]
+answers = detector.refinement.on_crops(lab.faces.cut_crops(frame, given, 24))
+width, height = (given[:, 2:] - given[:, :2] + 1).T  # MTCNN counts both border pixels
+moved = given + answers[:, :4] * np.stack([width, height, width, height], axis=1)
+print("largest difference to the detector's own:", np.abs(moved - detector.refine(frame, given)[0]).max())
+truth = seen.output.boxes[0]
+print(f"mean IoU with the final box: {iou(truth, given).mean():.2f} before, {iou(truth, moved).mean():.2f} after")
+
+# %% [markdown]
+# ## Followed, not searched
+# On video the face is nearly where it was. So the whole cascade looks at every 25th frame only, after a cut, or when a face is lost; in between **O-Net alone** looks around the place where the face should be now.
+#
+# One look of O-Net jumps by about 2 % of the face from frame to frame. The detector here takes the **mean of eight looks** around the face: half the jump, and a more honest score.
+#
+# **Predict**: how many times faster is following than searching?
+
+# %% tags=["predict"]
+# a number, or (low, high); how sure, in per cent
+run.predict("02 following faster", None, sure=None, unit="times")
+
+# %%
+some = [f.image for f in clip.frames()][:40]
+start = time.perf_counter()
+searched = detector.detect(some)
+middle = time.perf_counter()
+tracker = lab.faces.FaceTracker(detector)
+followed = [tracker(image) for image in some]
+end = time.perf_counter()
+print(
+    f"searched {1000 * (middle - start) / len(some):.0f} ms a frame, followed {1000 * (end - middle) / len(some):.0f} ms"
+)
+print("frames that the whole cascade saw:", sum(one.cascade for one in followed), "of", len(some))
+run.came("02 following faster", (middle - start) / (end - middle), within=0.5)
+
+# %%
+both = [
+    (one.faces.points[0], other.points[0])
+    for one, other in zip(followed, searched, strict=True)
+    if len(one) and len(other)
+]
+apart = [np.linalg.norm(one - other, axis=1).mean() for one, other in both]
+print(f"followed and searched points lie {np.mean(apart):.2f} px apart, at most {np.max(apart):.2f}")
+
+# %% [markdown]
+# A small frame with one large face gains little: its pyramid is small. At 1280x720 with faces from 20 pixels on, `benchmarks/detection.py` measures some ten times the rate of the `mtcnn` package for searching, and more than forty times for following.
+
+# %% [markdown]
+# ## The best similarity
+# The five points are $p_i$, their canonical places $q_i$. We look for a scale $s$, a turn $R$ and a shift $t$ that make
+#
+# $$\frac{1}{n}\sum_i \Vert sRp_i+t-q_i\Vert^2$$
+#
+# as small as can be. [Umeyama (1991)](https://doi.org/10.1109/34.88573) found them in closed form. First a check: a transform we know must come back.
+
+# %%
+angle, scale, shift = np.radians(12), 1.7, np.array([31.0, -8.0])
+turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+points = np.random.default_rng(seed).uniform(0, 200, (5, 2))
+found = lab.faces.umeyama(points, points @ turn.T + shift)
+print("largest error in the matrix:", np.abs(found - np.column_stack([turn, shift])).max())
+
+# %% [markdown]
+# **Where it comes from**, in three steps.
+#
+# 1. *Shift*: set the slope in $t$ to 0. Mean goes to mean: $t=\bar q-sR\bar p$. From here on all points are taken from their means.
+# 2. *Turn*: what is left depends on $R$ by $-2s \mathrm{tr}(R^T\Sigma)$ with $\Sigma=\frac{1}{n}\sum_i q_i p_i^T$. Decompose $\Sigma=USV^T$: then $\mathrm{tr}(R^T\Sigma)=\mathrm{tr}(ZS)$ with $Z=V^TR^TU$, a turn or a mirror too. No entry of $Z$ exceeds 1, so the identity, $Z=1$, is best: $R=UV^T$.
+# 3. *Scale*: a parabola in $s$, lowest at $s=\mathrm{tr}(S)/\sigma_p^2$, where $\sigma_p^2$ is the points' variance.
+
+# %% [markdown]
+# **One trap**: $UV^T$ may be a *mirror*, with $\det U\det V=-1$. Points that are noisy or nearly on a line do that; then the face would come back as its own reflection. The cheapest repair turns the direction that matters least, that of the *smallest* singular value: with $D=\mathrm{diag}(1,\det U\det V)$
+#
+# $$R=UDV^T \qquad s=\mathrm{tr}(SD)/\sigma_p^2$$
+#
+# **Predict**: the points below are mirrored. What will the best *similarity* be?
+
+# %% tags=["predict"]
+run.predict(
+    "02 without a mirror", None, sure=None, choices=("a mirror all the same", "a turn that fits", "a turn that fits badly")
+)
+
+# %%
+mirrored = points * [-1, 1]
+left, singular, right = np.linalg.svd((mirrored - mirrored.mean(0)).T @ (points - points.mean(0)))
+forced = lab.faces.umeyama(points, mirrored)
+off = np.linalg.norm(lab.faces.transform_points(forced, points) - mirrored, axis=1).mean()
+print(f"det(U) det(V) = {np.linalg.det(left) * np.linalg.det(right):.0f}, det(UV) = {np.linalg.det(left @ right):.0f}")
+print(f"det(R) = {np.sign(np.linalg.det(forced[:, :2])):.0f}: a turn; the points are left {off:.0f} px apart")
+run.came("02 without a mirror", "a turn that fits badly" if off > 5 else "a turn that fits")
+
+# %% [markdown]
+# ## How steady is the mesh?
+# Part one read the five points off the mesh. Suppose that the detector's points are off by 1.5 pixels (one standard deviation, 20 draws). How far do the aligned picture's corners move if the noisy points are used as they are, and how far if they only tell the mesh where to look?
+
+# %%
+noise = np.random.default_rng(seed).normal(0, 1.5, (20, 5, 2))
+corners = np.array([[0, 0], [255, 0], [0, 255], [255, 255]])
+steady = lab.alignment_matrix(lab.faces.five_points(landmarks), 256)
+
+
+def wander(other):
+    moved = lab.faces.transform_points(other, lab.faces.transform_points(lab.faces.invert(steady), corners))
+    return np.abs(moved - corners).mean()
+
+
+by_detector = np.mean([wander(lab.alignment_matrix(lab.faces.five_points(landmarks) + n, 256)) for n in noise])
+by_mesh = np.mean([wander(lab.alignment_matrix(lab.faces.five_points(mesh(frame, detected + n)), 256)) for n in noise])
+print(f"points off by 1.5 px move the aligned corners by {by_detector:.1f} px, through the mesh by {by_mesh:.1f} px")
+
+
+# %% [markdown]
+# **Other ways**, which you will meet in other tools. *HOG* ([Dalal and Triggs, 2005](https://doi.org/10.1109/CVPR.2005.177)): count the directions of edges in small cells, slide a linear classifier over the counts; dlib's first detector, here `detector="hog"`. *Regression trees* ([Kazemi and Sullivan, 2014](https://doi.org/10.1109/CVPR.2014.241)): begin with the mean shape, let trees that compare pairs of pixels correct it ten times; dlib's 68 points, a millisecond a face. *3D face fitting* ([Zhu et al., 2016](https://arxiv.org/abs/1511.07212)): find pose and shape of a 3D head model whose projection fits; sees points that are hidden, at any turn of the head.
 
 # %% [markdown] tags=["exercise"]
 # ## Exercises
@@ -554,15 +577,15 @@ print("largest difference to the package's:", np.abs(similarity(points, mirrored
 
 # %% [markdown]
 # ## Recap
-# You watched three networks find a face, measured boxes, derived the transform that brings five points to their canonical places, found landmarks, and made masks, three face sets and a diagnosis.
+# You aligned faces and made masks, three face sets and a diagnosis (part one); you watched three networks find a face, measured boxes, and derived the alignment (part two).
 #
-# 1. Why does P-Net need a pyramid?
-# 2. Why is IoU divided by the union, and not by one of the boxes?
-# 3. What may a similarity do, and what not? Where does the determinant come in?
-# 4. Why read the five points off the mesh?
-# 5. What is an eye mask good for in training?
-# 6. What happens to a face whose picture you delete?
-# 7. Which poses would A<-B have to guess?
+# 1. Why read the five points off the mesh?
+# 2. What is an eye mask good for in training?
+# 3. What happens to a face whose picture you delete?
+# 4. Which poses would A<-B have to guess?
+# 5. Why does P-Net need a pyramid?
+# 6. Why is IoU divided by the union, and not by one of the boxes?
+# 7. What may a similarity do, and what not? Where does the determinant come in?
 #
 # **Next**: notebook 03 trains the first model on these faces.
 
