@@ -54,7 +54,9 @@ def row(pictures, titles=(), height: float = 2.0, title: str = ""):
     """
     figure, axes = plt.subplots(1, len(pictures), figsize=(height * len(pictures), height + 0.4), squeeze=False)
     for axis, picture, name in zip(axes[0], pictures, [*titles, *[""] * len(pictures)], strict=False):
-        axis.imshow(as_uint8(picture), interpolation="nearest")
+        picture = as_uint8(picture)
+        shrinks = min(picture.shape[:2]) > height * figure.dpi  # then "nearest" would drop thin lines
+        axis.imshow(picture, interpolation="antialiased" if shrinks else "nearest")
         axis.set_title(name, fontsize=9)
         axis.axis("off")
     figure.suptitle(title, fontsize=10)

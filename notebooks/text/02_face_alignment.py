@@ -219,7 +219,8 @@ lab.write_json(run.out / "faces" / "diagnosis.json", diagnosis.as_json())
 print(lab.faces.diagnosis_report.describe(diagnosis))
 
 # %%
-lab.faces.diagnosis_report.draw(diagnosis)
+words = "poses of A, of B, and those that only one of them has; below, their light, open mouths and detail"
+lab.widgets.show(lab.faces.diagnosis_report.draw(diagnosis), words)
 
 # %% [markdown]
 # Look at the third map: every coloured dot is a pose for which the swap will be a guess.
