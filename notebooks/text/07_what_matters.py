@@ -85,7 +85,7 @@ run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## Everybody's favourite part
-# Every face swapper piles up terms, warps and blocks, and each paper says that its own part helps. An **ablation** asks the machine: train once with everything, train again with **one** part switched, and compare. Same faces, same steps, same order of the batches.
+# Every face swapper piles up terms, warps and blocks, and each paper says that its own part helps. An **ablation** asks the machine: train once with everything (the **base**), train again with **one** part switched (a **variant**), and compare. Same faces, same steps, same order of the batches.
 #
 # Here is what some of the parts look like.
 
@@ -153,9 +153,9 @@ columns = ["part", "seeds", "structure_gain", "identity_gain", "gaze_error", "sh
 ablation_effect.table(results)[columns].round(3)
 
 # %% [markdown]
-# **Look**: the optimiser, which no paper's table of losses lists, is worth most (0.12 ± 0.03 of structure); **local contrast pays** in both measures; **back-translation** pays a little in identity. The light of other frames *costs* a little. Instance norm lost in all three seeds, and still its interval reaches over 0. For the rest no difference is seen.
+# **Look**: the optimiser (Muon in place of Adam), which no paper's table of losses lists, is worth most (0.12 ± 0.03 of structure); **local contrast pays** in both measures; **back-translation** pays a little in identity. The light of other frames *costs* a little. Instance norm lost in all three seeds, and still its interval reaches over 0. For the rest no difference is seen.
 #
-# **Whatever does not pay is said not to pay.** But mind what was asked: 200 steps from nothing. In a training of thousands of steps varied copies and light are what keeps faces that it never saw sharp. "No difference seen" is not "worth nothing", and what is not in the table has not been measured.
+# Mind what was asked: 200 steps from nothing. In a training of thousands of steps varied copies and light are what keeps faces that it never saw sharp. "No difference seen" is not "worth nothing", and what is not in the table has not been measured.
 
 # %%
 order = {name: ablation_effect.worth(results, name, "structure_gain").mean for name in guess}
@@ -166,7 +166,7 @@ run.came("07 order", sorted(guess, key=order.get, reverse=True))
 
 # %% [markdown]
 # ## And a GAN's parts?
-# The same for FaceSwap-GAN: 60 steps on the generator of the warm start, as notebook 04 goes on. **Predict**: which is worth more there, the discriminators or the recogniser?
+# The same for FaceSwap-GAN: 60 steps on the generator of the warm start, as notebook 04 goes on. **Predict**: which is worth more there, the discriminators or the recogniser? (That is the recognition network in the identity loss.)
 
 # %% tags=["predict"]
 run.predict("07 GAN's parts", None, sure=None, choices=("discriminators", "recogniser"))
@@ -220,15 +220,15 @@ luck = np.random.default_rng(0).normal(0, 1, (1000, 3))
 error = luck.std(axis=1, ddof=1) / np.sqrt(3)
 judged = {
     "one seed, whatever it says": np.abs(luck[:, 0]) > 0,
-    "mean beyond one standard error": np.abs(luck.mean(axis=1)) > error,
+    "mean beyond 1 standard error": np.abs(luck.mean(axis=1)) > error,
     "all three dots on one side": np.abs(np.sign(luck).sum(axis=1)) == 3,
-    "95 % interval (4.3 errors)": np.abs(luck.mean(axis=1)) > 4.303 * error,
+    "95 % interval (4.3 standard errors)": np.abs(luck.mean(axis=1)) > 4.303 * error,
 }
 lab.widgets.chance_plot(luck, dict(reversed(judged.items())))
 run.came("07 lucky parts", int(judged["all three dots on one side"].sum()))
 
 # %% [markdown]
-# With one seed every part "does something". Three dots on one side happen to a quarter of all worthless parts. The honest interval is 4.3 standard errors wide at three seeds; at ten seeds it would be 2.3. That is what few seeds cost: not wrong answers, but **no** answers.
+# With one seed every part "does something". Three dots on one side happen to a quarter of all worthless parts. The honest interval reaches 4.3 standard errors to each side at three seeds; at ten seeds it would be 2.3. That is what few seeds cost: not wrong answers, but **no** answers.
 #
 # And 5 % of twenty questions is one: ask often enough, and a triangle may be luck.
 #
