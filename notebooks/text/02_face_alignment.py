@@ -223,7 +223,7 @@ words = "poses of A, of B, and those that only one of them has; below, their lig
 lab.widgets.show(lab.faces.diagnosis_report.draw(diagnosis), words)
 
 # %% [markdown]
-# Look at the third map: every coloured dot is a pose for which the swap will be a guess.
+# Look at the third map: a blue triangle is a pose of A that B never takes, so that A<-B will be a guess there. The orange dots are the same for B<-A.
 #
 # ## Six ways to spoil a set
 # The actors come with six sets of B that are bad on purpose. **Predict** what is wrong with each row before you read on.
