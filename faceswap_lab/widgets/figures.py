@@ -61,8 +61,9 @@ def row(pictures, titles=(), height: float = 2.0, title: str = ""):
         axis.axis("off")
     figure.suptitle(title, fontsize=10)
     figure.tight_layout()
-    named = ", ".join(str(name) for name in titles) or "without titles"
-    show(figure, f"{title + ': ' if title else ''}{len(pictures)} pictures in a row: {named}")
+    named = ", ".join(str(name) for name in titles[: len(pictures)]) or "without titles"
+    count = f"{len(pictures)} pictures in a row" if len(pictures) > 1 else "one picture"
+    show(figure, f"{title + ': ' if title else ''}{count}: {named}")
 
 
 def rows(lines: dict, height: float = 1.2):

@@ -147,8 +147,10 @@ aligned = lab.align(frame, matrix, 256)
 # %%
 marked = lab.widgets.draw_points(aligned, lab.faces.canonical_points(256), lab.widgets.YELLOW, 1, 4)
 marked = lab.widgets.draw_points(marked, lab.faces.transform_points(matrix, detected), lab.widgets.RED, 1, 2.5)
-boxes = lab.widgets.draw_points(lab.widgets.draw_boxes(frame, [box, square]), (detected + 0.5) * 2 - 0.5, lab.widgets.RED, 1, 3)
-lab.widgets.row([boxes, aligned, marked], ["box, square, points", "aligned", "canonical (large), found (small)"], height=2.6)
+boxes = lab.widgets.draw_boxes(lab.widgets.draw_boxes(frame, [box]), [(square + 0.5) * 2 - 0.5], lab.widgets.YELLOW, 1)
+boxes = lab.widgets.draw_points(boxes, (detected + 0.5) * 2 - 0.5, lab.widgets.RED, 1, 8)
+titles = ["box (upright), square, points", "aligned", "canonical (large), found (small)"]
+lab.widgets.row([boxes, aligned, marked], titles, height=2.6)
 
 # %% [markdown]
 # ## Dense landmarks
@@ -190,13 +192,15 @@ sets["B"].table[["face", "frame", "score", "yaw", "pitch", "sharpness"]].head(3)
 
 # %%
 for role in sets:
-    lab.widgets.row([lab.course.contact_sheet(run, role)], [role], height=7)
+    lab.widgets.row([lab.course.contact_sheet(run, role)], [f"some of the faces of {role}"], height=7)
 
 # %%
 shown = np.linspace(0, len(sets["B"]) - 1, 8).astype(int)
 chosen = sets["B"].subset(shown)
 lab.widgets.row(
-    [lab.widgets.tint_masks(face, mask) for face, mask in zip(chosen.images(), chosen.masks(), strict=True)], height=1.4
+    [lab.widgets.tint_masks(face, mask) for face, mask in zip(chosen.images(), chosen.masks(), strict=True)],
+    height=1.4,
+    title="their masks on faces of B",
 )
 
 # %% [markdown]
@@ -317,7 +321,7 @@ print("pyramid:", [f"{level.shape[1]}x{level.shape[0]}" for level in seen.levels
 
 # %%
 lab.widgets.row(seen.levels[:5], [f"x {scale:.2f}" for scale in seen.scales], height=1.8)
-lab.widgets.row([lab.widgets.heat(level) for level in seen.maps[:5]], ["P-Net: a face here?"], height=1.8)
+lab.widgets.row([lab.widgets.heat(level) for level in seen.maps[:5]], title="P-Net: is a face here?", height=1.8)
 
 # %% [markdown]
 # **Predict**: how many boxes will P-Net propose for one face? Then look at what is left after each stage. Between them **non-maximum suppression** keeps the surest box of each group; how it does that comes next.
