@@ -140,7 +140,7 @@ print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
 
 # %% [markdown]
 # ## What was measured
-# `benchmarks/ablation.py` took an hour of two cores for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The large mark is their mean, the bar its 95 % interval. A triangle that points up pays, one that points down costs; a grey diamond is not sure enough to say either.
+# `benchmarks/ablation.py` took an hour of two cores for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The large mark is their mean, the bar its 95 % interval (an arrow at the rim: it goes on). A triangle that points up pays, one that points down costs; a grey diamond is not sure enough to say either.
 #
 # **structure gain** asks whether brows, lids and lips are where the true swap has them; **identity gain** asks a recognition network whose face it is. Both are 0 for the untouched target and 1 for the true swap.
 
@@ -161,7 +161,7 @@ ablation_effect.table(results)[columns].round(3)
 order = {name: ablation_effect.worth(results, name, "structure_gain").mean for name in guess}
 pairs = [(a, b) for place, a in enumerate(guess) for b in guess[place + 1 :]]
 right = sum(order[a] > order[b] for a, b in pairs)
-print(f"your order was right for {right} of {len(pairs)} pairs; a coin gets {len(pairs) / 2:.0f}")
+print(f"this order was right for {right} of {len(pairs)} pairs; a coin gets {len(pairs) / 2:.0f}")
 run.came("07 order", sorted(guess, key=order.get, reverse=True))
 
 # %% [markdown]
@@ -267,7 +267,7 @@ lab.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "wa
 # Your number is **one dot**, of other faces, fewer steps and another start (the warm one) than the measured ones. Inside the interval it agrees; outside, it does not contradict yet. To know more: run this notebook again with another `seed`.
 #
 # ## Where the eyes look
-# Gaze makes or breaks a swap, so it has a measure of its own, in degrees. It needs two numbers to be read against: `still`, what eyes that never move would get, and what the measure says of the untouched target, which looks exactly where the true swap looks.
+# Gaze makes or breaks a swap, so it has a measure of its own, in degrees. It needs two numbers to be read against: what eyes that never move would get, and what the measure says of the untouched target, which looks exactly where the true swap looks. That one is the measure's own error.
 
 # %%
 looks = lab.metrics.against_truth(material.target, material.truth, material.points)
@@ -277,8 +277,9 @@ for row in mine:
     print(f"{row['variant']:20s} {row['gaze_error'] or np.nan:5.1f}")
 
 # %% [markdown]
-# An eye generated without an iris, a dark hollow, reads as a glance anywhere. A model that is worse than eyes that never move has not drawn its eyes yet: praise no term for its gaze.
-#
+# **Look**: here the measure's own error is about as large as what still eyes get. So on this clip it cannot tell eyes that follow from eyes that stare; it can only tell eyes that are badly wrong. An eye generated without an iris, a dark hollow, reads as a glance anywhere. A model that is worse than eyes that never move has not drawn its eyes yet: praise no term for its gaze.
+
+# %% [markdown]
 # ## What went wrong?
 # | what was done | what it pretends |
 # |---|---|
