@@ -304,7 +304,7 @@ crossed = pd.DataFrame(rows)
 lab.widgets.area_table(crossed, ["detector", "swap at crf 18"], "the real video at")
 
 # %% [markdown]
-# **Look** at the figure: the threshold that promised 5 % accuses up to all of the worn, honest faces. Half size, which no detector was shown, is accused most. In the table, soft swaps still *rank* above: an AUC chooses no threshold, and hides this. Against a swap that is not soft even the rank turns round, and the honest video is the suspect. (Not for the network of one direction: it asks only whose face it is, and no codec changes that.) Nobody knows how a video will be passed on.
+# **Look** at the figure: the threshold that promised 5 % accuses up to all of the worn, honest faces. Half size, which no detector was shown, is accused most. In the table, soft swaps still *rank* above: an AUC chooses no threshold, and hides this. Against a swap that is not soft even the rank turns round, and the honest video is the suspect. (Not for the network of one direction: it asks whose face it is, and no codec changes that.) Nobody knows how a video will be passed on.
 
 # %% [markdown]
 # ## Whose face is it?
