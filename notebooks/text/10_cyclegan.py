@@ -222,7 +222,7 @@ run.came("10 shuffled", "real")
 #
 # $$L=E[(D_B(G(a))-1)^2]+E[(D_A(F(b))-1)^2]+10 E\vert F(G(a))-a\vert+10 E\vert G(F(b))-b\vert$$
 #
-# The first two terms are **least squares**, as in LSGAN; pairs occur nowhere. (The paper's cycle counts 10 times; at `quick` it is 5.)
+# The first two terms are **least squares**, as in LSGAN; pairs occur nowhere.
 #
 # | the two generators | discriminators say | the cycle costs |
 # |---|---|---|
@@ -245,7 +245,7 @@ for name, seen in {"as it starts": views, "shuffled": shuffle}.items():
     print(f"{name:14s} cycle {float(cost):.3f} x {loss.cycle:.0f}")
 
 # %% [markdown]
-# Even four neighbours of one clip, shuffled, cost many times as much.
+# Even four neighbours of one clip, shuffled, cost many times as much. (The paper's factor is 10, that of `quick` 5.)
 #
 # Three more things help. The **identity loss**, $5E\vert G(b)-b\vert+5E\vert F(a)-a\vert$: who is B already need not change. It keeps colours; here they *must* change, so at `quick` it is off. A **pool** of 50 old pictures reminds the discriminators of what they have seen through already ([Shrivastava et al., 2017](https://arxiv.org/abs/1612.07828)). And on two cores the generator gives a *change* of its input, so it begins with the identity; the published one has to learn to copy first.
 
