@@ -40,11 +40,17 @@ def rows(text: str) -> list[dict[str, str]]:
 # --- Timetables
 
 
-def card(number: str) -> tuple[int, int]:
-    """Minutes to read and to run (two CPU cores, `quick`) of a lesson, from its first cell."""
-    line = next(line for words in cells(number)[0] for line in words.splitlines() if line.startswith("**Minutes**"))
+def minutes_line(number: str) -> str:
+    return next(line for words in cells(number)[0] for line in words.splitlines() if line.startswith("**Minutes**"))
+
+
+def card(number: str, how: str = "whole") -> tuple[int, int]:
+    """Minutes to read and to run (two CPU cores, `quick`) of a lesson or of its "part one", from its first cell."""
+    line = minutes_line(number)
     read, ran = re.match(r"\*\*Minutes\*\* (\d+) to read, (\d+) on (?:two CPU cores|any machine)", line).groups()
-    return int(read), int(ran)
+    part = re.search(rf"\b{how}(?: takes)? (\d+)", line)
+    assert part or how == "whole", f"the card of {number} does not say how long {how} takes: {line}"
+    return int(part[1] if part else read), int(ran)
 
 
 def headings(number: str) -> set[str]:
@@ -64,9 +70,9 @@ def wrong_minutes(heading: str, table: list[dict[str, str]]) -> list[str]:
             if number not in LESSONS:
                 wrong.append(f"{heading}: there is no lesson {number}")
                 continue
-            minutes, (read, ran) = int(row["minutes"]), card(number)
+            minutes, (read, ran) = int(row["minutes"]), card(number, row["how"] if row["how"] == "part one" else "whole")
             needs = f"{heading}: {minutes} minutes for {number}, whose card says {read} to read and {ran} to run"
-            if row["how"] == "whole" and not read + ran <= minutes <= 2 * (read + ran):
+            if row["how"] in ("whole", "part one") and not read + ran <= minutes <= 2 * (read + ran):
                 wrong.append(needs)
             if row["how"] == "parts":
                 what = row[next(name for name in row if name.startswith("what"))]
@@ -74,7 +80,7 @@ def wrong_minutes(heading: str, table: list[dict[str, str]]) -> list[str]:
                 wrong += [f"{heading}: {number} has no section {one!r}" for one in named if one not in headings(number)]
                 if minutes >= read + ran or not named:
                     wrong.append(f"{needs}: no part, or no section is named")
-            if row["how"] not in ("whole", "parts"):
+            if row["how"] not in ("whole", "part one", "parts"):
                 wrong.append(f"{heading}: {number} is done in which way? {row['how']!r}")
     days = {"five": 5, "twelve": 12}[counted[1]] if counted else 1
     if list(sums) != [str(one) for one in range(1, days + 1)]:
@@ -100,6 +106,14 @@ def test_minutes_add_up_and_agree_with_the_lessons_cards(heading):
     assert not wrong, "\n".join(["docs/teaching/README.md:", *wrong])
 
 
+@pytest.mark.parametrize("number", LESSONS)
+def test_a_lessons_parts_take_together_what_its_card_says_and_each_has_its_heading(number):
+    headed = [name.split(":")[0] for name in re.findall(r"^## (Part \w+: .+)$", "\n".join(cells(number)[0]), re.M)]
+    told = re.findall(r"\b(part \w+)(?: takes)? (\d+)", minutes_line(number))
+    assert [name.lower() for name in headed] == [name for name, _ in told] and len(told) != 1
+    assert not told or sum(int(minutes) for _, minutes in told) == card(number)[0]
+
+
 def test_wrong_timetables_are_found():
     def row(minutes, lesson, how, what=""):
         return {"minutes": minutes, "lesson": lesson, "how": how, "what": what}
@@ -110,6 +124,7 @@ def test_wrong_timetables_are_found():
     found = wrong_minutes(f"X: {total} minutes", [short, unknown])
     assert len(found) == 2 and "whose card says" in found[0] and "No such section" in found[1]
     assert any("has 30 minutes" in line for line in wrong_minutes("X: 90 minutes", [row("30", "", "")]))
+    assert "whose card says" in wrong_minutes("X: 20 minutes", [row("20", "02", "part one")])[0]
     assert "no lesson 77" in wrong_minutes("X: 30 minutes", [row("30", "77", "whole")])[0]
 
 

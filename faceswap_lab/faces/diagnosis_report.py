@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from faceswap_lab.faces.diagnosis import NEAR_POSE, PITCHES, YAWS, Diagnosis, pose_map
 
 COLOURS = {"A": "tab:blue", "B": "tab:orange"}
+HATCHES, MARKERS = {"A": "//", "B": ""}, {"A": "^", "B": "o"}  # what the colours say, a sign says too
 
 
 def describe(diagnosis: Diagnosis) -> str:
@@ -64,7 +65,7 @@ def draw(diagnosis: Diagnosis) -> Figure:
             values = np.clip(getattr(own, measure), edges[0], edges[-1])
             known = values[np.isfinite(values)]
             weights = np.full(len(known), 1 / len(values))
-            axis.hist(known, edges, weights=weights, alpha=0.55, color=COLOURS[name], label=name)
+            axis.hist(known, edges, weights=weights, alpha=0.55, color=COLOURS[name], hatch=HATCHES[name], label=name)
         axis.set(xlabel=label, ylabel="share")
         axis.legend(fontsize=8)
     return figure
@@ -79,7 +80,7 @@ def _draw_unknown(axis, diagnosis: Diagnosis) -> None:
         far = apart.min(axis=1, initial=np.inf) > NEAR_POSE
         axis.scatter(*poses[target].T, s=3, c="lightgrey", zorder=1)
         label = f"{target} only: {1 - diagnosis.known[direction]:.0%} ({direction})"
-        axis.scatter(*poses[target][far].T, s=14, c=COLOURS[target], label=label, zorder=2)
+        axis.scatter(*poses[target][far].T, s=16, c=COLOURS[target], marker=MARKERS[target], label=label, zorder=2)
     axis.set(xlim=(YAWS[0], YAWS[-1]), ylim=(PITCHES[0], PITCHES[-1]), xlabel="yaw (right +)", ylabel="pitch (up +)")
     axis.set_title(f"poses without the other's within {NEAR_POSE:.0f} degrees", fontsize=10)
     axis.legend(fontsize=8, loc="upper left")

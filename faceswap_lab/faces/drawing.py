@@ -24,9 +24,10 @@ def _fixed(points: np.ndarray, factor: float) -> np.ndarray:
 def draw_boxes(image: np.ndarray, boxes: np.ndarray, colour=GREEN, factor: int = 2) -> np.ndarray:
     """Boxes (n, 4 or more) x0, y0, x1, y1 in pixels of `image`, on an enlarged copy."""
     canvas = enlarge(image, factor)
+    width = max(1, min(canvas.shape[:2]) // 384)  # still seen when the picture is shown small
     for box in np.asarray(boxes)[:, :4]:
         first, last = _fixed(box[:2], factor), _fixed(box[2:], factor)
-        cv2.rectangle(canvas, first.tolist(), last.tolist(), colour, 1, cv2.LINE_AA, _SHIFT)
+        cv2.rectangle(canvas, first.tolist(), last.tolist(), colour, width, cv2.LINE_AA, _SHIFT)
     return canvas
 
 

@@ -9,7 +9,7 @@ __getattr__, __dir__ = offered(
         "cascade": "BLUE GREEN RED YELLOW draw_boxes draw_landmarks draw_points heat tint_masks",
         "comparisons": "chance_plot worth_plot",
         "consent_panel": "ConsentPanel",
-        "detection": "alarms_plot area_table distributions_plot spectra_plot",
+        "detection": "area_table base_rates_plot distributions_plot false_alarms_plot honest_plot spectra_plot",
         "figures": "as_uint8 attention_overlay curves histograms live_preview row rows show",
         "recall": "Answers",
         "recorder": "Recorder",

@@ -40,8 +40,11 @@ def worth_plot(results: list[dict], measures: tuple[str, ...] = ablation_effect.
                 ablation_effect.differences(results, name, measure), [place] * one.seeds, "o", color=colour, alpha=0.35, ms=5
             )
             if np.isfinite(one.half_width):
-                ends = np.clip([one.mean - one.half_width, one.mean + one.half_width], -limit, limit)
+                whole = np.array([one.mean - one.half_width, one.mean + one.half_width])
+                ends = np.clip(whole, -limit, limit)
                 axis.plot(ends, [place, place], color=colour, lw=2)
+                for end, arrow in zip(ends[ends != whole], np.array(["<", ">"])[ends != whole], strict=True):
+                    axis.plot([end], [place], arrow, color=colour, ms=8, clip_on=False)  # the interval goes on
             axis.plot([one.mean], [place], sign, color=colour, ms=7)
         axis.axvline(0, color="black", lw=0.8)
         axis.set_xlim(-limit, limit)
@@ -70,6 +73,7 @@ def chance_plot(luck: np.ndarray, judged: dict[str, np.ndarray]):
     left.axhline(0, color="black", lw=0.8)
     left.set_title(f"20 parts worth nothing; crosses: {next(iter(judged))}", fontsize=9)
     left.set_xticks([])
+    left.set_ylabel("difference, in deviations", fontsize=9)
     right.barh(list(judged), [100 * real.mean() for real in judged.values()], color=figures.GREY)
     right.set_xlabel("% of worthless parts taken for real", fontsize=9)
     right.tick_params(labelsize=8)

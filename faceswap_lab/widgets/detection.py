@@ -1,4 +1,4 @@
-"""Figures of the detection lesson: spectra, a table of AUCs in colour, the alarms of ten thousand videos."""
+"""Figures of the detection lesson: spectra, AUCs as a table, the numbers behind them, false alarms, base rates."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from faceswap_lab.studies.detection.error_rates import Alarms
+from faceswap_lab.studies.detection import error_rates, evaluation
+from faceswap_lab.studies.detection.data_set import REAL as HONEST
 from faceswap_lab.studies.detection.evaluation import told
 from faceswap_lab.widgets import figures
 
-REAL, SWAP, MISSED = figures.BLUE, figures.ORANGE, figures.YELLOW
+REAL, SWAP = figures.BLUE, figures.ORANGE
+COLOURS, LINES, MARKERS = ("black", REAL, SWAP, "#009E73", "#CC79A7", figures.YELLOW), ("-", "--", ":", "-."), "os^Dv"
 
 
 def spectra_plot(spectra: Mapping[str, np.ndarray], reference: str = "real"):
@@ -23,15 +26,16 @@ def spectra_plot(spectra: Mapping[str, np.ndarray], reference: str = "real"):
         spectra: name -> (N, rings) decibels, from `spectrum.radial_spectrum`.
         reference: the video that the right panel takes off.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3))
-    for (name, rows), style in zip(spectra.items(), cycle(("-", "--", ":", "-.")), strict=False):
-        waves = 1 + np.arange(rows.shape[1])
-        left.plot(waves, rows.mean(axis=0), style, label=name, lw=1.2)
-        right.plot(waves, rows.mean(axis=0) - spectra[reference].mean(axis=0), style, lw=1.2)
-    left.set(xscale="log", xlabel="periods across the face", ylabel="dB")
-    right.set(xscale="log", xlabel="periods across the face", ylabel=f"dB beyond {reference}")
-    right.axhline(0, color="black", lw=0.6)
-    left.legend(fontsize=7)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
+    kinds = zip(spectra.items(), cycle(COLOURS), cycle(LINES), cycle((None, None, None, None, "o", "^")), strict=False)
+    for (name, rows), colour, line, marker in kinds:
+        waves, mean = 1 + np.arange(rows.shape[1]), rows.mean(axis=0)
+        style = {"color": colour, "ls": line, "lw": 1.4, "marker": marker, "ms": 4, "markevery": 0.06}
+        left.plot(waves, mean, label=name.replace("_", " "), **style)
+        right.plot(waves, mean - spectra[reference].mean(axis=0), **style)
+    left.set(xscale="log", xlabel="waves across the face", ylabel="power, dB")
+    right.set(xscale="log", xlabel="waves across the face", ylabel=f"dB above {reference}")
+    left.legend(fontsize=8)
     figure.tight_layout()
     figures.show(figure, f"mean spectra of {', '.join(spectra)}, and beside them how far each lies from {reference}")
 
@@ -67,47 +71,107 @@ def _colour(value: float) -> str:
     return f"background-color: rgba({', '.join(map(str, tint))}, {0.55 * share:.2f})"
 
 
-def distributions_plot(numbers: pd.DataFrame, detector: str, real: str = "real"):
+def distributions_plot(numbers: pd.DataFrame, detector: str):
     """What lies behind an AUC: how a detector's numbers of real faces and of each swap's are spread, a panel a swap.
 
     Args:
         numbers: from `evaluation.numbers`, of one scene and coding.
         detector: one of its detectors.
-        real: the video that is none.
     """
-    seen = {video: rows["number"] for video, rows in numbers[numbers["detector"] == detector].groupby("video", sort=False)}
-    honest = seen.pop(real)
-    bins = np.histogram_bin_edges(np.concatenate([honest, *seen.values()]), 24)
-    figure, axes = plt.subplots(1, len(seen), figsize=(2.6 * len(seen), 2.2), sharex=True, squeeze=False)
-    for axis, (video, found) in zip(axes[0], seen.items(), strict=True):
-        axis.hist(honest, bins, density=True, color=REAL, alpha=0.45, hatch="//", label=real)
-        axis.hist(found, bins, density=True, color=SWAP, histtype="step", lw=1.8, label="swapped")
-        axis.set(title=video.replace("_", " "), yticks=[], xlabel=detector)
-        axis.title.set_size(9)
-    axes[0][0].legend(fontsize=7)
+    mine = numbers[numbers["detector"] == detector]
+    found = {row["video"]: told(row["auc"]) for row in evaluation.areas(mine).to_dict("records")}
+    honest = mine[mine["video"] == HONEST]["number"]
+    bins = np.histogram_bin_edges(mine["number"].dropna(), 24)
+    figure, axes = plt.subplots(1, len(found), figsize=(2.6 * len(found) + 0.4, 2.5), sharex=True, sharey=True, squeeze=False)
+    for axis, (video, area) in zip(axes[0], found.items(), strict=True):
+        axis.hist(honest, bins, color=REAL, alpha=0.45, hatch="//", label="real")
+        axis.hist(mine[mine["video"] == video]["number"], bins, color=SWAP, histtype="step", lw=1.8, label="named above")
+        axis.set_title(f"{video.replace('_', ' ')}\nAUC {area}", fontsize=9)
+        axis.set_xlabel(f"{detector} (larger: more suspect)", fontsize=9)
+    axes[0][0].set_ylabel("faces", fontsize=9)
+    axes[0][0].legend(fontsize=8)
     figure.tight_layout()
-    figures.show(
-        figure, f"how {detector} is spread over real faces (hatched) and over those of each swap: {', '.join(seen)}"
-    )
+    areas = ", ".join(f"{video} {area}" for video, area in found.items())
+    figures.show(figure, f"how {detector} is spread over real faces (hatched) and over those of each swap; AUC: {areas}")
 
 
-def alarms_plot(found: Mapping[str, Alarms]):
-    """What becomes of ten thousand videos, a bar a case: swaps that are caught, swaps that are missed, false alarms.
+def honest_plot(numbers: pd.DataFrame, known: pd.DataFrame, detector: str, share: float = 0.05):
+    """One detector's numbers for honest videos alone, and the threshold that was chosen on one of them.
 
     Args:
-        found: name -> `evidence.alarms`.
+        numbers, known, share: as for `evaluation.false_alarms`.
+        detector: one of the detectors.
     """
-    figure, axis = plt.subplots(figsize=(8, 0.55 * len(found) + 1))
-    for place, one in enumerate(found.values()):
-        begin = 0.0
-        for width, colour, hatch in ((one.caught, REAL, ""), (one.missed, MISSED, ".."), (one.false, SWAP, "//")):
-            axis.barh(place, width, left=begin, color=colour, hatch=hatch, edgecolor="white")
-            begin += width
-        axis.text(begin, place, f" {one.false_share:.0%} of the alarms are false", va="center", fontsize=8)
-    axis.set_yticks(range(len(found)), list(found), fontsize=9)
-    axis.set_xlim(0, 1.45 * max(one.caught + one.missed + one.false for one in found.values()))
-    axis.set_xlabel("videos: caught (plain), missed (dotted), real ones accused (hatched)", fontsize=9)
-    axis.invert_yaxis()
+    honest = numbers[(numbers["video"] == HONEST) & (numbers["detector"] == detector)]
+    limit = error_rates.threshold(known[(known["video"] == HONEST) & (known["detector"] == detector)]["number"], share)
+    bins = np.histogram_bin_edges(honest["number"].dropna(), 32)
+    figure, axis = plt.subplots(figsize=(7.5, 2.8))
+    names = []
+    for (scene, some), colour, line in zip(honest.groupby("scene", sort=False), COLOURS[1:], LINES, strict=False):
+        names.append(f"{scene}: {error_rates.share_above(some['number'], limit):.0%} accused")
+        axis.hist(some["number"], bins, histtype="step", color=colour, ls=line, lw=2, label=names[-1])
+    axis.axvline(limit, color="black", lw=1)
+    axis.annotate(" threshold", (limit, 0.92), xycoords=("data", "axes fraction"), fontsize=9)
+    axis.set_xlabel(f"{detector} (larger: more suspect); right of the line: accused", fontsize=9)
+    axis.set_ylabel("honest faces", fontsize=9)
+    axis.legend(fontsize=9)
     figure.tight_layout()
-    shares = ", ".join(f"{name}: {one.false_share:.0%}" for name, one in found.items())
-    figures.show(figure, f"alarms among ten thousand videos; share of them that is false, {shares}")
+    figures.show(figure, f"the numbers of {detector} for honest videos, with its threshold; {', '.join(names)}")
+
+
+def false_alarms_plot(shares: pd.DataFrame, promised: float = 0.05):
+    """The share of honest faces that each detector accuses, a line a video, a sign a detector.
+
+    Args:
+        shares: from `evaluation.false_alarms`.
+        promised: the share on the video that the thresholds were chosen on.
+    """
+    names = [place if isinstance(place, str) else ", ".join(place) for place in shares.index]
+    figure, axis = plt.subplots(figsize=(7.5, 0.5 * len(shares) + 1.1))
+    offsets = np.linspace(-0.2, 0.2, len(shares.columns)) if len(shares.columns) > 1 else [0]
+    for offset, detector, colour, sign in zip(offsets, shares.columns, COLOURS, MARKERS, strict=False):
+        places = np.arange(len(shares)) + offset
+        axis.plot(100 * shares[detector], places, sign, color=colour, ms=7, label=detector, clip_on=False)
+    axis.axvline(100 * promised, color="black", lw=1, ls="--")
+    axis.set_yticks(range(len(shares)), names, fontsize=9)
+    axis.set(xlim=(0, 100), ylim=(len(shares) - 0.5, -0.5))
+    axis.set_xlabel(f"% of honest faces accused; dashed: the {promised:.0%} that were promised", fontsize=9)
+    axis.grid(axis="both", alpha=0.3)
+    axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.02, 1))
+    figure.tight_layout()
+    told_rows = [", ".join(f"{name} {share:.0%}" for name, share in row.items()) for _, row in shares.iterrows()]
+    words = "; ".join(f"{name}: {row}" for name, row in zip(names, told_rows, strict=True))
+    figures.show(figure, f"shares of honest faces that are accused. {words}")
+
+
+def base_rates_plot(shares: Sequence[float], area: float, false_alarms: float, videos: int = 10_000):
+    """What becomes of ten thousand videos where swaps are common or rare: both hills, as high as their videos are many.
+
+    Both are normal and equally wide, as in `error_rates.sensitivity_at`.
+
+    Args:
+        shares: of the videos that are swaps, a panel each.
+        area: the detector's AUC.
+        false_alarms: the share of honest videos that its threshold accuses.
+    """
+    apart, limit = np.sqrt(2) * stats.norm.ppf(area), stats.norm.ppf(1 - false_alarms)
+    x = np.linspace(-3.5, apart + 3.5, 701)
+    figure, axes = plt.subplots(1, len(shares), figsize=(3.2 * len(shares), 3), sharey=True, squeeze=False)
+    words = []
+    for axis, share in zip(axes[0], shares, strict=True):
+        found = error_rates.alarms(share, error_rates.sensitivity_at(area, false_alarms), false_alarms, videos)
+        hills = [(REAL, "//", "honest", (1 - share) * videos, 0), (SWAP, "..", "swaps", share * videos, apart)]
+        for (colour, hatch, name, count, middle), over in zip(hills, (found.false, found.caught), strict=True):
+            hill, line = count * stats.norm.pdf(x - middle), "-" if name == "honest" else "--"
+            axis.plot(x, hill, line, color=colour, lw=1.5, label=name)
+            label = f"{over:.0f} {'accused' if name == 'honest' else 'caught'}"
+            axis.fill_between(x, hill, where=x >= limit, color=colour, alpha=0.45, hatch=hatch, label=label)
+        axis.axvline(limit, color="black", lw=1)
+        words.append(f"{share:g} of the videos swaps: {found.false_share:.0%} of the alarms are false")
+        axis.set_title(f"{100 * share:g}% swaps\n{found.false_share:.0%} of the alarms are false", fontsize=9)
+        axis.set_xlabel("number, in standard deviations", fontsize=9)
+        axis.set_ylim(0, 0.6 * videos)
+        axis.legend(fontsize=8, loc="upper right")
+    axes[0][0].set_ylabel("videos per deviation", fontsize=9)
+    figure.tight_layout()
+    figures.show(figure, f"honest and swapped videos by a detector's number, with its threshold; {'; '.join(words)}")

@@ -54,13 +54,16 @@ def row(pictures, titles=(), height: float = 2.0, title: str = ""):
     """
     figure, axes = plt.subplots(1, len(pictures), figsize=(height * len(pictures), height + 0.4), squeeze=False)
     for axis, picture, name in zip(axes[0], pictures, [*titles, *[""] * len(pictures)], strict=False):
-        axis.imshow(as_uint8(picture), interpolation="nearest")
+        picture = as_uint8(picture)
+        shrinks = min(picture.shape[:2]) > height * figure.dpi  # then "nearest" would drop thin lines
+        axis.imshow(picture, interpolation="antialiased" if shrinks else "nearest")
         axis.set_title(name, fontsize=9)
         axis.axis("off")
     figure.suptitle(title, fontsize=10)
     figure.tight_layout()
-    named = ", ".join(str(name) for name in titles) or "without titles"
-    show(figure, f"{title + ': ' if title else ''}{len(pictures)} pictures in a row: {named}")
+    named = ", ".join(str(name) for name in titles[: len(pictures)]) or "without titles"
+    count = f"{len(pictures)} pictures in a row" if len(pictures) > 1 else "one picture"
+    show(figure, f"{title + ': ' if title else ''}{count}: {named}")
 
 
 def rows(lines: dict, height: float = 1.2):

@@ -85,7 +85,7 @@ run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## Everybody's favourite part
-# Every face swapper piles up terms, warps and blocks, and each paper says that its own part helps. An **ablation** asks the machine: train once with everything, train again with **one** part switched, and compare. Same faces, same steps, same order of the batches.
+# Every face swapper piles up terms, warps and blocks, and each paper says that its own part helps. An **ablation** asks the machine: train once with everything (the **base**), train again with **one** part switched (a **variant**), and compare. Same faces, same steps, same order of the batches.
 #
 # Here is what some of the parts look like.
 
@@ -140,7 +140,7 @@ print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
 
 # %% [markdown]
 # ## What was measured
-# `benchmarks/ablation.py` took an hour of two cores for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The large mark is their mean, the bar its 95 % interval. A triangle that points up pays, one that points down costs; a grey diamond is not sure enough to say either.
+# `benchmarks/ablation.py` took an hour of two cores for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The large mark is their mean, the bar its 95 % interval (an arrow at the rim: it goes on). A triangle that points up pays, one that points down costs; a grey diamond is not sure enough to say either.
 #
 # **structure gain** asks whether brows, lids and lips are where the true swap has them; **identity gain** asks a recognition network whose face it is. Both are 0 for the untouched target and 1 for the true swap.
 
@@ -153,20 +153,20 @@ columns = ["part", "seeds", "structure_gain", "identity_gain", "gaze_error", "sh
 ablation_effect.table(results)[columns].round(3)
 
 # %% [markdown]
-# **Look**: the optimiser, which no paper's table of losses lists, is worth most (0.12 ± 0.03 of structure); **local contrast pays** in both measures; **back-translation** pays a little in identity. The light of other frames *costs* a little. Instance norm lost in all three seeds, and still its interval reaches over 0. For the rest no difference is seen.
+# **Look**: the optimiser (Muon in place of Adam), which no paper's table of losses lists, is worth most (0.12 ± 0.03 of structure); **local contrast pays** in both measures; **back-translation** pays a little in identity. The light of other frames *costs* a little. Instance norm lost in all three seeds, and still its interval reaches over 0. For the rest no difference is seen.
 #
-# **Whatever does not pay is said not to pay.** But mind what was asked: 200 steps from nothing. In a training of thousands of steps varied copies and light are what keeps faces that it never saw sharp. "No difference seen" is not "worth nothing", and what is not in the table has not been measured.
+# Mind what was asked: 200 steps from nothing. In a training of thousands of steps varied copies and light are what keeps faces that it never saw sharp. "No difference seen" is not "worth nothing", and what is not in the table has not been measured.
 
 # %%
 order = {name: ablation_effect.worth(results, name, "structure_gain").mean for name in guess}
 pairs = [(a, b) for place, a in enumerate(guess) for b in guess[place + 1 :]]
 right = sum(order[a] > order[b] for a, b in pairs)
-print(f"your order was right for {right} of {len(pairs)} pairs; a coin gets {len(pairs) / 2:.0f}")
+print(f"this order was right for {right} of {len(pairs)} pairs; a coin gets {len(pairs) / 2:.0f}")
 run.came("07 order", sorted(guess, key=order.get, reverse=True))
 
 # %% [markdown]
 # ## And a GAN's parts?
-# The same for FaceSwap-GAN: 60 steps on the generator of the warm start, as notebook 04 goes on. **Predict**: which is worth more there, the discriminators or the recogniser?
+# The same for FaceSwap-GAN: 60 steps on the generator of the warm start, as notebook 04 goes on. **Predict**: which is worth more there, the discriminators or the recogniser? (That is the recognition network in the identity loss.)
 
 # %% tags=["predict"]
 run.predict("07 GAN's parts", None, sure=None, choices=("discriminators", "recogniser"))
@@ -220,15 +220,15 @@ luck = np.random.default_rng(0).normal(0, 1, (1000, 3))
 error = luck.std(axis=1, ddof=1) / np.sqrt(3)
 judged = {
     "one seed, whatever it says": np.abs(luck[:, 0]) > 0,
-    "mean beyond one standard error": np.abs(luck.mean(axis=1)) > error,
+    "mean beyond 1 standard error": np.abs(luck.mean(axis=1)) > error,
     "all three dots on one side": np.abs(np.sign(luck).sum(axis=1)) == 3,
-    "95 % interval (4.3 errors)": np.abs(luck.mean(axis=1)) > 4.303 * error,
+    "95 % interval (4.3 standard errors)": np.abs(luck.mean(axis=1)) > 4.303 * error,
 }
 lab.widgets.chance_plot(luck, dict(reversed(judged.items())))
 run.came("07 lucky parts", int(judged["all three dots on one side"].sum()))
 
 # %% [markdown]
-# With one seed every part "does something". Three dots on one side happen to a quarter of all worthless parts. The honest interval is 4.3 standard errors wide at three seeds; at ten seeds it would be 2.3. That is what few seeds cost: not wrong answers, but **no** answers.
+# With one seed every part "does something". Three dots on one side happen to a quarter of all worthless parts. The honest interval reaches 4.3 standard errors to each side at three seeds; at ten seeds it would be 2.3. That is what few seeds cost: not wrong answers, but **no** answers.
 #
 # And 5 % of twenty questions is one: ask often enough, and a triangle may be luck.
 #
@@ -267,7 +267,7 @@ lab.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "wa
 # Your number is **one dot**, of other faces, fewer steps and another start (the warm one) than the measured ones. Inside the interval it agrees; outside, it does not contradict yet. To know more: run this notebook again with another `seed`.
 #
 # ## Where the eyes look
-# Gaze makes or breaks a swap, so it has a measure of its own, in degrees. It needs two numbers to be read against: `still`, what eyes that never move would get, and what the measure says of the untouched target, which looks exactly where the true swap looks.
+# Gaze makes or breaks a swap, so it has a measure of its own, in degrees. It needs two numbers to be read against: what eyes that never move would get, and what the measure says of the untouched target, which looks exactly where the true swap looks. That one is the measure's own error.
 
 # %%
 looks = lab.metrics.against_truth(material.target, material.truth, material.points)
@@ -277,8 +277,9 @@ for row in mine:
     print(f"{row['variant']:20s} {row['gaze_error'] or np.nan:5.1f}")
 
 # %% [markdown]
-# An eye generated without an iris, a dark hollow, reads as a glance anywhere. A model that is worse than eyes that never move has not drawn its eyes yet: praise no term for its gaze.
-#
+# **Look**: here the measure's own error is about as large as what still eyes get. So on this clip it cannot tell eyes that follow from eyes that stare; it can only tell eyes that are badly wrong. An eye generated without an iris, a dark hollow, reads as a glance anywhere. A model that is worse than eyes that never move has not drawn its eyes yet: praise no term for its gaze.
+
+# %% [markdown]
 # ## What went wrong?
 # | what was done | what it pretends |
 # |---|---|

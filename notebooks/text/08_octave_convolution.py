@@ -83,7 +83,7 @@ run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## The hope
-# A deepfake takes long to train. One proposal, never measured, was to put **octave convolution** ([Chen et al., 2019](https://arxiv.org/abs/1904.05049)) in place of every convolution: less computation, less memory, and a wider view. It rests on one observation: most of a picture is smooth, and what is smooth can be kept at half the size.
+# A face swapper takes long to train. One proposal, which nobody had measured on one, was to put **octave convolution** ([Chen et al., 2019](https://arxiv.org/abs/1904.05049)) in place of every convolution: less computation, less memory, and a wider view. It rests on one observation: most of a picture is smooth, and what is smooth can be kept at half the size.
 #
 # This notebook measures what was hoped for.
 
@@ -473,7 +473,7 @@ for alpha in (0.0, 0.25, 0.5, 1.0):
 # 4. What may the high channels hold? What can the low ones not hold?
 # 5. When is a cheaper step no shorter way to a good swap?
 #
-# **Next**: notebook 10 leaves the autoencoder for unaligned pictures.
+# **Next**: notebook 09 asks whether a face was swapped.
 
 # %% tags=["quiz"]
 lab.widgets.Answers("08")  # answer them first, then open each

@@ -115,7 +115,7 @@ unseen, wanted = (lab.models.resize(pictures[test_rows], size).astype("float32")
 
 # %% [markdown]
 # ## pix2pix: a U-Net and a discriminator that sees both
-# pix2pix is [Isola et al., 2017](https://arxiv.org/abs/1611.07004). Its **U-Net** ([Ronneberger et al., 2015](https://arxiv.org/abs/1505.04597)) shrinks the picture to a single pixel and grows it again; at each size it hands the picture across, so that what need not change need not be remembered. The **PatchGAN** discriminator (*discriminator* in the code) sees input and output side by side and scores patches.
+# pix2pix is [Isola et al., 2017](https://arxiv.org/abs/1611.07004). Its **U-Net** ([Ronneberger et al., 2015](https://arxiv.org/abs/1505.04597)) shrinks the picture to a single pixel and grows it again; at each size it hands its features across (**skip connections**), so that what need not change need not be remembered. The **PatchGAN** discriminator sees input and output side by side and scores patches.
 #
 # **Predict** before you run: the published patch is 70 x 70 of 256 pixels. Is a score for a patch harder on blur, or on a nose in the wrong place?
 
@@ -141,7 +141,7 @@ print("input", views["real"][0].shape, "generated", views["fake"].shape)
 run.came("10 harder", "blur")
 
 # %% [markdown]
-# The discriminator's answer is a small map, not a number: on blur it is hard, on the whole it is blind. So pix2pix adds **100 times L1**, which knows where the nose belongs. With input $a$, truth $b$ and $D$ for a probability, its GAN loss is the **non-saturating** one of notebook 04:
+# The discriminator's answer is a small map, not a number: on blur it is hard, on the whole it is blind. So pix2pix adds **100 times L1**, which knows where the nose belongs. With input $a$, truth $b$, $D$ for a probability that the output is real, and $E$ for the mean over the pictures, its GAN loss is the **non-saturating** one of notebook 04:
 #
 # $$L_G=-E[\log D(a,G(a))]+100 E\vert G(a)-b\vert$$
 #
@@ -189,7 +189,7 @@ show = np.linspace(0, len(unseen) - 1, 8).astype(int)
 lab.widgets.rows({"A, unseen": unseen[show], "pix2pix": outputs["pix2pix"][show], "truth": wanted[show]})
 
 # %% [markdown]
-# **Look** at the last columns: the head turns further than in any pair it was taught, and pix2pix shows a ghost. It learnt from its pairs, and only from them.
+# **Look** at nose and mouth: where the head stands otherwise than in the pairs that it was taught, pix2pix shows a ghost, two faces at once. It learnt from its pairs, and only from them.
 
 # %% [markdown]
 # ## Without pairs, anything goes
@@ -245,7 +245,7 @@ for name, seen in {"as it starts": views, "shuffled": shuffle}.items():
     print(f"{name:14s} cycle {float(cost):.3f} x {loss.cycle:.0f}")
 
 # %% [markdown]
-# Even four neighbours of one clip, shuffled, cost many times as much.
+# Even four neighbours of one clip, shuffled, cost many times as much. (The paper's factor is 10, that of `quick` 5.)
 #
 # Three more things help. The **identity loss**, $5E\vert G(b)-b\vert+5E\vert F(a)-a\vert$: who is B already need not change. It keeps colours; here they *must* change, so at `quick` it is off. A **pool** of 50 old pictures reminds the discriminators of what they have seen through already ([Shrivastava et al., 2017](https://arxiv.org/abs/1612.07828)). And on two cores the generator gives a *change* of its input, so it begins with the identity; the published one has to learn to copy first.
 
@@ -269,7 +269,7 @@ lab.widgets.rows({name: pictures[show] for name, pictures in lines.items()})
 # Small enough to watch: $G$ must make a face grey, $F$ give the colours back, and each face has a random cast that nobody can guess from grey. A pixel may be off by 4 of 255 levels before it costs anything. **Predict**: which colours will come back?
 
 # %% tags=["predict"]
-run.predict("10 colours back", None, sure=None, choices=("none", "those of skin", "nearly all"))
+run.predict("10 colours back", None, sure=None, choices=("none", "those of skin", "each face's own cast"))
 
 # %%
 casts = np.random.default_rng(seed).uniform(0.6, 1.4, (len(faces["A"]), 1, 1, 3))
@@ -322,7 +322,7 @@ print(f"the middle is {255 * np.abs(middle - plain).mean():.1f} levels from plai
 for name, pictures in came.items():
     print(f"{name:28s} {255 * np.abs(pictures - cast).mean():.1f} levels from what went in")
 off = [np.abs(came[name] - cast).mean() for name in ("from the middle", "from plain grey")]
-run.came("10 colours back", "nearly all" if off[0] < off[1] / 2 else "those of skin")
+run.came("10 colours back", "each face's own cast" if off[0] < 0.75 * off[1] else "those of skin")
 
 # %% [markdown] tags=["exercise"]
 # **Exercise, investigate**: when the middle is blurred, comes back "a wrong cast", "the right cast" or "grey"? So the cycle loss "says nothing of what the middle shows", "was too weak" or "proves that the middle is right"?
@@ -346,7 +346,7 @@ cheating_cycle = checks.cheating_cycle(cheating_cycle)
 # "Too weak" tempts: but a stronger one rewards the whisper even more.
 
 # %% [markdown]
-# **Look**: to us the middle is grey, but the networks whisper: the cast is told by a faint pattern, two levels high. Blur it over 2x2 pixels, which changes little for an eye, and what comes back is as wrong as from plain grey. So a low cycle loss proves nothing about what the middle *shows*. Judge the middle itself, as below, and never the way back. (In training, noise or blur between the two legs makes whispering hard.)
+# **Look**: to us the middle is grey, but the networks whisper, that is, hide a message: the cast is told by a faint pattern, two levels high. Blur it over 2x2 pixels, which changes little for an eye, and what comes back is as wrong as from plain grey. So a low cycle loss proves nothing about what the middle *shows*. Judge the middle itself, as below, and never the way back. (In training, noise or blur between the two legs makes whispering hard.)
 
 # %% [markdown]
 # ## Colour yes, shape hardly: measured
@@ -460,7 +460,7 @@ print(f"there and back costs {cycle_loss(unseen, back):.4f}")
 
 # %% [markdown]
 # ## Beyond
-# **One-shot swappers** (FaceShifter, [Li et al., 2019](https://arxiv.org/abs/1912.13457); SimSwap, [Chen et al., 2020](https://arxiv.org/abs/2106.06340)) need no training for B: one network for all people gets B's *embedding* from a recognition network as a second input, and an identity loss asks that the output has it. What they know of B is one picture. **Diffusion** ([Ho et al., 2020](https://arxiv.org/abs/2006.11239)) has no discriminator: a network learns to take noise off pictures, $E\Vert\varepsilon-\varepsilon_\theta(\sqrt{\bar a_t}x+\sqrt{1-\bar a_t}\varepsilon, t)\Vert^2$, and makes a picture from noise alone in many small steps, guided by what it is told. Sharp and varied, and slow: tens of passes a frame.
+# **One-shot swappers** (FaceShifter, [Li et al., 2019](https://arxiv.org/abs/1912.13457); SimSwap, [Chen et al., 2020](https://arxiv.org/abs/2106.06340)) need no training for B: one network for all people gets B's *embedding* from a recognition network as a second input, and an identity loss asks that the output has it. What they know of B is one picture. **Diffusion** ([Ho et al., 2020](https://arxiv.org/abs/2006.11239)) has no discriminator: a network $\varepsilon_\theta$ learns to guess the noise $\varepsilon$ in a picture $x$ of which only a share $\bar a_t$ is left at step $t$, $E\Vert\varepsilon-\varepsilon_\theta(\sqrt{\bar a_t}x+\sqrt{1-\bar a_t}\varepsilon, t)\Vert^2$, and makes a picture from noise alone in many small steps, guided by what it is told. Sharp and varied, and slow: tens of passes a frame.
 
 # %% [markdown]
 # Wherever colour and texture are the difference, and no pairs exist, a cycle does well: summer to winter, photograph to painting, one dish to another (ramen to fried rice, on the same plate). Where the *shape* is the difference, as between two faces, share an encoder.
@@ -475,7 +475,7 @@ print(f"there and back costs {cycle_loss(unseen, back):.4f}")
 # 4. Which generators have a cycle loss of 0 and are useless? Which have a low one and lie?
 # 5. Why does a shared, narrow code change the shape where a cycle does not?
 #
-# **Next**: two face sets of your own; only pix2pix needs a truth.
+# **Next**: notebook 11 swaps without any training of yours, from one picture.
 
 # %% tags=["quiz"]
 lab.widgets.Answers("10")  # answer them first, then open each

@@ -173,7 +173,8 @@ print(lab.faces.diagnosis_report.describe(diagnosis))
 run.came("12 difficulty", diagnosis.difficulty["A<-B"], least=0.1)
 
 # %%
-lab.faces.diagnosis_report.draw(diagnosis)
+words = "poses of A, of B, and those that only one of them has; below, their light, open mouths and detail"
+lab.widgets.show(lab.faces.diagnosis_report.draw(diagnosis), words)
 
 # %% [markdown]
 # **Act on it now**: an alarm costs less here than after the training. Film what is missing, or delete bad pictures in `faces/B/faces` of the run's folder, and run this again. Each set as a sheet:

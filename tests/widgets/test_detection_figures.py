@@ -1,4 +1,4 @@
-"""Figures of the detection lesson: the table says what was measured, the bars are as long as the videos are many."""
+"""Figures of the detection lesson: what they draw is what was measured."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from faceswap_lab.metrics.bootstrap import Interval
-from faceswap_lab.studies.detection.error_rates import alarms
 from faceswap_lab.widgets import detection
 
 
@@ -30,14 +29,21 @@ def test_the_table_tells_intervals_and_colours_right_and_wrong():
     assert text.count(right) == text.count(wrong) == 1 and "0.00)" in text
 
 
-def test_the_bars_are_as_long_as_the_videos_are_many(drawn):
-    detection.alarms_plot({"rare": alarms(0.01, 0.9, 0.1), "half": alarms(0.5, 0.9, 0.1)})
-    axis = plt.gcf().axes[0]
-    assert [round(bar.get_width()) for bar in axis.patches] == [90, 10, 990, 4500, 500, 500]
-    assert [text.get_text().strip() for text in axis.texts] == [
-        "92% of the alarms are false",
-        "10% of the alarms are false",
-    ]
+def filled(axis):
+    """The areas of an axis' shaded pieces, by their words: trapezoids from the x axis up to the outline."""
+    found = {}
+    for piece in axis.collections:
+        x, y = piece.get_paths()[0].vertices.T
+        found[piece.get_label().split()[1]] = 0.5 * abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))
+    return found
+
+
+def test_the_shaded_hills_hold_as_many_videos_as_bayes_rule_says(drawn):
+    detection.base_rates_plot((0.5, 0.01), 0.9, 0.1)
+    common, rare = plt.gcf().axes
+    assert filled(common) == pytest.approx({"accused": 500, "caught": 3511}, rel=0.01)
+    assert filled(rare) == pytest.approx({"accused": 990, "caught": 70.2}, rel=0.01)
+    assert "12% of the alarms are false" in common.get_title() and "93%" in rare.get_title()
 
 
 def test_spectra_are_drawn_beside_the_real_one(drawn):
@@ -49,16 +55,43 @@ def test_spectra_are_drawn_beside_the_real_one(drawn):
     assert np.allclose(right.lines[0].get_ydata(), 0) and np.allclose(right.lines[1].get_ydata(), -7)
 
 
-def test_the_hills_behind_an_auc_are_those_of_the_detector_asked_for(drawn):
-    rows = [("blur", "real", 0.0), ("blur", "a_model", 1.0), ("blur", "perfect", 0.0), ("seam", "real", 9.0)]
-    numbers = pd.DataFrame([{"detector": d, "video": f, "number": n} for d, f, n in rows for _ in range(5)])
-    detection.distributions_plot(numbers, "blur")
-    apart, alike = plt.gcf().axes
-    assert [axis.get_title() for axis in (apart, alike)] == ["a model", "perfect"]
-    assert max(bar.get_x() + bar.get_width() for bar in apart.patches[:24]) == 1.0  # the 9 is another detector's
-    tops = [
-        [int(np.argmax([bar.get_height() for bar in axis.patches[:24]])), axis.patches[24].get_xy()]
-        for axis in (apart, alike)
+def numbered(rows):
+    """A table as `evaluation.numbers` gives it, of (scene, video, detector, numbers)."""
+    parts = [
+        pd.DataFrame({"scene": scene, "coding": "crf 18", "video": video, "detector": detector, "number": numbers})
+        for scene, video, detector, numbers in rows
     ]
-    heights = [xy[:, 1] for _, xy in tops]
-    assert tops[0][0] == tops[1][0] == 0 and heights[0][:4].max() == 0 < heights[1][:4].max()
+    return pd.concat([part.assign(frame=range(len(part))) for part in parts], ignore_index=True)
+
+
+def test_the_hills_behind_an_auc_are_those_of_the_detector_asked_for(drawn):
+    zeros, ones = np.zeros(5), np.ones(5)
+    hills = [("real", "blur", zeros), ("a_model", "blur", ones), ("perfect", "blur", zeros), ("real", "seam", 9 * ones)]
+    detection.distributions_plot(numbered([("here", *row) for row in hills]), "blur")
+    apart, alike = plt.gcf().axes
+    assert apart.get_title().startswith("a model\nAUC 1.00") and alike.get_title().startswith("perfect\nAUC 0.50")
+    assert max(bar.get_x() + bar.get_width() for bar in apart.patches[:24]) == 1.0  # the 9 is another detector's
+    assert [bar.get_height() for bar in apart.patches[:24]] == [5] + 23 * [0]
+    assert apart.patches[24].get_xy()[:4, 1].max() == 0 < alike.patches[24].get_xy()[:4, 1].max() == 5
+
+
+def test_honest_hills_have_one_threshold_and_each_the_share_beyond_it(drawn):
+    known = numbered([("this clip", "real", "network", np.arange(100.0)), ("this clip", "a swap", "network", [200.0])])
+    other = numbered([("other", "real", "network", np.arange(50.0, 150)), ("other", "real", "another", [500.0])])
+    detection.honest_plot(pd.concat([known, other]), known, "network")
+    axis = plt.gcf().axes[0]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == [
+        "this clip: 5% accused",
+        "other: 55% accused",
+    ]
+    assert axis.lines[0].get_xdata()[0] == pytest.approx(np.quantile(np.arange(100), 0.95)) and axis.dataLim.x1 < 200
+
+
+def test_shares_of_false_alarms_stand_where_they_belong(drawn):
+    places = pd.MultiIndex.from_tuples([("this clip", "crf 18"), ("stranger", "half size")])
+    detection.false_alarms_plot(pd.DataFrame({"one": [0.05, 1.0], "both": [0.04, 0.5]}, index=places))
+    axis = plt.gcf().axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["this clip, crf 18", "stranger, half size"]
+    one, both = axis.lines[:2]
+    assert list(one.get_xdata()) == [5, 100] and list(both.get_xdata()) == [4, 50]
+    assert one.get_marker() != both.get_marker() and np.round(one.get_ydata()).tolist() == [0, 1]

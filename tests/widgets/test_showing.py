@@ -181,3 +181,16 @@ def test_a_figure_comes_with_words_and_signs_that_need_no_colour(monkeypatch):
     assert len({line.get_linestyle() for line in seen[0].axes[0].get_lines()}) == 2
     _, told = shown[0]._repr_mimebundle_()
     assert told["image/png"]["alt"] == shown[0].alt
+
+
+def test_thin_lines_are_still_seen_where_a_picture_is_shown_small(monkeypatch):
+    import matplotlib.pyplot as plt
+
+    from faceswap_lab.widgets import draw_boxes, figures
+
+    boxed = draw_boxes(np.zeros((384, 384, 3), np.uint8), np.array([[101, 101, 301, 301]]))
+    assert all((line > 200).sum() >= 2 for line in (boxed[384, 190:220, 1], boxed[590:620, 384, 1]))
+    figures.row([boxed, boxed[:64, :64]])
+    ways = [axis.images[0].get_interpolation() for axis in plt.gcf().axes]
+    plt.close("all")
+    assert ways == ["antialiased", "nearest"]

@@ -22,7 +22,7 @@ __getattr__, __dir__ = offered(
         "mesonet": "MesoDetector",
         "provenance_signs": "passed_on read_marks",
         "recompression": "CODINGS FILMED UNCODED recoded",
-        "scenes": "SCRATCH models other_scene real_scene target_scene",
+        "scenes": "PERFECT SCRATCH models other_scene real_scene target_scene",
         "spectrum": "SpectrumDetector radial_spectrum",
     },
 )
