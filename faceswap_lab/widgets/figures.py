@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython import get_ipython
 from IPython.display import display
+from matplotlib.ticker import LogFormatter
 
 from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets.showing import Picture
@@ -63,11 +64,13 @@ def row(pictures, titles=(), height: float = 2.0, title: str = ""):
     show(figure, f"{title + ': ' if title else ''}{len(pictures)} pictures in a row: {named}")
 
 
-def rows(lines: dict, height: float = 1.2):
+def rows(lines: dict, height: float = 1.2, titles=()):
     """Shows several rows of pictures of one size, each with its name at the left.
 
     Args:
         lines: name -> sequence of pictures.
+        height: of a row, in inches.
+        titles: of the columns, or none.
     """
     columns = max(len(pictures) for pictures in lines.values())
     figure, axes = plt.subplots(
@@ -81,8 +84,25 @@ def rows(lines: dict, height: float = 1.2):
             axis.set_yticks([])
             axis.set_frame_on(False)
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    for axis, title in zip(axes[0], titles, strict=False):
+        axis.set_title(title, fontsize=9)
     figure.tight_layout(pad=0.2)
-    show(figure, f"{columns} columns of pictures, in rows from the top: {', '.join(map(str, lines))}")
+    named = f" ({', '.join(map(str, titles))})" if len(titles) else ""
+    show(figure, f"{columns} columns of pictures{named}, in rows from the top: {', '.join(map(str, lines))}")
+
+
+class _PlainNumbers(LogFormatter):
+    """Labels where matplotlib wants them, but 0.2 rather than 2 x 10^-1."""
+
+    def __call__(self, x, pos=None):
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def logarithmic_axis(axis) -> None:
+    """Makes a matplotlib axis' y logarithmic, with plain numbers."""
+    axis.set_yscale("log")
+    for which in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+        which(_PlainNumbers())
 
 
 def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
@@ -101,7 +121,7 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
         axis.set_xlabel("step")
         axis.set_title(column, fontsize=10)
         if logarithmic:
-            axis.set_yscale("log")
+            logarithmic_axis(axis)
     axes[0][0].legend(fontsize=8)
     figure.tight_layout()
     ends = [

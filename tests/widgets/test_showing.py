@@ -176,8 +176,26 @@ def test_a_figure_comes_with_words_and_signs_that_need_no_colour(monkeypatch):
     seen = []
     monkeypatch.setattr(plt, "close", lambda figure: seen.append(figure))
     figures.curves(tables)
+    figures.rows({"copy": [np.zeros((8, 8, 3))] * 2}, titles=["crf 0", "crf 10"])
+    assert [axis.get_title() for axis in seen[1].axes] == ["crf 0", "crf 10"] and "(crf 0, crf 10)" in shown[2].alt
     assert shown[0].alt == "2 pictures in a row: before, after" and shown[0].content.startswith(b"\x89PNG")
     assert "mine 1, yours 0.5" in shown[1].alt
     assert len({line.get_linestyle() for line in seen[0].axes[0].get_lines()}) == 2
     _, told = shown[0]._repr_mimebundle_()
     assert told["image/png"]["alt"] == shown[0].alt
+
+
+def test_a_logarithmic_axis_has_plain_numbers():
+    """0.2 and 0.5 where a curve spans a factor of five; not every minor line has a label where it spans a thousand."""
+    from matplotlib.figure import Figure
+
+    from faceswap_lab.widgets import figures
+
+    for low, high, wanted in ((0.15, 0.75, {"0.2", "0.3", "0.4", "0.6"}), (0.01, 10.0, {"0.01", "0.1", "1", "10"})):
+        figure = Figure()
+        axis = figure.add_subplot()
+        axis.plot([0, 1], [low, high])
+        figures.logarithmic_axis(axis)
+        figure.draw_without_rendering()
+        labels = {label.get_text() for label in axis.yaxis.get_ticklabels(which="both")} - {""}
+        assert wanted <= labels and not any("10^" in label for label in labels) and len(labels) < 10, labels
