@@ -105,20 +105,21 @@ def logarithmic_axis(axis) -> None:
         which(_PlainNumbers())
 
 
-def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
+def curves(histories: dict, columns=("loss",), logarithmic: bool = True, over: str = "step"):
     """Draws loss curves.
 
     Args:
-        histories: name -> table with the column step and the losses.
+        histories: name -> table with the column `over` and the losses.
         columns: which losses, a panel each.
+        over: the column to the right.
     """
     figure, axes = plt.subplots(1, len(columns), figsize=(4.2 * len(columns), 3), squeeze=False)
     for axis, column in zip(axes[0], columns, strict=True):
         for (name, table), style in zip(histories.items(), cycle(("-", "--", ":", "-.")), strict=False):
             if column in table:
                 marker = "o" if len(table) == 1 else None  # a line of one point shows nothing
-                axis.plot(table["step"], table[column], style, marker=marker, label=name)
-        axis.set_xlabel("step")
+                axis.plot(table[over], table[column], style, marker=marker, label=name)
+        axis.set_xlabel(over)
         axis.set_title(column, fontsize=10)
         if logarithmic:
             logarithmic_axis(axis)
@@ -130,7 +131,7 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
         for column in columns[:1]
         if column in table
     ]
-    show(figure, f"curves of {', '.join(columns)} by step; {columns[0]} ends at: {', '.join(ends)}")
+    show(figure, f"curves of {', '.join(columns)} by {over}; {columns[0]} ends at: {', '.join(ends)}")
 
 
 def live_preview(name: str):

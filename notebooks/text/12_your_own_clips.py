@@ -264,7 +264,7 @@ print(lab.provenance.watermark.look(presented))
 # - **`swap.mp4` alone.** Face sets, previews and models hold the faces of two people, and the model can generate them again.
 # - **Somebody takes it back?** `python -m faceswap_lab consent revoke` lists what was made; `clean` removes it.
 #
-# The page below holds all that this run made, for yourself.
+# The page whose path is printed below, to be opened in a browser, holds all that this run made, for yourself.
 
 # %%
 lab.widgets.Page(lab.course.write_report(run.out))

@@ -176,8 +176,10 @@ def test_a_figure_comes_with_words_and_signs_that_need_no_colour(monkeypatch):
     seen = []
     monkeypatch.setattr(plt, "close", lambda figure: seen.append(figure))
     figures.curves(tables)
+    figures.curves({"size": pd.DataFrame({"frame": [0, 1], "px": [240.0, 241.0]})}, ["px"], over="frame")
+    assert seen[1].axes[0].get_xlabel() == "frame" and seen[0].axes[0].get_xlabel() == "step"
     figures.rows({"copy": [np.zeros((8, 8, 3))] * 2}, titles=["crf 0", "crf 10"])
-    assert [axis.get_title() for axis in seen[1].axes] == ["crf 0", "crf 10"] and "(crf 0, crf 10)" in shown[2].alt
+    assert [axis.get_title() for axis in seen[2].axes] == ["crf 0", "crf 10"] and "(crf 0, crf 10)" in shown[3].alt
     assert shown[0].alt == "2 pictures in a row: before, after" and shown[0].content.startswith(b"\x89PNG")
     assert "mine 1, yours 0.5" in shown[1].alt
     assert len({line.get_linestyle() for line in seen[0].axes[0].get_lines()}) == 2
