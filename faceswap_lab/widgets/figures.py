@@ -15,6 +15,8 @@ from matplotlib.ticker import LogFormatter
 from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets.showing import Picture
 
+_WIDEST = 14.0  # inches of a row: a page shrinks what is wider, and its words with it
+
 
 def as_uint8(picture) -> np.ndarray:
     """Any picture (H, W), (H, W, 1) or (H, W, 3), float in [0, 1] or uint8, as (H, W, 3) uint8 RGB."""
@@ -51,11 +53,15 @@ def row(pictures, titles=(), height: float = 2.0, title: str = ""):
     Args:
         pictures: (H, W), (H, W, 1) or (H, W, 3), float in [0, 1] or uint8 RGB.
         titles: one each, or none.
-        height: of the row, in inches.
+        height: of the row, in inches; wide pictures that would not fit next to each other get less.
     """
-    figure, axes = plt.subplots(1, len(pictures), figsize=(height * len(pictures), height + 0.4), squeeze=False)
+    pictures = [as_uint8(picture) for picture in pictures]
+    shapes = [picture.shape[1] / picture.shape[0] for picture in pictures]
+    width = min(height * sum(shapes), max(_WIDEST, height * len(pictures)))
+    size, shares = (width, width / sum(shapes) + 0.4), {"width_ratios": shapes}
+    figure, axes = plt.subplots(1, len(pictures), figsize=size, squeeze=False, gridspec_kw=shares)
     for axis, picture, name in zip(axes[0], pictures, [*titles, *[""] * len(pictures)], strict=False):
-        axis.imshow(as_uint8(picture), interpolation="nearest")
+        axis.imshow(picture, interpolation="nearest")
         axis.set_title(name, fontsize=9)
         axis.axis("off")
     figure.suptitle(title, fontsize=10)

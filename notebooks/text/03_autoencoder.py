@@ -88,9 +88,9 @@ run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## What goes in
-# Each face comes with two companions. The **masks** say which pixels are face (red), eyes and mouth (yellow and magenta, since they lie in the face), nose and brows. The **transferred** picture is the same face warped to the *other* person's shape (**shape transfer**): it looks a little like A, yet we know what B looked like before. So the network can practise the swap with the answer at hand.
+# Each face comes with two companions. The **masks** say which pixels are face (red), eyes and mouth (yellow, magenta: they lie in the face), nose and brows. The **transferred** picture is the same face warped to the *other* person's shape (**shape transfer**): it looks a little like A, yet we know what B looked like before. So the network can practise the swap with the answer at hand.
 #
-# A clip shows few poses and few expressions, so each face also gets varied copies: turned a few degrees in depth, with the mouth of one other picture and the eyes of a second, warped into place. In the figure below, look for copies that show how they were made.
+# A clip shows few poses and few expressions, so each face also gets varied copies: turned a few degrees in depth, with the mouth of one other picture and the eyes of a second, warped into place. **Look** for copies that show how they were made.
 
 # %%
 import dataclasses

@@ -413,7 +413,7 @@ options = {
     "held_out": lab.training.HeldOut(lab.course.identity_measure(run, size)),
 }
 history = lab.course.train_model(run, gan, folder, faces, steps, scale.gan_batch_size, **options)
-lab.save_model(gan, folder, "faceswap_gan", {"steps": steps})
+folder = lab.save_model(gan, folder, "faceswap_gan", {"steps": steps})
 
 # %%
 timelapse = folder / lab.training.TIMELAPSE

@@ -201,3 +201,19 @@ def test_a_logarithmic_axis_has_plain_numbers():
         figure.draw_without_rendering()
         labels = {label.get_text() for label in axis.yaxis.get_ticklabels(which="both")} - {""}
         assert wanted <= labels and not any("10^" in label for label in labels) and len(labels) < 10, labels
+
+
+def test_a_row_gives_each_picture_its_shape(monkeypatch):
+    """A strip of three frames is as high as it was asked for, not as wide; seven wide pictures still fit on a page."""
+    import matplotlib.pyplot as plt
+
+    from faceswap_lab.widgets import figures
+
+    made = []
+    monkeypatch.setattr(figures, "show", lambda figure, words: made.append(figure))
+    figures.row([np.zeros((10, 30, 3))], height=2)
+    figures.row([np.zeros((9, 16, 3))] * 7, height=2.6)
+    figures.row([np.zeros((8, 8)), np.zeros((8, 8))], height=2)
+    assert [tuple(figure.get_size_inches().round(2)) for figure in made] == [(6.0, 2.4), (18.2, 1.86), (4.0, 2.4)]
+    for figure in made:
+        plt.close(figure)
