@@ -125,10 +125,13 @@ def _say(text: str) -> None:
     print(text, end="", flush=True)
 
 
-def first_swap(run: Run) -> None:
+def first_swap(run: Run) -> Path | None:
     """Swaps the target clip with the base model, before anything is trained: minutes later there is something to look at.
 
     What hinders it, the notebooks meet again and explain; it is said in a line.
+
+    Returns:
+        The video, or None where something hindered it.
     """
     from faceswap_lab.course import scoring
     from faceswap_lab.swap.base_swap import NAME
@@ -139,9 +142,10 @@ def first_swap(run: Run) -> None:
         swap = scoring.swap_clip(run, NAME, scoring.base_function(run))
     except LabError as error:
         _say(f"no swap ({error})\n")
-    else:
-        minutes = f"{(time.monotonic() - began) / 60:.1f} min" if swap.report else "done before"
-        _say(f"{minutes}  {swap.path.relative_to(run.out)}\n")
+        return None
+    minutes = f"{(time.monotonic() - began) / 60:.1f} min" if swap.report else "done before"
+    _say(f"{minutes}  {swap.path.relative_to(run.out)}\n")
+    return swap.path
 
 
 def _run_one(run: Run, path: Path, settings: dict[str, object]) -> Result:

@@ -159,6 +159,8 @@ class Session:
             while panel.paused and not panel.wants("stop") and not self.signals.pending:
                 time.sleep(0.05)
                 panel.poll()
+                if panel.take("save"):
+                    panel.say(f"paused at step {self.step}, saved already")
             self.clock.pause(time.monotonic() - begun)
             self.clock.hold()
             panel.say("")

@@ -167,9 +167,10 @@ def steps_in(minutes: float, model: keras.Model, batches: Iterator) -> int:
         LabError: when `minutes` is no time.
     """
     check_number("minutes", minutes, 0.01, 60 * 24 * 7, "minutes")
-    model.fit(batches, steps_per_epoch=3, epochs=1, verbose=0)  # the first is compiled
+    options = {"epochs": 1, "verbose": 0, "shuffle": False}  # Keras warns where it would shuffle what has an order
+    model.fit(batches, steps_per_epoch=3, **options)  # the first is compiled
     began = time.monotonic()
-    model.fit(batches, steps_per_epoch=5, epochs=1, verbose=0)
+    model.fit(batches, steps_per_epoch=5, **options)
     return max(1, int(STEPS_SHARE * 60 * minutes * 5 / (time.monotonic() - began)))
 
 

@@ -40,7 +40,7 @@ class ConsentPanel(Telling):
         identity, person, granted_by, scope, until, files, purposes, asked, renew: the form; `purposes` has a checkbox for each
             purpose, and nothing is written before `asked` is ticked.
         grant_button, reason, revoke_button: the controls.
-        message: what was done, under the button that did it; errors are shown here, too.
+        message: what was done, beside the button that did it; errors are shown here, too.
 
     Raises:
         LabError: when a record is damaged.
@@ -123,31 +123,32 @@ class ConsentPanel(Telling):
         self.grant_button = widgets.Button(description="Write", icon="save", button_style="primary")
         self.reason = field(widgets.Text, "reason", placeholder="optional")
         self.revoke_button = widgets.Button(description="Revoke", icon="ban", button_style="danger")
-        self.message = widgets.HTML()
+        self.message = widgets.HTML(layout={"flex": "1 1 300px"})
         self._fields = [
             *(self.identity, self.person, self.granted_by),
             *self.purposes.values(),
             *(self.scope, self.until, self.files, self.asked, self.renew),
         ]
-        head = [
-            self.choice,
-            self.record,
-            widgets.HBox([self.reason, self.revoke_button], layout={"flex_flow": "row wrap"}),
-        ]
-        title = widgets.HTML("<b>What somebody agreed to</b>", layout={"margin": "8px 0 0 0"})
-        foot = [title, *self._fields, self.grant_button]
-        self._answering = {
-            self.grant_button: [*head, *foot, self.message],
-            self.revoke_button: [*head, self.message, *foot],
+        # A button and its answer are one row: below the button the answer would often be below the window, too.
+        self._rows = {
+            button: widgets.HBox(controls, layout={"flex_flow": "row wrap", "align_items": "center"})
+            for button, controls in {
+                self.revoke_button: [self.reason, self.revoke_button],
+                self.grant_button: [self.grant_button, self.message],
+            }.items()
         }
-        self.widget = widgets.VBox(self._answering[self.grant_button])
+        title = widgets.HTML("<b>What somebody agreed to</b>", layout={"margin": "8px 0 0 0"})
+        head = [self.choice, self.record, self._rows[self.revoke_button]]
+        self.widget = widgets.VBox([*head, title, *self._fields, self._rows[self.grant_button]])
         self.choice.observe(lambda change: self._safely(self._show), "value")
         self.grant_button.on_click(lambda clicked: self._clicked(clicked, self.grant))
         self.revoke_button.on_click(lambda clicked: self._clicked(clicked, self.revoke))
 
     def _clicked(self, button: widgets.Button, action: Callable[[], None]) -> None:
-        """Answers under the button: at the other end of the panel nobody would see it."""
-        self.widget.children = self._answering[button]
+        """Answers beside the button: at the other end of the panel nobody would see it."""
+        for one, row in self._rows.items():
+            others = [control for control in row.children if control is not self.message]
+            row.children = [*others, self.message] if one is button else others
         self._safely(action)
         if button.disabled:
             give_focus(self.choice)
@@ -217,4 +218,4 @@ def _in_a_line(record: ConsentRecord) -> str:
 
 def _plain(lines: list[str]) -> str:
     text = html.escape("\n".join(lines))
-    return f'<pre style="margin:0; white-space:pre-wrap; word-break:normal; overflow-wrap:anywhere">{text}</pre>'
+    return f'<pre style="margin:0; line-height:1.3; white-space:pre-wrap; word-break:normal; overflow-wrap:anywhere">{text}</pre>'

@@ -104,11 +104,11 @@ def honest_plot(numbers: pd.DataFrame, known: pd.DataFrame, detector: str, share
     """
     honest = numbers[(numbers["video"] == HONEST) & (numbers["detector"] == detector)]
     limit = error_rates.threshold(known[(known["video"] == HONEST) & (known["detector"] == detector)]["number"], share)
-    bins = np.histogram_bin_edges(honest["number"].dropna(), 32)
+    bins = np.histogram_bin_edges(honest["number"].dropna(), 32).tolist()
     figure, axis = plt.subplots(figsize=(7.5, 2.8))
     names = []
     for (scene, some), colour, line in zip(honest.groupby("scene", sort=False), COLOURS[1:], LINES, strict=False):
-        names.append(f"{scene}: {error_rates.share_above(some['number'], limit):.0%} accused")
+        names.append(f"{scene}: {(some['number'].dropna() > limit).mean():.0%} accused")
         axis.hist(some["number"], bins, histtype="step", color=colour, ls=line, lw=2, label=names[-1])
     axis.axvline(limit, color="black", lw=1)
     axis.annotate(" threshold", (limit, 0.92), xycoords=("data", "axes fraction"), fontsize=9)

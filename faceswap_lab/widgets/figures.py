@@ -9,10 +9,13 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
+from matplotlib.ticker import LogFormatter
 
 from faceswap_lab.base import machine
 from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets.showing import Picture
+
+_WIDEST = 14.0  # inches of a row: a page shrinks what is wider, and its words with it
 
 
 def as_uint8(picture) -> np.ndarray:
@@ -50,12 +53,15 @@ def row(pictures, titles=(), height: float = 2.0, title: str = ""):
     Args:
         pictures: (H, W), (H, W, 1) or (H, W, 3), float in [0, 1] or uint8 RGB.
         titles: one each, or none.
-        height: of the row, in inches.
+        height: of the row, in inches; wide pictures that would not fit next to each other get less.
     """
-    figure, axes = plt.subplots(1, len(pictures), figsize=(height * len(pictures), height + 0.4), squeeze=False)
+    pictures = [as_uint8(picture) for picture in pictures]
+    shapes = [picture.shape[1] / picture.shape[0] for picture in pictures]
+    width = min(height * sum(shapes), max(_WIDEST, height * len(pictures)))
+    size, shares = (width, width / sum(shapes) + 0.4), {"width_ratios": shapes}
+    figure, axes = plt.subplots(1, len(pictures), figsize=size, squeeze=False, gridspec_kw=shares)
     for axis, picture, name in zip(axes[0], pictures, [*titles, *[""] * len(pictures)], strict=False):
-        picture = as_uint8(picture)
-        shrinks = min(picture.shape[:2]) > height * figure.dpi  # then "nearest" would drop thin lines
+        shrinks = picture.shape[0] > (size[1] - 0.4) * figure.dpi  # then "nearest" would drop thin lines
         axis.imshow(picture, interpolation="antialiased" if shrinks else "nearest")
         axis.set_title(name, fontsize=9)
         axis.axis("off")
@@ -66,11 +72,13 @@ def row(pictures, titles=(), height: float = 2.0, title: str = ""):
     show(figure, f"{title + ': ' if title else ''}{count}: {named}")
 
 
-def rows(lines: dict, height: float = 1.2):
+def rows(lines: dict, height: float = 1.2, titles=()):
     """Shows several rows of pictures of one size, each with its name at the left.
 
     Args:
         lines: name -> sequence of pictures.
+        height: of a row, in inches.
+        titles: of the columns, or none.
     """
     columns = max(len(pictures) for pictures in lines.values())
     figure, axes = plt.subplots(
@@ -84,27 +92,45 @@ def rows(lines: dict, height: float = 1.2):
             axis.set_yticks([])
             axis.set_frame_on(False)
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    for axis, title in zip(axes[0], titles, strict=False):
+        axis.set_title(title, fontsize=9)
     figure.tight_layout(pad=0.2)
-    show(figure, f"{columns} columns of pictures, in rows from the top: {', '.join(map(str, lines))}")
+    named = f" ({', '.join(map(str, titles))})" if len(titles) else ""
+    show(figure, f"{columns} columns of pictures{named}, in rows from the top: {', '.join(map(str, lines))}")
 
 
-def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
+class _PlainNumbers(LogFormatter):
+    """Labels where matplotlib wants them, but 0.2 rather than 2 x 10^-1."""
+
+    def __call__(self, x, pos=None):
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def logarithmic_axis(axis) -> None:
+    """Makes a matplotlib axis' y logarithmic, with plain numbers."""
+    axis.set_yscale("log")
+    for which in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+        which(_PlainNumbers())
+
+
+def curves(histories: dict, columns=("loss",), logarithmic: bool = True, over: str = "step"):
     """Draws loss curves.
 
     Args:
-        histories: name -> table with the column step and the losses.
+        histories: name -> table with the column `over` and the losses.
         columns: which losses, a panel each.
+        over: the column to the right.
     """
     figure, axes = plt.subplots(1, len(columns), figsize=(4.2 * len(columns), 3), squeeze=False)
     for axis, column in zip(axes[0], columns, strict=True):
         for (name, table), style in zip(histories.items(), cycle(("-", "--", ":", "-.")), strict=False):
             if column in table:
                 marker = "o" if len(table) == 1 else None  # a line of one point shows nothing
-                axis.plot(table["step"], table[column], style, marker=marker, label=name)
-        axis.set_xlabel("step")
+                axis.plot(table[over], table[column], style, marker=marker, label=name)
+        axis.set_xlabel(over)
         axis.set_title(column, fontsize=10)
         if logarithmic:
-            axis.set_yscale("log")
+            logarithmic_axis(axis)
     axes[0][0].legend(fontsize=8)
     figure.tight_layout()
     ends = [
@@ -113,7 +139,7 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True):
         for column in columns[:1]
         if column in table
     ]
-    show(figure, f"curves of {', '.join(columns)} by step; {columns[0]} ends at: {', '.join(ends)}")
+    show(figure, f"curves of {', '.join(columns)} by {over}; {columns[0]} ends at: {', '.join(ends)}")
 
 
 def live_preview(name: str):

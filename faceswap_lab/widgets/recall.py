@@ -11,6 +11,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.course.samples import ROOT
 
 PAGE = ROOT / "docs" / "teaching" / "answers.md"
+_SUMMARY = '<summary style="display:list-item; cursor:pointer">'  # the classic notebook hides the triangle otherwise
 _ANSWER = re.compile(r"^\d+\. \*\*(.+?)\*\* (.+)\n   - \*Tempting\*: (.+)$", re.M)
 
 
@@ -54,7 +55,7 @@ class Answers:
 
     def _repr_markdown_(self) -> str:
         folds = [
-            f"<details><summary>{number}. {_inline(question)}</summary>\n\n{answer}\n\n*Tempting*: {wrong}\n\n</details>"
+            f"<details>{_SUMMARY}{number}. {_inline(question)}</summary>\n\n{answer}\n\n*Tempting*: {wrong}\n\n</details>"
             for number, (question, answer, wrong) in enumerate(questions(self.lesson), 1)
         ]
         return "\n\n".join(folds)

@@ -17,6 +17,8 @@ _PAGE = """<div class="faceswap-recorder" style="max-width:480px">
   const [view, button, link, status] = ["video", "button", "a", "[role=status]"].map(one => box.querySelector(one));
   button.onclick = async () => {{
     button.disabled = true;
+    view.controls = false;
+    view.muted = true;
     try {{
       const wanted = {{video: {{width: {{ideal: 1280}}, height: {{ideal: 720}}}}, audio: true}};
       const stream = await navigator.mediaDevices.getUserMedia(wanted);
@@ -28,9 +30,11 @@ _PAGE = """<div class="faceswap-recorder" style="max-width:480px">
         stream.getTracks().forEach(track => track.stop());
         view.srcObject = null;
         const video = new Blob(parts, {{type: recorder.mimeType}});
-        link.href = URL.createObjectURL(video);
+        link.href = view.src = URL.createObjectURL(video);
+        view.controls = true;
+        view.muted = false;
         link.hidden = button.disabled = false;
-        status.textContent = `${{(video.size / 1e6).toFixed(1)}} MB. Keep it, then bring the file to the notebook's files.`;
+        status.textContent = `${{(video.size / 1e6).toFixed(1)}} MB. Look at it, keep it, and bring the file to the notebook's files.`;
       }};
       recorder.start();
       status.textContent = "Recording: turn the head slowly left, right, up and down; then speak and smile.";

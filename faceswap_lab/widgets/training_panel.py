@@ -130,6 +130,8 @@ class TrainingPanel:
         self._step, self._left = step, 0.0 if step >= total else None
         if self._stopped and step < total:
             self._said = "stopped and saved; run the cell again to go on"
+        elif time.monotonic() < self._said_until:
+            self._said = ""  # "saved at step 24" after the last step would read as if the rest were not saved
         self._enable(False)
         self._tell()
         if self._rows:
@@ -156,6 +158,8 @@ class TrainingPanel:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
+        from faceswap_lab.widgets.figures import logarithmic_axis
+
         height = 420
         figure = Figure(figsize=(5.0, height / 100), dpi=100, layout="constrained")
         axis = figure.add_subplot()
@@ -170,7 +174,7 @@ class TrainingPanel:
             axis.axvline(step, color="tab:red", linestyle=":", linewidth=1, label=name)
         positive = [row[c] for row in self._rows for c in self.columns if row.get(c, 0) > 0]
         if positive and max(positive) > 3 * min(positive):
-            axis.set_yscale("log")
+            logarithmic_axis(axis)
         axis.set_xlim(0, max(self._total, 1))
         axis.set_xlabel("step")
         axis.set_title(self.text(with_note=False), fontsize=9, loc="left")

@@ -159,7 +159,7 @@ class TuningPanel(Telling):
         self.frame = widgets.Dropdown(options=names, value=0, description="look at", layout=wide, style=narrow)
         self.view = widgets.ToggleButtons(options=VIEWS, value="wipe", style={"button_width": "98px"})
         self.position = widgets.FloatSlider(
-            value=50, min=0, max=100, step=1, readout=False, layout={"width": "98%"}, description=""
+            value=50, min=0, max=100, step=1, readout=False, layout={"width": "auto"}, description=""
         )
         self.close_up = widgets.Checkbox(value=True, description="close-up", indent=False, layout={"width": "150px"})
         self.show_mask = widgets.Checkbox(

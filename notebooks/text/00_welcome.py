@@ -255,7 +255,7 @@ lab.widgets.ConsentPanel()
 # %%
 from faceswap_lab import __main__ as command_line
 
-command_line.main(["doctor"])
+healthy = command_line.main(["doctor"]) == 0
 
 # %% [markdown]
 # ## Presets

@@ -94,7 +94,7 @@ import pandas as pd
 
 clip = lab.open_video(run.clip("target"))
 print(f"{clip.size[0]}x{clip.size[1]} pixels, {clip.fps:g} frames a second, {clip.duration:.2f} s")
-print("about", clip.num_frames, "frames; sound:", clip.has_audio, "; rotation:", clip.rotation)
+print(f"about {clip.num_frames} frames; sound: {clip.has_audio}; rotation: {clip.rotation} degrees")
 
 # %% [markdown]
 # ## Every n-th frame
@@ -134,7 +134,7 @@ crop = np.ascontiguousarray(frame[height // 4 : 3 * height // 4, width // 4 : 3 
 
 
 # %% [markdown] tags=["exercise"]
-# **Exercise, a function**: write PSNR from the formula. For two equal pictures it is infinite. The rest of the notebook measures with it; left as it is, the reference goes on.
+# **Exercise, a function**: write PSNR from the formula. For two equal pictures it is infinite. The rest of the notebook measures with it; left as it is, the reference solution is used.
 
 # %% tags=["stub"]
 def psnr(first, second):
@@ -163,7 +163,7 @@ for name, option in {"png": [], "jpg 95": [95], "jpg 75": [75], "jpg 30": [30], 
     options = [cv2.IMWRITE_JPEG_QUALITY, *option] if option else []
     data = cv2.imencode(".jpg" if option else ".png", crop[..., ::-1], options)[1]
     copies.append(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
-    rows.append([name, len(data), round(min(psnr(crop, copies[-1]), 99), 1)])
+    rows.append([name, len(data), round(psnr(crop, copies[-1]), 1)])
 pd.DataFrame(rows, columns=["format", "bytes", "PSNR dB"])
 
 # %%
@@ -173,6 +173,7 @@ lab.widgets.rows(
         "error x 8": [np.clip(np.abs(crop.astype(int) - copy) * 8, 0, 255).astype(np.uint8) for copy in copies],
     },
     height=1.7,
+    titles=[name for name, _, _ in rows],
 )
 
 # %% [markdown]
@@ -268,7 +269,7 @@ pd.DataFrame(rows, columns=["crf", "bytes", "PSNR dB"])
 # %%
 original = first[-1][height // 4 : 3 * height // 4, width // 4 : 3 * width // 4]
 errors = [np.clip(np.abs(original.astype(int) - copy) * 8, 0, 255).astype(np.uint8) for copy in crushed]
-lab.widgets.rows({"crf 0 ... 45": crushed, "error x 8": errors}, height=1.7)
+lab.widgets.rows({"copy": crushed, "error x 8": errors}, height=1.7, titles=[f"crf {crf}" for crf, _, _ in rows])
 
 # %%
 print("largest difference at crf 0:", np.abs(original.astype(int) - crushed[0]).max(), "levels of 255")

@@ -88,9 +88,9 @@ run = lab.setup(preset, seed, out, source, target, keep=keep)
 
 # %% [markdown]
 # ## What goes in
-# Each face comes with two companions. The **masks** say which pixels are face, eyes and mouth (red, green, blue), nose and brows. The **transferred** picture is the same face warped to the *other* person's shape (**shape transfer**): it looks a little like A, yet we know what B looked like before. So the network can practise the swap with the answer at hand.
+# Each face comes with two companions. The **masks** say which pixels are face (red), eyes and mouth (yellow, magenta: they lie in the face), nose and brows. The **transferred** picture is the same face warped to the *other* person's shape (**shape transfer**): it looks a little like A, yet we know what B looked like before. So the network can practise the swap with the answer at hand.
 #
-# A clip shows few poses and few expressions, so each face also gets varied copies: turned a few degrees in depth, with the mouth of one other picture and the eyes of a second, warped into place. In the figure below, look for copies that show how they were made.
+# A clip shows few poses and few expressions, so each face also gets varied copies: turned a few degrees in depth, with the mouth of one other picture and the eyes of a second, warped into place. **Look** for copies that show how they were made.
 
 # %%
 import dataclasses
@@ -130,7 +130,7 @@ lab.widgets.rows(
 # **Predict** for each: whose face does it generate when a face of A is to become B?
 
 # %% tags=["predict"]
-# three, in the order shared, not shared, encoder shared
+# three: one encoder and two decoders, nothing shared, everything shared
 run.predict("03 three forms", None, sure=None, choices=("A", "B", "neither"))
 
 # %%
@@ -143,7 +143,7 @@ lab.widgets.rows({"A": eight, **asked})
 # %%
 for name, form in forms.items():
     print(f"{name:26s} {lab.studies.sharing.between_share(form, own_faces):.0%} of the codes' variance tells A from B")
-run.came("03 three forms", ["A", "neither", "B"])
+run.came("03 three forms", ["B", "neither", "A"])
 
 # %% [markdown]
 # **Look**:
@@ -375,9 +375,8 @@ warm_model, warm_history = train("autoencoder", "encoder", steps, warm=True, hel
 # The sheet has four rows for each person: the face, its reconstruction, its swap, and the swap's alpha. It was drawn at steps 0, 1x, 2x, 4x ...; every one is kept in `previews/`, and a video of them beside it. **Look** for what settles first and what last: colour, outline, eyes?
 
 # %%
-from IPython.display import Video
-
-Video(str(run.models("autoencoder") / lab.training.TIMELAPSE), embed=True, width=420)
+timelapse = run.models("autoencoder") / lab.training.TIMELAPSE
+lab.Player(timelapse.read_bytes(), "the previews of the autoencoder, one after the other", 420)
 
 # %%
 import pandas as pd

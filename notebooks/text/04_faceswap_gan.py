@@ -413,12 +413,11 @@ options = {
     "held_out": lab.training.HeldOut(lab.course.identity_measure(run, size)),
 }
 history = lab.course.train_model(run, gan, folder, faces, steps, scale.gan_batch_size, **options)
-lab.save_model(gan, folder, "faceswap_gan", {"steps": steps})
+folder = lab.save_model(gan, folder, "faceswap_gan", {"steps": steps})
 
 # %%
-from IPython.display import Video
-
-Video(str(folder / lab.training.TIMELAPSE), embed=True, width=420)
+timelapse = folder / lab.training.TIMELAPSE
+lab.Player(timelapse.read_bytes(), "the previews of FaceSwap-GAN, one after the other", 420)
 
 # %%
 lab.widgets.curves({"FaceSwap-GAN": history}, ("adversarial", "discriminators", "reconstruction"), logarithmic=False)

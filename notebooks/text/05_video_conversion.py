@@ -239,7 +239,7 @@ pd.DataFrame({"frame f": f, "generated g": g, "cloned u": u}).plot(
     figsize=(7, 2.6), style=[":", "--", "-"], xlabel="pixel of the row", ylabel="red"
 )
 straight = np.interp(np.arange(len(f)), [0, len(f) - 1], (f - g)[[0, -1]])
-print("u - g is a straight line, up to", np.abs(u - g - straight).max())
+print(f"u - g is a straight line, up to {np.abs(u - g - straight).max():.0e}")
 
 # %% [markdown]
 # **Look**: the clone has every bump of the generated face and the frame's colours at both ends. What is added, $u-g$, has no second difference: in one dimension a straight line between the two mismatches, in two the smoothest **membrane** spanned over the boundary. It is smooth, so the lab solves for it on 32x32 cells only (`swap/cloning.py`). And it hangs on the boundary alone: **predict** what a dark hair that crosses the boundary does to the whole cheek.
@@ -288,8 +288,8 @@ track = lab.swap.face_track(clip, faces, person=0, strength=1.5)
 both = {"as found": track.raw, "smoothed": track.matrices}
 sizes = {name: 256 / np.exp(lab.swap.smoothing.parameters(matrices)[:, 2]) for name, matrices in both.items()}
 title = "side of the face's square in the frame, px"
-lines = {name: pd.DataFrame({"step": np.arange(len(side)), title: side}) for name, side in sizes.items()}
-lab.widgets.curves(lines, [title], logarithmic=False)
+lines = {name: pd.DataFrame({"frame": np.arange(len(side)), title: side}) for name, side in sizes.items()}
+lab.widgets.curves(lines, [title], logarithmic=False, over="frame")
 
 # %% [markdown]
 # **Look**: the smoothed line still follows the head's own movement, without the teeth. The check below counts the teeth alone (second differences, which a steady movement does not have).
@@ -510,7 +510,7 @@ lab.Player(video.read_bytes(), "target, swap and, where it is known, the true sw
 run.came("05 gives itself away", None)  # what you saw, in place of None
 
 # %% [markdown]
-# All that this run has made so far stands on one page: videos, strips, curves, scores.
+# All that this run has made so far stands on one page: videos, strips, curves, scores. Open the file whose path is printed below in a browser.
 
 # %%
 lab.widgets.Page(lab.course.write_report(run.out))

@@ -151,11 +151,8 @@ for look in looks.values():
 # The base model of notebook 11 swaps without training, in a minute or two. Expect B's tone and proportions, softly. Does it sit on the right person? Do pose and mouth follow?
 
 # %%
-lab.course.first_swap(run)
-
-# %%
-swapped = run.swap("base", lab.course.DEFAULTS.blend)
-lab.Player(swapped.read_bytes(), "the target, swapped without training", 480) if swapped.exists() else None
+swapped = lab.course.first_swap(run)
+lab.Player(swapped.read_bytes(), "the target, swapped without training", 480) if swapped else None
 
 # %% [markdown]
 # ## 5 The diagnosis
@@ -220,7 +217,7 @@ folder = lab.course.model_folder(run, "autoencoder", steps=steps, preset=preset,
 model = make(steps)
 panel = lab.widgets.TrainingPanel("autoencoder", ("loss", "reconstruction", "contrast"))
 history = lab.course.train_model(run, model, folder, faces, steps, scale.batch_size, panel=panel)
-lab.save_model(model, folder, "autoencoder", {"steps": steps})
+folder = lab.save_model(model, folder, "autoencoder", {"steps": steps})
 
 # %%
 lab.widgets.curves({"your model": history}, [term for term in ("reconstruction", "contrast") if term in history])
@@ -241,12 +238,13 @@ lab.widgets.TuningPanel(frames, functions["autoencoder"], lab.course.settings_pa
 # %%
 swaps = [lab.course.swap_clip(run, name, function) for name, function in functions.items()]
 found = lab.course.score_run(run, swaps, full=False)
-print({name: round(row["nearer_to_source"], 2) for name, row in found["models"].items() if row.get("nearer_to_source") is not None})
+for name, row in found["models"].items():
+    print(f"{name:12s} nearer_to_source {row.get('nearer_to_source')}")
 
 # %%
 best = next(swap for swap in swaps if swap.model == found["best"])
 presented = lab.course.present(run, best, functions[best.model])
-print(best.model, "is swap.mp4")
+print("swap.mp4 is by", best.model)
 lab.Player(presented.read_bytes(), f"the target, swapped by {best.model}", 480)
 
 # %% [markdown]
@@ -265,7 +263,7 @@ print(lab.provenance.watermark.look(presented))
 # - **`swap.mp4` alone.** Face sets, previews and models hold the faces of two people, and the model can generate them again.
 # - **Somebody takes it back?** `python -m faceswap_lab consent revoke` lists what was made; `clean` removes it.
 #
-# The page below holds all that this run made, for yourself.
+# The page whose path is printed below, to be opened in a browser, holds all that this run made, for yourself.
 
 # %%
 lab.widgets.Page(lab.course.write_report(run.out))

@@ -79,7 +79,7 @@ def test_the_solution_is_right_and_goes_on(name, capsys):
 def test_the_stub_is_not_filled_in_and_the_reference_goes_on(name, capsys):
     one = checks.EXERCISES[name]
     assert one(answer(name, "stub")) == one.reference
-    assert capsys.readouterr().out == f"{name}: not filled in: the reference goes on\n"
+    assert capsys.readouterr().out == f"{name}: not filled in: the reference solution is used\n"
     assert checks.VERDICTS[name].word == EMPTY
 
 
@@ -92,7 +92,7 @@ def test_each_wrong_answer_hears_its_own_reason(name):
     one, heard = checks.EXERCISES[name], []
     for mine, piece in WRONG[name]:
         verdict = str(one.judge(one.answers(mine)))
-        assert verdict.startswith("not yet: for ") and "until then the reference goes on" in verdict
+        assert verdict.startswith("not yet: for ") and "until then the reference solution is used" in verdict
         assert piece in verdict, f"{name}: {verdict}"
         heard.append(next(reason for reason in one.mistakes if reason in verdict))
     assert len(set(heard)) == len(heard)

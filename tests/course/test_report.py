@@ -73,6 +73,7 @@ def run(tmp_path):
     for name in ("swap.mp4", "swap/autoencoder_mask.mp4", "swap/autoencoder_direct.mp4", "swap/other.mp4"):
         shutil.copy(clip, folder / name)
     write_picture(folder / "pictures" / "strip_frames.png")
+    write_picture(folder / "pictures" / "strip_0024.png")
     write_picture(folder / "pictures" / "blends.png")
     write_picture(folder / "pictures" / "the_pyramid.png")
     files.write_text(folder / "pictures" / "the_pyramid.txt", "Nine <scales> of one frame")
@@ -117,6 +118,7 @@ def test_whole_run(run):
         assert (run / unquote(link)).is_file()
     assert "is not there yet" not in content
     assert "Nine &lt;scales&gt; of one frame" in content
+    assert "<figcaption>frame 24</figcaption>" in content and "<figcaption>strip frames</figcaption>" in content
     assert "Synthetic." in content
     assert "mask overlay" in content
     assert re.search(r"<tr class='best'><td>autoencoder</td>", content)

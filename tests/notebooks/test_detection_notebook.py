@@ -67,7 +67,7 @@ def test_worn_honest_videos_are_accused_and_marks_are_told(known):
     assert set(kept["marks"]["the real clip"].values()) == set(kept["marks"]["perfect swap"].values()) == {"none"}
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
     text = "".join("".join(output.get("text", [])) for output in outputs)
-    assert "catches 70% of the swaps" in text and "false_share: not filled in: the reference goes on" in text
+    assert "catches 70% of the swaps" in text and "false_share: not filled in: the reference solution is used" in text
     assert "3 kinds of swap" in text
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 9
 

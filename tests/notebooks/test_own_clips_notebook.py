@@ -34,7 +34,14 @@ def execute(folder: Path, **parameters) -> nbformat.NotebookNode:
 def test_two_clips_become_a_signed_video(tmp_path):
     clips = {"source": cut("train_B", tmp_path / "b.mp4", 60), "target": cut("target", tmp_path / "a.mp4", 24)}
     notebook = execute(tmp_path, **{role: str(consented(path)) for role, path in clips.items()})
-    said = "\n".join(one.get("text", "") for cell in notebook.cells for one in cell.get("outputs", []))
+    outputs = [one for cell in notebook.cells for one in cell.get("outputs", [])]
+    said = "\n".join(one.get("text", "") for one in outputs)
+    shown = [one["data"] for one in outputs if "data" in one]
+    assert [data["text/plain"].split(",")[1] for data in shown if "<video" in data.get("text/html", "")] == [
+        " swapped without training",
+        " swapped by autoencoder",
+    ]
+    assert "Warning:" not in said and not [data for data in shown if "Path(" in data.get("text/plain", "")]
     assert "WARNING: The clip lasts 1.2 s" in said and "written down for both: prepare, convert" in said
     run = tmp_path / "run"
     assert video.open_video(run / "swap" / "base_mask.mp4").num_frames == 24

@@ -34,7 +34,7 @@ def test_it_says_what_it_found(executed):
     said = printed(executed)
     assert "80 pairs to learn from, 38 later ones" in said
     assert "11,378,179" in said and "54,413,955" in said
-    assert "cycle_loss: not filled in: the reference goes on" in said
+    assert "cycle_loss: not filled in: the reference solution is used" in said
     shuffled = [float(line.split()[2]) for line in said.splitlines() if line.startswith("shuffled")]
     start = [float(line.split()[4]) for line in said.splitlines() if line.startswith("as it starts")]
     assert shuffled and start and shuffled[0] > 3 * start[0]

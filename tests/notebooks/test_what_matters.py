@@ -50,7 +50,7 @@ def test_it_says_what_it_found(executed):
     _, notebook = executed
     text = outputs(notebook)
     assert "your order was right for" in text and "eyes that never move" in text
-    assert "interval: not filled in: the reference goes on" in text
+    assert "interval: not filled in: the reference solution is used" in text
     assert "2 trainings of 2 steps compared" in text
     pictures = sum("image/png" in o.get("data", {}) for cell in notebook["cells"] for o in cell.get("outputs", []))
     assert pictures == 4  # what is switched, what was measured, luck, the swaps

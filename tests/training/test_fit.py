@@ -338,6 +338,27 @@ class Sayings:
     wants = take
 
 
+class Impatient(Sayings):
+    """A panel on which Pause is clicked, then Save now, then Go on."""
+
+    polls = 0
+
+    def poll(self):
+        self.polls += 1
+        self.paused = self.polls < 4
+
+    def take(self, wish):
+        return wish == "save" and self.polls == 3
+
+
+def test_save_during_a_pause_is_answered(tmp_path):
+    model, panel = OneWeight(), Impatient()
+    model.compile(optimizer="sgd")
+    training.fit(model, tmp_path, {"A": 4, "B": 4}, 1, panel=panel, batch_size=4, tensorboard=False, progress=False)
+    said = [text for _, text in panel.said]
+    assert said[:2] == ["paused at step 0, saved", "paused at step 0, saved already"], said
+
+
 @pytest.mark.parametrize("where", ["panel", "line", "print"])
 def test_compiling_is_said_once_where_xla_is_on(tmp_path, capsys, monkeypatch, where):
     """With a GPU in sight (here pretended) Keras compiles the step by XLA: that is said before it, and gone after it."""

@@ -20,7 +20,8 @@ def test_a_lesson_folds_the_answers_to_its_own_questions(path):
     assert recap.count(f'Answers("{number}")') == 1
     shown = Answers(number)._repr_markdown_()
     assert shown.count("<details>") == shown.count("</details>") == shown.count("*Tempting*") == len(asked)
-    summaries = re.findall(r"<summary>(.+?)</summary>", shown)
+    summaries = re.findall(r"<summary [^>]*>(.+?)</summary>", shown)
+    assert shown.count("display:list-item") == len(asked), "each has its triangle, in the classic notebook and on Colab too"
     assert not any(re.search(r"[*`]|<-", summary) for summary in summaries), "no Markdown inside of a summary"
 
 

@@ -43,7 +43,9 @@ def test_a_recording_is_a_clip_that_the_lab_reads(address, tmp_path):
         page.click("document.querySelector('.faceswap-recorder button')")
         wait_for(lambda: page.value("document.querySelector('.faceswap-recorder a').hidden === false"), "the link")
         (tmp_path / "my_clip.webm").write_bytes(base64.b64decode(page.value(VIDEO)))
-        assert "MB. Keep it" in page.value("document.querySelector('.faceswap-recorder [role=status]').textContent")
+        seen = "document.querySelector('.faceswap-recorder video')"
+        wait_for(lambda: page.value(f"{seen}.controls && {seen}.readyState > 1"), "the recording, to look at", 20)
+        assert "MB. Look at it, keep it" in page.value("document.querySelector('.faceswap-recorder [role=status]').textContent")
     clip = video.open_video(tmp_path / "my_clip.webm")
     assert clip.has_audio and 1 < clip.duration < 4 and min(clip.size) >= 240
     assert len({frame.image.tobytes() for frame in clip.frames()}) > 5

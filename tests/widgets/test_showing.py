@@ -176,6 +176,10 @@ def test_a_figure_comes_with_words_and_signs_that_need_no_colour(monkeypatch):
     seen = []
     monkeypatch.setattr(plt, "close", lambda figure: seen.append(figure))
     figures.curves(tables)
+    figures.curves({"size": pd.DataFrame({"frame": [0, 1], "px": [240.0, 241.0]})}, ["px"], over="frame")
+    assert seen[1].axes[0].get_xlabel() == "frame" and seen[0].axes[0].get_xlabel() == "step"
+    figures.rows({"copy": [np.zeros((8, 8, 3))] * 2}, titles=["crf 0", "crf 10"])
+    assert [axis.get_title() for axis in seen[2].axes] == ["crf 0", "crf 10"] and "(crf 0, crf 10)" in shown[3].alt
     assert shown[0].alt == "2 pictures in a row: before, after" and shown[0].content.startswith(b"\x89PNG")
     assert "mine 1, yours 0.5" in shown[1].alt
     assert len({line.get_linestyle() for line in seen[0].axes[0].get_lines()}) == 2
@@ -194,3 +198,35 @@ def test_thin_lines_are_still_seen_where_a_picture_is_shown_small(monkeypatch):
     ways = [axis.images[0].get_interpolation() for axis in plt.gcf().axes]
     plt.close("all")
     assert ways == ["antialiased", "nearest"]
+
+
+def test_a_logarithmic_axis_has_plain_numbers():
+    """0.2 and 0.5 where a curve spans a factor of five; not every minor line has a label where it spans a thousand."""
+    from matplotlib.figure import Figure
+
+    from faceswap_lab.widgets import figures
+
+    for low, high, wanted in ((0.15, 0.75, {"0.2", "0.3", "0.4", "0.6"}), (0.01, 10.0, {"0.01", "0.1", "1", "10"})):
+        figure = Figure()
+        axis = figure.add_subplot()
+        axis.plot([0, 1], [low, high])
+        figures.logarithmic_axis(axis)
+        figure.draw_without_rendering()
+        labels = {label.get_text() for label in axis.yaxis.get_ticklabels(which="both")} - {""}
+        assert wanted <= labels and not any("10^" in label for label in labels) and len(labels) < 10, labels
+
+
+def test_a_row_gives_each_picture_its_shape(monkeypatch):
+    """A strip of three frames is as high as it was asked for, not as wide; seven wide pictures still fit on a page."""
+    import matplotlib.pyplot as plt
+
+    from faceswap_lab.widgets import figures
+
+    made = []
+    monkeypatch.setattr(figures, "show", lambda figure, words: made.append(figure))
+    figures.row([np.zeros((10, 30, 3))], height=2)
+    figures.row([np.zeros((9, 16, 3))] * 7, height=2.6)
+    figures.row([np.zeros((8, 8)), np.zeros((8, 8))], height=2)
+    assert [tuple(figure.get_size_inches().round(2)) for figure in made] == [(6.0, 2.4), (18.2, 1.86), (4.0, 2.4)]
+    for figure in made:
+        plt.close(figure)

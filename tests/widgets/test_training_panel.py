@@ -64,8 +64,9 @@ def test_a_click_is_answered_and_the_answer_stays(monkeypatch):
     panel.end(30, 100)
     assert "stopped and saved; run the cell again to go on" in panel.text()
     panel.begin(Path("m"), 30, 100)
+    panel.say("saved at step 90")
     panel.end(100, 100)
-    assert "stopped" not in panel.text()
+    assert "stopped" not in panel.text() and "saved" not in panel.text(), "all is saved at the end, not step 90 alone"
 
 
 def test_a_double_click_on_pause_is_one(monkeypatch):

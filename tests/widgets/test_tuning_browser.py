@@ -15,6 +15,7 @@ from faceswap_lab.swap.options import ConversionOptions
 HERE = Path(__file__).resolve().parent
 MISSING = [name for name in ("jupyterlab", "websocket") if importlib.util.find_spec(name) is None]
 PANEL = ".faceswap-tuning"
+BARRED = "e => /auto|scroll/.test(getComputedStyle(e).overflowX) && e.scrollWidth > e.clientWidth"
 OPENED = "[...(window.jupyterapp?.shell.widgets('main') ?? [])][0]"
 # The picture's bytes as 64 numbers: what the browser shows, not what Python sent. A picture that is just being replaced
 # cannot be decoded: there are none then.
@@ -104,3 +105,5 @@ def test_a_hand_tunes_in_jupyterlab(page, tmp_path):
         f"[...document.querySelectorAll('{PANEL} label')].filter(l => l.scrollWidth > l.clientWidth + 1).length"
     )
     assert wide == 0, "no option's name is cut off"
+    scrolls = page.value(f"[...document.querySelectorAll('{PANEL}, {PANEL} *')].some({BARRED})")
+    assert not scrolls, "no scrollbar inside of the panel"

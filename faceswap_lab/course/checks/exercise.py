@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 RIGHT, EMPTY, WRONG = "right", "not filled in", "not yet"
-GOES_ON = "the reference goes on"
+GOES_ON = "the reference solution is used"
 
 
 @dataclass(frozen=True)

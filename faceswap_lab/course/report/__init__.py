@@ -147,7 +147,8 @@ def _caption(picture: Path) -> str:
     words = picture.with_suffix(".txt")
     if words.is_file():
         return words.read_text(encoding="utf-8", errors="replace").strip()
-    return picture.stem.replace("_", " ")
+    frame = re.fullmatch(r"strip_(\d+)", picture.stem)
+    return f"frame {int(frame[1])}" if frame else picture.stem.replace("_", " ")
 
 
 def _pictures(run: Path, *patterns: str, without: tuple[str, ...] = ()) -> list[tuple[Path, str]]:
