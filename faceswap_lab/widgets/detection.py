@@ -81,7 +81,7 @@ def distributions_plot(numbers: pd.DataFrame, detector: str):
     mine = numbers[numbers["detector"] == detector]
     found = {row["video"]: told(row["auc"]) for row in evaluation.areas(mine).to_dict("records")}
     honest = mine[mine["video"] == HONEST]["number"]
-    bins = np.histogram_bin_edges(mine["number"].dropna(), 24)
+    bins = np.histogram_bin_edges(mine["number"].dropna(), 24).tolist()
     wide = max(4.5, 2.6 * len(found) + 0.4)
     figure, axes = plt.subplots(1, len(found), figsize=(wide, 2.7), sharex=True, sharey=True, squeeze=False)
     for axis, (video, area) in zip(axes[0], found.items(), strict=True):
@@ -106,7 +106,7 @@ def honest_plot(numbers: pd.DataFrame, known: pd.DataFrame, detector: str, share
     """
     honest = numbers[(numbers["video"] == HONEST) & (numbers["detector"] == detector)]
     limit = error_rates.threshold(known[(known["video"] == HONEST) & (known["detector"] == detector)]["number"], share)
-    bins = np.histogram_bin_edges(honest["number"].dropna(), 32)
+    bins = np.histogram_bin_edges(honest["number"].dropna(), 32).tolist()
     figure, axis = plt.subplots(figsize=(7.5, 2.8))
     names = []
     for (scene, some), colour, line in zip(honest.groupby("scene", sort=False), COLOURS[1:], LINES, strict=False):
