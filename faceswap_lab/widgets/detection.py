@@ -81,15 +81,17 @@ def distributions_plot(numbers: pd.DataFrame, detector: str):
     mine = numbers[numbers["detector"] == detector]
     found = {row["video"]: told(row["auc"]) for row in evaluation.areas(mine).to_dict("records")}
     honest = mine[mine["video"] == HONEST]["number"]
-    bins = np.histogram_bin_edges(mine["number"].dropna(), 24)
-    figure, axes = plt.subplots(1, len(found), figsize=(2.6 * len(found) + 0.4, 2.5), sharex=True, sharey=True, squeeze=False)
+    bins = np.histogram_bin_edges(mine["number"].dropna(), 24).tolist()
+    wide = max(4.5, 2.6 * len(found) + 0.4)
+    figure, axes = plt.subplots(1, len(found), figsize=(wide, 2.7), sharex=True, sharey=True, squeeze=False)
     for axis, (video, area) in zip(axes[0], found.items(), strict=True):
         axis.hist(honest, bins, color=REAL, alpha=0.45, hatch="//", label="real")
         axis.hist(mine[mine["video"] == video]["number"], bins, color=SWAP, histtype="step", lw=1.8, label="named above")
         axis.set_title(f"{video.replace('_', ' ')}\nAUC {area}", fontsize=9)
         axis.set_xlabel(f"{detector} (larger: more suspect)", fontsize=9)
     axes[0][0].set_ylabel("faces", fontsize=9)
-    axes[0][0].legend(fontsize=8)
+    axes[0][0].set_ylim(top=1.4 * axes[0][0].get_ylim()[1])  # room for the legend
+    axes[0][0].legend(fontsize=8, loc="upper right")
     figure.tight_layout()
     areas = ", ".join(f"{video} {area}" for video, area in found.items())
     figures.show(figure, f"how {detector} is spread over real faces (hatched) and over those of each swap; AUC: {areas}")

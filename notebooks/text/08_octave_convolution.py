@@ -349,7 +349,7 @@ run.came("08 lowest loss", min(rows[-3:], key=lambda row: row["loss"])["alpha"])
 
 # %% [markdown]
 # ## By steps, and by seconds
-# The first turn builds each model's graph, so it does not count as time. Left: what a step is worth. Right: the same against the time that the steps would take, each model at its own pace.
+# The first turn builds each model's graph, so it does not count as time. Left: what a step is worth. Right: the same against the time that the steps would take, each model at its own pace. On a busy computer even these ratios scatter: where alpha 0.25 seems slower than the plain model, run it again when nothing else runs.
 
 # %%
 log = pd.DataFrame(rows)
@@ -384,7 +384,7 @@ swaps = {f"alpha {alpha}": swap(network) for alpha, network in networks.items()}
 lab.widgets.rows({"target": inputs, **swaps, **({} if truth is None else {"truth": truth})})
 
 # %% [markdown]
-# **Check**: can you tell which row is which with the names covered? Look at the eyes first; that is where the high part was.
+# **Check**: after so few steps from nothing all three have found B's mean face and hardly a pose yet; the untouched target may still be nearer to the truth. Can you tell which row is which with the names covered? Look at the eyes first; that is where the high part was.
 #
 # ## What does each part hold?
 # The decoder's last layer joins the pair to a picture. Take one half of the pair away and look at what is left.

@@ -69,7 +69,9 @@ def test_worn_honest_videos_are_accused_and_marks_are_told(known):
     text = "".join("".join(output.get("text", [])) for output in outputs)
     assert "catches 70% of the swaps" in text and "false_share: not filled in: the reference solution is used" in text
     assert "3 kinds of swap" in text
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 9
+    shown = [output.get("data", {}) for output in outputs]
+    assert sum("image/png" in data for data in shown) == 9
+    assert sum("<table" in "".join(data.get("text/html", "")) for data in shown) == 6
 
 
 def test_it_runs_on_pictures_without_a_true_swap(tmp_path):
