@@ -31,10 +31,5 @@ __all__ = [
 ]
 
 __getattr__, __dir__ = offered(
-    __name__,
-    {
-        "following": "against_truth",
-        "people": "known_baselines",
-        "recognition_features": "Dlib set_features",
-    },
+    __name__, {"following": "against_truth", "people": "known_baselines", "recognition_features": "Dlib set_features"}
 )
