@@ -24,7 +24,8 @@ def offered(package: str, names: dict[str, str]) -> tuple[Callable[[str], object
 
     def load(name: str) -> object:
         if name in modules:
-            module = modules[name] if "." in modules[name] else f"{package}.{modules[name]}"
+            module = modules[name]
+            module = module if module.startswith("faceswap_lab.") else f"{package}.{module}"
             found = getattr(importlib.import_module(module), name)
         elif name.startswith("_") or not importlib.util.find_spec(f"{package}.{name}"):
             raise AttributeError(f"{package} has no {name!r}")
