@@ -136,8 +136,8 @@ def measures(direction: str) -> dict[str, tuple[str, object]]:
         identity,
         seam_without_reference,
         sharpness,
+        temporal,
         temporal_consistency,
-        temporal_error,
     )
 
     *_, target, source = DIRECTIONS[direction]
@@ -154,7 +154,7 @@ def measures(direction: str) -> dict[str, tuple[str, object]]:
         "fidelity": ("single", fidelity.Fidelity),
         "landmarks": ("single", following.LandmarkErrors),
         "expression": ("single", following.ExpressionErrors),
-        STEADY: ("in time", temporal_error.TemporalError),
+        STEADY: ("in time", temporal.TemporalError),
     }
     return found
 

@@ -14,8 +14,8 @@ def offered(package: str, names: dict[str, str]) -> tuple[Callable[[str], object
 
     Args:
         package: its full name.
-        names: a module's name inside the package -> the names that it offers, with spaces between. The package's own modules
-            and packages are offered besides, each by its name.
+        names: a module's name inside the package, or the full name of one elsewhere -> the names that it offers, with spaces
+            between. The package's own modules and packages are offered besides, each by its name.
 
     Returns:
         Two functions, to be bound in the package under those names.
@@ -24,7 +24,9 @@ def offered(package: str, names: dict[str, str]) -> tuple[Callable[[str], object
 
     def load(name: str) -> object:
         if name in modules:
-            found = getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
+            module = modules[name]
+            module = module if module.startswith("faceswap_lab.") else f"{package}.{module}"
+            found = getattr(importlib.import_module(module), name)
         elif name.startswith("_") or not importlib.util.find_spec(f"{package}.{name}"):
             raise AttributeError(f"{package} has no {name!r}")
         else:

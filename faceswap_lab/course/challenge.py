@@ -26,7 +26,7 @@ from faceswap_lab.metrics.frame_samples import FrameSample, Rows
 from faceswap_lab.metrics.gains import GainMeasure
 from faceswap_lab.metrics.measures import Known
 from faceswap_lab.metrics.recognition_features import Recogniser
-from faceswap_lab.metrics.temporal_error import TemporalError
+from faceswap_lab.metrics.temporal import TemporalError
 from faceswap_lab.provenance import credentials, verification
 from faceswap_lab.video import Video, open_video
 

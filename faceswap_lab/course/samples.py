@@ -76,11 +76,7 @@ def sample_clips(manifest: str | os.PathLike = MANIFEST) -> dict[str, Path]:
     Raises:
         LabError: when the manifest or a clip that it names is missing.
     """
-    found = {clip.id: clip.path for clip in actors.clips(manifest=manifest)}
-    for name in SAMPLES:
-        if name not in found or not found[name].exists():
-            raise LabError(f"{manifest}: the sample clip {name!r} is missing. Fetch the lab again, or give own clips.")
-    return found
+    return {name: sample_clip(name, manifest=manifest).path for name in SAMPLES}
 
 
 def sample_clip(name: str, check: bool = False, manifest: str | os.PathLike = MANIFEST) -> actors.ActorClip:

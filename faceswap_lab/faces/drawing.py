@@ -78,3 +78,14 @@ def draw_face(
     place = int(np.clip(box[0], 0, canvas.shape[1] - 60)), int(np.clip(box[1] - 5, 12, canvas.shape[0] - 2))
     cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
     cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, GREEN, 1, cv2.LINE_AA)
+
+
+def tint_masks(face: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """An aligned face (S, S, 3) uint8 with its masks (S, S, 3) uint8 laid over it: red face, green eyes, blue mouth."""
+    return np.round(face * 0.55 + masks * 0.45).astype(np.uint8)
+
+
+def heat(values: np.ndarray) -> np.ndarray:
+    """A map (h, w) of values in [0, 1] as an (h, w, 3) uint8 RGB picture, dark blue to yellow."""
+    data = np.clip(np.asarray(values) * 255, 0, 255).astype(np.uint8)
+    return cv2.applyColorMap(data, cv2.COLORMAP_VIRIDIS)[..., ::-1]

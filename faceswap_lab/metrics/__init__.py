@@ -1,6 +1,6 @@
 """How good is a swap? Every score as a function of arrays: frames in, numbers out.
 
-- With the true swap: `gains`, `fidelity`, `following`, `gaze`, `seam_against_truth`, `temporal`, `temporal_error`.
+- With the true swap: `gains`, `fidelity`, `following`, `gaze`, `seam_against_truth`, `temporal`.
 - Without it: `identity`, `following.Kept`, `seam_without_reference`, `sharpness`, `temporal_consistency`, `frechet`.
 - What every model must beat: `baselines`, among them the `classical_swap`.
 - One pass for all (`frame_samples`, `measures`), and how sure the numbers are (`bootstrap`): a `card`.
@@ -31,10 +31,5 @@ __all__ = [
 ]
 
 __getattr__, __dir__ = offered(
-    __name__,
-    {
-        "following": "against_truth",
-        "people": "known_baselines",
-        "recognition_features": "Dlib set_features",
-    },
+    __name__, {"following": "against_truth", "people": "known_baselines", "recognition_features": "Dlib set_features"}
 )

@@ -23,8 +23,8 @@ from faceswap_lab.metrics.nearest_person import NearerMeasure
 from faceswap_lab.metrics.recognition_features import Recogniser
 from faceswap_lab.metrics.seam_without_reference import Seam
 from faceswap_lab.metrics.sharpness import SourceSharpness
+from faceswap_lab.metrics.temporal import TemporalError
 from faceswap_lab.metrics.temporal_consistency import Flicker, Jitter, TargetFlow, WarpError
-from faceswap_lab.metrics.temporal_error import TemporalError
 
 # What a first look asks for; the rest takes longer.
 FIRST: tuple[Any, ...] = (GainMeasure, NearerMeasure, LandmarkErrors, GazeErrors)

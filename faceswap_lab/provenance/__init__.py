@@ -2,11 +2,4 @@
 
 from faceswap_lab.base.lazy import offered
 
-__getattr__, __dir__ = offered(
-    __name__,
-    {
-        "consent": "Ledger",
-        "records": "PURPOSES",
-        "verification": "verify",
-    },
-)
+__getattr__, __dir__ = offered(__name__, {"consent": "Ledger", "records": "PURPOSES", "verification": "verify"})

@@ -13,10 +13,7 @@ from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.sources import Source, is_identity
 
-PURPOSES = {
-    "prepare": "face sets and training",
-    "convert": "swapped videos and pictures",
-}
+PURPOSES = {"prepare": "face sets and training", "convert": "swapped videos and pictures"}
 _TEXTS = ("person", "scope", "granted_by", "reason")
 _DATES = ("granted_on", "until", "revoked_on")
 

@@ -6,7 +6,7 @@ __getattr__, __dir__ = offered(
     __name__,
     {
         "browser": "FaceBrowser",
-        "cascade": "BLUE GREEN RED YELLOW draw_boxes draw_landmarks draw_points heat tint_masks",
+        "faceswap_lab.faces.drawing": "BLUE GREEN RED YELLOW draw_boxes draw_landmarks draw_points heat tint_masks",
         "comparisons": "chance_plot worth_plot",
         "consent_panel": "ConsentPanel",
         "detection": "area_table base_rates_plot distributions_plot false_alarms_plot honest_plot spectra_plot",

@@ -11,8 +11,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import curation
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.video.pictures import coded_picture
-from faceswap_lab.widgets.messages import Telling, give_focus
-from faceswap_lab.widgets.showing import Picture
+from faceswap_lab.widgets.showing import Picture, Telling, give_focus
 from faceswap_lab.widgets.training_panel import somebody_watches
 
 _COLUMNS = 8  # of the picture that stands for the browser where nobody can click

@@ -14,7 +14,7 @@ from faceswap_lab.faces.sources import is_identity
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.consent import Ledger
 from faceswap_lab.provenance.records import PURPOSES, ConsentRecord, describe
-from faceswap_lab.widgets.messages import Telling, give_focus
+from faceswap_lab.widgets.showing import Telling, give_focus
 from faceswap_lab.widgets.training_panel import somebody_watches
 
 NEW = "(a new person)"

@@ -1,4 +1,4 @@
-"""What a cell shows, the same from IPython 7.34 and ipywidgets 7.7 (Colab's) to today's: pictures, videos, the report, controls."""
+"""What a cell shows, the same from IPython 7.34 and ipywidgets 7.7 (Colab's) to today's: pictures, videos, pages, panels' words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import functools
 import html
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ from urllib.parse import quote
 import ipywidgets as widgets
 
 from faceswap_lab.base import machine
+from faceswap_lab.base.errors import LabError
 
 JPEG = b"\xff\xd8"  # how such a file begins
 
@@ -103,3 +105,39 @@ class _Quietly(SimpleHTTPRequestHandler):
 def explain(control: widgets.Widget, words: str) -> None:
     """Words that appear under the mouse; before ipywidgets 8 only buttons had a `tooltip`."""
     setattr(control, "tooltip" if control.has_trait("tooltip") else "description_tooltip", words)
+
+
+# A red that is readable on white is not on black, and the other way round: the text keeps the theme's colour, a bar is red.
+_WRONG = "border-left:4px solid #e0392b; padding-left:8px"
+
+
+class Telling:
+    """A panel that says something in its `message`.
+
+    Attributes:
+        message: a line of text; errors are shown here, too.
+    """
+
+    message: widgets.HTML
+
+    def _safely(self, action: Callable[[], None]) -> None:
+        """An error in a widget's callback would be lost in a log: it is shown instead."""
+        self._say("")
+        try:
+            action()
+        except LabError as error:
+            self._say(str(error), wrong=True)
+        except Exception as error:  # a fault of ours, or of the disk: nobody reads the log in which it would end alone
+            self._say(f"That did not work. {type(error).__name__}: {error}", wrong=True)
+            raise
+
+    def _say(self, text: str, wrong: bool = False) -> None:
+        said = f"<b>Not done.</b> {html.escape(text)}" if wrong else html.escape(text)
+        style = f"line-height:1.4; {_WRONG if wrong else ''}"
+        self.message.value = f'<div style="{style}" role="status">{said}</div>' if text else ""
+
+
+def give_focus(widget: widgets.DOMWidget) -> None:
+    """Gives a widget the keyboard, where ipywidgets can do that (from 8.0): a button that is switched off loses it to nobody."""
+    if hasattr(widget, "focus"):
+        widget.focus()

@@ -21,8 +21,7 @@ from faceswap_lab.swap import blending, options, swapping
 from faceswap_lab.swap.options import ConversionOptions, SwapOptions
 from faceswap_lab.swap.swapping import Swap, SwapFunction
 from faceswap_lab.video.pictures import coded_picture
-from faceswap_lab.widgets.messages import Telling
-from faceswap_lab.widgets.showing import Picture, explain
+from faceswap_lab.widgets.showing import Picture, Telling, explain
 from faceswap_lab.widgets.training_panel import somebody_watches
 from faceswap_lab.widgets.tuning_frames import TuningFrame
 

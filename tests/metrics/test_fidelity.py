@@ -11,7 +11,7 @@ from faceswap_lab.metrics.baselines import blurred_truth, shifted_truth, tint
 from faceswap_lab.metrics.catalogue import value_of
 from faceswap_lab.metrics.clips import face_width
 from faceswap_lab.metrics.frame_samples import measure_clips
-from faceswap_lab.metrics.temporal_error import TemporalError, change_error
+from faceswap_lab.metrics.temporal import TemporalError, change_error
 
 
 @pytest.fixture(scope="module")

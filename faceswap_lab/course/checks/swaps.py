@@ -115,8 +115,5 @@ def _options(done: str) -> dict[str, str]:
 
 
 diagnosis = choice(
-    "05",
-    "diagnosis",
-    {number: _options(done) for number, done in GALLERY.items()},
-    "cause and cure of all six",
+    "05", "diagnosis", {number: _options(done) for number, done in GALLERY.items()}, "cause and cure of all six"
 )
