@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -328,3 +329,23 @@ def test_the_course_passes():
         pytest.skip("no notebooks here")
     found = lint_notebooks.lint_folder(rules.NOTEBOOKS, rules.read_setting(remote=False))
     assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+def test_jupyterlab_with_jupytext_opens_the_students_notebook(tmp_path):
+    """Jupytext, which the lab installs, is also a plugin of JupyterLab: told to pair notebook and text, it would show every
+    solution of the text, and write what a student types into the text."""
+    pytest.importorskip("jupyter_server")
+    from jupytext import TextFileContentsManager
+
+    for name in ("pyproject.toml", "notebooks/00_welcome.ipynb", "notebooks/text/00_welcome.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    manager = TextFileContentsManager(root_dir=str(tmp_path))
+    model = manager.get("notebooks/00_welcome.ipynb")
+    marked = [tag for cell in model["content"].cells for tag in cell.metadata.get("tags", ())]
+    assert "stub" in marked and not {"solution", "notes"} & set(marked)
+    before = (tmp_path / "notebooks/text/00_welcome.py").read_text()
+    model["content"].cells[-1].source = "a student's line"
+    manager.save(model, "notebooks/00_welcome.ipynb")
+    assert "a student's line" in (tmp_path / "notebooks/00_welcome.ipynb").read_text()
+    assert (tmp_path / "notebooks/text/00_welcome.py").read_text() == before

@@ -29,7 +29,8 @@ class ConsentPanel(Telling):
     executed with nobody watching (papermill, nbconvert) shows the records alone.
 
     Args:
-        files: clips and pictures that the form begins with.
+        files: clips and pictures to write down, each by itself, since each may show somebody else: the form begins with the
+            first, and goes on with the next when that is written.
         folder: one's own records; None: the user's ledger.
 
     Attributes:
@@ -50,7 +51,8 @@ class ConsentPanel(Telling):
         self._folder = folder
         self._written: tuple[tuple, str] | None = None  # the form as it was written last, and what was said of it
         self.ledger = Ledger(folder)
-        self._build([str(path) for path in files])
+        self._waiting = list(dict.fromkeys(map(str, files)))
+        self._build(self._waiting[:1])
         self._list(NEW)
 
     def grant(self) -> None:
@@ -73,11 +75,13 @@ class ConsentPanel(Telling):
             until=self.until.value,
             renew=self.renew.value,
         )
-        self.files.value, self.asked.value, self.renew.value = "", False, False
-        self._list(record.identity)
+        self._waiting = [path for path in self._waiting if path not in paths]
+        self.files.value, self.asked.value, self.renew.value = "\n".join(self._waiting[:1]), False, False
+        self._list(NEW if self._waiting else record.identity)
         told = (
             f"Written: {self.ledger.folder / record.identity}.json. It counts until {record.until or 'it is revoked'}."
         )
+        told += f" Now whoever {Path(self._waiting[0]).name} shows." if self._waiting else ""
         self._say(told)
         self._written = self._form(), told
 

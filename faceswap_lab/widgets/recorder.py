@@ -34,7 +34,7 @@ _PAGE = """<div class="faceswap-recorder" style="max-width:480px">
         view.controls = true;
         view.muted = false;
         link.hidden = button.disabled = false;
-        status.textContent = `${{(video.size / 1e6).toFixed(1)}} MB. Look at it, keep it, and bring the file to the notebook's files.`;
+        status.textContent = `${{(video.size / 1e6).toFixed(1)}} MB. Look at it, keep it, and bring it to the notebook's files.`;
       }};
       recorder.start();
       status.textContent = "Recording: turn the head slowly left, right, up and down; then speak and smile.";

@@ -166,7 +166,7 @@ class TuningPanel(Telling):
         )
         self.save_button = widgets.Button(description="Save settings", icon="save", button_style="primary")
         self.reset_button = widgets.Button(description="Lab's defaults", icon="undo")
-        self.image, self.message = widgets.Image(format="png", layout={"width": "100%"}), widgets.HTML()
+        self.image, self.message = widgets.Image(format="png", layout={"width": "100%", "margin": "0"}), widgets.HTML()
         parts = {
             "": [self.frame, self.view, widgets.HBox([self.close_up, self.show_mask])],
             "Blending": ["blend", "colour"],

@@ -289,7 +289,7 @@ gan.alpha_least.assign(0.5)
 terms, discriminators = gan.loss_terms(views)
 for term, value in terms.items():
     weight = published.weight(term)
-    print(f"{term:16s} {float(value):8.4f} x {weight:5.2f} = {float(value) * weight:8.4f}")
+    print(f"{term:16s} {float(value):8.4f} x {weight:6g} = {float(value) * weight:8.4f}")
 print(f"{'discriminators':16s} {float(discriminators):8.4f}   (their own loss)")
 
 # %% [markdown]
@@ -430,7 +430,8 @@ lab.widgets.curves({"FaceSwap-GAN": history}, ("adversarial", "discriminators", 
 # %%
 shares = ops.convert_to_numpy(lab.models.draw_beta((100_000,), 0.2, keras.random.SeedGenerator(seed)))
 cannot_tell = {"adversarial": 4 * 0.5**2, "discriminators": 4 * shares.var()}
-print({name: f"{history[name].iloc[-1]:.2f}, cannot tell: {value:.2f}" for name, value in cannot_tell.items()})
+for name, value in cannot_tell.items():
+    print(f"{name:14s} {history[name].iloc[-1]:.2f}; of one that cannot tell {value:.2f}")
 
 # %% [markdown]
 # ## Masks and raw output on the target

@@ -105,7 +105,7 @@ for role, path in clips.items():
     print(role, path.name, [record.identity for record in lab.provenance.Ledger.load().find(path)] or "nobody has agreed yet")
 
 # %% [markdown]
-# Ask first, then fill in the form: who is shown, who agreed, what for, until when. When a consent is taken back later, the ledger lists what was made with it.
+# Ask first, then fill in the form: who is shown, who agreed, what for, until when. It takes one clip after the other: first A's, then B's. Then run the cell below it again, which stops as long as somebody's consent is missing. When a consent is taken back later, the ledger lists what was made with it.
 
 # %%
 lab.widgets.ConsentPanel([path for path in clips.values() if not lab.provenance.Ledger.load().find(path)])

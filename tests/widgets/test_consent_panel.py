@@ -144,3 +144,20 @@ def test_a_static_page_shows_the_records(panel, monkeypatch):
     monkeypatch.setattr("faceswap_lab.widgets.consent_panel.somebody_watches", lambda: True)
     panel._ipython_display_()
     assert seen[1] is panel.widget
+
+
+def test_two_clips_become_two_records(clip, tmp_path):
+    """A's clip and B's show two people: one record that names both would say that the one agreed for the other."""
+    other = tmp_path / "other.mp4"
+    other.write_bytes(clip.read_bytes() + b"another")
+    panel = ConsentPanel([clip, other, clip], tmp_path / "ledger")
+    assert panel.files.value == str(clip)
+    fill(panel, identity="anna", person="Anna", asked=True)
+    panel.grant_button.click()
+    assert "Now whoever other.mp4 shows." in panel.message.value and panel.identity.value == ""
+    assert panel.files.value == str(other) and not panel.asked.value
+    fill(panel, identity="ben", person="Ben", asked=True)
+    panel.grant_button.click()
+    assert "Now whoever" not in panel.message.value and panel.files.value == ""
+    named = {name: [one.name for one in panel.ledger.records[name].sources] for name in ("anna", "ben")}
+    assert named == {"anna": [clip.name], "ben": ["other.mp4"]}
