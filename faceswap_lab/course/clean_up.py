@@ -73,7 +73,7 @@ _SET = {
 _MODEL = {
     "previews": r"previews/step_\d+\.png|timelapse\.(mp4|gif)",
     "logs": r"tensorboard/(.*/)?events\.out\.tfevents\.[^/]*",
-    "models": r"model\.weights\.h5|(config|made_with|sources)\.json|(history|events|held_out)\.csv|"
+    "models": r"model\.weights\.h5|base\.npz|(config|made_with|sources)\.json|(history|events|held_out)\.csv|"
     r"checkpoints/(damaged_)?step_\d+/[^/]*",
 }
 _SCORES = {

@@ -47,8 +47,8 @@ class FineTuning:
 
     Args:
         target: the clip or face set whose face is learnt from, too; its consent to be prepared is asked for.
-        folder: where checkpoints and the result go, in a folder of their own for each people, pictures, base and options: with
-            the same ones a stopped training goes on.
+        folder: where checkpoints and the result go. Other pictures, people, options or another base get a folder of their own
+            inside; with the same ones a stopped training goes on.
         steps: of BATCH samples.
         seed: of all that is drawn.
     """
@@ -172,6 +172,7 @@ def fine_tune(
     folder = files.make_folder(Path(asked.folder) / found.hexdigest()[:12])
     result = folder / "base.npz"
     with files.claimed(folder, "choose another folder", inside=True):
+        files.write_json(folder / "made_with.json", {"steps": asked.steps, "seed": asked.seed})  # cleaning up knows it by this
         if not result.exists():
             count = min(VARIANTS * len(source), BATCH * max(4, asked.steps))
             arrays = Practice(source, target, network, average).samples(count, asked.seed)

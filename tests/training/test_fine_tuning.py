@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.course import actors
+from faceswap_lab.course import actors, clean_up
 from faceswap_lab.faces import references
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.models import reference_swapper
@@ -95,6 +95,10 @@ def test_a_stopped_training_goes_on_to_the_same_weights(people, tmp_path, monkey
     with pytest.raises(RuntimeError, match="practised anew"):  # other options: a training of its own in the same folder
         run("whole", seed=1)
     assert len([*(tmp_path / "whole").iterdir()]) == 2
+    (left,) = (one for one in clean_up.find(tmp_path) if one.run == begun.resolve())  # these networks generate two people
+    assert begun.resolve() / "base.npz" in left.found["models"] and not left.others
+    clean_up.remove(left)
+    assert not begun.exists()
 
 
 def test_few_pictures_of_the_source_are_refused(people):

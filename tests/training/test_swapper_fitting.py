@@ -1,0 +1,54 @@
+"""Training the base: the identity term comes in late, and a stopped training goes on to the same weights, before it and after."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from faceswap_lab.models.reference_swapper import SwapperConfig, build_swapper
+from faceswap_lab.training import checkpoints, swapper_fitting
+from faceswap_lab.training.swapper_fitting import SwapperFit
+
+FIT = SwapperFit(8, batch=4, identity=0.5, checkpoint_every=2, identity_from=0.5)
+
+
+def arrays(count=12, side=32):
+    draw = np.random.default_rng(0)
+    shapes = {"faces": 3, "truth": 3, "references": 10, "mask": 1}
+    return {
+        name: draw.integers(0, 256, (count, 4, 4, channels), np.uint8).repeat(8, 1).repeat(8, 2)
+        for name, channels in shapes.items()
+    }
+
+
+def descriptor(truth):
+    """Fixed weights: a network drawn anew would be another one after a stop."""
+    inputs = keras.Input(truth.shape[1:])
+    drawn = keras.initializers.RandomNormal(0, 0.1, seed=1)
+    x = keras.layers.Conv2D(4, 8, 8, kernel_initializer=drawn, trainable=False, name="fixed")(inputs)
+    return keras.Model(inputs, keras.layers.Flatten(name="flat")(x))
+
+
+def test_the_identity_term_comes_late_and_a_stop_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(swapper_fitting, "identity_network", descriptor)
+
+    def fit(name):
+        keras.utils.set_random_seed(0)
+        network = build_swapper(SwapperConfig(32, 3, (8, 8, 12, 12)))
+        return swapper_fitting.fit_swapper(network, arrays(), tmp_path / name, FIT, told.append).get_weights()
+
+    def stop(path):
+        raise KeyboardInterrupt
+
+    told = []
+    whole = fit("whole")
+    history = [json.loads(line) for line in told]
+    assert [row["step"] for row in history] == [2, 4, 6]
+    assert [row["identity"] > 0 for row in history] == [False, False, True]
+    for _ in range(3):
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoints, "after_save", [stop])
+            with pytest.raises(KeyboardInterrupt):
+                fit("stopped")
+    assert all((one == other).all() for one, other in zip(fit("stopped"), whole, strict=True))
