@@ -34,6 +34,6 @@ def test_it_says_what_it_found(executed):
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     said = "".join("".join(output.get("text", "")) for output in outputs)
     assert "fine-tuning: 8 steps of 8" in said
-    assert "pictures of B; 933,842 weights; faces of 128 px" in said
+    assert "pictures of B; 944,228 weights; faces of 128 px" in said
     assert "mixture: not filled in: the reference solution is used" in said and "frames swapped" in said
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 9

@@ -49,7 +49,7 @@ def test_two_trainings_are_compared_and_kept(executed):
 def test_it_says_what_it_found(executed):
     _, notebook = executed
     text = outputs(notebook)
-    assert "your order was right for" in text and "eyes that never move" in text
+    assert "this order was right for" in text and "eyes that never move" in text
     assert "interval: not filled in: the reference solution is used" in text
     assert "2 trainings of 2 steps compared" in text
     pictures = sum("image/png" in o.get("data", {}) for cell in notebook["cells"] for o in cell.get("outputs", []))

@@ -125,10 +125,10 @@ def test_words():
 
 @pytest.mark.parametrize("size", [128, 256])
 def test_a_functional_network_is_predicted_too(size):
-    """The base model: 2.75 GFLOP to train on a face of 128 px, four times that at 256; twice the batch, twice the time."""
+    """The base model: 2.81 GFLOP to train on a face of 128 px, four times that at 256; twice the batch, twice the time."""
     network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=size))
     t4 = times.known("Tesla T4")
     found, twice = (times.predict_network(network, batch, 1000, t4) for batch in (12, 24))
-    assert found.flops == pytest.approx(2.75e9 * (size / 128) ** 2, rel=0.01) and found.steps == 1000
+    assert found.flops == pytest.approx(2.81e9 * (size / 128) ** 2, rel=0.01) and found.steps == 1000
     assert twice.seconds - times.LAUNCH == pytest.approx(2 * (found.seconds - times.LAUNCH))
     assert found.seconds > 12 * found.flops / t4.peak32  # no device reaches its peak
