@@ -287,6 +287,8 @@ def load(path: str | os.PathLike) -> tuple[keras.Model, np.ndarray]:
             count = sum(name.startswith("weight_") for name in held)
             # older files know no fine light: it stays at zero, and they generate what they did
             known = [w for w in network.weights if count == len(network.weights) or "fine_light" not in w.path]
+            if count != len(known):
+                raise ValueError(f"{count} weights instead of {len(known)}")
             for k, weight in enumerate(known):
                 weight.assign(held[f"weight_{k}"].astype(np.float32))
             return network, held["average"].astype(np.float64)

@@ -58,8 +58,10 @@ def make_certificate(name: str, public_key, authority: x509.Certificate | None, 
     )
     top = authority is None
     ends = now + length if authority is None else min(now + length, authority.not_valid_after_utc)
-    # digital signature; five uses that are not allowed; signing certificates and revocations; two more that are not allowed
-    usage = x509.KeyUsage(not top, False, False, False, False, top, top, False, False)
+    usage = x509.KeyUsage(
+        digital_signature=not top, key_cert_sign=top, crl_sign=top, content_commitment=False, key_encipherment=False,
+        data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)

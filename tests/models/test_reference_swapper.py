@@ -132,6 +132,10 @@ def test_it_is_kept_in_16_bit(tmp_path):
     one, other = (reference_swapper.generate(model, held["faces"], held["references"]) for model in (network, found))
     np.testing.assert_allclose(one, other, atol=0.01)
 
+    np.savez(tmp_path / "more.npz", **older, **{f"weight_{k}": value for k, value in enumerate([*kept, kept[-1]])})
+    with pytest.raises(LabError, match="weights instead of"):
+        reference_swapper.load(tmp_path / "more.npz")
+
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(LabError, match="base.npz"):
         reference_swapper.load(path)
