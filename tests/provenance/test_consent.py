@@ -24,7 +24,7 @@ from faceswap_lab.video.pictures import write_picture
 
 CLIPS = samples.sample_clips()
 MODEL = weights.data_folder() / "weights" / "quick_autoencoder"
-TODAY = datetime.date.today()
+TODAY = datetime.date.today
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ def test_the_command_that_a_refusal_shows_mends_it(video, own, capsys):
     found = Ledger.load().require(video, "convert", "target")
     assert found.identities == ("anna",) and found.sha256 == content_hash(video)
     record = Ledger.load().record("anna")
-    assert (record.person, record.granted_by, record.granted_on) == ("Anna Example", "her mother", TODAY)
+    assert (record.person, record.granted_by, record.granted_on) == ("Anna Example", "her mother", TODAY())
     video.write_bytes(b"cut")  # consent follows the content
     with pytest.raises(LabError, match="nobody's consent"):
         Ledger.load().require(video, "prepare")
@@ -112,7 +112,7 @@ def test_each_refusal_by_name_and_its_remedy(video, own, changes, says, mended):
     with pytest.raises(LabError, match=f"mine.mp4: the consent of {says}") as error:
         Ledger.load().require(video, "convert")
     if mended:
-        later = (TODAY + datetime.timedelta(9)).isoformat()
+        later = (TODAY() + datetime.timedelta(9)).isoformat()
         assert run(shown(error).replace("DATE", later)) == 0
         assert Ledger.load().require(video, "convert").identities == ("anna",)
     else:
@@ -206,7 +206,7 @@ def test_converting_asks_for_the_target_and_for_all_behind_the_model(picture, tm
         out.write_bytes(content)
         assert register.record_output(out, ["stranger"], [], {"model": "m"}) == []
     assert [line.split()[:2] for line in register.told(register.outputs())] == [
-        ["there", str(TODAY)],
+        ["there", str(TODAY())],
         ["replaced", "2"],
     ]
     out.unlink()
