@@ -45,11 +45,11 @@ def frame_kinds(path: str | os.PathLike) -> pd.DataFrame:
         LabError: when the file is missing or no video.
     """
     with ffmpeg.opened(path) as container:
-        stream = ffmpeg.picture_stream(container)
+        stream = ffmpeg.picture_stream(container, path)
         packets = [packet for packet in container.demux(stream) if packet.size]
         sizes = {packet.pts: (packet.size, place) for place, packet in enumerate(packets)}
     with ffmpeg.opened(path) as container:
-        stream = ffmpeg.picture_stream(container)
+        stream = ffmpeg.picture_stream(container, path)
         frames = [frame for frame in container.decode(stream) if isinstance(frame, VideoFrame)]
         rows = [(PictureType(frame.pict_type).name, *sizes[frame.pts]) for frame in frames]
     return pd.DataFrame(rows, columns=["kind", "bytes", "coded"])

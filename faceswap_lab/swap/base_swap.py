@@ -73,9 +73,11 @@ def faces_of(source: str | os.PathLike, folder: str | os.PathLike | None) -> Fac
     """
     agreed = safeguards().may_use(source, "source")
     if (Path(source) / TABLE).exists():
-        return FaceSet(source).of_person()
+        return FaceSet(Path(source)).of_person()
+    if folder is None:
+        raise LabError(f"{source}: this is no face set. Name a folder where its faces are put.")
     clip = open_video(source)
-    faces = extract_faces(clip, folder, every=max(1, round(len(clip.indices()) / PICTURES)))
+    faces = extract_faces(clip, Path(folder), every=max(1, round(len(clip.indices()) / PICTURES)))
     write_sources(folder, agreed)
     return faces.of_person()
 

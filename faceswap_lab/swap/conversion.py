@@ -171,7 +171,7 @@ def convert(
             batches(track, plan, batch_size),
         )
         parts = Parts(out, key, plan, coding, part_frames, kept)
-        report = ConversionReport(str(out), resumed=parts.tally.frames, options=key["options"])
+        report = ConversionReport(str(out), resumed=parts.tally.frames, options=dataclasses.asdict(options))
         report.watermark = marker.ident if marker else ""
         thing = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
         told = _clear_frames_folder(kept, parts, conversion, thing, agreement) if kept else []

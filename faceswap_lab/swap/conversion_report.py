@@ -138,7 +138,7 @@ def findings(
     missing = sum(count for why, count in report.left.items() if why in ("no face", "deleted"))
     rows = [row for row in track.rows.values() if not track.bridged[row]]
     faces = track.faces.subset(track.pictures[rows])
-    found = []
+    found: list[str] = []
     if len(faces):  # a range may hold bridged frames only
         seen = report.frames, report.frames - missing
         found += map(str, doctor.examine_set(faces, swap_function, options, *seen, batch_size))

@@ -192,8 +192,8 @@ def _about_alpha(sample: Sample, options: SwapOptions) -> list[Cause]:
 def _about_model(sample: Sample, swap_function: SwapFunction) -> list[Cause]:
     """Whether the model knows these faces, and if it does, whether it generates them as somebody else."""
     model = getattr(swap_function, "model", None)
-    source, target = (getattr(swap_function, end, None) for end in ("source", "target"))
-    if not hasattr(model, "translate") or not {source, target} <= {0, 1}:
+    source, target = (getattr(swap_function, end, -1) for end in ("source", "target"))
+    if model is None or not hasattr(model, "translate") or not {source, target} <= {0, 1}:
         return []
     faces, regions = sample.faces(), sample.regions()
     regions = regions if regions.mean() > SMALL_REGION else np.ones_like(regions)
@@ -202,8 +202,9 @@ def _about_model(sample: Sample, swap_function: SwapFunction) -> list[Cause]:
         generated, alpha = (np.asarray(values) for values in model.translate(faces, *direction))
         return structure_distance(generated, faces, regions) if alpha.any() else None  # it may know one way only
 
-    itself = [None, None] if hasattr(model, "generators") else [distance(person, person) for person in (0, 1)]
-    if all(values is not None for values in itself):
+    asked = () if hasattr(model, "generators") else (0, 1)
+    itself = [values for person in asked if (values := distance(person, person)) is not None]
+    if len(itself) == 2:
         own = int(np.median(itself, axis=1).argmin())
         strangeness = _ratio(itself[own], itself[1 - own])
         if strangeness > UNKNOWN:

@@ -74,7 +74,8 @@ def leave_what_plays(parts: Parts, out: Path, kind: str, conversion: Conversion,
     """After Ctrl-C: what is written so far becomes a video that plays, published like a whole one, and a sentence says so."""
     cut = parts.cut_short()
     if kind == "video":
-        place, told = part_path(out), []
+        place = part_path(out)
+        told: list[str] = []
         if not sum(parts.done) + cut:
             parts.remove()
             return

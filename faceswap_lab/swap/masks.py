@@ -74,7 +74,7 @@ def feather(mask: np.ndarray, percent: float) -> np.ndarray:
     if percent <= 0:
         return mask
     reach = max(1, radius(mask.shape[0], percent / 2))
-    worn = cv2.copyMakeBorder(mask, *[reach] * 4, cv2.BORDER_CONSTANT, value=0)
+    worn = cv2.copyMakeBorder(mask, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
     worn = cv2.erode(worn, _disc(reach), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     soft = cv2.GaussianBlur(worn, (2 * reach + 1, 2 * reach + 1), reach / 2, borderType=cv2.BORDER_CONSTANT)
     return np.minimum(soft[reach:-reach, reach:-reach], mask)
@@ -132,7 +132,8 @@ def inside_frame(shape: tuple[int, ...], matrix: np.ndarray, size: int) -> np.nd
     Returns:
         (S, S) float32 [0, 1].
     """
-    corners = alignment.transform_points(alignment.invert(matrix), [[0, 0], [size, 0], [0, size], [size, size]])
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]])
+    corners = alignment.transform_points(alignment.invert(matrix), corners)
     if (corners >= 0).all() and (corners <= [shape[1] - 1, shape[0] - 1]).all():
         return np.ones((size, size), np.float32)
     return cv2.warpAffine(np.ones(shape[:2], np.float32), np.asarray(matrix, np.float64), (size, size))

@@ -99,12 +99,14 @@ class Parts:
         files.write_json(self.folder / _KEY, key)
         if coding.crf is None:
             files.remove_partial(files.make_folder(self.pictures))
-        self.tally, self.done = Tally(), []
+        self.tally = Tally()
+        self.done: list[int] = []
         while (found := self._finished(len(self.done))) is not None:
             self.done.append(found.frames)
             self.tally.add(found)
         self.position = min(len(self.done) * length, len(plan))
-        self._open, self._writer, self._stack = Tally(), None, contextlib.ExitStack()
+        self._open, self._stack = Tally(), contextlib.ExitStack()
+        self._writer: VideoWriter | None = None
 
     @property
     def pictures(self) -> Path:
@@ -132,8 +134,8 @@ class Parts:
         except (LabError, TypeError):
             return None
         names = [f"{index:06d}.png" for first, stop in tally.stretches for index in range(first, stop)]
-        folders = [self.kept] * (self.kept is not None) + [self.pictures] * (self.coding.crf is None)
-        there = all((folder / name).exists() for folder in folders for name in names)
+        folders = self.kept, self.pictures if self.coding.crf is None else None
+        there = all((folder / name).exists() for folder in folders if folder is not None for name in names)
         video = self.coding.crf is None or not tally.frames or self._video(number).exists()
         return tally if there and video else None
 

@@ -24,7 +24,8 @@ class _Channel:
     """A queue of at most `depth` items between two threads, which can be closed from anywhere."""
 
     def __init__(self, depth: int):
-        self.depth, self.items, self.closed = depth, deque(), False
+        self.depth, self.closed = depth, False
+        self.items: deque[object] = deque()
         self.changed = threading.Condition()
 
     def put(self, item) -> None:
@@ -103,8 +104,8 @@ def overlapped(source: Iterable, *stages: Stage, depth: int = 4) -> Generator:
             stop()
         finally:
             try:
-                if hasattr(items, "close"):
-                    items.close()
+                if close := getattr(items, "close", None):
+                    close()
             except BaseException as error:
                 with lock:
                     failure.append(error)

@@ -38,11 +38,11 @@ class Step:
 
     position: int
     index: int
-    image: np.ndarray | None
+    image: np.ndarray
     row: int | None = None
     swap: Swap | None = None
-    swapped: np.ndarray | None = None
-    shown: np.ndarray | None = None
+    swapped: np.ndarray = field(init=False)
+    shown: np.ndarray = field(init=False)
     tally: Tally = field(default_factory=lambda: Tally(frames=1))
 
 
@@ -149,7 +149,7 @@ def _generated(steps: Iterable[Step], conversion: Conversion) -> Iterator[Step]:
     last = {batch: row for row, batch in conversion.batches.items()}
     batch = None
     for step in steps:
-        if step.swap is not None:
+        if step.row is not None:
             if batch is not None and conversion.batches[step.row] != batch:  # the last face of that batch could not be read
                 yield from flush()
             batch = conversion.batches[step.row]
@@ -176,9 +176,9 @@ def _steadied(steps: Iterable[Step], track: FaceTrack, options: ConversionOption
     def settle():
         nonlocal centre
         step = window[centre]
-        own = step.swap and _averaged(step, window, track, options)
+        own = step.swap and _averaged(dataclasses.replace(step.swap), step, window, track, options)
         yield dataclasses.replace(step, swap=own)
-        step.image = None
+        del step.image  # only its swap counts for the neighbours
         centre += 1
         if centre > before:
             window.popleft()
@@ -192,7 +192,7 @@ def _steadied(steps: Iterable[Step], track: FaceTrack, options: ConversionOption
         yield from settle()
 
 
-def _averaged(step: Step, window: Iterable[Step], track: FaceTrack, options: ConversionOptions) -> Swap:
+def _averaged(own: Swap, step: Step, window: Iterable[Step], track: FaceTrack, options: ConversionOptions) -> Swap:
     """A copy of a step's swap made steady; the neighbours' own stay as they were measured.
 
     What the model generates changes its colour a little from frame to frame. Only the statistics of that very face take the
@@ -201,7 +201,6 @@ def _averaged(step: Step, window: Iterable[Step], track: FaceTrack, options: Con
     """
     near = [other for other in window if other.swap and track.numbers[other.row] == track.numbers[step.row]]
     far = np.array([other.index - step.index for other in near]) / track.step
-    own = dataclasses.replace(step.swap)
     if options.strength <= 0:
         return own
     own.mask = _mean(near, far, "mask", options.strength * _ALPHA_STRENGTH).clip(0, 1)
@@ -235,7 +234,8 @@ def _composed(step: Step, conversion: Conversion) -> Step:
     step.tally.stretches = [[step.index, step.index + 1]]
     shown = conversion.options.output, conversion.options.blend, conversion.corner, conversion.marker
     step.shown = outputs.arranged(step.image, step.swapped, step.swap, *shown)
-    step.image = step.swap = None
+    del step.image
+    step.swap = None
     return step
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -31,11 +32,12 @@ __all__ = [
 FACE_SIZE = 256  # px; the square that a face set's matrices lead to
 
 SwapFunction = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+_nothing = partial(np.empty, 0, np.float32)
 
 
 @dataclass
 class Swap:
-    """One face on its way through the steps; S is the model's size.
+    """One face on its way through the steps; S is the model's size. Colour, alpha and mask are empty until `generate`.
 
     What trembles from frame to frame is plain arrays here (matrix, mask, measured and wanted, change): a video averages
     them over neighbouring frames between `generate` and `finish`.
@@ -58,9 +60,9 @@ class Swap:
     matrix: np.ndarray
     region: np.ndarray
     inside: np.ndarray
-    colour: np.ndarray | None = None
-    alpha: np.ndarray | None = None
-    mask: np.ndarray | None = None
+    colour: np.ndarray = field(default_factory=_nothing)
+    alpha: np.ndarray = field(default_factory=_nothing)
+    mask: np.ndarray = field(default_factory=_nothing)
     measured: np.ndarray | None = None
     wanted: np.ndarray | None = None
     change: np.ndarray | None = None

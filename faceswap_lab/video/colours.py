@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,6 +12,7 @@ import av
 import cv2
 import numpy as np
 from av.filter import Graph
+from av.sidedata.sidedata import SideData
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 HDR = {16: "smpte2084", 18: "arib-std-b67"}  # PQ and HLG, by their numbers in ITU-T H.273
@@ -24,8 +25,8 @@ _EXACT = (
 _WHITE = 203  # cd/m2 of an ordinary picture's white in a video of high dynamic range: ITU-R BT.2408
 _OLD_WHITE = 100  # the same before that report; converters that name the transfer only (zimg's default) still count so
 _KNEE, _PEAK = 0.8, 10.0  # where compression begins, and what becomes 1, in ordinary whites
-_TO_BT709 = np.float32(  # linear light, ITU-R BT.2087
-    [[1.660491, -0.587641, -0.072850], [-0.124550, 1.132900, -0.008349], [-0.018151, -0.100579, 1.118730]]
+_TO_BT709 = np.array(  # linear light, ITU-R BT.2087
+    [[1.660491, -0.587641, -0.072850], [-0.124550, 1.132900, -0.008349], [-0.018151, -0.100579, 1.118730]], np.float32
 )
 
 
@@ -74,14 +75,19 @@ def names_transfer_alone(frame: av.VideoFrame) -> bool:
 
 def orientation(frame: av.VideoFrame) -> tuple[tuple[bool, bool, bool], int]:
     """How a frame is turned for showing: (swap axes, then mirror left-right, then upside down), and degrees clockwise."""
-    for side in frame.side_data:
-        if side.type.name == "DISPLAYMATRIX":
-            a, b, _, c, d = np.frombuffer(side, np.int32)[:5].tolist()
-            degrees = round(math.degrees(math.atan2(b, a))) % 360
-            if abs(a) < abs(b):
-                return (True, c < 0, b < 0), degrees
-            return (False, a < 0, d < 0), degrees
+    for side in _side_data(frame, "DISPLAYMATRIX"):
+        a, b, _, c, d = np.frombuffer(side, np.int32)[:5].tolist()
+        degrees = round(math.degrees(math.atan2(b, a))) % 360
+        if abs(a) < abs(b):
+            return (True, c < 0, b < 0), degrees
+        return (False, a < 0, d < 0), degrees
     return (False, False, False), 0
+
+
+def _side_data(frame: av.VideoFrame, name: str) -> Iterator[memoryview]:
+    """What comes with a frame under one of FFmpeg's names for such data."""
+    beside: Iterable[object] = frame.side_data  # of which PyAV's stubs say that it is a dict of motion vectors
+    return (memoryview(one) for one in beside if isinstance(one, SideData) and one.type.name == name)
 
 
 class ToRgb:
@@ -130,7 +136,7 @@ def _packed(frame: av.VideoFrame, kind: type) -> np.ndarray:
     """The planes G, B, R of a frame as (H, W, 3) RGB."""
     bytes_each = np.dtype(kind).itemsize
     planes = [
-        np.frombuffer(one, kind).reshape(frame.height, one.line_size // bytes_each)[:, : frame.width]
+        np.frombuffer(memoryview(one), kind).reshape(frame.height, one.line_size // bytes_each)[:, : frame.width]
         for one in frame.planes
     ]
     return cv2.merge([planes[2], planes[0], planes[1]])
@@ -143,16 +149,16 @@ def _light(transfer: str, white: float) -> np.ndarray:
     if transfer == "smpte2084":  # SMPTE ST 2084
         root = code ** (32 / 2523)
         light = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
-        return np.float32(light ** (8192 / 1305) * 10000 / white)
+        return (light ** (8192 / 1305) * 10000 / white).astype(np.float32)
     # ITU-R BT.2100; its display's gamma for 1000 cd/m2 is taken channel by channel, as zscale does
     light = np.where(code <= 0.5, code**2 / 3, (np.exp((code - 0.55991073) / 0.17883277) + 0.28466892) / 12)
-    return np.float32(light**1.2 * 1000 / _WHITE)
+    return (light**1.2 * 1000 / _WHITE).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=1)
 def _coded() -> np.ndarray:
     """(4096,) uint8: what is shown for the square root of light (BT.1886)."""
-    return np.uint8(np.rint(255 * np.linspace(0, 1, 4096) ** (2 / 2.4)))
+    return np.rint(255 * np.linspace(0, 1, 4096) ** (2 / 2.4)).astype(np.uint8)
 
 
 def _ordinary(image: np.ndarray, transfer: str, peak: float, white: float) -> np.ndarray:
@@ -187,8 +193,8 @@ def _ordinary(image: np.ndarray, transfer: str, peak: float, white: float) -> np
 
 def _peak(frame: av.VideoFrame) -> float:
     """The brightest that a video says it shows, over 100 cd/m2, as ffmpeg's tonemap counts it; 10 where it does not say."""
-    for side in frame.side_data:
-        if side.type.name == "CONTENT_LIGHT_LEVEL" and (most := int(np.frombuffer(side, np.uint32)[0])):
+    for side in _side_data(frame, "CONTENT_LIGHT_LEVEL"):
+        if most := int(np.frombuffer(side, np.uint32)[0]):
             return most / 100
     return _PEAK
 
@@ -230,4 +236,4 @@ def _pulled(graph: Graph, frame: av.VideoFrame | None) -> Iterator[tuple[int, av
             made = graph.vpull()
         except (av.error.BlockingIOError, av.error.EOFError):
             return
-        yield round(made.pts * made.time_base * 1000), made
+        yield round(made.time * 1000), made

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import overload
 
 import av
 import av.logging
@@ -138,10 +139,19 @@ def _unreadable(path: str | os.PathLike, error: Exception | None) -> LabError:
     )
 
 
-def picture_stream(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The first video stream that is no cover picture; None where there is none."""
+def picture_stream(container: av.container.InputContainer, path: str | os.PathLike) -> av.VideoStream:
+    """The first video stream of an opened file that is no cover picture.
+
+    Raises:
+        LabError: when there is none.
+    """
     streams = (one for one in container.streams.video if one.codec_context is not None)
-    return next((one for one in streams if not one.disposition & av.stream.Disposition.attached_pic), None)
+    for stream in streams:
+        if not stream.disposition & av.stream.Disposition.attached_pic:
+            return stream
+    if container.streams.audio:
+        raise LabError(f"{path}: there is sound in this file and no picture. Give a video.")
+    raise _unreadable(path, None)
 
 
 def packets(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.Packet]:
@@ -150,15 +160,16 @@ def packets(container: av.container.InputContainer, stream: av.stream.Stream) ->
     The end of a file that is cut off is its end; `is_corrupt` marks a packet that is known to be incomplete. Each packet holds
     one picture; those of a file that has them packed otherwise (DivX) have no time of showing.
     """
-    shift, expected = 0, None
-    jumps = LONGEST_GAP / stream.time_base if _BROADCASTS & set(container.format.name.split(",")) else float("inf")
+    shift, expected, base = 0, None, stream.time_base
+    assert base is not None  # whatever is demuxed has a clock
+    jumps = LONGEST_GAP / base if _BROADCASTS & set(container.format.name.split(",")) else float("inf")
     with contextlib.suppress(av.error.FFmpegError):
         for packet in timing.unpacked(container.demux(stream), stream):
             if not packet.size and packet.dts is None:
                 return
             if packet.dts is not None:
                 gap = 0 if expected is None else packet.dts + shift - expected
-                if gap < -LEAST_STEP_BACK / stream.time_base or gap > jumps:
+                if gap < -LEAST_STEP_BACK / base or gap > jumps:
                     shift -= gap
                 expected = packet.dts + shift + (packet.duration or 0)
             if shift:
@@ -167,7 +178,11 @@ def packets(container: av.container.InputContainer, stream: av.stream.Stream) ->
             yield packet
 
 
-def decoded(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.frame.Frame]:
+@overload
+def decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]: ...
+@overload
+def decoded(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]: ...
+def decoded(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> Iterator[av.frame.Frame]:
     """The frames of a stream, pictures or sound; what cannot be decoded is left out."""
     for packet in itertools.chain(packets(container, stream), itertools.repeat(None, 2 + THREADS)):
         try:
@@ -188,15 +203,14 @@ def comment(path: str | os.PathLike) -> str:
 def is_played(path: str | os.PathLike) -> bool:
     """Whether browsers play a video file's pictures: H.264 of 8 bits, 4:2:0."""
     with opened(path) as container:
-        context = picture_stream(container).codec_context
+        context = picture_stream(container, path).codec_context
         return context.name == "h264" and context.pix_fmt in ("yuv420p", "yuvj420p")
 
 
 def count_frames(path: str | os.PathLike) -> int:
     """The number of coded frames in a video file, 0 where it is none; nothing is decoded."""
     with contextlib.suppress(LabError), opened(path) as container:
-        stream = picture_stream(container)
-        return sum(1 for _ in packets(container, stream)) if stream else 0
+        return sum(1 for _ in packets(container, picture_stream(container, path)))
     return 0
 
 
@@ -221,11 +235,7 @@ def probe(path: str | os.PathLike) -> Facts:
 @functools.lru_cache(maxsize=64)
 def _probe(path: Path, size: int, changed: int) -> Facts:
     with opened(path) as container:
-        stream = picture_stream(container)
-        if stream is None and container.streams.audio:
-            raise LabError(f"{path}: there is sound in this file and no picture. Give a video.")
-        if stream is None:
-            raise _unreadable(path, None)
+        stream = picture_stream(container, path)
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > MOST_PIXELS:
             raise _too_large(path)
@@ -239,7 +249,7 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
             )
         if not first:
             raise _unreadable(path, None)
-        if max(first[0].width * first[0].height, width * height) * max(1, square) > MOST_PIXELS:
+        if max(first[0].width * first[0].height, width * height) * max(Fraction(1), square) > MOST_PIXELS:
             raise _too_large(path)
         colours = tags(first[0], named)
         turn, rotation = orientation(first[0])
@@ -250,7 +260,7 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         remarks = _remarks(first, colours, transfer)
         broadcast = bool(_BROADCASTS & set(container.format.name.split(",")))
     with opened(path) as container:
-        stream = picture_stream(container)
+        stream = picture_stream(container, path)
         with _complaints() as complaints:
             times, cut = timing.listed(container, stream, packets(container, stream))
         rate = timing.sensible_rate(stream.guessed_rate or stream.average_rate, times)

@@ -55,8 +55,9 @@ def open_video(path: str | os.PathLike, fps: float | None = None) -> Video:
         ((384, 384), 20.0, (384, 384, 3))
     """
     path = Path(path)
-    if path.suffix.lower() in ANIMATED_SUFFIXES and path.is_file() and (lengths := frame_seconds(path)):
-        return _open_animation(path, lengths, fps)
+    if path.suffix.lower() in ANIMATED_SUFFIXES and path.is_file():
+        if (lengths := frame_seconds(path)) and (size := picture_size(path)):
+            return _open_animation(path, lengths, size, fps)
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         return _open_pictures(path, exact_rate(FOLDER_FPS if fps is None else fps))
     facts = ffmpeg.probe(path)
@@ -103,7 +104,7 @@ def _timing_remarks(clock: timing.Clock, rate: Fraction) -> list[str]:
     ]
 
 
-def _open_animation(path: Path, lengths: list[float], fps: float | None) -> Video:
+def _open_animation(path: Path, lengths: list[float], size: tuple[int, int], fps: float | None) -> Video:
     """An animated picture, whose frames Pillow reads."""
     ends = np.cumsum(lengths)
     times = timing.Times(np.arange(len(ends)), np.r_[0.0, ends[:-1]], float(ends[-1]), True)
@@ -111,9 +112,8 @@ def _open_animation(path: Path, lengths: list[float], fps: float | None) -> Vide
     rate = timing.sensible_rate(usual, times) if fps is None else exact_rate(fps)
     _check_length(path, times, rate)
     clock = timing.clock(times, rate)
-    size = picture_size(path)
     remarks = _timing_remarks(clock, rate)
-    return Video(path, rate, size, times.end, len(clock.shown), remarks=remarks, times=times, clock=clock)
+    return Video(path, rate, size, times.end, len(clock.shown), times, clock, remarks=remarks)
 
 
 def _open_pictures(path: Path, rate: Fraction) -> Video:
@@ -130,7 +130,8 @@ def _open_pictures(path: Path, rate: Fraction) -> Video:
             f"{path}: its pictures together need frames of {size[0]}x{size[1]} pixels. Part the tall from the wide ones."
         )
     count = len(pictures)
-    return Video(path, rate, size, float(count / rate), count, kind="folder", pictures=tuple(pictures))
+    times = timing.Times(np.arange(count), np.arange(count) / float(rate), float(count / rate), True)
+    return Video(path, rate, size, times.end, count, times, timing.clock(times, rate), kind="folder", pictures=tuple(pictures))
 
 
 def extract_frames(

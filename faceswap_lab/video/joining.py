@@ -82,11 +82,11 @@ def _write(
         if comment:
             output.metadata["comment"] = comment
         first = stack.enter_context(ffmpeg.opened(parts[0][0]))
-        made = output.add_stream_from_template(ffmpeg.picture_stream(first))
-        packets = [_pictures(parts, made, rate)]
+        made = output.add_stream_from_template(ffmpeg.picture_stream(first, parts[0][0]))
+        packets: list[Iterator[av.Packet]] = [_pictures(parts, made, rate)]
         if sound is not None:
             packets += stack.enter_context(Sound(output=output, rate=rate, **sound)).packets
-        for packet in heapq.merge(*packets, key=lambda one: one.dts * one.time_base):  # so that players need not jump
+        for packet in heapq.merge(*packets, key=lambda one: (one.dts or 0) * one.time_base):  # so that players need not jump
             output.mux_one(packet)
 
 
@@ -95,8 +95,9 @@ def _pictures(parts: Sequence[tuple[Path, int]], made: av.VideoStream, rate: Fra
     done = 0
     for path, count in parts:
         with ffmpeg.opened(path) as container:
-            for packet in ffmpeg.packets(container, ffmpeg.picture_stream(container)):
+            for packet in ffmpeg.packets(container, ffmpeg.picture_stream(container, path)):
                 offset = round(done / rate / packet.time_base)
+                assert packet.pts is not None and packet.dts is not None  # what was coded here has both
                 packet.pts, packet.dts, packet.stream = packet.pts + offset, packet.dts + offset, made
                 yield packet
         done += count

@@ -28,9 +28,7 @@ MOVING_SUFFIXES = (".gif", ".apng")  # a video when given alone, one picture in 
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM", "AVIF", "JPEG2000", "MPO", "ICO", "SGI", "QOI")
 _BY_NAME_ALONE = {".tga": ("TGA",), ".pcx": ("PCX",)}  # whose first bytes say too little: a spoilt file of another kind fits
 _ELSEWHERE = re.compile(r"\.(hei[cf]s?|hif|dng|cr[23w]|nef|arw|orf|rw2|raf|psd|eps|svg|pdf|dds|icns|jxl|exr|hdr)")
-MOST_PIXELS = (
-    2 * Image.MAX_IMAGE_PIXELS
-)  # 179 million, where Pillow refuses a picture by its header; it warns at half of that
+MOST_PIXELS = 1024**3 // 4 // 3 * 2  # 179 million, where Pillow refuses a picture by its header; it warns at half of that
 ANIMATED = ("WEBP", "PNG", "GIF")  # formats that can move
 ORIENTATION = 0x0112  # EXIF: how the camera was held; 5 to 8 lie on their side
 _UPRIGHT = {

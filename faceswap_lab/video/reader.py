@@ -14,10 +14,11 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import numpy as np
@@ -30,6 +31,7 @@ from faceswap_lab.video.timing import Clock, Times
 
 SEEK_MARGIN = 10.0  # seconds at a file's start that are decoded rather than jumped over
 _AHEAD = 2.0  # seconds that a jump goes before the first wanted frame, so that filters and references are as without it
+_Picture = TypeVar("_Picture")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Video:
             largest height; a smaller picture lies at the top left on black, unscaled, so its points keep their places.
         duration: seconds.
         num_frames: how many frames there are; a damaged file may give fewer.
+        times, clock: a file's own times, and which of its frames stands at each number, see `video_timing`.
         has_audio: whether there is sound.
         rotation: degrees clockwise that a file's frames are turned by; `frames` has done it.
         kind: "video" or "folder".
@@ -66,7 +69,6 @@ class Video:
         indexed: whether a file can be entered in the middle; if not, frames before `start` are decoded and dropped.
         damage: what is wrong with a file that is cut off, or "".
         remarks: sentences about what reading changes (doubled, dropped, deinterlaced, resized, ...); reading adds to them.
-        times, clock: a file's own times, and which of its frames stands at each number, see `video_timing`.
         turn, tags: see `ffmpeg.Facts`.
         transfer: of a video of high dynamic range, see `ffmpeg.Facts`; its frames come in ordinary colours.
     """
@@ -76,6 +78,8 @@ class Video:
     size: tuple[int, int]
     duration: float
     num_frames: int
+    times: Times = field(compare=False, repr=False)
+    clock: Clock = field(compare=False, repr=False)
     has_audio: bool = False
     rotation: int = 0
     kind: str = "video"
@@ -85,8 +89,6 @@ class Video:
     transfer: str = ""
     start: float = 0.0
     remarks: list[str] = field(default_factory=list, compare=False)
-    times: Times | None = field(default=None, compare=False, repr=False)
-    clock: Clock | None = field(default=None, compare=False, repr=False)
     turn: tuple[bool, bool, bool] = (False, False, False)
     tags: Tags | None = None
 
@@ -158,12 +160,28 @@ class Video:
             self.remarks.append(sentence)
 
     def _decoded(self, wanted: range) -> Iterator[Frame]:
-        """The wanted frames of a file: at each tick the one that the clock names, or the newest before it that can be read."""
-        to_rgb = np.array if self.tags is None else ToRgb(self.size, self.turn, self.tags, self.transfer)
+        """The wanted frames of a file, which `colours` or Pillow brings to RGB."""
         spoilt: set[int] = set()
+        if self.tags is None:
+            pictures = (numbered for numbered in enumerate(animation(self.path)))
+            return self._at_ticks(wanted, pictures, np.array, spoilt)
+        to_rgb = ToRgb(self.size, self.turn, self.tags, self.transfer)
+        return self._at_ticks(wanted, self._source(wanted.start, spoilt), to_rgb, spoilt)
+
+    def _at_ticks(
+        self,
+        wanted: range,
+        numbered: Generator[tuple[int, _Picture], None, None],
+        to_rgb: Callable[[_Picture], np.ndarray],
+        spoilt: set[int],
+    ) -> Iterator[Frame]:
+        """At each tick the frame that the clock names, or the newest before it that can be read."""
+        held: tuple[int, _Picture] | None = None
+        image: np.ndarray | None = None
         ticks = iter(wanted)
-        tick, read, missing, held, image = next(ticks), 0, 0, None, None
-        with contextlib.closing(self._source(wanted.start, spoilt)) as source:
+        tick: int | None = next(ticks)
+        read, missing = 0, 0
+        with contextlib.closing(numbered) as source:
             for number, frame in source:
                 while tick is not None and self.clock.shown[tick] < number and held is not None:
                     missing += held[0] != self.clock.shown[tick]  # it could not be decoded
@@ -195,11 +213,8 @@ class Video:
                 stacklevel=3,
             )
 
-    def _source(self, first: int, spoilt: set[int]) -> Iterator[tuple[int, object]]:
+    def _source(self, first: int, spoilt: set[int]) -> Generator[tuple[int, av.VideoFrame], None, None]:
         """The file's frames by their numbers, from at most that of tick `first` on."""
-        if self.tags is None:
-            yield from enumerate(animation(self.path))
-            return
         target = int(self.clock.shown[first])
         jump = self.times.seconds[target] - _AHEAD
         if self.indexed and not self.times.counted and self.times.seconds[target] > SEEK_MARGIN:
@@ -212,9 +227,9 @@ class Video:
                     return
         yield from self._stream(None, spoilt)
 
-    def _stream(self, stamp: int | None, spoilt: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _stream(self, stamp: int | None, spoilt: set[int]) -> Generator[tuple[int, av.VideoFrame], None, None]:
         with ffmpeg.opened(self.path) as container:
-            stream = ffmpeg.picture_stream(container)
+            stream = ffmpeg.picture_stream(container, self.path)
             if stamp is not None:
                 with contextlib.suppress(av.error.FFmpegError):
                     container.seek(stamp, stream=stream)

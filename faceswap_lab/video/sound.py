@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import av
@@ -79,7 +79,7 @@ class Sound:
         copy: bool,
     ):
         self._stack = contextlib.ExitStack()
-        self.packets: list[Iterator[av.Packet]] = []
+        self.packets: list[Generator[av.Packet, None, None]] = []
         late = shift(path, rate)
         for number in range(sound_tracks(path)):
             container = self._stack.enter_context(ffmpeg.opened(path))
@@ -104,7 +104,7 @@ class Sound:
         self._stack.close()
 
 
-def _copied(container, stream, made, begin: float) -> Iterator[av.Packet]:
+def _copied(container, stream, made, begin: float) -> Generator[av.Packet, None, None]:
     for packet in ffmpeg.packets(container, stream):
         if packet.pts is not None:
             back = round(begin / packet.time_base)
@@ -114,12 +114,12 @@ def _copied(container, stream, made, begin: float) -> Iterator[av.Packet]:
             yield packet
 
 
-def _samples(container, stream, made) -> Iterator[tuple[int, np.ndarray]]:
+def _samples(container, stream: av.AudioStream, made) -> Iterator[tuple[int, np.ndarray]]:
     """Decoded sound: (place in samples from clock 0, (channels, N) float32)."""
     resampler = av.AudioResampler(format="fltp", layout=made.codec_context.layout, rate=made.codec_context.sample_rate)
     rate, place = made.codec_context.sample_rate, None
     for frame in ffmpeg.decoded(container, stream):
-        if frame.pts is not None:
+        if frame.pts is not None and frame.time_base is not None:
             told = round(frame.pts * frame.time_base * rate)
             place = told if place is None or abs(told - place) > _JUMP * rate else place
         for part in resampler.resample(frame):
@@ -143,14 +143,14 @@ def _cut(blocks: Iterable[tuple[int, np.ndarray]], pieces: Pieces, made: av.Audi
             if held is None and math.isinf(stop):
                 break
             if held is None or held[0] > at:
-                part = np.zeros((channels, min(stop, at + rate, held[0] if held else stop) - at), np.float32)
+                part = np.zeros((channels, int(min(stop, at + rate, held[0] if held else stop)) - at), np.float32)
             else:
                 part = held[1][:, at - held[0] : None if math.isinf(stop) else max(0, stop - held[0])]
             at += part.shape[1]
             yield part
 
 
-def _coded(blocks: Iterable[np.ndarray], made: av.AudioStream) -> Iterator[av.Packet]:
+def _coded(blocks: Iterable[np.ndarray], made: av.AudioStream) -> Generator[av.Packet, None, None]:
     context = made.codec_context
     context.open()
     waiting, done = np.zeros((context.channels, 0), np.float32), 0

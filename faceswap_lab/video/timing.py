@@ -94,6 +94,7 @@ def listed(
         The times, and whether a packet is incomplete or the file's index names more of them.
     """
     base = stream.time_base
+    assert base is not None  # whatever is demuxed has a clock
     shown, decoded, lengths, cut, count = [], [], [], False, 0
     for packet in packets:
         cut |= packet.is_corrupt

@@ -25,7 +25,7 @@ SUFFIXES = (".mp4", ".m4v", ".mov")
 # looks ahead, a 720p clip of the actors at crf 15 takes 12 ms of processor a frame ("medium" 70, "veryfast" 23), 9 % more bytes
 # than "medium", and has 50.0 dB where that has 50.4, which nobody sees.
 CODING = {"preset": "superfast", "x264-params": "mbtree=1:rc-lookahead=10"}
-_TO_BT709 = {
+_TO_BT709: dict[str, int] = {
     "src_colorspace": Colorspace.ITU709,
     "dst_colorspace": Colorspace.ITU709,
     "src_color_range": ColorRange.JPEG,
@@ -106,7 +106,6 @@ class VideoWriter:
             ffmpeg.check_readable(Path(audio_from))
             if Path(audio_from).is_file():
                 self.audio_from = Path(audio_from)
-        self._container = self._stream = None
 
     def __enter__(self) -> VideoWriter:
         self._context = self._opened()
@@ -125,6 +124,8 @@ class VideoWriter:
         Raises:
             LabError: for another shape or type, or when ffmpeg stopped (disk full).
         """
+        if not hasattr(self, "_stream"):
+            raise LabError(f"{self.path}: it is not open for writing. Say `with VideoWriter(...) as video`.")
         width, height = self.size
         if image.shape != (height, width, 3) or image.dtype != np.uint8:
             raise LabError(
@@ -155,8 +156,8 @@ class VideoWriter:
             leftover.unlink(missing_ok=True)  # what a killed run left of this very file
         with files.atomic_path(self.path) as temporary:
             pictures = temporary if self.audio_from is None else temporary.with_name(f"{temporary.stem}-silent.mp4")
+            self._container = av.open(ffmpeg.url(pictures), "w", options={"movflags": "+faststart"})
             try:
-                self._container = av.open(ffmpeg.url(pictures), "w", options={"movflags": "+faststart"})
                 self._stream = self._made_stream()
                 yield
                 self._finish(pictures, temporary)

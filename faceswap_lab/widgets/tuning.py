@@ -247,7 +247,6 @@ class _Remembering:
 
 def _tinted(picture: np.ndarray, swap: Swap, blend: str) -> np.ndarray:
     """A frame with a veil of colour where the mask counts."""
-    assert swap.mask is not None  # a generated swap has one
     mask = np.ones_like(swap.mask) if blend == "direct" else swap.mask
     weight = _VEIL * blending.place_mask(picture.shape, mask, swap.matrix)[..., None]
     return np.rint(picture + weight * (np.array(_MASK_COLOUR, np.float32) - picture)).astype(np.uint8)
