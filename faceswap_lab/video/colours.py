@@ -135,7 +135,7 @@ class ToRgb:
 def _packed(frame: av.VideoFrame, kind: type) -> np.ndarray:
     """The planes G, B, R of a frame as (H, W, 3) RGB."""
     bytes_each = np.dtype(kind).itemsize
-    planes = [
+    planes: list[np.ndarray] = [
         np.frombuffer(memoryview(one), kind).reshape(frame.height, one.line_size // bytes_each)[:, : frame.width]
         for one in frame.planes
     ]

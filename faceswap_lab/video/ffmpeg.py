@@ -145,9 +145,8 @@ def picture_stream(container: av.container.InputContainer, path: str | os.PathLi
     Raises:
         LabError: when there is none.
     """
-    streams = (one for one in container.streams.video if one.codec_context is not None)
-    for stream in streams:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
+    for stream in container.streams.video:
+        if stream.codec_context is not None and not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
     if container.streams.audio:
         raise LabError(f"{path}: there is sound in this file and no picture. Give a video.")

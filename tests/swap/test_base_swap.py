@@ -184,3 +184,8 @@ def test_practice_needs_a_target(faces):
 def test_faces_of_another_size_are_refused(faces):
     with pytest.raises(LabError, match="64 px"):
         BaseSwap(base_swap.person_of(faces, 64))
+
+
+def test_faces_of_a_clip_need_a_folder():
+    with pytest.raises(LabError, match="Name a folder"):
+        base_swap.faces_of(SOURCE, None)

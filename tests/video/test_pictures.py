@@ -1,6 +1,7 @@
 """Pictures as people have them: read upright in RGB of 8 bit, or passed over by name; one bad one never spoils a folder."""
 
 import os
+import runpy
 import shutil
 import warnings
 from pathlib import Path
@@ -12,7 +13,7 @@ from PIL import Image, features
 
 from faceswap_lab.__main__ import main
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.video import open_video
+from faceswap_lab.video import open_video, pictures
 from faceswap_lab.video.pictures import list_pictures, passed_over, picture_size, read_picture, write_picture
 
 CASES = Path(__file__).parents[1] / "pictures"
@@ -244,3 +245,9 @@ def test_a_face_set_of_a_folder_says_what_was_skipped(tmp_path, capsys):
     (folder / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
     assert main(["faces", str(folder), str(tmp_path / "other")]) == 1
     assert "photo.heic: a format that is not read here. Save it as JPEG or PNG." in capsys.readouterr().err
+
+
+def test_limit_of_pixels_holds_where_pillows_is_switched_off(monkeypatch):
+    assert pictures.MOST_PIXELS == 2 * Image.MAX_IMAGE_PIXELS
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    assert runpy.run_path(pictures.__file__)["MOST_PIXELS"] == pictures.MOST_PIXELS

@@ -22,6 +22,7 @@ from PIL import Image
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import samples
+from faceswap_lab.studies import compression
 from faceswap_lab.video import VideoWriter, extract_frames, ffmpeg, open_video
 from faceswap_lab.video.joining import refuse
 from faceswap_lab.video.pictures import list_pictures, read_picture, write_picture
@@ -273,6 +274,14 @@ def test_what_is_no_video(folder, with_index_first):
     ):
         with pytest.raises(LabError, match=rf"{name}: .*{says}.*\. "):
             open_video(folder / name)
+    for read in (ffmpeg.is_played, compression.frame_kinds):
+        with pytest.raises(LabError, match=r"sound\.m4a: .*no picture"):
+            read(folder / "sound.m4a")
+
+
+def test_a_writer_that_is_not_opened(tmp_path):
+    with pytest.raises(LabError, match=r"no\.mp4: it is not open.*with VideoWriter"):
+        VideoWriter(tmp_path / "no.mp4", 25, (64, 64)).write(np.zeros((64, 64, 3), np.uint8))
 
 
 @pytest.mark.parametrize("fps", [0, -25, float("nan"), float("inf"), 1e6, "25", True])
