@@ -150,9 +150,9 @@ def face_descriptor(face_size: int, centre: np.ndarray | None = None) -> keras.M
     network = face_res()
     describe = keras.Model(network.input, network.output[-1], name="describe")  # leaves the taps out
     faces = keras.Input((face_size, face_size, 3), name="faces")
-    descriptor = describe(tight_crop(faces, SEEN))
+    descriptor = ops.cast(describe(tight_crop(faces, SEEN)), "float32")  # under mixed precision, too
     if centre is not None:
-        descriptor = descriptor - ops.cast(np.asarray(centre), descriptor.dtype)
+        descriptor = descriptor - np.asarray(centre, np.float32)
     model = keras.Model(faces, descriptor, name="face_descriptor")
     model.trainable = False
     return model

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceswap_lab.models.reference_swapper import SwapperConfig, build_swapper
-from faceswap_lab.training import checkpoints, swapper_fitting
+from faceswap_lab.training import checkpoints, pace, swapper_fitting
 from faceswap_lab.training.swapper_fitting import SwapperFit
 
 FIT = SwapperFit(8, batch=4, identity=0.5, checkpoint_every=2, identity_from=0.5)
@@ -52,3 +52,13 @@ def test_the_identity_term_comes_late_and_a_stop_changes_nothing(tmp_path, monke
             with pytest.raises(KeyboardInterrupt):
                 fit("stopped")
     assert all((one == other).all() for one, other in zip(fit("stopped"), whole, strict=True))
+
+
+def test_the_identity_term_holds_under_mixed_precision(tmp_path):
+    told = []
+    with pace.precision("mixed_bfloat16"):
+        network = build_swapper(SwapperConfig(32, 3, (8, 8, 12, 12)))
+        fit = SwapperFit(4, batch=4, identity=0.5, checkpoint_every=1, identity_from=0.5)
+        swapper_fitting.fit_swapper(network, arrays(), tmp_path, fit, told.append)
+    assert [0 < json.loads(line)["identity"] < 2 for line in told] == [False, False, True]
+    assert all(np.isfinite(weight).all() for weight in network.get_weights())
