@@ -149,11 +149,12 @@ def frame_seconds(path: str | os.PathLike) -> list[float] | None:
 
 
 def animation(path: str | os.PathLike) -> Iterator[np.ndarray]:
-    """The frames of an animated picture one after another, (H, W, 3) uint8 RGB; a damaged one ends early."""
+    """The frames of an animated picture one after another, upright, (H, W, 3) uint8 RGB; a damaged one ends early."""
     with contextlib.suppress(*UNREADABLE), Image.open(path, formats=FORMATS) as picture:
+        turn = _UPRIGHT.get(_orientation(picture))
         for number in range(picture.n_frames):
             picture.seek(number)
-            yield _as_rgb(Path(path), picture)
+            yield _as_rgb(Path(path), picture.transpose(turn) if turn is not None else picture)
 
 
 def read_picture(path: str | os.PathLike) -> np.ndarray:

@@ -382,6 +382,19 @@ def test_picture_held_sideways_and_single_picture(tmp_path):
     assert image.shape == (60, 40, 3) and image[55].mean() > 200 > 30 > image[4].mean()
 
 
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_moving_picture_held_sideways(tmp_path, suffix):
+    stored = [Image.fromarray(np.full((40, 60, 3), grey, np.uint8)) for grey in (50, 200)]
+    stored[0].paste((255, 0, 0), (0, 0, 10, 40))  # on the left of what is stored, on top of what is shown
+    exif = stored[0].getexif()
+    exif[0x0112] = 6
+    stored[0].save(tmp_path / f"a{suffix}", exif=exif, save_all=True, append_images=stored[1:], duration=100, lossless=True)
+    video = open_video(tmp_path / f"a{suffix}")
+    images = [frame.image for frame in video.frames()]
+    assert video.size == (40, 60) and [image.shape for image in images] == [(60, 40, 3)] * 2
+    assert images[0][:10].mean(axis=(0, 1)).tolist() == [255, 0, 0] and images[1].mean() == 200
+
+
 # Writing
 
 
