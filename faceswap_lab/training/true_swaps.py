@@ -162,6 +162,9 @@ class Preparation:
 
         Args:
             mode: of MODES; None draws.
+
+        Raises:
+            LabError: when no shot's source has a picture.
         """
         draw = np.random.default_rng(seed)
         found = []
@@ -170,6 +173,10 @@ class Preparation:
                 drawn = mode or str(draw.choice(list(MODES), p=list(MODES.values())))
                 if (sample := self.sample(shot, drawn, draw if variants else None)) is not None:
                     found.append(sample)
+        if not found:
+            raise LabError(
+                "shots: nobody who is put in has a picture of their own. Render them as targets, too (tools/render_pairs.py)."
+            )
         if variants:
             draw.shuffle(found)
         return {key: np.stack([sample[key] for sample in found]) for key in found[0]}
