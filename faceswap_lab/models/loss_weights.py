@@ -145,15 +145,9 @@ PUBLISHED_GAN = LossWeights(
 )
 # The same care for mouth, nose and brows as for the eyes, and for whom the swapped face looks like.
 EXPRESSIVE_GAN = dataclasses.replace(
-    PUBLISHED_GAN,
-    identity=0.1,
-    mouth=30.0,
-    mouth_gradients=30.0,
-    nose=30.0,
-    nose_gradients=30.0,
-    brows=30.0,
-    brows_gradients=30.0,
-)
+    PUBLISHED_GAN, identity=0.1, mouth=30.0, nose=30.0, brows=30.0,
+    mouth_gradients=30.0, nose_gradients=30.0, brows_gradients=30.0,
+)  # fmt: skip
 # On two CPU cores there is time for a few hundred steps only, from a trained autoencoder: the terms that it was
 # trained with stay on, so that the discriminators and the recogniser add to what is there instead of starting a fight.
 QUICK_GAN = dataclasses.replace(QUICK, adversarial=0.1, identity=0.1)

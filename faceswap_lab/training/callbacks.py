@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.safeguards import safeguards
@@ -18,9 +18,6 @@ from faceswap_lab.training import checkpoints, early_stopping, previews, state, 
 from faceswap_lab.training.history import HISTORY, MEASURES, Board, add_event, write_history
 from faceswap_lab.training.interruption import DivergedError, Guard, Panel, Signals, StopRequest, broken_losses
 from faceswap_lab.training.pace import Clock, Throttle, as_time
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 POLL_EVERY = 0.2  # seconds between two looks at the panel's buttons
 COMPILING = "compiling the first step, about a minute; the steps after it are fast"
@@ -77,8 +74,6 @@ class Session:
         if self.panel is not None:
             self.panel.begin(self.folder, self.step, self.total)
         if self._line is None and (self.progress or (self.progress is None and sys.stderr.isatty())):
-            from tqdm import tqdm
-
             style = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
             self._line = tqdm(total=self.total, initial=self.step, desc=self.folder.name, bar_format=style)
 
