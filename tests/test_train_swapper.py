@@ -90,6 +90,8 @@ def test_a_source_is_known_from_its_own_pictures_only(preparation):
     shot = preparation.shots[0]
     nobody = true_swaps.Preparation([one for one in preparation.shots if one.person == shot.person])
     assert nobody.sample(shot, "all", None) is None
+    with pytest.raises(LabError, match="nobody who is put in has a picture"):
+        nobody.samples(0)
 
 
 def test_varied_samples_differ_and_are_the_same_again(preparation):

@@ -156,7 +156,8 @@ def near_duplicates(faces: FaceSet, threshold: float = DUPLICATE) -> np.ndarray:
     if not threshold >= 0:
         raise LabError(f"threshold={threshold}: choose 0 or more; {DUPLICATE} is the usual one.")
     small, contrast = _small(faces)
-    repeats, kept = np.zeros(len(faces), bool), []
+    repeats = np.zeros(len(faces), bool)
+    kept: list[int] = []
     for row in sort(faces, "sharpness"):
         distance = _distances(small[kept], small[row]) / np.maximum((contrast[kept] + contrast[row]) / 2, 1 / 255)
         if (distance < threshold).any():

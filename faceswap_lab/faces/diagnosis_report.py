@@ -28,10 +28,10 @@ def describe(diagnosis: Diagnosis) -> str:
     lines += ["", *(f"{one.severity.upper()} ({one.about}) {one.sentence} {one.advice}" for one in diagnosis.findings)]
     if not diagnosis.findings:
         lines.append("Nothing to remark.")
-    for direction, value in diagnosis.difficulty.items():
+    for direction, difficulty in diagnosis.difficulty.items():
         reasons = sorted(diagnosis.penalties[direction].items(), key=lambda item: -item[1])
         named = ", ".join(f"{name} {share:.2f}" for name, share in reasons if share >= 0.05)
-        lines.append(f"Difficulty of {direction}: {value:.2f}" + (f" ({named})" if named else ""))
+        lines.append(f"Difficulty of {direction}: {difficulty:.2f}" + (f" ({named})" if named else ""))
     return "\n".join(lines)
 
 

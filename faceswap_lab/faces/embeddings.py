@@ -54,7 +54,11 @@ def chip(image: np.ndarray, points: np.ndarray, size: int = CHIP_SIZE) -> np.nda
     return align(image, umeyama(points, chip_points(size)), size)
 
 
-def of_faces(images: np.ndarray, points: np.ndarray, recognition: FaceRecognition | None = None) -> np.ndarray:
+def of_faces(
+    images: Sequence[np.ndarray] | np.ndarray,
+    points: Sequence[np.ndarray] | np.ndarray,
+    recognition: FaceRecognition | None = None,
+) -> np.ndarray:
     """The recognition network's numbers of some faces.
 
     Args:

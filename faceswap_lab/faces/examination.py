@@ -18,7 +18,7 @@ from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_
 from faceswap_lab.faces.mtcnn import Detections, FaceDetector
 from faceswap_lab.faces.options import Extraction
 from faceswap_lab.faces.tracking import track_run
-from faceswap_lab.video.pictures import coded_picture
+from faceswap_lab.video.pictures import coded_picture, decoded_picture
 
 UPRIGHT = 0.95  # a face believed in less may be one that lies on its side: MTCNN gives those up to 0.87 in the mean
 TRACKS = 1000  # a run's first track number is its own number times this
@@ -65,6 +65,7 @@ def examine(
     wanted: Extraction,
     follow: bool,
     references: tuple[np.ndarray, np.ndarray],
+    *,
     threads: int | None = None,
     given: tuple | None = None,
 ) -> Examined:
@@ -244,7 +245,7 @@ def _judge(faces: list[FoundFace], wanted: Extraction, references: tuple[np.ndar
 
 def identities(faces: Sequence[FoundFace]) -> np.ndarray:
     """The recognition numbers of some faces, (n, 128) float32."""
-    pictures = [cv2.imdecode(np.frombuffer(face.picture, np.uint8), cv2.IMREAD_COLOR)[..., ::-1] for face in faces]
+    pictures = [decoded_picture(face.picture) for face in faces]
     return embeddings.of_faces(pictures, [aligned_points(face.row) for face in faces])
 
 

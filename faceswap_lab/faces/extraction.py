@@ -261,10 +261,10 @@ def _identities(folder: Path, rows: list[dict]) -> np.ndarray:
     paths = [
         next((p for place in ("faces", *ASIDE) if (p := folder / place / row["face"]).exists()), None) for row in rows
     ]
-    there = [index for index, path in enumerate(paths) if path]
+    there = {index: path for index, path in enumerate(paths) if path}
     if there:
-        pictures = [read_picture(paths[index]) for index in there]
-        numbers[there] = embeddings.of_faces(pictures, [aligned_points(rows[index]) for index in there])
+        pictures = [read_picture(path) for path in there.values()]
+        numbers[list(there)] = embeddings.of_faces(pictures, [aligned_points(rows[index]) for index in there])
     return numbers
 
 

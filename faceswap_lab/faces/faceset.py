@@ -206,7 +206,7 @@ class FaceSet:
     def clip_points(self, count: int, person: int = 0) -> np.ndarray:
         """(count, 5, 2): the five points of a person in each frame of the set's clip; NaN where missing."""
         points = np.full((count, 5, 2), np.nan)
-        for row in np.flatnonzero((self.table["person"] == person) & (self.table["frame"] < count)):
+        for row in np.flatnonzero((self.table["person"] == person) & (self.table["frame"] < count)).tolist():
             points[self.table.loc[row, "frame"]] = self.points(row)
         return points
 
@@ -236,8 +236,8 @@ class FaceSet:
         """What a model learns from this set, by content: pictures, masks, landmarks, poses. 64 hexadecimal digits."""
         found = hashlib.sha256(self.table[["face", *MATRIX_COLUMNS, "yaw", "pitch", "roll"]].to_csv().encode())
         for name in self.table["face"]:
-            for path in (f"faces/{name}", f"masks/{name}", f"landmarks/{Path(name).stem}.npy"):
-                path = self.folder / path
+            for part in (f"faces/{name}", f"masks/{name}", f"landmarks/{Path(name).stem}.npy"):
+                path = self.folder / part
                 found.update(files.sha256(path).encode() if path.exists() else b"missing")
         return found.hexdigest()
 

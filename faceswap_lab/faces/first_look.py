@@ -100,7 +100,7 @@ def first_look(path: str | Path, folder: str | Path, looks: int = LOOKS) -> Firs
             faces = extract_faces(clip, folder, every=every, rotations=90)
     except LabError as error:
         faces, found = None, [_none(error)]
-    else:
+    if faces is not None:
         found = _about_faces(faces)
     shown = [frame for frame in clip.frames(every=every)]
     found = sorted(_about_file(clip) + found, key=lambda fault: ("stop", "warning", "note").index(fault.severity))
@@ -197,8 +197,8 @@ def _strip(pictures: list[np.ndarray]) -> np.ndarray:
     if not pictures:
         grey = np.full((HEIGHT, HEIGHT * 16 // 9, 3), 128, np.uint8)
         for start, end in (((0, 0), (-1, -1)), ((0, -1), (-1, 0))):
-            corners = [(x % grey.shape[1], y % HEIGHT) for x, y in (start, end)]
-            cv2.line(grey, *corners, (255, 255, 255), 2, cv2.LINE_AA)
+            start, end = ((x % grey.shape[1], y % HEIGHT) for x, y in (start, end))
+            cv2.line(grey, start, end, (255, 255, 255), 2, cv2.LINE_AA)
         return grey
     sized = [cv2.resize(one, (max(1, HEIGHT * one.shape[1] // one.shape[0]), HEIGHT)) for one in pictures]
     return np.hstack(list(itertools.chain(*((one, np.full((HEIGHT, 4, 3), 255, np.uint8)) for one in sized)))[:-1])

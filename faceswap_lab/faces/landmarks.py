@@ -136,8 +136,9 @@ class FaceMesh:
         outer, inner = (mesh[33], mesh[133]) if side == 0 else (mesh[263], mesh[362])
         left, right = (outer, inner) if side == 0 else (inner, outer)
         middle, along = (left + right) / 2, right - left
-        scale = _IRIS_SIZE / (_EYE_MARGIN * max(np.linalg.norm(along), 1e-6))
-        cosine, sine = along / max(np.linalg.norm(along), 1e-6)
+        width = max(float(np.linalg.norm(along)), 1e-6)
+        scale = _IRIS_SIZE / (_EYE_MARGIN * width)
+        cosine, sine = along / width
         turn = scale * np.array([[cosine, sine], [-sine, cosine]])
         if side == 1:
             turn = np.diag([-1.0, 1.0]) @ turn

@@ -39,20 +39,20 @@ def merge(sets: Sequence[FaceSet | str | Path], folder: str | Path) -> FaceSet:
         LabError: for no set or only empty ones, pictures of different sizes, a mask or picture that is missing, or a
             folder that holds something else.
     """
-    sets = [one if isinstance(one, FaceSet) else FaceSet(one) for one in sets]
-    if not any(len(one) for one in sets):
+    given = [one if isinstance(one, FaceSet) else FaceSet(one) for one in sets]
+    if not any(len(one) for one in given):
         raise LabError("sets: there is nothing to merge. Give at least one face set that has faces.")
     folder = Path(os.path.abspath(folder))
-    plan = {"sets": [{"folder": one.folder.name, "faces": len(one), "digest": _digest(one)} for one in sets]}
+    plan = {"sets": [{"folder": one.folder.name, "faces": len(one), "digest": _digest(one)} for one in given]}
     if (folder / MERGE).exists() and _same_plan(folder / MERGE, plan):
         return FaceSet(folder)
     check_free(folder)
-    _check_sizes(sets)
-    settings = _merged_settings(sets)
+    _check_sizes(given)
+    settings = _merged_settings(given)
     with whole_folder(folder, lambda stopped: _same_plan(stopped / MERGE, plan)) as building:
         files.write_json(building / MERGE, plan)
         tables = []
-        for number, one in enumerate(sets):
+        for number, one in enumerate(given):
             table = rows_as_text(one)
             for name in table["face"].unique():
                 for source in files_of(one, name):
@@ -64,7 +64,7 @@ def merge(sets: Sequence[FaceSet | str | Path], folder: str | Path) -> FaceSet:
         with files.atomic_path(building / TABLE) as temporary:
             pd.concat(tables, ignore_index=True).to_csv(temporary, index=False)
         files.write_json(building / SETTINGS, settings)
-        gather_sources([one.folder for one in sets], building)
+        gather_sources([one.folder for one in given], building)
     return FaceSet(folder)
 
 

@@ -30,7 +30,7 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float, smaller: b
         return np.zeros(0, int)
     if not smaller:
         sides = np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-        return np.asarray(cv2.dnn.NMSBoxes(sides.astype(float), scores.astype(float), 0.0, threshold), int).ravel()
+        return np.asarray(cv2.dnn.NMSBoxes(sides.tolist(), scores.tolist(), 0.0, threshold), int).ravel()
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     low, high = np.maximum(boxes[:, None, :2], boxes[None, :, :2]), np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     inner = np.clip(high - low, 0, None).prod(axis=2)
@@ -73,6 +73,8 @@ def cut_crops(image: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
     cut = []
     for first in range(0, len(boxes), 256):  # OpenCV's pictures have at most 32767 rows
         part = slice(first, first + 256)
-        maps = (one[part].reshape(-1, size) for one in (x, y))
-        cut.append(cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(128,) * 3))
+        across, down = (one[part].reshape(-1, size) for one in (x, y))
+        cut.append(
+            cv2.remap(image, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(128,) * 3)
+        )
     return np.concatenate(cut).reshape(-1, size, size, 3)

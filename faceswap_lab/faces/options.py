@@ -53,7 +53,7 @@ class Extraction:
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     track: bool = True
     run_frames: int = 24
-    rotations: float | tuple[float, ...] = ()
+    rotations: tuple[float, ...] = ()
     coverage: float = alignment.COVERAGE
     level_eyes: bool = False
     min_sharpness: float = 0

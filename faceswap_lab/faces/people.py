@@ -51,7 +51,7 @@ def number_people(
     if identities is not None and len(people) > 1:
         people = _joined_by_identity(people, identities)
     area = [sum(float(np.prod(_box(row)[2:] - _box(row)[:2])) for row in person) for person in people]
-    for person, number in zip(people, ranked(np.arange(len(people)), np.array(area)), strict=True):
+    for person, number in zip(people, ranked(range(len(people)), np.array(area)), strict=True):
         for row in person:
             row["person"] = int(number)
     return sorted(rows, key=lambda row: (row["frame"], row["person"]))
@@ -135,7 +135,7 @@ def person_like(faces: FaceSet, reference: str | os.PathLike | FaceSet | np.ndar
     wanted = _numbers_of(reference)
     people = sorted(int(person) for person in faces.table["person"].unique())
     away = {person: float(np.median(embeddings.nearest(_some(faces, person), wanted))) for person in people}
-    order = sorted(people, key=away.get)
+    order = sorted(people, key=away.__getitem__)
     told = ", ".join(f"person {person}: {away[person]:.2f}" for person in order)
     name = "the given numbers" if isinstance(reference, np.ndarray) else getattr(reference, "folder", reference)
     if not away[order[0]] < SAME_PERSON:

@@ -156,7 +156,7 @@ class FaceTracker:
                     people[face] = self._people
                     self._people += 1
         self._tracks = [track for track in self._tracks if track.missing <= PATIENCE]
-        order = sorted(people, key=people.get)
+        order = sorted(people, key=people.__getitem__)
         return TrackedFaces(np.array([people[face] for face in order], int), found.chosen(order), cascade)
 
 

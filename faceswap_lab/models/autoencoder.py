@@ -78,7 +78,7 @@ class FaceAutoencoder(keras.Model):
         augmentation=None,
         recognition=None,
         seed=0,
-        networks=None,
+        networks: tuple[list[keras.Model], list[keras.Model]] | None = None,
         perceptual=None,
         frozen_faces=8,
         **kwargs,
@@ -109,8 +109,10 @@ class FaceAutoencoder(keras.Model):
             if config.centred
             else None
         )
-        self.descriptors = self.descriptor_centre = None
-        self.banks = self.lights = None
+        self.descriptor_centre: np.ndarray | None = None
+        self.descriptors: list[np.ndarray] | None = None
+        self.banks: list[FaceBank] | None = None
+        self.lights = None
         self.terms = {term: keras.metrics.Mean(term) for term in self.loss_weights.active()}
         if self.loss_weights.adversarial and type(self) is FaceAutoencoder:
             raise ValueError("an autoencoder has no discriminators: the weight of the adversarial term must be 0")
@@ -129,7 +131,7 @@ class FaceAutoencoder(keras.Model):
         for mine, theirs in zip([*self.encoders, *self.decoders], [*twin.encoders, *twin.decoders], strict=True):
             theirs.set_weights(mine.get_weights())
         twin.usual_light.assign(self.usual_light)
-        if self.average is not None:
+        if twin.average is not None:
             twin.average.assign(self.average)
         return twin
 
@@ -195,14 +197,14 @@ class FaceAutoencoder(keras.Model):
             transferred: {"A": (N, S, S, 3) uint8 RGB, "B": ...}: each person's faces bent into the other's shape
                 (`training.shape_transfer`), or None.
         """
+        known = [] if masks is None else known_masks(masks)
         if masks is None:
-            known, masks = (), {p: np.full((*faces[p].shape[:3], 1), 255, np.uint8) for p in PEOPLE}
-        else:
-            known = known_masks(masks)
+            masks = {p: np.full((*faces[p].shape[:3], 1), 255, np.uint8) for p in PEOPLE}
         self._switch_off_without_masks(known)
         used = mask_columns(self.loss_weights)  # masks that no term looks at are not warped with every face
         self.banks = [
-            FaceBank(faces[p], masks[p][..., :used], transferred and transferred[p], name=f"faces_{p}") for p in PEOPLE
+            FaceBank(faces[p], masks[p][..., :used], transferred[p] if transferred else None, name=f"faces_{p}")
+            for p in PEOPLE
         ]
         if self.augmentation.other_light:
             fields = [light_fields(faces[p], masks[p][..., 0]) for p in PEOPLE]
@@ -210,7 +212,7 @@ class FaceAutoencoder(keras.Model):
         centring = None if self.average is None else (lambda pictures: self.relight(pictures)[0])
         usual, averages = light_and_average(faces, self.config.size, centring)
         self.usual_light.assign(usual)
-        if averages is not None:
+        if self.average is not None:
             self.average.assign(averages)
         self._load_frozen_networks()
         if "identity" in self.loss_weights.active():

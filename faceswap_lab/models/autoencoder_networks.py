@@ -101,9 +101,8 @@ def original(size: int = 64, sharing: str = "encoder", width: float = 1.0) -> Au
         width: scales all channels and the code.
     """
     wide = _widened(width)
-    return AutoencoderConfig(
-        size, sharing, wide(128, 256, 512, 1024), 5, *wide(1024, 512), wide(256, 128, 64), slope=0.1
-    )
+    latent, bridge = wide(1024, 512)
+    return AutoencoderConfig(size, sharing, wide(128, 256, 512, 1024), 5, latent, bridge, wide(256, 128, 64), slope=0.1)
 
 
 def low_memory(size: int = 64, sharing: str = "encoder", width: float = 1.0) -> AutoencoderConfig:
@@ -113,12 +112,14 @@ def low_memory(size: int = 64, sharing: str = "encoder", width: float = 1.0) -> 
     dense layers cost 25 instead of 34 million: 48 million weights in the encoder.
     """
     wide = _widened(width)
+    latent, bridge = wide(512, 512)
     return AutoencoderConfig(
         size,
         sharing,
         wide(128, 256, 512),
         5,
-        *wide(512, 512),
+        latent,
+        bridge,
         wide(256, 128, 64),
         slope=0.1,
         unfold=wide(1024)[0],
@@ -152,8 +153,8 @@ def build_encoder(config: AutoencoderConfig, name: str = "encoder") -> keras.Mod
     x = inputs
     for index, filters in enumerate(config.encoder_filters):
         octave = config.octave if index < len(config.encoder_filters) - 1 else 0.0
-        options = {"slope": config.slope, "octave": octave, "norm": config.block_norm if index else None}
-        x = layers.downscale(x, filters, kernel=config.kernel, **options, name=f"down_{index}")
+        norm, kernel, slope = config.block_norm if index else None, config.kernel, config.slope
+        x = layers.downscale(x, filters, kernel=kernel, norm=norm, slope=slope, octave=octave, name=f"down_{index}")
     side, channels = config.size // 2**config.doublings, config.unfold or config.encoder_filters[-1]
     x = keras.layers.Flatten()(x)
     x = keras.layers.Dense(config.latent, name="latent")(x)
@@ -169,8 +170,8 @@ def build_decoder(config: AutoencoderConfig, name: str = "decoder") -> keras.Mod
     inputs = keras.Input((side, side, config.bridge))
     x = inputs
     for index, filters in enumerate(config.decoder_filters):
-        options = {"slope": config.slope, "octave": config.octave, "norm": config.block_norm}
-        x = layers.upscale(x, filters, **options, name=f"up_{index}")
+        norm, slope = config.block_norm, config.slope
+        x = layers.upscale(x, filters, norm=norm, slope=slope, octave=config.octave, name=f"up_{index}")
         side *= 2
         if config.attention and side in (config.size // 4, config.size // 2):
             x = layers.attend(x, config.octave, name=f"attention_{index}")

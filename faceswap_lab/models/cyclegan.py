@@ -7,6 +7,7 @@ were given is that the way there and back must end where it began.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +41,8 @@ def published(size: int = 256, octave: float = 0.0) -> CycleGanConfig:
 
 def quick(size: int = 64, octave: float = 0.0) -> CycleGanConfig:
     """For two CPU cores: a fifth of the channels, 3 residual blocks, patches of 34 x 34 pixels; it gives a change of its input."""
-    small = {"filters": 12, "blocks": 3, "kernel": 5, "discriminator_filters": (12, 24, 48)}
-    return CycleGanConfig(size=size, **small, octave=octave, from_input=True, focus=True)
+    shape = CycleGanConfig(size=size, filters=12, blocks=3, kernel=5, discriminator_filters=(12, 24, 48), octave=octave)
+    return dataclasses.replace(shape, from_input=True, focus=True)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def known_masks(masks: dict[str, np.ndarray]) -> list[str]:
     """
     found = []
     for p in PEOPLE:
-        found.append(masks[p].reshape(-1, masks[p].shape[-1]).any(axis=0))
+        found.append(np.any(masks[p].reshape(-1, masks[p].shape[-1]), axis=0))
         files.release(masks[p])
     return [name for index, name in enumerate(MASKS) if all(index < len(f) and f[index] for f in found)]
 

@@ -187,7 +187,7 @@ class FaceSwapGAN(FaceAutoencoder):
                 kernels = loss_terms.decayed_kernels(self.discriminators)
                 discriminators = discriminators + weights.kernel_decay * losses.sum_of_squares(kernels)
         if weights.gradient_penalty:
-            found_penalty = self.gradient_penalty(*halves[:2], read)
+            found_penalty = self.gradient_penalty(halves[0], halves[1], read)
             discriminators = discriminators + weights.gradient_penalty * found_penalty
         return found | loss_terms.compute(self, views), discriminators
 

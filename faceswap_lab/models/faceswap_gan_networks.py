@@ -80,8 +80,7 @@ def quick(size: int = 64, **options) -> GanConfig:
 def _up(config: GanConfig, x, filters: int, name: str, octave: float = 0.0):
     if config.architecture == "lite":
         return layers.lite_upscale(x, filters, norm=config.norm, octave=octave, name=name)
-    options = {"slope": _SLOPE, "initializer": _SUB_PIXEL, "octave": octave}
-    return layers.upscale(x, filters, norm=config.norm, name=name, **options)
+    return layers.upscale(x, filters, norm=config.norm, slope=_SLOPE, initializer=_SUB_PIXEL, octave=octave, name=name)
 
 
 def build_encoder(config: GanConfig, name: str = "encoder") -> keras.Model:
@@ -119,7 +118,8 @@ def build_encoder(config: GanConfig, name: str = "encoder") -> keras.Model:
     x = keras.layers.Dense(config.latent, name="latent")(x)
     x = keras.layers.Dense(shape[0] * shape[1] * shape[2], name="unfold")(x)
     x = keras.layers.Reshape(shape)(x)
-    return keras.Model(inputs, _up(config, x, *config.wide(256 if lite else 512), name="bridge"), name=name)
+    (bridge,) = config.wide(256 if lite else 512)
+    return keras.Model(inputs, _up(config, x, bridge, name="bridge"), name=name)
 
 
 def build_decoder(config: GanConfig, name: str = "decoder") -> keras.Model:

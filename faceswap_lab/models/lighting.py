@@ -60,7 +60,8 @@ def light_fields(faces: np.ndarray, masks: np.ndarray, cells: int = 8) -> np.nda
         light = np.log(np.maximum(face, 4).astype("float32") / 255.0) * inside[..., None]
         shares[index, ..., 0] = cv2.resize(inside, (cells, cells), interpolation=cv2.INTER_AREA)
         fields[index] = cv2.resize(light, (cells, cells), interpolation=cv2.INTER_AREA)
-    files.release(faces), files.release(masks)
+    files.release(faces)
+    files.release(masks)
     usual = fields.sum(axis=0) / np.maximum(shares.sum(axis=0), 1e-3)
     fields -= shares * usual
     mean = fields.sum(axis=(1, 2, 3), keepdims=True) / np.maximum(3 * shares.sum(axis=(1, 2, 3), keepdims=True), 1e-3)

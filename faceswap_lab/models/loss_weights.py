@@ -7,6 +7,7 @@ A term at weight 0 is never computed, and a network that only it needs is never 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 
 MASKS = ("face", "eyes", "mouth", "nose", "brows")  # the columns of a face set's masks, in this order
@@ -97,9 +98,11 @@ class LossWeights:
         """What a term's value is multiplied by; perceptual has its four weights inside."""
         return 1.0 if term == "perceptual" else getattr(self, term)
 
-    def without(self, terms) -> LossWeights:
+    def without(self, terms: Collection[str]) -> LossWeights:
         """The same with some terms at 0."""
-        return dataclasses.replace(self, **{name: (0.0,) * 4 if name == "perceptual" else 0.0 for name in terms})
+        perceptual = (0.0,) * 4 if "perceptual" in terms else self.perceptual
+        others = {name: 0.0 for name in terms if name != "perceptual"}
+        return dataclasses.replace(self, perceptual=perceptual, **others)
 
 
 def needing_missing_masks(weights: LossWeights, known) -> dict[str, tuple[str, ...]]:
@@ -142,10 +145,9 @@ PUBLISHED_GAN = LossWeights(
 )
 # The same care for mouth, nose and brows as for the eyes, and for whom the swapped face looks like.
 EXPRESSIVE_GAN = dataclasses.replace(
-    PUBLISHED_GAN,
-    identity=0.1,
-    **{name: 30.0 for region in ("mouth", "nose", "brows") for name in (region, f"{region}_gradients")},
-)
+    PUBLISHED_GAN, identity=0.1, mouth=30.0, nose=30.0, brows=30.0,
+    mouth_gradients=30.0, nose_gradients=30.0, brows_gradients=30.0,
+)  # fmt: skip
 # On two CPU cores there is time for a few hundred steps only, from a trained autoencoder: the terms that it was
 # trained with stay on, so that the discriminators and the recogniser add to what is there instead of starting a fight.
 QUICK_GAN = dataclasses.replace(QUICK, adversarial=0.1, identity=0.1)

@@ -106,8 +106,8 @@ def contrast_loss(prediction, target, sigma: float, mask=None, floor: float = 0.
 
 def coarse_contrast_loss(prediction, target, sigma: float, mask=None):
     """`contrast_loss` at 2.5 times the scale, computed at half size, where it costs a quarter."""
-    half = [ops.average_pool(x, 2, 2) for x in (prediction, target)]
-    return contrast_loss(*half, 1.25 * sigma, None if mask is None else ops.average_pool(mask, 2, 2))
+    prediction, target = (ops.average_pool(x, 2, 2) for x in (prediction, target))
+    return contrast_loss(prediction, target, 1.25 * sigma, None if mask is None else ops.average_pool(mask, 2, 2))
 
 
 def dssim(prediction, target, sigma: float = 1.5, mask=None):

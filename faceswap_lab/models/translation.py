@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceswap_lab.models.augmentation import Augmentation, sample_bilinear
+from faceswap_lab.models.augmentation import Augmentation, FaceBank, sample_bilinear
 from faceswap_lab.models.discriminators import Reading
 from faceswap_lab.models.translation_networks import TranslationConfig, build_generator
 
@@ -95,7 +95,7 @@ class AdversarialTranslator(FaceTranslator):
         self.discriminators = discriminators
         self.loss_weights = loss_weights
         self.augmentation = augmentation or MILD
-        self.banks = None
+        self.banks: list[FaceBank] | None = None
         self.terms = {
             term: keras.metrics.Mean(term) for term, weight in dataclasses.asdict(loss_weights).items() if weight
         }

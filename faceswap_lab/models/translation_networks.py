@@ -193,13 +193,13 @@ def _plain_middle(x, config: TranslationConfig):
 
 def _octave_middle(x, config: TranslationConfig):
     """The same widths from the lab's own blocks, which know high and low frequencies (`layers`, keyword octave)."""
-    share = {"octave": config.octave}
+    share = config.octave
     for index, filters in enumerate((2 * config.filters, 4 * config.filters)):
-        x = layers.downscale(x, filters, norm="instance", name=f"down_{index}", **share)
+        x = layers.downscale(x, filters, norm="instance", name=f"down_{index}", octave=share)
     for index in range(config.blocks):
-        x = layers.residual(x, 4 * config.filters, name=f"residual_{index}", **share)
+        x = layers.residual(x, 4 * config.filters, name=f"residual_{index}", octave=share)
     for index, filters in enumerate((2 * config.filters, config.filters)):
-        x = layers.upscale(x, filters, norm="instance", name=f"up_{index}", **share)
+        x = layers.upscale(x, filters, norm="instance", name=f"up_{index}", octave=share)
     return layers.join(x)
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.safeguards import safeguards
 from faceswap_lab.training import checkpoints, early_stopping, previews, state, times
 from faceswap_lab.training.history import HISTORY, MEASURES, Board, add_event, write_history
-from faceswap_lab.training.interruption import DivergedError, Guard, Signals, StopRequest, broken_losses
+from faceswap_lab.training.interruption import DivergedError, Guard, Panel, Signals, StopRequest, broken_losses
 from faceswap_lab.training.pace import Clock, Throttle, as_time
 
 POLL_EVERY = 0.2  # seconds between two looks at the panel's buttons
@@ -42,7 +43,7 @@ class Session:
     held_out: early_stopping.HeldOut | None = None
     draw_preview: Callable | None = None
     show: Callable | None = None
-    panel: object = None
+    panel: Panel | None = None
     progress: bool | None = None
     predicted: times.Prediction | None = None
     begun_at: int = 0
@@ -59,7 +60,7 @@ class Session:
     _saved: tuple = ()
     _saved_at: float = 0.0
     _polled_at: float = 0.0
-    _line: object = None
+    _line: tqdm | None = None
 
     def take(self, found: checkpoints.Restored) -> None:
         """Takes over what a checkpoint brought back."""
@@ -73,8 +74,6 @@ class Session:
         if self.panel is not None:
             self.panel.begin(self.folder, self.step, self.total)
         if self._line is None and (self.progress or (self.progress is None and sys.stderr.isatty())):
-            from tqdm import tqdm
-
             style = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
             self._line = tqdm(total=self.total, initial=self.step, desc=self.folder.name, bar_format=style)
 
@@ -87,8 +86,7 @@ class Session:
                 f"{self.folder}: {error.what} is no number, before the first step: the loss would be no number any more. "
                 "Check the weights that the training begins with."
             ) from error
-        if self.draw_preview:
-            self.draw(0)
+        self.draw(0)
 
     def save(self, inside: bool = False) -> None:
         """Writes a checkpoint of the present step; a state that is no number is reported, not saved."""
@@ -106,7 +104,9 @@ class Session:
             self.save(inside=bool(self.step % self.log_every))
 
     def draw(self, step: int) -> None:
-        """Draws, keeps and shows the preview of a step."""
+        """Draws, keeps and shows the preview of a step, where previews are wanted."""
+        if self.draw_preview is None:
+            return
         self.picture = self.draw_preview(self.model)
         path = self.folder / previews.PREVIEWS / f"step_{step:06d}.png"
         try:
@@ -141,13 +141,12 @@ class Session:
         now = time.monotonic()
         if self.panel is not None and now - self._polled_at > POLL_EVERY:
             self._polled_at = now
-            self._obey_panel()
+            self._obey(self.panel)
         if now - self._saved_at > self.checkpoint_seconds:
             self.save_if_new()
             self.clock.hold()
 
-    def _obey_panel(self) -> None:
-        panel = self.panel
+    def _obey(self, panel: Panel) -> None:
         panel.poll()
         if panel.take("save"):
             self.save_if_new()
@@ -232,10 +231,11 @@ class Session:
 
     def _say_measured(self, left: float | None) -> None:
         """Once, as soon as enough steps were seen: what they took, in the place of what was predicted."""
-        if self.predicted is None or left is None or self.step - self.begun_at < self.predicted.measured_after:
+        seconds = self.clock.step()
+        if self.predicted is None or seconds is None or self.step - self.begun_at < self.predicted.measured_after:
             return
         print(
-            f"{self.folder.name}: measured {1 / self.clock.step():.3g} steps a second "
+            f"{self.folder.name}: measured {1 / seconds:.3g} steps a second "
             f"({1 / self.predicted.seconds:.3g} were predicted)" + (f", {times.in_words(left)} left" if left else "")
         )
         self.predicted = None

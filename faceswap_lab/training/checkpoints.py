@@ -91,7 +91,7 @@ def save_checkpoint(
         temporary.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary / ARRAYS, "wb") as file:
-                np.savez(file, **arrays)
+                np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
                 _to_disk(file)
             about = {
                 "format": FORMAT,

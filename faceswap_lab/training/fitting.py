@@ -29,7 +29,7 @@ from faceswap_lab.training.callbacks import Between, IntervalEnd, Session
 from faceswap_lab.training.data import check_batch
 from faceswap_lab.training.early_stopping import HeldOut
 from faceswap_lab.training.history import HISTORY, Board, add_event, write_history
-from faceswap_lab.training.interruption import DivergedError, Guard, Signals, StopRequest
+from faceswap_lab.training.interruption import DivergedError, Guard, Panel, Signals, StopRequest
 from faceswap_lab.training.pace import Clock, Pace, Throttle
 
 
@@ -83,7 +83,7 @@ def fit(
     held_out: HeldOut | None = None,
     draw_preview: Callable | None = None,
     show: Callable | None = None,
-    panel=None,
+    panel: Panel | None = None,
     callbacks: tuple = (),
     tensorboard: bool = True,
     progress: bool | None = None,
@@ -143,7 +143,7 @@ def fit(
     saved = files.make_folder(folder / "checkpoints")
     checkpoints.clear_partial(saved)
     pace, guard = pace or Pace(), guard or Guard()
-    settings = {
+    settings: dict = {
         "batch_size": batch_size,
         "seed": seed,
         "counts": dict(counts),

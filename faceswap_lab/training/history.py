@@ -65,15 +65,15 @@ class Board:
             start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)  # drops what stands at this step or later
             self.writer.add_event(event_pb2.Event(wall_time=time.time(), step=step + 1, session_log=start))
 
-    def _add(self, step: int, values: list) -> None:
+    def _add(self, writer, step: int, values: list) -> None:
         summary = self._summary.Summary(value=values)
-        self.writer.add_event(self._event.Event(wall_time=time.time(), step=step, summary=summary))
+        writer.add_event(self._event.Event(wall_time=time.time(), step=step, summary=summary))
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Adds a point to each named curve."""
         if self.writer is not None:
             value = self._summary.Summary.Value
-            self._add(step, [value(tag=name, simple_value=float(number)) for name, number in values.items()])
+            self._add(self.writer, step, [value(tag=name, simple_value=float(number)) for name, number in values.items()])
 
     def picture(self, step: int, name: str, image: np.ndarray) -> None:
         """Adds a picture, (H, W, 3) uint8 RGB."""
@@ -84,7 +84,7 @@ class Board:
                 colorspace=3,
                 encoded_image_string=coded_picture(image, ".png"),
             )
-            self._add(step, [self._summary.Summary.Value(tag=name, image=coded)])
+            self._add(self.writer, step, [self._summary.Summary.Value(tag=name, image=coded)])
 
     def close(self) -> None:
         if self.writer is not None:

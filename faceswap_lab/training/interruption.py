@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -64,15 +67,29 @@ class StopRequest(Exception):  # noqa: N818 - it is no error
         self.reason = reason
 
 
+class Panel(Protocol):
+    """What a training tells and asks a panel of buttons; `widgets.training_panel` has one, and says what each does."""
+
+    paused: bool
+
+    def begin(self, folder: Path, step: int, total: int) -> None: ...
+    def poll(self) -> None: ...
+    def wants(self, wish: str) -> bool: ...
+    def take(self, wish: str) -> bool: ...
+    def say(self, text: str) -> None: ...
+    def update(self, step: int, rows: list[dict], left: float | None, picture: np.ndarray | None, note: str) -> None: ...
+    def end(self, step: int, total: int) -> None: ...
+
+
 class Signals:
     """While it is open, Ctrl-C (a notebook's stop button) and SIGTERM wait for the step's end; a second Ctrl-C does not.
 
     In another thread than the main one, Python lets no one catch signals, and it does nothing.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.pending: str | None = None
-        self._before = {}
+        self._before: dict[int, Callable | int | None] = {}
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():

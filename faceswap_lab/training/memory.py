@@ -82,7 +82,7 @@ class MemoryEstimate:
 
     def warning(self) -> str:
         """A sentence for the case that it does not fit; "" when it does."""
-        if self.fits:
+        if self.available is None or self.fits:
             return ""
         most = self.batch_that_fits
         advice = f"Take batch_size={most}" if most else "Take a smaller model"

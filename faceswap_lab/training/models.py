@@ -7,6 +7,7 @@ import functools
 import hashlib
 import itertools
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -25,7 +26,8 @@ from faceswap_lab.models.translation import FaceTranslator
 MOST_LAYERS, MOST_CHANNELS, MOST_WEIGHTS = 12, 16384, 1 << 30  # the published model of 128 px has 2e8 weights
 BOUNDS = {"size": 512, "kernel": 15, "blocks": 64, "slope": 1, "octave": 1, "dropout": 1, "width": 4, "pool": 100_000}
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
-KINDS = {  # a finished model's kind: the class of its options, and what makes a generator of them
+# A finished model's kind: the class of its options, and what makes a generator of them.
+KINDS: dict[str, tuple[type, Callable[..., keras.Model]]] = {
     "autoencoder": (AutoencoderConfig, FaceAutoencoder),
     "faceswap_gan": (GanConfig, lambda shape: FaceSwapGAN(shape).generator_copy()),
     "cyclegan": (CycleGanConfig, FaceTranslator),

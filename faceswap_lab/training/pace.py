@@ -118,7 +118,8 @@ class Clock:
         self._durations: deque[float] = deque(maxlen=200)
         self._fresh: list[float] = []  # durations of this interval
         self._extra, self._steps, self._warm = 0.0, 0, False
-        self._before, self._begun, self._last = before, time.monotonic(), None
+        self._before, self._begun = before, time.monotonic()
+        self._last: float | None = None
 
     def tick(self) -> None:
         """Is called between two steps."""

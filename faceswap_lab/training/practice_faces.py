@@ -115,9 +115,10 @@ def _read(place: Path, facts: dict) -> Practice | None:
         if any(files.sha256(place / _name(*key)) != known["sha256"][_name(*key)] for key in _keys()):
             print(f"{place}: these practice faces are damaged, and made again.")
             return None
-        return tuple(
+        faces, masks, transferred = (
             {person: untrusted.array(place / _name(part, person), mapped=True) for person in PEOPLE} for part in PARTS
         )
+        return faces, masks, transferred
     except (LabError, OSError, KeyError, TypeError, AttributeError):
         return None
 
@@ -128,21 +129,23 @@ def _write(place: Path, facts: dict, sets: dict[str, list], recipe: Recipe, work
     count = sum(len(faces) for some in chosen.values() for faces in some) * (recipe.copies + 1)
     files.check_free_space(place, count * recipe.side**2 * _CHANNELS)
 
+    mapped: list[np.memmap] = []
+
     def allocate(part: str, person: str, shape: tuple[int, ...]) -> np.ndarray:
         path = building / _name(part, person)
-        array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+        mapped.append(np.lib.format.open_memmap(path, "w+", np.uint8, shape))
         if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a killed process while a page is written
             with open(path, "r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-        return array
+        return mapped[-1]
 
     with files.clear_write_errors(place):
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
         try:
-            for arrays in _make(chosen, recipe, allocate, workers):
-                for array in arrays.values():
-                    array.flush()
+            _make(chosen, recipe, allocate, workers)
+            for array in mapped:
+                array.flush()
             sums = {_name(*key): files.sha256(building / _name(*key)) for key in _keys()}
             files.write_json(building / FACTS, facts | {"sha256": sums})
             shutil.rmtree(place, ignore_errors=True)
@@ -174,7 +177,8 @@ def _make(sets: dict[str, list], recipe: Recipe, allocate: Callable, workers: in
         made = {person: _make_person(own, person, recipe, allocate, pool) for person in PEOPLE}
     finally:
         pool.shutdown(cancel_futures=True)
-    return tuple({person: made[person][part] for person in PEOPLE} for part in range(len(PARTS)))
+    faces, masks, transferred = ({person: made[person][part] for person in PEOPLE} for part in range(len(PARTS)))
+    return faces, masks, transferred
 
 
 def _make_person(own: dict, person: str, recipe: Recipe, allocate: Callable, pool: ThreadPoolExecutor):

@@ -74,7 +74,7 @@ def bend(image: np.ndarray, points: np.ndarray, moves: np.ndarray, reach: float 
     places = (points + moves) * size - 0.5
     column, row = np.round(places).astype(int).T
     inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
-    field = np.zeros((size, size, 3), np.float32)  # displacement x, y, and weight
+    field: np.ndarray = np.zeros((size, size, 3), np.float32)  # displacement x, y, and weight
     np.add.at(field, (row[inside], column[inside]), np.column_stack([-moves[inside] * size, np.ones(inside.sum())]))
     field = cv2.GaussianBlur(field, (0, 0), reach * size)
     rest = 0.1 * field[..., 2].max()

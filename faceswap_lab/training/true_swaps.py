@@ -24,7 +24,7 @@ from faceswap_lab.faces.alignment import FIVE, align
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.faces.references import Person
 from faceswap_lab.models import losses
-from faceswap_lab.video.pictures import read_picture
+from faceswap_lab.video.pictures import coded_picture, decoded_picture, read_picture
 
 MODES = {"take": 0.35, "all": 0.45, "one": 0.2}  # what is known of the source -> how often
 _KEYS = ("images", "points", "read", "light")
@@ -132,18 +132,17 @@ class Preparation:
 
     def carried_further(self, shot: TrueSwap, mode: str, colour: np.ndarray) -> np.ndarray:
         """What a network answers to the unvaried `sample`, (S, S, 3) float32, as a conversion shows it."""
-        _, *shapes = self._known(shot, mode, None)
-        move = references.shape_move(*shapes, shot.face)
+        _, source_shape, target_shape = self._known(shot, mode, None)
+        move = references.shape_move(source_shape, target_shape, shot.face)
         return references.carried_further(colour, shot.face.points[0], move).clip(0, 1)
 
     def sample(self, shot: TrueSwap, mode: str, draw: np.random.Generator | None) -> dict[str, np.ndarray] | None:
         """One sample, see `SwapperTraining`; without `draw` nothing is varied. None: the source has no picture yet."""
         if shot.other not in self.people:
             return None
-        still = draw is None
-        source, *shapes = self._known(shot, mode, draw)
+        source, source_shape, target_shape = self._known(shot, mode, draw)
         matrix, points = shot.matrix, shot.face.points[0]
-        if not still:
+        if draw is not None:
             change = detector_error(draw, self.size)
             matrix = np.vstack([change, [0, 0, 1]])[:2] @ np.vstack([matrix, [0, 0, 1]])
             points = ((points * self.size - 0.5) @ change[:, :2].T + change[:, 2] + 0.5) / self.size
@@ -151,8 +150,8 @@ class Preparation:
         face, truth = (align(picture, matrix, self.size) for picture in (shot.frame, shot.truth))
         mask = (255 * align(shot.mask, matrix, self.size)).clip(0, 255).astype(np.uint8)
         seen = Person(face[None], points[None], shot.face.read, shot.face.light)
-        beside = references.beside(source, self.average, *shapes, seen)
-        if not still:
+        beside = references.beside(source, self.average, source_shape, target_shape, seen)
+        if draw is not None:
             if draw.uniform() < 0.25:
                 face, truth, mask = _held_before(face, truth, mask, draw)
             face = _coded(face, draw)
@@ -163,14 +162,21 @@ class Preparation:
 
         Args:
             mode: of MODES; None draws.
+
+        Raises:
+            LabError: when no shot's source has a picture.
         """
         draw = np.random.default_rng(seed)
         found = []
         for _ in range(max(1, variants)):
             for shot in self.shots:
                 drawn = mode or str(draw.choice(list(MODES), p=list(MODES.values())))
-                found.append(self.sample(shot, drawn, draw if variants else None))
-        found = [sample for sample in found if sample is not None]
+                if (sample := self.sample(shot, drawn, draw if variants else None)) is not None:
+                    found.append(sample)
+        if not found:
+            raise LabError(
+                "shots: nobody who is put in has a picture of their own. Render them as targets, too (tools/render_pairs.py)."
+            )
         if variants:
             draw.shuffle(found)
         return {key: np.stack([sample[key] for sample in found]) for key in found[0]}
@@ -188,14 +194,13 @@ def _coded(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """The face as a JPEG of random quality shows it, half of the time."""
     if draw.uniform() < 0.5:
         return face
-    coded = cv2.imencode(".jpg", face[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(draw.integers(35, 96))])[1]
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1]
+    return decoded_picture(coded_picture(face, ".jpg", int(draw.integers(35, 96))))
 
 
 def _held_before(face, truth, mask, draw: np.random.Generator):
     """Something flat of a random colour before face and truth, out of the mask: a rotated ellipse."""
     size = len(face)
-    shape = np.zeros((size, size), np.float32)
+    shape: np.ndarray = np.zeros((size, size), np.float32)
     middle = tuple(int(value) for value in draw.uniform(0.1 * size, 0.9 * size, 2))
     axes = tuple(int(value) for value in draw.uniform(0.06 * size, 0.25 * size, 2))
     cv2.ellipse(shape, middle, axes, float(draw.uniform(0, 180)), 0, 360, 1.0, -1)

@@ -305,3 +305,10 @@ def coded_picture(image: np.ndarray, suffix: str, quality: float = 95) -> bytes:
         options = [cv2.IMWRITE_PNG_COMPRESSION, max(1, round(9 * (100 - quality) / 100))]
     good, coded = cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), options)
     return coded.tobytes() if good else b""
+
+
+def decoded_picture(content: bytes) -> np.ndarray:
+    """What `coded_picture` gave as a picture again: (H, W, 3) uint8 RGB."""
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None  # it comes from no file: this program has just coded it
+    return image[..., ::-1]
