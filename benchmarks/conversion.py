@@ -22,10 +22,10 @@ Expected before measuring: two cores, and an encoder that is a program of its ow
 than 2x; with batches and with mixing in the face's window only, 2x to 3x. 80 % of the slowest step is not to be had where the
 steps share two cores: 50 to 60 %. 1.5 GB at 1080p.
 
-Measured on two idle cores (two rounds): 33.3 frames/s beside 11.4, 2.93 x (goal 3), 3.0 times less processor time (51 ms a frame of
-156), 2.45 x with the same coding; both cores 86 % busy, 42 % of the slowest step's rate. On cores that other work shared (four
-rounds) 3.18 x. Of 16 ms a frame less than before, 10 are libx264's options and the rest mostly memory that the system need not
-fill anew for every picture (`machine.freed_memory_kept`). 1.7 GB at 1080p for 120 frames, 1.8 GB for 360.
+Measured on two idle cores (two rounds): 37.7 frames/s beside 10.1, 3.74 x (goal 3), 3.8 times less processor time (46 ms a frame of
+175), 2.94 x with the same coding; both cores 87 % busy, 42 % of the slowest step's rate. On another day 33.3 beside 11.4, 2.93 x.
+Of 16 ms a frame less than in the first version, 10 are libx264's options and the rest mostly memory that the system need not
+fill anew for every picture (`machine.freed_memory_kept`). 1.8 GB at 1080p, for 120 frames and for 360.
 
 Last line: JSON.
 """
