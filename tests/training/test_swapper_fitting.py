@@ -10,7 +10,7 @@ from faceswap_lab.models.reference_swapper import SwapperConfig, build_swapper
 from faceswap_lab.training import checkpoints, pace, swapper_fitting
 from faceswap_lab.training.swapper_fitting import SwapperFit
 
-FIT = SwapperFit(8, batch=4, identity=0.5, checkpoint_every=2, identity_from=0.5)
+FIT = SwapperFit(6, batch=4, identity=0.5, checkpoint_every=2, identity_from=0.5)
 
 
 def arrays(count=12, side=32):
@@ -44,9 +44,9 @@ def test_the_identity_term_comes_late_and_a_stop_changes_nothing(tmp_path, monke
     told = []
     whole = fit("whole")
     history = [json.loads(line) for line in told]
-    assert [row["step"] for row in history] == [2, 4, 6]
-    assert [row["identity"] > 0 for row in history] == [False, False, True]
-    for _ in range(3):
+    assert [row["step"] for row in history] == [2, 4]
+    assert [row["identity"] > 0 for row in history] == [False, True]
+    for _ in range(2):
         with monkeypatch.context() as patch:
             patch.setattr(checkpoints, "after_save", [stop])
             with pytest.raises(KeyboardInterrupt):
@@ -58,7 +58,7 @@ def test_the_identity_term_holds_under_mixed_precision(tmp_path):
     told = []
     with pace.precision("mixed_bfloat16"):
         network = build_swapper(SwapperConfig(32, 3, (8, 8, 12, 12)))
-        fit = SwapperFit(4, batch=4, identity=0.5, checkpoint_every=1, identity_from=0.5)
+        fit = SwapperFit(2, batch=4, identity=0.5, checkpoint_every=1)
         swapper_fitting.fit_swapper(network, arrays(), tmp_path, fit, told.append)
-    assert [0 < json.loads(line)["identity"] < 2 for line in told] == [False, False, True]
+    assert [0 < json.loads(line)["identity"] < 2 for line in told] == [True]
     assert all(np.isfinite(weight).all() for weight in network.get_weights())
