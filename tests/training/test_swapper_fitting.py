@@ -10,7 +10,7 @@ from faceswap_lab.models.reference_swapper import SwapperConfig, build_swapper
 from faceswap_lab.training import checkpoints, pace, swapper_fitting
 from faceswap_lab.training.swapper_fitting import SwapperFit
 
-FIT = SwapperFit(6, batch=4, identity=0.5, checkpoint_every=2, identity_from=0.5)
+FIT = SwapperFit(8, batch=4, identity=0.5, checkpoint_every=2, identity_from=0.25)
 
 
 def arrays(count=12, side=32):
@@ -44,8 +44,8 @@ def test_the_identity_term_comes_late_and_a_stop_changes_nothing(tmp_path, monke
     told = []
     whole = fit("whole")
     history = [json.loads(line) for line in told]
-    assert [row["step"] for row in history] == [2, 4]
-    assert [row["identity"] > 0 for row in history] == [False, True]
+    assert [row["step"] for row in history] == [2, 4, 6]
+    assert [row["identity"] > 0 for row in history] == [False, True, True]
     for _ in range(2):
         with monkeypatch.context() as patch:
             patch.setattr(checkpoints, "after_save", [stop])
