@@ -23,9 +23,10 @@ from faceswap_lab.faces.masks import face_outline
 # What one step is in each reading: yaw, pitch (degrees); mouth's opening and width, eyes' opening (shares of the distance
 # between the eyes); irises right and down (shares of an eye's width).
 STEPS = np.array([6.0, 5.0, 0.04, 0.06, 0.03, 0.08, 0.06])
-# How much each reading and the light count in the three look-ups.
+# How much each reading and the light count in the three look-ups. To the third the lids count most: shut eyes want shut ones,
+# which people have at some other pose.
 _LOOK_UPS = np.array(
-    [[1, 1, 1, 1, 1, 0.5, 0.5, 1], [0.4, 0.4, 2, 2, 0.2, 0, 0, 0.5], [0.4, 0.4, 0.2, 0, 2, 1.5, 1.5, 0.5]]
+    [[1, 1, 1, 1, 1, 0.5, 0.5, 1], [0.4, 0.4, 2, 2, 0.2, 0, 0, 0.5], [0.15, 0.15, 0, 0, 4, 1.5, 1.5, 0.3]]
 )
 _LIGHT_GRID, _LIGHT_STEP = 4, 0.18  # a fifth brighter is one step
 _FOREHEAD = 0.5  # of the way from the mesh's upper edge to the hairline: above it pictures show hair

@@ -62,6 +62,19 @@ def test_mouth_and_eyes_have_look_ups_of_their_own(people):
     assert abs(known.read[eyes, 4] - asked[4]) <= abs(known.read[whole, 4] - asked[4])
 
 
+def test_shut_eyes_get_shut_ones_from_another_pose_and_mouth():
+    """Readings of three pictures, as measured: shut eyes in a face that looks up with its mouth open, and what B has."""
+    shut = np.array([-14.9, 11.6, 0.344, 0.904, 0.020, -0.013, 0.086])
+    known = np.array(
+        [
+            [-5.5, -21.5, 0.086, 0.894, 0.048, 0.025, 0.048],  # looks down, eyes and mouth shut
+            [-16.8, 12.8, 0.328, 1.037, 0.101, -0.016, -0.081],  # as the face, but for open eyes
+        ]
+    )
+    source = references.Person(np.zeros((2, 4, 4, 3), np.uint8), np.zeros((2, 3, 2)), known, np.zeros((2, 16)))
+    assert references.choose(source, shut, np.zeros(16)).tolist() == [1, 1, 0]
+
+
 def test_a_persons_own_shape_is_found_and_one_picture_is_trusted_less(people):
     everybody = joined(list(people.values()))
     average = references.average_shape(everybody.points, everybody.read)
