@@ -71,7 +71,7 @@ def score(cast: Path, network: keras.Model, average: np.ndarray, every: int) -> 
             continue
         answers = {}
         for mode, one in made.items():
-            answer = reference_swapper.generate(network, one["faces"][None], one["references"][None])[0]
+            answer = reference_swapper.generate(network, one["faces"][None], one["references"][None], mirrored=True)[0]
             answer[..., :3] = preparation.carried_further(shot, mode, answer[..., :3])
             answers[f"base, {mode}"] = answer
         nearest = np.where(

@@ -231,13 +231,16 @@ class SwapperTraining(keras.Model):
         return ops.mean(1 - ops.sum(one * other, axis=-1))
 
 
-def generate(network: keras.Model, faces: np.ndarray, references: np.ndarray, batch_size: int = 16) -> np.ndarray:
+def generate(
+    network: keras.Model, faces: np.ndarray, references: np.ndarray, batch_size: int = 16, mirrored: bool = False
+) -> np.ndarray:
     """What the network generates.
 
     Args:
         network: from `build_swapper`.
         faces: (N, S, S, 3) uint8 RGB. references: (N, S, S, 3 K + 1) uint8, see `build_swapper`.
         batch_size: faces a pass.
+        mirrored: also of the mirror images, and the mean of both: more alike, at twice the time.
 
     Returns:
         (N, S, S, 4) float32 [0, 1]: the composite, RGB, and alpha.
@@ -246,7 +249,11 @@ def generate(network: keras.Model, faces: np.ndarray, references: np.ndarray, ba
     for first in range(0, len(faces), batch_size):
         some = [x[first : first + batch_size].astype(np.float32) / 255 for x in (faces, references)]
         generated.append(network.predict_on_batch(some))
-    return np.concatenate(generated).clip(0, 1)
+    found = np.concatenate(generated).clip(0, 1)
+    if mirrored:
+        other = generate(network, faces[:, :, ::-1], references[:, :, ::-1], batch_size)
+        found = (found + other[:, :, ::-1]) / 2
+    return found
 
 
 def explain(network: keras.Model, faces: np.ndarray, references: np.ndarray) -> dict[str, np.ndarray]:

@@ -208,7 +208,7 @@ class BaseSwap:
         if found:
             rows = list(found)
             beside = np.stack([self._beside(seen) for seen in found.values()])
-            generated = reference_swapper.generate(self.network, pictures[rows], beside, self.batch_size)
+            generated = reference_swapper.generate(self.network, pictures[rows], beside, self.batch_size, mirrored=True)
             alpha[rows] = generated[..., 3:]
             for row, one in zip(rows, generated, strict=True):
                 colour[row] = self._carried(one[..., :3], found[row])

@@ -49,6 +49,17 @@ def test_it_answers_a_composite_and_alpha():
         build_swapper(SwapperConfig(size=40))
 
 
+def test_mirrored_it_generates_the_mean_of_both_ways():
+    keras.utils.set_random_seed(0)
+    held, network = batch(3), build_swapper(SMALL)
+    pictures = held["faces"], held["references"]
+    once = reference_swapper.generate(network, *pictures)
+    twice = reference_swapper.generate(network, *pictures, mirrored=True)
+    turned = reference_swapper.generate(network, *(picture[:, :, ::-1] for picture in pictures), mirrored=True)
+    np.testing.assert_allclose(twice, turned[:, :, ::-1], atol=1e-5)
+    assert 0.005 < np.abs(twice - once).max() < 0.5
+
+
 def test_the_light_grid_and_the_blocks_lie_where_they_should():
     ramp = np.arange(4, dtype=np.float32).reshape(1, 1, 4, 1).repeat(4, axis=1)
     enlarged = keras.ops.convert_to_numpy(reference_swapper._enlarged(ramp, 16))[0, 8, :, 0]
