@@ -194,7 +194,7 @@ class BaseSwap:
         return references.carried_further(colour, seen.points[0], move).clip(0, 1)
 
     def __call__(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Generates.
+        """Generates, twice: the mean with the mirror image, see `reference_swapper.generate`.
 
         Args:
             faces: (N, S, S, 3) float32 RGB [0, 1].

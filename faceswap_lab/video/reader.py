@@ -1,7 +1,7 @@
 """A video's frames, one after another: decoded by FFmpeg's libraries, or read from a folder of pictures.
 
 A file's frames are numbered at one constant rate from its start, whatever way they are read, so that extraction and
-conversion speak of the same frames, and sound stays in step with clips of variable rate. The rule is in `video_timing`.
+conversion speak of the same frames, and sound stays in step with clips of variable rate. The rule is in `timing`.
 
 Damage is told of as far as decoders mark it. Bytes that changed inside a frame of HEVC, VP8, VP9 or FFV1 decode to other colours
 without a mark: of 36 such files (500 spoilt ones) FFmpeg flags none, with `err_detect` (crccheck, bitstream, buffer, explode) none
@@ -60,7 +60,7 @@ class Video:
             largest height; a smaller picture lies at the top left on black, unscaled, so its points keep their places.
         duration: seconds.
         num_frames: how many frames there are; a damaged file may give fewer.
-        times, clock: a file's own times, and which of its frames stands at each number, see `video_timing`.
+        times, clock: a file's own times, and which of its frames stands at each number, see `timing`.
         has_audio: whether there is sound.
         rotation: degrees clockwise that a file's frames are turned by; `frames` has done it.
         kind: "video" or "folder".

@@ -101,6 +101,7 @@ class VideoWriter:
             raise LabError(f"crf={crf}: the quality of a video goes from 0 (best) to 51 (worst). Take 15.")
         if self.audio_range[0] < 0 or (audio_end is not None and audio_end <= self.audio_range[0]):
             raise LabError(f"sound from {audio_start} to {audio_end} s: no time range. Let it end behind its start.")
+        self._open = False
         self.audio_from = None
         if audio_from is not None:
             ffmpeg.check_readable(Path(audio_from))
@@ -124,7 +125,7 @@ class VideoWriter:
         Raises:
             LabError: for another shape or type, or when ffmpeg stopped (disk full).
         """
-        if not hasattr(self, "_stream"):
+        if not self._open:
             raise LabError(f"{self.path}: it is not open for writing. Say `with VideoWriter(...) as video`.")
         width, height = self.size
         if image.shape != (height, width, 3) or image.dtype != np.uint8:
@@ -159,9 +160,11 @@ class VideoWriter:
             self._container = av.open(ffmpeg.url(pictures), "w", options={"movflags": "+faststart"})
             try:
                 self._stream = self._made_stream()
+                self._open = True
                 yield
                 self._finish(pictures, temporary)
             finally:
+                self._open = False
                 with contextlib.suppress(av.error.FFmpegError):
                     self._container.close()
                 if pictures != temporary:

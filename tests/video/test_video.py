@@ -279,9 +279,15 @@ def test_what_is_no_video(folder, with_index_first):
             read(folder / "sound.m4a")
 
 
-def test_a_writer_that_is_not_opened(tmp_path):
+def test_a_writer_that_is_not_open(tmp_path):
+    writer, image = VideoWriter(tmp_path / "no.mp4", 25, (64, 64)), np.zeros((64, 64, 3), np.uint8)
     with pytest.raises(LabError, match=r"no\.mp4: it is not open.*with VideoWriter"):
-        VideoWriter(tmp_path / "no.mp4", 25, (64, 64)).write(np.zeros((64, 64, 3), np.uint8))
+        writer.write(image)
+    with writer:
+        writer.write(image)
+    with pytest.raises(LabError, match=r"no\.mp4: it is not open.*with VideoWriter"):
+        writer.write(image)
+    assert open_video(tmp_path / "no.mp4").num_frames == 1
 
 
 @pytest.mark.parametrize("fps", [0, -25, float("nan"), float("inf"), 1e6, "25", True])
