@@ -95,8 +95,11 @@ def write(
     return path
 
 
-def packed(source, path):
-    """Copies MPEG-4 with B-frames as DivX and Xvid stored it: I, P and B in one packet, B, an empty one, P and B, ..."""
+def packed(source, path, closed=True):
+    """Copies MPEG-4 with B-frames as DivX and Xvid stored it: I, P and B in one packet, B, an empty one, P and B, ...
+
+    Not `closed`: the last packet is no empty one, as where an encoder was stopped.
+    """
     start, empty, b_frame = b"\0\0\1\xb6", b"\0\0\1\xb6\x50\x4f", 2
     chunks, owed = [], False
     with av.open(str(source)) as given, av.open(str(path), "w") as out:
@@ -114,7 +117,7 @@ def packed(source, path):
             else:
                 chunks[-1] += content
                 owed = True
-        for n, chunk in enumerate([*chunks, empty] if owed else chunks):
+        for n, chunk in enumerate([*chunks, empty] if owed and closed else chunks):
             packet = av.Packet(chunk)
             packet.stream, packet.time_base, packet.pts, packet.dts = copy, 1 / stream.average_rate, n, n
             packet.is_keyframe = n == 0

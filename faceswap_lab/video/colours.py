@@ -81,12 +81,16 @@ def orientation(frame: av.VideoFrame) -> tuple[tuple[bool, bool, bool], int]:
         if abs(a) < abs(b):
             return (True, c < 0, b < 0), degrees
         return (False, a < 0, d < 0), degrees
-    return (False, False, False), 0
+    quarters = -round(frame.rotation / 90) % 4  # where `_side_data` was refused; clockwise
+    return (quarters % 2 == 1, quarters in (1, 2), quarters in (2, 3)), 90 * quarters
 
 
 def _side_data(frame: av.VideoFrame, name: str) -> Iterator[memoryview]:
     """What comes with a frame under one of FFmpeg's names for such data."""
-    beside: Iterable[object] = frame.side_data  # of which PyAV's stubs say that it is a dict of motion vectors
+    try:
+        beside: Iterable[object] = frame.side_data  # of which PyAV's stubs say that it is a dict of motion vectors
+    except ValueError:  # PyAV knows not all kinds, and refuses all for one that is new to it (EXIF of Motion JPEG or TIFF)
+        beside = ()
     return (memoryview(one) for one in beside if isinstance(one, SideData) and one.type.name == name)
 
 

@@ -5,6 +5,7 @@ How frames are read is in `video_reader`, how they are written as a video in `vi
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -32,7 +33,8 @@ from faceswap_lab.video.writer import VideoWriter, exact_rate
 __all__ = ["IMAGE_SUFFIXES", "Frame", "Video", "VideoWriter", "extract_frames", "open_video", "read_picture"]
 
 FOLDER_FPS = 25.0
-ANIMATED_SUFFIXES = (".webp", ".png", ".gif")
+ANIMATED_SUFFIXES = (".webp", ".png", ".gif", ".avif")
+LEAST_STEP = 16  # ms, of animated pictures: some 60 frames a second
 MARKER = "frames.json"
 
 
@@ -108,8 +110,14 @@ def _open_animation(path: Path, lengths: list[float], size: tuple[int, int], fps
     """An animated picture, whose frames Pillow reads."""
     ends = np.cumsum(lengths)
     times = timing.Times(np.arange(len(ends)), np.r_[0.0, ends[:-1]], float(ends[-1]), True)
+    common = math.gcd(*(round(1000 * length) for length in lengths))
     usual = Fraction(1000, max(1, round(1000 * float(np.median(lengths)))))
-    rate = timing.sensible_rate(usual, times) if fps is None else exact_rate(fps)
+    if fps is not None:
+        rate = exact_rate(fps)
+    elif common >= LEAST_STEP:  # a frame that stays longer lasts so many ticks
+        rate = Fraction(1000, common)
+    else:
+        rate = timing.sensible_rate(usual, times)
     _check_length(path, times, rate)
     clock = timing.clock(times, rate)
     remarks = _timing_remarks(clock, rate)

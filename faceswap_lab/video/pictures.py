@@ -29,7 +29,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM", "AVIF", "J
 _BY_NAME_ALONE = {".tga": ("TGA",), ".pcx": ("PCX",)}  # whose first bytes say too little: a spoilt file of another kind fits
 _ELSEWHERE = re.compile(r"\.(hei[cf]s?|hif|dng|cr[23w]|nef|arw|orf|rw2|raf|psd|eps|svg|pdf|dds|icns|jxl|exr|hdr)")
 MOST_PIXELS = 1024**3 // 4 // 3 * 2  # 179 million, where Pillow refuses a picture by its header; it warns at half of that
-ANIMATED = ("WEBP", "PNG", "GIF")  # formats that can move
+ANIMATED = ("WEBP", "PNG", "GIF", "AVIF")  # formats that can move
 ORIENTATION = 0x0112  # EXIF: how the camera was held; 5 to 8 lie on their side
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -134,12 +134,12 @@ def picture_size(path: str | os.PathLike) -> tuple[int, int] | None:
 
 
 def frame_seconds(path: str | os.PathLike) -> list[float] | None:
-    """How long each frame of an animated WebP, PNG or GIF is shown, in seconds; None when the file is one picture or none."""
+    """How long each frame of an animated WebP, PNG, GIF or AVIF is shown, in seconds; None when the file is one picture or none."""
     try:
         with Image.open(path, formats=FORMATS) as picture:
             count = getattr(picture, "n_frames", 1) if picture.format in ANIMATED else 1
             found = []
-            for number in range(count):
+            for number in range(_first_frame(picture), count):
                 picture.seek(number)
                 picture.load()  # WebP tells how long a frame lasts when it has decoded it
                 found.append((picture.info.get("duration") or 100) / 1000)
@@ -148,11 +148,16 @@ def frame_seconds(path: str | os.PathLike) -> list[float] | None:
     return found if count > 1 else None
 
 
+def _first_frame(picture: Image.Image) -> int:
+    """1 where the first picture of an animated PNG is for programs that show no animations, and is no part of it."""
+    return int(getattr(picture, "default_image", False))
+
+
 def animation(path: str | os.PathLike) -> Iterator[np.ndarray]:
     """The frames of an animated picture one after another, upright, (H, W, 3) uint8 RGB; a damaged one ends early."""
     with contextlib.suppress(*UNREADABLE), Image.open(path, formats=FORMATS) as picture:
         turn = _UPRIGHT.get(_orientation(picture))
-        for number in range(picture.n_frames):
+        for number in range(_first_frame(picture), picture.n_frames):
             picture.seek(number)
             yield _as_rgb(Path(path), picture.transpose(turn) if turn is not None else picture)
 

@@ -20,7 +20,6 @@ from fractions import Fraction
 
 import av
 import numpy as np
-from av.bitstream import BitStreamFilterContext
 
 # What a file of variable rate without a sensible rate of its own (browsers' and screen recordings claim 1000) is brought to.
 STANDARD_RATES = (Fraction(24000, 1001), *map(Fraction, (24, 25)), Fraction(30000, 1001), *map(Fraction, (30, 50, 60)))
@@ -28,7 +27,10 @@ REACH = 0.6  # ticks
 LONGEST_PRIMING = (
     0.05  # seconds that an encoder's sound starts early; old files have all but the first frame later by that
 )
-_PACKED = re.compile(rb"DivX\d+(?:b|Build)\d+p")  # how DivX and Xvid say that packets hold a frame and its B-frame
+_PACKED = re.compile(rb"(DivX\d+(?:b|Build)\d+)p")  # how DivX and Xvid say that packets hold a frame and its B-frame
+_BEGINS = re.compile(rb"\x00\x00\x01\xb6(.)", re.DOTALL)  # a picture of MPEG-4, part 2, whose first two bits say its kind
+_B_FRAME = 2
+_EMPTY = 19  # bytes of a packet without a picture, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,17 +69,34 @@ class Clock:
 def unpacked(packets: Iterator[av.Packet], stream: av.stream.Stream) -> Iterator[av.Packet]:
     """The same packets, one picture in each: old DivX files have a B-frame in its reference's packet, and later an empty one.
 
-    Their times of showing are the packets', so that no frame's is right, and they are taken away.
+    Their times of showing are the packets', so that no frame's is right, and they are taken away. (FFmpeg's own filter for this
+    loses the last B-frame of a file that does not end with an empty packet.)
     """
-    unpack = None
     if stream.codec_context.name == "mpeg4" and (first := next(packets, None)):
         packets = itertools.chain([first], packets)
         if _PACKED.search((stream.codec_context.extradata or b"") + bytes(first)):
-            unpack = BitStreamFilterContext("mpeg4_unpack_bframes", stream)
+            return _apart(packets, stream)
+    return packets
+
+
+def _apart(packets: Iterator[av.Packet], stream: av.stream.Stream) -> Iterator[av.Packet]:
+    owed = 0  # empty packets that stand for pictures which came with an earlier one
     for packet in packets:
-        for one in unpack.filter(packet) if unpack and packet.size else [packet]:
-            if unpack:
-                one.pts, one.stream = None, stream
+        content = _PACKED.sub(rb"\1\0", bytes(packet))  # or the decoder would look for further pictures in each
+        begun = [(found.start(), found[1][0] >> 6) for found in _BEGINS.finditer(content)]
+        bounds = [0, *(place for place, _ in begun[1:]), len(content)]
+        if owed and packet.size <= _EMPTY and len(begun) == 1 and begun[0][1] != _B_FRAME:
+            owed -= 1
+            continue
+        owed = len(bounds) - 2 or owed
+        if not content:
+            yield packet
+        for number, (begin, end) in enumerate(itertools.pairwise(bounds)):
+            one = av.Packet(end - begin)
+            one.update(content[begin:end])  # given to Packet() it would lack the zeros behind it which decoders read
+            one.stream, one.time_base, one.duration = stream, packet.time_base, packet.duration
+            one.dts = None if packet.dts is None else packet.dts + number * (packet.duration or 0)
+            one.is_keyframe, one.is_corrupt = packet.is_keyframe and not number, packet.is_corrupt
             yield one
 
 
@@ -95,11 +114,16 @@ def listed(
     """
     base = stream.time_base
     assert base is not None  # whatever is demuxed has a clock
-    shown, decoded, lengths, cut, count = [], [], [], False, 0
+    shown: list[int | None] = []
+    decoded: list[int | None] = []
+    lengths: list[int] = []
+    cut, count = False, 0
     for packet in packets:
         cut |= packet.is_corrupt
         count += 1
-        if not packet.is_discard:
+        if not packet.size and lengths:  # the frame before stays, which Theora says by an empty packet
+            lengths[-1] += packet.duration or 0
+        elif not packet.is_discard:
             shown.append(packet.pts)
             decoded.append(packet.dts)
             lengths.append(packet.duration or 0)
@@ -126,6 +150,8 @@ def listed(
         seconds = stamps * float(base) - origin
         last = order[int(stamps[-1])] * float(base) or float(tick)
     end = float(seconds[-1]) + last if len(seconds) else 0.0
+    if container.format.name == "avi" and decoded and decoded[-1] is not None:  # there, a frame that was dropped counts, too
+        count = max(count, decoded[-1] + 1)
     return Times(stamps, _primed(seconds), end, counted), cut or count < stream.frames - 1
 
 
@@ -145,13 +171,20 @@ def _primed(seconds: np.ndarray) -> np.ndarray:
 
 
 def sensible_rate(rate: Fraction | None, times: Times) -> Fraction:
-    """The rate that frames are counted at: the file's own, unless it is none or far over what it shows."""
-    span = float(times.seconds[-1] - times.seconds[0]) if len(times.seconds) else 0.0
-    mean = (len(times.seconds) - 1) / span if span > 0 else float(rate or 25)
-    if not rate or rate <= 0 or (rate > 60 and rate > 1.5 * mean):
-        enough = [one for one in STANDARD_RATES if one > 0.98 * mean]
-        return min(enough, key=lambda one: abs(one - mean), default=Fraction(round(mean)))
-    return Fraction(rate)
+    """The rate that frames are counted at: the file's own, unless it is none, far over what it shows, or would drop frames.
+
+    A pause makes the mean rate of a file lower than the one at which its frames come, so that the usual step counts as well.
+    """
+    steps = np.diff(times.seconds)
+    mean = len(steps) / steps.sum() if steps.sum() > 0 else float(rate or 25)
+    usual = 1 / max(float(np.median(steps)), 0.5 / mean) if len(steps) else mean
+    fastest = max(mean, usual)
+    enough = [one for one in STANDARD_RATES if one > 0.98 * fastest]
+    chosen = min(enough, key=lambda one: abs(one - fastest), default=Fraction(round(fastest)))
+    if not rate or rate <= 0 or rate > 1.5 * chosen:
+        return chosen
+    drops = chosen > 1.05 * rate and clock(times, rate).dropped > 0.05 * len(times.seconds)
+    return chosen if drops else Fraction(rate)
 
 
 def clock(times: Times, rate: Fraction) -> Clock:

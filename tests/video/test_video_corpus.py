@@ -1,5 +1,6 @@
 """Files as people have them: containers, codecs, hazards. Each gives the true frames, or a sentence; never others in silence."""
 
+import io
 import os
 import subprocess
 import time
@@ -78,6 +79,61 @@ def test_moving_pictures(ending, tmp_path):
     assert found == ALL and video.fps == pytest.approx(25, rel=0.01)
 
 
+@pytest.mark.parametrize("ending", ["gif", "webp", "png", "avif"])
+def test_a_moving_picture_whose_frames_stay_unequally_long(ending, tmp_path):
+    """Each tick is the longest time of which all are multiples: 40 ms."""
+    pages = [Image.fromarray(picture(n)) for n in range(5)]
+    lengths, path = [240, 40, 160, 40, 80], tmp_path / f"clip.{ending}"
+    pages[0].save(path, save_all=True, append_images=pages[1:], duration=lengths, loop=0)
+    found, _, video = read(path)
+    assert video.rate == 25 and found == [n for n, length in enumerate(lengths) for _ in range(length // 40)]
+
+
+def test_the_picture_of_an_animated_png_for_other_programs_is_none_of_its_frames(tmp_path):
+    pages = [Image.fromarray(picture(n)) for n in ALL]
+    pages[0].save(tmp_path / "clip.png", save_all=True, append_images=pages[1:], duration=40, default_image=True)
+    found, _, video = read(tmp_path / "clip.png")
+    assert found == ALL[1:] and video.rate == 25
+
+
+@pytest.mark.parametrize("container", ["avi", "mov", "mkv"])
+@pytest.mark.parametrize(("orientation", "turn"), [(1, 0), (3, 2), (6, 1)])
+def test_motion_jpeg_with_what_a_camera_notes(container, orientation, turn, tmp_path):
+    """EXIF beside each frame, which PyAV has no name for."""
+    path, exif = tmp_path / f"camera.{container}", Image.Exif()
+    exif[0x112] = orientation
+    upright = [picture(n, SIZE if turn != 1 else SIZE[::-1]) for n in ALL]
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuvj420p"
+        for n, image in enumerate(upright):
+            coded = io.BytesIO()
+            Image.fromarray(np.rot90(image, turn)).save(coded, "JPEG", quality=95, exif=exif)
+            packet = av.Packet(coded.getvalue())
+            packet.stream, packet.time_base, packet.pts, packet.dts = stream, Fraction(1, 25), n, n
+            packet.is_keyframe = True
+            out.mux(packet)
+    found, said, video = read(path)
+    assert found == ALL and not said and video.size == upright[0].shape[1::-1]
+
+
+def test_an_empty_packet_says_that_the_frame_before_stays(tmp_path):
+    """So Theora says it; it is no damage."""
+    shown = [n for n in range(5) for _ in range(3)]
+    program("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "128x96", "-r", "25", "-i", _raw(tmp_path, map(picture, shown)), "-c:v",
+            "libtheora", "-q:v", "9", tmp_path / "still.ogv")  # fmt: skip
+    with av.open(str(tmp_path / "still.ogv")) as container:
+        assert [packet.size for packet in container.demux(video=0) if packet.dts is not None].count(0) > 3
+    found, said, _ = read(tmp_path / "still.ogv")
+    assert found == shown and not said
+
+
+def _raw(folder, images):
+    path = folder / "raw.rgb"
+    path.write_bytes(b"".join(image.tobytes() for image in images))
+    return path
+
+
 def test_a_folder_of_pictures(tmp_path):
     for n in ALL:
         Image.fromarray(picture(n)).save(tmp_path / f"{n}.png")
@@ -103,6 +159,45 @@ def test_frames_that_share_a_packet_as_divx_had_them(container, between, tmp_pat
     clip = write(tmp_path / "b.avi", "mpeg4", options={"bf": str(between), "b_strategy": "0"})
     found, said, video = read(packed(clip, tmp_path / f"packed.{container}"))
     assert found == ALL and not said and video.fps == 25
+
+
+@pytest.mark.parametrize("count", [5, 7, 8])
+def test_the_last_frames_of_a_file_of_divx_without_an_empty_packet_at_its_end(count, tmp_path):
+    images = [picture(n) for n in range(count)]
+    clip = write(tmp_path / "b.avi", "mpeg4", images, options={"bf": "1", "b_strategy": "0"})
+    found, said, _ = read(packed(clip, tmp_path / "packed.avi", closed=False))
+    assert found == list(range(count)) and not said
+
+
+def test_small_frames_of_divx_are_not_taken_for_empty_packets(tmp_path):
+    shown = [number for number in (0, 3, 5, 6) for _ in range(6)]
+    images = [picture(number, (64, 48)) for number in shown]
+    clip = write(tmp_path / "b.avi", "mpeg4", images, options={"bf": "3", "b_strategy": "0"})
+    with av.open(str(clip)) as container:
+        assert min(packet.size for packet in container.demux(video=0) if packet.size) <= 19
+    found, said, _ = read(packed(clip, tmp_path / "packed.avi"))
+    assert found == shown and not said
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "mpeg4"])
+def test_frames_that_a_recorder_dropped_from_an_avi_are_no_damage(codec, tmp_path):
+    """The file counts them among its frames; the one before them stays."""
+    times = [n / 25 for n in (0, 1, 2, 5, 6, 9, 10, 11)]
+    path = write(tmp_path / "dropped.avi", codec, map(picture, range(8)), times=times, clock=Fraction(1, 25))
+    found, said, video = read(path)
+    assert found == [0, 1, 2, 2, 2, 3, 4, 4, 4, 5, 6, 7] and video.rate == 25 and not said
+    assert any("4 are doubled and 0 dropped" in one for one in video.remarks)
+
+
+@pytest.mark.parametrize("unsteady", [0.0, 0.003])
+def test_a_pause_does_not_change_the_rate(unsteady, tmp_path):
+    """A phone's steps of a 30th with two longer ones: neither the mean rate nor a rate at which all steps are whole ticks."""
+    steps = np.array([1 / 30] * 11 + [0.1] + [1 / 30] * 10 + [0.25] + [1 / 30] * 10)
+    steps += np.random.default_rng(7).uniform(-unsteady, unsteady, len(steps))
+    times = np.r_[0, np.cumsum(steps)]
+    path = write(tmp_path / "phone.mp4", "h264", map(picture, range(34)), times=times, clock=Fraction(1, 90000), rate=30)
+    found, _, video = read(path)
+    assert video.fps == pytest.approx(30, abs=0.2) and sorted(set(found)) == list(range(34)) and len(found) == 42
 
 
 @pytest.mark.parametrize(
