@@ -204,31 +204,50 @@ def _peak(frame: av.VideoFrame) -> float:
 
 
 def deinterlaced(frames: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, av.VideoFrame]]:
-    """The same numbered frames; from the first interlaced one on, each is made of both its fields by libavfilter's bwdif."""
-    graph, kind = None, None
+    """The same numbered frames; of the interlaced ones, those whose fields differ in time are made of both by libavfilter's bwdif.
+
+    Cameras and phones mark whole pictures as interlaced, too; libavfilter's idet finds them, and they stay as sharp as they are.
+    """
+    fields, kind = None, None
     for number, frame in frames:
         now = (frame.format.name, frame.width, frame.height)
-        if graph is not None and now != kind:
-            yield from _pulled(graph, None)
-            graph = None
-        if graph is None and frame.interlaced_frame:
-            graph, kind = _bwdif(frame), now
-        if graph is None:
+        if fields is not None and now != kind:
+            yield from fields.pushed(None)
+            fields = None
+        if fields is None and frame.interlaced_frame:
+            fields, kind = _Fields(frame), now
+        if fields is None:
             yield number, frame
         else:
             frame.pts, frame.time_base = number, Fraction(1, 1000)
-            yield from _pulled(graph, frame)
-    if graph is not None:
-        yield from _pulled(graph, None)
+            yield from fields.pushed(frame)
+    if fields is not None:
+        yield from fields.pushed(None)
 
 
-def _bwdif(frame: av.VideoFrame) -> Graph:
+class _Fields:
+    def __init__(self, frame: av.VideoFrame):
+        self._made = _graph(frame, ("bwdif", "mode=send_frame:parity=auto:deint=interlaced"))
+        # Of a frame that is marked, swscale would bring each field to RGB by itself, and blur the colours of one that is whole.
+        self._judged = _graph(frame, ("idet", None), ("setfield", "prog"))
+        self._whole: dict[int, av.VideoFrame] = {}
+
+    def pushed(self, frame: av.VideoFrame | None) -> Iterator[tuple[int, av.VideoFrame]]:
+        """The frames that are ready once another one, or None at the end, has come in."""
+        for number, judged in _pulled(self._judged, frame):
+            if judged.metadata.get("lavfi.idet.single.current_frame") == "progressive":
+                self._whole[number] = judged
+        for number, made in _pulled(self._made, frame):
+            yield number, self._whole.pop(number, made)
+
+
+def _graph(frame: av.VideoFrame, *filters: tuple[str, str | None]) -> Graph:
     graph = Graph()
-    nodes = (
+    nodes = [
         graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)),
-        graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced"),
+        *(graph.add(name, options) for name, options in filters),
         graph.add("buffersink"),
-    )
+    ]
     graph.link_nodes(*nodes).configure()
     return graph
 

@@ -294,6 +294,18 @@ def test_interlaced_frames_are_deinterlaced_and_it_is_said(container, first, tmp
     assert max(combing(image) for image in images) < 3
 
 
+@pytest.mark.parametrize(("field", "order"), [("tff", "tt"), ("bff", "bb")])
+def test_whole_pictures_that_are_marked_as_interlaced_stay_as_they_are(field, order, tmp_path):
+    """Cameras and phones write them. They are the pictures of the same file without the mark, to the bit."""
+    given = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "128x96", "-r", "25", "-i", _raw(tmp_path, map(picture, ALL)))
+    program(*given, "-vf", "format=yuv420p", "-c:v", "ffv1", tmp_path / "plain.mkv")
+    program(*given, "-vf", f"format=yuv420p,setfield={field}", "-field_order", order, "-c:v", "ffv1", tmp_path / "marked.mkv")
+    marked, plain = open_video(tmp_path / "marked.mkv"), open_video(tmp_path / "plain.mkv")
+    assert any("marked as interlaced" in one for one in marked.remarks) and marked.num_frames == COUNT
+    for one, other in zip(marked.frames(), plain.frames(), strict=True):
+        assert np.array_equal(one.image, other.image), one.index
+
+
 @pytest.mark.parametrize(("size", "matrix"), [((128, 96), "smpte170m"), ((1280, 720), "bt709")])
 @pytest.mark.parametrize("tagged", [True, False])
 def test_untagged_colours_are_read_as_players_do(size, matrix, tagged, tmp_path):
