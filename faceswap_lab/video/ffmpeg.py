@@ -145,12 +145,16 @@ def picture_stream(container: av.container.InputContainer, path: str | os.PathLi
     Raises:
         LabError: when there is none.
     """
-    for stream in container.streams.video:
-        if stream.codec_context is not None and not stream.disposition & av.stream.Disposition.attached_pic:
-            return stream
+    for stream in _picture_streams(container):
+        return stream
     if container.streams.audio:
         raise LabError(f"{path}: there is sound in this file and no picture. Give a video.")
     raise _unreadable(path, None)
+
+
+def _picture_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
+    cover = av.stream.Disposition.attached_pic
+    return [one for one in container.streams.video if one.codec_context is not None and not one.disposition & cover]
 
 
 def packets(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.Packet]:
@@ -257,12 +261,15 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         has_audio, declared = bool(container.streams.audio), container.duration
         indexed = bool(_INDEXED & set(container.format.name.split(",")))
         remarks = _remarks(first, colours, transfer)
+        if (count := len(_picture_streams(container))) > 1:
+            remarks = (*remarks, f"it has {count} video tracks, of which the first is used")
         broadcast = bool(_BROADCASTS & set(container.format.name.split(",")))
     with opened(path) as container:
         stream = picture_stream(container, path)
         with _complaints() as complaints:
             times, cut = timing.listed(container, stream, packets(container, stream))
         rate = timing.sensible_rate(stream.guessed_rate or stream.average_rate, times)
+    cut |= container.format.name == "gif" and not _ends_with(path, b";")  # its end mark
     length = None if declared is None else declared / av.time_base
     if cut and broadcast:  # where broadcasts were put together, a packet is incomplete, too
         remarks, cut = (*remarks, "a packet of it is incomplete: it was put together there, or is damaged"), False
@@ -280,6 +287,12 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         tags=named,
         remarks=remarks,
     )
+
+
+def _ends_with(path: Path, mark: bytes) -> bool:
+    with open(path, "rb") as file:
+        file.seek(-len(mark), os.SEEK_END)
+        return file.read() == mark
 
 
 @contextlib.contextmanager

@@ -134,18 +134,20 @@ def picture_size(path: str | os.PathLike) -> tuple[int, int] | None:
 
 
 def frame_seconds(path: str | os.PathLike) -> list[float] | None:
-    """How long each frame of an animated WebP, PNG, GIF or AVIF is shown, in seconds; None when the file is one picture or none."""
-    try:
-        with Image.open(path, formats=FORMATS) as picture:
-            count = getattr(picture, "n_frames", 1) if picture.format in ANIMATED else 1
-            found = []
-            for number in range(_first_frame(picture), count):
-                picture.seek(number)
-                picture.load()  # WebP tells how long a frame lasts when it has decoded it
-                found.append((picture.info.get("duration") or 100) / 1000)
-    except UNREADABLE:
-        return None
-    return found if count > 1 else None
+    """How long each frame of an animated WebP, PNG, GIF or AVIF is shown, in seconds; None when the file is one picture or none.
+
+    Those behind a damaged frame count as well, so that their lack is told of when they are read.
+    """
+    found: list[float] = []
+    count = 0
+    with contextlib.suppress(*UNREADABLE), Image.open(path, formats=FORMATS) as picture:
+        first = _first_frame(picture)
+        count = (getattr(picture, "n_frames", 1) if picture.format in ANIMATED else 1) - first
+        for number in range(first, first + count):
+            picture.seek(number)
+            picture.load()  # WebP tells how long a frame lasts when it has decoded it
+            found.append((picture.info.get("duration") or 100) / 1000)
+    return found + found[-1:] * (count - len(found)) if found and count > 1 else None
 
 
 def _first_frame(picture: Image.Image) -> int:

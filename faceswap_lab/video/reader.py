@@ -6,7 +6,7 @@ conversion speak of the same frames, and sound stays in step with clips of varia
 Damage is told of as far as decoders mark it. Bytes that changed inside a frame of HEVC, VP8, VP9 or FFV1 decode to other colours
 without a mark: of 36 such files (500 spoilt ones) FFmpeg flags none, with `err_detect` (crccheck, bitstream, buffer, explode) none
 either. Only FFV1's check sums showed, 13 of the 36, in FFmpeg's log and nowhere else; what threads log is not to be told apart by
-file, so that it is not used. An archive keeps check sums of its own for that.
+file, so that it is not used. Motion JPEG and GIF have no check sums at all. An archive keeps check sums of its own for that.
 """
 
 from __future__ import annotations
@@ -205,7 +205,8 @@ class Video:
         said = [self.damage] if self.damage else []
         said += [f"{missing} frames could not be decoded and show the one before"] if missing else []
         said += [f"{spoilt} are damaged"] if spoilt else []
-        said += ["it ends early"] if read < len(wanted) - 1 and not said else []
+        sure = self.tags is None  # an animated picture; a video's last packet need not hold a frame
+        said += ["it ends early"] if read < len(wanted) - (not sure) and not said else []
         if said:
             warnings.warn(
                 f"{self.path}: this file is cut off or damaged ({', '.join(said)}). {read} frames were read (frame "

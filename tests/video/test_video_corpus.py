@@ -96,6 +96,18 @@ def test_the_picture_of_an_animated_png_for_other_programs_is_none_of_its_frames
     assert found == ALL[1:] and video.rate == 25
 
 
+@pytest.mark.parametrize(("ending", "harm"), [("gif", "cut off"), ("png", "cut off"), ("png", "blanked")])
+def test_a_damaged_moving_picture_gives_its_beginning_and_a_warning(ending, harm, tmp_path):
+    pages, path = [Image.fromarray(picture(n)) for n in ALL], tmp_path / f"clip.{ending}"
+    pages[0].save(path, save_all=True, append_images=pages[1:], duration=40, loop=0)
+    content = path.read_bytes()
+    half, lost = len(content) // 2, len(content) // 8
+    path.write_bytes(content[:half] + (bytes(lost) + content[half + lost :] if harm == "blanked" else b""))
+    found, said, _ = read(path)
+    assert 9 < len(found) < 15 and found[:-1] == ALL[: len(found) - 1]
+    assert str(path) in said and "cut off or damaged" in said
+
+
 @pytest.mark.parametrize("container", ["avi", "mov", "mkv"])
 @pytest.mark.parametrize(("orientation", "turn"), [(1, 0), (3, 2), (6, 1)])
 def test_motion_jpeg_with_what_a_camera_notes(container, orientation, turn, tmp_path):
@@ -363,6 +375,20 @@ def test_sound_beside_the_picture(container, sounds, tmp_path):
         write(tmp_path / f"loud.{container}", "vp9" if container == "webm" else "h264", sounds=sounds)
     )
     assert found == ALL and video.has_audio
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+def test_of_several_pictures_the_first_is_read_and_it_is_said(container, tmp_path):
+    clips = [write(tmp_path / f"{n}.mp4", "h264", [picture(n + k) for k in range(5)]) for n in (0, 100)]
+    Image.fromarray(picture(200)).save(tmp_path / "cover.png")
+    both = ("-i", clips[0], "-i", clips[1], "-i", tmp_path / "cover.png", "-map", 0, "-map", 1, "-c", "copy")
+    program(*both, tmp_path / f"both.{container}")
+    program("-i", clips[0], "-i", tmp_path / "cover.png", "-map", 1, "-map", 0, "-c", "copy", "-disposition:v:0", "attached_pic",
+            tmp_path / "cover.mp4")  # fmt: skip
+    for name, several in ((f"both.{container}", True), ("cover.mp4", False)):
+        found, _, video = read(tmp_path / name)
+        assert found == [0, 1, 2, 3, 4]
+        assert any("2 video tracks" in one for one in video.remarks) == several
 
 
 @pytest.mark.parametrize("container", ["mp4", "mkv"])
