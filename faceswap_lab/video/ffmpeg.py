@@ -264,10 +264,12 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         if (count := len(_picture_streams(container))) > 1:
             remarks = (*remarks, f"it has {count} video tracks, of which the first is used")
         broadcast = bool(_BROADCASTS & set(container.format.name.split(",")))
-    with opened(path) as container:
+    with _complaints() as found, opened(path) as container:  # a short file is read to its end when it is opened
         stream = picture_stream(container, path)
-        with _complaints() as complaints:
-            times, cut = timing.listed(container, stream, packets(container, stream))
+        complaints = [one for one in found if one[1] == container.format.name]  # not those of decoders that look for a key frame
+        found.clear()
+        times, cut = timing.listed(container, stream, packets(container, stream))
+        complaints += found
         rate = timing.sensible_rate(stream.guessed_rate or stream.average_rate, times)
     cut |= container.format.name == "gif" and not _ends_with(path, b";")  # its end mark
     length = None if declared is None else declared / av.time_base

@@ -414,6 +414,16 @@ def test_a_clip_that_breaks_off_gives_its_beginning_or_a_sentence(container, tmp
     assert found == ALL[: len(found)] or str(clip) in said  # what was cut in two may come out damaged, which is said
 
 
+def test_a_broken_structure_of_a_short_file_is_told_of(tmp_path):
+    """FFmpeg reads it to its end, and complains, when it is opened."""
+    path = write(tmp_path / "clip.flv", "h264")
+    content = path.read_bytes()
+    half = len(content) // 2
+    path.write_bytes(content[:half] + content[half - 3000 :])
+    found, said, _ = read(path)
+    assert found[:8] == ALL[:8] and str(path) in said and "its structure is broken" in said
+
+
 def test_two_streams_joined_end_to_end(tmp_path):
     part = write(tmp_path / "part.ts", "h264", sounds=1).read_bytes()
     (tmp_path / "joined.ts").write_bytes(part + part)
