@@ -326,8 +326,8 @@ print(before, "->", len(lab.FaceSet(copy)), "and back:", len(lab.faces.curation.
 
 # %%
 labels, names = lab.faces.curation.group(sets["B"], "pose")
-sheet = lab.faces.curation.thumbnails(sets["B"], labels=labels, names=names, columns=14, cell=64, limit=14)
-lab.widgets.row([sheet], ["B by pose"], height=7)
+sheet = lab.faces.curation.thumbnails(sets["B"], labels=labels, names=names, columns=12, cell=64, limit=12)
+lab.widgets.row([sheet], ["B by pose"], height=8.5)
 
 # %% [markdown]
 # ## What went wrong?
