@@ -51,6 +51,18 @@ def test_the_reference_has_every_public_function_with_its_words():
     assert sum(page.count("\n### ") for page in pages.values()) > 400
 
 
+def test_the_gallery_names_each_video_in_words(tmp_path):
+    run = tmp_path / "run"
+    (run / "swap").mkdir(parents=True)
+    for name in ("side_by_side", "to_show", "swap/faceswap_gan_seamless"):
+        (run / f"{name}.mp4").touch()
+    titles = re.findall(r"^## (.+)$", make_site._gallery(run, tmp_path / "gallery"), re.M)
+    cut = "A cut to show somebody, from lesson 05"
+    assert titles == ["Target, swap and true swap, side by side", cut, "Faceswap gan, seamless blend"]
+    style = (ROOT / "tools" / "site" / "lab.css").read_text(encoding="utf-8")
+    assert ".bd-article video { max-width: 100%" in style, "else a video is wider than a phone"
+
+
 def test_dead_links_and_what_is_loaded_from_elsewhere_are_found(tmp_path):
     (tmp_path / "a.html").write_text(
         '<p id="here"><a href="b.html#there">b</a><a href="#here">here</a><a href="https://doi.org/1">paper</a>'

@@ -13,9 +13,11 @@ NOTEBOOKS = sorted((ROOT / "notebooks" / "text").glob("*.py"))
 WRITES = {  # last name of a call that writes a picture, a video, or bytes that may be one
     "write_picture", "coded_picture", "savefig", "imwrite", "imencode", "imsave", "mimsave", "write_gif", "place_picture",
     "place_pictures", "copyfile", "copytree", "write_bytes", "write_swapped", "write_signed", "sealed", "summary.image",
-    "keeper", "publish", "publish_pictures", "playable_clip",
+    "keeper", "publish", "publish_pictures", "playable_clip", "write_videofile",
 }  # fmt: skip
-SIGNS = {"write_swapped", "write_signed", "sealed", "sign", "sign_pictures", "keeper", "publish", "publish_pictures"}
+SIGNS = {
+    "write_swapped", "write_signed", "sealed", "sign", "sign_pictures", "keeper", "publish", "publish_pictures", "signed_cut",
+}  # fmt: skip
 SIGNED = {  # (module, function): what it writes may show a generated face and carries its manifest
     ("benchmarks/ablation.py", "measure"),
     ("benchmarks/asymmetry.py", "measure"),
@@ -30,6 +32,7 @@ SIGNED = {  # (module, function): what it writes may show a generated face and c
     ("faceswap_lab/provenance/publishing.py", "write_signed"),
     ("faceswap_lab/provenance/publishing.py", "write_swapped"),
     ("faceswap_lab/course/report/pictures.py", "playable_clip"),
+    ("faceswap_lab/course/side_by_side.py", "signed_cut"),
     ("faceswap_lab/course/side_by_side.py", "write_side_by_side"),
     ("faceswap_lab/course/side_by_side.py", "write_still"),
     ("faceswap_lab/swap/conversion.py", "convert"),
@@ -191,7 +194,7 @@ def test_whoever_writes_a_picture_or_a_film_signs_it_or_says_why_not():
     ["def f():\n    write_picture(path, image)", "def f():\n    cv2.imwrite(path, image)", "def f():\n    figure.savefig(path)",
      "def f():\n    with video.VideoWriter(path, 25, size) as video:\n        video.write(image)", "Image.fromarray(a).save(path)",
      "def f():\n    av.open(ffmpeg.url(b), 'w')", "class A:\n    def f(self):\n        shutil.copyfile(a, b)",
-     "if x:\n    # !git clone\nfigure.savefig(path)"],
+     "if x:\n    # !git clone\nfigure.savefig(path)", "def f():\n    film.write_videofile(path, fps=25)"],
 )  # fmt: skip
 def test_the_search_finds_what_writes(source):
     assert list(functions_that_write(source)) == ["f" if "def f" in source else ""]

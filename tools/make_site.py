@@ -24,6 +24,11 @@ ROOT = rules.ROOT
 HERE = ROOT / "tools" / "site"
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")
 PICTURES = (".jpg", ".png", ".gif", ".svg")
+GALLERY = {  # what the videos at the top of a run show
+    "side_by_side": "Target, swap and true swap, side by side",
+    "to_show": "A cut to show somebody, from lesson 05",
+    "swap": "The best model's swap",
+}
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 NOT_RUN = "Not executed here: no run of the course had these cells as they stand. Run it yourself to see what comes."
 RUN = "Outputs are those of one run on the bundled actors: {filled} of {cells} cells. Yours differ in the last digit."
@@ -111,12 +116,12 @@ def _gallery(run: Path | None, folder: Path) -> str:
         "# Gallery",
         "Rendered people, swapped by the lab's own models: nobody's likeness. Each video carries its label and its marks.",
     ]
-    videos = [] if run is None else [run / "side_by_side.mp4", run / "swap.mp4", *sorted((run / "swap").glob("*.mp4"))]
+    shown = ("side_by_side.mp4", "to_show.mp4", "swap.mp4")
+    videos = [] if run is None else [*(run / name for name in shown), *sorted((run / "swap").glob("*.mp4"))]
     for video in filter(Path.exists, videos):
         shutil.copy(video, folder / video.name)
-        words = {"side_by_side": "target, swap and true swap, side by side", "swap": "the best model's swap"}.get(
-            video.stem, video.stem.replace("_", " ")
-        )
+        model, _, blend = video.stem.rpartition("_")
+        words = GALLERY.get(video.stem, f"{model.replace('_', ' ')}, {blend} blend".capitalize())
         player = f'<video controls loop playsinline preload="metadata" width="480" aria-label="{words}"'
         lines.append(f'## {words}\n\n{player} src="_static/gallery/{video.name}"></video>')
     pictures = [] if run is None else sorted((run / "pictures").glob("*.png"))

@@ -14,7 +14,7 @@ __getattr__, __dir__ = offered(
         "samples": "ROOT",
         "scoring": "DEFAULTS clip_frames compare present score_run settings settings_path "
         "swap_clip swap_functions told_settings",
-        "side_by_side": "write_side_by_side",
+        "side_by_side": "signed_cut write_side_by_side",
         "stages": "COPIES contact_sheet ensure_faces ensure_frames generator_to_begin_with main_person model_folder "
         "train_model training_arrays warm_start",
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
@@ -49,16 +50,20 @@ def in_a_row(pictures: Mapping[str, np.ndarray], height: int = HEIGHT) -> np.nda
     return np.concatenate(parts, axis=1)
 
 
+def _swap_of(run: Run) -> Path:
+    swap = run.out / "swap.mp4"
+    if not swap.exists():
+        raise LabError(f"{swap}: there is no swapped video yet. Run notebook 05 first.")
+    return swap
+
+
 def moments(run: Run, seconds: float = SECONDS) -> Iterator[dict[str, np.ndarray]]:
     """The frames of a run's target, of its swap.mp4 and, where it is known, of the truth, at the same moments.
 
     Raises:
         LabError: when the run has no swap.mp4 yet.
     """
-    swap = run.out / "swap.mp4"
-    if not swap.exists():
-        raise LabError(f"{swap}: there is no swapped video yet. Run notebook 05 first.")
-    clips = {"target": run.clip("target"), f"swap: {label.LABEL}": swap} | (
+    clips = {"target": run.clip("target"), f"swap: {label.LABEL}": _swap_of(run)} | (
         {"truth": run.clips.truth} if run.clips.truth else {}
     )
     readers = [video.open_video(path).frames(end=seconds) for path in clips.values()]
@@ -74,39 +79,56 @@ def moments(run: Run, seconds: float = SECONDS) -> Iterator[dict[str, np.ndarray
         ]
 
 
+@contextlib.contextmanager
+def signed_cut(run: Run, name: str, model: str, swap_function, what: str = "A swap by a neural network, cut.") -> Iterator[Path]:
+    """Gives a hidden path for a video that is cut from a run's swap.mp4; once written, it is signed and put at its name.
+
+    Args:
+        run: its swap.mp4 is shown, with the label and the watermark that it carries.
+        name: the video's, such as "to_show.mp4"; it lies in the run's folder.
+        model: that made the swap.
+        swap_function: the model's, which knows whom it learnt from.
+        what: the video shows, in words.
+
+    Raises:
+        LabError: when there is no swap.mp4, a consent was revoked since, or the place cannot be written to.
+    """
+    out, swap = run.out / name, _swap_of(run)
+    agreed = may_convert(run.clip("target"), getattr(swap_function, "sources", ()), model)
+    made_of = Ingredient("swap.mp4", content_hash(swap), path=swap)
+    facts = dataclasses.replace(publishing.facts(out, model, what), ingredients=(made_of,))
+
+    def register(lies: Path) -> None:
+        print(*enter(agreed, out, model, {"shows": "swap.mp4"}, user_folder(), lies), sep="\n", end="")
+
+    with publishing.sealed(out, run.out / f".{out.stem}", facts, register) as unsigned:
+        yield unsigned
+
+
 def write_side_by_side(run: Run, model: str, swap_function) -> Path:
     """Writes a run's target, swap and truth as one small video with the target's sound, signed like every output.
 
     Args:
-        run: its swap.mp4 is shown, with the label and the watermark that it carries.
-        model: that made it.
-        swap_function: the model's, which knows whom it learnt from.
+        run, model, swap_function: as in `signed_cut`.
 
     Returns:
         The video's path.
 
     Raises:
-        LabError: when there is no swap.mp4, a consent was revoked since, or the place cannot be written to.
+        LabError: as `signed_cut`.
     """
-    out, target = run.out / NAME, run.clip("target")
-    agreed = may_convert(target, getattr(swap_function, "sources", ()), model)
-    rows = (in_a_row(pictures) for pictures in moments(run))
-    first = next(rows)
-    made_of = Ingredient("swap.mp4", content_hash(run.out / "swap.mp4"), path=run.out / "swap.mp4")
-    facts = publishing.facts(out, model, "A target, its swap by a neural network and the true swap, side by side.")
-    facts = dataclasses.replace(facts, ingredients=(made_of,))
-
-    def register(lies: Path) -> None:
-        print(*enter(agreed, out, model, {"shows": "swap.mp4"}, user_folder(), lies), sep="\n", end="")
-
-    with publishing.sealed(out, run.out / ".side_by_side", facts, register) as unsigned:
+    target = run.clip("target")
+    what = "A target, its swap by a neural network and the true swap, side by side."
+    with signed_cut(run, NAME, model, swap_function, what) as unsigned:
+        rows = (in_a_row(pictures) for pictures in moments(run))
+        first = next(rows)
         size, clip = first.shape[1::-1], video.open_video(target)
         sound, end = target if clip.has_audio else None, SECONDS if clip.duration > SECONDS else None
         said = label.comment(model)
         with video.VideoWriter(unsigned, clip.rate, size, _CRF, sound, audio_end=end, comment=said) as writer:
             for picture in itertools.chain([first], rows):
                 writer.write(picture)
-    return out
+    return run.out / NAME
 
 
 def write_still(run: Run, model: str, path: str | Path, moment: float, height: int = HEIGHT) -> None:

@@ -41,6 +41,7 @@ BLURRY = 16.0
 DUPLICATE = 0.12
 SMALL = 32  # side in pixels at which faces are compared: noise is averaged away, a blink is not
 MEASURED = 64  # side at which light is measured
+NAMES = 160  # width in pixels of the groups' names beside a sheet
 
 
 def light(faces: FaceSet) -> pd.DataFrame:
@@ -170,19 +171,19 @@ def near_duplicates(faces: FaceSet, threshold: float = DUPLICATE) -> np.ndarray:
 def thumbnails(
     faces: FaceSet, order=None, labels=None, names=None, columns: int = 12, cell: int = 96, limit: int = 96
 ) -> np.ndarray:
-    """A sheet of small faces, group by group, each group under a bar with its name and size.
+    """A sheet of small faces, group by group, each with its name and size at the left.
 
     Args:
         faces: the set.
         order: rows of the table in the order to show, such as `sort` gives; None: as they stand.
-        labels: (N,) int or str, the group of each row of the table, such as `group` gives; None: one group, no bar.
+        labels: (N,) int or str, the group of each row of the table, such as `group` gives; None: one group, no name.
         names: the groups' names, to which `labels` are places; None: the labels themselves.
         columns: faces in a line.
         cell: side of a face in pixels.
         limit: most faces of a group to show, spread evenly over it.
 
     Returns:
-        (H, columns * cell, 3) uint8 RGB, white where nothing is.
+        (H, columns * cell, 3) uint8 RGB, white where nothing is; with labels wider by the names, `NAMES` pixels.
 
     Raises:
         LabError: when there is nothing to show, or a picture cannot be read.
@@ -197,17 +198,21 @@ def thumbnails(
     for label in np.unique(own):
         rows = order[own == label]
         name = str(label) if names is None else names[label]
-        parts.append(_bar(f"{name}: {len(rows)} face{'s' * (len(rows) != 1)}", columns * cell, max(16, cell // 4)))
-        parts.append(faces.subset(rows).contact_sheet(columns, cell, limit))
+        sheet = faces.subset(rows).contact_sheet(columns, cell, limit)
+        beside = _beside((name, f"{len(rows)} face{'s' * (len(rows) != 1)}"), len(sheet), cell)
+        parts.append(np.concatenate([beside, sheet], axis=1))
     return np.concatenate(parts)
 
 
-def _bar(text: str, width: int, height: int) -> np.ndarray:
-    bar = np.full((height, width, 3), 48, np.uint8)
-    font, scale = cv2.FONT_HERSHEY_SIMPLEX, height / 36
-    (long, _), _ = cv2.getTextSize(text, font, scale, 1)
-    scale *= min(1.0, (width - 8) / max(long, 1))
-    return cv2.putText(bar, text, (4, round(height * 0.7)), font, scale, (255, 255, 255), 1, cv2.LINE_AA)
+def _beside(lines: tuple[str, str], height: int, cell: int) -> np.ndarray:
+    """Two lines of text (height, `NAMES`, 3), at the height of the first line of faces."""
+    made = np.full((height, NAMES, 3), 255, np.uint8)
+    font, largest = cv2.FONT_HERSHEY_SIMPLEX, min(0.5, cell / 72)
+    for text, share in zip(lines, (0.42, 0.78), strict=True):
+        (long, _), _ = cv2.getTextSize(text, font, largest, 1)
+        scale = largest * min(1.0, (NAMES - 10) / max(long, 1))
+        cv2.putText(made, text, (4, round(cell * share)), font, scale, (0, 0, 0), 1, cv2.LINE_AA)
+    return made
 
 
 def _check_choice(by: str, choices: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets.showing import Picture
 
 _WIDEST = 14.0  # inches of a row: a page shrinks what is wider, and its words with it
+_PAGE = 10.0  # inches that a page shows; words in wider figures are larger, so that they can be read when it has shrunk them
 
 
 def as_uint8(picture) -> np.ndarray:
@@ -47,6 +48,11 @@ def show(figure, words: str) -> None:
     display(Picture(content.getvalue(), words))
 
 
+def _points(size: float, width: float) -> float:
+    """A font's size in a figure that is so wide, in inches, so that the page shows it in this size."""
+    return size * max(1.0, width / _PAGE)
+
+
 def row(pictures, titles=(), height: float = 2.0, title: str = ""):
     """Shows pictures side by side.
 
@@ -63,9 +69,9 @@ def row(pictures, titles=(), height: float = 2.0, title: str = ""):
     for axis, picture, name in zip(axes[0], pictures, [*titles, *[""] * len(pictures)], strict=False):
         shrinks = picture.shape[0] > (size[1] - 0.4) * figure.dpi  # then "nearest" would drop thin lines
         axis.imshow(picture, interpolation="antialiased" if shrinks else "nearest")
-        axis.set_title(name, fontsize=9)
+        axis.set_title(name, fontsize=_points(9, width))
         axis.axis("off")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=_points(10, width))
     figure.tight_layout()
     named = ", ".join(str(name) for name in titles[: len(pictures)]) or "without titles"
     count = f"{len(pictures)} pictures in a row" if len(pictures) > 1 else "one picture"
@@ -81,9 +87,8 @@ def rows(lines: dict, height: float = 1.2, titles=()):
         titles: of the columns, or none.
     """
     columns = max(len(pictures) for pictures in lines.values())
-    figure, axes = plt.subplots(
-        len(lines), columns, figsize=(height * columns + 1.2, height * len(lines)), squeeze=False
-    )
+    width = height * columns + 1.2
+    figure, axes = plt.subplots(len(lines), columns, figsize=(width, height * len(lines)), squeeze=False)
     for line, (name, pictures) in zip(axes, lines.items(), strict=True):
         for axis, picture in zip(line, pictures, strict=False):
             axis.imshow(as_uint8(picture), interpolation="nearest")
@@ -91,9 +96,9 @@ def rows(lines: dict, height: float = 1.2, titles=()):
             axis.set_xticks([])
             axis.set_yticks([])
             axis.set_frame_on(False)
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=_points(9, width))
     for axis, title in zip(axes[0], titles, strict=False):
-        axis.set_title(title, fontsize=9)
+        axis.set_title(title, fontsize=_points(9, width))
     figure.tight_layout(pad=0.2)
     named = f" ({', '.join(map(str, titles))})" if len(titles) else ""
     show(figure, f"{columns} columns of pictures{named}, in rows from the top: {', '.join(map(str, lines))}")
@@ -121,7 +126,7 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True, over: s
         columns: which losses, a panel each.
         over: the column to the right.
     """
-    figure, axes = plt.subplots(1, len(columns), figsize=(4.2 * len(columns), 3), squeeze=False)
+    figure, axes = plt.subplots(1, len(columns), figsize=(max(6.5, 4.2 * len(columns)), 3), squeeze=False)
     for axis, column in zip(axes[0], columns, strict=True):
         for (name, table), style in zip(histories.items(), cycle(("-", "--", ":", "-.")), strict=False):
             if column in table:

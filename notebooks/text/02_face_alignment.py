@@ -5,7 +5,7 @@
 # # 02 Find the face, align it, mask it
 # **Goal** Align faces to a fraction of a pixel, make, clean and diagnose a face set; then open up the detector and derive the alignment.
 #
-# **Minutes** 50 to read, 3 on two CPU cores or a T4; of the reading, part one takes 24, part two 26
+# **Minutes** 52 to read, 3 on two CPU cores or a T4; of the reading, part one takes 26, part two 26
 #
 # **Needs** two clips (the bundled ones, or yours)
 #
@@ -84,7 +84,7 @@ run = lab.setup(preset, seed, out, source, target, keep=keep)
 # ## Part one: from a clip to a face set
 # This lesson has two parts. **Part one** is what a swap needs: find the face, align it, mask it, and look at the face sets before anything is trained. In a class it is the lesson.
 #
-# **Part two** opens up what part one calls: the detector's three networks, following a face through a video, and where the best alignment comes from. It has the formulas and the exercises; no later lesson needs its results, so it can be the homework.
+# **Part two** opens up what part one calls: the detector's three networks, following a face through a video, and where the best alignment comes from. It has the formulas and most of the exercises; no later lesson needs its results, so it can be the homework.
 
 # %% [markdown]
 # ## One call
@@ -226,8 +226,45 @@ print(lab.faces.diagnosis_report.describe(diagnosis))
 words = "poses of A, of B, and those that only one of them has; below, their light, open mouths and detail"
 lab.widgets.show(lab.faces.diagnosis_report.draw(diagnosis), words)
 
+
 # %% [markdown]
 # Look at the third map: a blue triangle is a pose of A that B never takes, so that A<-B will be a guess there. The orange dots are the same for B<-A.
+
+# %% [markdown] tags=["exercise"]
+# **Exercise, a function**: how much of a clip will be a guess? A pose of the target is *unknown* when even the nearest pose of the source lies further than `near` degrees away; the distance of two poses is the root of $\Delta\mathrm{yaw}^2+\Delta\mathrm{pitch}^2$. The lesson goes on with yours, or with the reference.
+
+# %% tags=["stub"]
+def unknown_poses(target, source, near):
+    """Poses (n, 2) and (m, 2), yaw and pitch in degrees: the share of the target's, 0 to 1, that the source does not know."""
+    return None  # your turn
+
+
+# %% tags=["solution"]
+def unknown_poses(target, source, near):
+    """Poses (n, 2) and (m, 2), yaw and pitch in degrees: the share of the target's, 0 to 1, that the source does not know."""
+    apart = np.linalg.norm(target[:, None] - source[None], axis=2)
+    return np.mean(apart.min(axis=1) > near)
+
+
+# %% tags=["check"]
+from faceswap_lab.course import checks
+
+unknown_poses = checks.unknown_poses(unknown_poses)
+
+# %% [markdown] tags=["notes"]
+# The table of distances has a row for each pose of the target, and the minimum goes along the row. Along the columns it answers another question: how much of the source's set the swap leaves unused. Whoever compares yaw and pitch one by one finds too little missing: one picture lends its yaw, another its pitch.
+
+# %% [markdown]
+# Do many faces make poses known? Three sets of A's, asked for B's poses (the direction B<-A):
+
+# %%
+poses = {role: faces.table[["yaw", "pitch"]].dropna().to_numpy() for role, faces in sets.items()}
+asked = {"the target clip": poses["target"], "A": poses["A"], "A, every tenth": poses["A"][::10]}
+for name, some in asked.items():
+    print(f"{name}: {len(some)} faces leave {unknown_poses(poses['B'], some, 12):.0%} of B's poses a guess")
+
+# %% [markdown]
+# On the bundled clips 26 faces from clips in which the head turns know more than 120 of one quiet take.
 #
 # ## Six ways to spoil a set
 # The actors come with six sets of B that are bad on purpose. **Predict** what is wrong with each row before you read on.
@@ -289,8 +326,8 @@ print(before, "->", len(lab.FaceSet(copy)), "and back:", len(lab.faces.curation.
 
 # %%
 labels, names = lab.faces.curation.group(sets["B"], "pose")
-sheet = lab.faces.curation.thumbnails(sets["B"], labels=labels, names=names, columns=14, cell=64, limit=14)
-lab.widgets.row([sheet], ["B by pose"], height=7)
+sheet = lab.faces.curation.thumbnails(sets["B"], labels=labels, names=names, columns=12, cell=64, limit=12)
+lab.widgets.row([sheet], ["B by pose"], height=8.5)
 
 # %% [markdown]
 # ## What went wrong?
@@ -372,8 +409,6 @@ def iou(box, others):
 
 
 # %% tags=["check"]
-from faceswap_lab.course import checks
-
 iou = checks.iou(iou)
 
 # %% [markdown] tags=["notes"]

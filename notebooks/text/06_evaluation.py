@@ -172,8 +172,8 @@ measure = next((name for name in ("swap_error", "nearer_margin") if name in fram
 errors = frames[measure].dropna().to_numpy()
 lags = np.arange(min(40, len(errors) // 2))
 together = [np.corrcoef(errors[: len(errors) - lag], errors[lag:])[0, 1] for lag in lags]
-lab.widgets.curves({best: pd.DataFrame({"step": lags, f"correlation of {measure}, by distance in frames": together})},
-               [f"correlation of {measure}, by distance in frames"], logarithmic=False)  # fmt: skip
+lab.widgets.curves({best: pd.DataFrame({"frames apart": lags, f"correlation of {measure}": together})},
+               [f"correlation of {measure}"], logarithmic=False, over="frames apart")  # fmt: skip
 apart = np.flatnonzero(np.array(together) < 0.05)
 run.came("06 independent frames", int(lags[apart[0]]) if len(apart) else None, within=0.5)
 

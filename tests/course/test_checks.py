@@ -181,7 +181,7 @@ def test_no_lesson_uses_an_exercises_name_for_something_else():
 
 def test_references_are_the_packages_own():
     from faceswap_lab.course.checks import faces, networks, numbers
-    from faceswap_lab.faces import alignment, mtcnn_boxes
+    from faceswap_lab.faces import alignment, diagnosis, mtcnn_boxes
     from faceswap_lab.models import octave
     from faceswap_lab.models.layers import PixelShuffle
     from faceswap_lab.studies import ablation_effect
@@ -189,6 +189,8 @@ def test_references_are_the_packages_own():
 
     few = [k for k in mtcnn_boxes.suppress(faces.BOXES, faces.SCORES, 0.3)]
     assert sorted(checks.nms.reference(faces.BOXES, faces.SCORES, 0.3)) == sorted(few)
+    poses = faces.THIRTY, faces.TWENTY, 12.0
+    assert checks.unknown_poses.reference(*poses) == pytest.approx(diagnosis.unknown_poses(*poses))
     mirrored = faces.POINTS * [-1, 1]
     assert np.allclose(checks.similarity.reference(faces.POINTS, mirrored), alignment.umeyama(faces.POINTS, mirrored))
     assert np.allclose(checks.pixel_shuffle.reference(networks.CHANNELS), PixelShuffle()(networks.CHANNELS))

@@ -45,6 +45,23 @@ def test_the_film_shows_the_same_moments_with_sound_and_signature(run):
     )
 
 
+def test_a_cut_of_ones_own_is_signed_as_made_of_the_swap(run):
+    with side_by_side.signed_cut(run, "to_show.mp4", "autoencoder", None) as unsigned:
+        shutil.copyfile(run.clip("target"), unsigned)  # stands for what an editor wrote: it carries no credentials
+        assert verification.verify(unsigned).state == "no credentials" and not (run.out / "to_show.mp4").exists()
+    found = verification.verify(run.out / "to_show.mp4")
+    assert found.state == "valid" and "swap.mp4" in found.text
+    assert any(Path(one.path) == run.out / "to_show.mp4" for one in register.outputs_of("actor_A"))
+    assert not unsigned.parent.exists()
+
+
+def test_a_cut_that_fails_leaves_nothing(run):
+    with pytest.raises(ZeroDivisionError), side_by_side.signed_cut(run, "half.mp4", "autoencoder", None) as unsigned:
+        shutil.copyfile(run.clip("target"), unsigned)
+        raise ZeroDivisionError
+    assert not (run.out / "half.mp4").exists() and not unsigned.parent.exists()
+
+
 def test_a_still_is_signed_and_a_moment_that_is_not_there_refused(run, tmp_path):
     side_by_side.write_still(run, "autoencoder", tmp_path / "still.jpg", 1.0, height=128)
     still = read_picture(tmp_path / "still.jpg").astype(int)
@@ -63,6 +80,8 @@ def test_without_a_film_or_a_truth(run, tmp_path):
     other = runtime.prepare("quick", 0, tmp_path / "other", clips["train_B"], clips["target"])
     with pytest.raises(LabError, match="swap.mp4: there is no swapped video yet. Run notebook 05"):
         next(side_by_side.moments(other))
+    with pytest.raises(LabError, match="there is no swapped video yet"), side_by_side.signed_cut(other, "a.mp4", "x", None):
+        pass
     shutil.copyfile(clips["truth"], other.out / "swap.mp4")
     assert list(next(side_by_side.moments(other))) == ["target", "swap: AI face swap"]
 

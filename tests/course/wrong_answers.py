@@ -143,6 +143,17 @@ WRONG = {
         (lambda t, f: int(np.floor(t * f + 1e-9)) + 1, "begin at 0"),
         (lambda t, f: int(t * f // 1), "28.999"),
     ],
+    "unknown_poses": [
+        (lambda t, s, n: np.mean([min(np.hypot(*(x - y)) for x in t) > n for y in s]), "the other axis"),
+        (lambda t, s, n: sum(np.hypot(*(x - y)) > n for x in t for y in s) / (len(t) * len(s)), "take the minimum first"),
+        (lambda t, s, n: len([x for x in t if not (np.hypot(*(s - x).T) <= n).any()]), "not how many"),
+        (lambda t, s, n: np.mean([(np.hypot(*(s - x).T) <= n).any() for x in t]), "*does* know"),
+        (lambda t, s, n: np.mean([abs(s - x).sum(1).min() > n for x in t]), "added"),
+        (
+            lambda t, s, n: np.mean([abs(s[:, 0] - x[0]).min() > n or abs(s[:, 1] - x[1]).min() > n for x in t]),
+            "in *one* picture",
+        ),
+    ],
     "iou": [(iou_signed, "can't be negative"), (iou_sum, "counted twice"), (iou_pixels, "no pixel is added")],
     "nms": [
         (lambda b, s, t: greedy(b, s, t, np.argsort(s)), "highest score"),

@@ -152,7 +152,10 @@ def test_two_people_of_a_merged_set_are_told_apart(originals, tmp_path):
     assert (labels[order] == np.sort(labels)).all()
     assert not curation.near_duplicates(merged).any()
     sheet = curation.thumbnails(merged, order, labels, names, columns=5, cell=32)
-    assert sheet.shape == (3 * 32 + 2 * 32 + 2 * 16, 160, 3) and sheet.dtype == np.uint8
+    assert sheet.shape == (3 * 32 + 2 * 32, curation.NAMES + 160, 3) and sheet.dtype == np.uint8
+    written = (sheet[:, : curation.NAMES] < 128).all(axis=2).any(axis=1)
+    assert written[:32].any() and written[96:128].any()  # each name stands at its group's first line of faces
+    assert not written[32:96].any() and not written[128:].any()
     with pytest.raises(LabError, match="both: this folder holds a face set made with another source"):
         extract_faces(samples.sample_clips()["target"], merged.folder)
 

@@ -228,5 +228,7 @@ def test_a_row_gives_each_picture_its_shape(monkeypatch):
     figures.row([np.zeros((9, 16, 3))] * 7, height=2.6)
     figures.row([np.zeros((8, 8)), np.zeros((8, 8))], height=2)
     assert [tuple(figure.get_size_inches().round(2)) for figure in made] == [(6.0, 2.4), (18.2, 1.86), (4.0, 2.4)]
+    # A page ten inches wide shrinks the second by 1.82: its titles are that much larger, and can be read.
+    assert [round(figure.axes[0].title.get_fontsize(), 2) for figure in made] == [9, 16.38, 9]
     for figure in made:
         plt.close(figure)

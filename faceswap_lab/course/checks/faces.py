@@ -1,4 +1,4 @@
-"""Exercises of lesson 02: boxes and the similarity."""
+"""Exercises of lesson 02: poses, boxes and the similarity."""
 
 from __future__ import annotations
 
@@ -12,6 +12,56 @@ _corner = _draw.uniform(0, 60, (40, 2))
 BOXES, SCORES = np.hstack([_corner, _corner + _draw.uniform(10, 30, (40, 2))]), _draw.permutation(40) / 40
 # A chain: the first overlaps the second, the second the third, the first not the third.
 CHAIN, SURE = np.array([[0.0, 0, 10, 10], [3, 0, 13, 10], [6, 0, 16, 10]]), np.array([0.9, 0.8, 0.7])
+
+# Yaw and pitch of two pictures: one knows the yaw of (30, 20), the other its pitch, neither knows both.
+ONE_EACH = np.array([[30.0, 0.0], [0.0, 20.0]])
+_poses = np.random.default_rng(3)
+THIRTY, TWENTY = _poses.normal(0, (20, 10), (30, 2)), _poses.normal(8, (12, 6), (20, 2))
+
+
+def _apart(target, source, order=2):
+    return np.linalg.norm(target[:, None] - source[None], axis=2, ord=order)
+
+
+@exercise(
+    "02",
+    {
+        "thirty poses and twenty": (THIRTY, TWENTY, 12.0),
+        "twenty poses and thirty": (TWENTY, THIRTY, 12.0),
+        "one picture with the yaw, another with the pitch": (np.array([[30.0, 20.0], [30, 2]]), ONE_EACH, 5.0),
+        "a nearest pose just 5 degrees away, with near = 5": (np.array([[3.0, 4.0]]), np.zeros((1, 2)), 5.0),
+    },
+    {
+        "each pose of the *target* looks for its nearest: the minimum goes along the other axis": (
+            lambda t, s, near: np.mean(_apart(t, s).min(axis=0) > near)
+        ),
+        "one pose of the source that is near is enough: take the minimum first, then compare": (
+            lambda t, s, near: np.mean(_apart(t, s) > near)
+        ),
+        "one pose of the source that is near is enough, however far the mean is": (
+            lambda t, s, near: np.mean(_apart(t, s).mean(axis=1) > near)
+        ),
+        "that is the share that the source *does* know": lambda t, s, near: np.mean(_apart(t, s).min(axis=1) <= near),
+        "yaw and pitch must be near in *one* picture of the source": (
+            lambda t, s, near: np.mean((np.abs(t[:, None] - s[None]).min(axis=1) > near).any(axis=1))
+        ),
+        "the distance is the root of the squares' sum, not yaw and pitch added": (
+            lambda t, s, near: np.mean(_apart(t, s, 1).min(axis=1) > near)
+        ),
+        "the distance is the root of the squares' sum, not the larger of the two": (
+            lambda t, s, near: np.mean(_apart(t, s, np.inf).min(axis=1) > near)
+        ),
+        "the root is missing": lambda t, s, near: np.mean(_apart(t, s).min(axis=1) > near**0.5),
+        "unknown is what lies *further* than near; at just that distance it is known": (
+            lambda t, s, near: np.mean(_apart(t, s).min(axis=1) >= near)
+        ),
+        "a share is wanted, not how many": lambda t, s, near: np.sum(_apart(t, s).min(axis=1) > near),
+    },
+    "the nearest pose decides, and it has to be near in yaw and in pitch",
+)
+def unknown_poses(target, source, near):
+    """Poses (n, 2) and (m, 2) in degrees: the share of the target's further than `near` from all of the source's."""
+    return np.mean(_apart(target, source).min(axis=1) > near)
 
 
 def _iou(box, others, border=0, union=1, floor=0.0):
