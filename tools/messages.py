@@ -35,6 +35,7 @@ def tables() -> Iterator[tuple[str, Iterable[str]]]:
     from faceswap_lab.provenance import records
     from faceswap_lab.studies import ablation
     from faceswap_lab.swap import options
+    from faceswap_lab.training import callbacks, times
     from faceswap_lab.widgets import architecture, tuning
 
     yield "course/checks", (text for one in exercise.EXERCISES.values() for text in one.texts())
@@ -44,6 +45,8 @@ def tables() -> Iterator[tuple[str, Iterable[str]]]:
     yield "provenance/records.py", records.PURPOSES.values()
     yield "studies/ablation.py", (variant.part for variant in ablation.VARIANTS.values())
     yield "swap/options.py", options.descriptions(options.SwapOptions).values()
+    yield "training/callbacks.py", (callbacks.COMPILING,)
+    yield "training/times.py", (device.name for device in times.DEVICES)
     yield "widgets/architecture.py", architecture.NAMES.values()
     yield "widgets/tuning.py", tuning.VIEWS
 
