@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup lab test test-colab notebooks solutions colab slides class-pack challenge site doctor clean
+.PHONY: help setup lab test test-colab notebooks solutions messages colab slides class-pack challenge site doctor clean
 
 help:
 	@echo "make setup      make $(VENV) and install the lab in it"
@@ -23,6 +23,7 @@ help:
 	@echo "make test-colab build copies of Colab's images, install the lab there and run notebooks 00 to 05: hours"
 	@echo "make notebooks  bring notebooks/*.ipynb and notebooks/text/*.py in step, rewrite the badges"
 	@echo "make solutions  for teachers: solutions/*.ipynb and notes/*.md, written from the lessons' texts"
+	@echo "make messages   collect what lessons and widgets say, for translators: faceswap_lab/locale (ARGS='--new zh_CN')"
 	@echo "make colab      the lab in one file for classes without GitHub: build/faceswap_lab_colab.zip"
 	@echo "make slides     lessons 00 to 06 as slides with speaker notes, offline: build/slides (pictures of runs/$(NAME))"
 	@echo "make class-pack the finished run runs/$(NAME) in one file, to open instead of waiting: build/faceswap_lab_run.zip"
@@ -87,6 +88,9 @@ notebooks: setup
 
 solutions: setup
 	"$(BIN)/python" tools/sync_notebooks.py --solutions
+
+messages: setup
+	"$(BIN)/python" tools/messages.py $(ARGS)
 
 doctor: setup
 	"$(BIN)/python" -m faceswap_lab doctor

@@ -15,11 +15,12 @@ POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 @pytest.fixture(scope="session", autouse=True)
 def folders_of_the_tests(tmp_path_factory):
-    """The tests' own ledger and course certificate, for the processes that they start, too; the bundled actors' records count
-    as ever. See `consents`."""
+    """The tests' own ledger, course certificate and language, for the processes that they start, too; the bundled actors'
+    records count as ever. See `consents`."""
     with pytest.MonkeyPatch.context() as patch:
         for variable in ("FACESWAP_LAB_CONSENT", "FACESWAP_LAB_SIGNING"):
             patch.setenv(variable, str(tmp_path_factory.mktemp(variable[13:].lower())))
+        patch.setenv("LANGUAGE", "en")  # what is compared is English, wherever the tests run
         yield
 
 

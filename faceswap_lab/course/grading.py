@@ -23,6 +23,7 @@ from pathlib import Path
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, everywhere
 from faceswap_lab.course import checks, notebooks
 from faceswap_lab.course.checks.exercise import RIGHT, WRONG, Choice, Function, Stopped, Verdict
 
@@ -228,7 +229,10 @@ def _end(process: subprocess.Popen) -> None:
 def _answer(line: bytes) -> object:
     try:
         told = json.loads(line)
-        return Stopped(f"stops with {_printable(str(told['stopped']))}") if "stopped" in told else told["answer"]
+        if "stopped" not in told:
+            return told["answer"]
+        error = _printable(str(told["stopped"]))
+        return Stopped(_("stops with {error}").format(error=error), error.partition(":")[0])
     except (ValueError, KeyError, TypeError, RecursionError):
         return Stopped("gives an answer that cannot be read")
 
@@ -278,7 +282,8 @@ def look(grade: Grade, cells: list[Cell]) -> None:
         asked = [cell for cell in cells if re.search(rf"\bchecks\.{name}\({name}\)", cell.source)]
         if not asked and verdict.word != MISSING:
             grade.remark("its check was edited or is gone", name)
-        if any(f"{name}: right" in cell.output for cell in cells) and verdict.word != RIGHT:
+        claims = {f"{name}: {right}" for right in everywhere(RIGHT)}  # as students saw it, in whichever language
+        if any(claim in cell.output for cell in cells for claim in claims) and verdict.word != RIGHT:
             grade.remark("its saved output says right", name)
         if any(re.search(rf"\b{name}: *right", cell.source) for cell in cells):
             grade.remark("a cell prints its verdict", name)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from faceswap_lab.base import files, machine
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 
 FILE = "predictions.json"
 MIME = "application/vnd.faceswap-lab.predictions+json"  # of what a notebook's last cell carries along, for `grade`
@@ -41,16 +42,18 @@ def predict(folder: Path, name: str, value=None, sure: float | None = None, unit
         return entry.get("value")
     wrong = [one for one in (value if isinstance(value, list) else [value]) if choices and one not in choices]
     if wrong:
-        print(f"{name}: {wrong[0]!r} is no answer. Choose from {', '.join(map(str, choices))}.")
+        said = _("{name}: {answer!r} is no answer. Choose from {choices}.")
+        print(said.format(name=name, answer=wrong[0], choices=", ".join(map(str, choices))))
     elif sure is not None and not (isinstance(sure, int | float) and 0 < sure <= 100):
-        print(f"{name}: sure = {sure!r} cannot be. Write per cent, for example sure=80.")
+        print(_("{name}: sure = {sure!r} cannot be. Write per cent, for example sure=80.").format(name=name, sure=sure))
     elif "came" in entry and [value, sure] != [entry["value"], entry["sure"]]:
-        print(f"{name}: {_told(entry['value'], unit)} stays, since the result has been seen.")
+        said = _("{name}: {value} stays, since the result has been seen.")
+        print(said.format(name=name, value=_told(entry["value"], unit)))
     elif "came" not in entry:
         late = {"late": True} if (str(folder), name) in _seen else {}
         entry = {"value": value, "sure": sure, "unit": unit, **late}
         _write(folder, name, entry)
-        print(f"Written down: {_told(value, unit)}{_sure(entry)}.")
+        print(_("Written down: {value}.").format(value=_sure(entry, unit)))
     return entry.get("value")
 
 
@@ -73,7 +76,7 @@ def came(folder: Path, name: str, value, within: float | None = None, least: flo
     try:
         hit, said = _compare(entry["value"], result, within, least, isinstance(value, set | frozenset))
     except (TypeError, ValueError, OverflowError):
-        hit, said = False, f"another kind of answer than {_told(result)}"
+        hit, said = False, _("another kind of answer than {result}").format(result=_told(result))
     entry = {**entry, "came": result, "hit": hit, "said": said}
     _write(folder, name, entry)
     print(_line(name, entry))
@@ -105,7 +108,8 @@ def _write(folder: Path, name: str, entry: dict) -> None:
     if known is None:
         aside = path.with_suffix(".damaged.json")
         path.replace(aside)
-        print(f"{path}: this is not a JSON file any more. It lies in {aside.name} now, and a new one begins.")
+        said = _("{file}: this is not a JSON file any more. It lies in {aside} now, and a new one begins.")
+        print(said.format(file=path, aside=aside.name))
     files.write_json(path, (known or {}) | {name: entry})
 
 
@@ -130,10 +134,11 @@ def summary(folder: Path, lesson: str) -> str:
     if not mine:
         return ""
     hits = sum(bool(entry["hit"]) for entry in mine.values())
-    lines = ["Your predictions:", *(f"  {_line(name, entry)}" for name, entry in mine.items())]
-    lines.append(f"{hits} of {len(mine)} came true in this lesson.")
+    lines = [_("Your predictions:"), *(f"  {_line(name, entry)}" for name, entry in mine.items())]
+    lines.append(_("{hits} of {count} came true in this lesson.").format(hits=hits, count=len(mine)))
     for sure, (hit, of) in calibration(folder).items():
-        lines.append(f"Over the run, of {of} that you were {sure:g} % sure of, {hit} came true ({hit / of:.0%}).")
+        said = _("Over the run, of {count} that you were {sure:g} % sure of, {hits} came true ({share:.0%}).")
+        lines.append(said.format(count=of, sure=sure, hits=hit, share=hit / of))
     return "\n".join(lines)
 
 
@@ -188,19 +193,20 @@ def _compare(value, result, within: float | None, least: float, as_set: bool) ->
         if isinstance(value, list):
             low, high = sorted(map(float, value))
             out = max(low - result, result - high, 0.0)
-            return out == 0, f"{out:.3g} outside" if out else "inside"
+            return out == 0, _("{off:.3g} outside").format(off=out) if out else _("inside")
         off = float(value) - result
-        word = "too high" if off > 0 else "too low"
-        return _near(value, result, share, least), "exact" if float(value) == result else f"{abs(off):.3g} {word}"
+        said = _("exact") if float(value) == result else _("{off:.3g} too high") if off > 0 else _("{off:.3g} too low")
+        return _near(value, result, share, least), said.format(off=abs(off))
     if not isinstance(result, list):
         return _near(value, result, 0.0, least), ""
     mine = value if isinstance(value, list) else [value]
     if as_set:
         right = len({str(one) for one in mine} & {str(one) for one in result})
-        return sorted(mine, key=str) == result, f"{right} of {len(result)}"
+        return sorted(mine, key=str) == result, _("{right} of {count}").format(right=right, count=len(result))
     pairs = list(zip(mine, result, strict=False))
     right = sum(a == b if isinstance(b, list) else _near(a, b, within or 0.0, least) for a, b in pairs)
-    return right == len(result) == len(mine), f"{right} of {len(result)} in place"
+    said = _("{right} of {count} in place").format(right=right, count=len(result))
+    return right == len(result) == len(mine), said
 
 
 def _told(value, unit: str = "") -> str:
@@ -212,13 +218,16 @@ def _told(value, unit: str = "") -> str:
     return f"{value} {unit}".strip()
 
 
-def _sure(entry: dict) -> str:
-    return "" if entry["sure"] is None else f", {entry['sure']:g} % sure"
+def _sure(entry: dict, unit: str = "") -> str:
+    """What was predicted, and how sure."""
+    value = _told(entry["value"], unit)
+    return value if entry["sure"] is None else _("{value}, {sure:g} % sure").format(value=value, sure=entry["sure"])
 
 
 def _line(name: str, entry: dict) -> str:
-    verdict = ("hit " if entry["hit"] else "MISS") if not entry.get("late") else "late"
-    off = f" ({entry['said']})" if entry.get("said") else ""
-    late = ", typed after the result" if entry.get("late") else ""
-    came_said = _told(entry["came"], entry["unit"])
-    return f"{verdict}  {name[3:]}: you said {_told(entry['value'])}{_sure(entry)}{late}; it came to {came_said}{off}"
+    verdict, said = _("hit") if entry["hit"] else _("MISS"), _sure(entry)
+    if entry.get("late"):
+        verdict, said = _("late"), _("{prediction}, typed after the result").format(prediction=said)
+    line = _("{name}: you said {prediction}; it came to {result}")
+    line = line.format(name=name[3:], prediction=said, result=_told(entry["came"], entry["unit"]))
+    return f"{verdict:4}  {line}" + (f" ({entry['said']})" if entry.get("said") else "")

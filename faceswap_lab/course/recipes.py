@@ -15,6 +15,7 @@ from pathlib import Path
 import keras
 
 from faceswap_lab.base import weights
+from faceswap_lab.base.messages import _
 from faceswap_lab.course.presets import Preset
 from faceswap_lab.models import autoencoder_networks, faceswap_gan_networks, faceswap_gan_schedule, loss_weights
 from faceswap_lab.models.augmentation import Augmentation
@@ -126,13 +127,15 @@ def begin_gan(gan: FaceSwapGAN, folder: Path) -> int:
             continue
         options = read_config(place, "autoencoder")["options"]
         if AutoencoderConfig(**options) != shape:
-            print(f"The autoencoder {place.name} ({options['size']} px) has another shape than this FaceSwap-GAN.")
+            said = _("The autoencoder {name} ({size} px) has another shape than this FaceSwap-GAN.")
+            print(said.format(name=place.name, size=options["size"]))
             continue
         generator = FaceAutoencoder(shape)
         load_weights(generator, place / WEIGHTS)
         generator.begun_from = str(place)  # whose faces are in these weights, see `training.save_model`
         taken = gan.begin_with(generator)
-        print(f"{taken} layers taken over from the autoencoder {place.name}")
+        print(_("{count} layers taken over from the autoencoder {name}").format(count=taken, name=place.name))
         return taken
-    print(f"No autoencoder fits the {gan.config.architecture} network of {gan.config.size} px: it starts from nothing.")
+    said = _("No autoencoder fits the {network} network of {size} px: it starts from nothing.")
+    print(said.format(network=gan.config.architecture, size=gan.config.size))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from faceswap_lab.base.messages import _
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.swap.options import SETTINGS_FILE, ConversionOptions
 
@@ -36,7 +37,7 @@ def told_settings(run: Run) -> str:
     """A line that says where the options come from, and how they differ from the lab's defaults."""
     chosen, path = settings(run), settings_path(run)
     if not path.exists():
-        return f"the lab's defaults ({SETTINGS_FILE} is not there yet)"
-    usual = dataclasses.asdict(DEFAULTS)
+        return _("the lab's defaults ({file} is not there yet)").format(file=SETTINGS_FILE)
+    usual, same = dataclasses.asdict(DEFAULTS), _("the same as the defaults")
     other = [f"{name}={value}" for name, value in dataclasses.asdict(chosen).items() if value != usual[name]]
-    return f"{path}: {', '.join(other) or 'the same as the defaults'}"
+    return f"{path}: {', '.join(other) or same}"

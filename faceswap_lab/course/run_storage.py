@@ -24,6 +24,7 @@ from pathlib import Path, PurePosixPath
 
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 
 INDEX, HERE = "kept.json", ".kept.json"
 DRIVE = Path("/content/drive")
@@ -136,12 +137,14 @@ class RunStorage:
             try:
                 self._unpack(part, entry)
             except LabError as error:
-                print(f"{error}\n{part}: what it held is made again; look again for faces that you had deleted.")
+                said = _("{part}: what it held is made again; look again for faces that you had deleted.")
+                print(f"{error}\n{said.format(part=part)}")
                 continue
             here[part] = {"sha256": entry["sha256"], "looks": self._looks(self.parts().get(part, []))}
             self._write_here(here)
         if missing:
-            print(f"{self.place}: {len(missing)} parts of this run come from here.")
+            said = _("{folder}: {count} parts of this run come from here.")
+            print(said.format(folder=self.place, count=len(missing)))
 
     def keep(self) -> None:
         """Packs what has changed. A place that fails is named, and no reason to lose the work."""
@@ -149,7 +152,7 @@ class RunStorage:
             with files.clear_write_errors(self.place):
                 self._keep()
         except (LabError, OSError) as error:
-            print(f"NOT KEPT: {error}")
+            print(_("NOT KEPT: {reason}").format(reason=error))
 
     def keep_checkpoint(self, _: Path) -> None:
         """`keep`, as often as takes a twentieth of the time."""

@@ -12,6 +12,7 @@ from faceswap_lab import __version__
 from faceswap_lab.base import environment, files
 from faceswap_lab.base.errors import LabError, check_number
 from faceswap_lab.base.machine import cpu_cores, devices, place, table, versions
+from faceswap_lab.base.messages import _
 from faceswap_lab.course import notebooks, predictions, samples, trusted_paths
 from faceswap_lab.course.presets import PRESETS, Preset
 from faceswap_lab.course.presets import preset as find_preset
@@ -234,7 +235,7 @@ def setup(
     device = ", ".join(accelerators) or f"CPU, {cpu_cores()} cores"
     files.write_json(run.out / "run.json", {**files.read_json(run.out / "run.json"), "device": device})
     run.keep()
-    print(table(_facts(run, device)))
+    print(table(_facts(run, ", ".join(accelerators) or _("CPU, {cores} cores").format(cores=cpu_cores()))))
     if said := _proposal(run.preset, accelerators):
         print(f"\n{said}")
     return run
@@ -294,26 +295,31 @@ def give_clip(folder: Path, role: str, path: str | os.PathLike) -> None:
 def _facts(run: Run, device: str) -> list[tuple[str, str]]:
     found = versions()
     clips = run.clips
-    swapped = f"{clips.source.name} (B) onto {clips.target.name} (A)"
+    lab = _("{version} on {place}, Python {python}")
+    keras = _("{version} on TensorFlow {tensorflow}, numpy {numpy}")
+    swapped = _("{source} (B) onto {target} (A)") if clips.truth is None else _("{source} (B) onto {target} (A), true swap known")
     return [
-        ("lab", f"{__version__} on {place()}, Python {found['Python']}"),
-        ("keras", f"{found['keras']} on TensorFlow {found['tensorflow']}, numpy {found['numpy']}"),
-        ("device", device),
-        ("preset", f"{run.preset.name}: {run.preset.summary}"),
-        ("seed", str(run.seed)),
-        ("face of", swapped + ("" if clips.truth is None else ", true swap known")),
-        ("folder", str(run.out)),
-        *([("kept in", str(run.storage.place))] if run.storage else []),
+        (_("lab"), lab.format(version=__version__, place=_(place()), python=found["Python"])),
+        ("keras", keras.format(version=found["keras"], tensorflow=found["tensorflow"], numpy=found["numpy"])),
+        (_("device"), device),
+        (_("preset"), f"{run.preset.name}: {_(run.preset.summary)}"),
+        (_("seed"), str(run.seed)),
+        (_("face of"), swapped.format(source=clips.source.name, target=clips.target.name)),
+        (_("folder"), str(run.out)),
+        *([(_("kept in"), str(run.storage.place))] if run.storage else []),
     ]
 
 
 def _proposal(chosen: Preset, accelerators: list[str]) -> str:
     """Which preset this device calls for; "" where it is chosen already."""
     if not accelerators:
-        hours = "will take many hours here; preset='quick' is made for two CPU cores."
-        fits = "is made for that." if chosen.name == "quick" else hours
-        return f"No GPU: preset {chosen.name!r} {fits} {GPU_MENUS[place()]}"
+        said = _("No GPU: preset {name!r} will take many hours here; preset='quick' is made for two CPU cores.")
+        if chosen.name == "quick":
+            said = _("No GPU: preset {name!r} is made for that.")
+        return f"{said.format(name=chosen.name)} {_(GPU_MENUS[place()])}"
     if chosen.name != "quick":
         return ""
-    made = f"preset = 'class' is made for it: {PRESETS['class'].summary}"
-    return f"There is a GPU, and {made}. Change it in the cell above, and run again from there."
+    said = _(
+        "There is a GPU, and preset = 'class' is made for it: {summary}. Change it in the cell above, and run again from there."
+    )
+    return said.format(summary=_(PRESETS["class"].summary))

@@ -15,6 +15,7 @@ import pandas as pd
 from faceswap_lab import metrics, training
 from faceswap_lab.base import files, weights
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.course import score_cards, stages
 from faceswap_lab.course.run_settings import DEFAULTS, settings, settings_path, told_settings
 from faceswap_lab.course.runtime import Run
@@ -84,10 +85,10 @@ def swap_functions(run: Run) -> dict[str, training.SwapFunction | BaseSwap]:
     folders = {name: run.out / "models" / name for name in MODELS}
     there = [name for name in MODELS if (folders[name] / training.CONFIG).exists()]
     if not there:
-        print("No model has been trained in this run yet: the warm start that ships with the lab stands in.")
+        print(_("No model has been trained in this run yet: the warm start that ships with the lab stands in."))
         there, folders = [WARM_START], {WARM_START: _warm_start()}
     elif missing := [name for name in MODELS if name not in there]:
-        print(f"Not trained in this run, and so left out: {', '.join(missing)}.")
+        print(_("Not trained in this run, and so left out: {models}.").format(models=", ".join(missing)))
     functions = {name: training.SwapFunction(training.load_model(folders[name]), name=name) for name in there}
     swapped = any((run.out / "swap").glob(f"{base_swap.NAME}_*.mp4"))
     return functions | ({base_swap.NAME: base_function(run)} if swapped else {})
@@ -172,7 +173,7 @@ def compare(run: Run, index: int, outputs: Mapping[str, np.ndarray], points: np.
         A table with a row for each version, or None (and a printed sentence) where no true swap is known.
     """
     if run.clips.truth is None:
-        print("No true swap is known for this clip: judge by eye.")
+        print(_("No true swap is known for this clip: judge by eye."))
         return None
     target, truth = (
         next(itertools.islice(clip_frames(path), index, None)) for path in (run.clip("target"), run.clips.truth)

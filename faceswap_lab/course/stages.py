@@ -9,6 +9,7 @@ import pandas as pd
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.faces.sources import gather_sources, write_sources
 from faceswap_lab.provenance.checks import may_prepare
@@ -162,7 +163,8 @@ def warm_start(model) -> bool:
     folder = weights.data_folder() / "weights" / WARM_START
     config = training.read_config(folder)
     if type(model.config)(**config["options"]) != model.config:  # options that are newer than the file: their defaults
-        print(f"The warm start {WARM_START} has another shape than this model, which starts from nothing.")
+        said = _("The warm start {name} has another shape than this model, which starts from nothing.")
+        print(said.format(name=WARM_START))
         return False
     training.load_weights(model, folder / training.WEIGHTS)
     model.begun_from = str(folder)  # whose faces are in these weights, see `training.save_model`
@@ -237,7 +239,7 @@ def model_folder(run: Run, name: str, **key):
     folder = run.models(name)
     made_with = folder / "made_with.json"
     if made_with.exists() and files.read_json(made_with) != key:
-        print(f"{name}: faces or settings changed since the last training, which is done again.")
+        print(_("{name}: faces or settings changed since the last training, which is done again.").format(name=name))
         shutil.rmtree(folder)
     if not made_with.exists():
         files.write_json(made_with, key)

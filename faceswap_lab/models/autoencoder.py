@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from faceswap_lab.base.messages import _
 from faceswap_lab.models import loss_terms, replicas
 from faceswap_lab.models.augmentation import Augmentation, FaceBank, random_views
 from faceswap_lab.models.autoencoder_networks import (
@@ -224,7 +225,8 @@ class FaceAutoencoder(keras.Model):
     def _switch_off_without_masks(self, known) -> None:
         missing = needing_missing_masks(self.loss_weights, known)
         for term, names in missing.items():
-            print(f"The face sets have no masks of {' and '.join(names)}: the term {term} is switched off.")
+            said = _("The face sets have no masks of {parts}: the term {term} is switched off.")
+            print(said.format(parts=_(" and ").join(names), term=term))
             self.terms.pop(term)
         self.loss_weights = self.loss_weights.without(missing)
 

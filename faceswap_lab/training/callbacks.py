@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.base.safeguards import safeguards
 from faceswap_lab.training import checkpoints, early_stopping, previews, state, times
 from faceswap_lab.training.history import HISTORY, MEASURES, Board, add_event, write_history
@@ -112,7 +113,8 @@ class Session:
         try:
             safeguards().write_swapped(path, self.picture, self.folder.name, previews.SHOWN)
         except LabError as error:  # a certificate that runs out meanwhile is no reason to lose a training
-            add_event(self.folder, step, "notice", f"The preview of step {step} is signed by nobody known: {error}")
+            said = _("The preview of step {step} is signed by nobody known: {reason}")
+            add_event(self.folder, step, "notice", said.format(step=step, reason=error))
             safeguards().write_swapped(path, self.picture, self.folder.name, previews.SHOWN, own=True)
         self.board.picture(step, "preview", self.picture)
         if self.show:
@@ -124,7 +126,7 @@ class Session:
             try:
                 previews.timelapse(self.folder)
             except LabError as error:
-                add_event(self.folder, self.step, "notice", f"No timelapse: {error}")
+                add_event(self.folder, self.step, "notice", _("No timelapse: {reason}").format(reason=error))
 
     def close(self) -> None:
         self.board.close()
@@ -150,16 +152,16 @@ class Session:
         panel.poll()
         if panel.take("save"):
             self.save_if_new()
-            panel.say(f"saved at step {self.step}")
+            panel.say(_("saved at step {step}").format(step=self.step))
         if panel.paused:
             begun = time.monotonic()
             self.save_if_new()
-            panel.say(f"paused at step {self.step}, saved")
+            panel.say(_("paused at step {step}, saved").format(step=self.step))
             while panel.paused and not panel.wants("stop") and not self.signals.pending:
                 time.sleep(0.05)
                 panel.poll()
                 if panel.take("save"):
-                    panel.say(f"paused at step {self.step}, saved already")
+                    panel.say(_("paused at step {step}, saved already").format(step=self.step))
             self.clock.pause(time.monotonic() - begun)
             self.clock.hold()
             panel.say("")
@@ -168,13 +170,13 @@ class Session:
 
     def tell_compiling(self, begins: bool) -> None:
         """Says before the first step why nothing moves, and takes the words away after it."""
-        text, self.compiles = COMPILING if begins else "", begins
+        text, self.compiles = _(COMPILING) if begins else "", begins
         if self.panel is not None:
             self.panel.say(text)
         elif self._line is not None:
             self._line.set_postfix_str(text)
         else:
-            print(f"\r{text:{len(COMPILING)}}", end="" if begins else "\r", flush=True)
+            print(f"\r{text:{len(_(COMPILING))}}", end="" if begins else "\r", flush=True)
 
     # -- at the end of an interval -------------------------------------------------------------------------------
     def end_interval(self, logs: dict) -> None:
@@ -224,7 +226,8 @@ class Session:
         left = self.clock.left(self.total - self.step)
         self._say_measured(left)
         if self._line is not None:
-            self._line.set_postfix_str(f"loss {row.get('loss', float('nan')):.4f}, {as_time(left)} left", refresh=False)
+            said = _("loss {loss:.4f}, {time} left").format(loss=row.get("loss", float("nan")), time=as_time(left))
+            self._line.set_postfix_str(said, refresh=False)
             self._line.update(self.step - self._line.n)
         if self.panel is not None:
             self.panel.update(self.step, self.rows, left, self.picture if drawn else None, self.note)
@@ -234,10 +237,11 @@ class Session:
         seconds = self.clock.step()
         if self.predicted is None or seconds is None or self.step - self.begun_at < self.predicted.measured_after:
             return
-        print(
-            f"{self.folder.name}: measured {1 / seconds:.3g} steps a second "
-            f"({1 / self.predicted.seconds:.3g} were predicted)" + (f", {times.in_words(left)} left" if left else "")
-        )
+        said = _("{model}: measured {speed:.3g} steps a second ({predicted:.3g} were predicted)")
+        if left:
+            said = _("{model}: measured {speed:.3g} steps a second ({predicted:.3g} were predicted), {time} left")
+        time_left = times.in_words(left or 0)
+        print(said.format(model=self.folder.name, speed=1 / seconds, predicted=1 / self.predicted.seconds, time=time_left))
         self.predicted = None
 
 

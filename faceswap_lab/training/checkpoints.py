@@ -22,6 +22,7 @@ import numpy as np
 from faceswap_lab import __version__
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.training import state
 
 FORMAT = 2
@@ -145,8 +146,10 @@ def restore(model: keras.Model, folder: str | Path) -> Restored:
         found = Restored(about["step"], about["history"], about["facts"], metrics, path)
         break
     for path, reason in passed:
-        used = f"{found.path.name} is used instead" if found.path else "there is none before it: training starts anew"
-        print(f"{path}: this checkpoint is damaged ({reason}); {used}.")
+        said = _("{checkpoint}: this checkpoint is damaged ({reason}); there is none before it: training starts anew.")
+        if found.path:
+            said = _("{checkpoint}: this checkpoint is damaged ({reason}); {other} is used instead.")
+        print(said.format(checkpoint=path, reason=reason, other=found.path and found.path.name))
         aside = path.with_name(f"damaged_{path.name}")
         shutil.rmtree(aside, ignore_errors=True)
         path.rename(aside)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 
 PEOPLE = ("A", "B")
 
@@ -83,7 +84,8 @@ def set_faces(model, faces: dict, masks: dict | None = None, transferred: dict |
             )
     for p in PEOPLE:
         if len(faces[p]) == 1:
-            print(f"faces of {p}: there is only one. The model will learn this picture by heart, not the person.")
+            said = _("faces of {person}: there is only one. The model will learn this picture by heart, not the person.")
+            print(said.format(person=p))
     model.set_faces(faces, masks, transferred)
     return {p: len(pictures) for p, pictures in faces.items()}
 
@@ -100,6 +102,5 @@ def check_batch(counts: dict[str, int], batch_size: int) -> None:
         if count < 1:
             raise LabError(f"faces of {person}: there are none. Extract faces first, or put back deleted ones.")
         if batch_size > count:
-            print(
-                f"faces of {person}: {count} in all, {batch_size} in a batch: some are seen several times in one step."
-            )
+            said = _("faces of {person}: {count} in all, {batch} in a batch: some are seen several times in one step.")
+            print(said.format(person=person, count=count, batch=batch_size))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faceswap_lab.base.messages import _
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -77,12 +79,10 @@ def advise(rows: list[dict], patience: int = 5, tolerance: float = 0.02) -> str:
         if not np.isfinite(values).all():
             return ""
         if (best := best_before(steps, values, patience, tolerance)) is not None:
-            fallen.append(f"{name} on held-out faces was best at step {best} and has been lower since")
+            said = _("{measure} on held-out faces was best at step {step} and has been lower since")
+            fallen.append(said.format(measure=name, step=best))
         elif (since := still_since(steps, values, patience, tolerance)) is not None:
-            still.append((name, since))
-    if fallen:
-        return "; ".join(fallen) + ": stopping now loses nothing."
-    if names and len(still) == len(names):
-        told = ", ".join(f"{name} on held-out faces has not moved since step {since}" for name, since in still)
-        return f"{told}: stopping now loses nothing."
-    return ""
+            said = _("{measure} on held-out faces has not moved since step {step}")
+            still.append(said.format(measure=name, step=since))
+    told = "; ".join(fallen) or (", ".join(still) if len(still) == len(names) else "")
+    return _("{reasons}: stopping now loses nothing.").format(reasons=told) if told else ""

@@ -21,6 +21,7 @@ import numpy as np
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.faces import references
 from faceswap_lab.faces.alignment import canonical_points
 from faceswap_lab.faces.landmarks import FaceMesh
@@ -179,9 +180,9 @@ def fine_tune(
             tuned = reference_swapper.build_swapper(network.config)
             tuned.set_weights(network.get_weights())
             fit = swapper_fitting.SwapperFit(asked.steps, BATCH, RATE, IDENTITY, asked.seed, checkpoint_every=100)
-            print(
-                f"fine-tuning: {asked.steps} steps of {fit.batch}, {times.predict_network(tuned, fit.batch, asked.steps) or ''}"
-            )
+            said = _("fine-tuning: {steps} steps of {count}, {time}")
+            time = times.predict_network(tuned, fit.batch, asked.steps) or ""
+            print(said.format(steps=asked.steps, count=fit.batch, time=time))
             swapper_fitting.fit_swapper(tuned, arrays, folder, fit)
             pairs = zip(network.get_weights(), tuned.get_weights(), strict=True)
             tuned.set_weights([(1 - MIX) * before + MIX * after for before, after in pairs])

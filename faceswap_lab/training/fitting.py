@@ -24,6 +24,7 @@ import pandas as pd
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.machine import cpu_cores
+from faceswap_lab.base.messages import _
 from faceswap_lab.training import checkpoints, distribution, memory, out_of_memory, previews, times
 from faceswap_lab.training.callbacks import Between, IntervalEnd, Session
 from faceswap_lab.training.data import check_batch
@@ -170,7 +171,8 @@ def fit(
     session.take(found)
     session.begun_at, session.predicted = found.step, times.predict(model, batch_size, steps - found.step)
     if session.predicted:
-        print(f"{folder.name}: {steps - found.step} steps of 2 x {batch_size} faces, {session.predicted}")
+        said = _("{model}: {steps} steps of 2 x {count} faces, {time}")
+        print(said.format(model=folder.name, steps=steps - found.step, count=batch_size, time=session.predicted))
     if found.step == 0:
         session.begin()
     try:
@@ -260,29 +262,30 @@ def _roll_back(session, error: DivergedError) -> None:
     session.throttle.factor = session.facts["rate_factor"] = factor * session.guard.cut
     session.facts["rollbacks"] = rollbacks
     write_history(session.folder / HISTORY, session.rows)
-    add_event(
-        session.folder, error.step, "rollback",
-        f"{session.folder.name}: the loss is no number any more ({error.what}) at step {error.step}. Back to step {found.step}, "
-        f"on at {session.throttle.factor:.3g} of the learning rate.",
-    )  # fmt: skip
+    said = _(
+        "{model}: the loss is no number any more ({losses}) at step {step}. Back to step {back}, on at {share:.3g} of the "
+        "learning rate."
+    )
+    facts = {"losses": error.what, "step": error.step, "back": found.step, "share": session.throttle.factor}
+    add_event(session.folder, error.step, "rollback", said.format(model=session.folder.name, **facts))
 
 
 def _say_stopped(session, reason: str) -> None:
-    why = {"button": "stopped", "advice": "stopped on advice", "SIGINT": "interrupted", "SIGTERM": "told to end"}
-    add_event(
-        session.folder, session.step, "stopped",
-        f"{session.folder.name}: {why[reason]} at step {session.step} of {session.total}; everything is saved. Run the same "
-        "again and it goes on from here.",
-    )  # fmt: skip
+    said = {
+        "button": _("{model}: stopped at step {step} of {total}; everything is saved."),
+        "advice": _("{model}: stopped on advice at step {step} of {total}; everything is saved."),
+        "SIGINT": _("{model}: interrupted at step {step} of {total}; everything is saved."),
+        "SIGTERM": _("{model}: told to end at step {step} of {total}; everything is saved."),
+    }[reason].format(model=session.folder.name, step=session.step, total=session.total)
+    add_event(session.folder, session.step, "stopped", f"{said} {_('Run the same again and it goes on from here.')}")
 
 
 def _say_what_changed(folder: Path, found, settings: dict) -> None:
     before = found.facts.get("settings", settings)
     changed = [f"{name} {before.get(name)} -> {value}" for name, value in settings.items() if before.get(name) != value]
     if changed:
-        print(
-            f"{folder.name}: goes on from step {found.step} with other settings ({'; '.join(changed)}): not the same run."
-        )
+        said = _("{model}: goes on from step {step} with other settings ({changes}): not the same run.")
+        print(said.format(model=folder.name, step=found.step, changes="; ".join(changed)))
     if found.path is not None:
         previews_after = [
             p for p in (folder / previews.PREVIEWS).glob("step_*.png") if previews.step_of(p) > found.step

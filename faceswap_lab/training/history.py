@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from faceswap_lab.base import files
+from faceswap_lab.base.messages import _
 from faceswap_lab.video.pictures import coded_picture
 
 HISTORY, EVENTS, MEASURES = "history.csv", "events.csv", "held_out.csv"
@@ -57,7 +58,7 @@ class Board:
             from tensorboard.compat.proto import event_pb2, summary_pb2
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
         except ImportError:
-            print("TensorBoard is not installed: the curves stand in history.csv alone.")
+            print(_("TensorBoard is not installed: the curves stand in history.csv alone."))
             return
         self._event, self._summary = event_pb2, summary_pb2
         self.writer = EventFileWriter(str(folder), flush_secs=30)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import keras
 
+from faceswap_lab.base.messages import _
+
 # Fitted to the peak memory of real runs on a CPU (quick autoencoder, 64 px, batches 8 and 48: 170 and 281 MB, estimated 170
 # and 281) and tested at batch 24. Other models are extrapolated from their layers, GPUs too.
 ACTIVATIONS = 0.6  # bytes that a step holds at its peak, for each byte of its layers' outputs
@@ -85,11 +87,13 @@ class MemoryEstimate:
         if self.available is None or self.fits:
             return ""
         most = self.batch_that_fits
-        advice = f"Take batch_size={most}" if most else "Take a smaller model"
-        return (
-            f"Memory: this training needs about {self.more / 1e9:.1f} GB and {self.device} has {self.available / 1e9:.1f} GB "
-            f"free (a step of {self.batch_size} faces a person: {self.activations / 1e9:.1f} GB). {advice}."
+        said = _(
+            "Memory: this training needs about {more:.1f} GB and {device} has {free:.1f} GB free (a step of {count} faces a "
+            "person: {step:.1f} GB)."
         )
+        sizes = {"more": self.more / 1e9, "free": self.available / 1e9, "step": self.activations / 1e9}
+        advice = _("Take batch_size={count}.").format(count=most) if most else _("Take a smaller model.")
+        return f"{said.format(device=_(self.device), count=self.batch_size, **sizes)} {advice}"
 
 
 def estimate(model: keras.Model, batch_size: int) -> MemoryEstimate:

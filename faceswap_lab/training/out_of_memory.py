@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.models.augmentation import FaceBank
 from faceswap_lab.training import checkpoints
 from faceswap_lab.training.history import HISTORY, add_event, write_history
@@ -89,8 +90,9 @@ def go_on_with_half(session, banks: Banks, what: str) -> None:
     write_history(session.folder / HISTORY, session.rows)
     session.predicted = None
     session.model.make_train_function(force=True)  # for the new shape alone
-    add_event(
-        session.folder, failed, "memory",
-        f"{session.folder.name}: the device is out of memory with 2 x {batch_size} faces in a step ({what}). On from step "
-        f"{found.step} with half, 2 x {batch_size // 2}.",
-    )  # fmt: skip
+    said = _(
+        "{model}: the device is out of memory with 2 x {count} faces in a step ({reason}). On from step {step} with half, "
+        "2 x {half}."
+    )
+    facts = {"count": batch_size, "reason": what, "step": found.step, "half": batch_size // 2}
+    add_event(session.folder, failed, "memory", said.format(model=session.folder.name, **facts))

@@ -26,6 +26,7 @@ from faceswap_lab import __version__
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.machine import cpu_cores
+from faceswap_lab.base.messages import _
 from faceswap_lab.faces import profile
 from faceswap_lab.faces.faceset import REGIONS
 from faceswap_lab.training import shape_transfer
@@ -113,7 +114,7 @@ def _read(place: Path, facts: dict) -> Practice | None:
         if {name: known.get(name) for name in facts} != facts:
             return None
         if any(files.sha256(place / _name(*key)) != known["sha256"][_name(*key)] for key in _keys()):
-            print(f"{place}: these practice faces are damaged, and made again.")
+            print(_("{folder}: these practice faces are damaged, and made again.").format(folder=place))
             return None
         faces, masks, transferred = (
             {person: untrusted.array(place / _name(part, person), mapped=True) for person in PEOPLE} for part in PARTS
@@ -220,10 +221,11 @@ def _masks(faces, side: int) -> np.ndarray:
     lost = faces.missing_masks()
     if not lost:
         return faces.region_masks(side)
-    print(
-        f"{faces.folder / 'masks'}: {len(lost)} of {len(faces)} masks are missing ({lost[0]}, ...), so none is used: the eyes "
-        "get no loss of their own. Extract the faces again to have them."
+    said = _(
+        "{folder}: {lost} of {count} masks are missing ({first}, ...), so none is used: the eyes get no loss of their own. "
+        "Extract the faces again to have them."
     )
+    print(said.format(folder=faces.folder / "masks", lost=len(lost), count=len(faces), first=lost[0]))
     return np.broadcast_to(np.array([255, 0, 0], np.uint8), (len(faces), side, side, 3))
 
 
@@ -246,7 +248,8 @@ def _say_how_many(sets: dict[str, list], recipe: Recipe) -> None:
     for person, some in sets.items():
         count, most = sum(map(len, some)), recipe.most_faces()
         if most is not None and count > most:
-            print(f"{most} of {count} faces of {person} are used, chosen by variety of pose, expression and light.")
+            said = _("{most} of {count} faces of {person} are used, chosen by variety of pose, expression and light.")
+            print(said.format(most=most, count=count, person=person))
 
 
 def variety(faces, at_once: int = 64) -> np.ndarray:
@@ -275,8 +278,9 @@ def most_varied(features: np.ndarray, count: int) -> np.ndarray:
         (count,) int, rising.
     """
     place = int(np.linalg.norm(features - np.median(features, axis=0), axis=1).argmin())
-    chosen, nearest = [], np.full(len(features), np.inf)
-    for _ in range(min(count, len(features))):
+    chosen: list[int] = []
+    nearest = np.full(len(features), np.inf)
+    while len(chosen) < min(count, len(features)):
         chosen.append(place)
         nearest = np.minimum(nearest, np.linalg.norm(features - features[place], axis=1))
         nearest[place] = -1  # of faces that are all alike, each is taken once

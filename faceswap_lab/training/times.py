@@ -15,6 +15,7 @@ import keras
 
 from faceswap_lab.base.errors import check_number
 from faceswap_lab.base.machine import cpu_cores, devices
+from faceswap_lab.base.messages import _, ngettext
 from faceswap_lab.models import flops
 from faceswap_lab.training import memory
 
@@ -84,10 +85,9 @@ class Prediction:
         return min(MEASURED_AFTER, self.steps)
 
     def __str__(self) -> str:
-        return (
-            f"about {in_words(self.steps * self.seconds)} on {self.device.name}, predicted from "
-            f"{self.flops / 1e9:.2f} GFLOP a face; measured after {self.measured_after} steps"
-        )
+        said = _("about {time} on {device}, predicted from {cost:.2f} GFLOP a face; measured after {steps} steps")
+        time, device = in_words(self.steps * self.seconds), _(self.device.name)
+        return said.format(time=time, device=device, cost=self.flops / 1e9, steps=self.measured_after)
 
 
 def known(name: str) -> Device | None:
@@ -178,7 +178,7 @@ def in_words(seconds: float) -> str:
     """Seconds as a guess is said: "20 seconds", "14 minutes", "3.5 hours"."""
     if seconds < 100:
         count = max(1, round(seconds))
-        return f"{count} second{'s' * (count != 1)}"
+        return ngettext("{count} second", "{count} seconds", count).format(count=count)
     if seconds < 100 * 60:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / 3600:.1f} hours"
+        return _("{count:.0f} minutes").format(count=seconds / 60)
+    return _("{count:.1f} hours").format(count=seconds / 3600)

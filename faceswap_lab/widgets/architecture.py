@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
 
+from faceswap_lab.base.messages import _
 from faceswap_lab.models import flops
 
 COLOURS = {
@@ -20,7 +21,7 @@ COLOURS = {
     "attention": "#e34a75",
     "output": "#9e9ac8",
 }
-NAMES = {
+NAMES = {  # translated where they are shown
     "picture": "input",
     "convolution": "convolution",
     "upscale": "upscale (doubles the side)",
@@ -166,19 +167,16 @@ def draw(networks: dict[str, keras.Model], title: str = "", share: dict[str, int
     for axis, (name, row) in zip(axes[:, 0], rows.items(), strict=True):
         count = (share or {}).get(name, 1)
         weights, cost = sum(box.weights for box in row), sum(box.flops for box in row)
+        said = _("{name}: {weights} weights, {cost}FLOP a picture")
         times = f"{count} \u00d7 " if count > 1 else ""
-        axis.set_title(
-            f"{times}{name}: {short(weights)} weights, {short(cost)}FLOP a picture",
-            loc="left",
-            fontsize=12,
-            weight="bold",
-        )
+        title_of_row = times + said.format(name=name, weights=short(weights), cost=short(cost))
+        axis.set_title(title_of_row, loc="left", fontsize=12, weight="bold")
         _draw_row(axis, row, longest)
     used = {box.kind for row in rows.values() for box in row}
     handles = [Rectangle((0, 0), 1, 1, color=COLOURS[kind]) for kind in COLOURS if kind in used]
     figure.legend(
         handles,
-        [NAMES[kind] for kind in COLOURS if kind in used],
+        [_(NAMES[kind]) for kind in COLOURS if kind in used],
         loc="outside lower center",
         ncols=6,
         fontsize=10,
@@ -213,14 +211,14 @@ def _draw_row(axis, row: list[Box], columns: int) -> None:
         )
         axis.text(column, -0.57, shape_text(box.shape), ha="center", va="top", fontsize=9.5, weight="bold")
         if box.weights:
-            cost = f"{short(box.weights)} weights\n{short(box.flops)}FLOP"
+            cost = _("{weights} weights\n{cost}FLOP").format(weights=short(box.weights), cost=short(box.flops))
             axis.text(column, -0.72, cost, ha="center", va="top", fontsize=8.5, linespacing=1.3, color="#333333")
         label = box.name.removeprefix("discriminator_").replace("_", " ")
         axis.text(column, 0.66, label, ha="center", va="bottom", fontsize=9)
         if box.skip:
             _arc(axis, places[box.skip], column, sizes)
         if box.branch:
-            from_where = f"from {box.branch.replace('_', ' ')}"
+            from_where = _("from {layer}").format(layer=box.branch.replace("_", " "))
             axis.text(column, high / 2 + 0.04, from_where, ha="center", va="bottom", fontsize=8, style="italic")
     axis.set_xlim(-0.6, columns - 0.4)
     axis.set_ylim(-1.1, 0.85)

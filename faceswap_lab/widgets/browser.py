@@ -8,6 +8,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, ngettext
 from faceswap_lab.faces import curation
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.video.pictures import coded_picture
@@ -15,9 +16,6 @@ from faceswap_lab.widgets.showing import Picture, Telling, give_focus
 from faceswap_lab.widgets.training_panel import somebody_watches
 
 _COLUMNS = 8  # of the picture that stands for the browser where nobody can click
-_STILL = (
-    "In a running notebook each has a button here, to mark it for rejection; <i>undo</i> brings rejected faces back."
-)
 
 
 class FaceBrowser(Telling):
@@ -74,15 +72,18 @@ class FaceBrowser(Telling):
             display(self.widget)
             return
         sheet = self.faces.subset(self._rows(self._page_names())).contact_sheet(_COLUMNS, self._cell)
-        page = Picture(coded_picture(sheet, ".png"), f"faces by {self.sorting.value}")
-        display(page, HTML(f"<p>{self.counter.value}. {_STILL}</p>"))
+        still = _(
+            "In a running notebook each has a button here, to mark it for rejection; <i>undo</i> brings rejected faces back."
+        )
+        page = Picture(coded_picture(sheet, ".png"), _("faces by {order}").format(order=self.sorting.value))
+        display(page, HTML(f"<p>{self.counter.value}. {still}</p>"))
 
     def _build(self, by: str, page_size: int) -> None:
-        self.sorting = widgets.Dropdown(options=curation.SORTS, value=by, description="sort by")
-        self.backwards = widgets.Checkbox(value=False, description="backwards", indent=False)
-        self.previous, self.next = (widgets.Button(description=name) for name in ("previous", "next"))
-        self.reject_button = widgets.Button(description="reject marked", button_style="danger")
-        self.undo_button = widgets.Button(description="undo")
+        self.sorting = widgets.Dropdown(options=curation.SORTS, value=by, description=_("sort by"))
+        self.backwards = widgets.Checkbox(value=False, description=_("backwards"), indent=False)
+        self.previous, self.next = (widgets.Button(description=name) for name in (_("previous"), _("next")))
+        self.reject_button = widgets.Button(description=_("reject marked"), button_style="danger")
+        self.undo_button = widgets.Button(description=_("undo"))
         self.counter, self.message = widgets.Label(), widgets.HTML()
         side = f"{self._cell}px"
         self.images = [widgets.Image(format="png", width=self._cell, height=self._cell) for _ in range(page_size)]
@@ -155,12 +156,13 @@ class FaceBrowser(Telling):
         self._read()
         self._show()
         if names:
-            self._last_rejected = f"{len(names)} {'face' if len(names) == 1 else 'faces'} rejected."
+            said = ngettext("{count} face rejected.", "{count} faces rejected.", len(names))
+            self._last_rejected = said.format(count=len(names))
             self._say(self._last_rejected)
-        else:  # a double click's second half must not hide what the first one did
-            self._say(
-                f"{self._last_rejected} No other face is marked." if self._last_rejected else "No face is marked."
-            )
+        elif self._last_rejected:  # a double click's second half must not hide what the first one did
+            self._say(f"{self._last_rejected} {_('No other face is marked.')}")
+        else:
+            self._say(_("No face is marked."))
 
     def _undo(self) -> None:
         names = curation.undo(self.folder)
@@ -169,8 +171,8 @@ class FaceBrowser(Telling):
         self._read()
         self._show()
         self._last_rejected = ""
-        back = f"{len(names)} {'face is' if len(names) == 1 else 'faces are'} back."
-        self._say(back if names else "There is nothing to undo.")
+        back = ngettext("{count} face is back.", "{count} faces are back.", len(names)).format(count=len(names))
+        self._say(back if names else _("There is nothing to undo."))
 
     def _names(self) -> list[str]:
         there = set(self.faces.table["face"])
@@ -204,10 +206,11 @@ class FaceBrowser(Telling):
     def _label(self, place: int, name: str) -> None:
         toggle, marked = self.toggles[place], name in self.marked
         toggle.value, toggle.tooltip = marked, name
-        toggle.description, toggle.button_style = ("reject", "danger") if marked else ("keep", "")
+        toggle.description, toggle.button_style = (_("reject"), "danger") if marked else (_("keep"), "")
 
     def _count(self) -> None:
-        counts = f"{len(self.faces)} faces, {len(self.marked)} marked, {self._gone} rejected"
-        self.counter.value = f"page {self.page + 1} of {self._pages()}: {counts}"
+        self.counter.value = _("page {page} of {pages}: {faces} faces, {marked} marked, {rejected} rejected").format(
+            page=self.page + 1, pages=self._pages(), faces=len(self.faces), marked=len(self.marked), rejected=self._gone
+        )
         self.previous.disabled, self.next.disabled = self.page == 0, self.page >= self._pages() - 1
         self.undo_button.disabled = not self._gone

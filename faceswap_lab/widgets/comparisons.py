@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from faceswap_lab.base.messages import _
 from faceswap_lab.studies import ablation_effect
 from faceswap_lab.studies.ablation import VARIANTS
 from faceswap_lab.widgets import figures
@@ -49,12 +50,13 @@ def worth_plot(results: list[dict], measures: tuple[str, ...] = ablation_effect.
         axis.axvline(0, color="black", lw=0.8)
         axis.set_xlim(-limit, limit)
         axis.xaxis.set_major_locator(MaxNLocator(5))
-        axis.set_title(f"worth in {measure.replace('_', ' ')}", fontsize=10)
+        axis.set_title(_("worth in {measure}").format(measure=measure.replace("_", " ")), fontsize=10)
         axis.grid(axis="x", alpha=0.3)
-    axes[0][0].set_yticks(range(len(names)), [VARIANTS[name].part for name in names], fontsize=9)
+    axes[0][0].set_yticks(range(len(names)), [_(VARIANTS[name].part) for name in names], fontsize=9)
     figure.tight_layout()
-    means = [f"{VARIANTS[name].part} {found[measures[0]][name].mean:+.2f}" for name in reversed(names)]
-    figures.show(figure, f"worth of each part in {measures[0].replace('_', ' ')}, the best first: {', '.join(means)}")
+    means = ", ".join(f"{_(VARIANTS[name].part)} {found[measures[0]][name].mean:+.2f}" for name in reversed(names))
+    words = _("worth of each part in {measure}, the best first: {means}")
+    figures.show(figure, words.format(measure=measures[0].replace("_", " "), means=means))
 
 
 def chance_plot(luck: np.ndarray, judged: dict[str, np.ndarray]):
@@ -71,15 +73,14 @@ def chance_plot(luck: np.ndarray, judged: dict[str, np.ndarray]):
         sign = ("x", figures.ORANGE) if real else ("o", figures.GREY)
         left.plot([place] * len(row), row, sign[0], color=sign[1], alpha=0.7, ms=5)
     left.axhline(0, color="black", lw=0.8)
-    left.set_title(f"20 parts worth nothing; crosses: {next(iter(judged))}", fontsize=9)
+    left.set_title(_("20 parts worth nothing; crosses: {rule}").format(rule=next(iter(judged))), fontsize=9)
     left.set_xticks([])
-    left.set_ylabel("difference, in deviations", fontsize=9)
+    left.set_ylabel(_("difference, in deviations"), fontsize=9)
     right.barh(list(judged), [100 * real.mean() for real in judged.values()], color=figures.GREY)
-    right.set_xlabel("% of worthless parts taken for real", fontsize=9)
+    right.set_xlabel(_("% of worthless parts taken for real"), fontsize=9)
     right.tick_params(labelsize=8)
     right.invert_yaxis()
     figure.tight_layout()
     shares = ", ".join(f"{name} {real.mean():.0%}" for name, real in judged.items())
-    figures.show(
-        figure, f"20 parts worth nothing and how they scatter; share of 1000 such parts taken for real: {shares}"
-    )
+    words = _("20 parts worth nothing and how they scatter; share of 1000 such parts taken for real: {shares}")
+    figures.show(figure, words.format(shares=shares))

@@ -10,6 +10,7 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, ngettext
 from faceswap_lab.faces.sources import is_identity
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.consent import Ledger
@@ -17,8 +18,6 @@ from faceswap_lab.provenance.records import PURPOSES, ConsentRecord, describe
 from faceswap_lab.widgets.showing import Telling, give_focus
 from faceswap_lab.widgets.training_panel import somebody_watches
 
-NEW = "(a new person)"
-_STILL = "<p>In a running notebook a form stands here: it writes down who agreed to what, and takes a consent back.</p>"
 _HEIGHT = "176px"  # of the record: were it to grow, the button and its answer would jump out of sight
 
 
@@ -49,11 +48,12 @@ class ConsentPanel(Telling):
 
     def __init__(self, files: Iterable[str | Path] = (), folder: str | Path | None = None):
         self._folder = folder
+        self._new = _("(a new person)")
         self._written: tuple[tuple, str] | None = None  # the form as it was written last, and what was said of it
         self.ledger = Ledger(folder)
         self._waiting = list(dict.fromkeys(map(str, files)))
         self._build(self._waiting[:1])
-        self._list(NEW)
+        self._list(self._new)
 
     def grant(self) -> None:
         """Writes what the form says."""
@@ -61,7 +61,7 @@ class ConsentPanel(Telling):
             self._say(self._written[1])  # a double click's second half must not hide what the first one did
             return
         if not self.asked.value:
-            raise LabError("consent: tick that the person was asked and agreed. Nothing is written before.")
+            raise LabError(_("consent: tick that the person was asked and agreed. Nothing is written before."))
         self.ledger = Ledger(self._folder)
         identity, paths = self.identity.value.strip(), _paths(self.files.value)
         self._look_at(identity, paths)
@@ -77,11 +77,12 @@ class ConsentPanel(Telling):
         )
         self._waiting = [path for path in self._waiting if path not in paths]
         self.files.value, self.asked.value, self.renew.value = "\n".join(self._waiting[:1]), False, False
-        self._list(NEW if self._waiting else record.identity)
-        told = (
-            f"Written: {self.ledger.folder / record.identity}.json. It counts until {record.until or 'it is revoked'}."
+        self._list(self._new if self._waiting else record.identity)
+        told = _("Written: {file}. It counts {until}.").format(
+            file=self.ledger.folder / f"{record.identity}.json", until=_until(record)
         )
-        told += f" Now whoever {Path(self._waiting[0]).name} shows." if self._waiting else ""
+        if self._waiting:
+            told += " " + _("Now whoever {clip} shows.").format(clip=Path(self._waiting[0]).name)
         self._say(told)
         self._written = self._form(), told
 
@@ -93,14 +94,23 @@ class ConsentPanel(Telling):
         self.reason.value = ""
         self._list(record.identity)
         there = sum(one.state == register.THERE for one in found)
-        left = f"{there} {'output' if there == 1 else 'outputs'} made with it still there, listed above: delete them."
-        moved = "What was made with it is not where it was made: if it was moved or shared, delete it there."
-        self._say(f"Revoked. {left if there else moved if found else 'Nothing was made with it.'}")
+        if there:
+            left = ngettext(
+                "Revoked. {count} output made with it still there, listed above: delete them.",
+                "Revoked. {count} outputs made with it still there, listed above: delete them.",
+                there,
+            ).format(count=there)
+        elif found:
+            left = _("Revoked. What was made with it is not where it was made: if it was moved or shared, delete it there.")
+        else:
+            left = _("Revoked. Nothing was made with it.")
+        self._say(left)
 
     def _ipython_display_(self) -> None:
         from IPython.display import HTML, display
 
-        display(self.widget if somebody_watches() else HTML(self.record.value + _STILL))
+        still = _("In a running notebook a form stands here: it writes down who agreed to what, and takes a consent back.")
+        display(self.widget if somebody_watches() else HTML(f"{self.record.value}<p>{still}</p>"))
 
     def _build(self, paths: list[str]) -> None:
         wide, style = {"width": "520px"}, {"description_width": "110px"}
@@ -108,25 +118,27 @@ class ConsentPanel(Telling):
         def field(kind, description, **given):
             return kind(description=description, layout=wide, style=style, **given)
 
-        self.choice = field(widgets.Dropdown, "whose", options=[NEW], value=NEW)
+        self.choice = field(widgets.Dropdown, _("whose"), options=[self._new], value=self._new)
         self.record = widgets.HTML(layout={"height": _HEIGHT, "overflow": "auto"})
-        self.identity = field(widgets.Text, "short name", placeholder="anna")
-        self.person = field(widgets.Text, "who is shown")
-        self.granted_by = field(widgets.Text, "who agreed", placeholder="the same person")
-        self.scope = field(widgets.Text, "bounds", placeholder="such as: in class only")
-        self.until = field(widgets.DatePicker, "until", value=None)
-        self.files = field(widgets.Textarea, "files", value="\n".join(paths), placeholder="a path a line", rows=3)
+        self.identity = field(widgets.Text, _("short name"), placeholder="anna")
+        self.person = field(widgets.Text, _("who is shown"))
+        self.granted_by = field(widgets.Text, _("who agreed"), placeholder=_("the same person"))
+        self.scope = field(widgets.Text, _("bounds"), placeholder=_("such as: in class only"))
+        self.until = field(widgets.DatePicker, _("until"), value=None)
+        self.files = field(
+            widgets.Textarea, _("files"), value="\n".join(paths), placeholder=_("a path a line"), rows=3
+        )
         self.purposes = {
-            name: widgets.Checkbox(value=True, description=f"{name}: {said}", indent=False, layout=wide)
+            name: widgets.Checkbox(value=True, description=f"{name}: {_(said)}", indent=False, layout=wide)
             for name, said in PURPOSES.items()
         }
-        self.asked = widgets.Checkbox(value=False, description="I asked; this is the answer", indent=False, layout=wide)
-        self.renew = widgets.Checkbox(
-            value=False, description="agreed anew, after an end or a revocation", indent=False, layout=wide
+        self.asked, self.renew = (
+            widgets.Checkbox(value=False, description=said, indent=False, layout=wide)
+            for said in (_("I asked; this is the answer"), _("agreed anew, after an end or a revocation"))
         )
-        self.grant_button = widgets.Button(description="Write", icon="save", button_style="primary")
-        self.reason = field(widgets.Text, "reason", placeholder="optional")
-        self.revoke_button = widgets.Button(description="Revoke", icon="ban", button_style="danger")
+        self.grant_button = widgets.Button(description=_("Write"), icon="save", button_style="primary")
+        self.reason = field(widgets.Text, _("reason"), placeholder=_("optional"))
+        self.revoke_button = widgets.Button(description=_("Revoke"), icon="ban", button_style="danger")
         self.message = widgets.HTML(layout={"flex": "1 1 300px"})
         self._fields = [
             *(self.identity, self.person, self.granted_by),
@@ -141,7 +153,7 @@ class ConsentPanel(Telling):
                 self.grant_button: [self.grant_button, self.message],
             }.items()
         }
-        title = widgets.HTML("<b>What somebody agreed to</b>", layout={"margin": "8px 0 0 0"})
+        title = widgets.HTML(f"<b>{_('What somebody agreed to')}</b>", layout={"margin": "8px 0 0 0"})
         head = [self.choice, self.record, self._rows[self.revoke_button]]
         self.widget = widgets.VBox([*head, title, *self._fields, self._rows[self.grant_button]])
         self.choice.observe(lambda change: self._safely(self._show), "value")
@@ -165,17 +177,19 @@ class ConsentPanel(Telling):
         """Says in the form's words what the ledger would say in those of the command line."""
         known = self.ledger.records.get(identity)
         if not identity:
-            raise LabError("short name: it is empty. Take letters, digits, _ and -, such as anna.")
+            raise LabError(_("short name: it is empty. Take letters, digits, _ and -, such as anna."))
         if known is None and is_identity(identity) and not paths:
-            raise LabError("files: none is named. Write the path of each clip or picture of the person, a path a line.")
-        if known is not None and not self.renew.value and (why := _over(known)):
-            raise LabError(
-                f"{identity}: this consent {why}. If the person agreed again since, tick that, too: agreed anew."
-            )
+            raise LabError(_("files: none is named. Write the path of each clip or picture of the person, a path a line."))
+        if known is not None and not self.renew.value and _is_over(known):
+            why = _("{identity}: this consent ended on {day}.")
+            if known.revoked_on:
+                why = _("{identity}: this consent was revoked on {day}.")
+            remedy = _("If the person agreed again since, tick that, too: agreed anew.")
+            raise LabError(f"{why.format(identity=identity, day=known.revoked_on or known.until)} {remedy}")
 
     def _list(self, identity: str) -> None:
         """The choice of records as they are now, and one of them shown."""
-        self.choice.options = [NEW, *self.ledger.records]
+        self.choice.options = [self._new, *self.ledger.records]
         self.choice.value = identity
         self._show()
 
@@ -185,8 +199,9 @@ class ConsentPanel(Telling):
         known = self.ledger.records.get(self.choice.value)
         self.revoke_button.disabled = known is None or known.revoked_on is not None
         if known is None:
-            lines = [f"{len(self.ledger.records)} records; yours lie in {self.ledger.folder}", ""]
-            self.record.value = _plain([*lines, *map(_in_a_line, self.ledger.records.values())])
+            count = _("{count} records; yours lie in {folder}")
+            count = count.format(count=len(self.ledger.records), folder=self.ledger.folder)
+            self.record.value = _plain([count, "", *map(_in_a_line, self.ledger.records.values())])
             for field in (self.identity, self.person, self.granted_by, self.scope):
                 field.value = ""
             self.until.value = None
@@ -207,16 +222,21 @@ def _paths(text: str) -> list[str]:
     return [line[1:-1] if len(line) > 2 and line[0] == line[-1] == '"' else line for line in lines if line]
 
 
-def _over(record: ConsentRecord) -> str:
-    """Why a record can only be given anew, or ""."""
-    if record.revoked_on:
-        return f"was revoked on {record.revoked_on}"
-    return f"ended on {record.until}" if record.until and record.until < datetime.date.today() else ""
+def _is_over(record: ConsentRecord) -> bool:
+    """Whether a record can only be given anew."""
+    return bool(record.revoked_on or (record.until and record.until < datetime.date.today()))
+
+
+def _until(record: ConsentRecord) -> str:
+    return _("until {day}").format(day=record.until) if record.until else _("until it is revoked")
 
 
 def _in_a_line(record: ConsentRecord) -> str:
-    count = f"{len(record.sources)} {'file' if len(record.sources) == 1 else 'files'}"
-    state = _over(record) or f"until {record.until or 'it is revoked'}"
+    count = ngettext("{count} file", "{count} files", len(record.sources)).format(count=len(record.sources))
+    state = _until(record)
+    if _is_over(record):
+        state = _("was revoked on {day}") if record.revoked_on else _("ended on {day}")
+        state = state.format(day=record.revoked_on or record.until)
     return f"{record.identity}: {record.person[:60]}, {count}, {state}"
 
 

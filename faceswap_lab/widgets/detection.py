@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from faceswap_lab.base.messages import _
 from faceswap_lab.studies.detection import error_rates, evaluation
 from faceswap_lab.studies.detection.data_set import REAL as HONEST
 from faceswap_lab.studies.detection.evaluation import told
@@ -33,11 +34,13 @@ def spectra_plot(spectra: Mapping[str, np.ndarray], reference: str = "real"):
         style = {"color": colour, "ls": line, "lw": 1.4, "marker": marker, "ms": 4, "markevery": 0.06}
         left.plot(waves, mean, label=name.replace("_", " "), **style)
         right.plot(waves, mean - spectra[reference].mean(axis=0), **style)
-    left.set(xscale="log", xlabel="waves across the face", ylabel="power, dB")
-    right.set(xscale="log", xlabel="waves across the face", ylabel=f"dB above {reference}")
+    left.set(xscale="log", xlabel=_("waves across the face"), ylabel=_("power, dB"))
+    above = _("dB above {video}").format(video=reference)
+    right.set(xscale="log", xlabel=_("waves across the face"), ylabel=above)
     left.legend(fontsize=8)
     figure.tight_layout()
-    figures.show(figure, f"mean spectra of {', '.join(spectra)}, and beside them how far each lies from {reference}")
+    words = _("mean spectra of {videos}, and beside them how far each lies from {reference}")
+    figures.show(figure, words.format(videos=", ".join(spectra), reference=reference))
 
 
 def area_table(areas: pd.DataFrame, rows: Sequence[str], columns: str):
@@ -85,16 +88,18 @@ def distributions_plot(numbers: pd.DataFrame, detector: str):
     wide = max(4.5, 2.6 * len(found) + 0.4)
     figure, axes = plt.subplots(1, len(found), figsize=(wide, 2.7), sharex=True, sharey=True, squeeze=False)
     for axis, (video, area) in zip(axes[0], found.items(), strict=True):
-        axis.hist(honest, bins, color=REAL, alpha=0.45, hatch="//", label="real")
-        axis.hist(mine[mine["video"] == video]["number"], bins, color=SWAP, histtype="step", lw=1.8, label="named above")
+        axis.hist(honest, bins, color=REAL, alpha=0.45, hatch="//", label=_("real"))
+        swaps = mine[mine["video"] == video]["number"]
+        axis.hist(swaps, bins, color=SWAP, histtype="step", lw=1.8, label=_("named above"))
         axis.set_title(f"{video.replace('_', ' ')}\nAUC {area}", fontsize=9)
-        axis.set_xlabel(f"{detector} (larger: more suspect)", fontsize=9)
-    axes[0][0].set_ylabel("faces", fontsize=9)
+        axis.set_xlabel(_("{detector} (larger: more suspect)").format(detector=detector), fontsize=9)
+    axes[0][0].set_ylabel(_("faces"), fontsize=9)
     axes[0][0].set_ylim(top=1.4 * axes[0][0].get_ylim()[1])  # room for the legend
     axes[0][0].legend(fontsize=8, loc="upper right")
     figure.tight_layout()
     areas = ", ".join(f"{video} {area}" for video, area in found.items())
-    figures.show(figure, f"how {detector} is spread over real faces (hatched) and over those of each swap; AUC: {areas}")
+    words = _("how {detector} is spread over real faces (hatched) and over those of each swap; AUC: {areas}")
+    figures.show(figure, words.format(detector=detector, areas=areas))
 
 
 def honest_plot(numbers: pd.DataFrame, known: pd.DataFrame, detector: str, share: float = 0.05):
@@ -110,15 +115,18 @@ def honest_plot(numbers: pd.DataFrame, known: pd.DataFrame, detector: str, share
     figure, axis = plt.subplots(figsize=(7.5, 2.8))
     names = []
     for (scene, some), colour, line in zip(honest.groupby("scene", sort=False), COLOURS[1:], LINES, strict=False):
-        names.append(f"{scene}: {(some['number'].dropna() > limit).mean():.0%} accused")
+        accused = (some["number"].dropna() > limit).mean()
+        names.append(_("{scene}: {share:.0%} accused").format(scene=scene, share=accused))
         axis.hist(some["number"], bins, histtype="step", color=colour, ls=line, lw=2, label=names[-1])
     axis.axvline(limit, color="black", lw=1)
-    axis.annotate(" threshold", (limit, 0.92), xycoords=("data", "axes fraction"), fontsize=9)
-    axis.set_xlabel(f"{detector} (larger: more suspect); right of the line: accused", fontsize=9)
-    axis.set_ylabel("honest faces", fontsize=9)
+    axis.annotate(f" {_('threshold')}", (limit, 0.92), xycoords=("data", "axes fraction"), fontsize=9)
+    words = _("{detector} (larger: more suspect); right of the line: accused")
+    axis.set_xlabel(words.format(detector=detector), fontsize=9)
+    axis.set_ylabel(_("honest faces"), fontsize=9)
     axis.legend(fontsize=9)
     figure.tight_layout()
-    figures.show(figure, f"the numbers of {detector} for honest videos, with its threshold; {', '.join(names)}")
+    words = _("the numbers of {detector} for honest videos, with its threshold; {scenes}")
+    figures.show(figure, words.format(detector=detector, scenes=", ".join(names)))
 
 
 def false_alarms_plot(shares: pd.DataFrame, promised: float = 0.05):
@@ -137,13 +145,14 @@ def false_alarms_plot(shares: pd.DataFrame, promised: float = 0.05):
     axis.axvline(100 * promised, color="black", lw=1, ls="--")
     axis.set_yticks(range(len(shares)), names, fontsize=9)
     axis.set(xlim=(0, 100), ylim=(len(shares) - 0.5, -0.5))
-    axis.set_xlabel(f"% of honest faces accused; dashed: the {promised:.0%} that were promised", fontsize=9)
+    words = _("% of honest faces accused; dashed: the {promised:.0%} that were promised")
+    axis.set_xlabel(words.format(promised=promised), fontsize=9)
     axis.grid(axis="both", alpha=0.3)
     axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.02, 1))
     figure.tight_layout()
     told_rows = [", ".join(f"{name} {share:.0%}" for name, share in row.items()) for _, row in shares.iterrows()]
     words = "; ".join(f"{name}: {row}" for name, row in zip(names, told_rows, strict=True))
-    figures.show(figure, f"shares of honest faces that are accused. {words}")
+    figures.show(figure, _("shares of honest faces that are accused. {shares}").format(shares=words))
 
 
 def base_rates_plot(shares: Sequence[float], area: float, false_alarms: float, videos: int = 10_000):
@@ -162,18 +171,21 @@ def base_rates_plot(shares: Sequence[float], area: float, false_alarms: float, v
     words = []
     for axis, share in zip(axes[0], shares, strict=True):
         found = error_rates.alarms(share, error_rates.sensitivity_at(area, false_alarms), false_alarms, videos)
-        hills = [(REAL, "//", "honest", (1 - share) * videos, 0), (SWAP, "..", "swaps", share * videos, apart)]
-        for (colour, hatch, name, count, middle), over in zip(hills, (found.false, found.caught), strict=True):
-            hill, line = count * stats.norm.pdf(x - middle), "-" if name == "honest" else "--"
+        honest = (REAL, "//", "-", _("honest"), (1 - share) * videos, 0, _("{count:.0f} accused"), found.false)
+        swaps = (SWAP, "..", "--", _("swaps"), share * videos, apart, _("{count:.0f} caught"), found.caught)
+        for colour, hatch, line, name, count, middle, above, over in (honest, swaps):
+            hill, label = count * stats.norm.pdf(x - middle), above.format(count=over)
             axis.plot(x, hill, line, color=colour, lw=1.5, label=name)
-            label = f"{over:.0f} {'accused' if name == 'honest' else 'caught'}"
             axis.fill_between(x, hill, where=x >= limit, color=colour, alpha=0.45, hatch=hatch, label=label)
         axis.axvline(limit, color="black", lw=1)
-        words.append(f"{share:g} of the videos swaps: {found.false_share:.0%} of the alarms are false")
-        axis.set_title(f"{100 * share:g}% swaps\n{found.false_share:.0%} of the alarms are false", fontsize=9)
-        axis.set_xlabel("number, in standard deviations", fontsize=9)
+        said = _("{share:g} of the videos swaps: {false:.0%} of the alarms are false")
+        words.append(said.format(share=share, false=found.false_share))
+        title = _("{percent:g}% swaps\n{false:.0%} of the alarms are false")
+        axis.set_title(title.format(percent=100 * share, false=found.false_share), fontsize=9)
+        axis.set_xlabel(_("number, in standard deviations"), fontsize=9)
         axis.set_ylim(0, 0.6 * videos)
         axis.legend(fontsize=8, loc="upper right")
-    axes[0][0].set_ylabel("videos per deviation", fontsize=9)
+    axes[0][0].set_ylabel(_("videos per deviation"), fontsize=9)
     figure.tight_layout()
-    figures.show(figure, f"honest and swapped videos by a detector's number, with its threshold; {'; '.join(words)}")
+    said = _("honest and swapped videos by a detector's number, with its threshold; {shares}")
+    figures.show(figure, said.format(shares="; ".join(words)))

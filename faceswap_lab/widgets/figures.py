@@ -12,6 +12,7 @@ from IPython.display import display
 from matplotlib.ticker import LogFormatter
 
 from faceswap_lab.base import machine
+from faceswap_lab.base.messages import _, ngettext
 from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets.showing import Picture
 
@@ -73,9 +74,9 @@ def row(pictures, titles=(), height: float = 2.0, title: str = ""):
         axis.axis("off")
     figure.suptitle(title, fontsize=_points(10, width))
     figure.tight_layout()
-    named = ", ".join(str(name) for name in titles[: len(pictures)]) or "without titles"
-    count = f"{len(pictures)} pictures in a row" if len(pictures) > 1 else "one picture"
-    show(figure, f"{title + ': ' if title else ''}{count}: {named}")
+    named = ", ".join(str(name) for name in titles[: len(pictures)]) or _("without titles")
+    words = ngettext("one picture: {titles}", "{count} pictures in a row: {titles}", len(pictures))
+    show(figure, f"{title + ': ' if title else ''}{words.format(count=len(pictures), titles=named)}")
 
 
 def rows(lines: dict, height: float = 1.2, titles=()):
@@ -100,8 +101,11 @@ def rows(lines: dict, height: float = 1.2, titles=()):
     for axis, title in zip(axes[0], titles, strict=False):
         axis.set_title(title, fontsize=_points(9, width))
     figure.tight_layout(pad=0.2)
-    named = f" ({', '.join(map(str, titles))})" if len(titles) else ""
-    show(figure, f"{columns} columns of pictures{named}, in rows from the top: {', '.join(map(str, lines))}")
+    words = _("{columns} columns of pictures, in rows from the top: {rows}")
+    if len(titles):
+        words = _("{columns} columns of pictures ({titles}), in rows from the top: {rows}")
+    named, listed = (", ".join(map(str, names)) for names in (titles, lines))
+    show(figure, words.format(columns=columns, titles=named, rows=listed))
 
 
 class _PlainNumbers(LogFormatter):
@@ -144,7 +148,8 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True, over: s
         for column in columns[:1]
         if column in table
     ]
-    show(figure, f"curves of {', '.join(columns)} by {over}; {columns[0]} ends at: {', '.join(ends)}")
+    words = _("curves of {columns} by {over}; {first} ends at: {ends}")
+    show(figure, words.format(columns=", ".join(columns), over=over, first=columns[0], ends=", ".join(ends)))
 
 
 def live_preview(name: str):
@@ -157,7 +162,8 @@ def live_preview(name: str):
         nonlocal handle
         if machine.shell() is None:
             return
-        image = Picture(coded_picture(picture, ".png"), f"{name}, step {step}", width=2 * picture.shape[1])
+        words = _("{name}, step {step}").format(name=name, step=step)
+        image = Picture(coded_picture(picture, ".png"), words, width=2 * picture.shape[1])
         if handle is None:
             handle = display(image, display_id=True)
         else:
@@ -199,9 +205,9 @@ def histograms(losses: dict[str, dict[int, np.ndarray]]) -> None:
     )
     for line, (name, seen) in zip(axes, losses.items(), strict=True):
         for axis, (step, generated) in zip(line, seen.items(), strict=False):
-            axis.hist(real, bins, density=True, color="#bbbbbb", label="real")
-            axis.hist(generated, bins, density=True, histtype="step", color="#b3372f", lw=1.5, label="generated")
-            axis.set(title=f"step {step}", yticks=[], ylim=(0, 2.2))
+            axis.hist(real, bins, density=True, color="#bbbbbb", label=_("real"))
+            axis.hist(generated, bins, density=True, histtype="step", color="#b3372f", lw=1.5, label=_("generated"))
+            axis.set(title=_("step {step}").format(step=step), yticks=[], ylim=(0, 2.2))
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
     axes[0][0].legend(fontsize=7)
     figure.tight_layout()
@@ -209,7 +215,5 @@ def histograms(losses: dict[str, dict[int, np.ndarray]]) -> None:
         f"{name}: {', '.join(f'{share:.0%}' for share in toy_gan.mode_shares(list(seen.values())[-1]))}"
         for name, seen in losses.items()
     ]
-    show(
-        figure,
-        f"what each generator makes, from first to last look; at the end the shares at -2 and at 2, {'; '.join(ends)}",
-    )
+    words = _("what each generator makes, from first to last look; at the end the shares at -2 and at 2, {shares}")
+    show(figure, words.format(shares="; ".join(ends)))

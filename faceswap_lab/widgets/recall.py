@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.course.samples import ROOT
 
 PAGE = ROOT / "docs" / "teaching" / "answers.md"
@@ -55,10 +56,11 @@ class Answers:
 
     def _repr_markdown_(self) -> str:
         folds = [
-            f"<details>{_SUMMARY}{number}. {_inline(question)}</summary>\n\n{answer}\n\n*Tempting*: {wrong}\n\n</details>"
+            f"<details>{_SUMMARY}{number}. {_inline(question)}</summary>\n\n{answer}\n\n*{_('Tempting')}*: {wrong}\n\n</details>"
             for number, (question, answer, wrong) in enumerate(questions(self.lesson), 1)
         ]
         return "\n\n".join(folds)
 
     def __repr__(self) -> str:
-        return f"{len(questions(self.lesson))} answers, folded: docs/teaching/answers.md, lesson {self.lesson}"
+        said = _("{count} answers, folded: docs/teaching/answers.md, lesson {lesson}")
+        return said.format(count=len(questions(self.lesson)), lesson=self.lesson)

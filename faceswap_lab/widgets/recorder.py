@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
+import json
 from dataclasses import dataclass
 
 from faceswap_lab.base.errors import check_number
+from faceswap_lab.base.messages import _
 
 _PAGE = """<div class="faceswap-recorder" style="max-width:480px">
-<video muted playsinline style="width:100%; background:#222; aspect-ratio:4/3" aria-label="what the camera sees"></video>
-<p><button type="button">Record {seconds:g} seconds</button> <a hidden download="my_clip.webm">Keep my_clip.webm</a></p>
-<p role="status">The camera is asked for when you press the button.</p>
+<video muted playsinline style="width:100%; background:#222; aspect-ratio:4/3" aria-label="{seen}"></video>
+<p><button type="button">{record}</button> <a hidden download="my_clip.webm">{keep}</a></p>
+<p role="status">{before}</p>
 </div>
 <script>
 (() => {{
@@ -34,14 +37,14 @@ _PAGE = """<div class="faceswap-recorder" style="max-width:480px">
         view.controls = true;
         view.muted = false;
         link.hidden = button.disabled = false;
-        status.textContent = `${{(video.size / 1e6).toFixed(1)}} MB. Look at it, keep it, and bring it to the notebook's files.`;
+        status.textContent = {after}.replace("{{size}}", (video.size / 1e6).toFixed(1));
       }};
       recorder.start();
-      status.textContent = "Recording: turn the head slowly left, right, up and down; then speak and smile.";
+      status.textContent = {meanwhile};
       setTimeout(() => recorder.stop(), {milliseconds:.0f});
     }} catch (error) {{
       button.disabled = false;
-      status.textContent = `No recording (${{error.name}}): allow camera and microphone, or record with the phone.`;
+      status.textContent = {refused}.replace("{{error}}", error.name);
     }}
   }};
 }})();
@@ -65,5 +68,18 @@ class Recorder:
         check_number("seconds", self.seconds, 1, 300, "seconds")
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        page = _PAGE.format(seconds=self.seconds, milliseconds=1000 * self.seconds)
-        return {"text/html": page, "text/plain": "in a running notebook: a button that records a clip by the webcam"}
+        words = {
+            "seen": _("what the camera sees"),
+            "record": _("Record {seconds:g} seconds").format(seconds=self.seconds),
+            "keep": _("Keep my_clip.webm"),
+            "before": _("The camera is asked for when you press the button."),
+        }
+        script = {  # what is between braces here, the page fills in itself
+            "meanwhile": _("Recording: turn the head slowly left, right, up and down; then speak and smile."),
+            "after": _("{size} MB. Look at it, keep it, and bring it to the notebook's files."),
+            "refused": _("No recording ({error}): allow camera and microphone, or record with the phone."),
+        }
+        told = {name: html.escape(text) for name, text in words.items()}
+        told |= {name: json.dumps(text) for name, text in script.items()}
+        still = _("in a running notebook: a button that records a clip by the webcam")
+        return {"text/html": _PAGE.format(milliseconds=1000 * self.seconds, **told), "text/plain": still}

@@ -16,6 +16,7 @@ import ipywidgets as widgets
 
 from faceswap_lab.base import machine
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 
 JPEG = b"\xff\xd8"  # how such a file begins
 
@@ -128,11 +129,11 @@ class Telling:
         except LabError as error:
             self._say(str(error), wrong=True)
         except Exception as error:  # a fault of ours, or of the disk: nobody reads the log in which it would end alone
-            self._say(f"That did not work. {type(error).__name__}: {error}", wrong=True)
+            self._say(_("That did not work. {error}").format(error=f"{type(error).__name__}: {error}"), wrong=True)
             raise
 
     def _say(self, text: str, wrong: bool = False) -> None:
-        said = f"<b>Not done.</b> {html.escape(text)}" if wrong else html.escape(text)
+        said = f"<b>{_('Not done.')}</b> {html.escape(text)}" if wrong else html.escape(text)
         style = f"line-height:1.4; {_WRONG if wrong else ''}"
         self.message.value = f'<div style="{style}" role="status">{said}</div>' if text else ""
 

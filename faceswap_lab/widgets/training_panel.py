@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from faceswap_lab.base import machine
+from faceswap_lab.base.messages import _
 from faceswap_lab.training.pace import as_time
 from faceswap_lab.video.pictures import coded_picture
 from faceswap_lab.widgets.showing import Picture
@@ -59,10 +60,10 @@ class TrainingPanel:
         self.paused, self._said, self._handle, self._shown = False, "", None, False
         self._next_drawing, self._step, self._total, self._name = 0.0, 0, 0, title or ""
         self._said_until, self._turned, self._stopped = 0.0, -_ONE_CLICK, False
-        self.pause_button = widgets.Button(description="Pause", icon="pause", tooltip="saves, then waits")
-        self.save_button = widgets.Button(description="Save now", icon="save")
+        self.pause_button = widgets.Button(description=_("Pause"), icon="pause", tooltip=_("saves, then waits"))
+        self.save_button = widgets.Button(description=_("Save now"), icon="save")
         self.stop_button = widgets.Button(
-            description="Stop", icon="stop", tooltip="saves, then ends; run again to go on"
+            description=_("Stop"), icon="stop", tooltip=_("saves, then ends; run again to go on")
         )
         self.pause_button.on_click(self._turn)
         self.save_button.on_click(lambda _: self._wishes.add("save"))
@@ -79,7 +80,7 @@ class TrainingPanel:
         """A training begins, or goes on after a rollback."""
         self._name = self.title or Path(folder).name
         self._step, self._total, self._wishes, self.paused, self._stopped = step, total, set(), False, False
-        self._said, self._said_until = "the first step takes its time; a click is obeyed after it", 0.0
+        self._said, self._said_until = _("the first step takes its time; a click is obeyed after it"), 0.0
         self._enable(True)
         if self.interactive and not self._shown:
             from IPython.display import display
@@ -129,7 +130,7 @@ class TrainingPanel:
         """The training ended, or stopped."""
         self._step, self._left = step, 0.0 if step >= total else None
         if self._stopped and step < total:
-            self._said = "stopped and saved; run the cell again to go on"
+            self._said = _("stopped and saved; run the cell again to go on")
         elif time.monotonic() < self._said_until:
             self._said = ""  # "saved at step 24" after the last step would read as if the rest were not saved
         self._enable(False)
@@ -140,13 +141,13 @@ class TrainingPanel:
     # -- drawing -------------------------------------------------------------------------------------------------
     def text(self, with_note: bool = True) -> str:
         """The line of figures: "autoencoder: step 120 of 400, loss 0.213, 1:32 left", and the note behind it."""
-        parts = [f"step {self._step} of {self._total}"]
+        parts = [_("step {step} of {total}").format(step=self._step, total=self._total)]
         if self._rows and "loss" in self._rows[-1]:
-            parts.append(f"loss {self._rows[-1]['loss']:.4f}")
+            parts.append(_("loss {loss:.4f}").format(loss=self._rows[-1]["loss"]))
         if self._step >= self._total:
-            parts.append("done")
+            parts.append(_("done"))
         elif self._left is not None:
-            parts.append(f"{as_time(self._left)} left")
+            parts.append(_("{time} left").format(time=as_time(self._left)))
         return f"{self._name}: {', '.join(parts)}" + (f" · {self._said}" if self._said and with_note else "")
 
     def render(self) -> np.ndarray:
@@ -170,13 +171,13 @@ class TrainingPanel:
         pairs = zip(self._rows, self._rows[1:], strict=False)
         back = [before["step"] for before, row in pairs if row.get("rollbacks", 0) > before.get("rollbacks", 0)]
         for number, step in enumerate(back):
-            name = None if number else "back to a good state"
+            name = None if number else _("back to a good state")
             axis.axvline(step, color="tab:red", linestyle=":", linewidth=1, label=name)
         positive = [row[c] for row in self._rows for c in self.columns if row.get(c, 0) > 0]
         if positive and max(positive) > 3 * min(positive):
             logarithmic_axis(axis)
         axis.set_xlim(0, max(self._total, 1))
-        axis.set_xlabel("step")
+        axis.set_xlabel(_("step"))
         axis.set_title(self.text(with_note=False), fontsize=9, loc="left")
         axis.grid(alpha=0.3)
         if len(self.columns) > 1 or back:
@@ -209,15 +210,15 @@ class TrainingPanel:
     def _enable(self, running: bool) -> None:
         for button in (self.pause_button, self.save_button, self.stop_button):
             button.disabled = not running
-        self.pause_button.description, self.pause_button.icon = "Pause", "pause"
+        self.pause_button.description, self.pause_button.icon = _("Pause"), "pause"
 
-    def _turn(self, _) -> None:
+    def _turn(self, clicked) -> None:
         """The pause button; where nobody could click it again, it has no effect."""
         before, self._turned = self._turned, time.monotonic()
         if self.interactive and self._turned - before < _ONE_CLICK:
             return
         self.paused = not self.paused and self.interactive
-        self.pause_button.description = "Go on" if self.paused else "Pause"
+        self.pause_button.description = _("Go on") if self.paused else _("Pause")
         self.pause_button.icon = "play" if self.paused else "pause"
 
 

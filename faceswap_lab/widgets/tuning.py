@@ -17,6 +17,7 @@ import numpy as np
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.swap import blending, options, swapping
 from faceswap_lab.swap.options import ConversionOptions, SwapOptions
 from faceswap_lab.swap.swapping import Swap, SwapFunction
@@ -101,7 +102,7 @@ class TuningPanel(Telling):
         """Writes the settings file."""
         files.make_folder(self.path.parent)
         self.settings.write(self.path)
-        self._say(f"Saved to {self.path}. A conversion of this run now uses these settings.")
+        self._say(_("Saved to {file}. A conversion of this run now uses these settings.").format(file=self.path))
 
     def reset(self) -> None:
         """Puts every control back to the lab's defaults; the file stays as it is until it is saved."""
@@ -136,7 +137,8 @@ class TuningPanel(Telling):
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        display(self.widget if somebody_watches() else Picture(self.image.value, "the swap with these settings"))
+        words = _("the swap with these settings")
+        display(self.widget if somebody_watches() else Picture(self.image.value, words))
 
     # -- building ------------------------------------------------------------------------------------------------
     def _build(self) -> None:
@@ -153,28 +155,29 @@ class TuningPanel(Telling):
                 self.controls[entry.name] = widgets.FloatSlider(
                     value=value, readout_format=".2f" if step < 0.1 else ".1f", **reach, **common
                 )
-            explain(self.controls[entry.name], TOLD[entry.name])
+            explain(self.controls[entry.name], _(TOLD[entry.name]))
         names = [(frame.name, place) for place, frame in enumerate(self.frames)]
-        self.frame = widgets.Dropdown(options=names, value=0, description="look at", layout=wide, style=narrow)
-        self.view = widgets.ToggleButtons(options=VIEWS, value="wipe", style={"button_width": "98px"})
+        self.frame = widgets.Dropdown(options=names, value=0, description=_("look at"), layout=wide, style=narrow)
+        views = [(_(view), view) for view in VIEWS]
+        self.view = widgets.ToggleButtons(options=views, value="wipe", style={"button_width": "98px"})
         self.position = widgets.FloatSlider(
             value=50, min=0, max=100, step=1, readout=False, layout={"width": "auto"}, description=""
         )
-        self.close_up = widgets.Checkbox(value=True, description="close-up", indent=False, layout={"width": "150px"})
+        self.close_up = widgets.Checkbox(value=True, description=_("close-up"), indent=False, layout={"width": "150px"})
         self.show_mask = widgets.Checkbox(
-            value=False, description="show the mask", indent=False, layout={"width": "150px"}
+            value=False, description=_("show the mask"), indent=False, layout={"width": "150px"}
         )
-        self.save_button = widgets.Button(description="Save settings", icon="save", button_style="primary")
-        self.reset_button = widgets.Button(description="Lab's defaults", icon="undo")
+        self.save_button = widgets.Button(description=_("Save settings"), icon="save", button_style="primary")
+        self.reset_button = widgets.Button(description=_("Lab's defaults"), icon="undo")
         self.image, self.message = widgets.Image(format="png", layout={"width": "100%", "margin": "0"}), widgets.HTML()
         parts = {
             "": [self.frame, self.view, widgets.HBox([self.close_up, self.show_mask])],
-            "Blending": ["blend", "colour"],
-            "Mask, per cent of the face's side": ["mask", "erode", "forehead", "blur", "feather"],
-            "The generated face": ["sharpen", "amount", "enlarge", "coverage"],
+            _("Blending"): ["blend", "colour"],
+            _("Mask, per cent of the face's side"): ["mask", "erode", "forehead", "blur", "feather"],
+            _("The generated face"): ["sharpen", "amount", "enlarge", "coverage"],
         }
         placed = [name for names in parts.values() for name in names if isinstance(name, str)]
-        parts["More"] = [name for name in self.controls if name not in placed]
+        parts[_("More")] = [name for name in self.controls if name not in placed]
         column = []
         for title, names in parts.items():
             shown = [self.controls[name] if isinstance(name, str) else name for name in names if self._is_there(name)]
@@ -260,8 +263,8 @@ def _sheet(pictures: dict[str, np.ndarray], columns: int) -> np.ndarray:
 
 
 def _write(picture: np.ndarray, text: str, left: int) -> np.ndarray:
-    """Writes a word into a picture's upper part, white on a dark ground."""
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+    """Writes a word into a picture's upper part, white on a dark ground; OpenCV's letters are English ones."""
+    (width, height), baseline = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
     cv2.rectangle(picture, (left - 4, 6), (left + width + 4, 14 + height), (30, 30, 30), -1)
     cv2.putText(picture, text, (left, 10 + height), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
     return picture

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.faces.faceset import FaceSet, spread_rows
 from faceswap_lab.video import Video, open_video
 
@@ -66,6 +67,6 @@ def choose_frames(
         raise LabError(f"{video.path}: frame {missing[0]} cannot be read. Choose an earlier one.")
     masks = faces.subset([places[frame] for frame in frames]).masks(256, "face")
     return [
-        TuningFrame(images[frame], faces.matrix(places[frame]), mask, f"frame {frame}")
+        TuningFrame(images[frame], faces.matrix(places[frame]), mask, _("frame {number}").format(number=frame))
         for frame, mask in zip(frames, masks, strict=True)
     ]

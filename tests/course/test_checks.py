@@ -112,7 +112,7 @@ def test_each_wrong_choice_hears_why_not(name):
         assert list(options.values()).count("") == 1
         for option, against in options.items():
             verdict = one.judge({**one.reference, field: option})
-            assert (verdict.word == RIGHT) == (not against) and against in verdict.reason
+            assert (verdict.word == RIGHT) == (not against) and against.format(answer=option) in verdict.reason
             heard += [against] if against else []
         assert "choose from" in one.judge({**one.reference, field: "?"}).reason
     assert len(heard) >= 3 and all(len(reason) > 15 for reason in heard)

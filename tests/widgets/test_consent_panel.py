@@ -6,7 +6,7 @@ import pytest
 
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.consent import Ledger
-from faceswap_lab.widgets.consent_panel import NEW, ConsentPanel
+from faceswap_lab.widgets.consent_panel import ConsentPanel
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def fill(panel, **values):
 
 
 def test_a_consent_is_written_shown_added_to_and_revoked(panel, clip, tmp_path):
-    assert panel.choice.value == NEW and "actor_A" in panel.choice.options and panel.revoke_button.disabled
+    assert panel.choice.value == "(a new person)" and "actor_A" in panel.choice.options and panel.revoke_button.disabled
     until = datetime.date.today() + datetime.timedelta(5)
     fill(panel, identity="anna", person="Anna <b>", granted_by="her father", scope="in class", until=until)
     panel.purposes["convert"].value = False
@@ -65,7 +65,7 @@ def test_choosing_shows_and_a_new_person_begins_empty(panel):
     panel.choice.value = "actor_B"
     assert "rendered person" in panel.record.value and "truth_A_from_B.mp4" in panel.record.value
     assert panel.identity.value == "actor_B" and not panel.revoke_button.disabled
-    panel.choice.value = NEW
+    panel.choice.value = "(a new person)"
     assert panel.identity.value == panel.person.value == "" and "3 records" in panel.record.value
     assert "actor_B: " in panel.record.value and "9 files, until it is revoked" in panel.record.value
 

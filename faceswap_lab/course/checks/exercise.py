@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from faceswap_lab.base.messages import _
+
+# These and the texts of the exercises are translated where they are said, see `tools/messages.py`.
 RIGHT, EMPTY, WRONG = "right", "not filled in", "not yet"
 GOES_ON = "the reference solution is used"
 
@@ -30,14 +33,21 @@ class Verdict:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.word}: {self.reason}" + (f" (until then {GOES_ON})" if self.word == WRONG else "")
+        said = f"{_(self.word)}: {self.reason}"
+        return _("{said} (until then the reference solution is used)").format(said=said) if self.word == WRONG else said
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """Stands for the answer of a call that gave none: "it" followed by `why` is a sentence."""
+    """Stands for the answer of a call that gave none.
+
+    Args:
+        why: "it" followed by this is a sentence.
+        error: the kind of error that it stopped with, or "".
+    """
 
     why: str
+    error: str = ""
 
 
 EXERCISES: dict[str, Function | Choice] = {}  # all of the course, by the name that the student defines
@@ -63,7 +73,8 @@ class Exercise:
         try:
             verdict = self.judge(self.answers(mine))
         except Exception as error:  # whatever strange thing was answered: the lesson goes on
-            verdict = Verdict(WRONG, f"the answer cannot be read ({type(error).__name__}: {error})")
+            said = _("the answer cannot be read ({error})")
+            verdict = Verdict(WRONG, said.format(error=f"{type(error).__name__}: {error}"))
         VERDICTS[self.name] = verdict
         print(f"{self.name}: {verdict}")
         return mine if verdict.word == RIGHT else self.reference
@@ -74,6 +85,10 @@ class Exercise:
 
     def judge(self, answers: Any) -> Verdict:
         """The verdict on plain data: so it can be given in another process than the answer was."""
+        raise NotImplementedError
+
+    def texts(self) -> list[str]:
+        """What a verdict may say of it, for translators; "" says nothing."""
         raise NotImplementedError
 
 
@@ -100,14 +115,18 @@ class Function(Exercise):
         """What a function says to each case."""
         return [ask(mine, arguments) for arguments in self.cases.values()]
 
+    def texts(self) -> list[str]:
+        """Its cases, the reasons of its mistakes, its praise."""
+        return [*self.cases, *self.mistakes, self.praise]
+
     def judge(self, answers: list) -> Verdict:
         """The verdict on one answer a case."""
         if all(answer is None for answer in answers):
-            return Verdict(EMPTY, GOES_ON)
+            return Verdict(EMPTY, _(GOES_ON))
         wanted = self.answers(self.reference)
         wrong = [k for k, answer in enumerate(answers) if not same(answer, wanted[k])]
         if not wrong:
-            return Verdict(RIGHT, self.praise)
+            return Verdict(RIGHT, _(self.praise))
         known = {}  # the cases in which each mistake would have given the same answer
         for reason, mistake in self.mistakes.items():
             theirs = self.answers(mistake)
@@ -116,11 +135,13 @@ class Function(Exercise):
         explained = [k for k in wrong if k in known[likely]]
         seen = explained if 2 * len(explained) >= len(wrong) else []
         k = (seen or wrong)[0]
-        given, case = answers[k], list(self.cases)[k]
-        stopped = isinstance(given, Stopped)
-        says = f"for {case} it {given.why if stopped else f'gives {shown(given, wanted[k])}'}"
-        against = likely if seen else "" if stopped else f"{shown(wanted[k], given)} is right"
-        return Verdict(WRONG, "; ".join(filter(None, (says, against))))
+        given, case = answers[k], _(list(self.cases)[k])
+        if isinstance(given, Stopped):
+            says, against = _("for {case} it {stops}").format(case=case, stops=given.why), ""
+        else:
+            says = _("for {case} it gives {value}").format(case=case, value=shown(given, wanted[k]))
+            against = _("{value} is right").format(value=shown(wanted[k], given))
+        return Verdict(WRONG, "; ".join(filter(None, (says, _(likely) if seen else against))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +150,7 @@ class Choice(Exercise):
 
     Args:
         lesson, name: where it stands, and what the student defines: a dictionary.
-        fields: each field's options; what speaks against an option, or "" for the right one.
+        fields: each field's options; what speaks against an option ({answer} stands for it), or "" for the right one.
         praise: what a right answer has understood.
     """
 
@@ -149,18 +170,24 @@ class Choice(Exercise):
         """The answer itself."""
         return mine
 
+    def texts(self) -> list[str]:
+        """What speaks against each option, and its praise."""
+        return [*(against for options in self.fields.values() for against in options.values()), self.praise]
+
     def judge(self, answers: dict) -> Verdict:
         """The verdict on a dictionary of the fields; None where nothing was chosen."""
         if not isinstance(answers, dict) or set(answers) != set(self.fields):
-            return Verdict(WRONG, f"a dictionary of {', '.join(self.fields)} is wanted")
+            return Verdict(WRONG, _("a dictionary of {fields} is wanted").format(fields=", ".join(self.fields)))
         if all(answer is None for answer in answers.values()):
-            return Verdict(EMPTY, GOES_ON)
+            return Verdict(EMPTY, _(GOES_ON))
         for field, options in self.fields.items():
-            if answers[field] not in options:
-                return Verdict(WRONG, f"{field} is {repr(answers[field])[:60]}; choose from {', '.join(map(repr, options))}")
-            if options[answers[field]]:
-                return Verdict(WRONG, f"{field} is {answers[field]!r}? {options[answers[field]]}")
-        return Verdict(RIGHT, self.praise)
+            answer = answers[field]
+            if answer not in options:
+                said, known = _("{field} is {answer}; choose from {options}"), ", ".join(map(repr, options))
+                return Verdict(WRONG, said.format(field=field, answer=repr(answer)[:60], options=known))
+            if against := _(options[answer]).format(answer=answer):
+                return Verdict(WRONG, _("{field} is {answer!r}? {against}").format(field=field, answer=answer, against=against))
+        return Verdict(RIGHT, _(self.praise))
 
 
 def exercise(lesson: str, cases: dict[str, tuple], mistakes: dict[str, Callable], praise: str) -> Callable:
@@ -186,13 +213,14 @@ def ask(function: Callable, arguments: tuple) -> Any:
             warnings.simplefilter("ignore")
             return function(*copy.deepcopy(arguments))
     except (Exception, SystemExit) as error:
-        return Stopped(f"stops with {type(error).__name__}: {error}".rstrip(": "))
+        kind = type(error).__name__
+        return Stopped(_("stops with {error}").format(error=f"{kind}: {error}".rstrip(": ")), kind)
 
 
 def same(answer: Any, wanted: Any) -> bool:
     """True for two numbers, arrays, texts, or tuples of them, that agree as float32 would; and for two errors of one kind."""
     if isinstance(answer, Stopped) and isinstance(wanted, Stopped):
-        return answer.why.partition(":")[0] == wanted.why.partition(":")[0]
+        return answer.error == wanted.error
     if isinstance(wanted, str) or isinstance(answer, str | Stopped | None):
         return isinstance(answer, str) and answer == wanted
     try:
@@ -211,6 +239,6 @@ def shown(value: Any, other: Any) -> str:
     if one.size <= 6:
         return np.array2string(one, precision=4, separator=", ", suppress_small=True).replace("\n", "")
     if one.shape != two.shape:
-        return f"an array of shape {one.shape}"
+        return _("an array of shape {shape}").format(shape=one.shape)
     place = np.unravel_index(np.nanargmax(np.nan_to_num(np.abs(one - two), nan=np.inf)), one.shape)
-    return f"{one[place]:.4g} at {tuple(map(int, place))}"
+    return _("{value:.4g} at {place}").format(value=one[place], place=tuple(map(int, place)))

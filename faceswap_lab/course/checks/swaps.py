@@ -109,7 +109,7 @@ def _options(done: str) -> dict[str, str]:
     told = {}
     for cause, (name, _) in CAUSES.items():
         for cure in CURES.values():
-            fits = "" if cure == CURES[cause] else f"the cause is right, and {cure!r} is no cure of {name!r}"
+            fits = "" if cure == CURES[cause] else f"the cause is right, and {{answer[1]!r}} is no cure of {name!r}"
             told[cause + cure] = fits if cause == done else f"another cause: {CAUSES[done][1]}"
     return told
 

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.faces.faceset import spread_rows
 from faceswap_lab.metrics.bootstrap import Interval
 from faceswap_lab.metrics.card import rounded
@@ -170,7 +171,7 @@ def coin_areas(crops: Crops, sides: np.ndarray, seed: int = 0) -> np.ndarray:
     """
     random, found = np.random.default_rng(seed), []
     train, test = sides == TRAIN, sides == TEST
-    for _ in range(THROWS):
+    for _throw in range(THROWS):
         coin = np.repeat(random.integers(2, size=-(-len(crops) // TOGETHER)), TOGETHER)[: len(crops)] == 1
         classes = [crops.some(train & side) for side in (~coin, coin)]
         if min(map(len, classes)) >= LEAST and 0 < coin[test].sum() < test.sum():
@@ -183,8 +184,8 @@ def coin_areas(crops: Crops, sides: np.ndarray, seed: int = 0) -> np.ndarray:
 
 def told(found: Interval) -> str:
     """An AUC in words for a table: 0.93 (0.88 to 0.97)."""
-    ends = f" ({found.low:.2f} to {found.high:.2f})" if found.is_known else ""
-    return f"{found.value:.2f}{ends}".replace(" ", "\u00a0")  # stays on one line
+    said = _("{value:.2f} ({low:.2f} to {high:.2f})") if found.is_known else "{value:.2f}"
+    return said.format(value=found.value, low=found.low, high=found.high).replace(" ", "\u00a0")  # stays on one line
 
 
 def as_json(areas: pd.DataFrame) -> list[dict]:

@@ -1,0 +1,162 @@
+"""Messages in the reader's language, and the catalogues: complete, in step with the code, with the placeholders they need."""
+
+import ast
+import re
+import symtable
+from pathlib import Path
+
+import pytest
+from babel.messages import pofile
+from pseudo_language import TEMPLATE, catalogues, tool, write_catalogue  # noqa: F401
+
+from faceswap_lab.base import messages
+from faceswap_lab.base.messages import _, ngettext
+
+PACKAGE = messages.FOLDER.parent
+# What speaks in a notebook; CONTRIBUTING.md says why the rest does not.
+SPEAKING = [
+    *PACKAGE.glob("widgets/*.py"),
+    *PACKAGE.glob("course/checks/*.py"),
+    *(PACKAGE / "course" / f"{name}.py" for name in
+      ("predictions", "runtime", "stages", "scoring", "recipes", "run_storage", "run_settings")),
+    *PACKAGE.glob("training/*.py"),
+    *PACKAGE.glob("models/*.py"),
+]  # fmt: skip
+SAYS = {"print", "say", "_say", "set_title", "set_xlabel", "set_ylabel", "set_postfix_str", "annotate"}
+NAMES = {"AUC", "anna"}  # the same in every language
+LABELS = {"description", "placeholder", "tooltip", "label", "xlabel", "ylabel", "title"}
+
+
+def test_the_language_is_that_of_the_moment(catalogues, monkeypatch):  # noqa: F811
+    write_catalogue(catalogues, "xx", "<{}>".format)
+    monkeypatch.delenv("LANGUAGE")
+    for name in messages.ASKED:
+        monkeypatch.delenv(name, raising=False)
+    assert _("Pause") == "Pause"
+    monkeypatch.setenv("LANG", "xx_XX.UTF-8")
+    assert _("Pause") == "<Pause>" and _("") == "" and _("no message of the lab") == "no message of the lab"
+    forms = "{count} face rejected.", "{count} faces rejected."
+    assert [ngettext(*forms, count) for count in (1, 2)] == [f"<{forms[0]}>", f"<{forms[1]}>"]
+    for asked in ("en_GB", "en_US:xx", "C", "yy"):
+        monkeypatch.setenv("LANGUAGE", asked)
+        assert _("Pause") == "Pause", f"{asked}: English is asked for first, or nothing is known of it"
+    monkeypatch.setenv("LANGUAGE", "yy:xx:en")
+    assert _("Pause") == "<Pause>"
+    assert messages.everywhere("right") == {"right", "<right>"}
+
+
+def test_the_template_is_in_step_with_the_code():
+    with TEMPLATE.open("rb") as file:
+        kept = {message.id for message in pofile.read_po(file)}
+    assert kept == {message.id for message in tool.collected()}, "run: make messages"
+
+
+def placeholders(text: str) -> list[str]:
+    """The values that a message takes: "{count:.1f} of {all}" -> all, count."""
+    return sorted(re.findall(r"\{(\w+)", text))
+
+
+def wrong_translations(catalog) -> list[str]:
+    """What a translation lacks, or asks for, that the message has not."""
+    return [
+        f"{catalog.locale}: {form!r} for {message.id!r}"
+        for message in catalog
+        if message.id and not message.fuzzy
+        for form in tool.texts_of(message.string)
+        if form and set(placeholders(form)) != set(placeholders(tool.texts_of(message.id)[-1]))
+    ]
+
+
+def test_a_translation_has_the_values_of_its_message():
+    for path in tool.languages():
+        assert wrong_translations(tool.read(path)) == []
+    catalog = tool.Catalog("de")
+    catalog.add("{a} of {b}", "{b:.1f}: {a}")
+    assert wrong_translations(catalog) == []
+    catalog.add("{c} of {d}", "{c} von {e}")
+    assert len(wrong_translations(catalog)) == 1
+
+
+def test_compiled_catalogues_are_those_of_the_translators_files():
+    assert [path.with_suffix(".po") for path in sorted(messages.FOLDER.rglob("*.mo"))] == tool.languages()
+    for path in tool.languages():
+        assert path.with_suffix(".mo").read_bytes() == tool.as_mo(tool.read(path)), f"{path}: run make messages"
+
+
+def test_a_language_begins_and_is_brought_up_to_date(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tool, "FOLDER", tmp_path)
+    monkeypatch.setattr(tool, "collected", lambda: catalog)
+    catalog = tool.Catalog("en", fuzzy=False)
+    catalog.add("Pause")
+    catalog.add(("{count} face", "{count} faces"))
+    assert tool.main(["--new", "zh_CN"]) == 0
+    assert "zh_CN: 0 of 2 translated, 0 to look at again" in capsys.readouterr().out
+    path = tmp_path / "zh_CN" / "LC_MESSAGES" / "faceswap_lab.po"
+    said = path.read_text(encoding="utf-8").replace('msgid "Pause"\nmsgstr ""', 'msgid "Pause"\nmsgstr "暂停"')
+    path.write_text(said, encoding="utf-8")
+    assert tool.main([]) == 0
+    assert "zh_CN: 1 of 2 translated" in capsys.readouterr().out
+    monkeypatch.setattr(messages, "FOLDER", tmp_path)
+    messages._opened.cache_clear()
+    monkeypatch.setenv("LANGUAGE", "zh_CN")
+    assert _("Pause") == "暂停"
+    messages._opened.cache_clear()
+    path.write_text("msgid what is this", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        tool.main([])
+    assert "Mend the file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ['_(f"{count} faces")', '_("a" + name)', 'ngettext("a face", f"{n} faces", n)'])
+def test_what_no_catalogue_can_hold_is_refused(wrong):
+    with pytest.raises(RuntimeError, match="line 1: .* is no plain text"):
+        list(tool.messages(wrong))
+
+
+def untranslated(tree: ast.AST) -> list[str]:
+    """Words that code says and that stand in no message: sentences that it prints, and labels."""
+    found = []
+
+    def look(node: ast.AST, wanted: str) -> None:
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("_", "ngettext", "join", "translate"):
+            return
+        text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+        if re.search(wanted, text) and text.strip() not in NAMES:
+            found.append(f"line {node.lineno}: {text!r}")
+        for child in ast.iter_child_nodes(node):
+            look(child, wanted)
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            if ast.unparse(node.func).split(".")[-1] in SAYS:
+                for said in node.args:
+                    look(said, "[A-Za-z]{2,} ")
+            for given in node.keywords:
+                if given.arg in LABELS:
+                    look(given.value, "[A-Za-z]{2,}")
+    return found
+
+
+@pytest.mark.parametrize("path", SPEAKING, ids=lambda path: "/".join(path.parts[-2:]))
+def test_nothing_is_said_that_no_translator_can_reach(path: Path):
+    assert untranslated(ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+def test_the_search_finds_what_it_looks_for():
+    for wrong in ('print(f"{count} faces are left")', 'Button(description="undo")', 'axis.set_title("a fine title")'):
+        assert untranslated(ast.parse(wrong)), wrong
+    assert untranslated(ast.parse('print(_("{count} faces are left").format(count=3)); Button(description=_("undo"))')) == []
+
+
+def test_no_function_hides_the_translator():
+    """A variable called `_` makes the name the function's own: `_("...")` in it would fail, or call something else."""
+    hidden = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        waiting = [symtable.symtable(path.read_text(encoding="utf-8"), path.name, "exec")]
+        while waiting:
+            scope = waiting.pop()
+            waiting += scope.get_children()
+            if scope.get_type() == "function" and "_" in scope.get_identifiers():
+                name = scope.lookup("_")
+                hidden += [f"{path.name}: {scope.get_name()}"] if name.is_local() and name.is_referenced() else []
+    assert hidden == []
