@@ -2,6 +2,8 @@
 
     python tools/train_swapper.py CAST OUT              CAST from tools/render_pairs.py; OUT/base.npz and OUT/scores.csv
     python tools/train_swapper.py CAST OUT --steps 300  a short look
+    python tools/train_swapper.py CAST OUT --begin-with BASE --rate 5e-4 --perceptual 0.3 --adversarial 0.05
+                                                        goes on from finished weights, to sharper faces
     python tools/train_swapper.py CAST OUT --score      only the table of the base that lies in OUT
 
 After a stop, the same command goes on where it was, from at most 200 steps before. The table is made with CAST/held_out
@@ -33,14 +35,15 @@ from faceswap_lab.training import pace, times, true_swaps  # noqa: E402
 from faceswap_lab.training.swapper_fitting import SwapperFit, fit_swapper  # noqa: E402
 
 BATCH, VARIANTS, IDENTITY_FROM = 12, 6, 0.7
+TERMS = ("identity", "perceptual", "adversarial")
 MEASURES = ("swap_gain", "structure_gain", "identity_gain", "pixel_gain", "sharpness")
 
 
-def samples(cast: Path, out: Path, size: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The training samples and the average shape of the people, made once and kept in OUT."""
+def samples(cast: Path, out: Path, size: int, seed: int, average=None) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The training samples and the average shape of the people (unless one is given), made once and kept in OUT."""
     kept = out / f"samples_{size}.npz"
     if not kept.exists():
-        preparation = true_swaps.Preparation(true_swaps.read_shots(cast / "train", size))
+        preparation = true_swaps.Preparation(true_swaps.read_shots(cast / "train", size), average)
         made = preparation.samples(VARIANTS, seed)
         with files.atomic_path(kept) as temporary, temporary.open("wb") as stream:
             np.savez(stream, average=preparation.average, **made)
@@ -48,15 +51,19 @@ def samples(cast: Path, out: Path, size: int, seed: int) -> tuple[dict[str, np.n
         return {name: held[name] for name in held.files if name != "average"}, held["average"]
 
 
-def train(out: Path, arrays: dict[str, np.ndarray], steps: int, seed: int, identity: float) -> keras.Model:
+def train(out: Path, arrays: dict[str, np.ndarray], fit: SwapperFit, known: keras.Model | None) -> keras.Model:
     count = len(arrays["faces"])
-    if count < BATCH:
-        raise LabError(f"{out}: {count} samples are no batch of {BATCH}. Render more with tools/render_pairs.py.")
-    keras.utils.set_random_seed(seed)  # the first weights follow from it
-    fit = SwapperFit(steps, BATCH, identity=identity, seed=seed, identity_from=IDENTITY_FROM)
+    if count < fit.batch:
+        raise LabError(f"{out}: {count} samples are no batch of {fit.batch}. Render more with tools/render_pairs.py.")
+    keras.utils.set_random_seed(fit.seed)  # the first weights follow from it
     with pace.precision("mixed_bfloat16"):  # a third faster on processors that have it, and as good after 400 steps
-        network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=arrays["faces"].shape[1]))
-        print(times.predict_network(network, BATCH, steps) or "how long it takes on this device is not known")
+        size = arrays["faces"].shape[1]
+        network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=size))
+        if known:
+            if known.config != network.config:
+                raise LabError(f"--begin-with: a network of the shape {known.config} cannot go on as {network.config}.")
+            network.set_weights(known.get_weights())
+        print(times.predict_network(network, fit.batch, fit.steps) or "how long it takes on this device is not known")
         return fit_swapper(network, arrays, out, fit)
 
 
@@ -124,6 +131,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5000, help="of BATCH samples (5000)")
     parser.add_argument("--size", type=int, default=128, help="side of the faces, a multiple of 16 (128)")
     parser.add_argument("--identity", type=float, default=0.2, help="weight of the identity term (0.2)")
+    parser.add_argument("--begin-with", type=Path, metavar="BASE", help="go on from these weights, not from nothing")
+    parser.add_argument("--rate", type=float, default=SwapperFit.rate, help="the highest learning rate (2.5e-3)")
+    parser.add_argument("--perceptual", type=float, default=0.0, help="weight of the recogniser's first layers (0)")
+    parser.add_argument("--adversarial", type=float, default=0.0, help="weight of a discriminator's opinion (0)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--score", action="store_true", help="only score the base that lies in OUT")
     parser.add_argument("--every", type=int, default=1, help="score every n-th held-out shot only")
@@ -134,12 +145,15 @@ def main() -> None:
     base = out / "base.npz"
     if not arguments.score:
         shots = len([*(arguments.cast / "train").glob("?????.json")])
-        _check_same(
-            out, {name: getattr(arguments, name) for name in ("size", "seed", "steps", "identity")} | {"shots": shots}
-        )
-        arrays, average = samples(arguments.cast, out, arguments.size, arguments.seed)
+        asked = {name: getattr(arguments, name) for name in ("steps", "rate", "seed", *TERMS)}
+        first = arguments.begin_with
+        known, average = reference_swapper.load(first) if first else (None, None)
+        begun = first and files.sha256(first)
+        _check_same(out, asked | {"size": arguments.size, "shots": shots, "begun_with": begun})
+        arrays, average = samples(arguments.cast, out, arguments.size, arguments.seed, average)
         print(f"{len(arrays['faces'])} samples of {arguments.size} px")
-        reference_swapper.save(train(out, arrays, arguments.steps, arguments.seed, arguments.identity), average, base)
+        fit = SwapperFit(batch=BATCH, identity_from=0.0 if first else IDENTITY_FROM, **asked)
+        reference_swapper.save(train(out, arrays, fit, known), average, base)
     table = score(arguments.cast, *reference_swapper.load(base), arguments.every)
     with files.atomic_path(out / "scores.csv") as temporary:
         table.to_csv(temporary)

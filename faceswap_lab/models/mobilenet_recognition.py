@@ -132,7 +132,7 @@ def _linear_samples(start: float, share: float, length: int, size: int) -> np.nd
 SEEN = 112  # pixels of a face's side as the recogniser sees it; 128 is no better, 96 a quarter cheaper and a little worse
 
 
-def face_descriptor(face_size: int, centre: np.ndarray | None = None) -> keras.Model:
+def face_descriptor(face_size: int, centre: np.ndarray | None = None, taps: int = 0) -> keras.Model:
     """`tight_crop` and the descriptor as one frozen model: what an identity loss needs.
 
     Args:
@@ -140,19 +140,22 @@ def face_descriptor(face_size: int, centre: np.ndarray | None = None) -> keras.M
         centre: (1024,) what is taken off every descriptor; give the mean over both people's faces. All faces share most
             of their descriptor, and without that part cosines spread: from 0.96 (same person) against 0.93 (the other)
             to 0.33 against -0.35 on the two actors. None takes nothing off.
+        taps: how many of the inner layers named in TAPS are handed out, too, for a perceptual loss.
 
     Returns:
-        Model from (N, S, S, 3) RGB float32 in [0, 1] to (N, 1024) float32, to be compared by cosine.
+        Model from (N, S, S, 3) RGB float32 in [0, 1] to (N, 1024) float32, to be compared by cosine; with taps to a list
+        of their activations (see `face_res`) and the descriptor.
 
     Raises:
         LabError: when the weights file is missing or damaged.
     """
     network = face_res()
-    describe = keras.Model(network.input, network.output[-1], name="describe")  # leaves the taps out
+    describe = keras.Model(network.input, [*network.output[:taps], network.output[-1]], name="describe")
     faces = keras.Input((face_size, face_size, 3), name="faces")
-    descriptor = ops.cast(describe(tight_crop(faces, SEEN)), "float32")  # under mixed precision, too
+    *inner, descriptor = describe(tight_crop(faces, SEEN))
+    descriptor = ops.cast(descriptor, "float32")  # under mixed precision, too
     if centre is not None:
         descriptor = descriptor - np.asarray(centre, np.float32)
-    model = keras.Model(faces, descriptor, name="face_descriptor")
+    model = keras.Model(faces, [*inner, descriptor] if taps else descriptor, name="face_descriptor")
     model.trainable = False
     return model

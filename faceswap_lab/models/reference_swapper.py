@@ -21,7 +21,7 @@ from keras import layers, ops
 
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.models import losses
+from faceswap_lab.models import discriminators, losses
 
 SLOPE = 0.1  # of the leaky ReLU
 MOST_BYTES, MOST_PIXELS = 1 << 28, 1024  # of a stored network, and the side of its faces
@@ -52,7 +52,10 @@ class SwapperLoss:
         structure: local contrast at two scales, inside the face (`losses.contrast_loss`).
         edges: first differences, inside the face.
         alpha: what counts of the generated face, against the rendered mask.
-        identity: 1 - cosine of the descriptors of `identity_network`, which is not the one behind identity_gain.
+        identity: 1 - cosine of the descriptors of a recogniser that is not the one behind identity_gain.
+        perceptual: squared distance of the unit features of the recogniser's first layers (as FaceSwap-GAN has it).
+        adversarial: hinge loss of a discriminator that sees a face, put into its surroundings, beside the nearest reference.
+        gradient_penalty: R1, of the discriminator.
     """
 
     l1: float = 1.0
@@ -61,6 +64,9 @@ class SwapperLoss:
     edges: float = 0.5
     alpha: float = 0.2
     identity: float = 0.0
+    perceptual: float = 0.0
+    adversarial: float = 0.0
+    gradient_penalty: float = 1.0
 
 
 def build_swapper(config: SwapperConfig) -> keras.Model:
@@ -184,25 +190,28 @@ class SwapperTraining(keras.Model):
     Args:
         network: what is trained.
         weights_of_loss: the terms.
-        identity_network: faces (N, S, S, 3) -> descriptors (N, D), frozen; needed for the identity term only.
+        recogniser: faces (N, S, S, 3) -> a list of feature maps and last the descriptors (N, D), frozen; for the terms
+            identity and perceptual only.
         augment: function of (batch, seed generator) -> batch, drawn anew in every step, or None.
+        discriminator: of `discriminators.build_discriminator`, trained beside the network; for the adversarial term only.
 
     A batch is a dictionary of uint8 arrays: faces, truth (N, S, S, 3), references (N, S, S, 3 K + 1), mask (N, S, S, 1).
     """
 
-    def __init__(self, network, weights_of_loss: SwapperLoss, identity_network=None, augment=None, seed: int = 0):
+    def __init__(self, network, weights_of_loss: SwapperLoss, recogniser=None, augment=None, seed: int = 0, discriminator=None):
         super().__init__()
         self.network, self.terms, self.augment = network, weights_of_loss, augment
-        self.identity_network = identity_network
+        self.recogniser, self.discriminator = recogniser, discriminator
         self.draw = keras.random.SeedGenerator(seed)
-        self.trackers = {name: keras.metrics.Mean(name) for name in ("l1", "structure", "alpha_error", "identity")}
+        names = ("l1", "structure", "alpha_error", "identity", "perceptual", "adversarial", "discriminator")
+        self.trackers = {name: keras.metrics.Mean(name) for name in names}
 
     def call(self, batch, training=False):
         batch = {name: ops.cast(value, "float32") / 255 for name, value in batch.items()}
         if training and self.augment is not None:
             batch = self.augment(batch, self.draw)
         generated = self.network([batch["faces"], batch["references"]], training=training)
-        return {"generated": generated, "truth": batch["truth"], "mask": batch["mask"]}
+        return {"generated": generated, "truth": batch["truth"], "mask": batch["mask"], "nearest": batch["references"][..., :3]}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         del x, y, sample_weight, training
@@ -215,20 +224,39 @@ class SwapperTraining(keras.Model):
         wrong = ops.mean(ops.abs(alpha - mask))
         total = terms.l1 * difference + terms.structure * structure + terms.alpha * wrong
         total = total + terms.edges * losses.edge_loss(colour, truth, mask)
-        self.trackers["l1"].update_state(difference)
-        self.trackers["structure"].update_state(structure)
-        self.trackers["alpha_error"].update_state(wrong)
-        if terms.identity:
-            unlike = self.unlike(colour[::2], truth[::2])  # every second face: the network behind it is the dearest part
-            self.trackers["identity"].update_state(unlike)
-            total = total + terms.identity * unlike
+        found = {"l1": difference, "structure": structure, "alpha_error": wrong}
+        if terms.identity or terms.perceptual:
+            # every second face: the network behind it is the dearest part
+            found["identity"], found["perceptual"] = self.unlike(colour[::2], truth[::2])
+            total = total + terms.identity * found["identity"] + terms.perceptual * found["perceptual"]
+        if terms.adversarial:
+            found["adversarial"], found["discriminator"] = self.contest(truth + mask * (colour - truth), truth, y_pred["nearest"])
+            total = total + terms.adversarial * found["adversarial"] + found["discriminator"]
+        for name, value in found.items():
+            self.trackers[name].update_state(value)
         return total
 
     def unlike(self, colour, truth):
-        """1 - cosine between the descriptors of generated face and truth, mean over the batch."""
-        one, other = (self.identity_network(ops.clip(pictures, 0, 1)) for pictures in (colour, truth))
-        one, other = ops.normalize(one, axis=-1), ops.stop_gradient(ops.normalize(other, axis=-1))
-        return ops.mean(1 - ops.sum(one * other, axis=-1))
+        """How the recogniser tells generated faces from the truth: 1 - cosine of descriptors, squared distance of features."""
+        *inner, one = (ops.cast(value, "float32") for value in self.recogniser(ops.clip(colour, 0, 1)))
+        *wanted, other = (ops.stop_gradient(ops.cast(value, "float32")) for value in self.recogniser(truth))
+        apart = 0.0
+        for mine, true in zip(inner, wanted, strict=True):
+            difference = losses.unit_features(mine) - losses.unit_features(true)
+            apart = apart + ops.mean(ops.sum(ops.square(difference), axis=-1))
+        return losses.cosine_distance(one, other), apart
+
+    def contest(self, generated, truth, nearest):
+        """(generator's, discriminator's) loss."""
+        reading = discriminators.Reading(self.discriminator)
+
+        def beside(*references):
+            references = ops.concatenate(references, axis=0)
+            return lambda pictures, frozen: reading(ops.concatenate([pictures, references], axis=-1), frozen)
+
+        mine, theirs = discriminators.hinge(beside(nearest), truth, generated)
+        penalty = discriminators.gradient_penalty(beside(nearest, nearest), truth, self.draw)
+        return mine, theirs + self.terms.gradient_penalty * penalty
 
 
 def generate(

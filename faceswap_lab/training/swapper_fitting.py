@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from faceswap_lab.models.discriminators import build_discriminator
+from faceswap_lab.models.faceswap_gan_networks import GanConfig
 from faceswap_lab.models.mobilenet_recognition import face_descriptor
 from faceswap_lab.models.optimizers import ConvolutionMuon
 from faceswap_lab.models.reference_swapper import SwapperLoss, SwapperTraining
 from faceswap_lab.training import checkpoints, true_swaps
+
+PERCEPTUAL_TAPS = 3  # half, quarter and eighth of the size
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class SwapperFit:
         seed: of the order of the samples and of the light that they are varied with.
         checkpoint_every: steps from one checkpoint to the next.
         identity_from: the share of the steps after which the identity term counts; it takes as long as all others together.
+        perceptual, adversarial: weights of these terms, from the first step on.
     """
 
     steps: int
@@ -37,13 +42,15 @@ class SwapperFit:
     seed: int = 0
     checkpoint_every: int = 200
     identity_from: float = 0.0
+    perceptual: float = 0.0
+    adversarial: float = 0.0
 
 
-def identity_network(truth: np.ndarray) -> keras.Model:
-    """The frozen descriptor of the identity term (not identity_gain's), centred on the faces that are to be generated."""
+def recogniser(truth: np.ndarray) -> keras.Model:
+    """First layers and descriptor of the recogniser (not identity_gain's), frozen; centred on the faces to be generated."""
     size = truth.shape[1]
     some = truth[:: max(1, len(truth) // 256)].astype(np.float32) / 255
-    return face_descriptor(size, centre=face_descriptor(size).predict(some, batch_size=16, verbose=0).mean(axis=0))
+    return face_descriptor(size, face_descriptor(size).predict(some, batch_size=16, verbose=0).mean(axis=0), PERCEPTUAL_TAPS)
 
 
 def fit_swapper(
@@ -68,25 +75,29 @@ def fit_swapper(
         The network.
     """
     keras.utils.set_random_seed(fit.seed)
-    descriptor = identity_network(arrays["truth"]) if fit.identity else None
+    frozen = recogniser(arrays["truth"]) if fit.identity or fit.perceptual else None
+    rival = None
+    if fit.adversarial:
+        shape = GanConfig(network.config.size, architecture="quick", discriminator_filters=(32, 64, 128))
+        rival = build_discriminator(shape, "discriminator")
     first_identity = round(fit.identity_from * fit.steps) if fit.identity else 0
-    terms = SwapperLoss(identity=0.0 if first_identity else fit.identity)
-    model = SwapperTraining(network, terms, descriptor, true_swaps.varied_light, fit.seed)
+    late = SwapperLoss(identity=fit.identity, perceptual=fit.perceptual, adversarial=fit.adversarial)
+    terms = replace(late, identity=0.0) if first_identity else late
+    model = SwapperTraining(network, terms, frozen, true_swaps.varied_light, fit.seed, rival)
     warm = max(1, fit.steps // 50)
     rate = keras.optimizers.schedules.CosineDecay(
         fit.rate / 50, fit.steps - warm, warmup_target=fit.rate, warmup_steps=warm, alpha=0.01
     )
     mean = max(0.5, 1 - 50 / fit.steps)
-    model.compile(
-        ConvolutionMuon(rate, by_adam=("light", "parts"), global_clipnorm=1.0, use_ema=True, ema_momentum=mean)
-    )
+    by_adam = ("light", "parts", "discriminator")
+    model.compile(ConvolutionMuon(rate, by_adam=by_adam, global_clipnorm=1.0, use_ema=True, ema_momentum=mean))
     model({name: array[:1] for name, array in arrays.items()})
     restored = checkpoints.restore(model, folder / "checkpoints")
     count = len(arrays["faces"])
     history, a_pass, every = restored.history, count // fit.batch, min(fit.checkpoint_every, max(1, fit.steps // 4))
     for step in range(restored.step, fit.steps):
         if first_identity and step >= first_identity and not model.terms.identity:
-            model.terms = SwapperLoss(identity=fit.identity)
+            model.terms = late
             model.train_function = None  # the step is traced anew, with one term more
         order = np.random.default_rng([fit.seed, step // a_pass]).permutation(count)
         rows = order[step % a_pass * fit.batch :][: fit.batch]

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.models import reference_swapper
+from faceswap_lab.models import losses, reference_swapper
+from faceswap_lab.models.discriminators import build_discriminator
+from faceswap_lab.models.faceswap_gan_networks import GanConfig
 from faceswap_lab.models.reference_swapper import SwapperConfig, SwapperLoss, SwapperTraining, build_swapper
 from faceswap_lab.training.true_swaps import varied_light
 
@@ -35,9 +37,9 @@ def batch(count=6, seed=0):
     return {"faces": faces, "truth": truth, "references": np.concatenate([pictures, mask], axis=-1), "mask": mask}
 
 
-def training(augment=None, network=None, **terms):
+def training(augment=None, recogniser=None, rival=None, **terms):
     keras.utils.set_random_seed(0)
-    return SwapperTraining(build_swapper(SMALL), SwapperLoss(**terms), network, augment)
+    return SwapperTraining(build_swapper(SMALL), SwapperLoss(**terms), recogniser, augment, discriminator=rival)
 
 
 def test_it_answers_a_composite_and_alpha():
@@ -82,16 +84,24 @@ def test_it_learns_to_take_the_right_reference():
     assert np.abs(generated[..., 3] - mask).mean() < 0.1
 
 
-def descriptor():
-    """A frozen network that tells pictures apart, in the place of a recognition network."""
-    network = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 5, 4), keras.layers.Flatten()])
+def recogniser():
+    """A frozen network that tells pictures apart, in the place of a recognition network: one inner layer, a descriptor."""
+    keras.utils.set_random_seed(1)
+    pictures = keras.Input((32, 32, 3))
+    inner = keras.layers.Conv2D(4, 5, 4)(pictures)
+    network = keras.Model(pictures, [inner, keras.layers.Flatten()(inner)])
     network.trainable = False
     return network
 
 
-def steps(count, compiled, augment, identity=0.0):
+def discriminator():
+    keras.utils.set_random_seed(2)
+    return build_discriminator(GanConfig(32, architecture="quick", discriminator_filters=(4, 8)), "discriminator")
+
+
+def steps(count, compiled, augment, **terms):
     """The losses of some steps, of which each must move every weight."""
-    model = training(augment, identity=identity, network=descriptor() if identity else None)
+    model = training(augment, recogniser(), discriminator(), **terms)
     model.compile(keras.optimizers.Adam(1e-3), jit_compile=compiled)
     found = []
     for _ in range(count):
@@ -102,10 +112,14 @@ def steps(count, compiled, augment, identity=0.0):
     return found
 
 
+EVERY_TERM = {"identity": 0.1, "perceptual": 0.3, "adversarial": 0.05}
+
+
 def test_a_step_compiles_under_xla():
-    """With every term, and the same first loss as without; the draws compile on their own."""
-    first = steps(2, True, None, identity=0.1)[0]
-    assert first == pytest.approx(steps(1, False, None, identity=0.1)[0], rel=1e-4)
+    """With every term, and the same first loss as without (R1 has a draw of its own); the draws compile on their own."""
+    first = steps(2, True, None, gradient_penalty=0.0, **EVERY_TERM)[0]
+    assert first == pytest.approx(steps(1, False, None, gradient_penalty=0.0, **EVERY_TERM)[0], rel=1e-4)
+    steps(1, True, None, **EVERY_TERM)
     draw = keras.random.SeedGenerator(0)
     given = {name: array.astype(np.float32) / 255 for name, array in batch().items()}
     varied = tf.function(lambda held: varied_light(held, draw), jit_compile=True)(given)
@@ -113,12 +127,50 @@ def test_a_step_compiles_under_xla():
 
 
 def test_a_step_holds_in_16_bit():
-    whole = steps(1, False, None)[0]
+    whole = steps(1, False, None, gradient_penalty=0.0, **EVERY_TERM)[0]
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
-        assert steps(2, False, None)[0] == pytest.approx(whole, rel=0.02)
+        assert steps(2, False, None, gradient_penalty=0.0, **EVERY_TERM)[0] == pytest.approx(whole, rel=0.02)
     finally:
         keras.mixed_precision.set_global_policy("float32")
+
+
+def test_each_player_gets_only_its_own_gradient():
+    """The network's step is the same whatever the discriminator loses; both move, the recogniser never."""
+    model = training(None, recogniser(), discriminator(), adversarial=0.05, identity=0.1)
+    held = {name: array.astype(np.float32) for name, array in batch().items()}
+
+    def gradients(variables, **terms):
+        with tf.GradientTape() as tape:
+            found = model.contest(**pictures(model(held)))
+            loss = found[terms["player"]]
+        return tape.gradient(loss, [v.value for v in variables])
+
+    def pictures(views):
+        colour, truth, mask = views["generated"][..., :3], views["truth"], views["mask"]
+        return {"generated": truth + mask * (colour - truth), "truth": truth, "nearest": views["nearest"]}
+
+    rival, mine = model.discriminator.trainable_variables, model.network.trainable_variables
+    assert all(one is None for one in gradients(rival, player=0)) and all(one is None for one in gradients(mine, player=1))
+    assert any(one is not None for one in gradients(mine, player=0)) and all(one is not None for one in gradients(rival, player=1))
+
+
+def test_the_discriminator_learns_to_tell_and_the_features_to_measure():
+    """Blur costs in the perceptual term; a discriminator trained beside a network that stands still tells truth from blur."""
+    model = training(None, recogniser(), discriminator(), perceptual=1.0, adversarial=1e-6)
+    truth = batch(24)["truth"].astype(np.float32) / 255
+    soft = keras.ops.convert_to_numpy(losses.gaussian_blur(truth, 2.0))
+    apart = [float(model.unlike(pictures, truth)[1]) for pictures in (truth, (truth + soft) / 2, soft)]
+    assert apart[0] == pytest.approx(0, abs=1e-6) and 0 < 2 * apart[1] < apart[2]
+    optimizer = keras.optimizers.Adam(3e-3)
+    for _ in range(60):
+        with tf.GradientTape() as tape:
+            _, theirs = model.contest(soft, truth, 0 * truth)
+        found = model.discriminator.trainable_variables
+        optimizer.apply(tape.gradient(theirs, [v.value for v in found]), found)
+    beside = np.concatenate([truth, 0 * truth], axis=-1), np.concatenate([soft, 0 * truth], axis=-1)
+    real, fake = (model.discriminator(pictures).numpy().mean(axis=(1, 2, 3)) for pictures in beside)
+    assert real.min() > fake.max()
 
 
 def test_it_is_kept_in_16_bit(tmp_path):

@@ -1,4 +1,4 @@
-"""Training the base: the identity term comes in late, and a stopped training goes on to the same weights, before it and after."""
+"""Training the base: the identity term comes in late, and a stop changes nothing, with a discriminator beside it or without."""
 
 import json
 
@@ -10,7 +10,7 @@ from faceswap_lab.models.reference_swapper import SwapperConfig, build_swapper
 from faceswap_lab.training import checkpoints, pace, swapper_fitting
 from faceswap_lab.training.swapper_fitting import SwapperFit
 
-FIT = SwapperFit(8, batch=4, identity=0.5, checkpoint_every=2, identity_from=0.25)
+FIT = SwapperFit(8, batch=4, identity=0.5, checkpoint_every=2, identity_from=0.25, adversarial=0.05)
 
 
 def arrays(count=12, side=32):
@@ -22,16 +22,16 @@ def arrays(count=12, side=32):
     }
 
 
-def descriptor(truth):
+def recogniser(truth):
     """Fixed weights: a network drawn anew would be another one after a stop."""
     inputs = keras.Input(truth.shape[1:])
     drawn = keras.initializers.RandomNormal(0, 0.1, seed=1)
     x = keras.layers.Conv2D(4, 8, 8, kernel_initializer=drawn, trainable=False, name="fixed")(inputs)
-    return keras.Model(inputs, keras.layers.Flatten(name="flat")(x))
+    return keras.Model(inputs, [x, keras.layers.Flatten(name="flat")(x)])
 
 
 def test_the_identity_term_comes_late_and_a_stop_changes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(swapper_fitting, "identity_network", descriptor)
+    monkeypatch.setattr(swapper_fitting, "recogniser", recogniser)
 
     def fit(name):
         keras.utils.set_random_seed(0)
@@ -46,6 +46,7 @@ def test_the_identity_term_comes_late_and_a_stop_changes_nothing(tmp_path, monke
     history = [json.loads(line) for line in told]
     assert [row["step"] for row in history] == [2, 4, 6]
     assert [row["identity"] > 0 for row in history] == [False, True, True]
+    assert all(row["discriminator"] > 0 for row in history)
     for _ in range(2):
         with monkeypatch.context() as patch:
             patch.setattr(checkpoints, "after_save", [stop])
@@ -54,11 +55,12 @@ def test_the_identity_term_comes_late_and_a_stop_changes_nothing(tmp_path, monke
     assert all((one == other).all() for one, other in zip(fit("stopped"), whole, strict=True))
 
 
-def test_the_identity_term_holds_under_mixed_precision(tmp_path):
+def test_all_terms_hold_under_mixed_precision(tmp_path):
     told = []
     with pace.precision("mixed_bfloat16"):
         network = build_swapper(SwapperConfig(32, 3, (8, 8, 12, 12)))
-        fit = SwapperFit(2, batch=4, identity=0.5, checkpoint_every=1)
+        fit = SwapperFit(2, batch=4, identity=0.5, checkpoint_every=1, perceptual=0.3, adversarial=0.05)
         swapper_fitting.fit_swapper(network, arrays(), tmp_path, fit, told.append)
-    assert [0 < json.loads(line)["identity"] < 2 for line in told] == [True]
+    (found,) = (json.loads(line) for line in told)
+    assert 0 < found["identity"] < 2 and 0 < found["perceptual"] < 12 and np.isfinite(found["adversarial"])
     assert all(np.isfinite(weight).all() for weight in network.get_weights())
