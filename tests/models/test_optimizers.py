@@ -43,6 +43,16 @@ def test_one_step_brings_all_singular_values_of_a_kernel_near_one():
         np.testing.assert_allclose(np.abs(moved[f"probe/{name}"]), rate, rtol=0.1)
 
 
+@pytest.mark.parametrize("shape", [(90, 24), (24, 90), (16, 16)])
+def test_the_gram_matrix_gives_what_the_whole_iteration_gives(shape):
+    """Also where singular values lie four orders of magnitude apart, whose squares single precision cannot tell from 0."""
+    draw, ours = np.random.default_rng(1), ConvolutionMuon()
+    matrix = (draw.normal(size=shape) * 10.0 ** -draw.uniform(0, 4, shape[1])).astype("float32")
+    plain = ops.convert_to_numpy(keras.optimizers.Muon().zeropower_via_newtonschulz5(ops.convert_to_tensor(matrix), 4))
+    found = ops.convert_to_numpy(ours.zeropower_via_newtonschulz5(ops.convert_to_tensor(matrix), 4))
+    np.testing.assert_allclose(found, plain, atol=1e-4 * np.abs(plain).max())
+
+
 def test_it_is_saved_whole():
     made = keras.optimizers.get(keras.optimizers.serialize(ConvolutionMuon(3e-3, ns_steps=3, by_adam=("paint",))))
     assert type(made) is ConvolutionMuon
