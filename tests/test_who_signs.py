@@ -67,6 +67,8 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("tools/render_pairs.py", "looks"): ACTOR,
     ("tools/render_pairs.py", "main"): ACTOR,
     ("tools/test_colab_image.py", "colab"): NO_PICTURE,
+    ("tools/messages.py", "begin"): NO_PICTURE,
+    ("tools/messages.py", "main"): NO_PICTURE,
     ("tools/train_swapper.py", "main"): NO_PICTURE,
     ("benchmarks/asymmetry.py", "own_set"): GIVEN,
     ("benchmarks/conversion.py", "sequential"): TEMPORARY,
