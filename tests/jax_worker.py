@@ -62,7 +62,8 @@ def main() -> None:
     for stops in ((8,), (4, 8)):
         for steps in stops:  # a new model each time: all it knows comes from the checkpoint
             model = distribution_worker.make("mixup")
-            training.fit(model, folder / f"resume_{len(stops)}", COUNTS, steps, **OPTIONS)
+            often = {"checkpoint_seconds": 0} if len(stops) == 2 else {}  # within an interval, too, after every step
+            training.fit(model, folder / f"resume_{len(stops)}", COUNTS, steps, **OPTIONS, **often)
         weights.append([keras.ops.convert_to_numpy(v) for v in model.trainable_variables])
     found["resume"] = max(float(np.abs(a - b).max()) for a, b in zip(*weights, strict=True))
     print(json.dumps(found))

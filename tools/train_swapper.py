@@ -2,8 +2,8 @@
 
     python tools/train_swapper.py CAST OUT              CAST from tools/render_pairs.py; OUT/base.npz and OUT/scores.csv
     python tools/train_swapper.py CAST OUT --steps 300  a short look
-    python tools/train_swapper.py CAST OUT --begin-with BASE --rate 5e-4 --perceptual 0.3 --adversarial 0.05
-                                                        goes on from finished weights, to sharper faces
+    python tools/train_swapper.py CAST OUT --begin-with BASE --steps 2000 --rate 8e-4 --perceptual 0.3 --adversarial 0.1
+                                                        goes on from finished weights: sharper, no more alike (docs/results.md)
     python tools/train_swapper.py CAST OUT --score      only the table of the base that lies in OUT
 
 After a stop, the same command goes on where it was, from at most 200 steps before. The table is made with CAST/held_out

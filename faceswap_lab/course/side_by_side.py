@@ -91,9 +91,12 @@ def signed_cut(run: Run, name: str, model: str, swap_function, what: str = "A sw
         what: the video shows, in words.
 
     Raises:
-        LabError: when there is no swap.mp4, a consent was revoked since, or the place cannot be written to.
+        LabError: when the name is swap.mp4 or a path, there is no swap.mp4, a consent was revoked since, or the place cannot
+            be written to.
     """
     out, swap = run.out / name, _swap_of(run)
+    if out == swap or Path(name).name != name:
+        raise LabError(f"{name}: a cut needs a name of its own in the run's folder. Call it to_show.mp4.")
     agreed = may_convert(run.clip("target"), getattr(swap_function, "sources", ()), model)
     made_of = Ingredient("swap.mp4", content_hash(swap), path=swap)
     facts = dataclasses.replace(publishing.facts(out, model, what), ingredients=(made_of,))

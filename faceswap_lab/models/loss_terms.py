@@ -114,8 +114,7 @@ def perceptual(model, views):
         total = 0.0
         for weight, features in zip(model.loss_weights.perceptual, taps, strict=True):
             if weight:
-                generated, real = ops.split(losses.unit_features(ops.cast(features, "float32")), 2)
-                total = total + weight * ops.mean(ops.sum(ops.square(generated - ops.stop_gradient(real)), axis=-1))
+                total = total + weight * losses.feature_distance(*ops.split(features, 2))
         return total
 
     if isinstance(model.perceptual_on, float | int):

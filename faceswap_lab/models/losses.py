@@ -185,6 +185,16 @@ def unit_features(features):
     return features * ops.rsqrt(ops.sum(features**2, axis=-1, keepdims=True) + 1e-4)
 
 
+def feature_distance(features, wanted):
+    """Mean over all places of the squared distance of unit feature vectors, 0 to 4; (N, H, W, C) each.
+
+    The distance of J. Johnson et al., "Perceptual losses for real-time style transfer and super-resolution", ECCV 2016
+    (arXiv:1603.08155), with vectors of one length; no gradient goes to `wanted`.
+    """
+    features, wanted = (unit_features(ops.cast(x, "float32")) for x in (features, wanted))
+    return ops.mean(ops.sum(ops.square(features - ops.stop_gradient(wanted)), axis=-1))
+
+
 def total_variation(x):
     """Mean absolute first difference, summed over both axes: the price of a ragged mask."""
     return ops.mean(ops.abs(_difference(x, 1))) + ops.mean(ops.abs(_difference(x, 2)))

@@ -238,16 +238,13 @@ class SwapperTraining(keras.Model):
 
     def unlike(self, colour, truth):
         """How the recogniser tells generated faces from the truth: 1 - cosine of descriptors, squared distance of features."""
-        *inner, one = (ops.cast(value, "float32") for value in self.recogniser(ops.clip(colour, 0, 1)))
-        *wanted, other = (ops.stop_gradient(ops.cast(value, "float32")) for value in self.recogniser(truth))
-        apart = 0.0
-        for mine, true in zip(inner, wanted, strict=True):
-            difference = losses.unit_features(mine) - losses.unit_features(true)
-            apart = apart + ops.mean(ops.sum(ops.square(difference), axis=-1))
-        return losses.cosine_distance(one, other), apart
+        *inner, one = self.recogniser(ops.clip(colour, 0, 1))
+        *wanted, other = self.recogniser(truth)
+        one, other = ops.cast(one, "float32"), ops.stop_gradient(ops.cast(other, "float32"))
+        return losses.cosine_distance(one, other), sum(map(losses.feature_distance, inner, wanted))
 
     def contest(self, generated, truth, nearest):
-        """(generator's, discriminator's) loss."""
+        """(Generator's loss, discriminator's loss with R1) for faces in their surroundings; all pictures (N, S, S, 3) [0, 1]."""
         reading = discriminators.Reading(self.discriminator)
 
         def beside(*references):

@@ -91,6 +91,8 @@ class Session:
 
     def save(self, inside: bool = False) -> None:
         """Writes a checkpoint of the present step; a state that is no number is reported, not saved."""
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()  # between two steps of an epoch, Keras has taken the values out of the variables
         try:
             checkpoints.save_checkpoint(
                 self.model, self.folder / "checkpoints", self.step, self.rows, self.keep, self.facts, inside
@@ -285,6 +287,4 @@ class IntervalEnd(keras.callbacks.Callback):
         self.session = session
 
     def on_epoch_end(self, epoch, logs=None):
-        if keras.backend.backend() == "jax":
-            self.model.jax_state_sync()
         self.session.end_interval(logs or {})

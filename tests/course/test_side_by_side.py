@@ -55,6 +55,14 @@ def test_a_cut_of_ones_own_is_signed_as_made_of_the_swap(run):
     assert not unsigned.parent.exists()
 
 
+@pytest.mark.parametrize("name", ["swap.mp4", "elsewhere/cut.mp4", "../cut.mp4"])
+def test_a_cut_has_a_name_of_its_own(run, name):
+    before = (run.out / "swap.mp4").read_bytes()
+    with pytest.raises(LabError, match="a name of its own"), side_by_side.signed_cut(run, name, "autoencoder", None):
+        pass
+    assert (run.out / "swap.mp4").read_bytes() == before
+
+
 def test_a_cut_that_fails_leaves_nothing(run):
     with pytest.raises(ZeroDivisionError), side_by_side.signed_cut(run, "half.mp4", "autoencoder", None) as unsigned:
         shutil.copyfile(run.clip("target"), unsigned)
