@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from faceswap_lab.base.messages import _
-from faceswap_lab.models import loss_terms, replicas
+from faceswap_lab.models import loss_terms, optimizers, replicas
 from faceswap_lab.models.augmentation import Augmentation, FaceBank, random_views
 from faceswap_lab.models.autoencoder_networks import (
     AutoencoderConfig,
@@ -188,6 +188,10 @@ class FaceAutoencoder(keras.Model):
         return ops.clip(colour, 0.0, 1.0), alpha
 
     # -- training ------------------------------------------------------------------------------------------------
+    def compile(self, *arguments, **options):
+        super().compile(*arguments, **options)
+        optimizers.build(self)  # so that the first step is traced once
+
     def set_faces(self, faces: dict, masks: dict | None = None, transferred: dict | None = None) -> None:
         """Gives the model the two face sets to train on; terms whose masks are missing are switched off, with a line.
 

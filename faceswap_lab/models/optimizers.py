@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import keras
 from keras import ops
 
@@ -90,3 +92,15 @@ class TwoRateAdam(keras.optimizers.Adam):
 
     def get_config(self):
         return {**super().get_config(), "discriminator_factor": self.discriminator_factor}
+
+
+def build(model: keras.Model) -> None:
+    """Makes the slots of a compiled model's optimiser, where the backend wants them (TensorFlow: inside the model's strategy).
+
+    TensorFlow traces a training step twice when its first run makes them, which takes seconds.
+    """
+    if model.optimizer.built:
+        return
+    strategy = getattr(model, "distribute_strategy", None)
+    with contextlib.nullcontext() if strategy is None else strategy.scope():
+        model.optimizer.build(model.trainable_variables)

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from faceswap_lab.models import optimizers
 from faceswap_lab.models.augmentation import Augmentation, FaceBank, sample_bilinear
 from faceswap_lab.models.discriminators import Reading
 from faceswap_lab.models.translation_networks import TranslationConfig, build_generator
@@ -100,6 +101,10 @@ class AdversarialTranslator(FaceTranslator):
             term: keras.metrics.Mean(term) for term, weight in dataclasses.asdict(loss_weights).items() if weight
         }
         self.terms["discriminators"] = keras.metrics.Mean("discriminators")
+
+    def compile(self, *arguments, **options):
+        super().compile(*arguments, **options)
+        optimizers.build(self)  # so that the first step is traced once
 
     def readings(self) -> list[Reading]:
         """The discriminators, their weights read now, for all opinions of one step."""

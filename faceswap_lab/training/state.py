@@ -11,6 +11,7 @@ from collections import Counter
 import keras
 import numpy as np
 
+from faceswap_lab.models import optimizers
 from faceswap_lab.models.augmentation import FaceBank
 
 PARTS = ("model", "optimizer", "random", "metrics")
@@ -25,7 +26,7 @@ def variables(model: keras.Model) -> dict[str, list]:
     Returns:
         {"model": [...], "optimizer": [...], "random": [...], "metrics": [...]}.
     """
-    build_optimizer(model)
+    optimizers.build(model)
     layers = list(model._flatten_layers(include_self=True))
     banks = {id(v) for layer in layers if isinstance(layer, FaceBank) for v in layer.variables}
     generators = [generator for layer in layers for generator in getattr(layer, "_seed_generators", [])]
@@ -35,18 +36,6 @@ def variables(model: keras.Model) -> dict[str, list]:
         "random": [generator.state for generator in generators],
         "metrics": list(model.metrics_variables),
     }
-
-
-def build_optimizer(model: keras.Model) -> None:
-    """Makes the optimiser's slots, where the backend wants them (TensorFlow: inside the model's strategy)."""
-    if model.optimizer.built:
-        return
-    strategy = getattr(model, "distribute_strategy", None)
-    if strategy is None:
-        model.optimizer.build(model.trainable_variables)
-    else:
-        with strategy.scope():
-            model.optimizer.build(model.trainable_variables)
 
 
 def collect(model: keras.Model) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from swap_model_parts import traces
 
 from faceswap_lab import training
 from faceswap_lab.base.errors import LabError
@@ -270,11 +271,12 @@ def test_pix2pix_learns_a_negative():
     )
     model.set_faces({"A": inputs, "B": 255 - inputs})
     model.compile(optimizer=keras.optimizers.Adam(2e-3, beta_1=0.5))
+    traced = traces(model)
     unseen = pictures(8, 32, 6).astype("float32") / 255
     before = psnr(numpy(model.translate(unseen, 0, 1)[0]), 1 - unseen)
     model.fit(training.index_batches({"A": 16, "B": 16}, 8, 0), steps_per_epoch=150, verbose=0)
     after = psnr(numpy(model.translate(unseen, 0, 1)[0]), 1 - unseen)
-    assert before < 18 and after > 22, (before, after)
+    assert before < 18 and after > 22 and len(traced) == 1, (before, after)
 
 
 def test_pairs_that_do_not_match_are_refused():
