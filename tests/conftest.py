@@ -1,6 +1,7 @@
 """Sample frames for all tests, and a consent ledger of their own."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 ACTORS = Path(__file__).resolve().parents[1] / "data" / "sample"
 sys.path.append(str(ACTORS.parents[1] / "benchmarks"))  # for tests of what benchmarks share
+# A test's step runs a few times: half of XLA's time goes into making it fast. It is read when XLA first compiles, here and in
+# the processes that tests start.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 

@@ -1,7 +1,5 @@
 """The base model's network: what it answers, that its step compiles and holds in 16 bit, that it learns, that it is kept."""
 
-import os
-
 import keras
 import numpy as np
 import pytest
@@ -14,8 +12,6 @@ from faceswap_lab.models.reference_swapper import SwapperConfig, SwapperLoss, Sw
 from faceswap_lab.training.true_swaps import varied_light
 
 tf = pytest.importorskip("tensorflow")
-# Half of the compiler's time goes into making the step fast. It is read when XLA first compiles.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 SMALL = SwapperConfig(size=32, references=3, filters=(8, 8, 12, 12))
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import gc
-import os
 import types
 
 import keras
@@ -31,8 +30,6 @@ from faceswap_lab.models.loss_weights import LossWeights
 from faceswap_lab.studies.detection import mesonet
 
 tf = pytest.importorskip("tensorflow")
-# Half of the compiler's time goes into making the step fast. It is read when XLA first compiles.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 QUICK = dataclasses.replace(SMALL, size=16)
 QUICK_GAN = faceswap_gan.GanConfig(
