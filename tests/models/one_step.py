@@ -49,7 +49,9 @@ def step(config, weights, policy: str = "float32") -> dict:
         model.set_faces(*sets(config.size, 5))
         optimizer = faceswap_gan.TwoRateAdam(1e-3) if adversarial else keras.optimizers.Adam(1e-3)
         model.compile(optimizer=optimizer, run_eagerly=eager, jit_compile=not eager)
-    model.optimizer.initial_scale = 2**11  # of mixed_float16: where Keras begins, 2**15, the first steps only find the scale
+    if policy == "mixed_float16":  # where Keras begins, 2**15, the first steps only find the scale
+        model.optimizer.initial_scale = 2**11
+        model.optimizer.dynamic_scale.assign(2**11)
     # While an attention's gain is 0 its other weights receive no gradient: they are left out.
     asleep = ("query", "key", "value")
     learning = [v for v in model.trainable_variables if not any(part in v.path for part in asleep)]

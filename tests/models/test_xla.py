@@ -201,12 +201,19 @@ def test_a_compiled_step_loses_what_the_plain_one_does(name, equal_draws):
 @pytest.mark.parametrize("name", CASES)
 def test_a_step_in_16_bit_counts(name):
     run = Run(name, "mixed_float16", run_eagerly=True)
-    run.model.optimizer.initial_scale = 2**11  # where Keras begins, 2**15, the first steps only find the scale
+    begin_with_scale(run.model.optimizer, 2**11)  # where Keras begins, 2**15, the first steps only find the scale
     run(1)
     while not int(run.model.optimizer.iterations) and len(run.losses) < 6:
         run(len(run.losses) + 1)
     assert np.isfinite(run.losses).all()
     check_16_bit(run.model, len(run.losses))
+
+
+def begin_with_scale(optimizer, scale: float) -> None:
+    """Sets where a LossScaleOptimizer begins, built already or not yet."""
+    optimizer.initial_scale = scale
+    if optimizer.built:
+        optimizer.dynamic_scale.assign(scale)
 
 
 def check_16_bit(model, steps: int) -> None:
