@@ -178,22 +178,21 @@ def test_a_nan_from_the_start_is_said_at_once(tmp_path):
         small.train(model, tmp_path, 4)
 
 
-def test_warm_up_climbs_and_updates_follow(tmp_path):
+def test_warm_up_climbs_and_updates_follow():
     """With plain SGD and a gradient that is a constant, each step's movement is the learning rate times that constant."""
-    model = small.model()
-    model.compile(optimizer=keras.optimizers.SGD(0.1))
-    throttle = training.pace.Throttle(model.optimizer, training.Pace(warmup_steps=4))
+    optimizer = keras.optimizers.SGD(0.1)
+    throttle = training.pace.Throttle(optimizer, training.Pace(warmup_steps=4))
     variable = keras.Variable([0.0])
-    model.optimizer.build([variable])
+    optimizer.build([variable])
     moved, before = [], 0.0
     for _ in range(6):
-        model.optimizer.apply([ops.ones((1,))], [variable])
+        optimizer.apply([ops.ones((1,))], [variable])
         now = float(ops.convert_to_numpy(variable)[0])
         moved.append(before - now)
         before = now
     np.testing.assert_allclose(moved, [0.025, 0.05, 0.075, 0.1, 0.1, 0.1], rtol=1e-5)
     throttle.factor = 0.5
-    model.optimizer.apply([ops.ones((1,))], [variable])
+    optimizer.apply([ops.ones((1,))], [variable])
     assert before - float(ops.convert_to_numpy(variable)[0]) == pytest.approx(0.05, rel=1e-5)
     assert throttle.rate(2) == pytest.approx(0.1 * 0.5 * 0.5)
 
