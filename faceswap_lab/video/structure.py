@@ -8,16 +8,22 @@ stream of HEVC, or a broadcast of it that ends with a whole packet of 188 bytes:
 
 from __future__ import annotations
 
+import mmap
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 NO_END = "its end is missing"
 BROKEN = "its structure is broken"
-_BOXES = set(b"ftyp styp moov moof mdat mfra sidx ssix free skip wide uuid emsg prft".split())
+TO_THE_END, NO_PART = 0, -1  # instead of a part's length
+_BOXES = set(b"ftyp styp moov moof mdat mfra sidx ssix free skip wide uuid emsg prft meta udta pdin pnot PICT".split())
+_FRAGMENT = re.compile(rb"moof.{4}mfhd", re.DOTALL)
 _FLV_TAGS = (8, 9, 18)  # sound, picture, what is known of both
-_SYNC = b"\x47"  # begins each packet of a transport stream
+_SYNC = 0x47  # begins each packet of a transport stream
 _TS_PACKETS = ((188, 188), (188, 192), (204, 204))  # bytes from a sync to its packet's end, and to the next: plain, M2TS, DVB
 _HEAD = 300  # bytes that say how long a part is: at most a page of Ogg with 255 lengths in it
 
@@ -34,37 +40,43 @@ def fault(path: Path, container: str) -> str:
         if container == "gif":
             return _gif(file)
         if container == "mpegts":
-            return "" if _ends_with_a_packet(file, size) else NO_END
+            return _transport_stream(np.memmap(file, np.uint8, "r"))
         part = _PARTS.get(container.split(",")[0])
-        return NO_END if part and _runs_over(file, size, part) else ""
+        end = _end(file, size, part) if part else size
+        if end > size:
+            return NO_END
+        if part is _box and end < size:  # a recorder's note; or fragments behind a blanked one, of which FFmpeg says nothing
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return BROKEN if _FRAGMENT.search(content, end) else ""
+        return ""
 
 
-def _runs_over(file: BinaryIO, size: int, part: Callable[[bytes], int]) -> bool:
-    """Whether the last part of a file is longer than the file; no verdict (False) where something else lies between parts."""
+def _end(file: BinaryIO, size: int, part: Callable[[bytes], int]) -> int:
+    """Where the last of a file's parts ends, by its length; where something begins that is none, if that comes first."""
     place = 0
     while place < size:
         file.seek(place)
         length = part(file.read(_HEAD))
         if length <= 0:
-            return False
+            return size if length == TO_THE_END else place
         place += length
-    return place > size
+    return place
 
 
 def _box(head: bytes) -> int:
-    """MP4 and QuickTime. A size of 1 stands before a long one, 0 says: to the end."""
+    """MP4 and QuickTime. A size of 1 stands before a long one."""
     length = int.from_bytes(head[:4], "big")
-    return (int.from_bytes(head[8:16], "big") if length == 1 else length) if head[4:8] in _BOXES else 0
+    return (int.from_bytes(head[8:16], "big") if length == 1 else length) if head[4:8] in _BOXES else NO_PART
 
 
 def _element(head: bytes) -> int:
     """Matroska and WebM. What is recorded live does not say how long its outer elements are: those inside follow one by one."""
     name = 9 - head[0].bit_length()
     if name > 4 or len(head) <= name:
-        return 0
+        return NO_PART
     width = 9 - head[name].bit_length()
     if width > 8:
-        return 0
+        return NO_PART
     unknown = (1 << 7 * width) - 1
     length = int.from_bytes(head[name : name + width], "big") & unknown
     return name + width + (0 if length == unknown else length)
@@ -74,18 +86,18 @@ def _tag(head: bytes) -> int:
     """Flash video: a header, then tags, each with its length behind it once more."""
     if head[:3] == b"FLV":
         return int.from_bytes(head[5:9], "big") + 4
-    return 15 + int.from_bytes(head[1:4], "big") if head[0] in _FLV_TAGS else 0
+    return 15 + int.from_bytes(head[1:4], "big") if head[0] in _FLV_TAGS else NO_PART
 
 
 def _riff(head: bytes) -> int:
     """AVI. Its own 8 bytes are left out, as some programs count them twice."""
-    return int.from_bytes(head[4:8], "little") if head[:4] == b"RIFF" else 0
+    return int.from_bytes(head[4:8], "little") if head[:4] == b"RIFF" else NO_PART
 
 
 def _page(head: bytes) -> int:
     """Ogg: a page's header lists the lengths of its segments."""
     count = sum(head[26:27])
-    return 27 + count + sum(head[27 : 27 + count]) if head[:4] == b"OggS" else 0
+    return 27 + count + sum(head[27 : 27 + count]) if head[:4] == b"OggS" else NO_PART
 
 
 def _triplet(head: bytes) -> int:
@@ -93,16 +105,19 @@ def _triplet(head: bytes) -> int:
     first = sum(head[16:17])
     width = first & 127 if first > 127 else 0
     length = int.from_bytes(head[17 : 17 + width], "big") if width else first
-    return 17 + width + length if head[:4] == b"\x06\x0e\x2b\x34" else 0
+    return 17 + width + length if head[:4] == b"\x06\x0e\x2b\x34" else NO_PART
 
 
 _PARTS = {"mov": _box, "matroska": _element, "flv": _tag, "avi": _riff, "ogg": _page, "mxf": _triplet}
 
 
-def _ends_with_a_packet(file: BinaryIO, size: int) -> bool:
-    file.seek(max(0, size - 1024))
-    tail = file.read()
-    return any(all(tail[-last - n * step : -last - n * step + 1] == _SYNC for n in range(3)) for last, step in _TS_PACKETS)
+def _transport_stream(content: np.ndarray) -> str:
+    """Its packets are all of one size, behind one another; the first may be the rest of one."""
+    for last, step in _TS_PACKETS:
+        begins = content[(len(content) - last) % step :: step] == _SYNC
+        if begins[-3:].all():
+            return "" if begins.all() else BROKEN
+    return NO_END
 
 
 def _gif(file: BinaryIO) -> str:

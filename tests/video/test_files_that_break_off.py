@@ -97,6 +97,17 @@ def test_what_lies_behind_the_end_of_a_sound_file_is_no_damage(container, behind
     assert found == ALL and not said
 
 
+def test_fragments_behind_a_blanked_one_are_missed(tmp_path):
+    """FFmpeg takes the zeros for a box that goes to the end."""
+    plain = write(tmp_path / "plain.mp4", "h264")
+    path = remux(plain, tmp_path / "clip.mp4", options={"movflags": "frag_every_frame+empty_moov"})
+    content = path.read_bytes()
+    second = content.index(b"moof", content.index(b"moof") + 4) - 4
+    path.write_bytes(content[:second] + bytes(600) + content[second + 600 :])
+    found, said, _ = read(path)
+    assert len(found) < COUNT and str(path) in said and structure.BROKEN in said
+
+
 @pytest.mark.parametrize("step", [188, 192, 204])
 def test_transport_streams_of_every_kind_end_with_a_packet(step, tmp_path):
     """M2TS has a time of 4 bytes before each packet, broadcasts with error correction have 16 bytes behind it."""
@@ -106,9 +117,16 @@ def test_transport_streams_of_every_kind_end_with_a_packet(step, tmp_path):
     path.write_bytes(
         b"".join({188: packet, 192: bytes(4) + packet, 204: packet + bytes(16)}[step] for packet in packets)
     )
-    assert structure.fault(path, "mpegts") == ""
-    path.write_bytes(path.read_bytes()[:-50])
-    assert structure.fault(path, "mpegts") == structure.NO_END
+    content = path.read_bytes()
+    for changed, fault in (
+        (content, ""),
+        (content[50:], ""),  # cut out of a longer one
+        (content[:-50], structure.NO_END),
+        (content[:3000] + bytes(300) + content[3300:], structure.BROKEN),  # FFmpeg looks for the next packet, and says nothing
+        (content[:3000] + content[3050:], structure.BROKEN),
+    ):
+        path.write_bytes(changed)
+        assert structure.fault(path, "mpegts") == fault
 
 
 def saved_gif(path):
