@@ -45,7 +45,8 @@ def fault(path: Path, container: str) -> str:
         end = _end(file, size, part) if part else size
         if end > size:
             return NO_END
-        if part is _box and end < size:  # a recorder's note; or fragments behind a blanked one, of which FFmpeg says nothing
+        file.seek(end)
+        if part is _box and file.read(4) == bytes(4):  # FFmpeg passes over all that follows, and says nothing
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 return BROKEN if _FRAGMENT.search(content, end) else ""
         return ""
