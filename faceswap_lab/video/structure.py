@@ -45,11 +45,16 @@ def fault(path: Path, container: str) -> str:
         end = _end(file, size, part) if part else size
         if end > size:
             return NO_END
-        file.seek(end)
-        if part is _box and file.read(4) == bytes(4):  # FFmpeg passes over all that follows, and says nothing
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                return BROKEN if _FRAGMENT.search(content, end) else ""
-        return ""
+        return BROKEN if part is _box and end < size and _hides_fragments(file, size, end) else ""
+
+
+def _hides_fragments(file: BinaryIO, size: int, place: int) -> bool:
+    """Whether fragments of an MP4 follow what is none of its boxes, and too long for another: FFmpeg passes over them then."""
+    file.seek(place)
+    if 8 <= int.from_bytes(file.read(4), "big") <= size - place:
+        return False
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return bool(_FRAGMENT.search(content, place))
 
 
 def _end(file: BinaryIO, size: int, part: Callable[[bytes], int]) -> int:
