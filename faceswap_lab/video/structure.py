@@ -19,6 +19,7 @@ import numpy as np
 
 NO_END = "its end is missing"
 BROKEN = "its structure is broken"
+MOST_PARTS = 3_000_000  # a live recording of 10 hours; of more, which take seconds to look at, nothing is said
 TO_THE_END, NO_PART = 0, -1  # instead of a part's length
 _BOXES = set(b"ftyp styp moov moof mdat mfra sidx ssix free skip wide uuid emsg prft meta udta pdin pnot PICT".split())
 _FRAGMENT = re.compile(rb"moof.{4}mfhd", re.DOTALL)
@@ -60,13 +61,15 @@ def _hides_fragments(file: BinaryIO, size: int, place: int) -> bool:
 def _end(file: BinaryIO, size: int, part: Callable[[bytes], int]) -> int:
     """Where the last of a file's parts ends, by its length; where something begins that is none, if that comes first."""
     place = 0
-    while place < size:
+    for _ in range(MOST_PARTS):
+        if place >= size:
+            return place
         file.seek(place)
         length = part(file.read(_HEAD))
         if length <= 0:
             return size if length == TO_THE_END else place
         place += length
-    return place
+    return size
 
 
 def _box(head: bytes) -> int:

@@ -112,6 +112,15 @@ def test_fragments_behind_a_blanked_one_are_missed_and_those_behind_an_unknown_b
         assert len(found) < COUNT and str(path) in said and structure.BROKEN in said
 
 
+def test_a_file_of_all_too_many_parts_is_not_gone_through(tmp_path, monkeypatch):
+    monkeypatch.setattr(structure, "MOST_PARTS", 50)
+    path = tmp_path / "clip.mp4"
+    box = (8).to_bytes(4, "big") + b"free"
+    for count, fault in ((10, structure.NO_END), (60, "")):
+        path.write_bytes(box * count + b"\0\0\1\0mdat")
+        assert structure.fault(path, "mov,mp4,m4a,3gp,3g2,mj2") == fault
+
+
 @pytest.mark.parametrize("step", [188, 192, 204])
 def test_transport_streams_of_every_kind_end_with_a_packet(step, tmp_path):
     """M2TS has a time of 4 bytes before each packet, broadcasts with error correction have 16 bytes behind it."""
