@@ -154,7 +154,10 @@ def listed(
     cut_end = bool(cut_at) and cut_at >= count - 1
     if container.format.name == "avi" and decoded and decoded[-1] is not None:  # there, a frame that was dropped counts, too
         count = max(count, decoded[-1] + 1)
-    return Times(stamps, _primed(seconds), end, counted), bool(cut_at) or count < stream.frames - 1, cut_end
+    named = len(stream.index_entries)
+    if "mov" not in container.format.name:  # there, a clip that was trimmed on a phone has frames that are not shown
+        named = max(named, stream.frames - 1)  # recorders of AVI may count one too many
+    return Times(stamps, _primed(seconds), end, counted), bool(cut_at) or count < named, cut_end
 
 
 def _primed(seconds: np.ndarray) -> np.ndarray:

@@ -112,6 +112,26 @@ def test_fragments_behind_a_blanked_one_are_missed_and_those_behind_an_unknown_b
         assert len(found) < COUNT and str(path) in said and structure.BROKEN in said
 
 
+@pytest.mark.parametrize(("first", "shown"), [(0, ALL[:12]), (8, ALL[8:20])])
+def test_a_clip_that_was_trimmed_on_a_phone_is_not_cut_off(first, shown, tmp_path):
+    """Its frames are all there, and an edit list says which are shown."""
+    path = write(tmp_path / "clip.mp4", "h264", options={"g": "6"})
+    content = bytearray(path.read_bytes())
+    edit = content.index(b"elst") + 12
+    content[edit : edit + 8] = (480).to_bytes(4, "big") + (512 * first).to_bytes(4, "big")  # in 1000, and in 12800 a second
+    path.write_bytes(content)
+    found, said, _ = read(path)
+    assert found == shown and not said
+
+
+def test_a_frame_that_the_index_of_an_avi_names_and_that_is_gone_is_missed(tmp_path):
+    path = write(tmp_path / "clip.avi", "mjpeg")
+    content, place = path.read_bytes(), places(path)[12] - 8  # its name and its length
+    path.write_bytes(content[:place] + bytes(8) + content[place + 8 :])
+    found, said, _ = read(path)
+    assert 12 not in found and "not all of its frames are there" in said
+
+
 def test_a_file_of_all_too_many_parts_is_not_gone_through(tmp_path, monkeypatch):
     monkeypatch.setattr(structure, "MOST_PARTS", 50)
     path = tmp_path / "clip.mp4"
