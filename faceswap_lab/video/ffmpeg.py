@@ -21,7 +21,7 @@ import av
 import av.logging
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.video import timing
+from faceswap_lab.video import structure, timing
 from faceswap_lab.video.colours import HDR, Tags, names_transfer_alone, orientation, tags
 
 # What a stranger's file may be: containers that hold their pictures and their sound themselves. Left out is all that names other
@@ -42,6 +42,8 @@ LEAST_STEP_BACK = 0.1  # seconds; a clock goes back by so much only where a file
 INTERLACED = "its pictures are marked as interlaced: where both fields of one differ in time, it was made of both (deinterlaced)"
 _BROADCASTS = {"mpegts", "mpeg", "mpegtsraw", "vob"}
 _INDEXED = {"mov", "matroska"}
+_SEQUENCES = {"mpeg1video", "mpeg2video"}
+CONCEALED = "concealed"  # `opaque` of a frame that its decoder made up in part
 _complaining = threading.Lock()
 logging.getLogger("libav").addHandler(logging.NullHandler())  # or what other threads meet meanwhile would be printed
 
@@ -182,19 +184,61 @@ def packets(container: av.container.InputContainer, stream: av.stream.Stream) ->
 
 
 @overload
-def decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]: ...
+def decoded(
+    container: av.container.InputContainer, stream: av.VideoStream, failures: list[Exception] | None = None
+) -> Iterator[av.VideoFrame]: ...
 @overload
-def decoded(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]: ...
-def decoded(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> Iterator[av.frame.Frame]:
-    """The frames of a stream, pictures or sound; what cannot be decoded is left out."""
-    for packet in itertools.chain(packets(container, stream), itertools.repeat(None, 2 + THREADS)):
+def decoded(
+    container: av.container.InputContainer, stream: av.AudioStream, failures: list[Exception] | None = None
+) -> Iterator[av.AudioFrame]: ...
+def decoded(
+    container: av.container.InputContainer,
+    stream: av.VideoStream | av.AudioStream,
+    failures: list[Exception] | None = None,
+) -> Iterator[av.frame.Frame]:
+    """The frames of a stream, pictures or sound; what cannot be decoded is left out, and why goes to `failures`."""
+    for packet in _fed(packets(container, stream), stream):
         try:
             frames = stream.decode(packet)
         except av.error.EOFError:
             return
-        except av.error.FFmpegError:  # at the end, each spoilt frame that a thread still holds costs one call
-            continue
+        except av.error.FFmpegError as error:  # at the end, each spoilt frame that a thread still holds costs one call
+            frames = _concealed(stream, packet)
+            if failures is not None:
+                failures.append(error)
         yield from frames
+
+
+def _fed(packets: Iterator[av.Packet], stream: av.stream.Stream) -> Iterator[av.Packet | None]:
+    """The packets as a decoder takes them, None where it gives all that it holds: at the end, and where the size changes.
+
+    Decoders of MPEG-1 and MPEG-2 drop the frame that they hold back when a sequence of another size begins.
+    """
+    known = b""
+    for packet in packets:
+        head = bytes(memoryview(packet)[:7]) if stream.codec_context.name in _SEQUENCES and packet.size else b""
+        if head.startswith(b"\0\0\1\xb3"):  # a sequence's header; its size follows
+            if known not in (b"", head):
+                yield None
+                stream.codec_context.flush_buffers()
+            known = head
+        yield packet
+    yield from itertools.repeat(None, 2 + THREADS)
+
+
+def _concealed(stream: av.stream.Stream, packet: av.Packet | None) -> list[av.VideoFrame]:
+    """What of a frame of Motion JPEG can be decoded where its content breaks the rules, marked by `CONCEALED`."""
+    if packet is None or stream.codec_context.name != "mjpeg":
+        return []
+    decoder = av.VideoCodecContext.create("mjpeg", "r")
+    decoder.extradata, decoder.codec_tag = stream.codec_context.extradata, stream.codec_context.codec_tag
+    decoder.options = {"max_pixels": str(MOST_PIXELS)}
+    with contextlib.suppress(av.error.FFmpegError):
+        frames = decoder.decode(packet)
+        for frame in frames:
+            frame.opaque = CONCEALED
+        return frames
+    return []
 
 
 def comment(path: str | os.PathLike) -> str:
@@ -268,12 +312,12 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         stream = picture_stream(container, path)
         complaints = [one for one in found if one[1] == container.format.name]  # not those of decoders that look for a key frame
         found.clear()
-        times, cut = timing.listed(container, stream, packets(container, stream))
+        times, cut, cut_end = timing.listed(container, stream, packets(container, stream))
         complaints += found
         rate = timing.sensible_rate(stream.guessed_rate or stream.average_rate, times)
-    cut |= container.format.name == "gif" and not _ends_with(path, b";")  # its end mark
+    fault = structure.fault(path, container.format.name)
     length = None if declared is None else declared / av.time_base
-    if cut and broadcast:  # where broadcasts were put together, a packet is incomplete, too
+    if cut and broadcast and not cut_end:  # where broadcasts were put together, a packet is incomplete, too
         remarks, cut = (*remarks, "a packet of it is incomplete: it was put together there, or is damaged"), False
     return Facts(
         rate=rate,
@@ -284,17 +328,11 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         turn=turn,
         rotation=rotation,
         indexed=indexed,
-        damage="not all of its frames are there" if cut else "its structure is broken" if complaints else "",
+        damage="not all of its frames are there" if cut else fault or (structure.BROKEN if complaints else ""),
         transfer=transfer,
         tags=named,
         remarks=remarks,
     )
-
-
-def _ends_with(path: Path, mark: bytes) -> bool:
-    with open(path, "rb") as file:
-        file.seek(-len(mark), os.SEEK_END)
-        return file.read() == mark
 
 
 @contextlib.contextmanager
@@ -309,15 +347,17 @@ def _complaints() -> Iterator[list]:
 
 
 def picture_frames(
-    container: av.container.InputContainer, stream: av.VideoStream, damaged: bool = False
+    container: av.container.InputContainer, stream: av.VideoStream, damaged: bool = False, failures: list[Exception] | None = None
 ) -> Iterator[av.VideoFrame]:
     """The frames of a video stream by several threads; what a header claims to be too large is left out.
 
     Of a file that is known to be damaged, no frames are decoded side by side: those beside a spoilt one would be lost with it.
     """
     stream.thread_type, stream.thread_count = "SLICE" if damaged else "AUTO", THREADS
-    stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
-    return decoded(container, stream)
+    # FFmpeg paints over what does not fit in a frame of Motion JPEG, and says so only when it is told to refuse it
+    strict = {"err_detect": "explode"} if stream.codec_context.name == "mjpeg" else {}
+    stream.codec_context.options = {"max_pixels": str(MOST_PIXELS), **strict}
+    return decoded(container, stream, failures)
 
 
 def _remarks(frames: list[av.VideoFrame], colours: Tags, transfer: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.video import ffmpeg, timing
+from faceswap_lab.video import ffmpeg, structure, timing
 from faceswap_lab.video.pictures import (  # fmt: skip
     IMAGE_SUFFIXES,
     MOST_PIXELS,
@@ -121,7 +121,8 @@ def _open_animation(path: Path, lengths: list[float], size: tuple[int, int], fps
     _check_length(path, times, rate)
     clock = timing.clock(times, rate)
     remarks = _timing_remarks(clock, rate)
-    return Video(path, rate, size, times.end, len(clock.shown), times, clock, remarks=remarks)
+    damage = structure.fault(path, "gif") if path.suffix.lower() == ".gif" else ""
+    return Video(path, rate, size, times.end, len(clock.shown), times, clock, damage=damage, remarks=remarks)
 
 
 def _open_pictures(path: Path, rate: Fraction) -> Video:

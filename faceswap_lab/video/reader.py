@@ -3,10 +3,12 @@
 A file's frames are numbered at one constant rate from its start, whatever way they are read, so that extraction and
 conversion speak of the same frames, and sound stays in step with clips of variable rate. The rule is in `timing`.
 
-Damage is told of as far as decoders mark it. Bytes that changed inside a frame of HEVC, VP8, VP9 or FFV1 decode to other colours
-without a mark: of 36 such files (500 spoilt ones) FFmpeg flags none, with `err_detect` (crccheck, bitstream, buffer, explode) none
-either. Only FFV1's check sums showed, 13 of the 36, in FFmpeg's log and nowhere else; what threads log is not to be told apart by
-file, so that it is not used. Motion JPEG and GIF have no check sums at all. An archive keeps check sums of its own for that.
+Damage is told of as far as decoders mark it, and as files tell where they end, see `structure`. Bytes that changed inside a frame
+of HEVC, VP8, VP9 or FFV1 decode to other colours without a mark: of 36 such files (500 spoilt ones) FFmpeg flags none, with
+`err_detect` (crccheck, bitstream, buffer, explode) none either. Only FFV1's check sums showed, 13 of the 36, in FFmpeg's log and
+nowhere else; what threads log is not to be told apart by file, so that it is not used. Motion JPEG and GIF have no check sums at
+all; `explode` tells where bits are no code of Motion JPEG: of 90 frames each, in 25 with one changed byte, 41 with 16 zeros, 84
+with 200 zeros. An archive keeps check sums of its own for all of that.
 """
 
 from __future__ import annotations
@@ -47,6 +49,14 @@ class Frame:
     index: int
     time: float
     image: np.ndarray
+
+
+@dataclass
+class _Harm:
+    """What reading meets: the numbers of frames that are damaged, and what a decoder could not decode."""
+
+    spoilt: set[int] = field(default_factory=set)
+    failures: list[Exception] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -161,19 +171,19 @@ class Video:
 
     def _decoded(self, wanted: range) -> Iterator[Frame]:
         """The wanted frames of a file, which `colours` or Pillow brings to RGB."""
-        spoilt: set[int] = set()
+        harm = _Harm()
         if self.tags is None:
             pictures = (numbered for numbered in enumerate(animation(self.path)))
-            return self._at_ticks(wanted, pictures, np.array, spoilt)
+            return self._at_ticks(wanted, pictures, np.array, harm)
         to_rgb = ToRgb(self.size, self.turn, self.tags, self.transfer)
-        return self._at_ticks(wanted, self._source(wanted.start, spoilt), to_rgb, spoilt)
+        return self._at_ticks(wanted, self._source(wanted.start, harm), to_rgb, harm)
 
     def _at_ticks(
         self,
         wanted: range,
         numbered: Generator[tuple[int, _Picture], None, None],
         to_rgb: Callable[[_Picture], np.ndarray],
-        spoilt: set[int],
+        harm: _Harm,
     ) -> Iterator[Frame]:
         """At each tick the frame that the clock names, or the newest before it that can be read."""
         held: tuple[int, _Picture] | None = None
@@ -195,17 +205,17 @@ class Video:
                     tick, read = next(ticks, None), read + 1
                 if tick is None:
                     break
-        self._judge(wanted, read, missing, len(spoilt))
+        self._judge(wanted, read, missing, harm)
 
-    def _judge(self, wanted: range, read: int, missing: int, spoilt: int) -> None:
+    def _judge(self, wanted: range, read: int, missing: int, harm: _Harm) -> None:
         if not read:
             raise LabError(
                 f"{self.path}: not one frame could be read ({self.damage or 'it is damaged'}). Check that it plays."
             )
         said = [self.damage] if self.damage else []
         said += [f"{missing} frames could not be decoded and show the one before"] if missing else []
-        said += [f"{spoilt} are damaged"] if spoilt else []
-        sure = self.tags is None  # an animated picture; a video's last packet need not hold a frame
+        said += [f"{len(harm.spoilt)} are damaged"] if harm.spoilt else []
+        sure = self.tags is None or harm.failures  # else a video's last packet need not hold a frame
         said += ["it ends early"] if read < len(wanted) - (not sure) and not said else []
         if said:
             warnings.warn(
@@ -214,31 +224,31 @@ class Video:
                 stacklevel=3,
             )
 
-    def _source(self, first: int, spoilt: set[int]) -> Generator[tuple[int, av.VideoFrame], None, None]:
+    def _source(self, first: int, harm: _Harm) -> Generator[tuple[int, av.VideoFrame], None, None]:
         """The file's frames by their numbers, from at most that of tick `first` on."""
         target = int(self.clock.shown[first])
         jump = self.times.seconds[target] - _AHEAD
         if self.indexed and not self.times.counted and self.times.seconds[target] > SEEK_MARGIN:
             stamp = int(np.searchsorted(self.times.seconds, jump))
-            with contextlib.closing(self._stream(int(self.times.stamps[stamp]), spoilt)) as source:
+            with contextlib.closing(self._stream(int(self.times.stamps[stamp]), harm)) as source:
                 begun = next(source, None)
                 if begun is not None and begun[0] <= stamp:
                     yield begun
                     yield from source
                     return
-        yield from self._stream(None, spoilt)
+        yield from self._stream(None, harm)
 
-    def _stream(self, stamp: int | None, spoilt: set[int]) -> Generator[tuple[int, av.VideoFrame], None, None]:
+    def _stream(self, stamp: int | None, harm: _Harm) -> Generator[tuple[int, av.VideoFrame], None, None]:
         with ffmpeg.opened(self.path) as container:
             stream = ffmpeg.picture_stream(container, self.path)
             if stamp is not None:
                 with contextlib.suppress(av.error.FFmpegError):
                     container.seek(stamp, stream=stream)
-            frames = ffmpeg.picture_frames(container, stream, bool(self.damage))
-            yield from deinterlaced(self._numbered(frames, spoilt))
+            frames = ffmpeg.picture_frames(container, stream, bool(self.damage), harm.failures)
+            yield from deinterlaced(self._numbered(frames, harm))
 
-    def _numbered(self, frames: Iterator[av.VideoFrame], spoilt: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Decoded frames with their numbers, which rise; that of one that is damaged goes to `spoilt`, too."""
+    def _numbered(self, frames: Iterator[av.VideoFrame], harm: _Harm) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decoded frames with their numbers, which rise; that of one that is damaged goes to `harm`, too."""
         last, size = -1, None
         for frame in frames:
             if self.times.counted or frame.pts is None:
@@ -248,8 +258,8 @@ class Video:
             if not last < number < len(self.times.stamps):
                 continue
             last = number
-            if frame.is_corrupt:
-                spoilt.add(number)
+            if frame.is_corrupt or frame.opaque == ffmpeg.CONCEALED:
+                harm.spoilt.add(number)
             if size not in (None, (frame.width, frame.height)):
                 self.remark(
                     f"its frames change their size on the way; all are brought to {self.size[0]}x{self.size[1]}"

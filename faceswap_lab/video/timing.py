@@ -102,7 +102,7 @@ def _apart(packets: Iterator[av.Packet], stream: av.stream.Stream) -> Iterator[a
 
 def listed(
     container: av.container.InputContainer, stream: av.VideoStream, packets: Iterable[av.Packet]
-) -> tuple[Times, bool]:
+) -> tuple[Times, bool, bool]:
     """Lists the frames of a stream by its packets; nothing is decoded.
 
     Args:
@@ -110,17 +110,18 @@ def listed(
         packets: the stream's, see `ffmpeg.packets`.
 
     Returns:
-        The times, and whether a packet is incomplete or the file's index names more of them.
+        The times, whether a packet is incomplete or the file's index names more of them, and whether it is the end that is
+        incomplete: the last packet, or the one before, on which a parser may put the mark.
     """
     base = stream.time_base
     assert base is not None  # whatever is demuxed has a clock
     shown: list[int | None] = []
     decoded: list[int | None] = []
     lengths: list[int] = []
-    cut, count = False, 0
+    cut_at, count = 0, 0  # the number of the last packet that is incomplete, from 1 on
     for packet in packets:
-        cut |= packet.is_corrupt
         count += 1
+        cut_at = count if packet.is_corrupt else cut_at
         if not packet.size and lengths:  # the frame before stays, which Theora says by an empty packet
             lengths[-1] += packet.duration or 0
         elif not packet.is_discard:
@@ -150,9 +151,13 @@ def listed(
         seconds = stamps * float(base) - origin
         last = order[int(stamps[-1])] * float(base) or float(tick)
     end = float(seconds[-1]) + last if len(seconds) else 0.0
+    cut_end = bool(cut_at) and cut_at >= count - 1
     if container.format.name == "avi" and decoded and decoded[-1] is not None:  # there, a frame that was dropped counts, too
         count = max(count, decoded[-1] + 1)
-    return Times(stamps, _primed(seconds), end, counted), cut or count < stream.frames - 1
+    named = len(stream.index_entries)
+    if "mov" not in container.format.name:  # there, a clip that was trimmed on a phone has frames that are not shown
+        named = max(named, stream.frames - 1)  # recorders of AVI may count one too many
+    return Times(stamps, _primed(seconds), end, counted), bool(cut_at) or count < named, cut_end
 
 
 def _primed(seconds: np.ndarray) -> np.ndarray:

@@ -70,7 +70,7 @@ def test_a_shift_of_all_frames_but_the_first_loses_none(rate, late):
     stamps = np.round(1000 * (seconds + np.where(seconds > 0, late, 0)))
     packets = [_packet(int(stamp), round(1000 / float(Fraction(rate)))) for stamp in stamps]
     with av.open(str(CASES / "old_24.mkv")) as container:
-        times, _ = timing.listed(container, container.streams.video[0], packets)
+        times, *_ = timing.listed(container, container.streams.video[0], packets)
     clock = timing.clock(times, Fraction(rate))
     assert clock.dropped == clock.doubled == 0 and np.array_equal(clock.shown, np.arange(200))
     assert clock.start == pytest.approx(late, abs=0.0015)

@@ -63,8 +63,8 @@ def program(*arguments):
 
 @pytest.mark.parametrize(("container", "codec"), PAIRS)
 def test_every_container_with_every_codec(container, codec, tmp_path):
-    found, _, video = read(write(tmp_path / f"clip.{container}", codec))
-    assert found == ALL and video.size == SIZE
+    found, said, video = read(write(tmp_path / f"clip.{container}", codec))
+    assert found == ALL and video.size == SIZE and not said
     assert video.fps == pytest.approx(25, rel=0.001)
 
 
