@@ -121,9 +121,8 @@ def in_unit(value: float | None, unit: str) -> str:
         return "–"
     if unit == "share":
         return f"{100 * value:.1f} %"
-    return {"deg": f"{value:.1f}°", "dB": f"{value:.1f} dB", "levels": f"{value:.1f}"}.get(
-        unit, f"{round(value, 2) + 0:.2f}"
-    )
+    told = {"deg": f"{value:.1f}°", "dB": f"{value:.1f} dB", "levels": f"{value:.1f} of 255", "%": f"{value:.1f} %"}
+    return told.get(unit, f"{round(value, 2) + 0:.2f}")
 
 
 def between(ends: list[float] | None, unit: str) -> str:
