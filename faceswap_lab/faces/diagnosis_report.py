@@ -83,5 +83,5 @@ def _draw_unknown(axis, diagnosis: Diagnosis) -> None:
         label = f"{target} only: {1 - diagnosis.known[direction]:.0%} ({direction})"
         axis.scatter(*poses[target][far].T, s=16, c=COLOURS[target], marker=MARKERS[target], label=label, zorder=2)
     axis.set(xlim=(YAWS[0], YAWS[-1]), ylim=(PITCHES[0], PITCHES[-1]), **ANGLES)
-    axis.set_title(f"poses without the other's within {NEAR_POSE:.0f} degrees", fontsize=10)
+    axis.set_title(f"poses without the other's\nwithin {NEAR_POSE:.0f} degrees", fontsize=10)
     axis.legend(fontsize=8, loc="upper left")
