@@ -46,7 +46,8 @@ def test_no_link_leads_out_of_the_site(source):
 def test_the_reference_has_every_public_function_with_its_words():
     pages = reference.pages()
     faces = pages["faces"]
-    assert "## faceswap_lab.faces.alignment" in faces and "### `umeyama`" in faces
+    assert "## faceswap\\_lab.<wbr>faces.<wbr>alignment" in faces and "### `umeyama`" in faces
+    assert r"## faceswap\_lab.<wbr>\_\_main\_\_" in pages["faceswap_lab"], "no bold main"
     assert "def umeyama(source: np.ndarray, target: np.ndarray" in faces and "_about_direction" not in faces
     assert sum(page.count("\n### ") for page in pages.values()) > 400
 

@@ -1,7 +1,9 @@
 """`make slides`: what a slide shows and what is said, offline. `make class-pack`: a run of the actors, and of nobody else."""
 
+import base64
 import json
 import re
+import struct
 import sys
 import zipfile
 from pathlib import Path
@@ -20,7 +22,8 @@ import make_site  # noqa: E402
 import make_slides  # noqa: E402
 
 V4 = nbformat.v4
-PICTURE = V4.new_output("display_data", data={"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"})
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 800, 400)).decode()
+PICTURE = V4.new_output("display_data", data={"image/png": PNG, "text/plain": "<Figure>"})
 PANEL = V4.new_output("display_data", data={executed.WIDGET: {"model_id": "x"}, "text/plain": "VBox()"})
 
 
@@ -31,6 +34,27 @@ def test_structure_and_what_asks_is_shown_and_sentences_are_said():
     assert shown == "## Masks\n\n**Predict** its width.\n\n$$a+b$$\n\n| a | b |\n|---|---|"
     assert said.startswith("An eye mask takes three steps. It guides")
     assert make_slides.split_words("## Masks\nOne sentence. Another.")[0] == "## Masks\n\nOne sentence."
+
+
+def test_what_would_leave_a_slide_nearly_empty_stands_on_the_one_beside_it():
+    def code(*outputs, source="draw()", tags=()):
+        return V4.new_code_cell(source, outputs=list(outputs), metadata={"tags": list(tags)})
+
+    printed = V4.new_output("stream", text="3 faces")
+    cells = [
+        V4.new_markdown_cell("## Faces\nHere they are."), code(PICTURE),
+        V4.new_markdown_cell("**Look**: whose are they?\n\n## Masks\n**Predict** their width."), code(PICTURE),
+        code(PICTURE), V4.new_markdown_cell("One word more."), code(printed, tags=["check"]), code(tags=["quiz"]),
+        V4.new_markdown_cell("word " * 200), code(printed),
+    ]  # fmt: skip
+    made = make_slides.slides_of(V4.new_notebook(cells=cells)).cells
+    kinds = [(cell.source.split("\n")[0][:10], cell.metadata.slideshow.slide_type) for cell in made]
+    assert [kind for kind in kinds if kind[1] != "notes"] == [
+        ("## Faces", "slide"), ("draw()", "-"), ("**Look**: ", "-"),
+        ("## Masks", "slide"), ("draw()", "fragment"),  # only after the guess
+        ("draw()", "subslide"), ("One word m", "-"), ("draw()", "fragment"),
+        ("word word ", "subslide"), ("draw()", "subslide"),
+    ]  # fmt: skip
 
 
 @pytest.fixture
@@ -61,7 +85,7 @@ def test_slides_need_no_network_and_have_notes(run, tmp_path):
     assert count > 10 and filled == 1 and page.count('<aside class="notes">') > 10
     loaded = re.findall(r"<(?:script|link|img|video)[^>]+(?:src|href)=\"([^\"]+)\"", page)
     assert loaded and not [address for address in loaded if re.match(r"(https?:)?//", address)]
-    assert "data:image/png;base64,iVBORw0KGgo=" in page and "run.predict(" not in page and "sys.exit" not in page
+    assert f"data:image/png;base64,{PNG}" in page and "run.predict(" not in page and "sys.exit" not in page
     assert "import mermaid" not in page and r"\sqrt{\frac{1+[k>0]}{8}}".replace(">", "&gt;") in page
 
 

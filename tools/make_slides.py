@@ -1,15 +1,19 @@
 """Makes build/slides: lessons 00 to 06 as reveal.js slides with speaker notes, offline. Run it as `make slides`.
 
 A slide shows headings, formulas, tables, lists, what is to be predicted and looked at, short code, and the pictures of a finished
-run; the sentences go into the speaker notes (press S). Tags of a cell count more: `slide`, `notes` or `skip`.
+run; the sentences go into the speaker notes (press S). What would leave a slide nearly empty stands on the one before or after,
+as far as it fits. Tags of a cell count more: `slide`, `notes` or `skip`.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import importlib.util
+import math
 import re
 import shutil
+import struct
 import sys
 from pathlib import Path
 
@@ -20,8 +24,10 @@ from nbconvert import SlidesExporter
 from traitlets.config import Config
 
 LESSONS = ("00", "01", "02", "03", "04", "05", "06")
-LEFT_OUT = {"parameters", "setup", "injected-parameters", "predict", "skip"}
+LEFT_OUT = {"parameters", "setup", "injected-parameters", "predict", "quiz", "skip"}
 MOST_LINES = 12  # of code on a slide
+FEW_WORDS = 40  # with fewer, and without a picture, a slide is nearly empty
+HEIGHT = 700  # pixels of a slide, as `tools/slides` sets it and its fonts
 ACTED = re.compile(r"^\W*(Predict|Look|Check|Watch|Goal|Minutes|Needs|Makes|Next)\b")
 TEMPLATES = rules.ROOT / "tools" / "slides"
 
@@ -43,10 +49,10 @@ def split_words(text: str) -> tuple[str, str]:
             shown.append(heading)
         if not block.strip():
             continue
-        if block.lstrip().startswith(("|", "- ", "1. ", "$$", "!", "<")) or re.match(r"\d+\. ", block):
+        if block.lstrip().startswith(("|", "- ", "1. ", "$$", "!", "<")) or re.search(r"^(\d+\.|-) ", block, re.M):
             shown.append(block)
             continue
-        sentences = re.split(r"(?<=[.?!:])\s+(?=[A-Z*\[`(])", block)
+        sentences = re.split(r"(?<=[.?!:])(?<!\*\*:)\s+(?=[A-Z*\[`(])", block)
         shown += [sentence for sentence in sentences if ACTED.match(sentence)]
         said.append(block)
     if not any(not line.startswith("#") for line in shown) and said:
@@ -57,9 +63,17 @@ def split_words(text: str) -> tuple[str, str]:
 def slides_of(lesson: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A lesson as a notebook of slides: cells with a `slide_type` each."""
     made = nbformat.v4.new_notebook(metadata=rules.KERNEL)
+    now: list[nbformat.NotebookNode] = []  # what the slide shows so far
 
-    def add(cell, kind: str) -> None:
-        cell.metadata = nbformat.from_dict({"slideshow": {"slide_type": kind}, "tags": rules.tags(cell)})
+    def add(cell, tags: set[str]) -> None:
+        kind = _kind(cell, tags, now)
+        if kind in ("slide", "subslide"):
+            now.clear()
+        now.append(cell)
+        put(cell, kind, tags)
+
+    def put(cell, kind: str, tags: set[str]) -> None:
+        cell.metadata = nbformat.from_dict({"slideshow": {"slide_type": kind}, "tags": sorted(tags)})
         made.cells.append(cell)
 
     for cell in lesson.cells:
@@ -67,20 +81,63 @@ def slides_of(lesson: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if tags & LEFT_OUT or rules.is_badge(cell) or "run.finish(" in cell.source:
             continue
         if cell.cell_type == "markdown":
-            shown, said = ("", cell.source) if "notes" in tags else split_words(cell.source)
-            if shown:
-                add(nbformat.v4.new_markdown_cell(shown), _kind(shown, tags))
-            if said:
-                add(nbformat.v4.new_markdown_cell(said), "notes")
+            for part in re.split(r"\n(?=#+ )", cell.source):  # what comes before a heading belongs to the slide before
+                shown, said = ("", part) if "notes" in tags else split_words(part)
+                if shown:
+                    add(nbformat.v4.new_markdown_cell(shown), tags)
+                if said:
+                    put(nbformat.v4.new_markdown_cell(said), "notes", tags)
         elif cell.outputs or "slide" in tags or len(cell.source.splitlines()) <= MOST_LINES:
             if len(cell.source.splitlines()) > MOST_LINES and "slide" not in tags:
-                cell.source, cell.metadata["tags"] = "", ["hide-code"]
-            add(cell, "subslide" if cell.outputs or "slide" in tags else "fragment")
+                cell.source, tags = "", {"hide-code"}
+            add(cell, tags)
     return made
 
 
-def _kind(shown: str, tags: set[str]) -> str:
-    return "slide" if shown.startswith("#") or "slide" in tags else "subslide"
+def _kind(cell, tags: set[str], now: list) -> str:
+    """A cell's `slide_type` after the cells `now` of the slide so far: a new slide, or "-" or "fragment" on this one."""
+    if cell.cell_type == "markdown" and (cell.source.startswith("#") or "slide" in tags):
+        return "slide"
+    if "slide" in tags or not now or sum(map(_height, [*now, cell])) > HEIGHT:
+        return "subslide"
+    is_code = cell.cell_type == "code"
+    if is_code and not cell.outputs:
+        return "fragment"
+    if not (_nearly_empty([cell]) or _nearly_empty(now)):
+        return "subslide"
+    guess_first = any("**Predict**" in one.source for one in now)
+    return "fragment" if guess_first or (is_code and "check" in tags) else "-"
+
+
+def _printed(cell) -> list[str]:
+    """The text of a cell's outputs, a string each; pictures, videos and tables are none."""
+    data = [output.get("data", {"text/plain": output.get("text", "")}) for output in cell.get("outputs", [])]
+    return [one.get("text/plain", "") for one in data if set(one) == {"text/plain"}]
+
+
+def _nearly_empty(cells) -> bool:
+    """Whether cells have few words and no picture, formula or table."""
+    if any(len(_printed(cell)) < len(cell.get("outputs", [])) or re.search(r"\$\$|!\[|\|--", cell.source) for cell in cells):
+        return False
+    return sum(len(text.split()) for cell in cells for text in (cell.source, *_printed(cell))) < FEW_WORDS
+
+
+def _height(cell) -> int:
+    """How many pixels of a slide a cell takes, roughly."""
+    if cell.cell_type == "code":
+        printed = sum(min(430, 20 * (text.count("\n") + 2)) for text in _printed(cell))
+        pictures = [output.data for output in cell.outputs if "data" in output and set(output.data) != {"text/plain"}]
+        lines = sum(math.ceil(len(line) / 105) for line in cell.source.splitlines())  # longer ones wrap
+        return 21 * lines + 20 + printed + sum(map(_picture_height, pictures))
+    return sum(60 * math.ceil(len(line) / 70) if line else 10 for line in cell.source.splitlines())
+
+
+def _picture_height(data) -> int:
+    """Of a PNG, at most as wide as a slide; of anything else the most that `tools/slides` allows."""
+    if "image/png" not in data:
+        return 450
+    width, height = struct.unpack(">II", base64.b64decode(data["image/png"][:32])[16:24])
+    return 20 + min(430, height * min(width, 1060) // width)
 
 
 def write_slides(notebook: Path, run: Path | None, folder: Path) -> tuple[Path, int, int]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from babel import Locale, UnknownLocaleError
 from babel.messages import mofile, pofile
 from babel.messages.catalog import Catalog
+from jinja2 import Environment
 
 from faceswap_lab.base.messages import DOMAIN, FOLDER
 
@@ -30,10 +31,12 @@ FORMS = {"_": 1, "ngettext": 2}  # a call's name: how many of its arguments are 
 
 def tables() -> Iterator[tuple[str, Iterable[str]]]:
     """Words that stand in tables of the code and are translated where they are shown: the module, and its words."""
-    from faceswap_lab.course import presets, runtime
+    from faceswap_lab.course import presets, report, runtime
     from faceswap_lab.course.checks import exercise
+    from faceswap_lab.course.report import scores
+    from faceswap_lab.metrics.measures import all_scores
     from faceswap_lab.provenance import records
-    from faceswap_lab.studies import ablation
+    from faceswap_lab.studies import ablation, asymmetry
     from faceswap_lab.swap import options
     from faceswap_lab.training import callbacks, times
     from faceswap_lab.widgets import architecture, tuning
@@ -41,9 +44,14 @@ def tables() -> Iterator[tuple[str, Iterable[str]]]:
     yield "course/checks", (text for one in exercise.EXERCISES.values() for text in one.texts())
     yield "course/checks/exercise.py", (exercise.RIGHT, exercise.EMPTY, exercise.WRONG, exercise.GOES_ON)
     yield "course/presets.py", (one.summary for one in presets.PRESETS.values())
+    yield "course/report/__init__.py", (*report.BLENDS.values(), *report.PEOPLE.values())
+    yield "course/report/scores.py", (*scores.BETTER.values(), *scores.BASELINES.values())
+    yield "course/report/scores.py", (one[key] for one in scores.MEASURES.values() for key in ("title", "meaning"))
     yield "course/runtime.py", (text for pair in runtime.GPU_MENUS.items() for text in pair)
+    yield "metrics", (text for score in all_scores().values() for text in (score.title, score.meaning))
     yield "provenance/records.py", records.PURPOSES.values()
     yield "studies/ablation.py", (variant.part for variant in ablation.VARIANTS.values())
+    yield "studies/asymmetry.py", asymmetry.EXPLANATIONS.values()
     yield "swap/options.py", options.descriptions(options.SwapOptions).values()
     yield "training/callbacks.py", (callbacks.COMPILING,)
     yield "training/times.py", (device.name for device in times.DEVICES)
@@ -66,6 +74,11 @@ def messages(code: str) -> Iterator[tuple[str, ...]]:
             yield tuple(form.value for form in forms)  # type: ignore[attr-defined]
 
 
+def template_messages(page: str) -> Iterator[str]:
+    """The messages of a template of jinja2, in order; a variable's are None and stand in one of the `tables`."""
+    yield from (text for _, _, text in Environment(extensions=["jinja2.ext.i18n"]).extract_translations(page) if text)
+
+
 def collected() -> Catalog:
     """Every message of the package, without line numbers: the file changes when a message does, and not before."""
     catalog = Catalog(project=DOMAIN, version="", header_comment=HEAD, fuzzy=False)
@@ -76,6 +89,9 @@ def collected() -> Catalog:
                 catalog.add(forms if len(forms) > 1 else forms[0], locations=[(place, 0)])
         except RuntimeError as error:
             raise RuntimeError(f"{place}, {error}") from None
+    for path in sorted((PACKAGE / "course" / "report" / "templates").glob("*.html")):
+        for text in template_messages(path.read_text(encoding="utf-8")):
+            catalog.add(text, locations=[(path.relative_to(PACKAGE).as_posix(), 0)])
     for place, texts in tables():
         for text in filter(None, texts):
             catalog.add(text, locations=[(place, 0)])

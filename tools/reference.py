@@ -20,7 +20,7 @@ def pages() -> dict[str, str]:
     made = {}
     for room, paths in sorted(rooms.items()):
         bodies = [body for path in paths if (body := module(path))]
-        title = f"# {OWN}.{room}" if room != OWN else f"# {OWN}: modules of its own"
+        title = f"# {OWN}.<wbr>{room}" if room != OWN else f"# {OWN}: modules of its own"
         made[room] = "\n\n".join([title, *bodies]) + "\n"
     return made
 
@@ -29,7 +29,8 @@ def module(path: Path) -> str:
     """One module: its docstring, then its public classes and functions; "" where there is nothing to say."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    parts = [f"## {name}", *_words(ast.get_docstring(tree))]
+    heading = name.replace("_", r"\_").replace(".", ".<wbr>")  # where a phone may break it
+    parts = [f"## {heading}", *_words(ast.get_docstring(tree))]
     for node in tree.body:
         if _is_public(node) and ast.get_docstring(node):
             parts += _entry(node, "###", "")

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 
 # What a preset's words may be; the networks behind them stand in `course.recipes`, the precisions in `training.pace`.
 WORDS = {
@@ -83,6 +84,10 @@ class Preset:
             if side not in known if known else side < 32 or side % 16:
                 allowed = ", ".join(map(str, known)) if known else "multiples of 16 from 32 on"
                 raise LabError(f"{field} {network!r}: it has no form for {side}-px faces. Choose one of: {allowed}.")
+
+    def told(self) -> str:
+        """The summary in the reader's language."""
+        return _(self.summary)
 
     def choose(self, **fields) -> Preset:
         """The preset with some fields changed; what is empty ("" or 0) stays as the preset says.

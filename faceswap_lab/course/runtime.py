@@ -302,7 +302,7 @@ def _facts(run: Run, device: str) -> list[tuple[str, str]]:
         (_("lab"), lab.format(version=__version__, place=_(place()), python=found["Python"])),
         ("keras", keras.format(version=found["keras"], tensorflow=found["tensorflow"], numpy=found["numpy"])),
         (_("device"), device),
-        (_("preset"), f"{run.preset.name}: {_(run.preset.summary)}"),
+        (_("preset"), f"{run.preset.name}: {run.preset.told()}"),
         (_("seed"), str(run.seed)),
         (_("face of"), swapped.format(source=clips.source.name, target=clips.target.name)),
         (_("folder"), str(run.out)),
@@ -322,4 +322,4 @@ def _proposal(chosen: Preset, accelerators: list[str]) -> str:
     said = _(
         "There is a GPU, and preset = 'class' is made for it: {summary}. Change it in the cell above, and run again from there."
     )
-    return said.format(summary=_(PRESETS["class"].summary))
+    return said.format(summary=PRESETS["class"].told())

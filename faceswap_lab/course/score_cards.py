@@ -33,7 +33,7 @@ from faceswap_lab.video import Video, open_video
 from faceswap_lab.video.pictures import write_picture
 
 FOLDER = "scores"
-UNITS = {"": "", "share": "share", "deg": "degrees", "dB": "dB", "levels": "levels of 255"}
+UNITS = {"": "", "share": "share", "deg": "degrees", "dB": "dB", "levels": "levels of 255", "%": "%"}
 _JPEG = 92
 
 
@@ -235,10 +235,15 @@ def _write_frames(
 def _write_curves(place: Path, cards: Mapping[str, ScoreCard]) -> None:
     frames = {name: card.frames() for name, card in cards.items()}
     scores = {score.name: score for card in cards.values() for score in card.scores}
-    titles = {name: f"{s.title} ({UNITS[s.unit]})" if s.unit else s.title for name, s in scores.items()}
+    titles = {name: with_unit(s.title, s.unit) for name, s in scores.items()}
     values = {name: card.numbers() for name, card in cards.items()}
     if not drawing.curves_picture(frames, values, titles, place / "curves.png"):
         (place / "curves.png").unlink(missing_ok=True)
+
+
+def with_unit(title: str, unit: str) -> str:
+    """A score's title or name as it stands over numbers: "psnr (dB)"; a plain number, such as a gain, has no unit."""
+    return f"{title} ({UNITS[unit]})" if unit else title
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from faceswap_lab.faces.diagnosis import NEAR_POSE, PITCHES, YAWS, Diagnosis, po
 
 COLOURS = {"A": "tab:blue", "B": "tab:orange"}
 HATCHES, MARKERS = {"A": "//", "B": ""}, {"A": "^", "B": "o"}  # what the colours say, a sign says too
+ANGLES = {"xlabel": "yaw in degrees (right +)", "ylabel": "pitch in degrees (up +)"}
 
 
 def describe(diagnosis: Diagnosis) -> str:
@@ -49,7 +50,7 @@ def draw(diagnosis: Diagnosis) -> Figure:
         shown = axis.imshow(share, origin="lower", extent=extent, vmin=0, vmax=most, cmap="viridis", aspect="auto")
         known = diagnosis.profiles[name].pose
         axis.scatter(known[:, 0], known[:, 1], s=5, c="white", edgecolors="black", linewidths=0.3)
-        axis.set(title=f"{name}: {diagnosis.profiles[name].faces} faces", xlabel="yaw (right +)", ylabel="pitch (up +)")
+        axis.set(title=f"{name}: {diagnosis.profiles[name].faces} faces", **ANGLES)
     figure.colorbar(shown, ax=upper[0], label="share of the faces", location="left")
     _draw_unknown(upper[2], diagnosis)
     for axis, (label, measure, edges) in zip(
@@ -66,7 +67,7 @@ def draw(diagnosis: Diagnosis) -> Figure:
             known = values[np.isfinite(values)]
             weights = np.full(len(known), 1 / len(values))
             axis.hist(known, edges, weights=weights, alpha=0.55, color=COLOURS[name], hatch=HATCHES[name], label=name)
-        axis.set(xlabel=label, ylabel="share")
+        axis.set(xlabel=label, ylabel="share of the faces")
         axis.legend(fontsize=8)
     return figure
 
@@ -81,6 +82,6 @@ def _draw_unknown(axis, diagnosis: Diagnosis) -> None:
         axis.scatter(*poses[target].T, s=3, c="lightgrey", zorder=1)
         label = f"{target} only: {1 - diagnosis.known[direction]:.0%} ({direction})"
         axis.scatter(*poses[target][far].T, s=16, c=COLOURS[target], marker=MARKERS[target], label=label, zorder=2)
-    axis.set(xlim=(YAWS[0], YAWS[-1]), ylim=(PITCHES[0], PITCHES[-1]), xlabel="yaw (right +)", ylabel="pitch (up +)")
-    axis.set_title(f"poses without the other's within {NEAR_POSE:.0f} degrees", fontsize=10)
+    axis.set(xlim=(YAWS[0], YAWS[-1]), ylim=(PITCHES[0], PITCHES[-1]), **ANGLES)
+    axis.set_title(f"poses without the other's\nwithin {NEAR_POSE:.0f} degrees", fontsize=10)
     axis.legend(fontsize=8, loc="upper left")

@@ -27,7 +27,7 @@ class Score:
         limits: lowest and highest possible value; infinite where there is no end.
         of: the clip's number from the table of its frames; NaN where it cannot be given. It must take any choice of the
             table's rows, also repeated ones, in any order.
-        unit: "" (a plain number or a gain), "share" (shown in per cent), "deg", "dB", "levels" (of 255).
+        unit: "" (a plain number or a gain), "share" (shown in per cent), "deg", "dB", "levels" (of 255), "%".
         needs: what must be known: some of "truth", "source" (pictures of the person put in), "gallery" (of other people), "order"
             (frames in the order of time).
         paper: where it comes from.

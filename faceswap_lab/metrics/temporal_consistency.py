@@ -82,7 +82,7 @@ class Jitter:
         Score("jitter_beyond", "jitter beyond the target's", "Second differences of the way between output's and target's "
               "landmarks, in per cent of the distance between the eyes: movement that the target does not have. 0 for the "
               "unchanged target; not 0 for the truth, whose face is another.", "lower", (0, np.inf), mean_of("jitter_beyond"),
-              needs=_ORDER),
+              unit="%", needs=_ORDER),
     )  # fmt: skip
 
     def __init__(self) -> None:

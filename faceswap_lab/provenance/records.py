@@ -11,6 +11,7 @@ from typing import Any
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, ngettext
 from faceswap_lab.faces.sources import Source, is_identity
 
 PURPOSES = {"prepare": "face sets and training", "convert": "swapped videos and pictures"}
@@ -168,14 +169,18 @@ def read_date(value, what: str) -> datetime.date | None:
 def describe(record: ConsentRecord) -> list[str]:
     """A record in a few lines, for people."""
     uses = {purpose: record.refusal(purpose) for purpose in PURPOSES}
+    granted = _("granted by {who}")
+    if record.granted_on:
+        granted = _("granted on {day} by {who}")
     lines = [
         f"{record.identity}: {record.person}",
-        f"  for      {', '.join(f'{one} ({PURPOSES[one]})' for one in record.purposes)}",
-        f"  granted  {f'on {record.granted_on} ' if record.granted_on else ''}by {record.granted_by}",
-        f"  until    {record.until or 'it is revoked'}",
+        "  " + _("for {purposes}").format(purposes=", ".join(f"{one} ({_(PURPOSES[one])})" for one in record.purposes)),
+        "  " + granted.format(day=record.granted_on, who=record.granted_by),
+        "  " + (_("until {day}").format(day=record.until) if record.until else _("until it is revoked")),
     ]
     if record.scope:
-        lines.append(f"  scope    {record.scope}")
+        lines.append("  " + _("scope: {scope}").format(scope=record.scope))
     refused = {why for purpose in record.purposes if (why := uses[purpose])}
-    lines += [f"  STOPPED  it {why}" for why in sorted(refused)]
-    return [*lines, f"  files    {len(record.sources)}"]
+    lines += ["  " + _("STOPPED: it {why}").format(why=why) for why in sorted(refused)]
+    count = len(record.sources)
+    return [*lines, "  " + ngettext("{count} file", "{count} files", count).format(count=count)]

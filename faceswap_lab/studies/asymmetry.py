@@ -10,6 +10,7 @@ A result is a dictionary: "set" (a key of `SETS`), "seed", and for each of `DIRE
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from scipy import stats
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.faces.diagnosis import DIRECTIONS
 
 BALANCED = "balanced"
@@ -89,16 +91,16 @@ class Effect:
 
     def sentence(self) -> str:
         """The verdict in words, with its numbers."""
-        lead = {
-            "holds": "The explanation holds",
-            "contradicted": "The explanation is contradicted",
-            "not seen": "No effect is seen beyond the scatter of the seeds",
+        words = {
+            "holds": _("{what}: The explanation holds. {numbers}"),
+            "contradicted": _("{what}: The explanation is contradicted. {numbers}"),
+            "not seen": _("{what}: No effect is seen beyond the scatter of the seeds. {numbers}"),
         }[self.verdict]
-        return (
-            f"{EXPLANATIONS[self.explanation]} ({self.explanation}): {lead}. It moves the difference between the directions by "
-            f"{self.shift:+.3f} ± {self.half_width:.3f} (predicted difficulty: {self.predicted:+.2f}); it costs "
-            f"{self.generated:.3f} where this person is generated and {self.shown:.3f} where this person is the target."
-        )
+        numbers = _("It moves the difference between the directions by {shift:+.3f} ± {half_width:.3f} (predicted difficulty: "
+                    "{predicted:+.2f}); it costs {generated:.3f} where this person is generated and {shown:.3f} where this "
+                    "person is the target.")  # fmt: skip
+        what = f"{_(EXPLANATIONS[self.explanation])} ({self.explanation})"
+        return words.format(what=what, numbers=numbers.format(**dataclasses.asdict(self)))
 
 
 def gain(row: dict, direction: str, measure: str = QUALITY) -> float:
@@ -125,7 +127,7 @@ def scatter(results: Iterable[dict], measure: str = QUALITY) -> tuple[float, int
     NaN and 0 where no set has two seeds.
     """
     squares, free = 0.0, 0
-    for _, rows in _by_set(results).items():
+    for rows in _by_set(results).values():
         some = np.array([difference(row, measure) for row in rows])
         squares += float(np.square(some - some.mean()).sum())
         free += len(some) - 1

@@ -208,7 +208,8 @@ class ConsentPanel(Telling):
             return
         lines = [*describe(known), *(f"    {one.name}" for one in known.sources)]
         made = register.outputs_of(known.identity, self.ledger.folder)
-        lines += [f"  outputs  {len(made)}", *(f"    {line}" for line in register.told(made))]
+        count = ngettext("{count} output", "{count} outputs", len(made)).format(count=len(made))
+        lines += [f"  {count}", *(f"    {line}" for line in register.told(made))]
         self.record.value = _plain(lines)
         self.identity.value, self.person.value, self.granted_by.value = known.identity, known.person, known.granted_by
         self.scope.value, self.until.value = known.scope, known.until

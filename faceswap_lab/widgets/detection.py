@@ -27,7 +27,7 @@ def spectra_plot(spectra: Mapping[str, np.ndarray], reference: str = "real"):
         spectra: name -> (N, rings) decibels, from `spectrum.radial_spectrum`.
         reference: the video that the right panel takes off.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
     kinds = zip(spectra.items(), cycle(COLOURS), cycle(LINES), cycle((None, None, None, None, "o", "^")), strict=False)
     for (name, rows), colour, line, marker in kinds:
         waves, mean = 1 + np.arange(rows.shape[1]), rows.mean(axis=0)
@@ -37,8 +37,7 @@ def spectra_plot(spectra: Mapping[str, np.ndarray], reference: str = "real"):
     left.set(xscale="log", xlabel=_("waves across the face"), ylabel=_("power, dB"))
     above = _("dB above {video}").format(video=reference)
     right.set(xscale="log", xlabel=_("waves across the face"), ylabel=above)
-    left.legend(fontsize=8)
-    figure.tight_layout()
+    figure.legend(fontsize=8, loc="outside lower center", ncols=6)
     words = _("mean spectra of {videos}, and beside them how far each lies from {reference}")
     figures.show(figure, words.format(videos=", ".join(spectra), reference=reference))
 

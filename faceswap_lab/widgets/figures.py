@@ -130,7 +130,8 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True, over: s
         columns: which losses, a panel each.
         over: the column to the right.
     """
-    figure, axes = plt.subplots(1, len(columns), figsize=(max(6.5, 4.2 * len(columns)), 3), squeeze=False)
+    size = (max(6.5, 4.2 * len(columns)), 3)
+    figure, axes = plt.subplots(1, len(columns), figsize=size, squeeze=False, layout="constrained")
     for axis, column in zip(axes[0], columns, strict=True):
         for (name, table), style in zip(histories.items(), cycle(("-", "--", ":", "-.")), strict=False):
             if column in table:
@@ -140,8 +141,7 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True, over: s
         axis.set_title(column, fontsize=10)
         if logarithmic:
             logarithmic_axis(axis)
-    axes[0][0].legend(fontsize=8)
-    figure.tight_layout()
+    figure.legend(*axes[0][0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=3)
     ends = [
         f"{name} {table[column].iloc[-1]:.3g}"
         for name, table in histories.items()

@@ -181,7 +181,7 @@ class TrainingPanel:
         axis.set_title(self.text(with_note=False), fontsize=9, loc="left")
         axis.grid(alpha=0.3)
         if len(self.columns) > 1 or back:
-            axis.legend(fontsize=8)
+            figure.legend(fontsize=8, loc="outside lower center", ncols=3)  # within the axes it would hide points
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         curves = np.asarray(canvas.buffer_rgba())[..., :3].copy()

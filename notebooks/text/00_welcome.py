@@ -274,7 +274,7 @@ healthy = command_line.main(["doctor"]) == 0
 run.predict("00 longest", None, sure=None, choices=("01", "02", "03", "04", "05", "06"))
 
 # %%
-print(run.preset.summary)
+print(run.preset.told())
 print("autoencoder:", run.preset.autoencoder_steps, "steps; FaceSwap-GAN:", run.preset.gan_steps, "steps")
 run.came("00 longest", "03" if run.preset.name == "quick" else "04")
 

@@ -347,7 +347,7 @@ worst = 0
 for frame, name in zip(clip.frames(every=every_nth, **span), table["file"], strict=True):
     saved = cv2.imread(str(run.frames("target") / name))[..., ::-1]
     worst = max(worst, int(np.abs(saved.astype(int) - frame.image).max()))
-print("largest difference between the video's frames and the files:", worst)
+print("largest difference between the video's frames and the files:", worst, "of 255")
 
 # %% [markdown]
 # ## Cut, slow down, put side by side

@@ -140,7 +140,7 @@ if not len(detections):
     raise SystemExit("No face in this frame: choose another clip or a smaller min_face_size.")
 box, detected = detections.boxes[0], detections.points[0]
 square = lab.faces.square_box(box)
-print("box", box.round(1), "as a square", square.round(1))
+print("box, in pixels:", box.round(1), "as a square:", square.round(1))
 matrix = lab.alignment_matrix(detected, 256)
 aligned = lab.align(frame, matrix, 256)
 
@@ -187,7 +187,7 @@ lab.widgets.row([mask(placed, 256) for mask in others], ["mouth", "nose", "brows
 # %%
 sets = {role: lab.course.ensure_faces(run, role) for role in ("A", "B", "target")}
 for role, faces in sets.items():
-    print(role, len(faces), "faces, sharpness", round(faces.table["sharpness"].median(), 1))
+    print(role, len(faces), "faces, sharpness", round(faces.table["sharpness"].median(), 1), "(variance of the Laplacian)")
 sets["B"].table[["face", "frame", "score", "yaw", "pitch", "sharpness"]].head(3)
 
 # %%
@@ -432,7 +432,7 @@ given = seen.proposed[:, :4]
 answers = detector.refinement.on_crops(lab.faces.cut_crops(frame, given, 24))
 width, height = (given[:, 2:] - given[:, :2] + 1).T  # MTCNN counts both border pixels
 moved = given + answers[:, :4] * np.stack([width, height, width, height], axis=1)
-print("largest difference to the detector's own:", np.abs(moved - detector.refine(frame, given)[0]).max())
+print("largest difference to the detector's own:", np.abs(moved - detector.refine(frame, given)[0]).max(), "pixels")
 truth = seen.output.boxes[0]
 print(f"mean IoU with the final box: {iou(truth, given).mean():.2f} before, {iou(truth, moved).mean():.2f} after")
 

@@ -192,7 +192,7 @@ cloud, goal = (face[soft > 0.5].astype(float) for face in (generated, aligned))
 turns = np.random.default_rng(0)
 for step in range(16):
     if step in (0, 1, 4, 15):
-        print(f"after {step:2d} turns the means differ by {np.abs(cloud.mean(0) - goal.mean(0)).max():.4f}, "
+        print(f"after {step:2d} turns, colours from 0 to 1: the means differ by {np.abs(cloud.mean(0) - goal.mean(0)).max():.4f}, "
               f"the covariances by {np.abs(np.cov(cloud.T) - np.cov(goal.T)).max():.4f}")  # fmt: skip
     for axis in np.linalg.qr(turns.normal(size=(3, 3)))[0]:
         order, place = np.argsort(cloud @ axis), np.argsort(goal @ axis)
@@ -253,7 +253,7 @@ run.predict(
 harder = wanted.copy()
 harder[-1] += 0.3  # the frame is 0.3 darker at the right end
 change = np.linalg.solve(second, harder - wanted)
-print("what that changes, from left to right:", change[[0, inner // 4, inner // 2, 3 * inner // 4, -1]].round(2))
+print("what that changes, white being 1, from left to right:", change[[0, inner // 4, inner // 2, 3 * inner // 4, -1]].round(2))
 run.came("05 hair on the boundary", "darkens it, less with the distance")
 
 
@@ -327,12 +327,13 @@ for swap in swaps:
 
 # %% [markdown]
 # ## How good is it?
-# The gains are 0 for the unchanged target and 1 for the true swap. **swap_gain** looks at structure (local contrast), **identity_gain** asks a recognition network that took no part in training, **pixel_gain** compares plain colours. **nearer_to_source**: on how many frames that network finds the face nearer to B than to A. **landmark_error**: how far the features lie from the true swap's, as a share of the distance between the eyes.
+# The gains are 0 for the unchanged target and 1 for the true swap. **swap_gain** looks at structure (local contrast), **identity_gain** asks a recognition network that took no part in training, **pixel_gain** compares plain colours. **nearer_to_source**: on how many frames that network finds the face nearer to B than to A. **landmark_error**: how far the features lie from the true swap's, as a share of the distance between the eyes. A column without a unit is a ratio.
 
 # %%
 found = lab.course.score_run(run, swaps, full=False)  # a first look; notebook 06 has the whole
 measures = [name for name in found["scores"] if not name.endswith(("_found", "_still"))]
 shown = pd.DataFrame({**found["models"], **found["baselines"]}).T[measures].astype(float).round(3)
+shown.columns = [lab.course.score_cards.with_unit(name, found["scores"][name]["unit"]) for name in measures]
 shown.map(lambda value: "" if pd.isna(value) else value)
 
 # %% [markdown]
@@ -416,7 +417,8 @@ run.predict("05 restless blend", None, sure=None, choices=("mask", "seamless", "
 shake = lab.studies.temporal_smoothing.of_run(run, functions[best.model], ["mask", "seamless", "laplacian"]) if run.clips.truth else None
 if shake is not None:
     run.came("05 restless blend", shake["colour"].filter(like=", off").idxmax().split(",")[0])
-shake if shake is None else shake.round(2)
+units = {"jitter": "% of the eyes' distance", "colour": "levels of 255", "beyond": "levels of 255", "alpha": "% of its area"}
+shake if shake is None else shake.round(2).rename(columns=lambda name: f"{name} ({units[name]})")
 
 # %%
 if shake is not None:

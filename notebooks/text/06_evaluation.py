@@ -146,15 +146,19 @@ def told(name, score):
     return (number.format(value) + (f" ({said})" if ends else "")).replace(" ", "\u00a0")  # stays on one line
 
 
+def heading(score):
+    return lab.course.score_cards.with_unit(score, found["scores"][score]["unit"])
+
+
 def table(*scores, names=None):
     known = [score for score in scores if score in found["scores"]]
-    return pd.DataFrame({score: {name: told(name, score) for name in names or rows} for score in known})
+    return pd.DataFrame({heading(score): {name: told(name, score) for name in names or rows} for score in known})
 
 
 table("swap_gain", "identity_gain", "nearer_to_source", "sharpness", "temporal_error")
 
 # %% [markdown]
-# Five scores are the **core**, and a report needs no more: is the *structure* B's (swap_gain), is the *person* (identity_gain; nearer_to_source: on how many frames), is it *sharp*, does it *move* as the truth does. All others are an appendix, further down, to look things up in.
+# Five scores are the **core**, and a report needs no more: is the *structure* B's (swap_gain), is the *person* (identity_gain; nearer_to_source: on how many frames), is it *sharp*, does it *move* as the truth does. All others are an appendix, further down, to look things up in. A score without a unit is a ratio, a correlation or a distance of embeddings: a plain number.
 
 # %% [markdown]
 # Brackets hold 95 % intervals. **Look** at the baselines from the top: what *changes nothing*, what changes *colour only* (`colour_transfer`, `tint`), what wears *one mean face*, and the **classical swap**, which bends pictures of B onto A's landmarks with no learning at all. A model must beat all of these at once. `blurred_truth` and `shifted_truth` are rulers: the truth itself, 4 px soft or 2 px off.
@@ -206,13 +210,15 @@ bootstrap_interval = checks.bootstrap_interval(bootstrap_interval)
 
 # %%
 draws = np.random.default_rng(seed).integers(0, len(errors), (1000, len(errors)))
-print(measure, "mean", errors.mean().round(3), "single frames:", np.round(bootstrap_interval(errors, draws), 3))
+units = {"swap_error": "squared contrast, summed over a frame's pixels", "nearer_margin": "distance of embeddings"}
+low, high = bootstrap_interval(errors, draws)
+print(f"{measure}: mean {errors.mean():.4g}, {low:.4g} to {high:.4g} by single frames ({units.get(measure, 'frame')})")
 
 # %%
 scores = lab.metrics.gains.GainMeasure.SCORES if "swap_error" in frames else lab.metrics.nearest_person.NearerMeasure.SCORES
 plain, blocks = (lab.metrics.bootstrap.intervals(scores, frames, length) for length in (1, None))
 widths = {name: [some[name].high - some[name].low for some in (plain, blocks)] for name in plain}
-pd.DataFrame(widths, index=["width, single frames", f"width, blocks of {found['blocks'][best]}"]).T.round(3)
+pd.DataFrame(widths, index=["width, single frames", f"width, blocks of {found['blocks'][best]}"]).T.rename(heading).round(3)
 
 
 # %% [markdown]
@@ -227,7 +233,7 @@ def difference(name, score):
 chosen = [
     score for score in ("swap_gain", "identity_gain", "nearer_to_source", "sharpness") if score in found["scores"]
 ]
-pd.DataFrame({score: {name: difference(name, score) for name in found["differences"]} for score in chosen})
+pd.DataFrame({heading(score): {name: difference(name, score) for name in found["differences"]} for score in chosen})
 
 
 # %% [markdown]
@@ -306,7 +312,7 @@ lopsided.round(3) if trained else None
 
 # %%
 for measure in ("quality", "structure_gain"):
-    print(measure)
+    print(f"{measure} (a gain: 0 is the target, 1 the true swap)")
     for effect in lab.studies.asymmetry.effects(trained, difficulty, measure) if trained else ():
         print("-", effect.sentence())
 

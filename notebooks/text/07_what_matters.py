@@ -150,7 +150,8 @@ lab.widgets.worth_plot(results)
 
 # %%
 columns = ["part", "seeds", "structure_gain", "identity_gain", "gaze_error", "sharpness", "verdict"]
-ablation_effect.table(results)[columns].round(3)
+units = {"gaze_error": "gaze_error (degrees)"}  # gains and sharpness are ratios
+ablation_effect.table(results)[columns].rename(columns=units).round(3)
 
 # %% [markdown]
 # **Look**: the optimiser (Muon in place of Adam), which no paper's table of losses lists, is worth most (0.12 ± 0.03 of structure); **local contrast pays** in both measures; **back-translation** pays a little in identity. The light of other frames *costs* a little. Instance norm lost in all three seeds, and still its interval reaches over 0. For the rest no difference is seen.
@@ -176,7 +177,7 @@ gan_measured = lab.read_json(ablation_effect.MEASURED_GAN)
 print(gan_measured["steps"], "steps from", ablation_effect.BEGUN[gan_measured["start"]])
 gan_worth = [ablation_effect.worth(gan_measured["results"], name, "identity_gain").mean for name in ("no_discriminators", "no_identity")]
 run.came("07 GAN's parts", ("discriminators", "recogniser")[int(np.argmax(gan_worth))])
-ablation_effect.table(gan_measured["results"])[columns].round(3)
+ablation_effect.table(gan_measured["results"])[columns].rename(columns=units).round(3)
 
 # %% [markdown]
 # The recogniser: 0.04 ± 0.01 of identity. The discriminators, which the model is named after, made no difference that three seeds can see, not even to sharpness: so few steps are nothing to a discriminator that begins untrained.
@@ -243,7 +244,7 @@ for name in chosen:
     swaps[name] = ablation.swap(model, material)
     scores = ablation.score(swaps[name], material)
     mine.append({"variant": name, "seed": seed, **scores})
-    print(f"{name:14s} structure {scores['structure_gain']:.3f}  identity {scores['identity_gain']:.3f}")
+    print(f"{name:14s} structure gain {scores['structure_gain']:.3f}  identity gain {scores['identity_gain']:.3f}")
 
 # %%
 pick = np.linspace(0, len(material.target) - 1, 7).astype(int)
@@ -272,9 +273,9 @@ lab.write_json(run.out / "ablation.json", {"steps": ablation_steps, "start": "wa
 # %%
 looks = lab.metrics.against_truth(material.target, material.truth, material.points)
 print(f"eyes that never move {looks['gaze_still']:5.1f} degrees")
-print(f"the target itself    {looks['gaze_error']:5.1f}")
+print(f"the target itself    {looks['gaze_error']:5.1f} degrees")
 for row in mine:
-    print(f"{row['variant']:20s} {row['gaze_error'] or np.nan:5.1f}")
+    print(f"{row['variant']:20s} {row['gaze_error'] or np.nan:5.1f} degrees")
 
 # %% [markdown]
 # **Look**: here the measure's own error is about as large as what still eyes get. So on this clip it cannot tell eyes that follow from eyes that stare; it can only tell eyes that are badly wrong. An eye generated without an iris, a dark hollow, reads as a glance anywhere. A model that is worse than eyes that never move has not drawn its eyes yet: praise no term for its gaze.
@@ -291,7 +292,7 @@ for row in mine:
 # %%
 draws = np.random.default_rng(1).normal(0, 1, (10_000, 2, 5))
 best = draws.max(axis=2)
-print(f"a worthless part, five seeds each: mean difference {np.diff(draws.mean(axis=2)).mean():+.2f}")
+print(f"a worthless part, five seeds each: mean difference {np.diff(draws.mean(axis=2)).mean():+.2f} standard deviations")
 print(f"its best of five against one seed of the base: {(best[:, 1] - draws[:, 0, 0]).mean():+.2f} standard deviations")
 
 

@@ -366,13 +366,13 @@ for alpha in alphas:
 import matplotlib.pyplot as plt
 
 measure = "structure" if truth is not None else "loss"
-figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True, layout="constrained")
 for (alpha, some), style in zip(log.groupby("alpha"), ("-", "--", ":"), strict=True):
     axes[0].plot(some["step"], some[measure], style, label=f"alpha {alpha}")
     axes[1].plot(some["step"] * base * pace[alpha], some[measure], style)
 axes[0].set(xlabel="step", ylabel=measure)
 axes[1].set(xlabel="seconds")
-axes[0].legend(fontsize=8)
+figure.legend(fontsize=8, loc="outside right center")
 lab.widgets.show(figure, f"{measure} of three alphas, by step and by seconds")
 
 # %% [markdown]

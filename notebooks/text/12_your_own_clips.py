@@ -239,7 +239,8 @@ lab.widgets.TuningPanel(frames, functions["autoencoder"], lab.course.settings_pa
 swaps = [lab.course.swap_clip(run, name, function) for name, function in functions.items()]
 found = lab.course.score_run(run, swaps, full=False)
 for name, row in found["models"].items():
-    print(f"{name:12s} nearer_to_source {row.get('nearer_to_source')}")
+    near = row.get("nearer_to_source")
+    print(f"{name:12s} nearer_to_source: {'unknown' if near is None else f'{near:.0%} of the frames'}")
 
 # %%
 best = next(swap for swap in swaps if swap.model == found["best"])

@@ -1,5 +1,6 @@
 """What the course says in a notebook, in a language whose every message is wrapped: all of it is, but for names and paths."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import pytest
 from pseudo_language import bare, catalogues, wrapped  # noqa: F401
 from wrong_answers import WRONG
 
-from faceswap_lab.course import checks, predictions, presets, recipes, run_settings, runtime, scoring, stages
+from faceswap_lab.base import files
+from faceswap_lab.course import checks, predictions, presets, recipes, report, run_settings, runtime, scoring, stages
 from faceswap_lab.course.checks.exercise import Choice
+from faceswap_lab.metrics.measures import all_scores
+from faceswap_lab.studies import asymmetry
 from faceswap_lab.training import times
 from faceswap_lab.widgets.training_panel import TrainingPanel
 
@@ -144,5 +148,32 @@ def test_what_a_training_says(tmp_path, capsys, monkeypatch):
 
 def test_every_preset_can_be_told(capsys):
     for one in presets.PRESETS.values():
-        print(runtime._(one.summary))
+        print(one.told())
     assert left_bare(capsys.readouterr().out) == []
+
+
+def test_the_report_of_a_run_and_what_the_asymmetry_came_to(run):
+    known = {"title": "PSNR", "meaning": all_scores()["psnr"].meaning, "better": "higher", "unit": "levels", "needs": []}
+    one = {"swap_gain": 0.31, "identity_gain": 0.42, "psnr": 20.0}
+    files.write_json(run.out / "scores.json", {
+        "models": {"warm": one, "other": one}, "baselines": {"unchanged": {"swap_gain": 0.0}}, "best": "warm", "notes": [],
+        "scores": {"swap_gain": report.scores.MEASURES["swap_gain"], "psnr": known}, "untrusted": {"psnr": ""},
+        "intervals": {"warm": {"swap_gain": [0.3, 0.4], "psnr": [1, 2]}}, "clip": {"truth": True},
+        "differences": {"other": {"swap_gain": [0.1, 0.05, 0.2]}}, "frames": {"warm": {"best": [3]}},
+        "shown": {"warm": {"3": {"psnr": 20.0}}},
+    })  # fmt: skip
+    (run.out / "scores" / "frame_000003_warm.jpg").parent.mkdir()
+    for name in ("frame_000003_warm.jpg", "frame_000003_target.jpg", "curves.png", "heat.png"):
+        (run.out / "scores" / name).write_bytes(b"x")
+    for name in ("models/warm/previews/step_000002.png", "faces/B/contact_sheet.png", "swap/warm_mask.mp4", "swap.mp4",
+                 "pictures/strip_0003.png", "pictures/blends.png", "stages/01_frames.json"):  # fmt: skip
+        (run.out / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.out / name).write_text("{}")
+    page = report.write_report(run.out).read_text(encoding="utf-8")
+    shown = re.sub(r"<style>.*?</style>|<script>.*?</script>|<dt>(?!⟦).*?</dd>", "", page, flags=re.S)
+    shown = re.sub(r"<a href='[^']*'><img[^>]*></a>", "", shown)
+    left = left_bare("\n".join(re.split(r"</?(?:p|h\d|td|th|figcaption|dt|dd|b|span|small|button|title|footer)\b[^>]*>", shown)),
+                     "warm", "other", "quick", "blends", "01_frames", "px", "swap_gain", "†")  # fmt: skip
+    assert "⟦The result⟧" in page and "⟦the target as it was⟧" in page and left == []
+    for shift in (0.2, -0.2, 0.0):
+        assert left_bare(asymmetry.Effect("size", shift, 0.1, 0.2, 0.0, 0.3).sentence(), "(size)") == []

@@ -395,3 +395,13 @@ def test_the_search_for_harm_finds_it(tmp_path):
         files.write_text(tmp_path / "page.html", f"<script></script>{harm}")
         with pytest.raises(AssertionError):
             assert_harmless(tmp_path / "page.html")
+
+
+def test_a_score_stands_with_its_unit():
+    from faceswap_lab.course.report.scores import in_unit
+    from faceswap_lab.course.score_cards import UNITS, with_unit
+    from faceswap_lab.metrics.measures import all_scores
+
+    assert [in_unit(0.25, unit) for unit in UNITS] == ["0.25", "25.0 %", "0.2°", "0.2 dB", "0.2 of 255", "0.2 %"]
+    titles = {name: with_unit(name, score.unit) for name, score in all_scores().items()}  # every unit is a known one
+    assert titles["psnr"] == "psnr (dB)" and titles["seam"] == "seam (levels of 255)" and titles["ssim"] == "ssim"

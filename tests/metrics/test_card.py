@@ -117,6 +117,14 @@ def test_a_measure_is_added_by_its_class_and_left_out_when_something_is_missing(
     assert len(set(names)) == len(names) == len(measures.all_scores())
 
 
+def test_a_score_that_speaks_of_a_unit_has_it():
+    told = {"in degrees": "deg", "in levels of 255": "levels", "in per cent": "%", " dB": "dB"}
+    found = {name: next((unit for words, unit in told.items() if words in score.meaning), None)
+             for name, score in measures.all_scores().items()}  # fmt: skip
+    assert {"gaze_error", "flicker_beyond", "jitter_beyond", "psnr"} <= {name for name, unit in found.items() if unit}
+    assert not [name for name, unit in found.items() if unit and measures.all_scores()[name].unit != unit]
+
+
 @pytest.mark.parametrize(
     "case", ["one frame", "no face in some", "black", "the target", "the truth", "nothing differs in some"]
 )

@@ -87,7 +87,7 @@ def test_the_command_that_a_refusal_shows_mends_it(video, own, capsys):
     with pytest.raises(LabError, match="it's mine.mp4: nobody's consent is written down .target") as error:
         Ledger.load().require(video, "convert", "target")
     assert run(shown(error, "anna", "Anna Example", "her mother")) == 0
-    assert "granted  on" in capsys.readouterr().out
+    assert "granted on" in capsys.readouterr().out
     found = Ledger.load().require(video, "convert", "target")
     assert found.identities == ("anna",) and found.sha256 == content_hash(video)
     record = Ledger.load().record("anna")

@@ -5,10 +5,14 @@ import sys
 import time
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 import faceswap_lab
+from faceswap_lab.course.report import pictures
+from faceswap_lab.widgets.figures import curves
 from faceswap_lab.widgets.training_panel import TrainingPanel
 
 HERE = Path(__file__).resolve().parents[1] / "training"
@@ -32,6 +36,46 @@ def test_the_panel_draws_curves_and_preview():
     assert panel.image.value[1:4] == b"PNG"
     panel.end(100, 100)
     assert "done" in panel.text() and panel.stop_button.disabled
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The matplotlib figures that are made meanwhile."""
+    import matplotlib.figure
+
+    made = []
+
+    class Kept(matplotlib.figure.Figure):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            made.append(self)
+
+    monkeypatch.setattr(matplotlib.figure, "Figure", Kept)
+    return made
+
+
+def test_no_legend_lies_over_a_curve_nor_leaves_the_picture(figures, tmp_path):
+    terms = ("adversarial", "discriminators", "reconstruction")  # flat, so that they leave no corner free
+    flat = [row | dict(zip(terms, (4.0, 1.0, 0.02), strict=True)) for row in rows(8)]
+    panel = TrainingPanel("faceswap_gan", terms, interactive=False)
+    panel.begin(Path("m"), 0, 80)
+    panel.update(80, flat, 0.0, None)
+    table = pd.DataFrame(flat)
+    table.to_csv(tmp_path / "history.csv", index=False)
+    assert pictures.loss_picture(tmp_path / "history.csv", tmp_path / "loss.png")
+    curves({"warm start": table, "from nothing": table}, terms)
+    figures.append(plt.gcf())
+    plt.close()
+    assert len(figures) == 3
+    for figure in figures:
+        figure.canvas.draw()
+        legends = [*figure.legends, *filter(None, (axis.get_legend() for axis in figure.axes))]
+        assert legends
+        for box in (legend.get_window_extent() for legend in legends):
+            assert not any(box.overlaps(axis.bbox) for axis in figure.axes)
+            assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+    named = {text.get_text() for axis in figures[1].axes for text in axis.get_legend().get_texts()}
+    assert named == {"loss", *terms}, "a count of rollbacks is no loss"
 
 
 def test_a_pause_counts_only_where_somebody_can_end_it():

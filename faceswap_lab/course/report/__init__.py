@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.files import read_json_or_empty
+from faceswap_lab.base.messages import _, ngettext
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
 from faceswap_lab.course.report.card import best_and_worst, card_lines, sentences, write_card_page
@@ -34,6 +35,7 @@ BLENDS = {
     "seamless": "seamless cloning",
     "laplacian": "Laplacian pyramid",
 }
+PEOPLE = {"A": "A, the target person", "target": "A in the target clip", "B": "B, the source"}
 COMMON = ("preset", "seed", "out", "source", "target")  # parameters that the page shows once, not for each notebook
 
 
@@ -60,7 +62,7 @@ def write_report(run_folder: str | Path) -> Path:
     clips, left = _clips(run, facts)
     tiles = scores_of_best(scores, MEASURES)
     if minutes := sum(marker.get("minutes", 0.0) for _, marker in _markers(run)):
-        tiles.append((f"{minutes:.1f} min", "all notebooks together"))
+        tiles.append((f"{minutes:.1f} min", _("all notebooks together")))
     return write_page(
         run,
         "run.html",
@@ -85,20 +87,20 @@ def write_report(run_folder: str | Path) -> Path:
 
 def _subtitle(run: Path, facts: dict) -> str:
     clips = {name: Path(path).name for name, path in facts.get("clips", {}).items()}
-    parts = [f"Run “{run.name}”"]
+    parts = [_("Run “{name}”").format(name=run.name)]
     if "source" in clips and "target" in clips:
-        parts.append(f"the face of {clips['source']} (B) on {clips['target']} (A)")
-    parts += [f"preset {facts['preset']}"] if "preset" in facts else []
+        parts.append(_("the face of {source} (B) on {target} (A)").format(**clips))
+    parts += [_("preset {name}").format(name=facts["preset"])] if "preset" in facts else []
     return " · ".join(parts + [str(facts[key]) for key in ("device", "time") if key in facts])
 
 
 def _clips(run: Path, facts: dict) -> tuple[list[Clip], list[str]]:
     """Target, swap and truth, as far as they are there; and why others are left out."""
     shown, left = [], []
-    for name, words in (
-        ("target", "A’s clip, as it was"),
-        ("swap", "the best model’s, with the target’s sound"),
-        ("truth", "what a perfect swap would show"),
+    for name, title, words in (
+        ("target", _("Target"), _("A’s clip, as it was")),
+        ("swap", _("Swap"), _("the best model’s, with the target’s sound")),
+        ("truth", _("Truth"), _("what a perfect swap would show")),
     ):
         if name == "swap":
             clip, why = run / "swap.mp4", ""
@@ -108,7 +110,7 @@ def _clips(run: Path, facts: dict) -> tuple[list[Clip], list[str]]:
             given, why = given_clip(run, facts, name)
             found = given is not None and pictures.playable_clip(given, clip)
         if found:
-            shown.append(Clip(clip, name.title(), words, sound=name == "swap"))
+            shown.append(Clip(clip, title, words, sound=name == "swap"))
         elif why:
             left.append(why)
     return shown, left
@@ -148,7 +150,7 @@ def _caption(picture: Path) -> str:
     if words.is_file():
         return words.read_text(encoding="utf-8", errors="replace").strip()
     frame = re.fullmatch(r"strip_(\d+)", picture.stem)
-    return f"frame {int(frame[1])}" if frame else picture.stem.replace("_", " ")
+    return _("frame {number}").format(number=int(frame[1])) if frame else picture.stem.replace("_", " ")
 
 
 def _pictures(run: Path, *patterns: str, without: tuple[str, ...] = ()) -> list[tuple[Path, str]]:
@@ -159,7 +161,7 @@ def _pictures(run: Path, *patterns: str, without: tuple[str, ...] = ()) -> list[
 
 def _sheets(run: Path) -> Iterable[tuple[Path, str]]:
     """Contact sheets of the face sets with their captions."""
-    for role, words in (("A", "A, the target person"), ("target", "A in the target clip"), ("B", "B, the source")):
+    for role, words in PEOPLE.items():
         folder = run / "faces" / role
         sheet = folder / "contact_sheet.png"
         if not sheet.exists():
@@ -167,7 +169,7 @@ def _sheets(run: Path) -> Iterable[tuple[Path, str]]:
             if not pictures.contact_sheet(folder / "faces", sheet):
                 continue
         count = sum(1 for _ in (folder / "faces").glob("*.png"))
-        yield sheet, f"{words}: {count} faces"
+        yield sheet, f"{_(words)}: {ngettext('{count} face', '{count} faces', count).format(count=count)}"
 
 
 def _models(run: Path) -> Iterable[tuple[str, Path | None, list[tuple[int, str]]]]:
@@ -188,10 +190,10 @@ def _videos(run: Path) -> dict[str, list[Clip]]:
     """Each model's videos, one a way of blending."""
     videos: dict[str, list[Clip]] = {}
     for path in sorted((run / "swap").glob("*.mp4")):
-        model, _, blend = path.stem.rpartition("_")
+        model, blend = path.stem.rpartition("_")[::2]
         if blend not in BLENDS:
             model, blend = path.stem, ""
-        videos.setdefault(model, []).append(Clip(path, BLENDS.get(blend, model_title(model))))
+        videos.setdefault(model, []).append(Clip(path, _(BLENDS[blend]) if blend else model_title(model)))
     return videos
 
 
@@ -205,7 +207,7 @@ def _notebooks(run: Path) -> list[tuple[str, Path | None, str, str]]:
     for name, marker in _markers(run):
         copy = run / "notebooks" / f"{name}.ipynb"
         minutes = f"{marker['minutes']:.1f}" if "minutes" in marker else "–"
-        made = marker.get("made", "") if marker.get("done", True) else "not finished"
+        made = marker.get("made", "") if marker.get("done", True) else _("not finished")
         found.append((name, copy if copy.exists() else None, minutes, made))
     return found
 

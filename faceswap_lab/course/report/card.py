@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from faceswap_lab.base import files
+from faceswap_lab.base.messages import _
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
 from faceswap_lab.course.report.frames import picture_path
@@ -88,21 +89,25 @@ def sentences(scores: dict) -> list[str]:
     if (swap := values.get("swap_gain")) is not None:
         sure = f" ({between(ends.get('swap_gain'), '')})" if ends.get("swap_gain") else ""
         identity = values.get("identity_gain")
-        said.append(
-            f"From the untouched target to the true swap, {model_title(name)} has come {100 * swap:.0f} % of the way in structure"
-            + sure
-            + ("." if identity is None else f" and {100 * identity:.0f} % in identity.")
-        )
-    clear: dict[str, list[str]] = {}
+        words = _("From the untouched target to the true swap, {model} has come {swap} % of the way in structure{sure}.")
+        if identity is not None:
+            words = _("From the untouched target to the true swap, {model} has come {swap} % of the way in structure{sure} and "
+                      "{identity} % in identity.")  # fmt: skip
+        whole = {"swap": round(100 * swap), "identity": round(100 * (identity or 0))}
+        said.append(words.format(model=model_title(name), sure=sure, **whole))
+    clear: dict[tuple[str, str], list[str]] = {}
     for other, apart in scores.get("differences", {}).items():
         measures = [key for key in GAINS if key in apart] or [key for key in apart if key in about][:2]
         for key in measures:
-            _, low, high = apart[key]
+            low, high = apart[key][1:]
             verdict = (
-                "clearly better than" if low > 0 else "clearly worse than" if high < 0 else "no clear difference from"
-            )
-            clear.setdefault(f"{about[key]['title']}: {verdict}", []).append(model_title(other))
-    return said + [f"{words[0].upper()}{words[1:]} {', '.join(others)}." for words, others in clear.items()]
+                _("{score}: clearly better than {others}.") if low > 0
+                else _("{score}: clearly worse than {others}.") if high < 0
+                else _("{score}: no clear difference from {others}.")
+            )  # fmt: skip
+            title = _(about[key]["title"])
+            clear.setdefault((verdict, f"{title[:1].upper()}{title[1:]}"), []).append(model_title(other))
+    return said + [words.format(score=title, others=", ".join(others)) for (words, title), others in clear.items()]
 
 
 def best_and_worst(folder: Path, scores: dict) -> list[tuple[str, list[tuple[str, list[tuple[Path, str]]]]]]:
@@ -112,7 +117,7 @@ def best_and_worst(folder: Path, scores: dict) -> list[tuple[str, list[tuple[str
     chosen = scores.get("frames", {}).get(name, {})
     found = {key: [_frame(folder, scores, name, row) for row in rows] for key, rows in chosen.items()}
     found = {key: [(words, shown) for words, shown in rows if shown] for key, rows in found.items()}
-    groups = [("The best frames", found.get("best")), ("The worst frames", found.get("worst"))]
+    groups = [(_("The best frames"), found.get("best")), (_("The worst frames"), found.get("worst"))]
     if not any(rows for _, rows in groups):
         groups = [("", found.get("even"))]  # no score tells the frames apart
     return [(heading, rows) for heading, rows in groups if rows]
@@ -122,7 +127,8 @@ def _frame(folder: Path, scores: dict, name: str, row: int) -> tuple[str, list[t
     """What is said of a frame; target, output, truth and heat map, as far as they are there."""
     about, own = scores.get("scores", {}), scores.get("shown", {}).get(name, {}).get(str(row), {})
     keys = dict.fromkeys([key for key in (*GAINS, *about) if own.get(key) is not None][:4])
-    said = ", ".join(f"{about[key]['title']} {in_unit(own[key], about[key]['unit'])}" for key in keys)
-    wanted = {"target": f"frame {row}, target", name: "output", "truth": "true swap", f"{name}_heat": "heat map"}
+    said = ", ".join(f"{_(about[key]['title'])} {in_unit(own[key], about[key]['unit'])}" for key in keys)
+    target = _("frame {number}, target").format(number=row)
+    wanted = {"target": target, name: _("output"), "truth": _("true swap"), f"{name}_heat": _("heat map")}
     shown = [(picture_path(folder / "scores", row, what), words) for what, words in wanted.items()]
-    return f"Frame {row}: {said}", [(path, words) for path, words in shown if path.exists()]
+    return _("Frame {number}: {scores}").format(number=row, scores=said), [(path, words) for path, words in shown if path.exists()]

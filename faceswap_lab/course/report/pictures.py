@@ -16,7 +16,7 @@ from faceswap_lab.video import Video, VideoWriter, ffmpeg, open_video
 from faceswap_lab.video.fingerprints import content_hash
 from faceswap_lab.video.pictures import read_picture, resized, tiled, write_picture
 
-NOT_LOSSES = ("step", "epoch", "seconds", "minutes", "learning_rate")
+NOT_LOSSES = ("step", "epoch", "seconds", "minutes", "learning_rate", "rollbacks")
 GREY = "#8a8f96"  # readable on white and on black, since the page has both
 LONGEST = 120  # seconds of a clip that the page shows, when it must be encoded again
 CELL, COLUMNS, MOST_CELLS = 96, 12, 48  # of a contact sheet: pixels of a picture's side, pictures a row, pictures
@@ -55,7 +55,8 @@ def loss_picture(history: Path, picture: Path) -> bool:
         if len(values) and values.min() > 0 and values.max() > 20 * values.min():
             axes.set_yscale("log")
         style_axes(axes)
-        axes.legend(frameon=False, labelcolor=GREY, fontsize=8, ncols=1 + (len(group) > 6))
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1)}  # within the axes curves would run through it
+        axes.legend(frameon=False, labelcolor=GREY, fontsize=8, ncols=3, **above)
     figure.axes[-1].set_xlabel("step", color=GREY)
     with files.atomic_path(picture) as temporary:
         figure.savefig(temporary, transparent=True)

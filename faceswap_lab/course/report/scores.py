@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceswap_lab.base.files import read_json_or_empty
+from faceswap_lab.base.messages import _
 
 # key in scores.json -> what it is, for runs whose scores.json does not say so itself ("scores")
 MEASURES = {
@@ -121,14 +122,16 @@ def in_unit(value: float | None, unit: str) -> str:
         return "–"
     if unit == "share":
         return f"{100 * value:.1f} %"
-    return {"deg": f"{value:.1f}°", "dB": f"{value:.1f} dB", "levels": f"{value:.1f}"}.get(
-        unit, f"{round(value, 2) + 0:.2f}"
-    )
+    levels = _("{value:.1f} of 255").format(value=value)
+    told = {"deg": f"{value:.1f}°", "dB": f"{value:.1f} dB", "levels": levels, "%": f"{value:.1f} %"}
+    return told.get(unit, f"{round(value, 2) + 0:.2f}")
 
 
 def between(ends: list[float] | None, unit: str) -> str:
     """An interval as people read it; "" where there is none."""
-    return f"{in_unit(ends[0], unit)} to {in_unit(ends[1], unit)}" if ends else ""
+    if not ends:
+        return ""
+    return _("{low} to {high}").format(low=in_unit(ends[0], unit), high=in_unit(ends[1], unit))
 
 
 def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
