@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 ACTORS = Path(__file__).resolve().parents[1] / "data" / "sample"
-sys.path.append(str(ACTORS.parents[1] / "benchmarks"))  # for tests of what benchmarks share
+sys.path += [str(ACTORS.parents[1]), str(ACTORS.parents[1] / "benchmarks")]  # for tests of what tools and benchmarks share
 POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 

@@ -61,7 +61,7 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("faceswap_lab/course/run_storage.py", "_take_along"): NO_PICTURE,
     ("faceswap_lab/course/run_storage.py", "_unpack"): COPY,
     ("tools/actors/pairs.py", "_write"): ACTOR,
-    ("faceswap_lab/training/true_swaps.py", "_coded"): "coded and decoded again in memory",
+    ("tools/true_swaps.py", "_coded"): "coded and decoded again in memory",
     ("faceswap_lab/training/fine_tuning.py", "fine_tune"): NO_PICTURE,
     ("tools/make_challenge.py", "make"): ACTOR,
     ("tools/render_pairs.py", "looks"): ACTOR,

@@ -6,7 +6,7 @@ import pytest
 from faceswap_lab.course import actors
 from faceswap_lab.faces import references
 from faceswap_lab.faces.landmarks import FaceMesh
-from faceswap_lab.training.true_swaps import joined
+from tools.true_swaps import joined
 
 SIZE = 96
 

@@ -11,7 +11,7 @@ from faceswap_lab.models import losses, reference_swapper
 from faceswap_lab.models.discriminators import build_discriminator
 from faceswap_lab.models.faceswap_gan_networks import GanConfig
 from faceswap_lab.models.reference_swapper import SwapperConfig, SwapperLoss, SwapperTraining, build_swapper
-from faceswap_lab.training.true_swaps import varied_light
+from faceswap_lab.training.swapper_fitting import varied_light
 
 tf = pytest.importorskip("tensorflow")
 # Half of the compiler's time goes into making the step fast. It is read when XLA first compiles.

@@ -10,7 +10,7 @@ from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.models import reference_swapper
 from faceswap_lab.training import checkpoints, fine_tuning
 from faceswap_lab.training.fine_tuning import FineTuning, Practice
-from faceswap_lab.training.true_swaps import joined
+from tools.true_swaps import joined
 
 SIZE = 64
 
