@@ -17,7 +17,7 @@ from faceswap_lab.base.messages import _
 from faceswap_lab.base.safeguards import safeguards
 from faceswap_lab.training import checkpoints, early_stopping, previews, state, times
 from faceswap_lab.training.history import HISTORY, MEASURES, Board, add_event, write_history
-from faceswap_lab.training.interruption import DivergedError, Guard, Panel, Signals, StopRequest, broken_losses
+from faceswap_lab.training.interruption import DivergedError, Panel, Signals, StopRequest, broken_losses
 from faceswap_lab.training.pace import Clock, Throttle, as_time
 
 POLL_EVERY = 0.2  # seconds between two looks at the panel's buttons
@@ -38,7 +38,6 @@ class Session:
     checkpoint_every: int
     checkpoint_seconds: float
     throttle: Throttle
-    guard: Guard
     board: Board
     clock: Clock
     held_out: early_stopping.HeldOut | None = None
@@ -189,7 +188,7 @@ class Session:
         if broken := broken_losses(values):
             raise DivergedError(self.step, broken)
         row = {"step": self.step, **{name: round(value, 6) for name, value in values.items()}}
-        row["learning_rate"] = float(f"{self.throttle.rate(self.step):.6g}")
+        row["learning_rate"] = float(f"{self.throttle.rate():.6g}")
         row |= {"rollbacks": self.facts["rollbacks"], "seconds": round(self.clock.seconds(), 2)}
         self.rows.append(row)
         write_history(self.folder / HISTORY, self.rows)
