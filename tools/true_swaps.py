@@ -19,8 +19,8 @@ from PIL import Image
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import references
-from faceswap_lab.faces.alignment import FIVE, align
-from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.faces.alignment import FIVE, align, alignment_matrix
+from faceswap_lab.faces.landmarks import FaceMesh, five_points
 from faceswap_lab.faces.references import Person
 from faceswap_lab.training.fine_tuning import detector_error
 from faceswap_lab.video.pictures import coded_picture, decoded_picture, read_picture
@@ -61,17 +61,33 @@ def read_shots(folder: Path, size: int, finder: FaceMesh | None = None) -> list[
         label = files.read_json(path)
         stem = str(path)[: -len(".json")]
         frame, truth = (read_picture(Path(f"{stem}_{kind}.png")) for kind in ("target", "truth"))
-        cut = references.cut(frame, np.array([label["target"][name] for name in FIVE]), size, finder)
-        if cut is None:
+        seen = cut(frame, np.array([label["target"][name] for name in FIVE]), size, finder)
+        if seen is None:
             continue
         target_mask, truth_mask = (_face_mask(f"{stem}_{kind}_regions.png") for kind in ("target", "truth"))
         mask = np.maximum(target_mask, truth_mask)
         # shots of a take follow each other and share their light's name
         take = int(label["light"]["name"].split("_")[1])
-        found.append(TrueSwap(label["shot"], take, label["person"], label["other"], frame, truth, mask, *cut))
+        found.append(TrueSwap(label["shot"], take, label["person"], label["other"], frame, truth, mask, *seen))
     if not found:
         raise LabError(f"{folder}: there are no rendered shots. Make them with tools/render_pairs.py.")
     return found
+
+
+def cut(frame: np.ndarray, points: np.ndarray, size: int, finder: FaceMesh) -> tuple[np.ndarray, Person] | None:
+    """One face of a frame.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB. points: (5, 2) roughly, in its pixels. size: S.
+
+    Returns:
+        The (2, 3) matrix to the aligned square of S pixels, and the face as a `Person` of one picture; None: no face.
+    """
+    landmarks = finder(frame, points)
+    if landmarks is None:
+        return None
+    matrix = alignment_matrix(five_points(landmarks), size)
+    return matrix, Person.from_faces([(align(frame, matrix, size), landmarks.transformed(matrix))])
 
 
 def _face_mask(path: str) -> np.ndarray:
@@ -101,17 +117,26 @@ def joined(faces: Sequence[Person]) -> Person:
     return Person(*(np.concatenate([getattr(face, key) for face in faces]) for key in _KEYS))
 
 
+def average_shape(points: np.ndarray, read: np.ndarray) -> np.ndarray:
+    """(9, P, 2): how the points of people in general follow from `shape_features`.
+
+    Args:
+        points: (N, P, 2) of many people, in shares of the aligned square. read: (N, 7).
+    """
+    return references.fitted_shape(references.shape_features(read), points)
+
+
 class Preparation:
     """Makes training samples of shots.
 
     Args:
-        shots: from `read_shots`. average: see `references.average_shape`; made from these shots when None.
+        shots: from `read_shots`. average: see `average_shape`; made from these shots when None.
     """
 
     def __init__(self, shots: list[TrueSwap], average: np.ndarray | None = None):
         self.shots, self.people = shots, people(shots)
         every = joined([known for known, _ in self.people.values()])
-        self.average = references.average_shape(every.points, every.read) if average is None else average
+        self.average = average_shape(every.points, every.read) if average is None else average
         self.size = every.images.shape[1]
 
     def known_source(self, name: str, mode: str, draw: np.random.Generator) -> Person:
