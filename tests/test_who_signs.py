@@ -34,7 +34,7 @@ SIGNED = {  # (module, function): what it writes may show a generated face and c
     ("faceswap_lab/course/report/pictures.py", "playable_clip"),
     ("faceswap_lab/course/side_by_side.py", "signed_cut"),
     ("faceswap_lab/course/side_by_side.py", "write_side_by_side"),
-    ("faceswap_lab/course/side_by_side.py", "write_still"),
+    ("tools/welcome_picture.py", "write_still"),
     ("faceswap_lab/swap/conversion.py", "convert"),
     ("faceswap_lab/provenance/safeguards.py", "keeper"),
     ("faceswap_lab/provenance/safeguards.py", "publish"),
