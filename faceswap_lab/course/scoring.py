@@ -177,12 +177,11 @@ def compare(run: Run, index: int, outputs: Mapping[str, np.ndarray], points: np.
     return pd.DataFrame({name: found.as_json() for name, found in gains.items()}).T
 
 
-def score_run(run: Run, swaps: list[Swapped], write: bool = True, full: bool = True) -> dict:
+def score_run(run: Run, swaps: list[Swapped], full: bool = True) -> dict:
     """Scores the conversions, and the baselines beside them, and writes scores.json.
 
     Args:
         swaps: from `swap_clip`; one for each model (the first of a model counts).
-        write: False writes nothing.
         full: False: a first look, with the gains, landmarks and gaze only and without the classical swap: a third of the time.
 
     Returns:
@@ -229,8 +228,7 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True, full: bool = T
     if run.clips.truth is not None:
         for row in (*result["models"].values(), *result["baselines"].values()):
             row["gaze_still"] = rounded(still)
-    if write:
-        score_cards.write_cards(run.out, made, result, clips, points)
+    score_cards.write_cards(run.out, made, result, clips, points)
     return result
 
 

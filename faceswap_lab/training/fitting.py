@@ -104,7 +104,7 @@ def fit(
         checkpoint_every: steps from one checkpoint to the next.
         checkpoint_seconds: a checkpoint is also written when the last one is older than this.
         keep: how many checkpoints stay.
-        held_out: a measure on held-out faces, and when it calls for a stop.
+        held_out: a measure on held-out faces, and when it advises a stop.
         draw_preview: model -> preview picture, see `preview_grid`; None draws none.
         show: called with (step, picture), for example to redraw a notebook's output.
         panel: a `widgets.training_panel.TrainingPanel`, or anything with its methods.
@@ -266,7 +266,6 @@ def _roll_back(session, error: DivergedError) -> None:
 def _say_stopped(session, reason: str) -> None:
     said = {
         "button": _("{model}: stopped at step {step} of {total}; everything is saved."),
-        "advice": _("{model}: stopped on advice at step {step} of {total}; everything is saved."),
         "SIGINT": _("{model}: interrupted at step {step} of {total}; everything is saved."),
         "SIGTERM": _("{model}: told to end at step {step} of {total}; everything is saved."),
     }[reason].format(model=session.folder.name, step=session.step, total=session.total)

@@ -40,7 +40,7 @@ class StopRequest(Exception):  # noqa: N818 - it is no error
     """Leaves Keras' loop between two steps.
 
     Args:
-        reason: "button", "advice", "SIGINT" or "SIGTERM".
+        reason: "button", "SIGINT" or "SIGTERM".
     """
 
     def __init__(self, reason: str):

@@ -89,7 +89,7 @@ def test_without_a_truth(run, swaps):
     clips = type(run.clips)(run.clips.source, run.clips.target, run.clips.target_training, None)
     alone = runtime.Run(run.out, run.preset, run.seed, clips)
     swapped = scoring.Swapped("warm_start", "mask", swaps[0].path, None, None)  # read from the labelled video
-    found = scoring.score_run(alone, [swapped], write=False, full=False)
+    found = scoring.score_run(alone, [swapped], full=False)
     assert set(found["models"]["warm_start"]) == {"nearer_to_source"}
     assert found["models"]["warm_start"]["nearer_to_source"] >= 0.8
     assert set(found["baselines"]) == {"unchanged", "average_face"}

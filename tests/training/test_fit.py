@@ -125,13 +125,6 @@ def test_advice_tells_movement_from_scatter():
     assert early_stopping.advise(both) == ""  # one still moves
 
 
-def test_a_stop_on_advice_only_when_asked(tmp_path, capsys):
-    held = training.HeldOut(lambda model: {"identity": 0.5}, every=2, patience=2, stop=True)
-    history = small.train(small.model(), tmp_path, 20, held_out=held)
-    assert history["step"].iloc[-1] == 6 == training.checkpoints.steps_done(tmp_path)
-    assert "stopped on advice at step 6 of 20; everything is saved" in capsys.readouterr().out
-
-
 class Poison(keras.callbacks.Callback):
     """Puts a NaN into a weight before step `at`, `times` times in all."""
 
