@@ -1,6 +1,6 @@
 """How good is a swap? Every score as a function of arrays: frames in, numbers out.
 
-- With the true swap: `gains`, `fidelity`, `following`, `gaze`, `seam_against_truth`, `temporal`.
+- With the true swap: `gains`, `fidelity`, `following`, `gaze`, `temporal`.
 - Without it: `identity`, `following.Kept`, `seam_without_reference`, `sharpness`, `temporal_consistency`, `frechet`.
 - What every model must beat: `baselines`, among them the `classical_swap`.
 - One pass for all (`frame_samples`, `measures`), and how sure the numbers are (`bootstrap`): a `card`.

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from seam_and_spill import seam_visibility, spill
+from seam_and_spill import seam, seam_visibility, spill
 
-from faceswap_lab.metrics.seam_against_truth import seam
 from faceswap_lab.swap import masks
 
 WIDTH = 80.0
