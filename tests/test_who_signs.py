@@ -94,7 +94,7 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("faceswap_lab/studies/detection/provenance_signs.py", "passed_on"): "what passing on loses; 09 gives a temporary folder",
     ("faceswap_lab/video/pictures.py", "coded_picture"): TOOL,
     ("faceswap_lab/video/pictures.py", "write_picture"): TOOL,
-    ("faceswap_lab/provenance/credentials.py", "_sign"): NO_PICTURE,
+    ("faceswap_lab/provenance/credentials.py", "sign"): NO_PICTURE,
     ("faceswap_lab/course/report/card.py", "write_card_page"): PLAYABLE,
     ("faceswap_lab/course/report/comparison.py", "_copied"): COPY,
     ("faceswap_lab/course/report/comparison.py", "_videos"): PLAYABLE,

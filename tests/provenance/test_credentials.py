@@ -321,7 +321,7 @@ def test_a_certificate_that_runs_out_while_it_signs_is_refused_by_name(tmp_path)
     expired = certificates.Signing(chain, authority.pem_key(key), "es256", "S", now, now, "own")
     before = path.read_bytes()
     with pytest.raises(LabError, match=r"a\.png: .*not valid at time of signing"):
-        credentials._sign(path, FACTS, expired)
+        credentials.sign(path, FACTS, signing=expired)
     assert path.read_bytes() == before and [one.name for one in tmp_path.iterdir()] == ["a.png"]
 
 

@@ -28,7 +28,7 @@ from faceswap_lab.swap import conversion
 def kill(path, *rest):
     print(path, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
-credentials.sign = credentials._sign = kill
+credentials.sign = kill
 conversion.convert(TARGET, sys.argv[1], Generator(), sys.argv[2], ranges=[(0, {FRAMES / 20})], rest="drop", **PLAIN)
 """
 
