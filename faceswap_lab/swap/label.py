@@ -88,9 +88,8 @@ def draw_label(image: np.ndarray, corner: str = CORNERS[0]) -> np.ndarray:
     # The rim is grown from the letters: written thicker, a text is longer too where OpenCV's font has weights.
     width = max(2, round(_RIM * height))
     rim = cv2.dilate(letters, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1)))
-    rim = cv2.convertScaleAbs(
-        rim, alpha=1.4
-    )  # thin letters are nowhere quite white, and their rim shall still be black
+    # Thin letters are nowhere quite white, and their rim shall still be black.
+    rim = cv2.convertScaleAbs(rim, alpha=1.4)
     shares = [one.astype(np.float32)[..., None] / 255 for one in (rim, letters)]
     image = np.ascontiguousarray(image).copy()
     image[window] = np.rint(image[window] * (1 - shares[0]) * (1 - shares[1]) + 255 * shares[1]).astype(np.uint8)
