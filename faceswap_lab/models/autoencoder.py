@@ -256,6 +256,8 @@ class FaceAutoencoder(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         found, total = self.loss_terms(y_pred)
+        if "discriminators" in self.terms:
+            self.terms["discriminators"].update_state(total)
         for term, value in found.items():
             self.terms[term].update_state(value)
             total = total + self.loss_weights.weight(term) * value
