@@ -81,7 +81,7 @@ def test_a_still_is_signed_and_a_moment_that_is_not_there_refused(run, tmp_path)
     assert (still[:26, :128] > 200).any() and (still[:26, 128:256] > 200).any(), "named"
     assert verification.verify(tmp_path / "still.jpg").state == "valid"
     with pytest.raises(LabError, match="moment=9: the clip lasts 3.00 s"):
-        welcome_picture.write_still(run, "autoencoder", tmp_path / "late.jpg", 9)
+        welcome_picture.write_still(run, "autoencoder", tmp_path / "late.jpg", 9, height=128)
 
 
 def test_without_a_film_or_a_truth(run, tmp_path):
