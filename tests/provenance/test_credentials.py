@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from faceswap_lab import __main__
+from faceswap_lab import __main__, __version__
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.provenance import authority, certificates, credentials, mp4_boxes, publishing, verification
 from faceswap_lab.provenance.credentials import Facts, Ingredient
@@ -112,7 +112,7 @@ def test_signed_and_checked(tmp_path, signed, suffix):
     assert found.known_as == "the course certificate of this machine" and found.source_types == [
         "trainedAlgorithmicMedia"
     ]
-    assert (found.model, found.settings, found.version) == ("autoencoder", FACTS.settings, FACTS.version)
+    assert (found.model, found.settings, found.version) == ("autoencoder", FACTS.settings, __version__)
     assert [one["name"] for one in found.ingredients] == ["target.mp4", "train_B.mp4"]
     assert found.ingredients[1] == {"name": "train_B.mp4", "sha256": "5" * 64, "role": "source", "identity": "actor B"}
     assert [action.split(":")[0] for action in found.actions] == [
