@@ -25,7 +25,7 @@ sys.path[:0] = [{str(ROOT / "tests" / "swap")!r}, {str(ROOT / "tests")!r}]
 from test_conversion import PLAIN, TARGET, Generator
 from faceswap_lab.provenance import credentials
 from faceswap_lab.swap import conversion
-def kill(path, *rest):
+def kill(path, *rest, **options):
     print(path, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 credentials.sign = kill
