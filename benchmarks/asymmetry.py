@@ -56,6 +56,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np  # noqa: E402
+from rank_agreement import rank_agreement  # noqa: E402
 
 from faceswap_lab.base import files  # noqa: E402
 from faceswap_lab.course import actors, runtime  # noqa: E402
@@ -252,7 +253,8 @@ def measure(options) -> None:
 
 def rulers(work: Path, recogniser=None) -> dict:
     """What the blurred and the shifted truth, and a tint, earn in both directions; kept."""
-    from faceswap_lab.metrics.baselines import score_baselines
+    from faceswap_lab.metrics import score_clips
+    from faceswap_lab.metrics.baselines import Baselines, baseline_clips
 
     path = work / "rulers.json"
     if not path.exists():
@@ -260,7 +262,8 @@ def rulers(work: Path, recogniser=None) -> dict:
         for way, (clip, truth) in TRUTHS.items():
             frames = {name: actors.clip(name).frames()[::SCORED] for name in (clip, truth)}
             points = actors.clip(clip).points()[::SCORED]
-            gains = score_baselines(frames[truth], frames[clip], points, recognition=recogniser)
+            made = baseline_clips(frames[clip], points, Baselines(), frames[truth])
+            gains = score_clips(made, frames[truth], frames[clip], points, recogniser)
             found[way] = {name: one.as_json() for name, one in gains.items()}
         files.write_json(path, found)
     return files.read_json(path)
@@ -277,7 +280,7 @@ def report(results: list[dict], said: dict[str, dict], ruler: dict) -> dict:
         for gain in (asymmetry.QUALITY, *asymmetry.GAINS):
             found = asymmetry.table(results, difficulty[kind], gain)
             lopsided = found[found["set"] != asymmetry.BALANCED]
-            rho, chance = asymmetry.rank_agreement(lopsided["moved"], lopsided["predicted"])
+            rho, chance = rank_agreement(lopsided["moved"], lopsided["predicted"])
             agree = int(lopsided["agrees"].sum())
             if kind == DIAGNOSES[0] or gain == asymmetry.QUALITY:
                 with pd.option_context(*(part for pair in shown.items() for part in pair)):

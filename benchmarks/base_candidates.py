@@ -33,7 +33,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from keras import layers, ops  # noqa: E402
-from train_swapper import BATCH, MEASURES, RATE, VARIANTS, Given  # noqa: E402
+from train_swapper import BATCH, MEASURES, VARIANTS, Given  # noqa: E402
 
 from faceswap_lab import metrics  # noqa: E402
 from faceswap_lab.faces.alignment import canonical_points, invert, scale_matrix, transform_points  # noqa: E402
@@ -42,8 +42,10 @@ from faceswap_lab.models.optimizers import ConvolutionMuon  # noqa: E402
 from faceswap_lab.models.reference_swapper import SwapperConfig, SwapperLoss, SwapperTraining, build_swapper  # noqa: E402
 from faceswap_lab.swap import swapping  # noqa: E402
 from faceswap_lab.swap.base_swap import PUTTING_BACK  # noqa: E402
-from faceswap_lab.training import true_swaps  # noqa: E402
+from faceswap_lab.training.swapper_fitting import SwapperFit, varied_light  # noqa: E402
+from tools import true_swaps  # noqa: E402
 
+RATE = SwapperFit.rate
 SIZE, PICTURES = 128, 24  # of the faces; of a person whose embedding is averaged
 WITHOUT = {"reference-guided": "embedding", "autoencoder": "references"}  # what each does not see
 
@@ -108,7 +110,7 @@ def train(kind: str, arrays: dict[str, np.ndarray], minutes: float) -> tuple[ker
         network, training = build_autoencoder(arrays["embedding"].shape[1]), TrainingByEmbedding
     else:
         network, training = build_swapper(SwapperConfig(size=SIZE)), SwapperTraining
-    model = training(network, SwapperLoss(), None, true_swaps.varied_light)
+    model = training(network, SwapperLoss(), None, varied_light)
     optimizer = ConvolutionMuon(RATE, by_adam=("light", "parts"), global_clipnorm=1.0)
     model.compile(optimizer)
     draw, step, began, share = np.random.default_rng(1), 0, time.process_time(), 0.0

@@ -28,12 +28,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from seam_and_spill import seam_visibility, spill  # noqa: E402
+
 from faceswap_lab import metrics, training  # noqa: E402
 from faceswap_lab.base import weights  # noqa: E402
 from faceswap_lab.course import actors  # noqa: E402
 from faceswap_lab.faces.extraction import extract_faces  # noqa: E402
 from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
-from faceswap_lab.metrics import contrast, face_width, seam_against_truth  # noqa: E402
+from faceswap_lab.metrics import contrast, face_width  # noqa: E402
 from faceswap_lab.models.dlib_recognition import FaceRecognition  # noqa: E402
 from faceswap_lab.swap import blending, swapping  # noqa: E402
 from faceswap_lab.swap.options import BLENDS, COLOURS, ENLARGES, MASKS, SwapOptions  # noqa: E402
@@ -102,8 +104,8 @@ class Clip:
         outputs, placed = self.swapped(options, ceiling)
         found = metrics.score_clip(outputs, self.truth, self.frames, self.points, self.recogniser).as_json()
         width = face_width(self.points)
-        seam = seam_against_truth.seam_visibility(zip(outputs, self.truth, placed, strict=True), width)
-        return {**found, "seam": seam, "spill": seam_against_truth.spill(zip(outputs, self.truth, self.frames, strict=True))}
+        seam = seam_visibility(zip(outputs, self.truth, placed, strict=True), width)
+        return {**found, "seam": seam, "spill": spill(zip(outputs, self.truth, self.frames, strict=True))}
 
 
 def hands_kept(clip: Clip, hands: np.ndarray) -> dict[str, float]:

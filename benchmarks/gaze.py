@@ -51,9 +51,19 @@ def readings(name: str, every: int, mesh: FaceMesh):
     return found, np.array(known)
 
 
+def features(found) -> np.ndarray:
+    """(n, 5): what each reading puts in, as the rows of `gaze.CALIBRATION` have it."""
+    return np.array([[1.0, *one.iris, one.darkness, one.yaw] for one in found])
+
+
+def calibrate(found, known) -> np.ndarray:
+    """(5, 2): the straight line from readings to degrees by least squares, as `gaze.CALIBRATION`."""
+    return np.linalg.lstsq(features(found), known, rcond=None)[0]
+
+
 def judge(found, known, calibration) -> dict[str, float]:
     """Error, error without the constant, r and slope of a calibration on readings."""
-    seen = gaze._features(found) @ calibration
+    seen = features(found) @ calibration
     centred = seen - (seen - known).mean(axis=0)
     r = [np.corrcoef(seen[:, i], known[:, i])[0, 1] for i in range(2)]
     slope = [np.polyfit(known[:, i], seen[:, i], 1)[0] for i in range(2)]
@@ -66,8 +76,8 @@ def main() -> None:
     mesh = FaceMesh()
     train = {name: readings(name, 3, mesh) for name in ("train_A", "train_B")}
     unseen = {name: readings(name, 1, mesh) for name in UNSEEN}
-    fits = {name: gaze.calibrate(*train[name]) for name in train}
-    fits["both"] = gaze.calibrate(
+    fits = {name: calibrate(*train[name]) for name in train}
+    fits["both"] = calibrate(
         train["train_A"][0] + train["train_B"][0], np.concatenate([g for _, g in train.values()])
     )
     print("calibration on both training clips:\n", repr(fits["both"].round(3)))

@@ -154,7 +154,7 @@ def score(model, data: dict, out: Path, name: str) -> dict:
     from keras import ops
 
     from faceswap_lab.models import losses
-    from faceswap_lab.models.autoencoder import resize
+    from faceswap_lab.models.face_statistics import resize
     from faceswap_lab.models.lighting import face_oval
     from faceswap_lab.training import SwapFunction
 

@@ -46,12 +46,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import score_ranking  # noqa: E402
+from average_face import average_face  # noqa: E402
 from remembered import Remembered  # noqa: E402
 
 from faceswap_lab import metrics, training, video  # noqa: E402
 from faceswap_lab.base import files, weights  # noqa: E402
 from faceswap_lab.course import actors, runtime  # noqa: E402
-from faceswap_lab.metrics import baselines, distortions, validation  # noqa: E402
+from faceswap_lab.metrics import distortions, validation  # noqa: E402
 from faceswap_lab.metrics.frame_samples import measure_clips  # noqa: E402
 from faceswap_lab.models.dlib_recognition import FaceRecognition  # noqa: E402
 
@@ -66,7 +67,7 @@ BASELINE, STEADY = "retrieval_dlib", "temporal error"
 def average(clip: str, every: int) -> np.ndarray:
     """The mean face of an actor's clip."""
     frames = (frame.image for frame in video.open_video(actors.clip(clip).path).frames(every=every))
-    return baselines.average_face(frames, actors.clip(clip).points()[::every])
+    return average_face(frames, actors.clip(clip).points()[::every])
 
 
 def known_clip(direction: str, options) -> distortions.KnownClip:

@@ -17,9 +17,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from average_face import average_face  # noqa: E402
+
 from faceswap_lab.course.samples import sample_clip, sample_clips  # noqa: E402
-from faceswap_lab.metrics import face_width, measures  # noqa: E402
-from faceswap_lab.metrics.baselines import average_face, score_baselines  # noqa: E402
+from faceswap_lab.metrics import face_width, measures, score_clips  # noqa: E402
+from faceswap_lab.metrics.baselines import Baselines, baseline_clips  # noqa: E402
 from faceswap_lab.metrics.catalogue import value_of  # noqa: E402
 from faceswap_lab.metrics.frame_samples import measure_clips  # noqa: E402
 from faceswap_lab.metrics.recognition_features import Dlib, features  # noqa: E402
@@ -41,7 +43,8 @@ def main() -> None:
 
     start = time.perf_counter()
     average = average_face(frames("train_B"), points["train_B"])
-    gains = score_baselines(frames("truth"), frames("target"), points["truth"], average)
+    made = baseline_clips(frames("target"), points["truth"], Baselines(average=average), frames("truth"))
+    gains = score_clips(made, frames("truth"), frames("target"), points["truth"])
     seconds = time.perf_counter() - start
     print(f"face {face_width(points['truth']):.0f} px wide, {len(points['truth'])} frames, {seconds:.1f} s")
     print(f"{'':16}{'swap gain':>11}{'identity gain':>15}{'pixel gain':>12}   stated in the plan")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 ACTORS = Path(__file__).resolve().parents[1] / "data" / "sample"
-sys.path.append(str(ACTORS.parents[1] / "benchmarks"))  # for tests of what benchmarks share
+sys.path += [str(ACTORS.parents[1]), str(ACTORS.parents[1] / "benchmarks")]  # for tests of what tools and benchmarks share
 # A test's step runs a few times: half of XLA's time goes into making it fast. It is read when XLA first compiles, here and in
 # the processes that tests start.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")

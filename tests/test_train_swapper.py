@@ -17,7 +17,8 @@ from processes import environment
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import actors
 from faceswap_lab.faces.alignment import FIVE
-from faceswap_lab.training import true_swaps
+from faceswap_lab.training.swapper_fitting import varied_light
+from tools import true_swaps
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE, EVERY = 64, 20
@@ -108,7 +109,7 @@ def test_light_is_varied_together_and_the_mask_follows_the_mirror():
     draw = keras.random.SeedGenerator(0)
     ramp = np.tile(np.linspace(0.2, 0.8, 32, dtype=np.float32)[None, None, :, None], (64, 32, 1, 1))
     given = {"faces": ramp.repeat(3, -1), "truth": ramp.repeat(3, -1), "references": ramp.repeat(10, -1), "mask": ramp}
-    varied = {name: keras.ops.convert_to_numpy(value) for name, value in true_swaps.varied_light(given, draw).items()}
+    varied = {name: keras.ops.convert_to_numpy(value) for name, value in varied_light(given, draw).items()}
     mirrored = varied["mask"][:, 0, 0, 0] > 0.5
     assert 16 < mirrored.sum() < 48
     for name, value in varied.items():

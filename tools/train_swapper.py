@@ -31,8 +31,9 @@ from faceswap_lab.faces.alignment import canonical_points, invert, scale_matrix,
 from faceswap_lab.models import reference_swapper  # noqa: E402
 from faceswap_lab.swap import swapping  # noqa: E402
 from faceswap_lab.swap.base_swap import PUTTING_BACK  # noqa: E402
-from faceswap_lab.training import pace, times, true_swaps  # noqa: E402
+from faceswap_lab.training import pace, times  # noqa: E402
 from faceswap_lab.training.swapper_fitting import SwapperFit, fit_swapper  # noqa: E402
+from tools import true_swaps  # noqa: E402
 
 BATCH, VARIANTS, IDENTITY_FROM = 12, 6, 0.7
 TERMS = ("identity", "perceptual", "adversarial")

@@ -21,7 +21,7 @@ from faceswap_lab.base import files, weights
 from faceswap_lab.course import actors, stages
 from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.sources import write_sources
-from faceswap_lab.models import autoencoder, optimizers
+from faceswap_lab.models import autoencoder, face_statistics, optimizers
 from faceswap_lab.provenance.checks import may_prepare
 
 
@@ -68,7 +68,7 @@ def main() -> None:
     rate = keras.optimizers.schedules.CosineDecay(options.rate, options.steps, alpha=0.03)
     model.compile(optimizer=optimizers.ConvolutionMuon(rate), jit_compile=True)  # on a CPU, too, XLA saves a fifth
     some = {person: pictures[: counts[person] // (options.copies + 1)][::20] for person, pictures in faces.items()}
-    small = {person: autoencoder.resize(pictures, 64) for person, pictures in some.items()}
+    small = {person: face_statistics.resize(pictures, 64) for person, pictures in some.items()}
     history = training.fit(
         model, options.work / "model", counts, options.steps, batch_size=options.batch_size, log_every=100,
         preview_every=1000, checkpoint_every=500, draw_preview=lambda m: training.preview_grid(m, small), tensorboard=False,

@@ -22,10 +22,8 @@ if sys.platform == "win32":  # a type checker knows it, unlike os.name
 else:
     import fcntl
 
-MOST_TABLE, MOST_JSON = (
-    512 << 20,
-    256 << 20,
-)  # bytes of a file that is read whole; a table takes some times that in memory
+# Bytes of a file that is read whole; a table takes some times that in memory.
+MOST_TABLE, MOST_JSON = 512 << 20, 256 << 20
 PARTIAL = ".partial-"  # marks a file still being written; a later run may remove it
 LOCK = f"{PARTIAL}00000000-in-use"  # lies where a process is at work, see `claimed`
 

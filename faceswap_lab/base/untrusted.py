@@ -24,21 +24,15 @@ import numpy as np
 from faceswap_lab.base.errors import LabError
 
 MOST_BYTES = 8 << 30  # of all numbers in one file; a FaceSwap-GAN of 256 px with its optimiser has 1.5 GB
-ALWAYS_FINE, MOST_RATIO = (
-    64 << 20,
-    20,
-)  # numbers may take 64 MB, or 20 times the file: trained ones hardly compress at all
+# Numbers may take 64 MB, or 20 times the file: trained ones hardly compress at all.
+ALWAYS_FINE, MOST_RATIO = 64 << 20, 20
 MOST_MEMBERS, MOST_PACKED = 300_000, 100  # files in an archive, and how many times its size they may take
 MOST_OBJECTS, MOST_DEPTH = 100_000, 40  # groups and datasets in an HDF5 file, and groups within groups
 SUFFIX = ".weights.h5"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NUMPY, ZIP = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
-_FILTERS = {
-    1: "gzip",
-    2: "shuffle",
-    3: "fletcher32",
-    32000: "lzf",
-}  # others are programs that HDF5 would look for on the disk
+# Other filters are programs that HDF5 would look for on the disk.
+_FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
 _PLAIN = re.compile(r"[^/\\:\x00-\x1f]{1,255}")  # a colon names a drive or a stream on Windows
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError)
 _DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError, KeyError, OSError, RuntimeError)

@@ -15,10 +15,8 @@ from faceswap_lab.cli import frames_bar
 from faceswap_lab.cli.fields import add_fields, given_fields
 from faceswap_lab.swap.options import ConversionOptions
 
-DIRECTIONS = {
-    "A<-B": (0, 1),
-    "B<-A": (1, 0),
-}  # whose video gets whose face -> whose faces come in, as whom they are generated
+# Whose video gets whose face -> whose faces come in, as whom they are generated.
+DIRECTIONS = {"A<-B": (0, 1), "B<-A": (1, 0)}
 
 
 def convert_options(convert: argparse.ArgumentParser) -> None:

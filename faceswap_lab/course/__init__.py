@@ -12,8 +12,8 @@ __getattr__, __dir__ = offered(
         "runtime": "read_marker",
         "report": "write_report",
         "samples": "ROOT",
-        "scoring": "DEFAULTS clip_frames compare present score_run settings settings_path "
-        "swap_clip swap_functions told_settings",
+        "run_settings": "DEFAULTS settings settings_path told_settings",
+        "scoring": "clip_frames compare present score_run swap_clip swap_functions",
         "side_by_side": "signed_cut write_side_by_side",
         "stages": "COPIES contact_sheet ensure_faces ensure_frames generator_to_begin_with main_person model_folder "
         "train_model training_arrays warm_start",

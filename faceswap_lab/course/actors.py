@@ -105,10 +105,6 @@ class ActorClip:
         names = sorted({name for row in self.labels for name in row["units"]})
         return names, np.array([[row["units"].get(name, 0.0) for name in names] for row in self.labels], np.float32)
 
-    def lights(self) -> list[str]:
-        """The name of each frame's light."""
-        return [row["light"] for row in self.labels]
-
     def masks(self) -> dict[str, np.ndarray]:
         """Soft masks (n, H, W) float32 in [0, 1]: what each pixel shows.
 

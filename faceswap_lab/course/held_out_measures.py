@@ -9,8 +9,8 @@ from faceswap_lab.course import stages
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.faces.alignment import canonical_points
 from faceswap_lab.faces.embeddings import chip
-from faceswap_lab.models.autoencoder import resize
 from faceswap_lab.models.dlib_recognition import FaceRecognition
+from faceswap_lab.models.face_statistics import resize
 
 
 def identity_measure(run: Run, size: int, count: int = 6):

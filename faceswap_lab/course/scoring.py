@@ -17,7 +17,7 @@ from faceswap_lab.base import files, weights
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.messages import _
 from faceswap_lab.course import score_cards, stages
-from faceswap_lab.course.run_settings import DEFAULTS, settings, settings_path, told_settings
+from faceswap_lab.course.run_settings import settings
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.course.score_cards import Clip, clip_frames
 from faceswap_lab.faces.faceset import FaceSet
@@ -32,11 +32,6 @@ from faceswap_lab.swap import base_swap
 from faceswap_lab.swap.base_swap import BaseSwap
 from faceswap_lab.swap.conversion import ConversionReport, convert
 from faceswap_lab.video.pictures import read_picture
-
-__all__ = [
-    "COMPARISONS", "DEFAULTS", "MODELS", "WARM_START", "Swapped", "base_function", "clip_frames", "compare",
-    "kept_frames", "present", "score_run", "settings", "settings_path", "swap_clip", "swap_functions", "told_settings",
-]  # fmt: skip
 
 MODELS = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder")
 COMPARISONS = ("autoencoder_from_nothing", "autoencoder_shared_decoder")  # trained to be compared with, not to be used
@@ -182,12 +177,11 @@ def compare(run: Run, index: int, outputs: Mapping[str, np.ndarray], points: np.
     return pd.DataFrame({name: found.as_json() for name, found in gains.items()}).T
 
 
-def score_run(run: Run, swaps: list[Swapped], write: bool = True, full: bool = True) -> dict:
+def score_run(run: Run, swaps: list[Swapped], full: bool = True) -> dict:
     """Scores the conversions, and the baselines beside them, and writes scores.json.
 
     Args:
         swaps: from `swap_clip`; one for each model (the first of a model counts).
-        write: False writes nothing.
         full: False: a first look, with the gains, landmarks and gaze only and without the classical swap: a third of the time.
 
     Returns:
@@ -234,8 +228,7 @@ def score_run(run: Run, swaps: list[Swapped], write: bool = True, full: bool = T
     if run.clips.truth is not None:
         for row in (*result["models"].values(), *result["baselines"].values()):
             row["gaze_still"] = rounded(still)
-    if write:
-        score_cards.write_cards(run.out, made, result, clips, points)
+    score_cards.write_cards(run.out, made, result, clips, points)
     return result
 
 

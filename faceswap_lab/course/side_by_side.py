@@ -1,4 +1,4 @@
-"""Target, swap and truth at the same moments, beside each other: a small video for a notebook, and a picture."""
+"""Target, swap and truth at the same moments, beside each other: a small video for a notebook."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from faceswap_lab import video
-from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.provenance import publishing
@@ -132,24 +131,3 @@ def write_side_by_side(run: Run, model: str, swap_function) -> Path:
             for picture in itertools.chain([first], rows):
                 writer.write(picture)
     return run.out / NAME
-
-
-def write_still(run: Run, model: str, path: str | Path, moment: float, height: int = HEIGHT) -> None:
-    """Writes one moment of a run as a signed picture.
-
-    Args:
-        run: its swap.mp4 is shown.
-        model: that made it.
-        path: the picture; its suffix chooses the format.
-        moment: in seconds.
-        height: of each of the three, see `in_a_row`.
-
-    Raises:
-        LabError: when there is no swap.mp4, no such moment, or the place cannot be written to.
-    """
-    clip = video.open_video(run.clip("target"))
-    shown = next(itertools.islice(moments(run, clip.duration), int(moment * clip.fps), None), None)
-    if shown is None:
-        raise LabError(f"moment={moment}: the clip lasts {clip.duration:.2f} s. Choose one within.")
-    files.make_folder(Path(path).parent)
-    publishing.write_swapped(path, in_a_row(shown, height), model, "A target, its swap and the true swap.", quality=88)

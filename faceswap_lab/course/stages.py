@@ -129,7 +129,7 @@ def training_arrays(
 
 def preview_faces(faces: dict[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
     """Evenly spread faces of both people's own pictures (no copies), for a training's preview: {"A": (7, size, size, 3)}."""
-    from faceswap_lab.models.autoencoder import resize
+    from faceswap_lab.models.face_statistics import resize
 
     chosen = {}
     for person, pictures in faces.items():

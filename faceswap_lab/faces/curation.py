@@ -41,6 +41,7 @@ BLURRY = 16.0
 DUPLICATE = 0.12
 SMALL = 32  # side in pixels at which faces are compared: noise is averaged away, a blink is not
 MEASURED = 64  # side at which light is measured
+CLUSTERS = 8  # groups by similarity, at most
 NAMES = 160  # width in pixels of the groups' names beside a sheet
 
 
@@ -95,25 +96,22 @@ def sort(faces: FaceSet, by: str) -> np.ndarray:
     return np.argsort(values, kind="stable").astype(np.int64)  # NaN goes last
 
 
-def group(faces: FaceSet, by: str, clusters: int = 8) -> tuple[np.ndarray, list[str]]:
+def group(faces: FaceSet, by: str) -> tuple[np.ndarray, list[str]]:
     """Splits a set into groups of a kind.
 
     Args:
         faces: the set.
         by: pose (bins of yaw and pitch), light (dark, normal, bright), sharpness (blurry, sharp), identity (the people
             that the recognition network tells apart) or similarity (clusters of pictures that look alike).
-        clusters: how many groups by similarity, at most.
 
     Returns:
         labels: (N,) int64, places in `names`.
         names: a name for every group; there is no empty one.
 
     Raises:
-        LabError: for another `by`, or fewer than one cluster.
+        LabError: for another `by`.
     """
     _check_choice(by, GROUPS)
-    if clusters < 1:
-        raise LabError(f"clusters={clusters}: choose 1 or more.")
     if by == "pose":
         yaw, pitch = (faces.table[name].to_numpy(np.float64) for name in ("yaw", "pitch"))
         labels = np.digitize(yaw, YAW_EDGES) * len(PITCHES) + np.digitize(pitch, PITCH_EDGES)
@@ -130,7 +128,7 @@ def group(faces: FaceSet, by: str, clusters: int = 8) -> tuple[np.ndarray, list[
         labels = embeddings.groups(embeddings.of_set(faces), SAME_PERSON)
         names = [f"person {number + 1}" for number in range(labels.max(initial=-1) + 1)]
     else:
-        labels = _clusters(_small(faces)[0], clusters)
+        labels = _clusters(_small(faces)[0])
         names = [f"look {number + 1}" for number in range(labels.max(initial=-1) + 1)]
     present, labels = np.unique(labels, return_inverse=True)
     return labels.astype(np.int64), [names[number] for number in present]
@@ -251,10 +249,10 @@ def _chain(small: np.ndarray) -> np.ndarray:
     return np.array(order, np.int64)
 
 
-def _clusters(small: np.ndarray, clusters: int) -> np.ndarray:
+def _clusters(small: np.ndarray) -> np.ndarray:
     """Ward's clusters: (N,) int, 0 for the largest."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
     if len(small) < 2:
         return np.zeros(len(small), int)
-    return embeddings.ranked(fcluster(linkage(small, "ward"), clusters, "maxclust"), np.ones(len(small)))
+    return embeddings.ranked(fcluster(linkage(small, "ward"), CLUSTERS, "maxclust"), np.ones(len(small)))

@@ -15,7 +15,7 @@ import numpy as np
 
 from faceswap_lab.base import weights
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.faces.mtcnn import Detections, FaceDetector, check_pictures, nothing
+from faceswap_lab.faces.mtcnn import Detections, FaceDetector, check_pictures
 from faceswap_lab.faces.mtcnn_boxes import suppress
 from faceswap_lab.faces.options import DETECTORS
 
@@ -119,11 +119,8 @@ class EveryDetector:
 
 
 def _together(answers: Sequence[Detections]) -> Detections:
-    boxes = np.concatenate([nothing().boxes, *(found.boxes for found in answers)])
-    scores = np.concatenate([nothing().scores, *(found.scores for found in answers)])
-    points = np.concatenate([nothing().points, *(found.points for found in answers)])
+    every = Detections.joined(answers)
     ranks = np.concatenate([np.full(len(found), rank) for rank, found in enumerate(answers)])
     # the earlier detector wins over the surer one
-    kept = suppress(boxes, (scores + 1 + len(answers) - ranks).astype(np.float32), _SAME)
-    kept = kept[np.argsort(-scores[kept], kind="stable")]
-    return Detections(boxes[kept], scores[kept], points[kept])
+    kept = suppress(every.boxes, (every.scores + 1 + len(answers) - ranks).astype(np.float32), _SAME)
+    return every.chosen(kept[np.argsort(-every.scores[kept], kind="stable")])

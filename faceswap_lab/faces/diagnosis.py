@@ -107,22 +107,22 @@ def diagnose(a: FaceSet, b: FaceSet) -> Diagnosis:
     return Diagnosis(profiles, findings, known, penalties, difficulty)
 
 
-def unknown_poses(target: np.ndarray, source: np.ndarray, near: float = NEAR_POSE) -> float:
-    """The share of the target's poses (n, 3) that lie further than `near` degrees of yaw and pitch from all the source's."""
+def unknown_poses(target: np.ndarray, source: np.ndarray) -> float:
+    """The share of the target's poses (n, 3) that lie further than `NEAR_POSE` degrees of yaw and pitch from all the source's."""
     target, source = (some[np.isfinite(some[:, :2]).all(axis=1), :2] for some in (target, source))
     if not len(target):
         return 0.0
     if not len(source):
         return 1.0
-    return float((np.linalg.norm(target[:, None] - source[None], axis=2).min(axis=1) > near).mean())
+    return float((np.linalg.norm(target[:, None] - source[None], axis=2).min(axis=1) > NEAR_POSE).mean())
 
 
-def unknown_mouths(target: np.ndarray, source: np.ndarray, near: float = NEAR_MOUTH) -> float:
-    """The share of the target's mouths (n,) that are open wider than any of the source's, by more than `near`."""
+def unknown_mouths(target: np.ndarray, source: np.ndarray) -> float:
+    """The share of the target's mouths (n,) that are open wider than any of the source's, by more than `NEAR_MOUTH`."""
     target, source = target[np.isfinite(target)], source[np.isfinite(source)]
     if not len(target):
         return 0.0
-    return float((target > (source.max() if len(source) else 0.0) + near).mean())
+    return float((target > (source.max() if len(source) else 0.0) + NEAR_MOUTH).mean())
 
 
 def pose_map(pose: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ the aligned pictures, not from the frames, so that they can be had for a set who
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,10 +91,8 @@ def of_set(faces: FaceSet, recognition: FaceRecognition | None = None) -> np.nda
         some = faces.subset(missing)
         for row, numbers in zip(missing, of_faces(some.images(), some.aligned_points(), recognition), strict=True):
             known[names[row]] = numbers
-        buffer = io.BytesIO()
-        np.savez(buffer, names=np.array(list(known)), numbers=np.stack(list(known.values())))
-        with files.atomic_path(path) as temporary:
-            temporary.write_bytes(buffer.getvalue())
+        with files.atomic_path(path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, names=np.array(list(known)), numbers=np.stack(list(known.values())))
     return np.stack([known[name] for name in names]) if names else np.zeros((0, SIZE), np.float32)
 
 

@@ -28,11 +28,8 @@ from faceswap_lab.video.pictures import read_picture, warn_of_passed_over
 
 _ENDS = 16  # digits of what clips were told apart by before version 0.5: a hash of their ends; sources.json has the whole one's
 RUN_BYTES = 150_000_000  # the most that a run's frames may take
-ASIDE = (
-    "blurry",
-    "others",
-    "duplicates",
-)  # where faces lie that are not used; moved back into `faces` they count again
+# Where faces lie that are not used; moved back into `faces` they count again.
+ASIDE = ("blurry", "others", "duplicates")
 
 
 def extract_faces(

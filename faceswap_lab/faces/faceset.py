@@ -182,14 +182,11 @@ class FaceSet:
 
     def _drawn_masks(self, kinds: tuple[str, ...], size: int) -> np.ndarray:
         drawn = np.zeros((len(self), size, size, len(kinds)), np.uint8)
-        scale = size / FACE_SIZE
         for row in range(len(self)):
             landmarks = self.landmarks(row)
             if landmarks is None:
                 continue
-            matrix = self.matrix(row) * scale
-            matrix[:, 2] += (scale - 1) / 2  # pixel centres lie at whole numbers
-            aligned = landmarks.transformed(matrix)
+            aligned = landmarks.transformed(self.matrix(row, size))
             for channel, kind in enumerate(kinds):
                 drawn[row, ..., channel] = np.round(255 * REGION_MASKS[kind](aligned, size))
         return drawn

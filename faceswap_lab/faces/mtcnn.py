@@ -7,7 +7,7 @@ takes nearly all the time; each level of each frame is a task of its own for the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -61,6 +61,12 @@ class Detections:
     def chosen(self, keep) -> Detections:
         """Some of them, by index or by a boolean mask."""
         return Detections(self.boxes[keep], self.scores[keep], self.points[keep])
+
+    @classmethod
+    def joined(cls, parts: Iterable[Detections]) -> Detections:
+        """Several groups of faces as one, in their order."""
+        some = [nothing(), *parts]
+        return cls(*(np.concatenate([getattr(one, name) for one in some]) for name in ("boxes", "scores", "points")))
 
 
 @dataclass(frozen=True)
@@ -259,10 +265,7 @@ class FaceDetector:
     def settle_each(self, image: np.ndarray, boxes: Sequence[np.ndarray]) -> Detections:
         """`settle` for boxes (4,) that come from the frame before, spread over the cores."""
         found = self._pool.map(lambda box: self.settle(image, np.asarray(box, np.float32)[None], close=True), boxes)
-        parts = [nothing(), *found]
-        return Detections(
-            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("boxes", "scores", "points"))
-        )
+        return Detections.joined(found)
 
     def _looked_at(self, image: np.ndarray, proposals: np.ndarray) -> Detections:
         found = self.settle(image, self.decide(image, self.narrow(image, proposals[:, :4])[0]).boxes)

@@ -16,8 +16,7 @@ import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay
 
-from faceswap_lab.faces.alignment import align, alignment_matrix
-from faceswap_lab.faces.landmarks import FaceMesh, Landmarks, five_points, head_pose, shutting_lids
+from faceswap_lab.faces.landmarks import Landmarks, head_pose, shutting_lids
 from faceswap_lab.faces.masks import face_outline
 
 # What one step is in each reading: yaw, pitch (degrees); mouth's opening and width, eyes' opening (shares of the distance
@@ -32,6 +31,7 @@ _LIGHT_GRID, _LIGHT_STEP = 4, 0.18  # a fifth brighter is one step
 _FOREHEAD = 0.5  # of the way from the mesh's upper edge to the hairline: above it pictures show hair
 _SHRINKAGE = np.array([0.7, 4.0, 4.0])  # faces' worth of doubt about what is a person's own, and how it turns with the head
 _POSE_STEP = 25.0  # degrees
+_RIDGE = 1e-2  # keeps a regression sensible when few poses are known
 # A network that is not sure how two faces differ in shape goes only a part of the way from one to the other. On four rendered
 # people that no training saw, 0.75 of the way more was best (structure_gain 0.299 without, 0.318 at 0.5, 0.320, 0.316 at 1).
 _FURTHER = 0.75
@@ -69,21 +69,21 @@ def light_of(image: np.ndarray) -> np.ndarray:
     return (light - light.mean()) / (_LIGHT_STEP * np.sqrt(len(light)))
 
 
+def pose_features(pose: np.ndarray) -> np.ndarray:
+    """(N, 2 or 3) yaw and pitch first, in degrees, to (N, 6): constant, yaw, pitch, their squares and product, about unit size."""
+    yaw, pitch = np.nan_to_num(np.asarray(pose, np.float64))[:, :2].T / _POSE_STEP
+    return np.stack([np.ones_like(yaw), yaw, pitch, yaw**2, pitch**2, yaw * pitch], axis=1)
+
+
 def shape_features(read: np.ndarray) -> np.ndarray:
-    """(N, 7) readings to (N, 9) what a face's shape is a linear function of: constant, pose, its squares, mouth and eyes."""
-    yaw, pitch = read[:, 0] / _POSE_STEP, read[:, 1] / _POSE_STEP
+    """(N, 7) readings to (N, 9) what a face's shape is a linear function of: `pose_features`, mouth and eyes."""
     expression = (read[:, 2:5] - [0.08, 0.75, 0.12]) / (5 * STEPS[2:5])
-    return np.column_stack([np.ones(len(read)), yaw, pitch, yaw**2, pitch**2, yaw * pitch, expression])
+    return np.column_stack([pose_features(read), expression])
 
 
-def average_shape(points: np.ndarray, read: np.ndarray, ridge: float = 1e-2) -> np.ndarray:
-    """(9, P, 2): how the points of people in general follow from `shape_features`.
-
-    Args:
-        points: (N, P, 2) of many people, in shares of the aligned square. read: (N, 7).
-    """
-    features = shape_features(read)
-    penalty = ridge * len(features) * np.diag([0.0] + [1.0] * (features.shape[1] - 1))
+def fitted_shape(features: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(F, P, 2): how points (N, P, 2) follow from features (N, F), a constant first; ridge regression."""
+    penalty = _RIDGE * len(features) * np.diag([0.0] + [1.0] * (features.shape[1] - 1))
     solved = np.linalg.solve(features.T @ features + penalty, features.T @ points.reshape(len(points), -1))
     return solved.reshape(-1, *points.shape[1:])
 
@@ -94,7 +94,8 @@ def own_shape(points: np.ndarray, read: np.ndarray, average: np.ndarray) -> np.n
     Ridge regression, so that one picture is trusted a little and many are trusted wholly.
 
     Args:
-        points: (N, P, 2) shares of the square; N may be 1. read: (N, 7). average: from `average_shape`.
+        points: (N, P, 2) shares of the square; N may be 1. read: (N, 7).
+        average: (9, P, 2), how the points of people in general follow from `shape_features`.
     """
     features = shape_features(read)
     rest = points.reshape(len(points), -1) - features @ average.reshape(len(average), -1)
@@ -210,19 +211,3 @@ def carried_further(picture: np.ndarray, points: np.ndarray, move: np.ndarray) -
     columns, rows = np.meshgrid(*(np.arange(size, dtype=np.float32),) * 2)
     across, down = np.moveaxis(_FURTHER * size * field, -1, 0)
     return cv2.remap(picture, columns - across, rows - down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-
-
-def cut(frame: np.ndarray, points: np.ndarray, size: int, finder: FaceMesh) -> tuple[np.ndarray, Person] | None:
-    """One face of a frame.
-
-    Args:
-        frame: (H, W, 3) uint8 RGB. points: (5, 2) roughly, in its pixels. size: S.
-
-    Returns:
-        The (2, 3) matrix to the aligned square of S pixels, and the face as a `Person` of one picture; None: no face.
-    """
-    landmarks = finder(frame, points)
-    if landmarks is None:
-        return None
-    matrix = alignment_matrix(five_points(landmarks), size)
-    return matrix, Person.from_faces([(align(frame, matrix, size), landmarks.transformed(matrix))])

@@ -197,12 +197,8 @@ def _follow_back(detector, frames, seen: list[TrackedFaces], face: Detections, p
             return
         shift = (face.boxes - before.boxes)[0].reshape(2, 2).mean(axis=0)
         motion = 0.5 * motion + 0.5 * np.tile(shift, 2)
-        seen[index] = _with(seen[index], person, face)
-
-
-def _with(one: TrackedFaces, person: int, face: Detections) -> TrackedFaces:
-    parts = (np.concatenate([getattr(one.faces, name), getattr(face, name)]) for name in ("boxes", "scores", "points"))
-    return TrackedFaces(np.append(one.people, person), Detections(*parts), one.cascade)
+        one = seen[index]
+        seen[index] = TrackedFaces(np.append(one.people, person), Detections.joined([one.faces, face]), one.cascade)
 
 
 def _overlaps(box: np.ndarray, boxes: np.ndarray, least: float = 0.3) -> bool:

@@ -18,12 +18,10 @@ from operator import itemgetter
 import cv2
 import numpy as np
 
-from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces.alignment import align, alignment_matrix, canonical_points
 from faceswap_lab.metrics.classical_swap import ClassicalSwap, Finder, SourceFaces
 from faceswap_lab.metrics.clips import check_points, together
-from faceswap_lab.metrics.gains import Gains, different_pixels, score_clips
-from faceswap_lab.models.dlib_recognition import FaceRecognition
+from faceswap_lab.metrics.gains import different_pixels
 from faceswap_lab.swap import blending, colour
 
 BLUR_SIGMA = 4.0  # pixels of the frame
@@ -68,33 +66,6 @@ def shifted_truth(truth: np.ndarray, pixels: int = SHIFT) -> np.ndarray:
     return np.concatenate([np.repeat(truth[:, :1], pixels, axis=1), truth[:, :-pixels]], axis=1)
 
 
-def average_face(frames: Iterable[np.ndarray], points: np.ndarray, size: int = 256) -> np.ndarray:
-    """The mean of a person's aligned faces.
-
-    Args:
-        frames: (H, W, 3) uint8 RGB each.
-        points: (T, 5, 2) five points a frame, in frame pixels; frames with NaN are left out.
-        size: side of the result in pixels.
-
-    Returns:
-        (size, size, 3) RGB float32 in [0, 1].
-
-    Raises:
-        LabError: when no frame has points, or frames and points differ in number.
-    """
-    total, count, seen = np.zeros((size, size, 3)), 0, 0
-    for frame in frames:
-        seen += 1
-        if seen <= len(points) and np.isfinite(points[seen - 1]).all():
-            total += align(frame, alignment_matrix(points[seen - 1], size), size)
-            count += 1
-    if seen != len(points):
-        raise LabError(f"points: {len(points)} rows for {seen} frames. Give one row of five points a frame.")
-    if not count:
-        raise LabError("points: no frame has five points, so there is no face to average. Look at faces.csv.")
-    return (total / (255 * count)).astype(np.float32)
-
-
 def face_oval(size: int) -> np.ndarray:
     """A soft oval over the aligned face, brows to chin: (size, size) float32 in [0, 1]."""
     eyes, mouth = canonical_points(size)[:2].mean(axis=0), canonical_points(size)[3:].mean(axis=0)
@@ -110,7 +81,7 @@ def wear(target: np.ndarray, points: np.ndarray, face: np.ndarray) -> np.ndarray
     Args:
         target: (H, W, 3) uint8 RGB.
         points: (5, 2) the target's five points; the frame comes back as it is where one is NaN.
-        face: (S, S, 3) RGB float32 in [0, 1], from `average_face`.
+        face: (S, S, 3) RGB float32 in [0, 1], such as `SourceFaces.mean_image`.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -135,7 +106,7 @@ def source_colours(source: SourceFaces) -> np.ndarray:
 
 
 def colour_transfer(target: np.ndarray, points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The target's face with other colours: E. Reinhard et al., "Color transfer between images", 2001, see `colour.match_mean_std`.
+    """The target's face with other colours: E. Reinhard et al., "Color transfer between images", 2001, see `colour.transfer`.
 
     Args:
         target: (H, W, 3) uint8 RGB.
@@ -162,7 +133,7 @@ class Baselines:
     Args:
         source: pictures of the person put in; without them average_face, colour_transfer and classical_swap are left out.
         target: pictures of the person replaced, for the classical swap, see `ClassicalSwap`; None does without.
-        average: the source's `average_face`; None takes the mean of `source`.
+        average: the source's mean face, (S, S, 3) RGB float32 in [0, 1]; None takes the mean of `source`.
         finder: of landmarks; None takes `FaceMesh`.
     """
 
@@ -231,33 +202,3 @@ def baseline_clips(
     names = baselines.names(truth is not None)
     copies = itertools.tee(moments(), len(names))
     return {name: map(itemgetter(name), copy) for name, copy in zip(names, copies, strict=True)}
-
-
-def score_baselines(
-    truth: Iterable[np.ndarray],
-    target: Iterable[np.ndarray],
-    points: np.ndarray,
-    average: np.ndarray | None = None,
-    recognition: FaceRecognition | None = None,
-    source: SourceFaces | None = None,
-    target_faces: SourceFaces | None = None,
-) -> dict[str, Gains]:
-    """The gains of everything above, in one pass.
-
-    Args:
-        truth, target: the frames, (H, W, 3) uint8 RGB, any iterable.
-        points: (T, 5, 2) five points of the truth's face, in frame pixels; NaN where there is none.
-        average: the source's `average_face`; None takes the mean of `source`, or leaves that baseline out.
-        recognition: the evaluation network; None makes one.
-        source, target_faces: pictures of the two people, see `Baselines`; without the first, colour_transfer and classical_swap
-            are left out.
-
-    Returns:
-        `Gains` by name, in the order of `BASELINES`.
-
-    Raises:
-        LabError: as `gains.score_clip`.
-    """
-    (truth, wanted), (target, given) = itertools.tee(truth), itertools.tee(target)
-    made = baseline_clips(given, points, Baselines(source, target_faces, average), wanted)
-    return score_clips(made, truth, target, points, recognition)

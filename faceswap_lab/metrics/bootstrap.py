@@ -97,9 +97,9 @@ def draw_blocks(count: int, length: int, resamples: int = RESAMPLES, seed: int =
     return np.bincount(places.ravel(), minlength=resamples * count).reshape(resamples, count).astype(np.float64)
 
 
-def tails(blocks: float, level: float = LEVEL) -> tuple[float, float]:
+def tails(blocks: float) -> tuple[float, float]:
     """Which percentiles of the resamples are the interval's ends, for so many blocks (Hesterberg's expanded percentiles)."""
-    reach = stats.t.ppf((1 + level) / 2, blocks - 1) * np.sqrt(blocks / (blocks - 1))
+    reach = stats.t.ppf((1 + LEVEL) / 2, blocks - 1) * np.sqrt(blocks / (blocks - 1))
     low = float(stats.norm.cdf(-reach))
     return 100 * low, 100 * (1 - low)
 
@@ -115,7 +115,6 @@ def intervals(
     length: int | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-    level: float = LEVEL,
 ) -> dict[str, Interval]:
     """All scores of a clip with their intervals.
 
@@ -124,7 +123,6 @@ def intervals(
         table: one row a frame, in the order of time.
         length: of the blocks, in frames; None takes `block_length` of the frames' own scores.
         resamples, seed: how many times the clip is drawn anew, and from which seed.
-        level: share of such intervals that hold the true value.
 
     Returns:
         By the scores' names. Fewer than four frames have no interval, nor has a score that most resamples do not give.
@@ -134,18 +132,10 @@ def intervals(
         return {name: Interval(value) for name, value in values.items()}
     length = length or block_length(frame_values(scores, table))
     drawn = weighted_values(scores, table, draw_blocks(len(table), length, resamples, seed))
-    return {name: _interval(values[name], drawn[name], len(table) / length, level) for name in values}
+    return {name: _interval(values[name], drawn[name], len(table) / length) for name in values}
 
 
-def differences(
-    scores: tuple[Score, ...],
-    table: pd.DataFrame,
-    other: pd.DataFrame,
-    length: int | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
-) -> dict[str, Interval]:
+def differences(scores: tuple[Score, ...], table: pd.DataFrame, other: pd.DataFrame) -> dict[str, Interval]:
     """Is the first output better than the second? The paired difference, on the same drawn frames of both.
 
     What makes a frame easy or hard is the same for both and cancels, so that this tells more than two separate intervals.
@@ -153,7 +143,6 @@ def differences(
     Args:
         scores: of the measures that filled both tables.
         table, other: of two outputs of the same frames.
-        length, resamples, seed, level: as in `intervals`.
 
     Returns:
         By the scores' names: the difference in `Score.goodness`, above 0 where the first is better; `Interval.clear` says
@@ -172,22 +161,19 @@ def differences(
     values = {s.name: float(good(s, whole[0][s.name]) - good(s, whole[1][s.name])) for s in scores}
     if len(table) < LEAST:
         return {name: Interval(value) for name, value in values.items()}
-    if length is None:
-        length = block_length(frame_values(scores, table).to_numpy() - frame_values(scores, other).to_numpy())
-    weights = draw_blocks(len(table), length, resamples, seed)
+    length = block_length(frame_values(scores, table).to_numpy() - frame_values(scores, other).to_numpy())
+    weights = draw_blocks(len(table), length)
     first, second = (weighted_values(scores, each, weights) for each in (table, other))
     return {
-        s.name: _interval(
-            values[s.name], good(s, first[s.name]) - good(s, second[s.name]), len(table) / length, level
-        )
+        s.name: _interval(values[s.name], good(s, first[s.name]) - good(s, second[s.name]), len(table) / length)
         for s in scores
-    }  # fmt: skip
+    }
 
 
-def _interval(value: float, drawn: np.ndarray, blocks: float, level: float) -> Interval:
+def _interval(value: float, drawn: np.ndarray, blocks: float) -> Interval:
     given = np.isfinite(drawn)
     drawn = drawn[given]
     if not np.isfinite(value) or given.mean() < _USABLE:
         return Interval(value)
-    low, high = np.percentile(drawn, tails(blocks, level))
+    low, high = np.percentile(drawn, tails(blocks))
     return Interval(value, float(low), float(high))

@@ -17,7 +17,6 @@ from faceswap_lab.metrics.catalogue import Score
 from faceswap_lab.metrics.frame_samples import Finder, measure_clips
 from faceswap_lab.metrics.measures import Known
 
-KINDS = ("model", "baseline")
 _RANKED = ("swap_gain", "identity_gain", "structure_gain")  # what makes a frame good, where the truth is known
 
 

@@ -90,7 +90,7 @@ class SourceFaces:
         )
 
     def mean_image(self) -> np.ndarray:
-        """The mean face: (S, S, 3) RGB float32 in [0, 1], as `baselines.average_face`."""
+        """The mean face: (S, S, 3) RGB float32 in [0, 1]."""
         return (self.images.mean(axis=0) / 255).astype(np.float32)
 
 

@@ -33,7 +33,7 @@ class KnownClip:
     Args:
         target, truth: T frames each, (H, W, 3) uint8 RGB, in the order of time.
         points: (T, 5, 2) five points of the target's face, in frame pixels.
-        worn: name -> (S, S, 3) RGB float32 [0, 1], mean faces (`baselines.average_face`): "source", and "stranger", who is neither.
+        worn: name -> (S, S, 3) RGB float32 [0, 1], mean faces: "source", and "stranger", who is neither.
     """
 
     target: Sequence[np.ndarray]
@@ -221,7 +221,7 @@ def worn(known: KnownClip, who: str, share: float = 1.0) -> list[np.ndarray]:
         LabError: when that person's mean face is not in `KnownClip.worn`.
     """
     if who not in known.worn:
-        raise LabError(f"worn: there is no mean face of {who!r}. Give one from baselines.average_face.")
+        raise LabError(f"worn: there is no mean face of {who!r}. Give one.")
     made = []
     for wanted, points in zip(known.truth, known.points, strict=True):
         made.append(cv2.addWeighted(baselines.wear(wanted, points, known.worn[who]), share, wanted, 1 - share, 0))

@@ -29,23 +29,11 @@ import pandas as pd
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.metrics.catalogue import Score, gain_of, ratio_of, value_of
-from faceswap_lab.metrics.contrast import DIFFERENT, different_pixels, edge_energy, local_contrast, window_around
+from faceswap_lab.metrics.contrast import different_pixels, edge_energy, local_contrast, window_around
 from faceswap_lab.metrics.frame_samples import FrameSample, Picture, measure_clips
 from faceswap_lab.metrics.recognition_features import Recogniser, distance
 from faceswap_lab.metrics.weighting import Weighted, correlation_of_sums
 from faceswap_lab.models.dlib_recognition import FaceRecognition
-
-__all__ = [
-    "DIFFERENT",
-    "SIGMA",
-    "GainMeasure",
-    "Gains",
-    "different_pixels",
-    "edge_energy",
-    "local_contrast",
-    "score_clip",
-    "score_clips",
-]
 
 SIGMA = 6 / 160  # of the gaussian in local contrast, per pixel of the face's width
 _MEASURES = ("swap", "identity", "pixel")

@@ -3,7 +3,7 @@
 A direction is (right, up) in degrees within the head, as the picture shows it: + to the picture's right, + up, (0, 0) straight
 out of the face. It is read off both eyes of one frame: where the iris lies between the corners of the eye, seen by the iris
 network, and where the dark of the eye lies, seen in the pixels between the lids. A straight line through what two actors'
-training clips are known to look at (`calibrate`) turns both into degrees.
+training clips are known to look at (`CALIBRATION`) turns both into degrees.
 
 How good that is, on clips that took no part in it (`python benchmarks/gaze.py`): 2.3 to 4.1 degrees from the labels, 1.8
 to 2.7 once a constant of the person is out, which cancels between a swap and the true swap. Sideways the line follows
@@ -15,7 +15,6 @@ anywhere: the truth blurred by 2 px has 3.6 degrees, the quick model's eyes 10 t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -25,7 +24,7 @@ from faceswap_lab.faces.landmarks import CONTOUR_LIDS, Landmarks, head_pose
 
 CLOSED = 0.25  # height of the gap between the lids over the eye's width; open eyes of the actors have 0.28 or more
 # Degrees right and up (columns) of 1, iris right and down, darkness right (shares of the distance between the eyes), and the
-# head's yaw (degrees). Least squares over train_A and train_B, eyes open, yaw within 30 degrees: see `calibrate`.
+# head's yaw (degrees). Least squares over train_A and train_B, eyes open, yaw within 30 degrees: see benchmarks/gaze.py.
 CALIBRATION = np.array([[2.46, -6.43], [105.5, -0.3], [97.2, -254.5], [193.2, 3.5], [-0.147, 0.001]])
 _SCALE = 110  # pixels of the distance between the eyes, in the square that the dark of an eye is looked for in
 _BOX = (64, 44)  # its width and height
@@ -59,7 +58,7 @@ class EyeReading:
         Args:
             yaw: of the head, where it is known better than from this face.
         """
-        return _features([self], yaw)[0] @ CALIBRATION
+        return np.array([1.0, *self.iris, self.darkness, self.yaw if yaw is None else yaw]) @ CALIBRATION
 
 
 def read_eyes(frame: np.ndarray, landmarks: Landmarks) -> EyeReading:
@@ -105,23 +104,6 @@ def _darkness(frame: np.ndarray, middle: np.ndarray, turn: np.ndarray, lids: np.
     if not dark.any():
         return 0.0
     return float((dark.sum(axis=0) @ np.arange(_BOX[0]) / dark.sum() - centre[0]) / _SCALE)
-
-
-def _features(readings: Iterable[EyeReading], yaw: float | None = None) -> np.ndarray:
-    return np.array([[1.0, *r.iris, r.darkness, r.yaw if yaw is None else yaw] for r in readings], np.float64)
-
-
-def calibrate(readings: Iterable[EyeReading], gaze: np.ndarray) -> np.ndarray:
-    """The straight line from readings to degrees, by least squares: what `CALIBRATION` was made with.
-
-    Args:
-        readings: of faces whose eyes are open.
-        gaze: (n, 2) degrees right and up that they are known to look.
-
-    Returns:
-        (5, 2), see `CALIBRATION`.
-    """
-    return np.linalg.lstsq(_features(readings), np.asarray(gaze, np.float64), rcond=None)[0]
 
 
 def still_error(there: np.ndarray) -> float:

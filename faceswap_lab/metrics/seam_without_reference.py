@@ -1,7 +1,5 @@
 """Does the swap's edge show? Without a true swap and without knowing the mask.
 
-`seam_against_truth.seam` is for where both are known.
-
 What was changed is found by comparing output and target; its rim is followed all round, and the edge across it is compared with
 the edges that the target has near there, in stretches of the rim: a seam runs along the rim, texture does not.
 

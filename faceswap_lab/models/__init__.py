@@ -6,7 +6,8 @@ __getattr__, __dir__ = offered(
     __name__,
     {
         "augmentation": "FaceBank random_views",
-        "autoencoder": "QUICK_AUGMENTATION FaceAutoencoder resize",
+        "autoencoder": "QUICK_AUGMENTATION FaceAutoencoder",
+        "face_statistics": "resize",
         "discriminators": "draw_beta",
         "layers": "PixelShuffle",
         "lighting": "light_fields",

@@ -14,37 +14,19 @@ from keras import ops
 from faceswap_lab.base.messages import _
 from faceswap_lab.models import loss_terms, optimizers, replicas
 from faceswap_lab.models.augmentation import Augmentation, FaceBank, random_views
-from faceswap_lab.models.autoencoder_networks import (
+
+# A lesson says `models.autoencoder.quick`: shapes and loss are offered here as well.
+from faceswap_lab.models.autoencoder_networks import (  # noqa: F401
     AutoencoderConfig,
     build_decoder,
     build_encoder,
-    low_memory,
     original,
     quick,
 )
-from faceswap_lab.models.face_statistics import PEOPLE, descriptor_directions, known_masks, light_and_average, resize
-from faceswap_lab.models.lighting import BRIGHTEST, MIDDLE, face_oval, light_fields, light_window, measure_light
+from faceswap_lab.models.face_statistics import PEOPLE, descriptor_directions, known_masks, light_and_average
+from faceswap_lab.models.lighting import BRIGHTEST, MIDDLE, face_oval, light_fields, measure_light
 from faceswap_lab.models.loss_weights import PLAIN, mask_columns, needing_missing_masks
-from faceswap_lab.models.loss_weights import QUICK as QUICK_LOSS
-
-__all__ = [
-    "MIDDLE",
-    "PEOPLE",
-    "QUICK_AUGMENTATION",
-    "QUICK_LOSS",
-    "Augmentation",
-    "AutoencoderConfig",
-    "FaceAutoencoder",
-    "build_decoder",
-    "build_encoder",
-    "face_oval",
-    "light_window",
-    "low_memory",
-    "measure_light",
-    "original",
-    "quick",
-    "resize",
-]
+from faceswap_lab.models.loss_weights import QUICK as QUICK_LOSS  # noqa: F401
 
 # Faces come aligned to a fraction of a pixel, so the quick model's are turned and shifted little and not warped: the
 # decoder need not guess where the face lies, and its output is sharper. New poses and expressions come from
@@ -278,6 +260,8 @@ class FaceAutoencoder(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         found, total = self.loss_terms(y_pred)
+        if "discriminators" in self.terms:
+            self.terms["discriminators"].update_state(total)
         for term, value in found.items():
             self.terms[term].update_state(value)
             total = total + self.loss_weights.weight(term) * value

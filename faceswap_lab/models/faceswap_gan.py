@@ -11,43 +11,15 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from faceswap_lab.models import loss_terms, losses, replicas
+from faceswap_lab.models import loss_terms, losses
 from faceswap_lab.models.autoencoder import PEOPLE, FaceAutoencoder
 from faceswap_lab.models.discriminators import ADVERSARIAL_LOSSES, Reading, build_discriminator, gradient_penalty
-from faceswap_lab.models.faceswap_gan_networks import GanConfig, build_decoder, build_encoder, quick, standard
-from faceswap_lab.models.faceswap_gan_schedule import (
-    PUBLISHED_SCHEDULE,
-    WARM_SCHEDULE,
-    Phase,
-    ScheduleCallback,
-    phase_at,
-)
-from faceswap_lab.models.loss_weights import PUBLISHED_GAN, LossWeights, published_gan
-from faceswap_lab.models.loss_weights import QUICK_GAN as QUICK_LOSS
-from faceswap_lab.models.optimizers import TwoRateAdam
-
-__all__ = [
-    "PUBLISHED_GAN",
-    "PUBLISHED_SCHEDULE",
-    "QUICK_LOSS",
-    "WARM_SCHEDULE",
-    "FaceSwapGAN",
-    "GanConfig",
-    "GanLoss",
-    "LossWeights",
-    "Phase",
-    "ScheduleCallback",
-    "TwoRateAdam",
-    "build_discriminator",
-    "build_decoder",
-    "build_encoder",
-    "phase_at",
-    "published_gan",
-    "quick",
-    "standard",
-]
-
-GanLoss = published_gan
+from faceswap_lab.models.faceswap_gan_networks import GanConfig, build_decoder, build_encoder, quick, standard  # noqa: F401
+from faceswap_lab.models.faceswap_gan_schedule import PUBLISHED_SCHEDULE, WARM_SCHEDULE, ScheduleCallback  # noqa: F401
+from faceswap_lab.models.loss_weights import PUBLISHED_GAN, LossWeights  # noqa: F401
+from faceswap_lab.models.loss_weights import QUICK_GAN as QUICK_LOSS  # noqa: F401
+from faceswap_lab.models.loss_weights import published_gan as GanLoss  # noqa: F401, N813
+from faceswap_lab.models.optimizers import TwoRateAdam  # noqa: F401
 
 
 class FaceSwapGAN(FaceAutoencoder):
@@ -206,12 +178,3 @@ class FaceSwapGAN(FaceAutoencoder):
         if "gradient_penalty" in self.terms:
             self.terms["gradient_penalty"].update_state(total)
         return total
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        found, discriminators = self.loss_terms(y_pred)
-        self.terms["discriminators"].update_state(discriminators)
-        total = discriminators
-        for term, value in found.items():
-            self.terms[term].update_state(value)
-            total = total + self.loss_weights.weight(term) * value
-        return replicas.share_of(total)

@@ -36,10 +36,8 @@ PUBLISHED_SCHEDULE = (
     Phase(0.8, alpha_least=0.1, rate=0.3, decoders_swapped=True),
     Phase(0.9, rate=0.1),
 )
-WARM_SCHEDULE = (
-    Phase(0.0, alpha_least=0.2),
-    Phase(0.7, alpha_least=0.2, rate=0.3),
-)  # for a trained generator
+# For a trained generator.
+WARM_SCHEDULE = (Phase(0.0, alpha_least=0.2), Phase(0.7, alpha_least=0.2, rate=0.3))
 
 
 def phase_at(phases: tuple[Phase, ...], step: int, steps: int) -> Phase:

@@ -9,30 +9,27 @@ from faceswap_lab.models.normalization import normalization
 from faceswap_lab.models.octave import OctaveConv2D, is_pair, join, split
 
 
+def pixel_shuffle(x):
+    """Channels into space: (N, H, W, 4C) to (N, 2H, 2W, C)."""
+    height, width, channels = x.shape[1], x.shape[2], x.shape[3]
+    x = ops.reshape(x, (-1, height, width, 2, 2, channels // 4))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(x, (-1, 2 * height, 2 * width, channels // 4))
+
+
 @keras.saving.register_keras_serializable("faceswap_lab")
 class PixelShuffle(keras.layers.Layer):
-    """Turns channels into space: (N, H, W, 4C) becomes (N, 2H, 2W, C).
+    """`pixel_shuffle` as a layer.
 
     Shi et al., "Real-time single image and video super-resolution", CVPR 2016 (arXiv:1609.05158).
     """
 
-    def __init__(self, factor: int = 2, **kwargs):
-        super().__init__(**kwargs)
-        self.factor = factor
-
     def call(self, x):
-        height, width, channels = x.shape[1], x.shape[2], x.shape[3]
-        f = self.factor
-        x = ops.reshape(x, (-1, height, width, f, f, channels // (f * f)))
-        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
-        return ops.reshape(x, (-1, height * f, width * f, channels // (f * f)))
+        return pixel_shuffle(x)
 
     def compute_output_shape(self, shape):
         n, height, width, channels = shape
-        return n, height * self.factor, width * self.factor, channels // self.factor**2
-
-    def get_config(self):
-        return {**super().get_config(), "factor": self.factor}
+        return n, 2 * height, 2 * width, channels // 4
 
 
 @keras.saving.register_keras_serializable("faceswap_lab")
@@ -43,20 +40,18 @@ class ICNR(keras.initializers.Initializer):
 
     Args:
         initializer: what fills one sub-pixel's kernel; FaceSwap-GAN uses N(0, 0.02).
-        factor: the shuffle's factor.
     """
 
-    def __init__(self, initializer="he_normal", factor: int = 2):
+    def __init__(self, initializer="he_normal"):
         self.initializer = keras.initializers.get(initializer)
-        self.factor = factor
 
     def __call__(self, shape, dtype=None):
         *kernel, filters = shape
-        one = self.initializer((*kernel, filters // self.factor**2), dtype=dtype)
-        return ops.tile(one, [1] * len(kernel) + [self.factor**2])
+        one = self.initializer((*kernel, filters // 4), dtype=dtype)
+        return ops.tile(one, [1] * len(kernel) + [4])
 
     def get_config(self):
-        return {"initializer": keras.initializers.serialize(self.initializer), "factor": self.factor}
+        return {"initializer": keras.initializers.serialize(self.initializer)}
 
 
 @keras.saving.register_keras_serializable("faceswap_lab")

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from faceswap_lab.models import losses, replicas
-from faceswap_lab.models.loss_weights import MASKS, REGIONS
+from faceswap_lab.models.loss_weights import MASKS
 
 
 def compute(model, views: dict) -> dict:
@@ -98,11 +98,9 @@ def _region(name):
     return term
 
 
-def _region_gradients(name):
-    def term(model, views):
-        return model.loss_weights.span * losses.masked_edges(views["colour"], views["straight"], mask_of(views, name))
-
-    return term
+def eyes_gradients(model, views):
+    """The eyes' first differences."""
+    return model.loss_weights.span * losses.masked_edges(views["colour"], views["straight"], mask_of(views, "eyes"))
 
 
 def perceptual(model, views):
@@ -237,8 +235,8 @@ TERMS = {
     "ms_ssim": ms_ssim,
     "edge": edge,
     "eyes_and_mouth": eyes_and_mouth,
-    **{region: _region(region) for region in REGIONS},
-    **{f"{region}_gradients": _region_gradients(region) for region in REGIONS},
+    **{region: _region(region) for region in ("eyes", "nose", "brows")},
+    "eyes_gradients": eyes_gradients,
     "perceptual": perceptual,
     "identity": identity,
     "mask": mask,

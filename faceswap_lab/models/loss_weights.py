@@ -1,4 +1,4 @@
-"""How much each term of a loss counts: one list for autoencoders and FaceSwap-GAN alike, and its presets.
+"""How much each term of a loss counts: one list for autoencoders and FaceSwap-GAN alike, and the weights that the lab trains with.
 
 A term at weight 0 is never computed, and a network that only it needs is never loaded. What each term does stands in
 `faceswap_lab.models.loss_terms`.
@@ -11,12 +11,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 MASKS = ("face", "eyes", "mouth", "nose", "brows")  # the columns of a face set's masks, in this order
-REGIONS = MASKS[1:]
 # Terms that look at a part of the face, and the masks that they need.
 NEEDED_MASKS = {
     "mask": ("face",),
     "eyes_and_mouth": ("eyes", "mouth"),
-    **{name: (region,) for region in REGIONS for name in (region, f"{region}_gradients")},
+    "eyes": ("eyes",),
+    "eyes_gradients": ("eyes",),
+    "nose": ("nose",),
+    "brows": ("brows",),
 }
 _HOW = ("background", "span")  # fields that say how terms count, and are none themselves
 
@@ -32,8 +34,8 @@ class LossWeights:
         ssim, ms_ssim: structural dissimilarity at one scale, at several.
         edge: L1 of the first differences in x and in y.
         eyes_and_mouth: mean difference inside eyes and mouth together.
-        eyes, mouth, nose, brows: mean over the picture of that part's mask times the difference, FaceSwap-GAN's form.
-        eyes_gradients, mouth_gradients, nose_gradients, brows_gradients: the same on the first differences.
+        eyes, nose, brows: mean over the picture of that part's mask times the difference, FaceSwap-GAN's form.
+        eyes_gradients: the same on the first differences.
         perceptual: distance of a face-recognition network's features at four depths, shallow to deep.
         identity: a swapped face must look to a face-recognition network like the person it shows.
         mask: L1 between the generated alpha and the face mask.
@@ -59,12 +61,8 @@ class LossWeights:
     eyes_and_mouth: float = 0.0
     eyes: float = 0.0
     eyes_gradients: float = 0.0
-    mouth: float = 0.0
-    mouth_gradients: float = 0.0
     nose: float = 0.0
-    nose_gradients: float = 0.0
     brows: float = 0.0
-    brows_gradients: float = 0.0
     perceptual: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
     identity: float = 0.0
     mask: float = 0.0
@@ -143,22 +141,9 @@ PUBLISHED_GAN = LossWeights(
     background=1.0,
     span=2.0,
 )
-# The same care for mouth, nose and brows as for the eyes, and for whom the swapped face looks like.
-EXPRESSIVE_GAN = dataclasses.replace(
-    PUBLISHED_GAN, identity=0.1, mouth=30.0, nose=30.0, brows=30.0,
-    mouth_gradients=30.0, nose_gradients=30.0, brows_gradients=30.0,
-)  # fmt: skip
 # On two CPU cores there is time for a few hundred steps only, from a trained autoencoder: the terms that it was
 # trained with stay on, so that the discriminators and the recogniser add to what is there instead of starting a fight.
 QUICK_GAN = dataclasses.replace(QUICK, adversarial=0.1, identity=0.1)
-PRESETS = {
-    "plain": PLAIN,
-    "original": ORIGINAL,
-    "quick": QUICK,
-    "published_gan": PUBLISHED_GAN,
-    "expressive_gan": EXPRESSIVE_GAN,
-    "quick_gan": QUICK_GAN,
-}
 
 
 def published_gan(**changes) -> LossWeights:

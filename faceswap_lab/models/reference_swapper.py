@@ -22,6 +22,7 @@ from keras import layers, ops
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.models import discriminators, losses
+from faceswap_lab.models.layers import pixel_shuffle
 
 SLOPE = 0.1  # of the leaky ReLU
 MOST_BYTES, MOST_PIXELS = 1 << 28, 1024  # of a stored network, and the side of its faces
@@ -147,7 +148,7 @@ class Compose(layers.Layer):
         faces, references, *lights, parts = inputs
         size, count = faces.shape[1], self.count
         light = sum(_enlarged(ops.cast(light, "float32"), size) for light in lights)
-        parts = _blocks(parts, 2)
+        parts = pixel_shuffle(parts)
         pictures = [faces]
         for k in range(count):
             gain, offset = (light[..., 6 * k + first : 6 * k + first + 3] for first in (0, 3))
@@ -161,15 +162,6 @@ class Compose(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "count": self.count}
-
-
-def _blocks(x, side: int):
-    """Depth to space: (N, H, W, side^2 C) to (N, side H, side W, C)."""
-    height, width, channels = x.shape[1:]
-    few = channels // side**2
-    x = ops.reshape(x, (-1, height, width, side, side, few))
-    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
-    return ops.reshape(x, (-1, side * height, side * width, few))
 
 
 def _enlarged(x, size: int):

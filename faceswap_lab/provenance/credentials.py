@@ -32,6 +32,7 @@ from faceswap_lab.video.pictures import list_pictures
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 ASSERTION = "org.faceswap-lab.swap"
 SIDECAR = ".c2pa"
+_SOFTWARE = {"name": "faceswap_lab", "version": __version__}
 _FORMATS = {  # what holds a manifest
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".avi": "video/avi", ".gif": "image/gif",
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".tif": "image/tiff",
@@ -72,8 +73,6 @@ class Facts:
         ingredients: the target, and the sources where they are known.
         model_digest: what tells this state of the model from another; "" when there is none.
         watermark: what the invisible watermark says; None without one.
-        version: of the lab.
-        generator: the software's name.
         description: of the step that made the output, in words.
     """
 
@@ -83,8 +82,6 @@ class Facts:
     ingredients: tuple[Ingredient, ...] = ()
     model_digest: str = ""
     watermark: str | None = None
-    version: str = __version__
-    generator: str = "faceswap_lab"
     description: str = "A neural network generated another person's face in the target."
 
 
@@ -117,31 +114,9 @@ def sign(
         LabError: when there is no such file, it is not what its ending says, the certificate cannot be used or the place
             cannot be written to.
     """
-    _sign(Path(path), facts, signing or certificates.signing(), sidecar)
-
-
-def sign_pictures(folder: str | os.PathLike, facts: Facts) -> int:
-    """Signs every picture of a folder by itself, so that each may be passed on alone.
-
-    A target's own credentials, which a video brings along, are left out here: each picture would check the whole target anew.
-
-    Args:
-        folder: of pictures; `facts.title` is not used, each has its own name.
-        facts: what the manifests say.
-
-    Returns:
-        How many there are.
-    """
-    signing, found = certificates.signing(), list_pictures(folder)
-    named = tuple(replace(one, path=None) for one in facts.ingredients)
-    for path in found:
-        _sign(path, replace(facts, title=path.name, ingredients=named), signing)
-    return len(found)
-
-
-def _sign(path: Path, facts: Facts, signing: certificates.Signing, sidecar=None) -> None:
     import c2pa
 
+    path, signing = Path(path), signing or certificates.signing()
     if not path.is_file():
         raise LabError(f"{path}: no such file, so it cannot be signed. Make it first.")
     files.check_free_space(path, path.stat().st_size + _LONGEST_MANIFEST)
@@ -163,6 +138,25 @@ def _sign(path: Path, facts: Facts, signing: certificates.Signing, sidecar=None)
         raise LabError(
             f"{path}: it cannot be given content credentials ({error}). Is it whole, and its ending right?"
         ) from error
+
+
+def sign_pictures(folder: str | os.PathLike, facts: Facts) -> int:
+    """Signs every picture of a folder by itself, so that each may be passed on alone.
+
+    A target's own credentials, which a video brings along, are left out here: each picture would check the whole target anew.
+
+    Args:
+        folder: of pictures; `facts.title` is not used, each has its own name.
+        facts: what the manifests say.
+
+    Returns:
+        How many there are.
+    """
+    signing, found = certificates.signing(), list_pictures(folder)
+    named = tuple(replace(one, path=None) for one in facts.ingredients)
+    for path in found:
+        sign(path, replace(facts, title=path.name, ingredients=named), signing=signing)
+    return len(found)
 
 
 # no pictures of people in the manifest, and no connection to anywhere; what was just signed is checked by `verify`
@@ -218,12 +212,11 @@ def _label(number: int) -> str:
 
 def _definition(path: Path, facts: Facts, now: datetime) -> dict:
     when = now.isoformat(timespec="seconds").replace("+00:00", "Z")
-    agent = {"name": facts.generator, "version": facts.version}
     targets = [n for n, one in enumerate(facts.ingredients) if one.role == "target"]
     sources = [n for n, one in enumerate(facts.ingredients) if one.role == "source"]
     swapped: dict = {
         "when": when,
-        "softwareAgent": agent,
+        "softwareAgent": _SOFTWARE,
         "digitalSourceType": SOURCE_TYPE,
         "description": facts.description,
         "parameters": {
@@ -243,13 +236,13 @@ def _definition(path: Path, facts: Facts, now: datetime) -> dict:
             {
                 "action": "c2pa.watermarked.unbound",
                 "when": when,
-                "softwareAgent": agent,
+                "softwareAgent": _SOFTWARE,
                 "description": f"An invisible watermark says: {facts.watermark}",
             }
         )
     title = facts.title or path.name
     return {
-        "claim_generator_info": [{"name": facts.generator, "version": facts.version}],
+        "claim_generator_info": [_SOFTWARE],
         "title": title,
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": actions}},
@@ -265,7 +258,7 @@ def _own(path: Path, facts: Facts, title: str) -> dict:
         "model": facts.model,
         "model_digest": facts.model_digest,
         "settings": facts.settings,
-        "version": facts.version,
+        "version": __version__,
         "watermark": facts.watermark or "",
         "ingredients": [
             {"name": one.name, "sha256": one.sha256, "role": one.role, "identity": one.identity}

@@ -237,7 +237,6 @@ def _nearness() -> np.ndarray:
 
 
 _NEAR = _nearness()
-_CARRIED = (watermark_pattern.waves().bits[:, None] == np.arange(watermark_pattern.BITS)).astype(
-    np.float64
-)  # which wave carries which bit
+# Which wave carries which bit.
+_CARRIED = (watermark_pattern.waves().bits[:, None] == np.arange(watermark_pattern.BITS)).astype(np.float64)
 _FINE = np.stack(np.meshgrid(np.arange(-2, 3), np.arange(-2, 3)), axis=-1).reshape(-1, 2) / (4 * _GRID)

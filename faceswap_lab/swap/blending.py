@@ -14,21 +14,6 @@ import numpy as np
 
 from faceswap_lab.faces import alignment
 from faceswap_lab.swap import cloning, masks
-from faceswap_lab.swap.masks import erode, feather, radius
-
-__all__ = [
-    "BLENDS",
-    "direct",
-    "erode",
-    "face_window",
-    "feather",
-    "laplacian",
-    "mask_overlay",
-    "place_mask",
-    "put_back",
-    "radius",
-    "seamless",
-]
 
 _COARSEST = 0.1  # of the square's side: the largest detail that a pyramid mixes by itself
 _FADE = 0.5  # the mask's value from which on a pyramid counts in full

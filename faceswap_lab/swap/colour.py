@@ -23,33 +23,22 @@ _WHITE = (0.75, 0.95)  # of the darkest channel: from where a colour counts as l
 _LEAST_VARIANCE = 1e-7  # of colours in [0, 1]: far below one level of 255
 
 
-def to_space(image: np.ndarray, space: str = "lab") -> np.ndarray:
-    """Takes an RGB picture to the space in which statistics are measured.
-
-    Args:
-        image: (H, W, 3) float32 RGB [0, 1].
-        space: "lab" (CIE L*a*b*, D65: L in 0..100, a and b about -128..127) or "rgb" (unchanged).
-
-    Returns:
-        (H, W, 3) float32.
-    """
-    image = np.ascontiguousarray(image, np.float32)
-    return cv2.cvtColor(image, cv2.COLOR_RGB2Lab) if space == "lab" else image
+def to_lab(image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) float32 RGB [0, 1] in CIE L*a*b*, D65: L in 0..100, a and b about -128..127, float32."""
+    return cv2.cvtColor(np.ascontiguousarray(image, np.float32), cv2.COLOR_RGB2Lab)
 
 
-def from_space(image: np.ndarray, space: str = "lab") -> np.ndarray:
-    """The way back from `to_space`: (H, W, 3) float32 RGB, clipped to [0, 1]."""
-    image = np.ascontiguousarray(image, np.float32)
-    return np.clip(cv2.cvtColor(image, cv2.COLOR_Lab2RGB) if space == "lab" else image, 0, 1)
+def from_lab(image: np.ndarray) -> np.ndarray:
+    """The way back from `to_lab`: (H, W, 3) float32 RGB, clipped to [0, 1]."""
+    return np.clip(cv2.cvtColor(np.ascontiguousarray(image, np.float32), cv2.COLOR_Lab2RGB), 0, 1)
 
 
-def statistics(image: np.ndarray, mask: np.ndarray, space: str = "lab") -> np.ndarray | None:
-    """Mean and standard deviation of each channel inside a soft mask.
+def statistics(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+    """Mean and standard deviation of L*, a* and b* inside a soft mask.
 
     Args:
         image: (S, S, 3) float32 RGB [0, 1].
         mask: (S, S) float32 [0, 1]; each pixel counts as much as its mask.
-        space: see `to_space`.
 
     Returns:
         (2, 3) float64, means then deviations; None when the mask is (nearly) empty.
@@ -58,58 +47,28 @@ def statistics(image: np.ndarray, mask: np.ndarray, space: str = "lab") -> np.nd
         return None
     weights = np.asarray(mask, np.float64)
     total = weights.sum()
-    values = to_space(image, space)
+    values = to_lab(image)
     mean = np.einsum("yx,yxc->c", weights, values) / total
     variance = np.einsum("yx,yxc->c", weights, (values - mean) ** 2) / total
     return np.stack([mean, np.sqrt(variance)])
 
 
-def transfer(
-    face: np.ndarray, measured: np.ndarray, wanted: np.ndarray, space: str = "lab", contrast: bool = True
-) -> np.ndarray:
+def transfer(face: np.ndarray, measured: np.ndarray, wanted: np.ndarray, contrast: bool = True) -> np.ndarray:
     """Moves a face from the statistics that were measured on it to those that are wanted.
 
-    Kept apart from the measuring, so that a video can smooth both sets of numbers over time first.
+    E. Reinhard et al., "Color transfer between images", IEEE Computer Graphics and Applications 21(5), 2001 (there in
+    the space l-alpha-beta; CIE L*a*b* separates light from colour as well and is at hand everywhere).
 
     Args:
         face: (S, S, 3) float32 RGB [0, 1].
-        measured, wanted: (2, 3), from `statistics` in the same space.
+        measured, wanted: (2, 3), from `statistics`.
         contrast: match the deviations as well as the means.
 
     Returns:
         (S, S, 3) float32 RGB [0, 1].
     """
     gain = np.clip(wanted[1] / np.maximum(measured[1], 1e-6), *_GAIN_LIMITS) if contrast else np.ones(3)
-    return from_space((to_space(face, space) - measured[0]) * gain + wanted[0], space)
-
-
-def match_mean_std(face: np.ndarray, target: np.ndarray, mask: np.ndarray, space: str = "lab") -> np.ndarray:
-    """Gives the face the target's mean and standard deviation in each channel.
-
-    E. Reinhard et al., "Color transfer between images", IEEE Computer Graphics and Applications 21(5), 2001 (there in
-    the space l-alpha-beta; CIE L*a*b* separates light from colour as well and is at hand everywhere).
-
-    Args:
-        face, target: (S, S, 3) float32 RGB [0, 1], the swapped face and the frame's own, aligned alike.
-        mask: (S, S) float32 [0, 1], where to measure.
-        space: "lab" or "rgb".
-
-    Returns:
-        (S, S, 3) float32 RGB [0, 1]; the face unchanged when the mask is empty.
-    """
-    return _matched(face, target, mask, space, contrast=True)
-
-
-def match_mean(face: np.ndarray, target: np.ndarray, mask: np.ndarray, space: str = "lab") -> np.ndarray:
-    """Shifts the face to the target's mean colour and keeps its contrast; arguments as in `match_mean_std`."""
-    return _matched(face, target, mask, space, contrast=False)
-
-
-def _matched(face, target, mask, space, contrast):
-    measured, wanted = statistics(face, mask, space), statistics(target, mask, space)
-    if measured is None or wanted is None:
-        return np.asarray(face, np.float32)
-    return transfer(face, measured, wanted, space, contrast)
+    return from_lab((to_lab(face) - measured[0]) * gain + wanted[0])
 
 
 def covariance(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
@@ -221,3 +180,4 @@ COLOUR: dict[str, Method] = {
     "linear": Method(_both(covariance), linear_transfer),
     "sot": Method(colour_distributions.sliced, colour_distributions.through_slices),
 }
+match_mean = COLOUR["mean"]  # shifts a face to the target's mean colour and keeps its contrast

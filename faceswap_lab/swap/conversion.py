@@ -29,19 +29,15 @@ from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.people import person_like
 from faceswap_lab.swap import finishing, label, outputs, smoothing
 from faceswap_lab.swap.conversion_report import ConversionReport, findings, report_path
-from faceswap_lab.swap.options import OUTPUTS, ConversionOptions, SwapOptions
+from faceswap_lab.swap.options import ConversionOptions
 from faceswap_lab.swap.pairing import FaceTrack, face_track
 from faceswap_lab.swap.parts import PART_FRAMES, Coding, Parts
 from faceswap_lab.swap.ranges import FramePlan, plan_frames
 from faceswap_lab.swap.steps import Conversion, Keep, batches, finished_steps
-from faceswap_lab.swap.swapping import SwapFunction, model_name, model_size, swap_frame, swap_frames
+from faceswap_lab.swap.swapping import SwapFunction, model_name, model_size
 from faceswap_lab.video import Video, open_video
 from faceswap_lab.video.fingerprints import content_hash
 from faceswap_lab.video.pictures import warn_of_passed_over
-
-__all__ = [
-    "OUTPUTS", "ConversionOptions", "ConversionReport", "SwapOptions", "convert", "swap_frame", "swap_frames",
-]  # fmt: skip
 
 _TOO_SMALL = "A picture of {}x{} is too small for the watermark: only the label and the file's comment say what it is."
 _FORMAT = 2  # of what is kept of a stopped conversion

@@ -29,12 +29,6 @@ class Sample:
     five: list[np.ndarray | None] = field(default_factory=list)
     outlines: list[np.ndarray | None] = field(default_factory=list)
 
-    def add(self, swap: Swap, points: np.ndarray | None = None, outline: np.ndarray | None = None) -> None:
-        """Takes one more face."""
-        self.swaps.append(swap)
-        self.five.append(points)
-        self.outlines.append(outline)
-
     def __len__(self) -> int:
         return len(self.swaps)
 

@@ -35,7 +35,7 @@ class Tally:
     Args:
         frames, swapped, bridged: how many were written; of these with a face put in; of these with its place reckoned.
         left: why the others were passed through -> how many.
-        change, pixels, alpha, area: sums over the faces' outlines, see `conversion_report.Totals`.
+        change, pixels, alpha, area: sums over the faces' outlines, see `conversion_report.measured`.
         stretches: [first, stop] of frame indices that were written, in order.
     """
 

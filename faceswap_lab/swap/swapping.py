@@ -11,23 +11,7 @@ import numpy as np
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.swap import blending, cloning, colour, masks, sharpening
-from faceswap_lab.swap.options import MASKS, SwapOptions, check_name
-
-__all__ = [
-    "FACE_SIZE",
-    "MASKS",
-    "Swap",
-    "SwapFunction",
-    "SwapOptions",
-    "check_name",
-    "finish",
-    "model_name",
-    "model_size",
-    "generate",
-    "prepare",
-    "swap_frame",
-    "swap_frames",
-]
+from faceswap_lab.swap.options import SwapOptions
 
 FACE_SIZE = 256  # px; the square that a face set's matrices lead to
 

@@ -17,7 +17,7 @@ from faceswap_lab.base.messages import _
 from faceswap_lab.base.safeguards import safeguards
 from faceswap_lab.training import checkpoints, early_stopping, previews, state, times
 from faceswap_lab.training.history import HISTORY, MEASURES, Board, add_event, write_history
-from faceswap_lab.training.interruption import DivergedError, Guard, Panel, Signals, StopRequest, broken_losses
+from faceswap_lab.training.interruption import DivergedError, Panel, Signals, StopRequest, broken_losses
 from faceswap_lab.training.pace import Clock, Throttle, as_time
 
 POLL_EVERY = 0.2  # seconds between two looks at the panel's buttons
@@ -38,7 +38,6 @@ class Session:
     checkpoint_every: int
     checkpoint_seconds: float
     throttle: Throttle
-    guard: Guard
     board: Board
     clock: Clock
     held_out: early_stopping.HeldOut | None = None
@@ -189,7 +188,7 @@ class Session:
         if broken := broken_losses(values):
             raise DivergedError(self.step, broken)
         row = {"step": self.step, **{name: round(value, 6) for name, value in values.items()}}
-        row["learning_rate"] = float(f"{self.throttle.rate(self.step):.6g}")
+        row["learning_rate"] = float(f"{self.throttle.rate():.6g}")
         row |= {"rollbacks": self.facts["rollbacks"], "seconds": round(self.clock.seconds(), 2)}
         self.rows.append(row)
         write_history(self.folder / HISTORY, self.rows)
@@ -198,31 +197,28 @@ class Session:
         drawn = self.draw_preview is not None and (last or previews.due(self.step, self.log_every, self.preview_every))
         if drawn:
             self.draw(self.step)
-        wanted = self._measure()
+        self._measure()
         if self.step % self.checkpoint_every == 0:
             self.save_if_new()
         self.clock.around(time.monotonic() - begun, self.log_every)
         self.clock.hold()
         self._report(row, drawn)
-        if wanted:
-            raise StopRequest("advice")
 
-    def _measure(self) -> bool:
-        """Evaluates the held-out measure when it is due. Returns whether the training should stop."""
+    def _measure(self) -> None:
+        """Evaluates the held-out measure when it is due."""
         held = self.held_out
         if held is None or (self.step % (held.every or self.preview_every) and self.step != self.total):
-            return False
+            return
         found = {name: round(float(value), 6) for name, value in held.measure(self.model).items()}
         measures = self.facts["measures"]
         measures.append({"step": self.step, **found})
         write_history(self.folder / MEASURES, measures)
         self.board.scalars(self.step, {f"held_out/{name}": value for name, value in found.items()})
-        said = early_stopping.advise(measures, held.patience, held.tolerance)
+        said = early_stopping.advise(measures, held.patience)
         if said and said != self.facts.get("advice"):
             self.facts["advice"] = said
             add_event(self.folder, self.step, "advice", f"{self.folder.name}: {said}")
         self.note = said
-        return bool(said) and held.stop
 
     def _report(self, row: dict, drawn: bool) -> None:
         left = self.clock.left(self.total - self.step)

@@ -9,6 +9,9 @@ import numpy as np
 
 from faceswap_lab.base.messages import _
 
+# Shares of the way that a measure has come: what counts as no movement (its own scatter is added), and what as a fall.
+STILL, FALLEN = 0.02, 0.1
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -17,16 +20,12 @@ class HeldOut:
     Args:
         measure: model -> {"identity": 0.41, ...}, numbers of which more is better.
         every: steps from one evaluation to the next; None: at every preview.
-        patience: after so many evaluations without movement, advice is given.
-        tolerance: what counts as no movement, as a share of the way that the measure has come.
-        stop: also stop then. Otherwise advice is all that is given.
+        patience: after so many evaluations without movement, advice is given; the training goes on.
     """
 
     measure: Callable[..., dict[str, float]]
     every: int | None = None
     patience: int = 5
-    tolerance: float = 0.02
-    stop: bool = False
 
 
 def smoothed(values) -> np.ndarray:
@@ -35,19 +34,18 @@ def smoothed(values) -> np.ndarray:
     return np.array([np.median(values[max(0, i - 2) : i + 1]) for i in range(len(values))])
 
 
-def still_since(steps, values, patience: int, tolerance: float = 0.02) -> int | None:
+def still_since(steps, values, patience: int) -> int | None:
     """The step since which a measure has not moved; None while it moves.
 
     Args:
         steps, values: the evaluations so far.
         patience: how many evaluations it must have stood still.
-        tolerance: share of the whole way that counts as no movement; the measure's own scatter is added.
     """
     smooth = smoothed(values)
     if len(smooth) <= patience:
         return None
     scatter = 2 * float(np.median(np.abs(np.asarray(values, np.float64) - smooth)))
-    allowed = tolerance * float(np.ptp(smooth)) + scatter + 1e-9
+    allowed = STILL * float(np.ptp(smooth)) + scatter + 1e-9
     last = len(smooth) - 1
     first = last
     while first > 0 and np.ptp(smooth[first - 1 :]) <= allowed:
@@ -55,17 +53,17 @@ def still_since(steps, values, patience: int, tolerance: float = 0.02) -> int | 
     return int(steps[first]) if last - first >= patience else None
 
 
-def best_before(steps, values, patience: int, tolerance: float = 0.02) -> int | None:
+def best_before(steps, values, patience: int) -> int | None:
     """The step at which a measure was best, if it has been worse than that for `patience` evaluations; None otherwise."""
     smooth = smoothed(values)
     best = int(np.argmax(smooth))
     if len(smooth) - 1 - best < patience:
         return None
-    allowed = max(tolerance, 0.1) * float(np.ptp(smooth))
+    allowed = FALLEN * float(np.ptp(smooth))
     return int(steps[best]) if (smooth[best] - smooth[best + 1 :][-patience:] > allowed).all() else None
 
 
-def advise(rows: list[dict], patience: int = 5, tolerance: float = 0.02) -> str:
+def advise(rows: list[dict], patience: int = 5) -> str:
     """A sentence when all measures have stopped moving, or one has been falling; "" otherwise.
 
     Args:
@@ -78,10 +76,10 @@ def advise(rows: list[dict], patience: int = 5, tolerance: float = 0.02) -> str:
         values = [row.get(name, np.nan) for row in rows]
         if not np.isfinite(values).all():
             return ""
-        if (best := best_before(steps, values, patience, tolerance)) is not None:
+        if (best := best_before(steps, values, patience)) is not None:
             said = _("{measure} on held-out faces was best at step {step} and has been lower since")
             fallen.append(said.format(measure=name, step=best))
-        elif (since := still_since(steps, values, patience, tolerance)) is not None:
+        elif (since := still_since(steps, values, patience)) is not None:
             said = _("{measure} on held-out faces has not moved since step {step}")
             still.append(said.format(measure=name, step=since))
     told = "; ".join(fallen) or (", ".join(still) if len(still) == len(names) else "")

@@ -28,7 +28,6 @@ from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.faces.references import Person
 from faceswap_lab.models import reference_swapper
 from faceswap_lab.training import swapper_fitting, times
-from faceswap_lab.training.true_swaps import detector_error
 
 LEAST_PICTURES = 16  # of the source: the moment itself and its neighbours in time are never its references
 BATCH, VARIANTS = 8, 2  # samples a step; of each picture of the source
@@ -71,6 +70,14 @@ def check_pictures(source: Person) -> None:
             f"fine-tuning: {len(source)} pictures show the source's face, and {LEAST_PICTURES} are needed to practise "
             "with. Give a longer clip of the source, or leave the fine-tuning out."
         )
+
+
+def detector_error(draw: np.random.Generator, size: int) -> np.ndarray:
+    """(2, 3) a small turn, scaling and shift about the square's middle, as a detector errs."""
+    angle, scale = draw.normal(0, np.radians(2)), np.exp(draw.normal(0, 0.03))
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.full(2, (size - 1) / 2)
+    return np.column_stack([turn, middle - turn @ middle + draw.normal(0, 0.015 * size, 2)])
 
 
 class Practice:

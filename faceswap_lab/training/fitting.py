@@ -30,8 +30,8 @@ from faceswap_lab.training.callbacks import Between, IntervalEnd, Session
 from faceswap_lab.training.data import check_batch
 from faceswap_lab.training.early_stopping import HeldOut
 from faceswap_lab.training.history import HISTORY, Board, add_event, write_history
-from faceswap_lab.training.interruption import DivergedError, Guard, Panel, Signals, StopRequest
-from faceswap_lab.training.pace import Clock, Pace, Throttle
+from faceswap_lab.training.interruption import CUT, ROLLBACKS, DivergedError, Panel, Signals, StopRequest
+from faceswap_lab.training.pace import Clock, Throttle
 
 
 def index_batches(counts: dict[str, int], batch_size: int, seed: int, start: int = 0) -> Iterator[tuple[dict]]:
@@ -79,8 +79,6 @@ def fit(
     checkpoint_every: int = 200,
     checkpoint_seconds: float = 300.0,
     keep: int = 3,
-    pace: Pace | None = None,
-    guard: Guard | None = None,
     held_out: HeldOut | None = None,
     draw_preview: Callable | None = None,
     show: Callable | None = None,
@@ -88,7 +86,6 @@ def fit(
     callbacks: tuple = (),
     tensorboard: bool = True,
     progress: bool | None = None,
-    verbose: int = 0,
 ) -> pd.DataFrame:
     """Trains a compiled model up to `steps` in all, going on from the last checkpoint in `folder`.
 
@@ -107,9 +104,7 @@ def fit(
         checkpoint_every: steps from one checkpoint to the next.
         checkpoint_seconds: a checkpoint is also written when the last one is older than this.
         keep: how many checkpoints stay.
-        pace: warm-up and gradient clipping.
-        guard: what happens when the loss is no number any more.
-        held_out: a measure on held-out faces, and when it calls for a stop.
+        held_out: a measure on held-out faces, and when it advises a stop.
         draw_preview: model -> preview picture, see `preview_grid`; None draws none.
         show: called with (step, picture), for example to redraw a notebook's output.
         panel: a `widgets.training_panel.TrainingPanel`, or anything with its methods.
@@ -117,7 +112,6 @@ def fit(
             is the same run. One that counts steps has a method `go_on_from(step)`, which is called before a run begins.
         tensorboard: also write curves and previews for TensorBoard.
         progress: a line with the time left; None: on a terminal only.
-        verbose: of Keras' `fit`.
 
     Returns:
         The history, one row every `log_every` steps and one at the end.
@@ -129,7 +123,7 @@ def fit(
 
     Example:
         >>> from faceswap_lab import training
-    >>> from faceswap_lab.course import presets, recipes, stages
+        >>> from faceswap_lab.course import presets, recipes, stages
         >>> pictures, masks, warped = stages.practice_arrays({"A": [faces], "B": [faces]}, side=96, copies=1, seed=0)
         >>> model = recipes.autoencoder_model(presets.preset("quick"))
         >>> counts = training.set_faces(model, pictures, masks, warped)
@@ -143,7 +137,6 @@ def fit(
     folder = files.make_folder(distribution.own_folder(folder))
     saved = files.make_folder(folder / "checkpoints")
     checkpoints.clear_partial(saved)
-    pace, guard = pace or Pace(), guard or Guard()
     settings: dict = {
         "batch_size": batch_size,
         "seed": seed,
@@ -159,11 +152,11 @@ def fit(
     _say_what_changed(folder, found, settings)
     if found.step >= steps:
         return pd.DataFrame(found.history)
-    throttle = Throttle(model.optimizer, pace)
+    throttle = Throttle(model.optimizer)
     session = Session(
         model=model, folder=folder, total=steps, settings=settings, log_every=log_every, keep=keep,
         preview_every=max(1, preview_every // log_every) * log_every, checkpoint_seconds=checkpoint_seconds,
-        checkpoint_every=max(1, checkpoint_every // log_every) * log_every, throttle=throttle, guard=guard,
+        checkpoint_every=max(1, checkpoint_every // log_every) * log_every, throttle=throttle,
         held_out=held_out, draw_preview=draw_preview, show=show, panel=panel,
         board=Board(folder / "tensorboard", found.step, tensorboard),
         clock=Clock(found.history[-1]["seconds"] if found.history else 0.0), progress=progress,
@@ -177,13 +170,13 @@ def fit(
         session.begin()
     try:
         with files.clear_write_errors(folder), Signals() as session.signals:
-            _all_segments(session, counts, callbacks, verbose)
+            _all_segments(session, counts, callbacks)
         return pd.DataFrame(session.rows)
     finally:
         session.close()
 
 
-def _all_segments(session, counts: dict[str, int], callbacks: tuple, verbose: int) -> None:
+def _all_segments(session, counts: dict[str, int], callbacks: tuple) -> None:
     """Trains to the end, over rollbacks; each stretch is one call of Keras' `fit`."""
     reason, banks = "", out_of_memory.Banks(session.model)
     # Keras turns XLA on by itself where it sees a GPU; a step that was compiled in an earlier call is not compiled again.
@@ -192,7 +185,7 @@ def _all_segments(session, counts: dict[str, int], callbacks: tuple, verbose: in
         full = None
         try:
             session.throttle.recompile(session.model)
-            _segment(session, counts, callbacks, verbose)
+            _segment(session, counts, callbacks)
         except DivergedError as error:
             _roll_back(session, error)
         except StopRequest as request:
@@ -215,7 +208,7 @@ def _all_segments(session, counts: dict[str, int], callbacks: tuple, verbose: in
         raise SystemExit(143)
 
 
-def _segment(session, counts: dict[str, int], callbacks: tuple, verbose: int) -> None:
+def _segment(session, counts: dict[str, int], callbacks: tuple) -> None:
     """From here to the last whole interval's end; what a save or the end of the training has cut is a stretch of its own."""
     done, log_every = session.step, session.log_every
     inside, left = done % log_every, session.total - done
@@ -231,7 +224,7 @@ def _segment(session, counts: dict[str, int], callbacks: tuple, verbose: int) ->
         initial_epoch=done // log_every,
         callbacks=[Between(session), *callbacks, IntervalEnd(session)],
         shuffle=False,
-        verbose=verbose,
+        verbose=0,
     )
 
 
@@ -251,15 +244,15 @@ def _roll_back(session, error: DivergedError) -> None:
     session.in_a_row = session.in_a_row + 1 if again else 1
     session.rolled_back_to = found.step
     factor, rollbacks = session.throttle.factor, session.facts["rollbacks"] + 1
-    if session.in_a_row > session.guard.rollbacks:
+    if session.in_a_row > ROLLBACKS:
         raise LabError(
             f"{session.folder}: the loss is no number any more ({error.what}) at step {error.step}; going back to step "
-            f"{found.step} did not help {session.guard.rollbacks} times in a row, the last time at {factor:.3g} of the learning "
-            "rate. Lower the learning rate, clip the gradient (pace=Pace(global_clip_norm=1.0)) or check the faces; training "
+            f"{found.step} did not help {ROLLBACKS} times in a row, the last time at {factor:.3g} of the learning "
+            "rate. Lower the learning rate, clip the gradient (the optimiser's global_clipnorm=1.0) or check the faces; training "
             "goes on from the last checkpoint."
         )
     session.take(found)
-    session.throttle.factor = session.facts["rate_factor"] = factor * session.guard.cut
+    session.throttle.factor = session.facts["rate_factor"] = factor * CUT
     session.facts["rollbacks"] = rollbacks
     write_history(session.folder / HISTORY, session.rows)
     said = _(
@@ -273,7 +266,6 @@ def _roll_back(session, error: DivergedError) -> None:
 def _say_stopped(session, reason: str) -> None:
     said = {
         "button": _("{model}: stopped at step {step} of {total}; everything is saved."),
-        "advice": _("{model}: stopped on advice at step {step} of {total}; everything is saved."),
         "SIGINT": _("{model}: interrupted at step {step} of {total}; everything is saved."),
         "SIGTERM": _("{model}: told to end at step {step} of {total}; everything is saved."),
     }[reason].format(model=session.folder.name, step=session.step, total=session.total)

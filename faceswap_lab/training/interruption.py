@@ -5,33 +5,14 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from faceswap_lab.base.errors import LabError
-
-
-@dataclass(frozen=True)
-class Guard:
-    """What happens when the loss or a weight is no number any more.
-
-    Args:
-        rollbacks: how many times in a row the training goes back to the same checkpoint before it gives up; 0 gives up at
-            once.
-        cut: every time the learning rate is multiplied by this, from there on.
-    """
-
-    rollbacks: int = 3
-    cut: float = 0.5
-
-    def __post_init__(self):
-        if not 0 < self.cut <= 1 or self.rollbacks < 0:
-            raise LabError(
-                f"rollbacks={self.rollbacks}, cut={self.cut}: 0 or more, and over 0 up to 1. Take 3 and 0.5."
-            )
+# When the loss or a weight is no number any more, the training goes back to the same checkpoint so many times in a row before it
+# gives up, each time with the learning rate multiplied by CUT from there on.
+ROLLBACKS, CUT = 3, 0.5
 
 
 class DivergedError(Exception):
@@ -59,7 +40,7 @@ class StopRequest(Exception):  # noqa: N818 - it is no error
     """Leaves Keras' loop between two steps.
 
     Args:
-        reason: "button", "advice", "SIGINT" or "SIGTERM".
+        reason: "button", "SIGINT" or "SIGTERM".
     """
 
     def __init__(self, reason: str):

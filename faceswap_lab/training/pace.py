@@ -1,4 +1,4 @@
-"""How fast a model learns: a warm-up and a clipped gradient around any optimiser and any schedule; time left.
+"""How fast a model learns: a throttle around any optimiser and any schedule; time left.
 
 Mixed precision is a matter of how the model is built, see `precision`.
 """
@@ -9,79 +9,43 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import keras
 import numpy as np
-from keras import ops
 
 from faceswap_lab.base.errors import LabError
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
-@dataclass(frozen=True)
-class Pace:
-    """What is laid over the optimiser's own learning rate and gradients.
-
-    Args:
-        warmup_steps: the learning rate climbs over these first steps in a straight line, on top of whatever schedule the
-            optimiser or a callback has: step n of w uses n / w of it. 0 leaves it out.
-        clip_norm: each weight array's gradient is shortened to this length (Keras' `clipnorm`).
-        global_clip_norm: all gradients together are shortened to this length (Keras' `global_clipnorm`); in a GAN generator
-            and discriminators count together. Pascanu et al. 2013 (arXiv:1211.5063).
-    """
-
-    warmup_steps: int = 0
-    clip_norm: float | None = None
-    global_clip_norm: float | None = None
-
-    def __post_init__(self):
-        if self.warmup_steps < 0:
-            raise LabError(f"warmup_steps={self.warmup_steps}: a number of steps, 0 or more. Give 0 for no warm-up.")
-        if self.clip_norm and self.global_clip_norm:
-            raise LabError("clip_norm and global_clip_norm: only one of them can hold. Give one.")
-
-
 class Throttle:
-    """Sits between an optimiser and its weights and multiplies every update's learning rate.
+    """Sits between an optimiser and its weights: a training that was rolled back goes on at a part of the learning rate.
 
-    The factor is part of the compiled step: the warm-up follows from the optimiser's own count of updates (so a resumed run
-    warms up exactly as the first), the guard's factor is a constant that changes only when the step is compiled anew.
+    The factor is a constant of the compiled step, which is compiled anew when it changes.
     """
 
-    def __init__(self, optimizer, pace: Pace):
+    def __init__(self, optimizer):
         self.optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        self.warmup_steps, self.factor = pace.warmup_steps, 1.0
+        self.factor = 1.0
         earlier = getattr(self.optimizer, "_throttle", None)
         self._update = earlier._update if earlier else self.optimizer.update_step
         self.optimizer._throttle = self
         self.optimizer.update_step = self.update_step
-        if pace.clip_norm or pace.global_clip_norm:
-            self.optimizer.clipnorm, self.optimizer.clipvalue = pace.clip_norm, None
-            self.optimizer.global_clipnorm = pace.global_clip_norm
-        self._compiled = earlier._compiled if earlier else (0, 1.0, None, None)
+        self._compiled = earlier._compiled if earlier else 1.0
 
     def recompile(self, model: keras.Model) -> None:
-        """Has the step compiled anew if it was compiled with other factors or another clipping."""
-        wanted = (self.warmup_steps, self.factor, self.optimizer.clipnorm, self.optimizer.global_clipnorm)
-        if wanted != self._compiled and model.train_function is not None:
+        """Has the step compiled anew if it was compiled with another factor."""
+        if self.factor != self._compiled and model.train_function is not None:
             model.make_train_function(force=True)
-        self._compiled = wanted
+        self._compiled = self.factor
 
     def update_step(self, gradient, variable, learning_rate):
         """The optimiser's own update, at the throttled rate."""
-        if self.warmup_steps:
-            done = ops.cast(self.optimizer.iterations + 1, "float32")
-            learning_rate = learning_rate * ops.minimum(done / self.warmup_steps, 1.0)
-        if self.factor != 1.0:
-            learning_rate = learning_rate * self.factor
-        self._update(gradient, variable, learning_rate)
+        self._update(gradient, variable, learning_rate * self.factor if self.factor != 1.0 else learning_rate)
 
-    def rate(self, step: int) -> float:
-        """The learning rate that step number `step` (from 1) was done with, given the optimiser's present one."""
-        present = float(ops.convert_to_numpy(self.optimizer.learning_rate))
-        return present * self.factor * (min(step / self.warmup_steps, 1.0) if self.warmup_steps else 1.0)
+    def rate(self) -> float:
+        """The learning rate that the last step was done with."""
+        return self.factor * float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
 
 
 @contextlib.contextmanager

@@ -24,33 +24,21 @@ from faceswap_lab.faces.landmarks import (
     RIGHT_EYE,
     mesh_points,
 )
+from faceswap_lab.faces.references import fitted_shape, pose_features
 
 _EYES = [list(LEFT_EYE + LEFT_BROW), list(RIGHT_EYE + RIGHT_BROW)]
 _MOUTH = [list(LIPS_OUTER)]
 LEAST_KNOWN = 12  # faces with landmarks; fewer do not tell shape from expression
-_RIDGE = 1e-2  # keeps the regression sensible when a set covers few poses
-
-
-def pose_features(pose: np.ndarray) -> np.ndarray:
-    """(N, 3) yaw, pitch, roll in degrees to (N, 6): constant, yaw, pitch, their squares and product, about unit size."""
-    yaw, pitch = np.nan_to_num(np.asarray(pose, np.float64))[:, :2].T / 25.0
-    return np.stack([np.ones_like(yaw), yaw, pitch, yaw**2, pitch**2, yaw * pitch], axis=1)
 
 
 def shape_by_pose(landmarks: np.ndarray, pose: np.ndarray) -> np.ndarray:
-    """Where a person's landmarks lie, by pose.
+    """(6, P, 2): where a person's landmarks lie, by `pose_features`.
 
     Args:
         landmarks: (N, P, 2), in shares of the aligned square.
         pose: (N, 3) yaw, pitch, roll in degrees.
-
-    Returns:
-        (6, P, 2) weights for `pose_features`.
     """
-    features = pose_features(pose)
-    penalty = _RIDGE * len(features) * np.diag([0, 1, 1, 1, 1, 1])
-    flat = landmarks.reshape(len(landmarks), -1)
-    return np.linalg.solve(features.T @ features + penalty, features.T @ flat).reshape(6, *landmarks.shape[1:])
+    return fitted_shape(pose_features(pose), landmarks)
 
 
 def shape_difference(own: np.ndarray, other: np.ndarray, pose: np.ndarray) -> np.ndarray:

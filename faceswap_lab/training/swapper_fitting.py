@@ -9,13 +9,15 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras import ops, random
 
+from faceswap_lab.models import losses
 from faceswap_lab.models.discriminators import build_discriminator
 from faceswap_lab.models.faceswap_gan_networks import GanConfig
 from faceswap_lab.models.mobilenet_recognition import face_descriptor
 from faceswap_lab.models.optimizers import ConvolutionMuon
 from faceswap_lab.models.reference_swapper import SwapperLoss, SwapperTraining
-from faceswap_lab.training import checkpoints, true_swaps
+from faceswap_lab.training import checkpoints
 
 PERCEPTUAL_TAPS = 3  # half, quarter and eighth of the size
 
@@ -53,6 +55,44 @@ def recogniser(truth: np.ndarray) -> keras.Model:
     return face_descriptor(size, face_descriptor(size).predict(some, batch_size=16, verbose=0).mean(axis=0), PERCEPTUAL_TAPS)
 
 
+def varied_light(batch: dict, draw) -> dict:
+    """Mirrors, relights, blurs and roughens samples; compiles with the training step.
+
+    Args:
+        batch: as `SwapperTraining` has it, float32 [0, 1]. draw: a `keras.random.SeedGenerator`.
+    """
+    count = ops.shape(batch["faces"])[0]
+
+    def normal(width, channels=1):
+        return random.normal((count, 1, 1, channels), stddev=width, seed=draw)
+
+    def chance(share):
+        return ops.cast(random.uniform((count, 1, 1, 1), seed=draw) < share, "float32")
+
+    flip = chance(0.5)
+    batch = {name: value + flip * (value[:, :, ::-1] - value) for name, value in batch.items()}
+    faces, truth, beside = batch["faces"], batch["truth"], batch["references"]
+    gain, power = ops.exp(normal(0.08) + normal(0.05, 3)), ops.exp(normal(0.12))
+    faces, truth = (ops.clip(gain * ops.clip(x, 1e-4, 1) ** power, 0, 1) for x in (faces, truth))
+    known, pictures = beside[..., -1:], beside[..., :-1]
+    # all pictures of the source come from one camera
+    gain, power = ops.exp(normal(0.05) + normal(0.03, 3)), ops.exp(normal(0.08))
+    gain = ops.tile(gain, (1, 1, 1, pictures.shape[-1] // 3))
+    pictures = ops.clip(gain * ops.clip(pictures, 1e-4, 1) ** power, 0, 1)
+    soft = 0.8 * chance(0.25)
+    sigma = faces.shape[1] / 100
+    faces, truth = (x + soft * (losses.gaussian_blur(x, sigma) - x) for x in (faces, truth))
+    rough = 0.012 * ops.abs(normal(1.0))
+    faces = faces + rough * random.normal(ops.shape(faces), seed=draw)
+    pictures = pictures + rough * random.normal(ops.shape(pictures), seed=draw)
+    return {
+        "faces": ops.clip(faces, 0, 1),
+        "truth": truth,
+        "references": ops.concatenate([ops.clip(pictures, 0, 1), known], axis=-1),
+        "mask": batch["mask"],
+    }
+
+
 def fit_swapper(
     network: keras.Model,
     arrays: dict[str, np.ndarray],
@@ -83,7 +123,7 @@ def fit_swapper(
     first_identity = round(fit.identity_from * fit.steps) if fit.identity else 0
     late = SwapperLoss(identity=fit.identity, perceptual=fit.perceptual, adversarial=fit.adversarial)
     terms = replace(late, identity=0.0) if first_identity else late
-    model = SwapperTraining(network, terms, frozen, true_swaps.varied_light, fit.seed, rival)
+    model = SwapperTraining(network, terms, frozen, varied_light, fit.seed, rival)
     warm = max(1, fit.steps // 50)
     rate = keras.optimizers.schedules.CosineDecay(
         fit.rate / 50, fit.steps - warm, warmup_target=fit.rate, warmup_steps=warm, alpha=0.01

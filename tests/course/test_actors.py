@@ -52,7 +52,7 @@ def test_files_are_what_the_manifest_says(name):
     assert opened.num_frames == clip.facts["frames"] == len(clip.labels)
     assert list(opened.size) == clip.facts["size"] and opened.fps == clip.facts["fps"]
     assert opened.has_audio == ("sound" in clip.facts)
-    assert set(clip.lights()) == set(clip.facts["light"])
+    assert {row["light"] for row in clip.labels} == set(clip.facts["light"])
     points, (names, weights) = clip.points(), clip.expression()
     assert points.shape == (len(clip.labels), 5, 2) and points.dtype == np.float32
     assert weights.shape == (len(points), len(names)) and weights.min() >= 0 and weights.max() <= 1

@@ -189,8 +189,8 @@ def test_references_are_the_packages_own():
 
     few = [k for k in mtcnn_boxes.suppress(faces.BOXES, faces.SCORES, 0.3)]
     assert sorted(checks.nms.reference(faces.BOXES, faces.SCORES, 0.3)) == sorted(few)
-    poses = faces.THIRTY, faces.TWENTY, 12.0
-    assert checks.unknown_poses.reference(*poses) == pytest.approx(diagnosis.unknown_poses(*poses))
+    poses = faces.THIRTY, faces.TWENTY
+    assert checks.unknown_poses.reference(*poses, 12.0) == pytest.approx(diagnosis.unknown_poses(*poses))
     mirrored = faces.POINTS * [-1, 1]
     assert np.allclose(checks.similarity.reference(faces.POINTS, mirrored), alignment.umeyama(faces.POINTS, mirrored))
     assert np.allclose(checks.pixel_shuffle.reference(networks.CHANNELS), PixelShuffle()(networks.CHANNELS))

@@ -25,7 +25,7 @@ class Faces:
         return self.subset(self.table["person"] == 0)
 
     def images(self, size=256):
-        from faceswap_lab.models.autoencoder import resize
+        from faceswap_lab.models.face_statistics import resize
 
         return resize(self.pictures, size)
 

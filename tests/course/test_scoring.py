@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.course import runtime, scoring, stages
+from faceswap_lab.course import run_settings, runtime, scoring, stages
 from faceswap_lab.swap.options import ConversionOptions
 
 
@@ -66,13 +66,13 @@ def test_a_conversion_is_not_made_twice_but_again_for_other_options(run, swaps):
 
 
 def test_a_settings_file_counts_for_the_run(run, swaps):
-    path = scoring.settings_path(run)
-    assert path.parent == run.out and scoring.settings(run) == scoring.DEFAULTS
-    assert "the lab's defaults" in scoring.told_settings(run)
+    path = run_settings.settings_path(run)
+    assert path.parent == run.out and run_settings.settings(run) == run_settings.DEFAULTS
+    assert "the lab's defaults" in run_settings.told_settings(run)
     try:
         ConversionOptions(erode=7.0, blend="seamless").write(path)
-        assert scoring.settings(run) == ConversionOptions(erode=7.0, blend="seamless")
-        assert scoring.told_settings(run) == f"{path}: blend=seamless, erode=7.0"
+        assert run_settings.settings(run) == ConversionOptions(erode=7.0, blend="seamless")
+        assert run_settings.told_settings(run) == f"{path}: blend=seamless, erode=7.0"
         made = scoring.swap_clip(run, "brighter", Brighter())
         assert made.blend == "seamless" and made.path.name == "brighter_seamless.mp4" and made.report is not None
         assert scoring.swap_clip(run, "brighter", Brighter(), erode=7.0).report is None, (
@@ -89,7 +89,7 @@ def test_without_a_truth(run, swaps):
     clips = type(run.clips)(run.clips.source, run.clips.target, run.clips.target_training, None)
     alone = runtime.Run(run.out, run.preset, run.seed, clips)
     swapped = scoring.Swapped("warm_start", "mask", swaps[0].path, None, None)  # read from the labelled video
-    found = scoring.score_run(alone, [swapped], write=False, full=False)
+    found = scoring.score_run(alone, [swapped], full=False)
     assert set(found["models"]["warm_start"]) == {"nearer_to_source"}
     assert found["models"]["warm_start"]["nearer_to_source"] >= 0.8
     assert set(found["baselines"]) == {"unchanged", "average_face"}

@@ -12,6 +12,7 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import runtime, samples, side_by_side
 from faceswap_lab.provenance import register, verification
 from faceswap_lab.video.pictures import read_picture
+from tools import welcome_picture
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_a_cut_that_fails_leaves_nothing(run):
 
 
 def test_a_still_is_signed_and_a_moment_that_is_not_there_refused(run, tmp_path):
-    side_by_side.write_still(run, "autoencoder", tmp_path / "still.jpg", 1.0, height=128)
+    welcome_picture.write_still(run, "autoencoder", tmp_path / "still.jpg", 1.0, height=128)
     still = read_picture(tmp_path / "still.jpg").astype(int)
     assert still.shape == (128 + 26, 3 * 128, 3)
     assert (
@@ -80,7 +81,7 @@ def test_a_still_is_signed_and_a_moment_that_is_not_there_refused(run, tmp_path)
     assert (still[:26, :128] > 200).any() and (still[:26, 128:256] > 200).any(), "named"
     assert verification.verify(tmp_path / "still.jpg").state == "valid"
     with pytest.raises(LabError, match="moment=9: the clip lasts 3.00 s"):
-        side_by_side.write_still(run, "autoencoder", tmp_path / "late.jpg", 9)
+        welcome_picture.write_still(run, "autoencoder", tmp_path / "late.jpg", 9, height=128)
 
 
 def test_without_a_film_or_a_truth(run, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from faceswap_lab.course import actors
 from faceswap_lab.faces import references
 from faceswap_lab.faces.landmarks import FaceMesh
-from faceswap_lab.training.true_swaps import joined
+from tools import true_swaps
 
 SIZE = 96
 
@@ -17,8 +17,8 @@ def people():
     finder, found = FaceMesh(), {}
     for name in ("talk_A", "talk_B"):
         clip = actors.clip(name)
-        cuts = [references.cut(*each, SIZE, finder) for each in zip(clip.frames(12), clip.points()[::12], strict=True)]
-        found[name] = joined([cut[1] for cut in cuts if cut is not None])
+        cuts = [true_swaps.cut(*each, SIZE, finder) for each in zip(clip.frames(12), clip.points()[::12], strict=True)]
+        found[name] = true_swaps.joined([cut[1] for cut in cuts if cut is not None])
     return found
 
 
@@ -76,8 +76,8 @@ def test_shut_eyes_get_shut_ones_from_another_pose_and_mouth():
 
 
 def test_a_persons_own_shape_is_found_and_one_picture_is_trusted_less(people):
-    everybody = joined(list(people.values()))
-    average = references.average_shape(everybody.points, everybody.read)
+    everybody = true_swaps.joined(list(people.values()))
+    average = true_swaps.average_shape(everybody.points, everybody.read)
     own = people["talk_A"]
     offset = np.random.default_rng(0).normal(0, 0.01, own.points.shape[1:])
     plain = references.own_shape(own.points, own.read, average)
@@ -91,14 +91,14 @@ def test_the_sources_shape_comes_nearer_to_the_truth(people):
     """Where the true swap's landmarks lie is foretold better than by the target's own: on people that no average knows."""
     clip, truth = actors.clip("talk_A"), actors.clip("truth_A_from_B")
     finder = FaceMesh()
-    everybody = joined(list(people.values()))
-    average = references.average_shape(everybody.points, everybody.read)
+    everybody = true_swaps.joined(list(people.values()))
+    average = true_swaps.average_shape(everybody.points, everybody.read)
     shapes = {name: references.own_shape(each.points, each.read, average) for name, each in people.items()}
     unchanged, foretold = [], []
     for frame, true, points, true_points in zip(
         clip.frames(12), truth.frames(12), clip.points()[::12], truth.points()[::12], strict=True
     ):
-        matrix, face = references.cut(frame, points, SIZE, finder)
+        matrix, face = true_swaps.cut(frame, points, SIZE, finder)
         wanted = finder(true, true_points).transformed(matrix)
         wanted = (references.face_points(wanted) + 0.5) / SIZE
         move = np.einsum("f,fpc->pc", references.shape_features(face.read)[0, :3], shapes["talk_B"] - shapes["talk_A"])
@@ -117,7 +117,7 @@ def test_a_shut_eye_reads_as_shut():
         np.flatnonzero(blink < 0.05)[::40][:3],
     )
     found = [
-        [references.cut(frames[k], clip.points()[k], SIZE, finder)[1].read[0, 4] for k in rows]
+        [true_swaps.cut(frames[k], clip.points()[k], SIZE, finder)[1].read[0, 4] for k in rows]
         for rows in (shut, opened)
     ]
     assert max(found[0]) < 0.4 * min(found[1])

@@ -7,7 +7,7 @@ import pytest
 from faceswap_lab.faces.alignment import align, alignment_matrix
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.metrics import baselines, classical_swap
-from faceswap_lab.metrics.gains import different_pixels
+from faceswap_lab.metrics.gains import different_pixels, score_clips
 from faceswap_lab.models.dlib_recognition import FaceRecognition
 from faceswap_lab.swap import colour
 
@@ -41,7 +41,8 @@ def made(clip, source, actor_frames):
 
 def test_gains_of_all_baselines(clip, source):
     truth, target, points = clip
-    found = baselines.score_baselines(truth, target, points, recognition=FaceRecognition(), source=source)
+    made = baselines.baseline_clips(target, points, baselines.Baselines(source), truth)
+    found = score_clips(made, truth, target, points, FaceRecognition())
     assert list(found) == list(baselines.BASELINES)
     for name in ("swap_gain", "identity_gain", "pixel_gain", "structure_gain"):
         numbers = {key: getattr(gains, name) for key, gains in found.items()}

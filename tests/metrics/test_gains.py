@@ -3,28 +3,24 @@
 import cv2
 import numpy as np
 import pytest
+from average_face import average_face
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.metrics import (
-    SIGMA,
-    different_pixels,
-    edge_energy,
-    face_width,
-    local_contrast,
-    score_clip,
-)
+from faceswap_lab.metrics import different_pixels, face_width, local_contrast, score_clip, score_clips
 from faceswap_lab.metrics.baselines import (
-    average_face,
+    Baselines,
+    baseline_clips,
     blurred_truth,
     face_oval,
-    score_baselines,
     shifted_truth,
     tint,
     wear,
 )
 from faceswap_lab.metrics.catalogue import value_of
+from faceswap_lab.metrics.contrast import edge_energy
 from faceswap_lab.metrics.following import against_truth
 from faceswap_lab.metrics.frame_samples import measure_clips
+from faceswap_lab.metrics.gains import SIGMA
 from faceswap_lab.metrics.nearest_person import NearerMeasure
 from faceswap_lab.metrics.recognition_features import Dlib, features
 
@@ -47,7 +43,8 @@ def clip(actor_frames):
 @pytest.fixture(scope="module")
 def baselines(clip, actor_frames):
     truth, target, points = clip
-    return score_baselines(truth, target, points, average_face(*actor_frames("train_B", 12)))
+    made = baseline_clips(target, points, Baselines(average=average_face(*actor_frames("train_B", 12))), truth)
+    return score_clips(made, truth, target, points)
 
 
 @pytest.mark.parametrize(
@@ -245,5 +242,3 @@ def test_average_face_and_wear(clip, actor_frames):
     assert np.linalg.norm(middle - points[0].mean(axis=0)) < 15 and 0.03 < changed.mean() < 0.3
     np.testing.assert_array_equal(wear(target[0], points[0] * np.nan, face), target[0])
     assert face_oval(128).max() == 1 and face_oval(128)[0].max() == 0
-    with pytest.raises(LabError, match="no face to average"):
-        average_face(truth, points * np.nan)

@@ -67,16 +67,6 @@ def test_closed_eyes_are_not_read():
     assert not gaze.read_eyes(*drawn_face(gap=0.0)).is_open
 
 
-def test_calibrate_finds_the_line_that_made_the_numbers():
-    random = np.random.default_rng(0)
-    readings = [
-        gaze.EyeReading(random.normal(0, 0.05, 2), random.normal(0, 0.05), 0.4, y) for y in random.normal(0, 9, 50)
-    ]
-    wanted = random.normal(0, 50, (5, 2))
-    known = gaze._features(readings) @ wanted
-    np.testing.assert_allclose(gaze.calibrate(readings, known), wanted, rtol=1e-6)
-
-
 def test_angle_between():
     first = np.array([[0, 0], [10, 0], [0, 5], [90, 0], [np.nan, 0]])
     second = np.array([[0, 0], [-5, 0], [0, -5], [0, 90], [0, 0]])

@@ -17,7 +17,7 @@ from faceswap_lab.models import autoencoder, autoencoder_networks, faceswap_gan,
 from faceswap_lab.models.loss_weights import LossWeights
 from faceswap_lab.training.pace import precision
 
-ALL = {name: 1.0 for name in (*loss_weights.REGIONS, "ssim", "ms_ssim", "code", "cycle", "mask", "alpha_hinge")}
+ALL = {name: 1.0 for name in ("eyes", "nose", "brows", "ssim", "ms_ssim", "code", "cycle", "mask", "alpha_hinge")}
 MODELS = {
     "quick": (SMALL, loss_weights.QUICK),
     "original, two decoders": (autoencoder_networks.original(64, width=0.02), loss_weights.ORIGINAL),

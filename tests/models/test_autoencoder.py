@@ -143,15 +143,15 @@ def test_training_lowers_the_loss(kind, sharing):
 
 
 def test_missing_masks_switch_their_terms_off_with_a_notice(capsys):
-    weights = LossWeights(eyes=30, mouth=30, nose_gradients=30, mask=1)
+    weights = LossWeights(eyes=30, eyes_and_mouth=2, nose=3, mask=1)
     model = autoencoder.FaceAutoencoder(SMALL, weights, STILL)
     pictures, masks = sets(32, 3)
     masks["B"][..., 2] = 0  # nobody found B's mouth
     model.set_faces(pictures, masks)
     said = capsys.readouterr().out.splitlines()
     assert said == [
-        "The face sets have no masks of mouth: the term mouth is switched off.",
-        "The face sets have no masks of nose: the term nose_gradients is switched off.",
+        "The face sets have no masks of mouth: the term eyes_and_mouth is switched off.",
+        "The face sets have no masks of nose: the term nose is switched off.",
     ]
     assert model.loss_weights.active() == ("reconstruction", "eyes", "mask")
     assert set(model.loss_terms(model(INDEX))[0]) == set(model.terms) == {"reconstruction", "eyes", "mask"}

@@ -9,7 +9,7 @@ from faceswap_lab.models import losses, reference_swapper
 from faceswap_lab.models.discriminators import build_discriminator
 from faceswap_lab.models.faceswap_gan_networks import GanConfig
 from faceswap_lab.models.reference_swapper import SwapperConfig, SwapperLoss, SwapperTraining, build_swapper
-from faceswap_lab.training.true_swaps import varied_light
+from faceswap_lab.training.swapper_fitting import varied_light
 
 tf = pytest.importorskip("tensorflow")
 
@@ -63,7 +63,7 @@ def test_the_light_grid_and_the_blocks_lie_where_they_should():
     enlarged = keras.ops.convert_to_numpy(reference_swapper._enlarged(ramp, 16))[0, 8, :, 0]
     np.testing.assert_allclose(enlarged, np.clip((np.arange(16) + 0.5) / 4 - 0.5, 0, 3), atol=1e-6)
     parts = np.arange(2 * 2 * 4, dtype=np.float32).reshape(1, 2, 2, 4)
-    blocks = keras.ops.convert_to_numpy(reference_swapper._blocks(parts, 2))[0, ..., 0]
+    blocks = keras.ops.convert_to_numpy(reference_swapper.pixel_shuffle(parts))[0, ..., 0]
     np.testing.assert_array_equal(blocks, [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]])
 
 

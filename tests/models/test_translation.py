@@ -13,7 +13,7 @@ from faceswap_lab import training
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.models import cyclegan, layers, pix2pix, translation
 from faceswap_lab.models.augmentation import Augmentation
-from faceswap_lab.models.autoencoder import resize
+from faceswap_lab.models.face_statistics import resize
 from faceswap_lab.models.translation_networks import InstanceNorm, build_discriminator, build_generator, patch_size
 
 STILL = Augmentation(

@@ -21,6 +21,7 @@ from faceswap_lab.models import (
     dlib_recognition,
     faceswap_gan,
     faceswap_gan_networks,
+    faceswap_gan_schedule,
     loss_weights,
     optimizers,
     pix2pix,
@@ -37,15 +38,15 @@ QUICK_GAN = faceswap_gan.GanConfig(
 )
 # Each of the schedule's values changes while the compiled step stays what it is.
 PHASES = (
-    faceswap_gan.Phase(0.0),
-    faceswap_gan.Phase(0.02, perceptual=False, alpha_least=0.6, decoders_swapped=True),
-    faceswap_gan.Phase(0.04, alpha_least=0.6, rate=0.5),
+    faceswap_gan_schedule.Phase(0.0),
+    faceswap_gan_schedule.Phase(0.02, perceptual=False, alpha_least=0.6, decoders_swapped=True),
+    faceswap_gan_schedule.Phase(0.04, alpha_least=0.6, rate=0.5),
 )
 # Every term, each with a say: a term of the published weights' size beside the quick ones.
 EVERY = dataclasses.replace(
-    loss_weights.EXPRESSIVE_GAN,
-    **{name: 0.1 for name in ("contrast", "contrast_coarse", "ssim", "ms_ssim", "eyes_and_mouth", "mask", "code")},
-    **{name: 0.1 for name in ("back_translation", "cycle", "gradient_penalty")},
+    loss_weights.PUBLISHED_GAN,
+    **{name: 0.1 for name in ("contrast", "contrast_coarse", "ssim", "ms_ssim", "eyes_and_mouth", "mask", "code", "identity")},
+    **{name: 0.1 for name in ("back_translation", "cycle", "gradient_penalty", "nose", "brows")},
 )
 
 
@@ -136,7 +137,7 @@ class Run:
 
     def __init__(self, name: str, policy: str = "float32", **how):
         keras.utils.set_random_seed(0)
-        with training.precision(policy):
+        with training.pace.precision(policy):
             self.model, optimizer = CASES[name]()
             swaps = hasattr(self.model, "loss_weights")
             loss = None if swaps else keras.losses.BinaryCrossentropy(from_logits=True)

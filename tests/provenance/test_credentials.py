@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from faceswap_lab import __main__
+from faceswap_lab import __main__, __version__
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.provenance import authority, certificates, credentials, mp4_boxes, publishing, verification
 from faceswap_lab.provenance.credentials import Facts, Ingredient
@@ -112,7 +112,7 @@ def test_signed_and_checked(tmp_path, signed, suffix):
     assert found.known_as == "the course certificate of this machine" and found.source_types == [
         "trainedAlgorithmicMedia"
     ]
-    assert (found.model, found.settings, found.version) == ("autoencoder", FACTS.settings, FACTS.version)
+    assert (found.model, found.settings, found.version) == ("autoencoder", FACTS.settings, __version__)
     assert [one["name"] for one in found.ingredients] == ["target.mp4", "train_B.mp4"]
     assert found.ingredients[1] == {"name": "train_B.mp4", "sha256": "5" * 64, "role": "source", "identity": "actor B"}
     assert [action.split(":")[0] for action in found.actions] == [
@@ -321,7 +321,7 @@ def test_a_certificate_that_runs_out_while_it_signs_is_refused_by_name(tmp_path)
     expired = certificates.Signing(chain, authority.pem_key(key), "es256", "S", now, now, "own")
     before = path.read_bytes()
     with pytest.raises(LabError, match=r"a\.png: .*not valid at time of signing"):
-        credentials._sign(path, FACTS, expired)
+        credentials.sign(path, FACTS, signing=expired)
     assert path.read_bytes() == before and [one.name for one in tmp_path.iterdir()] == ["a.png"]
 
 

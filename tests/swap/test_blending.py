@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceswap_lab.faces import alignment
-from faceswap_lab.swap import blending
+from faceswap_lab.swap import blending, masks
 
 SIZE = 256
 
@@ -35,7 +35,7 @@ def change(frame, result, where):
 def test_a_face_put_back_onto_itself_changes_hardly_anything(scene, name, size):
     frame, _, matrix = scene
     matrix = alignment.scale_matrix(matrix, size / SIZE)
-    alpha = blending.feather(oval(size), 8)
+    alpha = masks.feather(oval(size), 8)
     result = blending.BLENDS[name](frame, face_of(frame, matrix, size), alpha, matrix)
     inside = blending.place_mask(frame.shape, alpha, matrix) > 0.5
     assert result.dtype == np.uint8 and result.shape == frame.shape
@@ -46,7 +46,7 @@ def test_a_face_put_back_onto_itself_changes_hardly_anything(scene, name, size):
 def test_nothing_is_shifted(scene, name):
     """The best whole-frame match between frame and result lies at no shift, to a twentieth of a pixel."""
     frame, _, matrix = scene
-    alpha = blending.feather(oval(width=0.33, height=0.29), 8)
+    alpha = masks.feather(oval(width=0.33, height=0.29), 8)
     result = blending.BLENDS[name](frame, face_of(frame, matrix), alpha, matrix)
     inside = blending.place_mask(frame.shape, alpha, matrix) > 0.9
     grey, moved = frame.mean(axis=2), result.mean(axis=2)
@@ -61,7 +61,7 @@ def test_alpha_zero_keeps_the_frame_exactly(scene, name):
     frame, truth, matrix = scene
     face = face_of(truth, matrix)
     assert np.array_equal(blending.BLENDS[name](frame, face, np.zeros((SIZE, SIZE), np.float32), matrix), frame)
-    alpha = blending.feather(oval(), 8)
+    alpha = masks.feather(oval(), 8)
     result = blending.BLENDS[name](frame, face, alpha, matrix)
     outside = blending.place_mask(frame.shape, alpha, matrix) == 0
     assert np.array_equal(result[outside], frame[outside])
@@ -70,7 +70,7 @@ def test_alpha_zero_keeps_the_frame_exactly(scene, name):
 
 def test_the_true_face_laid_over_gives_the_true_swap(scene):
     frame, truth, matrix = scene
-    alpha = blending.feather(oval(), 8)
+    alpha = masks.feather(oval(), 8)
     result = blending.mask_overlay(frame, face_of(truth, matrix), alpha, matrix)
     inside = blending.place_mask(frame.shape, alpha, matrix) > 0.95
     assert change(truth, result, inside) < 1.5 < 0.1 * change(truth, frame, inside)
@@ -78,7 +78,7 @@ def test_the_true_face_laid_over_gives_the_true_swap(scene):
 
 def test_seamless_takes_a_planted_colour_away(scene):
     frame, _, matrix = scene
-    alpha = blending.feather(oval(), 8)
+    alpha = masks.feather(oval(), 8)
     tinted = np.clip(face_of(frame, matrix) + np.array([0.06, -0.04, -0.08], np.float32), 0, 1)
     inside = blending.place_mask(frame.shape, alpha, matrix) > 0.5
     laid_over = change(frame, blending.mask_overlay(frame, tinted, alpha, matrix), inside)
@@ -98,7 +98,7 @@ def test_pyramids_of_equal_pictures_give_the_frame_back(shape):
 def test_pyramids_hide_a_step_of_light_better_than_the_mask(scene):
     """A face that is lighter by the same everywhere: the same change inside, a gentler slope across the rim."""
     frame, _, matrix = scene
-    alpha = blending.feather(oval(), 4)
+    alpha = masks.feather(oval(), 4)
     face = np.clip(face_of(frame, matrix) + 0.1, 0, 1)
     placed = blending.place_mask(frame.shape, alpha, matrix)
     lifts = {}
@@ -142,18 +142,18 @@ def test_faces_much_larger_or_smaller_than_the_model(scene, name, scale):
     matrix = alignment.scale_matrix(np.array([[1.0, 0, -64], [0, 1, -64]]), scale)
     size = int(128 * scale)
     face = face_of(frame, matrix, size)
-    result = blending.BLENDS[name](frame, face, blending.feather(np.ones((size, size), np.float32), 8), matrix)
+    result = blending.BLENDS[name](frame, face, masks.feather(np.ones((size, size), np.float32), 8), matrix)
     assert change(frame, result, slice(70, 180)) < (6 if scale < 1 else 1)
 
 
 def test_feather_falls_to_zero_at_the_old_edge_and_never_grows():
     for mask in (oval(), np.ones((SIZE, SIZE), np.float32)):
-        soft = blending.feather(mask, 10)
+        soft = masks.feather(mask, 10)
         assert (soft <= mask).all() and soft[SIZE // 2, SIZE // 2] > 0.999
         assert soft[0].max() < 0.02 and soft[:, -1].max() < 0.02
         row = soft[SIZE // 2]
         assert np.abs(np.diff(row)).max() < 0.15
-    assert np.array_equal(blending.feather(oval(), 0), oval())
+    assert np.array_equal(masks.feather(oval(), 0), oval())
 
 
 @pytest.mark.parametrize("size", [64, 256])
@@ -163,8 +163,8 @@ def test_erode_is_in_per_cent_of_the_face(size):
     def width(mask):
         return (mask[size // 2] > 0.5).sum() / size
 
-    assert abs(width(mask) - width(blending.erode(mask, 5)) - 0.1) < 0.03
-    assert abs(width(blending.erode(mask, -5)) - width(mask) - 0.1) < 0.03
+    assert abs(width(mask) - width(masks.erode(mask, 5)) - 0.1) < 0.03
+    assert abs(width(masks.erode(mask, -5)) - width(mask) - 0.1) < 0.03
 
 
 @pytest.mark.parametrize("centre", [(0.5, 0.5), (0.95, 0.05)])

@@ -17,7 +17,7 @@ from consents import consented
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import COLUMNS, FaceSet, read_picture
-from faceswap_lab.swap import conversion, label, outputs, swapping
+from faceswap_lab.swap import conversion, label, options, outputs, swapping
 from faceswap_lab.video import VideoWriter, open_video
 from faceswap_lab.video.pictures import write_picture
 
@@ -219,9 +219,9 @@ def test_one_path_for_picture_preview_and_video(made_set, frames, tmp_path):
             TARGET, faceset, generator, tmp_path / "o.mp4", blend=blend, smoothing="off", end=SHORT, batch_size=3,
             frames_folder=tmp_path / "k",
         )  # fmt: skip
-        together = conversion.swap_frames(frames[:10], matrices, masks, generator, **{**PLAIN, "blend": blend})
-        alone = conversion.swap_frame(
-            frames[4], matrices[4], masks[4], generator, swapping.SwapOptions(**{**PLAIN, "blend": blend})
+        together = swapping.swap_frames(frames[:10], matrices, masks, generator, **{**PLAIN, "blend": blend})
+        alone = swapping.swap_frame(
+            frames[4], matrices[4], masks[4], generator, options.SwapOptions(**{**PLAIN, "blend": blend})
         )
         assert np.array_equal(together[4], alone)
         assert all(np.array_equal(picture, together[n]) for n, picture in kept(tmp_path / "k").items())
@@ -281,7 +281,7 @@ def test_the_label_goes_to_the_corner_that_the_face_never_nears():
 
 def test_side_by_side(made_set, tmp_path):
     generator, shown = Generator(change=lambda faces: 1 - faces), {}
-    for output, count in zip(conversion.OUTPUTS, (1, 2, 3, 1), strict=True):
+    for output, count in zip(options.OUTPUTS, (1, 2, 3, 1), strict=True):
         convert(TARGET, made_set, generator, tmp_path / "o.mp4", output=output, label=False, end=0.1, crf=1)
         shown[output] = next(open_video(tmp_path / "o.mp4").frames()).image.astype(int)
         assert shown[output].shape == (256, 256 * count, 3)
@@ -490,7 +490,7 @@ def test_pictures_a_gif_and_one_picture(made_set, frames, tmp_path):
     assert report.frames == report.swapped == 1
     one = read_picture(tmp_path / "one.png")
     assert np.array_equal(
-        one, conversion.swap_frame(frames[0], alone.matrix(0), alone.masks(256, "face")[0], generator, **PLAIN)
+        one, swapping.swap_frame(frames[0], alone.matrix(0), alone.masks(256, "face")[0], generator, **PLAIN)
     )
     with pytest.raises(LabError, match="holds one"):
         convert(TARGET, made_set, generator, tmp_path / "two.png")

@@ -81,10 +81,7 @@ def sampled(faces, swap_function, options=DEFAULT, outline=None):
         swapping.prepare(frame, m, outline, swap_function.size, options) for frame, _, m in zip(*faces, strict=True)
     ]
     swapping.generate(swaps, swap_function, options)
-    sample = doctor.Sample()
-    for swap, points in zip(swaps, faces[1], strict=True):
-        sample.add(swap, points, outline)
-    return sample
+    return doctor.Sample(swaps, list(faces[1]), [outline] * len(swaps))
 
 
 def names(faces, swap_function, options=DEFAULT, outline=None, **counts):

@@ -25,10 +25,10 @@ sys.path[:0] = [{str(ROOT / "tests" / "swap")!r}, {str(ROOT / "tests")!r}]
 from test_conversion import PLAIN, TARGET, Generator
 from faceswap_lab.provenance import credentials
 from faceswap_lab.swap import conversion
-def kill(path, *rest):
+def kill(path, *rest, **options):
     print(path, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
-credentials.sign = credentials._sign = kill
+credentials.sign = kill
 conversion.convert(TARGET, sys.argv[1], Generator(), sys.argv[2], ranges=[(0, {FRAMES / 20})], rest="drop", **PLAIN)
 """
 

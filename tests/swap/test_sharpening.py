@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.metrics import edge_energy
+from faceswap_lab.metrics.contrast import edge_energy
 from faceswap_lab.swap import sharpening
 
 EVERYWHERE = np.ones((64, 64), np.float32)

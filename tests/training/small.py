@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from faceswap_lab import training
-from faceswap_lab.models import autoencoder, faceswap_gan
+from faceswap_lab.models import autoencoder, faceswap_gan, faceswap_gan_schedule
 from faceswap_lab.models.optimizers import ConvolutionMuon
 
 SHAPE = dict(
@@ -21,9 +21,9 @@ GAN_LOSS = faceswap_gan.GanLoss(
     eyes=0.0, eyes_gradients=0.0, kernel_decay=0.0, edge=0.0, perceptual=(0.0, 0.0, 0.0, 0.0), alpha_variation=0.0
 )
 PHASES = (
-    faceswap_gan.Phase(0.0, alpha_least=0.3),
-    faceswap_gan.Phase(0.35, alpha_least=0.2, rate=0.5, decoders_swapped=True),
-    faceswap_gan.Phase(0.7, rate=0.3),
+    faceswap_gan_schedule.Phase(0.0, alpha_least=0.3),
+    faceswap_gan_schedule.Phase(0.35, alpha_least=0.2, rate=0.5, decoders_swapped=True),
+    faceswap_gan_schedule.Phase(0.7, rate=0.3),
 )
 
 
@@ -65,11 +65,11 @@ def train_kind(kind: str, folder: str, steps: int, **options):
     if kind == "gan":
         schedule = faceswap_gan.ScheduleCallback(PHASES, steps, 1e-3)
         return train(gan(), folder, steps, callbacks=(schedule,), **options)
-    rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
+    rate = keras.optimizers.schedules.CosineDecay(2e-4, steps, warmup_target=2e-3, warmup_steps=10)
     made = model(
         rate=rate, optimizer=ConvolutionMuon
     )  # as the course trains; biases and the outer layers go by its Adam
-    return train(made, folder, steps, pace=training.Pace(warmup_steps=10), **options)
+    return train(made, folder, steps, **options)
 
 
 def arrays(made) -> dict[str, np.ndarray]:

@@ -97,7 +97,7 @@ def test_a_checkpoint_of_another_model_names_the_keys(trained):
     message = f"step_000006: .*another model. {missing}.*{unknown}"
     with pytest.raises(LabError, match=message):
         small.train(model, trained, 8)
-    assert training.steps_done(trained) == 6  # nothing was touched
+    assert training.checkpoints.steps_done(trained) == 6  # nothing was touched
     with pytest.raises(LabError, match=r"another model. missing in model: .* and \d+ more"):
         small.train(small.gan(), trained, 8)
 

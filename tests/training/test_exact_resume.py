@@ -62,19 +62,19 @@ def test_killed_at_random_moments_the_bits_are_the_same(trainer, tmp_path, kind)
     assert wait() == 0
     draw, reached = random.Random(), []
     for how in ("during a save", "anywhere", "during a save")[: 3 if kind == "autoencoder" else 2]:
-        before = training.steps_done(killed)
+        before = training.checkpoints.steps_done(killed)
         pid, wait = trainer(kind, killed)
         # Somewhere behind the first new checkpoint: in a step, between two, or while a checkpoint is half-written.
-        wait_for(lambda b=before: training.steps_done(killed) > b + 1)
+        wait_for(lambda b=before: training.checkpoints.steps_done(killed) > b + 1)
         if how == "anywhere":
             time.sleep(draw.uniform(0, 0.1))
         else:
             wait_for(
-                lambda: any((killed / "checkpoints").glob(f"{files.PARTIAL}*")) or training.steps_done(killed) == STEPS
+                lambda: any((killed / "checkpoints").glob(f"{files.PARTIAL}*")) or training.checkpoints.steps_done(killed) == STEPS
             )
         os.kill(pid, signal.SIGKILL)
         assert wait() in (signal.SIGKILL, 0)  # 0: it was faster than we were
-        reached.append(training.steps_done(killed))
+        reached.append(training.checkpoints.steps_done(killed))
     assert reached[0] < STEPS  # at least one stop was a real one
     _, wait = trainer(kind, killed)
     assert wait() == 0
@@ -82,7 +82,7 @@ def test_killed_at_random_moments_the_bits_are_the_same(trainer, tmp_path, kind)
     assert wanted.keys() == found.keys() and len(wanted) > 60
     different = [key for key in wanted if not np.array_equal(wanted[key], found[key])]
     assert not different, (reached, different[:5])
-    one, other = (pd.read_csv(folder / training.HISTORY).drop(columns="seconds") for folder in (straight, killed))
+    one, other = (pd.read_csv(folder / training.history.HISTORY).drop(columns="seconds") for folder in (straight, killed))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
     assert one["step"].tolist() == list(range(4, STEPS + 1, 4))
     assert not list((killed / "checkpoints").glob(f"{files.PARTIAL}*"))

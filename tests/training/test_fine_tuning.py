@@ -10,7 +10,7 @@ from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.models import reference_swapper
 from faceswap_lab.training import checkpoints, fine_tuning
 from faceswap_lab.training.fine_tuning import FineTuning, Practice
-from faceswap_lab.training.true_swaps import joined
+from tools import true_swaps
 
 SIZE = 64
 
@@ -21,15 +21,15 @@ def people():
     finder, found = FaceMesh(), []
     for name in ("talk_A", "talk_B"):
         clip = actors.clip(name)
-        cuts = [references.cut(*each, SIZE, finder) for each in zip(clip.frames(6), clip.points()[::6], strict=True)]
-        found.append(joined([cut[1] for cut in cuts if cut is not None]))
-    everybody = joined(found)
+        cuts = [true_swaps.cut(*each, SIZE, finder) for each in zip(clip.frames(6), clip.points()[::6], strict=True)]
+        found.append(true_swaps.joined([cut[1] for cut in cuts if cut is not None]))
+    everybody = true_swaps.joined(found)
     network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(SIZE, filters=(8, 8, 8, 8)))
     parts = network.get_layer("parts")
     kernel, bias = (np.zeros_like(value) for value in parts.get_weights())
     bias.reshape(4, -1)[:, 1], bias.reshape(4, -1)[:, -1] = 20.0, 20.0  # all of the first reference, alpha 1
     parts.set_weights([kernel, bias])
-    return *found, network, references.average_shape(everybody.points, everybody.read)
+    return *found, network, true_swaps.average_shape(everybody.points, everybody.read)
 
 
 def test_the_truth_is_the_source_s_own_picture_and_the_input_another_face(people):

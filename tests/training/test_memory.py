@@ -28,7 +28,7 @@ masks = {p: np.full_like(pictures, 255) for p, pictures in faces.items()}
 model = autoencoder.FaceAutoencoder(autoencoder.quick(64), autoencoder.QUICK_LOSS, autoencoder.QUICK_AUGMENTATION)
 model.set_faces(faces, masks)
 model.compile(optimizer="adam")
-estimate = training.estimate_memory(model, 24)
+estimate = training.memory.estimate(model, 24)
 before = kilobytes("VmRSS")
 model.fit(training.index_batches({"A": 30, "B": 30}, 24, 0), steps_per_epoch=2, verbose=0)
 print(json.dumps([estimate.more, (kilobytes("VmHWM") - before) * 1024]))

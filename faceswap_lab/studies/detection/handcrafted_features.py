@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from faceswap_lab.metrics.contrast import GREY
-from faceswap_lab.metrics.seam_against_truth import seam
+from faceswap_lab.metrics.contrast import GREY, slopes_along
 from faceswap_lab.metrics.sharpness import detail
 from faceswap_lab.studies.detection.data_set import Crops
 
 _DETAIL_SIZE = 128  # of `detail`'s square
 _AWAY = 0.06  # of the crop: how far inside and outside of the rim the usual edges are looked for
 _SOFT = 0.02  # of the crop: the rim's softness
+_PORES = 0.01  # of the crop: finer edges do not count
 _FINE = 1.5  # px of the gaussian that takes fine detail away
 
 
@@ -57,8 +57,12 @@ def edge_round_face(crops: Crops) -> np.ndarray:
 def _edges(face: np.ndarray, mask: np.ndarray) -> float:
     """The mean slope across a mask's rim, in levels a pixel."""
     soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), _SOFT * len(mask))
-    steep = np.hypot(*np.gradient(soft)).sum()
-    return seam(face, face, soft, len(mask))[1] / steep if steep > 0 else 0.0
+    steepness = np.hypot(*np.gradient(soft)).sum()
+    fine = max(0.5, _PORES * len(mask))
+    rise = np.stack(np.gradient(cv2.GaussianBlur(soft, (0, 0), fine)))
+    steep = np.hypot(*rise)
+    slopes = np.abs(slopes_along(face, rise / np.maximum(steep, 1e-9), fine))
+    return float((slopes * steep).sum()) / steepness if steepness > 0 else 0.0
 
 
 def softness(crops: Crops) -> np.ndarray:

@@ -1,9 +1,8 @@
-"""What a mask does wrong: its edge shows, or it reaches over what a swap should leave alone.
+"""What a mask does wrong, beside the true swap: its edge shows, or it reaches over what a swap should leave alone.
 
-A seam is an edge across the mask's rim that the true swap does not have; spill is what was changed where truth and target
-are the same. The gains of `metrics.gains` see neither by design: they look where truth and target differ. The measure of the seam
-knows nothing of faces and looks along the rim only, so it is to be read beside the gains: the unchanged target
-has no seam of its making, and a face that is blurred has fewer edges everywhere.
+A seam is an edge across the mask's rim that the true swap does not have. `metrics.gains` sees neither by design: it looks where
+truth and target differ. The measure of the seam knows nothing of faces and looks along the rim only, so it is to be read beside the
+gains: the unchanged target has no seam of its making, and a face that is blurred has fewer edges everywhere.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 For every shot the target's face is cut out as a face set would, and three pictures of the source are warped beside it
 (`faces.references`). Each shot is prepared several times: as if the detector had erred a little, with the source known from
 a clip, from all its pictures or from one only, coded as JPEG, with something held before the face. Light, contrast, noise
-and blur are drawn anew in every training step (`varied_light`).
+and blur are drawn anew in every training step (`swapper_fitting.varied_light`).
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from keras import ops, random
 from PIL import Image
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import references
-from faceswap_lab.faces.alignment import FIVE, align
-from faceswap_lab.faces.landmarks import FaceMesh
+from faceswap_lab.faces.alignment import FIVE, align, alignment_matrix
+from faceswap_lab.faces.landmarks import FaceMesh, five_points
 from faceswap_lab.faces.references import Person
-from faceswap_lab.models import losses
+from faceswap_lab.training.fine_tuning import detector_error
 from faceswap_lab.video.pictures import coded_picture, decoded_picture, read_picture
 
 MODES = {"take": 0.35, "all": 0.45, "one": 0.2}  # what is known of the source -> how often
@@ -62,17 +61,33 @@ def read_shots(folder: Path, size: int, finder: FaceMesh | None = None) -> list[
         label = files.read_json(path)
         stem = str(path)[: -len(".json")]
         frame, truth = (read_picture(Path(f"{stem}_{kind}.png")) for kind in ("target", "truth"))
-        cut = references.cut(frame, np.array([label["target"][name] for name in FIVE]), size, finder)
-        if cut is None:
+        seen = cut(frame, np.array([label["target"][name] for name in FIVE]), size, finder)
+        if seen is None:
             continue
         target_mask, truth_mask = (_face_mask(f"{stem}_{kind}_regions.png") for kind in ("target", "truth"))
         mask = np.maximum(target_mask, truth_mask)
         # shots of a take follow each other and share their light's name
         take = int(label["light"]["name"].split("_")[1])
-        found.append(TrueSwap(label["shot"], take, label["person"], label["other"], frame, truth, mask, *cut))
+        found.append(TrueSwap(label["shot"], take, label["person"], label["other"], frame, truth, mask, *seen))
     if not found:
         raise LabError(f"{folder}: there are no rendered shots. Make them with tools/render_pairs.py.")
     return found
+
+
+def cut(frame: np.ndarray, points: np.ndarray, size: int, finder: FaceMesh) -> tuple[np.ndarray, Person] | None:
+    """One face of a frame.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB. points: (5, 2) roughly, in its pixels. size: S.
+
+    Returns:
+        The (2, 3) matrix to the aligned square of S pixels, and the face as a `Person` of one picture; None: no face.
+    """
+    landmarks = finder(frame, points)
+    if landmarks is None:
+        return None
+    matrix = alignment_matrix(five_points(landmarks), size)
+    return matrix, Person.from_faces([(align(frame, matrix, size), landmarks.transformed(matrix))])
 
 
 def _face_mask(path: str) -> np.ndarray:
@@ -102,17 +117,26 @@ def joined(faces: Sequence[Person]) -> Person:
     return Person(*(np.concatenate([getattr(face, key) for face in faces]) for key in _KEYS))
 
 
+def average_shape(points: np.ndarray, read: np.ndarray) -> np.ndarray:
+    """(9, P, 2): how the points of people in general follow from `shape_features`.
+
+    Args:
+        points: (N, P, 2) of many people, in shares of the aligned square. read: (N, 7).
+    """
+    return references.fitted_shape(references.shape_features(read), points)
+
+
 class Preparation:
     """Makes training samples of shots.
 
     Args:
-        shots: from `read_shots`. average: see `references.average_shape`; made from these shots when None.
+        shots: from `read_shots`. average: see `average_shape`; made from these shots when None.
     """
 
     def __init__(self, shots: list[TrueSwap], average: np.ndarray | None = None):
         self.shots, self.people = shots, people(shots)
         every = joined([known for known, _ in self.people.values()])
-        self.average = references.average_shape(every.points, every.read) if average is None else average
+        self.average = average_shape(every.points, every.read) if average is None else average
         self.size = every.images.shape[1]
 
     def known_source(self, name: str, mode: str, draw: np.random.Generator) -> Person:
@@ -182,14 +206,6 @@ class Preparation:
         return {key: np.stack([sample[key] for sample in found]) for key in found[0]}
 
 
-def detector_error(draw: np.random.Generator, size: int) -> np.ndarray:
-    """(2, 3) a small turn, scaling and shift about the square's middle, as a detector errs."""
-    angle, scale = draw.normal(0, np.radians(2)), np.exp(draw.normal(0, 0.03))
-    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    middle = np.full(2, (size - 1) / 2)
-    return np.column_stack([turn, middle - turn @ middle + draw.normal(0, 0.015 * size, 2)])
-
-
 def _coded(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """The face as a JPEG of random quality shows it, half of the time."""
     if draw.uniform() < 0.5:
@@ -209,41 +225,3 @@ def _held_before(face, truth, mask, draw: np.random.Generator):
     colour = draw.uniform(20, 235, 3) + grain
     face, truth = (np.clip(each + shape * (colour - each), 0, 255).astype(np.uint8) for each in (face, truth))
     return face, truth, np.round(mask * (1 - shape[..., 0])).astype(np.uint8)
-
-
-def varied_light(batch: dict, draw) -> dict:
-    """Mirrors, relights, blurs and roughens samples; compiles with the training step.
-
-    Args:
-        batch: as `SwapperTraining` has it, float32 [0, 1]. draw: a `keras.random.SeedGenerator`.
-    """
-    count = ops.shape(batch["faces"])[0]
-
-    def normal(width, channels=1):
-        return random.normal((count, 1, 1, channels), stddev=width, seed=draw)
-
-    def chance(share):
-        return ops.cast(random.uniform((count, 1, 1, 1), seed=draw) < share, "float32")
-
-    flip = chance(0.5)
-    batch = {name: value + flip * (value[:, :, ::-1] - value) for name, value in batch.items()}
-    faces, truth, beside = batch["faces"], batch["truth"], batch["references"]
-    gain, power = ops.exp(normal(0.08) + normal(0.05, 3)), ops.exp(normal(0.12))
-    faces, truth = (ops.clip(gain * ops.clip(x, 1e-4, 1) ** power, 0, 1) for x in (faces, truth))
-    known, pictures = beside[..., -1:], beside[..., :-1]
-    # all pictures of the source come from one camera
-    gain, power = ops.exp(normal(0.05) + normal(0.03, 3)), ops.exp(normal(0.08))
-    gain = ops.tile(gain, (1, 1, 1, pictures.shape[-1] // 3))
-    pictures = ops.clip(gain * ops.clip(pictures, 1e-4, 1) ** power, 0, 1)
-    soft = 0.8 * chance(0.25)
-    sigma = faces.shape[1] / 100
-    faces, truth = (x + soft * (losses.gaussian_blur(x, sigma) - x) for x in (faces, truth))
-    rough = 0.012 * ops.abs(normal(1.0))
-    faces = faces + rough * random.normal(ops.shape(faces), seed=draw)
-    pictures = pictures + rough * random.normal(ops.shape(pictures), seed=draw)
-    return {
-        "faces": ops.clip(faces, 0, 1),
-        "truth": truth,
-        "references": ops.concatenate([ops.clip(pictures, 0, 1), known], axis=-1),
-        "mask": batch["mask"],
-    }
