@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from faceswap_lab.base import files  # noqa: E402
 from faceswap_lab.base.errors import LabError  # noqa: E402
 
-ROWS = ((6, 114), (24, 114), (24, 480), (24, None), (12, 114), (12, 480))  # people, and shots; None: all
+ROWS = ((6, 114), (12, 114), (24, 114), (12, 480), (24, 480), (24, None))  # people, and shots; None: all
 
 
 def part(cast: Path, people: int, shots: int | None) -> list[Path]:
