@@ -169,9 +169,7 @@ def read_date(value, what: str) -> datetime.date | None:
 def describe(record: ConsentRecord) -> list[str]:
     """A record in a few lines, for people."""
     uses = {purpose: record.refusal(purpose) for purpose in PURPOSES}
-    granted = _("granted by {who}")
-    if record.granted_on:
-        granted = _("granted on {day} by {who}")
+    granted = _("granted on {day} by {who}") if record.granted_on else _("granted by {who}")
     lines = [
         f"{record.identity}: {record.person}",
         "  " + _("for {purposes}").format(purposes=", ".join(f"{one} ({_(PURPOSES[one])})" for one in record.purposes)),
