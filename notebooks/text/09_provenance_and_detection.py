@@ -185,7 +185,7 @@ lab.widgets.distributions_plot(by_eye, "blur")
 
 # %% [markdown]
 # ## Frequencies
-# A picture is a sum of waves. How strong are the coarse ones, how strong the fine ones, in all directions together? (In decibels: 10 dB less is a tenth of the power.) What a network generates small and enlarges lacks the finest ([Durall et al., 2020](https://arxiv.org/abs/2003.01826)).
+# A picture is a sum of waves. How strong are the coarse ones, how strong the fine ones, in all directions together? (In decibels: 10 dB less is a tenth of the power.) Networks that enlarge while they generate get the finest wrong ([Durall et al., 2020](https://arxiv.org/abs/2003.01826)); what is generated small and enlarged afterwards, as here, lacks them.
 
 # %%
 spectra = {video: detection.radial_spectrum(this.crops(video, detection.FILMED).faces) for video in this.videos}
