@@ -162,7 +162,8 @@ def live_preview(name: str):
         nonlocal handle
         if machine.shell() is None:
             return
-        words = _("{name}, step {step}").format(name=name, step=step)
+        words = _("{name}, step {step}: faces of A, then of B, reconstructed, swapped, and each swap's alpha")
+        words = words.format(name=name, step=step)
         image = Picture(coded_picture(picture, ".png"), words, width=2 * picture.shape[1])
         if handle is None:
             handle = display(image, display_id=True)
