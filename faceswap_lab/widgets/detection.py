@@ -85,15 +85,20 @@ def distributions_plot(numbers: pd.DataFrame, detector: str):
     found = {row["video"]: told(row["auc"]) for row in evaluation.areas(mine).to_dict("records")}
     honest = mine[mine["video"] == HONEST]["number"]
     bins = np.histogram_bin_edges(mine["number"].dropna(), 24).tolist()
-    wide = max(4.5, 2.6 * len(found) + 0.4)
-    figure, axes = plt.subplots(1, len(found), figsize=(wide, 2.7), sharex=True, sharey=True, squeeze=False)
-    for axis, (video, area) in zip(axes[0], found.items(), strict=True):
+    across, down = min(3, len(found)), -(-len(found) // 3)  # more in a line would shrink the letters on a page
+    size = (max(4.5, 2.6 * across + 0.4), 2.7 * down)
+    figure, axes = plt.subplots(down, across, figsize=size, sharex=True, sharey=True, squeeze=False)
+    for axis in axes.flat[len(found) :]:
+        axis.remove()
+    for axis, (video, area) in zip(axes.flat, found.items(), strict=False):
         axis.hist(honest, bins, color=REAL, alpha=0.45, hatch="//", label=_("real"))
         swaps = mine[mine["video"] == video]["number"]
         axis.hist(swaps, bins, color=SWAP, histtype="step", lw=1.8, label=_("named above"))
         axis.set_title(f"{video.replace('_', ' ')}\nAUC {area}", fontsize=9)
         axis.set_xlabel(_("{detector} (larger: more suspect)").format(detector=detector), fontsize=9)
-    axes[0][0].set_ylabel(_("faces"), fontsize=9)
+        axis.tick_params(labelbottom=True)
+    for line in axes:
+        line[0].set_ylabel(_("faces"), fontsize=9)
     axes[0][0].set_ylim(top=1.4 * axes[0][0].get_ylim()[1])  # room for the legend
     axes[0][0].legend(fontsize=8, loc="upper right")
     figure.tight_layout()

@@ -130,7 +130,7 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True, over: s
         columns: which losses, a panel each.
         over: the column to the right.
     """
-    size = (max(6.5, 4.2 * len(columns)), 3)
+    size = (max(6.5, 3.4 * len(columns)), 3)
     figure, axes = plt.subplots(1, len(columns), figsize=size, squeeze=False, layout="constrained")
     for axis, column in zip(axes[0], columns, strict=True):
         for (name, table), style in zip(histories.items(), cycle(("-", "--", ":", "-.")), strict=False):

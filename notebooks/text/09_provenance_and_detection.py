@@ -272,7 +272,7 @@ lab.widgets.area_table(network_areas, ["detector", "scene"], "video")
 lab.widgets.false_alarms_plot(detection.false_alarms(tried, tried[tried["scene"] == this.name]))
 
 # %% [markdown]
-# **Look** at the table, perfect swap: taught in one direction, the network is sure here and *wrong* in the other direction, where A's face is the false one (an AUC near 0). Taught both, it ranks the perfect swap above the real video in both, if not as surely, and accuses hardly anybody of the training: B's face on A's head was never among the real ones.
+# **Look** at the table, perfect swap: taught in one direction, the network is sure here and *wrong* in the other direction, where A's face is the false one (an AUC near 0). Taught both, it ranks the perfect swap above the real video in both, if not as surely, and accuses hardly anybody of the training: B's face on A's head was never among the real ones. (Empty: not made in that direction.)
 
 # %% [markdown]
 # The *stranger*, who was in neither class, is still accused more often than promised. Two people are not mankind: collections need hundreds of people, cameras and rooms, and a detector is worth what it was shown.

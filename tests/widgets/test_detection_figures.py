@@ -75,6 +75,14 @@ def test_the_hills_behind_an_auc_are_those_of_the_detector_asked_for(drawn):
     assert apart.patches[24].get_xy()[:4, 1].max() == 0 < alike.patches[24].get_xy()[:4, 1].max() == 5
 
 
+def test_five_panels_of_hills_are_no_wider_than_a_page(drawn):
+    hills = [("here", video, "blur", np.arange(5.0)) for video in ("real", "a", "b", "c", "d", "e")]
+    detection.distributions_plot(numbered(hills), "blur")
+    figure = plt.gcf()
+    assert [axis.get_title()[0] for axis in figure.axes] == list("abcde") and figure.get_figwidth() < 9
+    assert len({round(axis.get_position().y0, 2) for axis in figure.axes}) == 2
+
+
 def test_honest_hills_have_one_threshold_and_each_the_share_beyond_it(drawn):
     known = numbered([("this clip", "real", "network", np.arange(100.0)), ("this clip", "a swap", "network", [200.0])])
     other = numbered([("other", "real", "network", np.arange(50.0, 150)), ("other", "real", "another", [500.0])])
