@@ -105,7 +105,7 @@ size = scale.face_size
 print(f"the {scale.autoencoder} network of {size} px in {scale.precision}")
 faces, masks, transferred = lab.course.training_arrays(run, size)
 own = {person: len(pictures) // (lab.course.COPIES + 1) for person, pictures in faces.items()}
-print({person: f"{own[person]} faces, {len(faces[person])} with copies" for person in faces})
+print(*(f"{person}: {own[person]} faces, {len(faces[person])} with copies" for person in faces), sep="\n")
 
 # %%
 some = np.linspace(0, own["B"] - 1, 8).astype(int)

@@ -296,7 +296,7 @@ lab.widgets.curves(lines, [title], logarithmic=False, over="frame")
 
 # %%
 tremble = {name: np.abs(np.diff(values, 2)).mean() / values.mean() for name, values in sizes.items()}
-print({name: f"{value:.3%} of the face's size a frame" for name, value in tremble.items()})
+print(*(f"{name}: {value:.3%} of the face's size a frame" for name, value in tremble.items()), sep="\n")
 
 # %% [markdown]
 # ## Tuning by eye

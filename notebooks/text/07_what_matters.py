@@ -98,7 +98,7 @@ import numpy as np
 from faceswap_lab.studies import ablation, ablation_effect
 
 material = ablation.of_run(run, faces_each)
-print({person: f"{material.own[person]} faces, {len(material.faces[person])} with copies" for person in "AB"})
+print(*(f"{person}: {material.own[person]} faces, {len(material.faces[person])} with copies" for person in "AB"), sep="\n")
 
 # %%
 some = np.linspace(0, material.own["B"] - 1, 8).astype(int)

@@ -130,7 +130,7 @@ run.came("09 real faces", {number for number, video in enumerate(dealt, 1) if vi
 # %%
 sides = detection.split(this.frames, gap=gap_frames)
 print("".join({detection.TRAIN: "#", detection.TEST: "o"}.get(side, ".") for side in sides))
-print({side: int((sides == side).sum()) for side in (detection.TRAIN, detection.TEST)}, "moments of each video")
+print(f"{(sides == detection.TRAIN).sum()} moments of each video to train on, {(sides == detection.TEST).sum()} to test with")
 
 # %% [markdown]
 # ## What the eye looks for
