@@ -267,6 +267,7 @@ for name, config in {"original": lab.models.autoencoder.original(size), "quick":
 
 # %%
 drawn = lab.widgets.architecture.draw({"encoder": encoder, "decoder": decoder}, "The quick autoencoder", {"decoder": 2})
+lab.widgets.show(drawn, "the layers of encoder and decoder in a row each: what comes out, weights, cost")
 
 
 # %% [markdown]
