@@ -236,7 +236,7 @@ u = np.concatenate([f[:1], np.linalg.solve(second, wanted), f[-1:]])
 
 # %%
 drawn = pd.DataFrame({"frame f": f, "generated g": g, "cloned u": u}).plot(
-    figsize=(7, 2.6), style=[":", "--", "-"], xlabel="pixel of the row", ylabel="red (0 to 255)"
+    figsize=(7, 2.6), style=[":", "--", "-"], xlabel="pixel of the row", ylabel="red (0 to 1)"
 )
 drawn.legend(ncol=3, loc="lower center", bbox_to_anchor=(0.5, 1))
 lab.widgets.show(drawn.figure, "red along one row: the frame, the generated face, and the clone, which has the frame's ends and g's slopes")
