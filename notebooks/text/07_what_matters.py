@@ -152,9 +152,9 @@ print(measured["steps"], "steps from", ablation_effect.BEGUN[measured["start"]])
 lab.widgets.worth_plot(results)
 
 # %%
-columns = ["variant", "seeds", "structure_gain", "identity_gain", "gaze_error", "sharpness", "part", "verdict"]
-headings = {"gaze_error": "gaze_error (degrees)", "verdict": "the part ..."}  # gains and sharpness are ratios
-ablation_effect.table(results)[columns].rename(columns=headings).set_index("variant").round(3)
+columns = ["structure_gain", "identity_gain", "gaze_error", "sharpness", "part", "verdict"]
+headings = ["structure gain", "identity gain", "gaze error (degrees)", "sharpness", "part", "the part ..."]
+ablation_effect.table(results).set_index("variant")[columns].set_axis(headings, axis=1).rename_axis(None).round(3)
 
 # %% [markdown]
 # **Look**: the scores are the *variant's*: low ones where a part was taken away say that it pays. The optimiser (Muon in place of Adam), which no paper's table of losses lists, is worth most (0.12 ± 0.03 of structure); **local contrast pays** in both measures; **back-translation** pays a little in identity. The light of other frames *costs* a little. Instance norm lost in all three seeds, and still its interval reaches over 0. For the rest no difference is seen.
@@ -183,7 +183,7 @@ gan_measured = lab.read_json(ablation_effect.MEASURED_GAN)
 print(gan_measured["steps"], "steps from", ablation_effect.BEGUN[gan_measured["start"]])
 gan_worth = [ablation_effect.worth(gan_measured["results"], name, "identity_gain").mean for name in ("no_discriminators", "no_identity")]
 run.came("07 GAN's parts", ("discriminators", "recogniser")[int(np.argmax(gan_worth))])
-ablation_effect.table(gan_measured["results"])[columns].rename(columns=headings).set_index("variant").round(3)
+ablation_effect.table(gan_measured["results"]).set_index("variant")[columns].set_axis(headings, axis=1).rename_axis(None).round(3)
 
 # %% [markdown]
 # The recogniser: 0.04 ± 0.01 of identity. The discriminators, which the model is named after, made no difference that three seeds can see, not even to sharpness: so few steps are nothing to a discriminator that begins untrained.

@@ -220,9 +220,11 @@ run.came("10 shuffled", "real")
 # ## The cycle says what must be kept
 # CycleGAN ([Zhu et al., 2017](https://arxiv.org/abs/1703.10593)) trains two generators, $G$ from A to B and $F$ from B to A, and asks: **after the way there and back you must be who you were**. Whoever throws the pose away on the first leg cannot find it again on the second.
 #
-# $$L=E[(D_B(G(a))-1)^2]+E[(D_A(F(b))-1)^2]+10 E\vert F(G(a))-a\vert+10 E\vert G(F(b))-b\vert$$
+# $$L_{GAN}=E[(D_B(G(a))-1)^2]+E[(D_A(F(b))-1)^2]$$
 #
-# The first two terms are **least squares**, as in LSGAN; pairs occur nowhere.
+# $$L=L_{GAN}+10 E\vert F(G(a))-a\vert+10 E\vert G(F(b))-b\vert$$
+#
+# The first line is **least squares**, as in LSGAN; pairs occur nowhere.
 #
 # | the two generators | discriminators say | the cycle costs |
 # |---|---|---|
