@@ -277,6 +277,7 @@ EDITS = {
              "lab.models.losses.l1(lab.metrics.gains, lab.swap.prepare, lab.align)")  # faces, two of its own, ...
     ),
     "empty cell": lambda notebook: notebook.cells.append(CODE("")),
+    "figure without words": lambda notebook: notebook.cells.append(CODE("table.plot(figsize=(7, 3))")),
 }
 
 

@@ -62,6 +62,8 @@ def test_the_gallery_names_each_video_in_words(tmp_path):
     assert titles == ["Target, swap and true swap, side by side", cut, "Faceswap gan, seamless blend"]
     style = (ROOT / "tools" / "site" / "lab.css").read_text(encoding="utf-8")
     assert ".bd-article video { max-width: 100%" in style, "else a video is wider than a phone"
+    phone = style[style.index("@media (max-width: 576px)") :]
+    assert ".cell_output img { max-width: 44rem" in phone and ".cell_output { overflow-x: auto" in phone, "letters too small"
 
 
 def test_dead_links_and_what_is_loaded_from_elsewhere_are_found(tmp_path):

@@ -19,6 +19,7 @@ MOST_WORDS = 120
 MOST_MODULES = 6  # of the package, besides the package itself
 WORDS_PER_CODE = (0.6, 1.7)  # words cells for each code cell
 REPOSITORY = re.compile(r"""(?:github(?:usercontent)?\.com/|/github/|REPOSITORY = ")([\w.-]+/[\w.-]+)""")
+FIGURE = re.compile(r"\.plot[.(]|\.subplots\(|architecture\.draw\(")
 MACHINE_PATH = re.compile(r"(?<![\w.])(/home/|/root/|/tmp/|/Users/|/work/|/content/|/kaggle/|[A-Z]:\\)")
 
 
@@ -102,7 +103,7 @@ def check_links(path: Path, notebook, setting: dict[str, str]) -> list[str]:
 
 
 def check_cells(notebook) -> list[str]:
-    """Outputs stripped; lengths; as many words cells as code cells; no paths of one machine."""
+    """Outputs stripped; lengths; as many words cells as code cells; no paths of one machine; figures with words."""
     problems = []
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     words = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
@@ -130,6 +131,9 @@ def check_cells(notebook) -> list[str]:
             problems.append(f"a path of one machine, {found[0]} ({_start(cell)})")
         if not cell.source.strip():
             problems.append("an empty cell")
+    for cell in taught:
+        if FIGURE.search(cell.source) and "widgets.show(" not in cell.source:
+            problems.append(f"a figure without words ({_start(cell)}): show it by `lab.widgets.show(figure, words)`")
     return problems
 
 

@@ -15,7 +15,7 @@ from faceswap_lab.video import pictures, writer
 PREVIEWS, TIMELAPSE = "previews", "timelapse.mp4"
 SHOWN = "Samples of a training: faces of two people, and these reconstructed and swapped by a neural network."
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_PAPER, _INK = (255, 255, 255), (40, 40, 40)
+_PAPER, _INK = (232, 232, 232), (40, 40, 40)  # paper darker than an alpha of 1, which is white
 _LEAST_CELL = 64  # smaller faces are shown enlarged
 _MARGIN = 74  # px, for the rows' names
 
@@ -49,7 +49,7 @@ def preview_grid(model, faces: dict[str, np.ndarray], columns: int = 7) -> np.nd
     size = rows[0].shape[1]
     scale = -(-_LEAST_CELL // size)
     cell = size * scale
-    sheet = np.full((len(rows) * cell + 6, _MARGIN + wide * cell, 3), 255, np.uint8)
+    sheet = np.full((len(rows) * cell + 6, _MARGIN + wide * cell, 3), _PAPER, np.uint8)
     for place, (name, row) in enumerate(zip(names, rows, strict=True)):
         top = place * cell + (6 if place >= len(rows) // 2 else 0)  # a thin line between the two people
         line = np.clip(np.round(np.concatenate(list(row), axis=1) * 255), 0, 255).astype(np.uint8)
@@ -70,7 +70,7 @@ def stamped(picture: np.ndarray, step: int, last: int) -> np.ndarray:
         (H + 30 rounded up to even, W rounded up to even, 3) uint8 RGB.
     """
     height, width = (side + side % 2 for side in (picture.shape[0] + 30, picture.shape[1]))
-    frame = np.full((height, width, 3), 255, np.uint8)
+    frame = np.full((height, width, 3), _PAPER, np.uint8)
     frame[30 : 30 + picture.shape[0], : picture.shape[1]] = picture
     _write(frame, f"step {step}", (6, 19), 0.55)
     frame[25:28, : round(width * step / max(last, 1))] = (210, 120, 30)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops, random
 
+from faceswap_lab.base.messages import _
 from faceswap_lab.models import losses
 from faceswap_lab.models.discriminators import build_discriminator
 from faceswap_lab.models.faceswap_gan_networks import GanConfig
@@ -93,12 +93,18 @@ def varied_light(batch: dict, draw) -> dict:
     }
 
 
+def print_row(row: dict[str, float]) -> None:
+    """Prints a checkpoint's row as people read it; a term that is switched off is 0 and left out."""
+    terms = ", ".join(f"{name} {value:.3f}" for name, value in row.items() if name != "step" and value)
+    print(_("step {step}: {terms}").format(step=row["step"], terms=terms))
+
+
 def fit_swapper(
     network: keras.Model,
     arrays: dict[str, np.ndarray],
     folder: Path,
     fit: SwapperFit,
-    tell: Callable[[str], None] = print,
+    tell: Callable[[dict], None] = print_row,
 ) -> keras.Model:
     """Trains; what is kept of the weights is their running mean over the end.
 
@@ -109,7 +115,8 @@ def fit_swapper(
         network: from `build_swapper`; its weights are changed.
         arrays: samples, see `SwapperTraining`; the same ones after a stop.
         folder: its checkpoints/ holds the state.
-        fit: how. tell: called with a line of JSON at each checkpoint.
+        fit: how.
+        tell: called at each checkpoint with {"step": ..., a term: its mean since the checkpoint before, ...}.
 
     Returns:
         The network.
@@ -144,7 +151,7 @@ def fit_swapper(
         found = model.train_on_batch({name: array[rows] for name, array in arrays.items()}, return_dict=True)
         if (step + 1) % every == 0 and step + 1 < fit.steps:
             history.append({"step": step + 1} | {name: round(float(value), 5) for name, value in found.items()})
-            tell(json.dumps(history[-1]))
+            tell(history[-1])
             model.reset_metrics()
             checkpoints.save_checkpoint(model, folder / "checkpoints", step + 1, history, keep=1)
     model.optimizer.finalize_variable_values(model.trainable_variables)

@@ -73,9 +73,11 @@ def chance_plot(luck: np.ndarray, judged: dict[str, np.ndarray]):
         sign = ("x", figures.ORANGE) if real else ("o", figures.GREY)
         left.plot([place] * len(row), row, sign[0], color=sign[1], alpha=0.7, ms=5)
     left.axhline(0, color="black", lw=0.8)
-    left.set_title(_("20 parts worth nothing; crosses: {rule}").format(rule=next(iter(judged))), fontsize=9)
+    rule = next(iter(judged)).partition(" (")[0]
+    left.set_title(_("20 parts worth nothing; x: taken for real by the {rule}").format(rule=rule), fontsize=9)
     left.set_xticks([])
-    left.set_ylabel(_("difference, in deviations"), fontsize=9)
+    left.set_xlabel(_("one part a column, one seed a dot"), fontsize=9)
+    left.set_ylabel(_("difference (standard deviations)"), fontsize=9)
     right.barh(list(judged), [100 * real.mean() for real in judged.values()], color=figures.GREY)
     right.set_xlabel(_("% of worthless parts taken for real"), fontsize=9)
     right.tick_params(labelsize=8)

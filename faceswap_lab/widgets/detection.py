@@ -57,7 +57,8 @@ def area_table(areas: pd.DataFrame, rows: Sequence[str], columns: str):
     tables = [
         areas.assign(auc=[show(one) for one in areas["auc"]])
         .pivot_table(index=list(rows), columns=columns, values="auc", aggfunc="first", sort=False)[order]
-        .rename(columns=lambda name: name.replace("_", " "))  # so that a long name may take two lines
+        .rename(lambda name: name.replace("_", " "), axis="columns")  # so that a long name may take two lines
+        .rename(lambda name: name.replace("_", " "), axis="index")
         for show in (lambda one: one.value, lambda one: told(one).replace(" (", "\n(").replace("\u00a0(", "\n("))
     ]
     colours = tables[0].map(_colour)
@@ -84,15 +85,20 @@ def distributions_plot(numbers: pd.DataFrame, detector: str):
     found = {row["video"]: told(row["auc"]) for row in evaluation.areas(mine).to_dict("records")}
     honest = mine[mine["video"] == HONEST]["number"]
     bins = np.histogram_bin_edges(mine["number"].dropna(), 24).tolist()
-    wide = max(4.5, 2.6 * len(found) + 0.4)
-    figure, axes = plt.subplots(1, len(found), figsize=(wide, 2.7), sharex=True, sharey=True, squeeze=False)
-    for axis, (video, area) in zip(axes[0], found.items(), strict=True):
+    across, down = min(3, len(found)), -(-len(found) // 3)  # more in a line would shrink the letters on a page
+    size = (max(4.5, 2.6 * across + 0.4), 2.7 * down)
+    figure, axes = plt.subplots(down, across, figsize=size, sharex=True, sharey=True, squeeze=False)
+    for axis in axes.flat[len(found) :]:
+        axis.remove()
+    for axis, (video, area) in zip(axes.flat, found.items(), strict=False):
         axis.hist(honest, bins, color=REAL, alpha=0.45, hatch="//", label=_("real"))
         swaps = mine[mine["video"] == video]["number"]
         axis.hist(swaps, bins, color=SWAP, histtype="step", lw=1.8, label=_("named above"))
         axis.set_title(f"{video.replace('_', ' ')}\nAUC {area}", fontsize=9)
         axis.set_xlabel(_("{detector} (larger: more suspect)").format(detector=detector), fontsize=9)
-    axes[0][0].set_ylabel(_("faces"), fontsize=9)
+        axis.tick_params(labelbottom=True)
+    for line in axes:
+        line[0].set_ylabel(_("faces"), fontsize=9)
     axes[0][0].set_ylim(top=1.4 * axes[0][0].get_ylim()[1])  # room for the legend
     axes[0][0].legend(fontsize=8, loc="upper right")
     figure.tight_layout()
@@ -122,7 +128,7 @@ def honest_plot(numbers: pd.DataFrame, known: pd.DataFrame, detector: str, share
     words = _("{detector} (larger: more suspect); right of the line: accused")
     axis.set_xlabel(words.format(detector=detector), fontsize=9)
     axis.set_ylabel(_("honest faces"), fontsize=9)
-    axis.legend(fontsize=9)
+    axis.legend(fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)  # above: the hills may lie anywhere
     figure.tight_layout()
     words = _("the numbers of {detector} for honest videos, with its threshold; {scenes}")
     figures.show(figure, words.format(detector=detector, scenes=", ".join(names)))
@@ -184,7 +190,7 @@ def base_rates_plot(shares: Sequence[float], area: float, false_alarms: float, v
         axis.set_xlabel(_("number, in standard deviations"), fontsize=9)
         axis.set_ylim(0, 0.6 * videos)
         axis.legend(fontsize=8, loc="upper right")
-    axes[0][0].set_ylabel(_("videos per deviation"), fontsize=9)
+    axes[0][0].set_ylabel(_("videos of {count:,} per standard deviation").format(count=videos), fontsize=8)
     figure.tight_layout()
     said = _("honest and swapped videos by a detector's number, with its threshold; {shares}")
     figures.show(figure, said.format(shares="; ".join(words)))

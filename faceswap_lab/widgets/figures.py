@@ -130,7 +130,7 @@ def curves(histories: dict, columns=("loss",), logarithmic: bool = True, over: s
         columns: which losses, a panel each.
         over: the column to the right.
     """
-    size = (max(6.5, 4.2 * len(columns)), 3)
+    size = (max(6.5, 3.4 * len(columns)), 3)
     figure, axes = plt.subplots(1, len(columns), figsize=size, squeeze=False, layout="constrained")
     for axis, column in zip(axes[0], columns, strict=True):
         for (name, table), style in zip(histories.items(), cycle(("-", "--", ":", "-.")), strict=False):
@@ -162,7 +162,8 @@ def live_preview(name: str):
         nonlocal handle
         if machine.shell() is None:
             return
-        words = _("{name}, step {step}").format(name=name, step=step)
+        words = _("{name}, step {step}: faces of A, then of B, reconstructed, swapped, and each swap's alpha")
+        words = words.format(name=name, step=step)
         image = Picture(coded_picture(picture, ".png"), words, width=2 * picture.shape[1])
         if handle is None:
             handle = display(image, display_id=True)

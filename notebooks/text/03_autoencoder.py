@@ -105,7 +105,7 @@ size = scale.face_size
 print(f"the {scale.autoencoder} network of {size} px in {scale.precision}")
 faces, masks, transferred = lab.course.training_arrays(run, size)
 own = {person: len(pictures) // (lab.course.COPIES + 1) for person, pictures in faces.items()}
-print({person: f"{own[person]} faces, {len(faces[person])} with copies" for person in faces})
+print(*(f"{person}: {own[person]} faces, {len(faces[person])} with copies" for person in faces), sep="\n")
 
 # %%
 some = np.linspace(0, own["B"] - 1, 8).astype(int)
@@ -267,6 +267,7 @@ for name, config in {"original": lab.models.autoencoder.original(size), "quick":
 
 # %%
 drawn = lab.widgets.architecture.draw({"encoder": encoder, "decoder": decoder}, "The quick autoencoder", {"decoder": 2})
+lab.widgets.show(drawn, "the layers of encoder and decoder in a row each: what comes out, weights, cost")
 
 
 # %% [markdown]

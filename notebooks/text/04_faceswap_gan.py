@@ -184,6 +184,7 @@ for name, config in {"standard": lab.models.faceswap_gan.standard(64), "lite": l
 # %%
 networks = {"encoder": encoder, "decoder": decoder, "discriminator": discriminator}
 drawn = lab.widgets.architecture.draw(networks, "FaceSwap-GAN, lite, 64 px", {"decoder": 2, "discriminator": 2})
+lab.widgets.show(drawn, "the layers of encoder, decoder and discriminator in a row each: what comes out, weights, cost")
 
 # %%
 perceptual_net = lab.models.face_res()

@@ -235,9 +235,11 @@ wanted[[0, -1]] -= f[[0, -1]]  # the boundary is known, so it goes to the right-
 u = np.concatenate([f[:1], np.linalg.solve(second, wanted), f[-1:]])
 
 # %%
-pd.DataFrame({"frame f": f, "generated g": g, "cloned u": u}).plot(
-    figsize=(7, 2.6), style=[":", "--", "-"], xlabel="pixel of the row", ylabel="red"
-).legend(ncol=3, loc="lower center", bbox_to_anchor=(0.5, 1))
+drawn = pd.DataFrame({"frame f": f, "generated g": g, "cloned u": u}).plot(
+    figsize=(7, 2.6), style=[":", "--", "-"], xlabel="pixel of the row", ylabel="red (0 to 1)"
+)
+drawn.legend(ncol=3, loc="lower center", bbox_to_anchor=(0.5, 1))
+lab.widgets.show(drawn.figure, "red along one row: the frame, the generated face, and the clone, which has the frame's ends and g's slopes")
 straight = np.interp(np.arange(len(f)), [0, len(f) - 1], (f - g)[[0, -1]])
 print(f"u - g is a straight line, up to {np.abs(u - g - straight).max():.0e}")
 
@@ -296,7 +298,7 @@ lab.widgets.curves(lines, [title], logarithmic=False, over="frame")
 
 # %%
 tremble = {name: np.abs(np.diff(values, 2)).mean() / values.mean() for name, values in sizes.items()}
-print({name: f"{value:.3%} of the face's size a frame" for name, value in tremble.items()})
+print(*(f"{name}: {value:.3%} of the face's size a frame" for name, value in tremble.items()), sep="\n")
 
 # %% [markdown]
 # ## Tuning by eye
@@ -426,6 +428,7 @@ if shake is not None:
     bars = {"subplots": True, "layout": (1, 3), "sharey": True, "legend": False}
     for axis in shares.plot.barh(**bars, figsize=(10, 2.6), color="#4c72b0", xlabel="share of the truth's").flat:
         axis.axvline(1, color="black", linestyle="--")
+    lab.widgets.show(axis.figure, "bars for each blend, smoothed and not: jitter, colour and alpha as shares of the truth's")
 
 # %% [markdown]
 # **Look**: a share of 1 is as restless as the truth. Seamless cloning takes its light from the boundary, where hair and wall go by: unsmoothed it changes colour most. Its colour change is a small array here, averaged over time, so the wandering goes while the blend stays. Done plainly, frame by frame with OpenCV and the same mask, its flicker beyond the truth is six times as large (`benchmarks/steadiness.py`).

@@ -98,7 +98,7 @@ import numpy as np
 from faceswap_lab.studies import ablation, ablation_effect
 
 material = ablation.of_run(run, faces_each)
-print({person: f"{material.own[person]} faces, {len(material.faces[person])} with copies" for person in "AB"})
+print(*(f"{person}: {material.own[person]} faces, {len(material.faces[person])} with copies" for person in "AB"), sep="\n")
 
 # %%
 some = np.linspace(0, material.own["B"] - 1, 8).astype(int)
@@ -110,10 +110,13 @@ def seen(name):
     return lab.models.random_views(bank(some), ablation.SIZE, options, keras.random.SeedGenerator(4))[0]
 
 
-lab.widgets.rows({name: seen(name) for name in ("base", "warp", "no_light", "no_turns", "no_shape_transfer")})
+views = {name: seen(name) for name in ("base", "warp", "no_light", "no_turns", "no_shape_transfer")}
+lab.widgets.rows(views)
+moved = keras.ops.convert_to_numpy(abs(views["base"] - views["no_shape_transfer"])).mean(axis=(1, 2, 3))
+print("bent into A's shape in the base, counted from the left:", *(np.flatnonzero(moved > 1e-3) + 1))
 
 # %% [markdown]
-# **Look**: these are inputs, as the network sees them in one step. In *no_light* the faces keep the light of their clip. *no_shape_transfer* shows B's own face every time; in the base every other one is bent into A's shape.
+# **Look**: these are inputs, as the network sees them in one step. In *no_light* the faces keep the light of their clip. *no_shape_transfer* shows B's own face every time; in the base a coin decides for each whether it comes bent into A's shape. It is a small change: compare the jaws of the numbered ones with those of the last row.
 #
 # ## All that can be switched
 # `no_...` takes away what the base has; the others add what it has not. Each line ends with where it can be compared from: the *warm* start (your own run below), *nothing*, or a FaceSwap-GAN on the warm start (*gan*).
@@ -121,7 +124,7 @@ lab.widgets.rows({name: seen(name) for name in ("base", "warp", "no_light", "no_
 # %%
 for name, variant in ablation.VARIANTS.items():
     starts = [start for start in ablation.STARTS if name in ablation.variants(start)]
-    print(f"{name:20s} {variant.part:40s} from {', '.join(starts)}")
+    print(f"{name:22s} {variant.part:44s} from {', '.join(starts)}")
 
 # %% [markdown]
 # ## Your guess
@@ -140,7 +143,7 @@ print("guess:", " > ".join(ablation.VARIANTS[name].part for name in guess))
 
 # %% [markdown]
 # ## What was measured
-# `benchmarks/ablation.py` took an hour of two cores for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The large mark is their mean, the bar its 95 % interval (an arrow at the rim: it goes on). A triangle that points up pays, one that points down costs; a grey diamond is not sure enough to say either.
+# `benchmarks/ablation.py` took an hour of two cores for this, so its numbers ship with the lab. A faint dot is one seed: the score *with* the part less the score *without* it. The large mark is their mean, the bar its 95 % interval (an arrow at the rim: it goes on). A triangle that points up pays, one that points down costs; a grey diamond is not sure enough to say either, or smaller than 0.01.
 #
 # **structure gain** asks whether brows, lids and lips are where the true swap has them; **identity gain** asks a recognition network whose face it is. Both are 0 for the untouched target and 1 for the true swap.
 
@@ -149,13 +152,14 @@ print(measured["steps"], "steps from", ablation_effect.BEGUN[measured["start"]])
 lab.widgets.worth_plot(results)
 
 # %%
-columns = ["part", "seeds", "structure_gain", "identity_gain", "gaze_error", "sharpness", "verdict"]
-units = {"gaze_error": "gaze_error (degrees)"}  # gains and sharpness are ratios
-ablation_effect.table(results)[columns].rename(columns=units).round(3)
+columns = ["structure_gain", "identity_gain", "gaze_error", "sharpness", "part", "verdict"]
+headings = ["structure gain", "identity gain", "gaze error (degrees)", "sharpness", "part", "the part ..."]
+ablation_effect.table(results).set_index("variant")[columns].set_axis(headings, axis=1).rename_axis(None).round(3)
 
 # %% [markdown]
-# **Look**: the optimiser (Muon in place of Adam), which no paper's table of losses lists, is worth most (0.12 ± 0.03 of structure); **local contrast pays** in both measures; **back-translation** pays a little in identity. The light of other frames *costs* a little. Instance norm lost in all three seeds, and still its interval reaches over 0. For the rest no difference is seen.
-#
+# **Look**: the scores are the *variant's*: low ones where a part was taken away say that it pays. The optimiser (Muon in place of Adam), which no paper's table of losses lists, is worth most (0.12 ± 0.03 of structure); **local contrast pays** in both measures; **back-translation** pays a little in identity. The light of other frames *costs* a little. Instance norm lost in all three seeds, and still its interval reaches over 0. For the rest no difference is seen.
+
+# %% [markdown]
 # Mind what was asked: 200 steps from nothing. In a training of thousands of steps varied copies and light are what keeps faces that it never saw sharp. "No difference seen" is not "worth nothing", and what is not in the table has not been measured.
 
 # %%
@@ -166,6 +170,8 @@ print(f"this order was right for {right} of {len(pairs)} pairs; a coin gets {len
 run.came("07 order", sorted(guess, key=order.get, reverse=True))
 
 # %% [markdown]
+# Do not be too proud, or too sad: among the parts with a grey diamond the order is luck.
+#
 # ## And a GAN's parts?
 # The same for FaceSwap-GAN: 60 steps on the generator of the warm start, as notebook 04 goes on. **Predict**: which is worth more there, the discriminators or the recogniser? (That is the recognition network in the identity loss.)
 
@@ -177,7 +183,7 @@ gan_measured = lab.read_json(ablation_effect.MEASURED_GAN)
 print(gan_measured["steps"], "steps from", ablation_effect.BEGUN[gan_measured["start"]])
 gan_worth = [ablation_effect.worth(gan_measured["results"], name, "identity_gain").mean for name in ("no_discriminators", "no_identity")]
 run.came("07 GAN's parts", ("discriminators", "recogniser")[int(np.argmax(gan_worth))])
-ablation_effect.table(gan_measured["results"])[columns].rename(columns=units).round(3)
+ablation_effect.table(gan_measured["results"]).set_index("variant")[columns].set_axis(headings, axis=1).rename_axis(None).round(3)
 
 # %% [markdown]
 # The recogniser: 0.04 ± 0.01 of identity. The discriminators, which the model is named after, made no difference that three seeds can see, not even to sharpness: so few steps are nothing to a discriminator that begins untrained.

@@ -114,8 +114,9 @@ low = ops.average_pool(face, 2, strides=2)
 high = face - lab.models.octave.double(low)
 
 # %%
+kept = ops.pad(low, ((0, 0), (0, size // 2), (0, size // 2), (0, 0)), constant_values=1.0)
 lab.widgets.row(
-    [face[0], low[0], lab.models.octave.double(low)[0], ops.clip(high[0] + 0.5, 0, 1)],
+    [face[0], kept[0], lab.models.octave.double(low)[0], ops.clip(high[0] + 0.5, 0, 1)],
     ["face", "low, as it is kept", "low, doubled", "high (grey is 0)"],
 )
 
@@ -220,7 +221,7 @@ def cost(config):
 # %%
 for name, config in {"quick": lab.models.autoencoder.quick(64), "original": lab.models.autoencoder.original(64, width=0.25)}.items():
     found = pd.DataFrame({alpha: cost(dataclasses.replace(config, octave=alpha)) for alpha in alphas})
-    print(f"{name}, share of the plain model\n{found.div(found[0.0], axis=0).round(3)}\n")
+    print(f"{name}, share of the plain model\n{found.div(found[0.0], axis=0).rename_axis('alpha', axis=1).round(3)}\n")
 
 # %% [markdown]
 # **Look**: the weights stay. *Activations* are the numbers that the layers give out and training keeps until the way back: memory.
@@ -278,7 +279,7 @@ counts = {person: len(pictures) for person, pictures in faces.items()}
 # %%
 steps = octave_steps or run.preset.scratch_steps // 2
 turns = max(2, min(10, steps // 10))
-print(counts, f"{turns} turns of {-(-steps // turns)} steps for each alpha")
+print(f"{counts['A']} faces of A, {counts['B']} of B; {turns} turns of {-(-steps // turns)} steps for each alpha")
 
 
 # %%
@@ -344,7 +345,8 @@ for turn in range(turns):
         took = time.perf_counter() - start
         row = {"alpha": alpha, "turn": turn, "step": (turn + 1) * few, "seconds": took / few}
         rows.append({**row, "loss": history["loss"][-1], "structure": structure(swap(network))})
-    print(f"turn {turn + 1}/{turns}, step {rows[-1]['step']}: " + ", ".join(f"{r['loss']:.3f}" for r in rows[-3:]))
+    losses = ", ".join(f"{row['loss']:.3f} (alpha {row['alpha']})" for row in rows[-3:])
+    print(f"turn {turn + 1:2d} of {turns}, step {rows[-1]['step']}: loss {losses}")
 run.came("08 lowest loss", min(rows[-3:], key=lambda row: row["loss"])["alpha"])
 
 # %% [markdown]
@@ -370,8 +372,8 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True, layout="constrain
 for (alpha, some), style in zip(log.groupby("alpha"), ("-", "--", ":"), strict=True):
     axes[0].plot(some["step"], some[measure], style, label=f"alpha {alpha}")
     axes[1].plot(some["step"] * base * pace[alpha], some[measure], style)
-axes[0].set(xlabel="step", ylabel=measure)
-axes[1].set(xlabel="seconds")
+axes[0].set(title="by step", xlabel="step", ylabel={"structure": "structure (correlation)"}.get(measure, measure))
+axes[1].set(title="by time", xlabel="seconds of training")
 figure.legend(fontsize=8, loc="outside right center")
 lab.widgets.show(figure, f"{measure} of three alphas, by step and by seconds")
 

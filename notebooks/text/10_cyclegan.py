@@ -206,7 +206,7 @@ later = set(test_rows)
 heap_a = [lab.course.ensure_faces(run, name).images(size * 3 // 2) for name in names]
 heap_a[0] = np.stack([face for row, face in enumerate(heap_a[0]) if row not in later])
 faces = {"A": np.concatenate(heap_a), "B": lab.course.ensure_faces(run, "B").images(size * 3 // 2)}
-print({person: len(pictures) for person, pictures in faces.items()}, "faces, no pairs")
+print(f"{len(faces['A'])} faces of A, {len(faces['B'])} of B, no pairs")
 
 # %%
 shuffled = np.random.default_rng(seed).permutation(len(faces["B"]))[:8]
@@ -214,15 +214,17 @@ lab.widgets.rows({"A": faces["A"][::-1][:: len(faces["A"]) // 8][:8], "an answer
 run.came("10 shuffled", "real")
 
 # %% [markdown]
-# It says: perfect, each one is B. But A looks left and the answer looks right. A discriminator asks for *some* face of B, never for *this* expression.
+# It says: perfect, each one is B. But go through the columns: another pose, another mouth, other lids. A discriminator asks for *some* face of B, never for *this* expression.
 
 # %% [markdown]
 # ## The cycle says what must be kept
 # CycleGAN ([Zhu et al., 2017](https://arxiv.org/abs/1703.10593)) trains two generators, $G$ from A to B and $F$ from B to A, and asks: **after the way there and back you must be who you were**. Whoever throws the pose away on the first leg cannot find it again on the second.
 #
-# $$L=E[(D_B(G(a))-1)^2]+E[(D_A(F(b))-1)^2]+10 E\vert F(G(a))-a\vert+10 E\vert G(F(b))-b\vert$$
+# $$L_{GAN}=E[(D_B(G(a))-1)^2]+E[(D_A(F(b))-1)^2]$$
 #
-# The first two terms are **least squares**, as in LSGAN; pairs occur nowhere.
+# $$L=L_{GAN}+10 E\vert F(G(a))-a\vert+10 E\vert G(F(b))-b\vert$$
+#
+# The first line is **least squares**, as in LSGAN; pairs occur nowhere.
 #
 # | the two generators | discriminators say | the cycle costs |
 # |---|---|---|
@@ -346,7 +348,7 @@ cheating_cycle = checks.cheating_cycle(cheating_cycle)
 # "Too weak" tempts: but a stronger one rewards the whisper even more.
 
 # %% [markdown]
-# **Look**: to us the middle is grey, but the networks whisper, that is, hide a message: the cast is told by a faint pattern, two levels high. Blur it over 2x2 pixels, which changes little for an eye, and what comes back is as wrong as from plain grey. So a low cycle loss proves nothing about what the middle *shows*. Judge the middle itself, as below, and never the way back. (In training, noise or blur between the two legs makes whispering hard.)
+# **Look**: to us the middle is grey, with a faint weave at most, but the networks whisper, that is, hide a message: the cast is told by a faint pattern, two levels high. Blur it over 2x2 pixels, which changes little for an eye, and what comes back is as wrong as from plain grey. So a low cycle loss proves nothing about what the middle *shows*. Judge the middle itself, as below, and never the way back. (In training, noise or blur between the two legs makes whispering hard.)
 
 # %% [markdown]
 # ## Colour yes, shape hardly: measured
@@ -389,7 +391,7 @@ run.came("10 CycleGAN", list(table.loc["CycleGAN"]), within=0.25, least=0.15)
 table.round(2)
 
 # %% [markdown]
-# CycleGAN finds B's skin without a single pair, and its structure is the target's. pix2pix was shown the answers and does move the structure, as far as its few pairs reach. Longer training buys CycleGAN better colour and texture; outlines stay, as its authors say themselves: the generator is a stack of convolutions that keeps every pixel in its place, and a changed shape makes the way back harder.
+# CycleGAN comes near B's skin without a single pair, and its structure is the target's. pix2pix was shown the answers and does move the structure, as far as its few pairs reach. Longer training buys CycleGAN better colour and texture; outlines stay, as its authors say themselves: the generator is a stack of convolutions that keeps every pixel in its place, and a changed shape makes the way back harder.
 #
 # ## Why FaceSwap-GAN shares an encoder
 # The autoencoder of notebook 03 has no pairs either. But it squeezes **both** people through one narrow code in which only pose, expression and light fit. B's decoder knows no other face than B's: it cannot leave A's nose standing. **Predict** its structure.

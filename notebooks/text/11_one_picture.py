@@ -147,7 +147,7 @@ run.came("11 one picture for all", "yes" if len(set(map(int, chosen))) == 1 else
 lab.widgets.row([face, *base.source.images[chosen]], ["A, the target", "nearest in all", "in the mouth", "in the eyes"])
 pd.DataFrame(
     [seen.read[0], *base.source.read[chosen]], ["target", "all", "mouth", "eyes"],
-    ["yaw", "pitch", "lips", "width", "lids", "iris right", "iris down"],
+    ["yaw (degrees)", "pitch (degrees)", "lips", "width", "lids", "iris right", "iris down"],
 ).round(2)  # fmt: skip
 
 # %% [markdown]
@@ -161,7 +161,7 @@ pd.DataFrame(
 # %%
 beside = base.for_target(faces).beside(face)
 warped = [beside[..., 3 * k : 3 * k + 3] for k in range(3)]
-lab.widgets.row([face, *warped, beside[..., -1]], ["A", "bent: all", "mouth", "eyes", "known"])
+lab.widgets.row([face, *warped, beside[..., -1]], ["A", "1: all, bent", "2: mouth, bent", "3: eyes, bent", "known"])
 
 # %% [markdown]
 # **Look**: the detail is B's own, pores and all. And it is no swap yet: another light, teeth from another moment, edges where triangles end. Laid over A as it is, what do the scores say?
@@ -177,7 +177,7 @@ lab.widgets.row([face, *warped, beside[..., -1]], ["A", "bent: all", "mouth", "e
 # %%
 parts = lab.models.reference_swapper.explain(base.network, face[None], beside[None])
 shares = [parts["mixture"][0, ..., k] for k in range(4)]
-lab.widgets.row([*shares, parts["correction"][0] + 0.5], ["from A", "from 1", "from 2", "from 3", "added"])
+lab.widgets.row([*shares, parts["correction"][0] + 0.5], ["share of A", "of 1 (all)", "of 2 (mouth)", "of 3 (eyes)", "added (grey is 0)"])
 
 # %%
 composite, alpha = lab.models.reference_swapper.generate(base.network, face[None], beside[None])[0, ..., :3], parts["alpha"][0]
@@ -222,7 +222,7 @@ if compared is not None:
 compared
 
 # %% [markdown]
-# **Look** at the two networks' numbers beside the reference's: that difference is what the true swaps taught. (Notebook 06 says how far one frame can be trusted.)
+# **Look** at *swap_gain*: *reference alone* and *base, all pictures* looked up the same pictures, so what lies between them is what the true swaps taught. *One picture* had no choice. In *identity_gain* the bare reference may win: its pores are B's. It pays for them with seams and wrong light (*sharpness*: 1 is the truth's). (Notebook 06 says how far one frame can be trusted.)
 #
 # ## The whole video, in one command
 # In a shell it is `python -m faceswap_lab convert a.mp4 --source b.mp4 --out swapped.mp4`; `--source` may be one picture. Consent is asked for as always, of the source, too.

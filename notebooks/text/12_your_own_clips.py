@@ -128,7 +128,7 @@ print(*looks.values(), sep="\n\n")
 
 # %%
 for role, look in looks.items():
-    lab.widgets.row([look.picture], [role], height=2)
+    lab.widgets.row([look.picture], [f"{role}: some frames, and the faces found"], height=2)
 
 # %%
 for look in looks.values():
@@ -178,7 +178,7 @@ lab.widgets.show(lab.faces.diagnosis_report.draw(diagnosis), words)
 
 # %%
 for role in clips:
-    lab.widgets.row([lab.course.contact_sheet(run, role)], [role], height=6)
+    lab.widgets.row([lab.course.contact_sheet(run, role)], [f"{role}: the face set"], height=6)
 
 # %% [markdown]
 # ## 6 Train, within a budget
@@ -207,7 +207,7 @@ if (budget.get("minutes"), budget.get("preset")) != (minutes, preset):
     budget = {"minutes": minutes, "preset": preset, "steps": lab.training.times.steps_in(minutes, make(1000), batches)}
     lab.write_json(run.out / "budget.json", budget)
 steps = budget["steps"]
-print(f"{steps} steps in {minutes:g} minutes")
+print(f"{steps} steps in {minutes:g} min")
 
 # %% [markdown]
 # **Look** at the previews while it trains: row by row the face, its reconstruction, its swap, the swap's alpha. *Stop* keeps what there is; run the cell again and it goes on.
@@ -295,4 +295,4 @@ lab.widgets.Page(lab.course.write_report(run.out))
 lab.widgets.Answers("12")  # answer them first, then open each
 
 # %%
-run.finish("12_your_own_clips", f"swap.mp4 by {best.model}, {steps} steps in a budget of {minutes:g} minutes")
+run.finish("12_your_own_clips", f"swap.mp4 by {best.model}, {steps} steps in a budget of {minutes:g} min")

@@ -155,6 +155,8 @@ def test_the_preview_and_the_swap_function_take_them():
     for model in (small_cyclegan(), small_pix2pix()):
         sheet = training.preview_grid(model, sets(), 4)  # faces under 64 px are enlarged
         assert sheet.dtype == np.uint8 and sheet.shape[0] >= 8 * 64 and sheet.shape[1] >= 4 * 64
+        alpha = sheet[3 * 64 : 4 * 64, -4 * 64 :]
+        assert alpha.min() == 255 > sheet[3 * 64, 0].max(), "an alpha of 1 must differ from the paper"
         colour, alpha = training.SwapFunction(model, batch_size=2)(pictures(3).astype("float32") / 255)
         assert colour.shape == (3, 32, 32, 3) and alpha.shape == (3, 32, 32, 1)
 

@@ -47,7 +47,7 @@ def test_two_clips_become_a_signed_video(tmp_path):
     assert verification.verify(run / "swap.mp4").state in (verification.VALID, verification.UNKNOWN)
     steps = json.loads((run / "budget.json").read_text())["steps"]
     assert 1 <= steps < 60 and (run / "models" / "autoencoder" / "model.weights.h5").exists()
-    assert f"{steps} steps in 0.02 minutes" in said and (run / "index.html").exists()
+    assert f"{steps} steps in 0.02 min" in said and (run / "index.html").exists()
 
 
 def test_without_consent_it_stops_and_says_what_to_write(tmp_path):

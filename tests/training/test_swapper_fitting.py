@@ -1,7 +1,5 @@
 """Training the base: the identity term comes in late, and a stop changes nothing, with a discriminator beside it or without."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -43,10 +41,9 @@ def test_the_identity_term_comes_late_and_a_stop_changes_nothing(tmp_path, monke
 
     told = []
     whole = fit("whole")
-    history = [json.loads(line) for line in told]
-    assert [row["step"] for row in history] == [2, 4, 6]
-    assert [row["identity"] > 0 for row in history] == [False, True, True]
-    assert all(row["discriminator"] > 0 for row in history)
+    assert [row["step"] for row in told] == [2, 4, 6]
+    assert [row["identity"] > 0 for row in told] == [False, True, True]
+    assert all(row["discriminator"] > 0 for row in told)
     for _ in range(2):
         with monkeypatch.context() as patch:
             patch.setattr(checkpoints, "after_save", [stop])
@@ -61,6 +58,11 @@ def test_all_terms_hold_under_mixed_precision(tmp_path):
         network = build_swapper(SwapperConfig(32, 3, (8, 8, 12, 12)))
         fit = SwapperFit(2, batch=4, identity=0.5, checkpoint_every=1, perceptual=0.3, adversarial=0.05)
         swapper_fitting.fit_swapper(network, arrays(), tmp_path, fit, told.append)
-    (found,) = (json.loads(line) for line in told)
+    (found,) = told
     assert 0 < found["identity"] < 2 and 0 < found["perceptual"] < 12 and np.isfinite(found["adversarial"])
     assert all(np.isfinite(weight).all() for weight in network.get_weights())
+
+
+def test_a_checkpoint_is_printed_for_people(capsys):
+    swapper_fitting.print_row({"step": 15, "loss": 0.32614, "adversarial": 0.0, "l1": 0.11653})
+    assert capsys.readouterr().out == "step 15: loss 0.326, l1 0.117\n"

@@ -21,10 +21,10 @@ def test_the_table_tells_intervals_and_colours_right_and_wrong():
     rows = [
         {"detector": "blur", "video": "a_model", "auc": Interval(0.9, 0.85, 0.95)},
         {"detector": "blur", "video": "perfect", "auc": Interval(0.1, 0.05, 0.2)},
-        {"detector": "seam", "video": "a_model", "auc": Interval(0.5)},
+        {"detector": "from_nothing", "video": "a_model", "auc": Interval(0.5)},
     ]
     text = detection.area_table(pd.DataFrame(rows), ["detector"], "video").to_html()
-    assert "a model" in text and "0.90\n(0.85\u00a0to\u00a00.95)" in text and "nan" not in text
+    assert "a model" in text and "from nothing" in text and "0.90\n(0.85\u00a0to\u00a00.95)" in text and "nan" not in text
     right, wrong = "rgba(0, 114, 178, 0.44)", "rgba(213, 94, 0, 0.44)"
     assert text.count(right) == text.count(wrong) == 1 and "0.00)" in text
 
@@ -75,6 +75,14 @@ def test_the_hills_behind_an_auc_are_those_of_the_detector_asked_for(drawn):
     assert apart.patches[24].get_xy()[:4, 1].max() == 0 < alike.patches[24].get_xy()[:4, 1].max() == 5
 
 
+def test_five_panels_of_hills_are_no_wider_than_a_page(drawn):
+    hills = [("here", video, "blur", np.arange(5.0)) for video in ("real", "a", "b", "c", "d", "e")]
+    detection.distributions_plot(numbered(hills), "blur")
+    figure = plt.gcf()
+    assert [axis.get_title()[0] for axis in figure.axes] == list("abcde") and figure.get_figwidth() < 9
+    assert len({round(axis.get_position().y0, 2) for axis in figure.axes}) == 2
+
+
 def test_honest_hills_have_one_threshold_and_each_the_share_beyond_it(drawn):
     known = numbered([("this clip", "real", "network", np.arange(100.0)), ("this clip", "a swap", "network", [200.0])])
     other = numbered([("other", "real", "network", np.arange(50.0, 150)), ("other", "real", "another", [500.0])])
@@ -84,6 +92,8 @@ def test_honest_hills_have_one_threshold_and_each_the_share_beyond_it(drawn):
         "this clip: 5% accused",
         "other: 55% accused",
     ]
+    axis.figure.canvas.draw()
+    assert axis.get_legend().get_window_extent().y0 >= axis.bbox.y1, "no hill lies under the legend"
     assert axis.lines[0].get_xdata()[0] == pytest.approx(np.quantile(np.arange(100), 0.95)) and axis.dataLim.x1 < 200
 
 

@@ -77,7 +77,9 @@ def test_every_picture_of_the_notebooks_is_shown_by_ipython_7(cell, tmp_path):
     show = figures.live_preview("autoencoder")
     show(20, preview)
     show(40, preview + 9)
-    assert [seen(one)[1] for one in cell] == [{"alt": f"autoencoder, step {step}", "width": 24} for step in (20, 40)]
+    rows = "faces of A, then of B, reconstructed, swapped, and each swap's alpha"
+    alts = [f"autoencoder, step {step}: {rows}" for step in (20, 40)]
+    assert [seen(one)[1] for one in cell] == [{"alt": alt, "width": 24} for alt in alts]
     assert seen(cell[1])[0].max() == 9
     cell.clear()
 

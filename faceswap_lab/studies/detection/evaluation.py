@@ -113,7 +113,7 @@ def area(table: pd.DataFrame, detector: str, swap: tuple[str, str, str], real: t
     """
     found = []
     for scene, coding, video in (real, swap):
-        mine = (table[["detector", "scene", "coding", "video"]] == (detector, scene, coding, video)).all(axis=1)
+        mine = (table[["detector", "scene", "coding", "video"]] == [detector, scene, coding, video]).all(axis=1)
         if not mine.any():
             raise LabError(f"{detector}: no numbers for {video} ({scene}, {coding}). Let `numbers` look at that video.")
         found.append(table[mine].sort_values("frame")["number"].to_numpy())
