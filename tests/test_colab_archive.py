@@ -85,7 +85,9 @@ def test_truths_are_coded_so_that_nobody_sees_it(unpacked):
         target = actors.clip(clip.facts["truth_of"])
         before = next(video.open_video(target.path).frames()).image
         blend = cv2.addWeighted(before, 0.5, first, 0.5, 0)
-        scores = [metrics.score_clip([blend], [truth], [before], target.points()[:1]).as_json() for truth in (first, seen)]
+        scores = [
+            metrics.score_clip([blend], [truth], [before], target.points()[:1]).as_json() for truth in (first, seen)
+        ]
         assert scores[1] == pytest.approx(scores[0], abs=0.005) and 0.2 < scores[0]["swap_gain"] < 0.9
 
 
@@ -105,7 +107,9 @@ def test_what_is_left_out_is_named_when_it_is_asked_for(unpacked):
 
 def test_consent_is_known_for_the_clips_of_a_clone_as_well(unpacked):
     for path in (ROOT / "data" / "consent").glob("*.json"):
-        ours, theirs = (json.loads((root / "data/consent" / path.name).read_text())["sources"] for root in (ROOT, unpacked))
+        ours, theirs = (
+            json.loads((root / "data/consent" / path.name).read_text())["sources"] for root in (ROOT, unpacked)
+        )
         assert [source for source in theirs if source in ours] == ours
 
 
