@@ -1,6 +1,7 @@
 """The archive for classes without GitHub holds all that the lessons use, and little else."""
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -8,14 +9,20 @@ import sys
 import zipfile
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+
+from faceswap_lab import metrics, video
+from faceswap_lab.base.errors import LabError
+from faceswap_lab.course import actors
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 import make_colab_archive as archives  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="the archive is made of what git knows")
-MEGABYTES = 85
+MEGABYTES = 60
 # In a new process: open all that the lessons name, and start a run.
 LOOK = """
 import pathlib, sys
@@ -67,6 +74,43 @@ def test_the_lessons_find_what_they_need(unpacked):
     command = [sys.executable, "-P", "-c", LOOK, str(unpacked), *sorted(clips)]
     done = subprocess.run(command, env=environment, cwd=unpacked.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_truths_are_coded_so_that_nobody_sees_it(unpacked):
+    for clip in map(actors.clip, ("truth_A_from_B", "truth_B_from_A")):
+        coded = video.open_video(unpacked / "data" / "actors" / clip.path.name)
+        assert coded.num_frames == clip.facts["frames"] and coded.fps == clip.facts["fps"]
+        first, seen = (next(one.frames()).image for one in (video.open_video(clip.path), coded))
+        assert 10 * np.log10(255**2 / np.square(first.astype(float) - seen).mean()) > 48, clip.id
+        target = actors.clip(clip.facts["truth_of"])
+        before = next(video.open_video(target.path).frames()).image
+        blend = cv2.addWeighted(before, 0.5, first, 0.5, 0)
+        scores = [
+            metrics.score_clip([blend], [truth], [before], target.points()[:1]).as_json() for truth in (first, seen)
+        ]
+        assert scores[1] == pytest.approx(scores[0], abs=0.005) and 0.2 < scores[0]["swap_gain"] < 0.9
+
+
+def test_what_is_left_out_is_named_when_it_is_asked_for(unpacked):
+    manifest = unpacked / "data" / "actors" / "manifest.json"
+    kept = {"masks": {"truth_A_from_B"}, "landmarks": {"talk_A"}}
+    for clip in filter(lambda clip: "masks" in clip.facts, actors.clips(manifest=manifest)):
+        for kind, here in kept.items():
+            if clip.id in here:
+                assert getattr(clip, kind)()
+                continue
+            with pytest.raises(LabError, match=f"{kind}_{clip.id}.npz: .*missing.* a clone of the lab has it"):
+                getattr(clip, kind)()
+    with pytest.raises(LabError, match="hard_truth_A_from_B.mp4: .*missing.* a clone of the lab has it"):
+        actors.clip("hard_truth_A_from_B", manifest=manifest)
+
+
+def test_consent_is_known_for_the_clips_of_a_clone_as_well(unpacked):
+    for path in (ROOT / "data" / "consent").glob("*.json"):
+        ours, theirs = (
+            json.loads((root / "data/consent" / path.name).read_text())["sources"] for root in (ROOT, unpacked)
+        )
+        assert [source for source in theirs if source in ours] == ours
 
 
 def test_measured_figures_come_along(unpacked):

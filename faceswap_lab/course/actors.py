@@ -23,6 +23,7 @@ from faceswap_lab.faces.alignment import FIVE
 MANIFEST = data_folder() / "actors" / "manifest.json"
 REGIONS = ("face", "eyes", "mouth", "hand")
 STEPS = 64  # landmarks are stored in 64ths of a pixel
+IN_A_CLONE = "The archive of `make colab` leaves out what no lesson opens; a clone of the lab has it."
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,10 @@ class ActorClip:
     def _known(self, kind: str) -> Path:
         if kind not in self.facts:
             raise LabError(f"{self.id}: this clip has no {kind}; clips with the role target, hard and truth have them.")
-        return self.folder / self.facts[kind]
+        path = self.folder / self.facts[kind]
+        if not path.exists():
+            raise LabError(f"{path}: this file is missing. {IN_A_CLONE}")
+        return path
 
     def frames(self, every: int = 1) -> np.ndarray:
         """(n, H, W, 3) uint8 RGB. A training clip of 504 frames takes 220 MB: `video.open_video` reads one at a time."""
@@ -149,7 +153,9 @@ class ActorClip:
                 if "seed" in self.facts
                 else ""
             )
-            raise LabError(f"{path}: {state}. Get it back with: git checkout -- {path}, or fetch the lab again.{anew}")
+            raise LabError(
+                f"{path}: {state}. Get it back with: git checkout -- {path}, or fetch the lab again.{anew} {IN_A_CLONE}"
+            )
 
 
 def _entries(manifest: Path) -> list[dict]:

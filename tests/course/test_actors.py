@@ -190,6 +190,9 @@ def test_bad_files_are_named(tmp_path):
         actors.clip("nobody", manifest=manifest)
     with pytest.raises(LabError, match="ten_faces: this clip has no masks"):
         actors.clip("ten_faces", manifest=manifest).masks()
+    (folder / keep["talk_A"].facts["masks"]).unlink()
+    with pytest.raises(LabError, match="masks_talk_A.npz: this file is missing.*a clone of the lab has it"):
+        actors.clips("target", manifest=manifest)[0].masks()
     path = folder / "ten_faces.mp4"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     expected = keep["ten_faces"].facts["sha256"]["ten_faces.mp4"]
