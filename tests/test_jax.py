@@ -20,6 +20,7 @@ def trained_on_jax(tmp_path_factory):
     folder = tmp_path_factory.mktemp("jax")
     worker = Path(__file__).with_name("jax_worker.py")
     environment = {**os.environ, "KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment["JAX_COMPILATION_CACHE_DIR"] = str(folder / "compiled")  # four of its models take the same step
     done = subprocess.run([sys.executable, str(worker), str(folder)], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder, json.loads(done.stdout.splitlines()[-1])

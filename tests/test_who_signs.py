@@ -88,7 +88,6 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("faceswap_lab/faces/examination.py", "_face"): GIVEN,
     ("faceswap_lab/faces/examination.py", "examine"): GIVEN,
     ("faceswap_lab/faces/extraction.py", "_write_bytes"): GIVEN,
-    ("faceswap_lab/faces/merging.py", "merge"): COPY,
     ("faceswap_lab/video/ffmpeg.py", "opened"): "a file to read",
     ("faceswap_lab/studies/detection/recompression.py", "recoded"): TEMPORARY,
     ("faceswap_lab/studies/detection/provenance_signs.py", "passed_on"): "what passing on loses; 09 gives a temporary folder",

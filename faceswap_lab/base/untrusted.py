@@ -167,7 +167,7 @@ def check_members(
         raise LabError(f"{path}: {member[:120]!r} {why}. Take only archives that the lab wrote.")
 
     if len(members) > MOST_MEMBERS:
-        raise LabError(f"{path}: it holds {len(members)} files, more than {MOST_MEMBERS}. Export the set in parts.")
+        raise LabError(f"{path}: it holds {len(members)} files, more than {MOST_MEMBERS}. No run of the lab has so many.")
     seen = set()
     for member in members:
         name = member.filename

@@ -1,7 +1,6 @@
 """Looking through a face set: sort it, group it, find faces that repeat others, lay it out as a sheet of thumbnails.
 
-Nothing of that changes a file. What does is found here as well: taking faces out and bringing them back (`rejection`),
-making one set of several (`merging`), packing and unpacking (`archive`).
+Nothing of that changes a file. What does is found here as well: taking faces out and bringing them back (`rejection`).
 """
 
 from __future__ import annotations
@@ -12,16 +11,11 @@ import pandas as pd
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.faces import embeddings
-from faceswap_lab.faces.archive import export, import_set
 from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.faces.merging import merge
 from faceswap_lab.faces.options import SAME_PERSON
 from faceswap_lab.faces.rejection import reject, rejected, restore, undo
 
-__all__ = [
-    "export", "group", "import_set", "light", "merge", "near_duplicates", "reject", "rejected", "restore", "sort",
-    "thumbnails", "undo",
-]  # fmt: skip
+__all__ = ["group", "light", "near_duplicates", "reject", "rejected", "restore", "sort", "thumbnails", "undo"]
 
 SORTS = ("sharpness", "yaw", "pitch", "roll", "light", "identity", "similarity", "time")
 GROUPS = ("pose", "light", "sharpness", "identity", "similarity")

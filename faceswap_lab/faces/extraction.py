@@ -180,13 +180,8 @@ def _state(folder: Path, wanted: dict) -> dict:
     if not path.exists():
         return fresh
     state = files.read_json(path)
-    if not isinstance(state, dict) or not isinstance(state.get("settings"), dict) or set(fresh) - set(state) - {"runs"}:
+    if not isinstance(state, dict) or not isinstance(state.get("settings"), dict) or set(fresh) - set(state):
         raise LabError(f"{path}: this file is damaged. Delete it and run again: the faces are then extracted anew.")
-    if "runs" not in state:  # made before version 0.3: what it cannot know counts as unchanged, if it is finished
-        state["runs"] = 0
-        if not state["finished"]:
-            return fresh
-        state["settings"] = {**wanted, **state["settings"]}
     if len(str(state["settings"].get("clip", ""))) == _ENDS:
         sources = read_sources(folder) if has_sources(folder) else ()
         state["settings"]["clip"] = sources[0].sha256 if sources else wanted["clip"]

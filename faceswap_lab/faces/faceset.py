@@ -39,7 +39,6 @@ COLUMNS = [
     *MATRIX_COLUMNS, "yaw", "pitch", "roll", "sharpness", "rotation", "frame_width", "frame_height",
 ]  # fmt: skip
 MOST_LANDMARKS = 1 << 20  # bytes of a face's landmarks; they take some thousands
-SINCE_0_3 = {"track": 0, "shot": 0, "rotation": 0.0}  # columns that older sets do not have, and what they then hold
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -53,9 +52,6 @@ def read_table(path: Path) -> pd.DataFrame:
         table = files.read_csv(path, dtype={"face": str, "source": str})
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
         raise LabError(f"{path}: this table is damaged ({error}). {again}") from error
-    for column, value in SINCE_0_3.items():
-        if column not in table and set(COLUMNS) - set(SINCE_0_3) <= set(table.columns):
-            table[column] = value
     missing = [column for column in COLUMNS if column not in table]
     if missing:
         raise LabError(f"{path}: the columns {', '.join(missing[:4])} are missing. {again}")

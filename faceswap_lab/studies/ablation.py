@@ -295,12 +295,9 @@ def score(outputs: Sequence[np.ndarray], material: Material, recognition=None, m
         recognition, mesh: the evaluation network and the landmark finder, to be made once for many scores.
     """
     from faceswap_lab import metrics
+    from faceswap_lab.metrics.card import rounded
     from faceswap_lab.metrics.following import against_truth
 
     gains = metrics.score_clip(outputs, material.truth, material.target, material.points, recognition).as_json()
     looks = against_truth(outputs, material.truth, material.points, mesh)
-    return gains | {name: _rounded(looks[name]) for name in ("gaze_error", "gaze_still")}
-
-
-def _rounded(value: float) -> float | None:
-    return round(float(value), 4) if np.isfinite(value) else None
+    return gains | {name: rounded(looks[name]) for name in ("gaze_error", "gaze_still")}

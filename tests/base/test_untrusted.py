@@ -8,6 +8,7 @@ import stat
 import struct
 import subprocess
 import sys
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,7 +19,6 @@ import pytest
 
 from faceswap_lab.base import files, untrusted, weights
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.faces.archive import import_set
 from faceswap_lab.video import open_video
 from faceswap_lab.video.pictures import picture_size, read_picture, write_picture
 
@@ -336,43 +336,64 @@ def test_what_is_refused_takes_no_memory(tmp_path):
     assert int(lines[6]) < 20_000, lines[6]  # KB
 
 
-# Archives: `tests/faces/test_curation.py` has the archives that hold a whole set beside what is wrong with them.
+# Archives: `tests/course/test_run_storage.py` has the names that lead elsewhere.
 
 
-@pytest.mark.parametrize(
-    "name", ["../out.png", "/etc/out.png", "C:/out.png", "C:\\out.png", "faces\\..\\..\\out.png", "faces/../../out.png",
-             "faces/a.png/../../../out.png", "faces/a\n.png", "faces/\u202egnp.png", "CON", "faces/a.PNG", "faces/.png"],
-)  # fmt: skip
-def test_members_that_lead_elsewhere(tmp_path, name):
-    with zipfile.ZipFile(tmp_path / "set.zip", "w") as packed:
-        packed.writestr("faces.csv", "face\n")
-        packed.writestr(name, b"x")
-    refused(tmp_path / "set.zip", "is no part of a face set", lambda path: import_set(path, tmp_path / "inner" / "set"))
-    assert [entry.name for entry in tmp_path.rglob("*") if entry.is_file()] == ["set.zip"]
+def write_archive(path, *members):
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        warnings.simplefilter("ignore")  # of a name that occurs twice
+        for member, data in members:
+            archive.writestr(member, data)
+    return path
 
 
-def test_members_that_are_encrypted_or_no_files(tmp_path):
-    def packed(entry, change=lambda data: data):
-        with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
-            archive.writestr("faces.csv", "face\n")
-            archive.writestr(entry, b"x")
-        (tmp_path / "set.zip").write_bytes(change((tmp_path / "set.zip").read_bytes()))
+def unpack(path, most_bytes=3_000_000):
+    """As a run's part is unpacked: a file of it has at most 2 MB."""
+    with zipfile.ZipFile(path) as archive:
+        untrusted.check_members(archive.infolist(), path, lambda name: 2_000_000, most_bytes, "run")
+        for member in archive.infolist():
+            untrusted.unpack_member(archive, member, path.with_name(member.filename), path)
 
-    def import_it(path):
-        import_set(path, tmp_path / "inner" / "set")
 
-    def encrypted(data):  # the flag of each member, where it lies itself and in the directory
-        data = bytearray(data)
-        for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-            at = data.rfind(mark)
-            data[at + offset] |= 1
-        return bytes(data)
+def entry(kind):
+    found = zipfile.ZipInfo("a.png")
+    found.create_system, found.external_attr = 3, (kind | 0o644) << 16
+    return found
 
-    packed("faces/a.png", encrypted)
-    refused(tmp_path / "set.zip", "is encrypted", import_it)
-    for kind in (stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFDIR):
-        entry = zipfile.ZipInfo("faces/a.png")
-        entry.create_system, entry.external_attr = 3, (kind | 0o644) << 16
-        packed(entry)
-        refused(tmp_path / "set.zip", "is a link or a device", import_it)
-    assert [entry.name for entry in tmp_path.rglob("*") if entry.is_file()] == ["set.zip"]
+
+NO_FILES = (stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFDIR)
+HARMFUL = {
+    "twice": ("occurs twice", [("a.png", b"x"), ("A.png", b"x")]),
+    "too large": ("more than a run's file ever does", [("a.png", os.urandom(2_000_001))]),
+    "bomb": ("times its packed size", [("a.png", bytes(1_000_000))]),
+    "too much": ("unpacked it takes 4 MB, more than the 3 MB", [(f"{n}.png", os.urandom(1_900_000)) for n in range(2)]),
+    "many": ("it holds 4 files, more than 3", [(f"{n}.png", b"x") for n in range(4)]),
+    **{f"no file {kind:o}": ("is a link or a device", [(entry(kind), b"x")]) for kind in NO_FILES},
+}
+
+
+@pytest.mark.parametrize("case", HARMFUL)
+def test_archives_that_are_not_unpacked(tmp_path, monkeypatch, case):
+    monkeypatch.setattr(untrusted, "MOST_MEMBERS", 3)
+    message, members = HARMFUL[case]
+    refused(write_archive(tmp_path / "run.zip", *members), message, unpack)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.zip"]
+
+
+def test_members_that_are_encrypted_or_larger_than_they_claim(tmp_path):
+    data = write_archive(tmp_path / "run.zip", ("a.png", os.urandom(100))).read_bytes()
+    changed = bytearray(data)
+    for mark, offset in (
+        (b"PK\x03\x04", 6),
+        (b"PK\x01\x02", 8),
+    ):  # the flag, where the member lies and in the directory
+        changed[data.rfind(mark) + offset] |= 1
+    (tmp_path / "run.zip").write_bytes(changed)
+    refused(tmp_path / "run.zip", "is encrypted", unpack)
+    changed = bytearray(data)
+    place = data.rfind(b"PK\x01\x02") + 24
+    changed[place : place + 4] = (90).to_bytes(4, "little")
+    (tmp_path / "run.zip").write_bytes(changed)
+    with pytest.raises((LabError, zipfile.BadZipFile)):
+        unpack(tmp_path / "run.zip")
+    assert (tmp_path / "a.png").stat().st_size <= 90

@@ -158,8 +158,9 @@ def test_a_damaged_archive_is_made_again(kept, damage, capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["../up.png", "/etc/up.png", "faces/target/../../../up.png", "faces/other/up.png", "faces/target/.hidden", "link"]
-)
+    "name", ["../up.png", "/etc/up.png", "C:/up.png", "C:\\up.png", "faces\\target\\..\\..\\up.png", "faces/target/../../../up.png",
+             "faces/target/a\n.png", "faces/other/up.png", "faces/target/.hidden", "link"],
+)  # fmt: skip
 def test_an_archive_leads_nowhere_else(kept, tmp_path, name, capsys):
     _, place, machine = kept
     path = place / "faces_target-strange.zip"

@@ -13,7 +13,6 @@ from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import report, runtime, samples, trusted_paths
 from faceswap_lab.course.report import comparison
-from faceswap_lab.faces import archive, merging
 from faceswap_lab.faces.faceset import COLUMNS, FaceSet
 from faceswap_lab.provenance import consent
 from faceswap_lab.swap.parts import Coding, Parts, parts_folder
@@ -220,16 +219,6 @@ def test_a_face_set_leads_nowhere_else(tmp_path, private):
     write_picture(tmp_path / "private" / "photo.png", picture)
     with pytest.raises(LabError, match="'../../private/photo.png' is no picture's name, but a way to another place"):
         FaceSet(face_set(tmp_path / "ways", "../../private/photo.png"))
-    linked = face_set(tmp_path / "linked")
-    write_picture(linked / "masks" / "000000_0.png", picture)
-    (linked / "faces" / "000000_0.png").symlink_to(tmp_path / "private" / "photo.png")
-    for copied in (
-        lambda: archive.export(FaceSet(linked), tmp_path / "set.zip"),
-        lambda: merging.merge([linked], tmp_path / "all"),
-    ):
-        with pytest.raises(LabError, match="000000_0.png: a link leads away from here, so it was not copied"):
-            copied()
-    assert not (tmp_path / "set.zip").exists() and not (tmp_path / "all").exists()
 
 
 def test_parts_of_a_film_are_not_taken_from_elsewhere(tmp_path, private):

@@ -1,24 +1,14 @@
-"""Face sets looked through, cleaned, merged and packed: what is measured, what a kill leaves, what a stranger may send."""
+"""Face sets looked through and cleaned: what is measured, what is put aside and comes back."""
 
-import io
-import os
-import pickle
 import shutil
-import signal
-import stat
-import subprocess
-import sys
-import time
-import zipfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from joined import joined
 
-from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import samples
 from faceswap_lab.faces import curation
@@ -140,8 +130,8 @@ def test_unknown_choices_are_listed(originals):
         curation.thumbnails(nobody)
 
 
-def test_two_people_of_a_merged_set_are_told_apart(originals, tmp_path):
-    merged = curation.merge(list(originals.values()), tmp_path / "both")
+def test_two_people_of_one_set_are_told_apart(originals, tmp_path):
+    merged = joined(originals.values(), tmp_path / "both")
     assert len(merged) == sum(map(len, originals.values()))
     assert set(merged.table["source"]) == {"target.mp4", "train_B.mp4"}
     np.testing.assert_array_equal(merged.images()[merged.table["source"] == "target.mp4"], originals["target"].images())
@@ -156,8 +146,6 @@ def test_two_people_of_a_merged_set_are_told_apart(originals, tmp_path):
     written = (sheet[:, : curation.NAMES] < 128).all(axis=2).any(axis=1)
     assert written[:32].any() and written[96:128].any()  # each name stands at its group's first line of faces
     assert not written[32:96].any() and not written[128:].any()
-    with pytest.raises(LabError, match="both: this folder holds a face set made with another source"):
-        extract_faces(samples.sample_clips()["target"], merged.folder)
 
 
 def test_of_copies_the_sharpest_stays(target):
@@ -217,186 +205,3 @@ def test_the_pictures_place_is_the_truth(target):
     with pytest.raises(LabError, match="log.json: this log is damaged. Delete it"):
         curation.reject(target, [0])
     assert (target.folder / "faces" / names[0]).exists()
-
-
-SCRIPT = """
-import shutil, sys, time
-from faceswap_lab.faces import merging
-copy = shutil.copyfile
-merging.shutil.copyfile = lambda a, b: (time.sleep(0.02), copy(a, b))
-merging.merge({sets!r}, {folder!r})
-"""
-
-
-def test_a_killed_merge_goes_on(originals, tmp_path):
-    sets = [faces.folder for faces in originals.values()] + [originals["target"].folder]
-    whole = curation.merge(sets, tmp_path / "whole")
-    folder, building = tmp_path / "killed", tmp_path / f"{files.PARTIAL}killed"
-    script = SCRIPT.format(sets=[str(one) for one in sets], folder=str(folder))
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline and not len(list(building.glob("masks/0*"))) >= 4:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    done = {path: path.stat().st_mtime_ns for path in building.glob("faces/0*")}
-    assert done and not folder.exists(), "nothing is there until all is"
-    (building / "faces" / f"{files.PARTIAL}half.png").write_bytes(b"half a picture")
-    curation.merge(sets, folder)
-    assert contents(folder) == contents(whole.folder)
-    for path, written in done.items():
-        assert (folder / "faces" / path.name).stat().st_mtime_ns == written, "what was copied is not copied again"
-    assert not building.exists()
-
-
-def test_a_merge_respects_what_is_there(originals, target, tmp_path):
-    sets = [target, originals["train_B"].subset([0, 1])]
-    merged = curation.merge(sets, tmp_path / "merged")
-    assert len(merged) == 8
-    curation.reject(merged, [0])
-    assert len(curation.merge(sets, merged.folder)) == 7, "a rejected face does not come back"
-    with pytest.raises(LabError, match="merged: something else lies here already"):
-        curation.merge([target], merged.folder)
-    with pytest.raises(LabError, match="something else lies here"):
-        curation.merge(sets, target.folder)
-    for nothing in ([], [target.subset([])]):
-        with pytest.raises(LabError, match="nothing to merge"):
-            curation.merge(nothing, tmp_path / "none")
-    name = target.table["face"][2]
-    write_picture(target.folder / "faces" / name, target.images(128)[2])
-    with pytest.raises(LabError, match=f"{name}: its size differs.*128x128 and 256x256"):
-        curation.merge([target], tmp_path / "sizes")
-    (target.folder / "masks" / name).unlink()
-    with pytest.raises(LabError, match=f"masks.{name}: this mask is missing"):
-        curation.merge([target], tmp_path / "sizes")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["merged", "target"]
-
-
-def test_export_and_import_give_the_same_set(target, tmp_path):
-    curation.reject(target, [2])
-    faces = FaceSet(target.folder)
-    path = curation.export(faces, tmp_path / "set.zip")
-    back = curation.import_set(path, tmp_path / "back")
-    assert back.table.equals(faces.table)
-    gone = target.table["face"][2].removesuffix(".png")
-    expected = {name: data for name, data in contents(target.folder).items() if gone not in name}
-    found = contents(back.folder)
-    for name in ("faces.csv", "rejected/log.json"):
-        expected.pop(name)
-    found.pop("faces.csv")
-    assert found == expected
-    assert curation.export(back, tmp_path / "again.zip").read_bytes() == path.read_bytes()
-    with pytest.raises(LabError, match="back: something else lies here"):
-        curation.import_set(path, tmp_path / "back")
-    for wrong in ("set.tar", "set"):
-        with pytest.raises(LabError, match="ends in .zip"):
-            curation.export(faces, tmp_path / wrong)
-        with pytest.raises(LabError, match="ends in .zip"):
-            curation.import_set(tmp_path / wrong, tmp_path / "new")
-
-
-@pytest.fixture(scope="module")
-def packed(originals, tmp_path_factory):
-    return curation.export(originals["target"].subset([0, 1]), tmp_path_factory.mktemp("packed") / "set.zip")
-
-
-def rewritten(packed: Path, path: Path, changes: dict, extra=()) -> Path:
-    """The archive with other bytes for some members (None: left out), and more members."""
-    with zipfile.ZipFile(packed) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
-        for entry in old.infolist():
-            data = changes.get(entry.filename, old.read(entry))
-            if data is not None:
-                new.writestr(entry, data)
-        for entry, data in extra:
-            new.writestr(entry, data)
-    return path
-
-
-def link(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name)
-    entry.create_system, entry.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
-    return entry
-
-
-def stored_pickle() -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    return buffer.getvalue()
-
-
-def huge_header() -> bytes:
-    buffer = io.BytesIO()
-    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": (1 << 40, 3)})
-    return buffer.getvalue()
-
-
-def wide_picture() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("1", (2000, 2000)).save(buffer, "png")
-    return buffer.getvalue()
-
-
-HARMFUL = {
-    "slip": ("is no part of a face set", {}, [("../evil.png", b"x")]),
-    "slip below": ("is no part of a face set", {}, [("faces/../../evil.png", b"x")]),
-    "absolute": ("is no part of a face set", {}, [("/tmp/evil.png", b"x")]),
-    "backslash": ("is no part of a face set", {}, [("faces\\..\\evil.png", b"x")]),
-    "program": ("is no part of a face set", {}, [("faces/run.py", b"x")]),
-    "numbers": ("is no part of a face set", {}, [("identities.npz", b"x")]),
-    "link": ("is a link", {}, [(link("faces/000030_0.png"), b"/etc/passwd")]),
-    "bomb": ("times its packed size", {"extraction.json": b"[" + b" " * (8 << 20) + b"]"}, []),
-    "too large": ("more than a face set's file", {}, [("landmarks/000030_0.npy", os.urandom(2 << 20))]),
-    "pickle": ("holds no landmarks", {"landmarks/000000_0.npy": stored_pickle()}, []),
-    "bare pickle": ("holds no landmarks", {"landmarks/000000_0.npy": pickle.dumps(print)}, []),
-    "header": ("holds no landmarks", {"landmarks/000000_0.npy": huge_header()}, []),
-    "wide": ("is no square PNG picture", {"masks/000010_0.png": wide_picture()}, []),
-    "no picture": ("is no square PNG picture", {"faces/000010_0.png": b"GIF89a"}, []),
-    "picture gone": ("do not name the same pictures", {"faces/000010_0.png": None}, []),
-    "mask gone": ("do not name the same pictures", {"masks/000010_0.png": None}, []),
-    "stray": ("belongs to no face", {}, [("landmarks/000030_0.npy", b"x")]),
-    "table gone": ("faces.csv is missing", {"faces.csv": None}, []),
-    "table": ("is damaged", {"faces.csv": b"a,b\n1,2\n"}, []),
-    "settings": ("does not say how", {"extraction.json": b"[]"}, []),
-    "sources": ("is damaged", {"sources.json": b'{"sources": [{"name": "../x", "sha256": "1", "bytes": 1}]}'}, []),
-}
-
-
-@pytest.mark.parametrize("case", HARMFUL)
-def test_what_does_not_belong_in_a_set_is_refused(packed, tmp_path, case):
-    message, changes, extra = HARMFUL[case]
-    path = rewritten(packed, tmp_path / "harmful.zip", changes, extra)
-    with pytest.raises(LabError, match=rf"harmful\.zip: .*{message}"):
-        curation.import_set(path, tmp_path / "inner" / "set")
-    assert {entry.name for entry in tmp_path.rglob("*")} <= {"harmful.zip", "inner"}
-
-
-def test_limits_duplicates_and_damage(packed, tmp_path, monkeypatch):
-    folder, data = tmp_path / "set", packed.read_bytes()
-    with pytest.raises(LabError, match=r"set\.zip: unpacked it takes .* MB, more than"):
-        curation.import_set(packed, folder, most_bytes=1000)
-    with pytest.warns(UserWarning, match="Duplicate name"):
-        path = rewritten(packed, tmp_path / "twice.zip", {}, [("faces/000000_0.png", b"x")])
-    with pytest.raises(LabError, match="occurs twice"):
-        curation.import_set(path, folder)
-    at = data.index(b"IDAT") + 500
-    for number, damaged in enumerate(
-        (b"", data[:-30], data[: len(data) // 2], b"no zip" * 99, data[:at] + bytes(9) + data[at + 9 :])
-    ):
-        path = tmp_path / f"{number}.zip"
-        path.write_bytes(damaged)
-        with pytest.raises(LabError, match=f"{number}.zip: this ZIP file is damaged"):
-            curation.import_set(path, folder)
-    # a directory that claims less than there is: the size is also counted while reading
-    lying = bytearray(data)
-    central = lying.index(b"PK\x01\x02", lying.index(b"PK\x01\x02"))
-    size = int.from_bytes(lying[central + 24 : central + 28], "little")
-    lying[central + 24 : central + 28] = (size - 10).to_bytes(4, "little")
-    (tmp_path / "lying.zip").write_bytes(lying)
-    with pytest.raises(LabError, match="lying.zip"):
-        curation.import_set(tmp_path / "lying.zip", folder)
-    with pytest.raises(LabError, match="missing.zip: no such file"):
-        curation.import_set(tmp_path / "missing.zip", folder)
-    monkeypatch.setattr("faceswap_lab.base.untrusted.MOST_MEMBERS", 3)
-    with pytest.raises(LabError, match="more than 3"):
-        curation.import_set(packed, folder)
-    assert not folder.exists() and not list(tmp_path.glob(f"{files.PARTIAL}*"))

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from joined import joined
 
 from faceswap_lab.__main__ import main
 from faceswap_lab.base.errors import LabError
@@ -60,9 +61,7 @@ def test_good_sets_are_left_in_peace(sets):
 
 
 def test_faces_of_a_among_those_of_b(sets, tmp_path):
-    from faceswap_lab.faces.curation import merge
-
-    mixed = merge([sets("train_B", 10), sets("talk_A", 20)], tmp_path / "mixed")
+    mixed = joined([sets("train_B", 10), sets("talk_A", 20)], tmp_path / "mixed")
     found = d.diagnose(sets("train_A", 10), mixed)
     strays = next(one for one in found.findings if one.name == "mixed_up")
     assert strays.about == "B" and strays.severity == "alarm"

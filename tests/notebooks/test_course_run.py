@@ -1,4 +1,7 @@
-"""The whole course on the bundled clips, as `make lab` runs it: the swap must be as good as docs/results.md says."""
+"""The whole course on the bundled clips, as `make lab` runs it: the swap must be as good as docs/results.md says.
+
+The two networks that begin from nothing take 160 steps instead of 300: all that is asked of them is to stay behind the warm start.
+"""
 
 import json
 import os
@@ -11,7 +14,9 @@ import pytest
 from faceswap_lab import video
 
 ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data" / "sample"
 ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+COURSE = ("run", "--preset", "quick", "--set", "scratch_steps=160", "--out")
 
 
 def lab(*arguments):
@@ -22,7 +27,7 @@ def lab(*arguments):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "course run"  # a blank in the path
-    result = lab("run", "--preset", "quick", "--out", out)
+    result = lab(*COURSE, out)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     return out
 
@@ -37,6 +42,7 @@ def test_everything_promised_is_there(run):
     for name in (*made, "faces/A/contact_sheet.png", "pictures/blends.png"):
         assert (run / name).stat().st_size > 0, name
     assert len(list((run / "notebooks").glob("*.ipynb"))) == 6
+    assert (run / "notebooks" / "05_video_conversion.ipynb").stat().st_size < 8_000_000
     for model in ("autoencoder", "autoencoder_from_nothing", "autoencoder_shared_decoder", "faceswap_gan"):
         assert (run / "models" / model / "model.weights.h5").exists()
         assert len(list((run / "models" / model / "previews").glob("step_*.png"))) >= 3
@@ -90,7 +96,7 @@ def test_the_warm_start_is_what_makes_the_difference(scores):
 
 def test_a_second_run_has_nothing_left_to_do(run):
     before = (run / "swap.mp4").stat().st_mtime_ns
-    result = lab("run", "--preset", "quick", "--out", run)
+    result = lab(*COURSE, run)
     assert result.returncode == 0, result.stderr[-2000:]
     assert (run / "swap.mp4").stat().st_mtime_ns == before
 
@@ -110,23 +116,26 @@ def test_the_welcome_opens_cold(tmp_path):
 
 
 def test_the_conversion_opens_cold(tmp_path):
-    """Notebook 05 alone, with no model in the run: the shipped warm start stands in."""
-    result = lab("run", "--only", "05", "--out", tmp_path / "cold")
+    """Notebook 05 alone, on small clips with their true swap, with no model in the run: the shipped warm start stands in."""
+    names = {"source": "train_B", "target": "target", "target-training": "train_A", "truth": "truth"}
+    clips = [word for role, name in names.items() for word in (f"--{role}", SAMPLE / f"{name}.mp4")]
+    result = lab("run", "--only", "05", "--out", tmp_path / "cold", *clips)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     found = json.loads((tmp_path / "cold" / "scores.json").read_text())
     assert list(found["models"]) == ["warm_start"]
     assert found["models"]["warm_start"]["nearer_to_source"] > 0.5
     executed = (tmp_path / "cold" / "notebooks" / "05_video_conversion.ipynb").read_text(encoding="utf-8")
-    assert "data:video/mp4;base64," in executed and "cold/index.html" in executed and len(executed) < 8_000_000
+    assert "data:video/mp4;base64," in executed and "cold/index.html" in executed
     noises = ("FutureWarning", "remapper failed", "absl::", "port.cc", '"name": "stderr"')
     assert not [noise for noise in noises if noise in executed]
 
 
 def test_the_evaluation_opens_cold_and_without_a_truth(tmp_path):
     """Notebook 06 alone on two clips of one's own: nothing trained, no true swap known."""
-    clips = ROOT / "data" / "sample"
     out = tmp_path / "cold"
-    result = lab("run", "--only", "06", "--out", out, "--source", clips / "train_B.mp4", "--target", clips / "target.mp4")
+    result = lab(
+        "run", "--only", "06", "--out", out, "--source", SAMPLE / "train_B.mp4", "--target", SAMPLE / "target.mp4"
+    )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     found = json.loads((out / "scores.json").read_text())
     best, unchanged = found["models"]["warm_start"], found["baselines"]["unchanged"]

@@ -12,9 +12,8 @@ from faceswap_lab import __main__, training
 from faceswap_lab.base import files, weights
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import clean_up, execution, runtime, samples, scoring, stages
-from faceswap_lab.faces import curation
 from faceswap_lab.faces.extraction import extract_faces
-from faceswap_lab.faces.sources import has_sources, read_sources, source_of
+from faceswap_lab.faces.sources import gather_sources, has_sources, read_sources, source_of
 from faceswap_lab.provenance import checks, register
 from faceswap_lab.provenance.consent import Ledger
 from faceswap_lab.swap.conversion import convert
@@ -219,12 +218,12 @@ def test_converting_asks_for_the_target_and_for_all_behind_the_model(picture, tm
 
 
 def test_a_face_set_remembers_its_clip(picture, tmp_path, capsys):
-    faces = curation.export(extract_faces(picture / "one.png", picture / "set"), tmp_path / "set.zip")
-    back = curation.import_set(faces, tmp_path / "back").folder
+    faces = extract_faces(picture / "one.png", picture / "set").folder
+    back = shutil.copytree(faces, tmp_path / "back")
     (source,) = read_sources(back)
     assert (source.name, source.sha256) == ("one.png", content_hash(picture / "one.png"))
-    both = curation.merge([back, picture / "set"], tmp_path / "both").folder
-    assert read_sources(both) == (source,)
+    (tmp_path / "both").mkdir()
+    assert gather_sources([back, faces], tmp_path / "both") == read_sources(tmp_path / "both") == (source,)
     with pytest.raises(LabError, match="back: it was made from one.png, and for this nobody's consent") as error:
         checks.may_prepare(back)
     assert f"--sha256 {source.sha256}" in shown(error)
@@ -234,8 +233,9 @@ def test_a_face_set_remembers_its_clip(picture, tmp_path, capsys):
     extract_faces(picture / "one.png", back)
     assert read_sources(back) == (source,), "the set was not cut from what stood there"
     (back / "sources.json").unlink()
-    half = curation.merge([back, picture / "set"], tmp_path / "half").folder
-    assert not has_sources(half), "half of the truth would look like the whole"
+    half = tmp_path / "half"
+    half.mkdir()
+    assert gather_sources([back, faces], half) == () and not has_sources(half), "half of the truth would look like the whole"
     assert run(f"python -m faceswap_lab consent sources {shlex.quote(str(half))} {picture / 'one.png'}") == 0
     assert read_sources(half)[0].identities == ("me",)
     with pytest.raises(LabError, match="short name"):

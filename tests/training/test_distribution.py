@@ -68,9 +68,12 @@ def test_two_hosts_train_as_one():
         port = free.getsockname()[1]
     kinds = "autoencoder"  # a GAN takes minutes more to compile, three times
     both = [start(kinds, "--hosts", 2, "--host", host, "--port", port, backend="jax") for host in (0, 1)]
-    alone = result(start(kinds, backend="jax"))
-    for host in both:
-        found = result(host)
+    try:
+        alone, *found_by_hosts = (result(each) for each in (start(kinds, backend="jax"), *both))
+    finally:
+        for process, *_ in both:
+            process.kill()  # where one fails, the other waits for it
+    for found in found_by_hosts:
         for kind in kinds.split(","):
             assert_the_same_training(alone[kind], found[kind])
 

@@ -14,7 +14,7 @@ from faceswap_lab.faces.faceset import spread_rows
 from faceswap_lab.metrics.bootstrap import Interval
 from faceswap_lab.metrics.card import rounded
 from faceswap_lab.studies.detection import error_rates
-from faceswap_lab.studies.detection.data_set import BLOCKS, GAP, REAL, TEST, TRAIN, Crops, Scene, split
+from faceswap_lab.studies.detection.data_set import GAP, REAL, TEST, TRAIN, Crops, Scene, split
 from faceswap_lab.studies.detection.recompression import FILMED, Coding
 from faceswap_lab.studies.detection.spectrum import LEAST, SpectrumDetector
 
@@ -26,16 +26,13 @@ def training_crops(
     scene: Scene,
     videos: Sequence[str],
     codings: Sequence[Coding] = (FILMED,),
-    blocks: int = BLOCKS,
     gap: int = GAP,
-    sides: np.ndarray | None = None,
 ) -> tuple[Crops, Crops]:
     """What a detector learns from: the training moments, real and swapped, equally many.
 
     Args:
         videos: the swaps to learn. With several, and with several codings, the moments take them in turn.
-        blocks, gap: see `data_set.split`.
-        sides: (T,) in place of that split.
+        gap: see `data_set.split`.
 
     Returns:
         Real and swapped.
@@ -45,7 +42,7 @@ def training_crops(
     """
     if not videos:
         raise LabError("videos: none is given, so that there is only one class to learn from. Name one or more swaps.")
-    rows = np.flatnonzero((split(scene.frames, blocks, gap) if sides is None else sides) == TRAIN)
+    rows = np.flatnonzero(split(scene.frames, gap=gap) == TRAIN)
     pairs = [(video, coding) for coding in codings for video in videos]
     real, swapped = [], []
     for place, (video, coding) in enumerate(pairs):
@@ -71,9 +68,7 @@ def numbers(
     detectors: dict[str, Detector],
     codings: Iterable[Coding] = (FILMED,),
     videos: Sequence[str] | None = None,
-    blocks: int = BLOCKS,
     gap: int = GAP,
-    sides: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """What detectors say of a scene's test moments; of all, where it shows no swap.
 
@@ -81,14 +76,13 @@ def numbers(
         detectors: name -> a function from `Crops` to (T,) numbers.
         codings: how the videos are coded before they are looked at.
         videos: those that are looked at; None: all. The real one always is.
-        blocks, gap, sides: as in `training_crops`; the moments that training could not see are used.
+        gap: as in `training_crops`; the moments that training could not see are used.
 
     Returns:
         A table with the columns scene, coding, video, frame, detector, number.
     """
     chosen = list(dict.fromkeys([REAL, *(scene.videos if videos is None else videos)]))
-    if sides is None:
-        sides = split(scene.frames, blocks, gap) if scene.swaps else np.full(len(scene.frames), TEST, object)
+    sides = split(scene.frames, gap=gap) if scene.swaps else np.full(len(scene.frames), TEST, object)
     rows, parts = np.flatnonzero(sides == TEST), []
     for coding in codings:
         for video in chosen:
