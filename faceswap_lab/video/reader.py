@@ -26,6 +26,7 @@ import av
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.video import ffmpeg
 from faceswap_lab.video.colours import Tags, ToRgb, deinterlaced
 from faceswap_lab.video.pictures import animation, read_picture
@@ -262,7 +263,11 @@ class Video:
                 harm.spoilt.add(number)
             if size not in (None, (frame.width, frame.height)):
                 self.remark(
-                    f"its frames change their size on the way; all are brought to {self.size[0]}x{self.size[1]}"
+                    english(
+                        "its frames change their size on the way; all are brought to {width}x{height}",
+                        width=self.size[0],
+                        height=self.size[1],
+                    )
                 )
             if frame.interlaced_frame:
                 self.remark(ffmpeg.INTERLACED)

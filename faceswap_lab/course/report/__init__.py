@@ -134,7 +134,7 @@ def given_clip(run: Path, facts: dict, role: str, called: str = "") -> tuple[Pat
         return None, ""
     path, why = trusted_paths.look(run, named)
     command = f"python -m faceswap_lab report {shlex.quote(called or run.name)} --{role} FILE"
-    remedy = f"If you know it and mean it, give it by hand: {command}"
+    remedy = _("If you know it and mean it, give it by hand: {command}").format(command=command)
     return path, trusted_paths.told(role, named, why, remedy) if why else ""
 
 
