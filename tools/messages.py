@@ -52,6 +52,7 @@ def tables() -> Iterator[tuple[str, Iterable[str]]]:
     yield "course/checks", (text for one in exercise.EXERCISES.values() for text in one.texts())
     yield "course/checks/exercise.py", (exercise.RIGHT, exercise.EMPTY, exercise.WRONG, exercise.GOES_ON)
     yield "course/presets.py", (one.summary for one in presets.PRESETS.values())
+    yield "course/report/__init__.py", ("preset", "seed", "device", "place", "time", "source", "target training")
     yield "course/report/__init__.py", (*report.BLENDS.values(), *report.PEOPLE.values())
     yield "course/report/scores.py", (*scores.BETTER.values(), *scores.BASELINES.values())
     yield "course/report/scores.py", (one[key] for one in scores.MEASURES.values() for key in ("title", "meaning"))

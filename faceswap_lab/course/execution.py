@@ -53,7 +53,8 @@ def check_clips(clips: samples.Clips) -> list[str]:
     from faceswap_lab.provenance.consent import Ledger
     from faceswap_lab.provenance.records import PURPOSES
 
-    lines, ledger = [], Ledger.load()
+    lines: list[str] = []
+    ledger = Ledger.load()
     for name in CLIPS:
         path = getattr(clips, name)
         if path is not None:
@@ -63,7 +64,7 @@ def check_clips(clips: samples.Clips) -> list[str]:
             label = name.replace("_", " ")
             for purpose in ("prepare",) if name == "truth" else PURPOSES:
                 ledger.require(path, purpose, label)
-            lines += passed_over(path) if path.is_dir() else []
+            lines += map(retold, passed_over(path)) if path.is_dir() else []
             lines.append(f"{_(label)}: {path.name}, {width}x{height}, {clip.fps:.4g}/s, {clip.duration:.1f} s, {sound}")
     return lines
 

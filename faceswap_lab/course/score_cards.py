@@ -228,8 +228,12 @@ def _write_frames(
         def write(what, image, row=row):
             path, cut = drawing.picture_path(place, row, what), drawing.cut_out(image, points[row], width)
             if (model := what.removesuffix("_heat")) in generated:
-                shown = "A map of what was changed in a frame" if what != model else "A cut-out"
-                write_swapped(path, cut, model, f"{shown} of a video that was scored as a face swap.", _JPEG)
+                said = (
+                    english("A cut-out of a video that was scored as a face swap.")
+                    if what == model
+                    else english("A map of what was changed in a frame of a video that was scored as a face swap.")
+                )
+                write_swapped(path, cut, model, said, _JPEG)
             else:
                 write_picture(path, cut, _JPEG)
 

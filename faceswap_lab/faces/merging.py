@@ -13,6 +13,7 @@ import pandas as pd
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.faces.archive import check_free, files_of, present, rows_as_text, whole_folder
 from faceswap_lab.faces.faceset import SETTINGS, TABLE, FaceSet
 from faceswap_lab.faces.sources import gather_sources
@@ -94,8 +95,12 @@ def _merged_settings(sets: Sequence[FaceSet]) -> dict:
     coverages = sorted({str(one["coverage"]) for one in settings if "coverage" in one})
     if len(coverages) > 1:
         warnings.warn(
-            f"{', '.join(str(one.folder) for one in sets)}: these sets leave their faces different room (coverage "
-            f"{' and '.join(coverages)}). A model learns more from faces cut alike: extract them with one coverage.",
+            english(
+                "{folders}: these sets leave their faces different room (coverage {coverages}). A model learns more from "
+                "faces cut alike: extract them with one coverage.",
+                folders=", ".join(str(one.folder) for one in sets),
+                coverages=" and ".join(coverages),
+            ),
             stacklevel=3,
         )
     sources = sorted({source for one in sets for source in one.table["source"].astype(str)})

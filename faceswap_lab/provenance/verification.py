@@ -84,7 +84,7 @@ class Verdict:
             (_(one["role"]), " ".join(filter(None, map(one.get, ("name", "identity", "sha256")))))
             for one in self.ingredients
         ]
-        rows += [(_("action"), action) for action in self.actions]
+        rows += [(_("action"), retold(action)) for action in self.actions]
         lines += [f"  {name:<12} {value}" for name, value in rows if value]
         return "\n".join(re.sub(r"[^\S ]|[\x00-\x1f\x7f-\x9f]", "�", line) for line in lines)  # what a stranger wrote
 

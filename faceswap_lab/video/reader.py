@@ -154,7 +154,7 @@ class Video:
             try:
                 image = read_picture(self.pictures[index])
             except LabError as error:
-                warnings.warn(f"{error} It is skipped.", stacklevel=3)
+                warnings.warn(f"{error} {english('It is skipped.')}", stacklevel=3)
                 continue
             if image.shape[:2] != (height, width):
                 canvas = np.zeros((height, width, 3), np.uint8)
@@ -214,14 +214,23 @@ class Video:
                 f"{self.path}: not one frame could be read ({self.damage or 'it is damaged'}). Check that it plays."
             )
         said = [self.damage] if self.damage else []
-        said += [f"{missing} frames could not be decoded and show the one before"] if missing else []
-        said += [f"{len(harm.spoilt)} are damaged"] if harm.spoilt else []
+        said += (
+            [english("{count} frames could not be decoded and show the one before", count=missing)] if missing else []
+        )
+        said += [english("{count} are damaged", count=len(harm.spoilt))] if harm.spoilt else []
         sure = self.tags is None or harm.failures  # else a video's last packet need not hold a frame
-        said += ["it ends early"] if read < len(wanted) - (not sure) and not said else []
+        said += [english("it ends early")] if read < len(wanted) - (not sure) and not said else []
         if said:
             warnings.warn(
-                f"{self.path}: this file is cut off or damaged ({', '.join(said)}). {read} frames were read (frame "
-                f"{wanted.start} to {wanted[read - 1]}) and are used.",
+                english(
+                    "{path}: this file is cut off or damaged ({why}). {read} frames were read (frame {first} to {last}) and "
+                    "are used.",
+                    path=self.path,
+                    why=", ".join(said),
+                    read=read,
+                    first=wanted.start,
+                    last=wanted[read - 1],
+                ),
                 stacklevel=3,
             )
 

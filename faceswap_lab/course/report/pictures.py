@@ -10,7 +10,7 @@ import numpy as np
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.base.messages import _
+from faceswap_lab.base.messages import _, english
 from faceswap_lab.faces.faceset import spread_rows
 from faceswap_lab.provenance import credentials
 from faceswap_lab.video import Video, VideoWriter, ffmpeg, open_video
@@ -111,7 +111,7 @@ def playable_clip(clip: Path, copy: Path, swapped: bool = False) -> bool:
             _coded_again(video, temporary)
             if swapped:
                 made_of = credentials.Ingredient(clip.name, content_hash(clip), path=clip)
-                what = "A video with swapped faces was coded again, for a browser."
+                what = english("A video with swapped faces was coded again, for a browser.")
                 facts = credentials.Facts(title=copy.name, ingredients=(made_of,), description=what)
                 credentials.sign(temporary, facts)
     except LabError:
