@@ -94,9 +94,12 @@ def messages(code: str) -> Iterator[tuple[str, ...]]:
             yield tuple(form.value for form in forms)  # type: ignore[attr-defined]
 
 
-def template_messages(page: str) -> Iterator[str]:
+def template_messages(page: str) -> Iterator[str | tuple[str, ...]]:
     """The messages of a template of jinja2, in order; a variable's are None and stand in one of the `tables`."""
-    yield from (text for _, _, text in Environment(extensions=["jinja2.ext.i18n"]).extract_translations(page) if text)
+    for _, _, text in Environment(extensions=["jinja2.ext.i18n"]).extract_translations(page):
+        forms = tuple(filter(None, text)) if isinstance(text, tuple) else text
+        if forms:
+            yield forms
 
 
 def collected() -> Catalog:

@@ -150,7 +150,7 @@ def _paired_sets(output: Path, target: Path, truth) -> tuple[dict[str, score_car
     if (left := len(main["output"]) - len(shared)) > 0:
         notes.append(
             english(
-                "{left} of the output's {faces} faces have no partner in the other set and are left out.",
+                "Faces of the output that have no partner in the other set and are left out: {left} of {faces}.",
                 left=left,
                 faces=len(main["output"]),
             )

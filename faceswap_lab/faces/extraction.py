@@ -146,11 +146,11 @@ def _completed(video, folder: Path, wanted: Extraction, workers: int, networks, 
         counts = found.table["person"].value_counts().sort_index()
         warnings.warn(
             english(
-                "{path}: {people} people were found ({who}). Person 0 takes up the most room; train and convert with that "
-                "one, or delete the others' pictures.",
+                "{path}: {people} people were found (faces of each: {who}). Person 0 takes up the most room; train and convert "
+                "with that one, or delete the others' pictures.",
                 path=video.path,
                 people=people,
-                who=", ".join((f"person {p}: {n} faces" for p, n in counts.items())),
+                who=", ".join(f"person {p}: {n}" for p, n in counts.items()),
             ),
             stacklevel=2,
         )

@@ -30,7 +30,7 @@ class Finding:
 # What a finding means and what to do, in English; `diagnosis_report` shows it in the reader's language.
 SENTENCES = {
     "few_faces": (
-        "{who} has {distinct} faces that differ ({faces} in all): a model learns them by heart.",
+        "Faces of {who} that differ: {distinct} of {faces}. A model learns so few by heart.",
         "Film longer, with head turns and speech; 150 that differ are enough.",
     ),
     "blurred": (

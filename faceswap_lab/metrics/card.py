@@ -158,7 +158,7 @@ def _notes(table: pd.DataFrame, length: int, points: np.ndarray) -> list[str]:
     if without:
         notes.append(
             english(
-                "No face was found in {without} of {count} frames of the target; they count for pixels only.",
+                "No face was found in {without} of the target's frames ({count} in all); they count for pixels only.",
                 without=without,
                 count=count,
             )
@@ -184,7 +184,7 @@ def _notes(table: pd.DataFrame, length: int, points: np.ndarray) -> list[str]:
     if "different" in table and (empty := int((table["different"] == 0).sum())):
         notes.append(
             english(
-                "In {empty} of {count} frames truth and target are the same, so that there is nothing to gain there.",
+                "Truth and target are the same in {empty} of the frames ({count} in all), so that there is nothing to gain there.",
                 empty=empty,
                 count=count,
             )
@@ -194,7 +194,9 @@ def _notes(table: pd.DataFrame, length: int, points: np.ndarray) -> list[str]:
         if lost:
             notes.append(
                 english(
-                    "In {lost} of {count} frames no face is seen where the true swap has one.", lost=lost, count=count
+                    "No face is seen where the true swap has one in {lost} of the frames ({count} in all).",
+                    lost=lost,
+                    count=count,
                 )
             )
     return notes

@@ -119,7 +119,7 @@ class Reading:
 
     def __str__(self) -> str:
         seen = english(
-            "(weight {weight:.1f} of {needed} needed, {count} frames)",
+            "(weight {weight:.1f} of {needed} needed, frames looked at: {count})",
             weight=self.weight, needed=NEEDED, count=self.frames,
         )  # fmt: skip
         if not self.found:

@@ -126,7 +126,7 @@ def _about_detection(frames: int, with_face: int) -> list[Cause]:
         Cause(
             "detection",
             english(
-                "{missing} of {frames} frames have no face in the set and were passed on unchanged.",
+                "The set has no face of {missing} of the frames ({frames} in all): they were passed on unchanged.",
                 missing=missing,
                 frames=frames,
             ),

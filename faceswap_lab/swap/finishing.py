@@ -82,9 +82,9 @@ def leave_what_plays(parts: Parts, out: Path, kind: str, conversion: Conversion,
             return
         with agreement.publish(place, parts.folder / "unsigned", conversion, thing, told) as unsigned:
             parts.join(unsigned, cut, **_sound(conversion, parts.shown(cut)))
-        said = _("{count} of {all} frames play in {place}")
+        said = _("{place} plays {count} of the frames, of {all} in all")
         said = said.format(count=sum(parts.done) + cut, all=len(conversion.plan), place=place)
         said = "\n".join([*map(retold, told), said])
     else:
-        said = _("{count} of {all} frames are finished").format(count=sum(parts.done), all=len(conversion.plan))
+        said = _("finished frames: {count} of {all}").format(count=sum(parts.done), all=len(conversion.plan))
     print("\n" + _("Stopped: {what}. Convert again in the same way to go on.").format(what=said))

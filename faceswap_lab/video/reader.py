@@ -215,16 +215,18 @@ class Video:
             )
         said = [self.damage] if self.damage else []
         said += (
-            [english("{count} frames could not be decoded and show the one before", count=missing)] if missing else []
+            [english("frames that could not be decoded and show the one before: {count}", count=missing)]
+            if missing
+            else []
         )
-        said += [english("{count} are damaged", count=len(harm.spoilt))] if harm.spoilt else []
+        said += [english("damaged frames: {count}", count=len(harm.spoilt))] if harm.spoilt else []
         sure = self.tags is None or harm.failures  # else a video's last packet need not hold a frame
         said += [english("it ends early")] if read < len(wanted) - (not sure) and not said else []
         if said:
             warnings.warn(
                 english(
-                    "{path}: this file is cut off or damaged ({why}). {read} frames were read (frame {first} to {last}) and "
-                    "are used.",
+                    "{path}: this file is cut off or damaged ({why}). Read and used: frame "
+                    "{first} to {last}, {read} in all.",
                     path=self.path,
                     why=", ".join(said),
                     read=read,
