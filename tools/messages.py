@@ -37,7 +37,7 @@ PENALTIES = (
 
 def tables() -> Iterator[tuple[str, Iterable[str]]]:
     """Words that stand in tables of the code and are translated where they are shown: the module, and its words."""
-    from faceswap_lab.course import presets, report, runtime
+    from faceswap_lab.course import clean_up, presets, report, runtime
     from faceswap_lab.course.checks import exercise
     from faceswap_lab.course.report import scores
     from faceswap_lab.faces import diagnosis, findings, first_look
@@ -51,6 +51,7 @@ def tables() -> Iterator[tuple[str, Iterable[str]]]:
 
     yield "course/checks", (text for one in exercise.EXERCISES.values() for text in one.texts())
     yield "course/checks/exercise.py", (exercise.RIGHT, exercise.EMPTY, exercise.WRONG, exercise.GOES_ON)
+    yield "course/clean_up.py", clean_up.WORDS.values()
     yield "course/presets.py", (one.summary for one in presets.PRESETS.values())
     yield "course/report/__init__.py", ("preset", "seed", "device", "place", "time", "source", "target training")
     yield "course/report/__init__.py", (*report.BLENDS.values(), *report.PEOPLE.values())
