@@ -18,10 +18,8 @@ from pathlib import Path
 
 DOMAIN, FOLDER = "faceswap_lab", Path(__file__).resolve().parents[1] / "locale"
 ASKED = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # gettext's variables; the first that is set counts
-LEAST, MOST = (
-    8,
-    2000,
-)  # letters by which a message with values is known; and that are looked at, of what a stranger wrote
+LEAST = 6  # letters of its own by which a message with values is known once they are in it
+MOST = 2000  # letters that are looked at, of what a stranger may have written
 
 
 def translate(message: str) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from babel.messages import pofile
-from pseudo_language import TEMPLATE, catalogues, tool, write_catalogue  # noqa: F401
+from pseudo_language import TEMPLATE, catalogues, tool, wrapped, write_catalogue  # noqa: F401
 
 from faceswap_lab.base import messages
-from faceswap_lab.base.messages import _, ngettext
+from faceswap_lab.base.messages import _, english, ngettext, retold
 
 PACKAGE = messages.FOLDER.parent
 # What speaks in a notebook; CONTRIBUTING.md says why the rest does not.
@@ -107,9 +107,12 @@ def test_a_language_begins_and_is_brought_up_to_date(tmp_path, monkeypatch, caps
     assert "Mend the file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("wrong", ['_(f"{count} faces")', '_("a" + name)', 'ngettext("a face", f"{n} faces", n)'])
+@pytest.mark.parametrize(
+    "wrong",
+    ['_(f"{count} faces")', '_("a" + name)', 'ngettext("a face", f"{n} faces", n)', "ngettext(*forms, n)", "english(said)"],
+)
 def test_what_no_catalogue_can_hold_is_refused(wrong):
-    with pytest.raises(RuntimeError, match="line 1: .* is no plain text"):
+    with pytest.raises(RuntimeError, match="line 1: .* (is no plain text|names its message)"):
         list(tool.messages(wrong))
 
 
@@ -146,6 +149,74 @@ def test_the_search_finds_what_it_looks_for():
     for wrong in ('print(f"{count} faces are left")', 'Button(description="undo")', 'axis.set_title("a fine title")'):
         assert untranslated(ast.parse(wrong)), wrong
     assert untranslated(ast.parse('print(_("{count} faces are left").format(count=3)); Button(description=_("undo"))')) == []
+
+
+class Seven:
+    """A value for any place of a message, whatever its form."""
+
+    def __format__(self, form: str) -> str:
+        return "7"
+
+    __repr__ = __str__ = lambda self: "7"
+
+
+def kept() -> list[str]:
+    """The messages that are kept in English, with a value in every place."""
+    from faceswap_lab.faces import findings, first_look
+
+    calls = [node for path in PACKAGE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    found = {node.args[0].value for node in calls if isinstance(node, ast.Call) and ast.unparse(node.func) == "english"}
+    found |= {text for table in (findings.SENTENCES, first_look.SENTENCES) for pair in table.values() for text in pair if text}
+    return sorted(english(text, **dict.fromkeys(placeholders(text), Seven())) for text in found)
+
+
+def test_what_a_file_keeps_in_english_is_told_in_the_readers_language(wrapped, monkeypatch):  # noqa: F811
+    assert len(kept()) > 150 and [text for text in kept() if retold(text) != f"⟦{text}⟧"] == []
+    monkeypatch.setenv("LANGUAGE", "en")
+    assert [text for text in kept() if retold(text) != text] == []
+
+
+def test_sentences_that_stand_together_are_told_one_by_one(wrapped):  # noqa: F811
+    black, look = "The output is black.", "Choose another time range or person, or extract the faces again."
+    assert retold(f"{black} {look}") == f"⟦{black}⟧ ⟦{look}⟧"
+    assert retold(f"a.mp4: {black} Nobody knows this. {look}") == f"a.mp4: ⟦{black}⟧ Nobody knows this. ⟦{look}⟧"
+    assert retold("the clip a.mp4: its sound (mp2) was coded again (AAC), since browsers do not play it.").endswith("it⟧.")
+    inside = english("The file is not whole: {damage}.", damage=english("its end is missing"))
+    assert retold(inside) == "⟦The file is not whole: ⟦its end is missing⟧.⟧", "a value that is a message is told, too"
+    assert retold("") == "" and retold("no message, 7 of {them}") == "no message, 7 of {them}"
+    assert retold(black + " x" * 2000) == black + " x" * 2000, "a stranger's endless text is not searched"
+
+
+def test_a_translation_may_order_the_values_otherwise_and_has_them_as_they_were_rounded(catalogues, monkeypatch):  # noqa: F811
+    write_catalogue(catalogues, "xx", lambda form: "{why}|{size:.3f}" if form.startswith("watermark") else "|".join(
+        f"{{{name}}}" for name in reversed(placeholders(form))))  # fmt: skip
+    monkeypatch.setenv("LANGUAGE", "xx")
+    said = english("A picture of {width}x{height} is too small for the watermark: only the label and the file's comment say what it is.",
+                   width=3, height=4)  # fmt: skip
+    assert retold(said) == "3|4"
+    assert retold(english("The faces hardly changed ({levels:.1f} of 255 levels).", levels=1.26)) == "1.3"
+
+
+def page_words(page: str) -> list[str]:
+    """Words of a template that no translator can reach: between tags, in what is read out, and in what it gives to a macro."""
+    page = re.sub(r"<(style|script)\b.*?</\1>|\{#.*?#\}", "", page, flags=re.S)
+    given = re.findall(r"\{[{%].*?[%}]\}", page, re.S)
+    calls = [re.sub(r"n?(?:gettext|_)\((?:\"[^\"]*\"(?:, )?)+", "", one) for one in given]
+    found = [text for one in calls for text in re.findall(r'"([^"]*)"', one) if re.search(r"[A-Z][a-z]+|[a-z]{2,} [a-z]", text)]
+    shown = re.sub(r"\{[{%].*?[%}]\}", "", page, flags=re.S)
+    read_out = " ".join(re.findall(r"(?:alt|title|aria-label)=['\"]([^'\"]*)", shown))
+    return found + re.findall(r"[A-Za-z]{3,}[^<>\n]*", re.sub(r"<[^>]*>", " ", shown) + read_out)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("course/report/templates/*.html")), ids=lambda path: path.name)
+def test_a_template_says_nothing_that_no_translator_can_reach(path):
+    assert page_words(path.read_text(encoding="utf-8")) == []
+
+
+def test_the_search_of_templates_finds_what_it_looks_for():
+    for wrong in ("<p>No setting differs.</p>", '{% call section("Scores", x) %}', "<img alt='colours of it'>", '{{ x ~ "is better" }}'):
+        assert page_words(wrong), wrong
+    assert page_words('<p class="soft">{{ _("No setting differs.") }}</p>{{ ngettext("one x", "more x", n) }}') == []
 
 
 def test_no_function_hides_the_translator():

@@ -62,7 +62,7 @@ def write_report(run_folder: str | Path) -> Path:
     clips, left = _clips(run, facts)
     tiles = scores_of_best(scores, MEASURES)
     if minutes := sum(marker.get("minutes", 0.0) for _, marker in _markers(run)):
-        tiles.append((f"{minutes:.1f} min", _("all notebooks together")))
+        tiles.append((_("{minutes:.1f} min").format(minutes=minutes), _("all notebooks together")))
     return write_page(
         run,
         "run.html",

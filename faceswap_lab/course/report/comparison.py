@@ -12,7 +12,7 @@ import pandas as pd
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.files import read_json_or_empty
-from faceswap_lab.base.messages import _
+from faceswap_lab.base.messages import _, retold
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
 from faceswap_lab.course.report.card import scored_video
@@ -280,7 +280,7 @@ def _videos(entries: Sequence[Entry], out: Path) -> tuple[list[Clip], list[str]]
 def _differing(entries: Sequence[Entry]) -> dict[str, list[str]]:
     """The settings that are not the same in all, and each entry's value."""
     keys = dict.fromkeys(key for entry in entries for key in entry.settings)
-    rows = {key: [entry.settings.get(key, "–") for entry in entries] for key in keys}
+    rows = {key: [retold(entry.settings.get(key, "–")) for entry in entries] for key in keys}
     return {key: values for key, values in rows.items() if len(set(values)) > 1}
 
 
