@@ -8,7 +8,7 @@ import sys
 import warnings
 
 from faceswap_lab import __version__
-from faceswap_lab.base import environment
+from faceswap_lab.base import environment, fonts
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.messages import _
 
@@ -73,6 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = build_parser(only=command).parse_args(given)
         environment.check_backend()
+        fonts.choose()
         module = importlib.import_module(f"faceswap_lab.cli.{COMMANDS[command][0]}")
         return getattr(module, f"{command}_command")(options)
     except LabError as error:

@@ -46,9 +46,9 @@ def retold(sentences: str) -> str:
     Returns:
         Them, each in English where no catalogue has it; a value in it that is a message itself is translated as well.
     """
-    catalogue = _catalogue()
-    if type(catalogue) is gettext.NullTranslations or not 0 < len(sentences) < MOST:
+    if in_english() or not 0 < len(sentences) < MOST:
         return sentences
+    catalogue = _catalogue()
     ends = [*(match.start() for match in re.finditer(r"(?<=[.?!:;,]) ", sentences)), len(sentences)]
     for end in reversed(ends):  # the longest beginning first
         for first in (sentences[:end], sentences[:end].rstrip(".:;,")):
@@ -85,6 +85,11 @@ def _patterns(catalogue: gettext.NullTranslations) -> list[tuple[re.Pattern[str]
                 look += (f"(?P={name})" if f"(?P<{name}>" in look else f"(?P<{name}>.*?)") + re.escape(words)
             found.append((own, re.compile(look, re.DOTALL), message))
     return [(pattern, message) for own, pattern, message in sorted(found, key=lambda one: -one[0])]
+
+
+def in_english() -> bool:
+    """Whether no catalogue has the language that is asked for now."""
+    return type(_catalogue()) is gettext.NullTranslations
 
 
 def everywhere(message: str) -> set[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceswap_lab import __version__
-from faceswap_lab.base import environment, files
+from faceswap_lab.base import environment, files, fonts
 from faceswap_lab.base.errors import LabError, check_number
 from faceswap_lab.base.machine import cpu_cores, devices, place, table, versions
 from faceswap_lab.base.messages import _, english, retold
@@ -223,6 +223,7 @@ def setup(
         'quick'
     """
     environment.check_backend()
+    fonts.choose()
     run = prepare(preset, seed, out, source, target, target_training, truth, keep)
 
     import keras  # after the checks: loading it takes seconds

@@ -188,12 +188,10 @@ def test_sentences_that_stand_together_are_told_one_by_one(wrapped):  # noqa: F8
 
 
 def test_a_translation_may_order_the_values_otherwise_and_has_them_as_they_were_rounded(catalogues, monkeypatch):  # noqa: F811
-    write_catalogue(catalogues, "xx", lambda form: "{why}|{size:.3f}" if form.startswith("watermark") else "|".join(
-        f"{{{name}}}" for name in reversed(placeholders(form))))  # fmt: skip
+    write_catalogue(catalogues, "xx", lambda form: "|".join(f"{{{name}}}" for name in reversed(placeholders(form))))
     monkeypatch.setenv("LANGUAGE", "xx")
-    said = english("A picture of {width}x{height} is too small for the watermark: only the label and the file's comment say what it is.",
-                   width=3, height=4)  # fmt: skip
-    assert retold(said) == "3|4"
+    size = english("its frames change their size on the way; all are brought to {width}x{height}", width=4, height=3)
+    assert retold(size) == "4|3"
     assert retold(english("The faces hardly changed ({levels:.1f} of 255 levels).", levels=1.26)) == "1.3"
 
 
@@ -214,7 +212,7 @@ def test_a_template_says_nothing_that_no_translator_can_reach(path):
 
 
 def test_the_search_of_templates_finds_what_it_looks_for():
-    for wrong in ("<p>No setting differs.</p>", '{% call section("Scores", x) %}', "<img alt='colours of it'>", '{{ x ~ "is better" }}'):
+    for wrong in ("<p>No setting differs.</p>", '{% call section("Scores", x) %}', "<img alt='all of it'>", '{{ x ~ "is so" }}'):
         assert page_words(wrong), wrong
     assert page_words('<p class="soft">{{ _("No setting differs.") }}</p>{{ ngettext("one x", "more x", n) }}') == []
 
