@@ -196,7 +196,7 @@ def test_a_translation_may_order_the_values_otherwise_and_has_them_as_they_were_
 
 
 def page_words(page: str) -> list[str]:
-    """Words of a template that no translator can reach: between tags, in what is read out, and in what it gives to a macro."""
+    """Words of a template that no translator can reach: between tags, read out, or given to a macro."""
     page = re.sub(r"<(style|script)\b.*?</\1>|\{#.*?#\}", "", page, flags=re.S)
     given = re.findall(r"\{[{%].*?[%}]\}", page, re.S)
     calls = [re.sub(r"n?(?:gettext|_)\((?:\"[^\"]*\"(?:, )?)+", "", one) for one in given]
@@ -215,6 +215,66 @@ def test_the_search_of_templates_finds_what_it_looks_for():
     for wrong in ("<p>No setting differs.</p>", '{% call section("Scores", x) %}', "<img alt='all of it'>", '{{ x ~ "is so" }}'):
         assert page_words(wrong), wrong
     assert page_words('<p class="soft">{{ _("No setting differs.") }}</p>{{ ngettext("one x", "more x", n) }}') == []
+
+
+# What else shows sentences: pages, what commands print, what files keep. Errors, options' help and labels of errors stay English.
+SHOWING = [
+    *(path for folder in ("cli", "course", "course/report", "swap") for path in sorted(PACKAGE.glob(f"{folder}/*.py"))),
+    *(PACKAGE / f"{name}.py" for name in
+      ("metrics/card", "faces/diagnosis", "faces/diagnosis_report", "faces/findings", "faces/first_look", "faces/extraction",
+       "provenance/verification", "provenance/watermark", "provenance/register", "video/reader", "video/ffmpeg", "video/sound")),
+]  # fmt: skip
+APART = {"_", "english", "ngettext", "add_argument", "add_parser", "add_subparsers", "offered", "check_number", "claimed"}
+ENGLISH = {  # parts of errors and of help, keys of tables, what is drawn by OpenCV or written into files
+    "cli/consent.py", "cli/fields.py", "cli/run.py", "course/actors.py", "course/challenge.py", "course/execution.py",
+    "swap/label.py", "swap/pairing.py", "provenance/register.py", "faces/first_look.py",
+}  # fmt: skip
+
+
+def sentences(tree: ast.AST, known=frozenset()) -> list[str]:
+    """Texts of four words or more that are in no message, no docstring and no error."""
+    found = []
+
+    def look(node: ast.AST) -> None:
+        if isinstance(node, ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            return
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func).split(".")[-1]
+            if name in APART or name.endswith("Error"):
+                return
+        text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        if text not in known and re.search(r"([A-Za-z']+[,:;]? ){3,}[A-Za-z{]", text):
+            found.append(f"line {node.lineno}: {text!r}")
+        for child in node.values if isinstance(node, ast.JoinedStr) else ast.iter_child_nodes(node):
+            if not (isinstance(node, ast.JoinedStr) and isinstance(child, ast.Constant)):
+                look(child)
+
+    look(tree)
+    return found
+
+
+@pytest.fixture(scope="module")
+def every_message():
+    return {text for message in tool.collected() for text in tool.texts_of(message.id)}
+
+
+@pytest.mark.parametrize("path", SHOWING, ids=lambda path: "/".join(path.parts[-2:]))
+def test_no_sentence_that_is_shown_stands_outside_the_catalogue(path, every_message):
+    left = sentences(ast.parse(path.read_text(encoding="utf-8")), every_message)
+    left = [one for one in left if "python -m faceswap_lab" not in one]
+    if path.relative_to(PACKAGE).as_posix() in ENGLISH:
+        assert 0 < len(left) <= 3, "the exception is needed, and is small"
+    else:
+        assert left == []
+
+
+def test_the_search_for_sentences_finds_them():
+    for wrong in ('lines.append("a sentence of five words")', 'note = f"in {n} of {m} frames it is so"'):
+        assert sentences(ast.parse(wrong)), wrong
+    fine = 'print(_("these are four words"))\nraise LabError("these are four words")\ndef f():\n    """These are four words."""'
+    assert sentences(ast.parse(fine)) == []
 
 
 def test_no_function_hides_the_translator():
