@@ -8,8 +8,9 @@ import sys
 import warnings
 
 from faceswap_lab import __version__
-from faceswap_lab.base import environment
+from faceswap_lab.base import environment, fonts
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 
 COMMANDS = {  # name -> module of `cli` that has its NAME_options and NAME_command, and what it does
     "run": ("run", "run the notebooks in order into one folder; goes on where it stopped"),
@@ -72,13 +73,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = build_parser(only=command).parse_args(given)
         environment.check_backend()
+        fonts.choose()
         module = importlib.import_module(f"faceswap_lab.cli.{COMMANDS[command][0]}")
         return getattr(module, f"{command}_command")(options)
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped. What is finished is kept: run the same command again to go on.", file=sys.stderr)
+        print("\n" + _("Stopped. What is finished is kept: run the same command again to go on."), file=sys.stderr)
         return 130
 
 

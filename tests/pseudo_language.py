@@ -3,6 +3,7 @@
 import html
 import re
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,29 @@ def bare(text: str, data=()) -> str:
     while "⟦" in text and (inner := re.sub("⟦[^⟦⟧]*⟧", " ", text)) != text:
         text = inner
     return text.strip() if re.search(r"[^\W\d_]{2}", text) else ""
+
+
+class _Texts(HTMLParser):
+    """What a page shows: each text between two tags, and what is read out or shown for a picture."""
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.hidden = [], False
+
+    def handle_starttag(self, tag, attributes):
+        self.hidden = tag in ("style", "script")
+        self.found += [value for name, value in attributes if name in ("alt", "title", "aria-label") and value]
+
+    def handle_endtag(self, tag):
+        self.hidden = False
+
+    def handle_data(self, data):
+        if not self.hidden:
+            self.found.append(data)
+
+
+def texts(page: str) -> list[str]:
+    """The texts of a page's HTML, one between two tags."""
+    parser = _Texts()
+    parser.feed(page)
+    return [text for text in parser.found if text.strip()]

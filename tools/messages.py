@@ -26,16 +26,24 @@ from faceswap_lab.base.messages import DOMAIN, FOLDER
 
 PACKAGE = FOLDER.parent
 HEAD = "# What lessons and widgets of faceswap_lab say; for translators, see CONTRIBUTING.md."
-FORMS = {"_": 1, "ngettext": 2}  # a call's name: how many of its arguments are the message's forms
+FORMS = {"_": 1, "ngettext": 2, "english": 1}  # a call's name: how many of its arguments are the message's forms
+NEVER_NAMED = ("ngettext", "english")  # `_(name)` may say what stands in a table, these may not
+# Names that are keys of what the code makes, and that it shows as well.
+PENALTIES = (
+    "poses", "mouth", "detail", "noise", "darkness", "one light", "other light", "few faces", "few faces of the target",
+    "other people",
+)  # fmt: skip
 
 
 def tables() -> Iterator[tuple[str, Iterable[str]]]:
     """Words that stand in tables of the code and are translated where they are shown: the module, and its words."""
-    from faceswap_lab.course import presets, report, runtime
+    from faceswap_lab.course import clean_up, presets, report, runtime
     from faceswap_lab.course.checks import exercise
     from faceswap_lab.course.report import scores
+    from faceswap_lab.faces import diagnosis, findings, first_look
+    from faceswap_lab.metrics import distortions, validation
     from faceswap_lab.metrics.measures import all_scores
-    from faceswap_lab.provenance import records
+    from faceswap_lab.provenance import records, verification
     from faceswap_lab.studies import ablation, asymmetry
     from faceswap_lab.swap import options
     from faceswap_lab.training import callbacks, times
@@ -43,15 +51,26 @@ def tables() -> Iterator[tuple[str, Iterable[str]]]:
 
     yield "course/checks", (text for one in exercise.EXERCISES.values() for text in one.texts())
     yield "course/checks/exercise.py", (exercise.RIGHT, exercise.EMPTY, exercise.WRONG, exercise.GOES_ON)
+    yield "course/clean_up.py", clean_up.WORDS.values()
     yield "course/presets.py", (one.summary for one in presets.PRESETS.values())
+    yield "course/report/__init__.py", ("preset", "seed", "device", "place", "time", "source", "target training")
     yield "course/report/__init__.py", (*report.BLENDS.values(), *report.PEOPLE.values())
     yield "course/report/scores.py", (*scores.BETTER.values(), *scores.BASELINES.values())
     yield "course/report/scores.py", (one[key] for one in scores.MEASURES.values() for key in ("title", "meaning"))
+    yield "course/report/scores.py", map(scores.model_title, scores.BASELINES)
     yield "course/runtime.py", (text for pair in runtime.GPU_MENUS.items() for text in pair)
+    yield "faces/findings.py", (text for pair in findings.SENTENCES.values() for text in pair)
+    yield "faces/first_look.py", (first_look.WHOSE, *(text for pair in first_look.SENTENCES.values() for text in pair))
+    yield "faces/diagnosis.py", (*diagnosis.SEVERITIES, "stop", *PENALTIES)
     yield "metrics", (text for score in all_scores().values() for text in (score.title, score.meaning))
+    yield "metrics/distortions.py", distortions.FAMILIES
+    yield "metrics/validation.json", (one["verdict"] for one in validation.measured()["trust"].values())
     yield "provenance/records.py", records.PURPOSES.values()
+    yield "provenance/verification.py", (*verification.GRAVITY, verification.VALID, verification.NONE)
+    yield "provenance/verification.py", ("target", "source", "truth", "video", "ingredient")
     yield "studies/ablation.py", (variant.part for variant in ablation.VARIANTS.values())
     yield "studies/asymmetry.py", asymmetry.EXPLANATIONS.values()
+    yield "swap/conversion_report.py", ("no face", "too small", "deleted", "outside the range")
     yield "swap/options.py", options.descriptions(options.SwapOptions).values()
     yield "training/callbacks.py", (callbacks.COMPILING,)
     yield "training/times.py", (device.name for device in times.DEVICES)
@@ -70,13 +89,18 @@ def messages(code: str) -> Iterator[tuple[str, ...]]:
         forms = call.args[: FORMS.get(call.func.id, 0)]  # type: ignore[attr-defined]
         if any(isinstance(form, ast.JoinedStr | ast.BinOp) for form in forms):
             raise RuntimeError(f"line {call.lineno}: {ast.unparse(call)} is no plain text. Write _(\"{{name}}\").format(...)")
+        if call.func.id in NEVER_NAMED and not all(isinstance(form, ast.Constant) for form in forms):  # type: ignore[attr-defined]
+            raise RuntimeError(f"line {call.lineno}: {ast.unparse(call)} names its message. Write the message itself there.")
         if forms and all(isinstance(form, ast.Constant) for form in forms):
             yield tuple(form.value for form in forms)  # type: ignore[attr-defined]
 
 
-def template_messages(page: str) -> Iterator[str]:
+def template_messages(page: str) -> Iterator[str | tuple[str, ...]]:
     """The messages of a template of jinja2, in order; a variable's are None and stand in one of the `tables`."""
-    yield from (text for _, _, text in Environment(extensions=["jinja2.ext.i18n"]).extract_translations(page) if text)
+    for _, _, text in Environment(extensions=["jinja2.ext.i18n"]).extract_translations(page):
+        forms = tuple(filter(None, text)) if isinstance(text, tuple) else text
+        if forms:
+            yield forms
 
 
 def collected() -> Catalog:

@@ -6,6 +6,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+from faceswap_lab.base.messages import _, ngettext
 from faceswap_lab.course import clean_up, run_storage, runtime
 
 SHOWN = 5  # places named for a kind, and files of the user's own
@@ -47,19 +48,25 @@ def clean_command(options: argparse.Namespace) -> int:
             total += len(one)
             print(describe(one, options.keep))
             if place := run_storage.kept_elsewhere(one.run):
-                print(f"  It is kept in {place} as well: name that folder to clean it, too.")
+                print("  " + _("It is kept in {place} as well: name that folder to clean it, too.").format(place=place))
             if options.remove:
-                print(f"  {clean_up.remove(one, options.keep)} files were removed.")
+                count = clean_up.remove(one, options.keep)
+                said = ngettext("{count} file was removed.", "{count} files were removed.", count)
+                print("  " + said.format(count=count))
         if not found:
-            print(f"{folder}: nothing that the lab made and that shows faces lies here.")
+            print(_("{folder}: nothing that the lab made and that shows faces lies here.").format(folder=folder))
     if not options.folders:
         for path in clean_up.notebooks_with_outputs(runtime.ROOT / "notebooks"):
-            print(f"{path}: its outputs hold what it showed. Clear them in Jupyter, or run: make notebooks")
+            print(
+                _("{path}: its outputs hold what it showed. Clear them in Jupyter, or run: make notebooks").format(
+                    path=path
+                )
+            )
         if not runs.is_dir():
-            print(f"{runs}: there are no runs yet.")
+            print(_("{runs}: there are no runs yet.").format(runs=runs))
     print(*clean_up.beyond(), sep="\n")
     if not options.remove and total:
-        print("Nothing was removed. The same command with --remove removes what is listed.")
+        print(_("Nothing was removed. The same command with --remove removes what is listed."))
     return 0
 
 
@@ -71,20 +78,24 @@ def describe(found: clean_up.Leftovers, keep=()) -> str:
         keep: kinds that are marked as kept.
     """
     whole = sum(found.bytes(kind) for kind in found.found)
-    lines = [f"{found.run}: {len(found)} files of faces, {whole / 1e6:.1f} MB"]
+    head = ngettext("{count} file of faces, {size:.1f} MB", "{count} files of faces, {size:.1f} MB", len(found))
+    lines = [f"{found.run}: {head.format(count=len(found), size=whole / 1e6)}"]
     for kind, paths in found.found.items():
-        kept = "  (kept)" if kind in keep else ""
-        lines.append(
-            f"  {kind:<11}{len(paths):>7} files {found.bytes(kind) / 1e6:>9.1f} MB  {clean_up.WORDS[kind]}{kept}"
-        )
+        kept = f"  ({_('kept')})" if kind in keep else ""
+        files = ngettext("{count:>7} file  {size:>9.1f} MB", "{count:>7} files {size:>9.1f} MB", len(paths))
+        size = files.format(count=len(paths), size=found.bytes(kind) / 1e6)
+        lines.append(f"  {kind:<11}{size}  {_(clean_up.WORDS[kind])}{kept}")
         if kind != "stages":
             lines.append(f"  {'':<11}{_places(found, paths)}")
     for path in [path for paths in found.found.values() for path in paths if path.is_symlink()][:SHOWN]:
-        lines.append(f"  link       {path.relative_to(found.run)}: the link goes, what it leads to is not touched")
+        said = _("{link}: the link goes, what it leads to is not touched").format(link=path.relative_to(found.run))
+        lines.append(f"  {_('link'):<11}{said}")
     if found.others:
         names = [str(path.relative_to(found.run)) for path in found.others]
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        lines.append(f"  Not made by the lab, never removed, look yourself: {', '.join(names[:SHOWN])}{more}")
+        shown = ", ".join(names[:SHOWN])
+        if len(names) > SHOWN:
+            shown = _("{names} and {count} more").format(names=shown, count=len(names) - SHOWN)
+        lines.append("  " + _("Not made by the lab, never removed, look yourself: {names}").format(names=shown))
     return "\n".join(lines)
 
 

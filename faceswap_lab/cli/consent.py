@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, ngettext, retold
 from faceswap_lab.course import clean_up, runtime
 from faceswap_lab.faces.sources import (
     SOURCES,
@@ -84,14 +85,16 @@ def doctor_rows(problems: list[str]) -> list[tuple[str, str]]:
     existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # False where one may not look
     writable = existing.is_dir() and os.access(existing, os.W_OK)
     if not writable:
-        problems.append(f"{folder} cannot be written to; set {VARIABLE} to a folder of your own to write consents")
+        said = _("{folder} cannot be written to; set {variable} to a folder of your own to write consents")
+        problems.append(said.format(folder=folder, variable=VARIABLE))
     try:
         ledger = Ledger.load()
-        found = f"{len(ledger.own)} own and {len(ledger.records.keys() - ledger.own)} bundled records"
+        bundled = len(ledger.records.keys() - ledger.own)
+        found = _("records: {own} own, {bundled} bundled").format(own=len(ledger.own), bundled=bundled)
     except LabError as error:
         problems.append(str(error))
-        found = "damaged"
-    return [("consent ledger", f"{folder}, {found}, {'can' if writable else 'cannot'} be written")]
+        found = _("damaged")
+    return [(_("consent ledger"), f"{folder}, {found}, {_('can be written') if writable else _('cannot be written')}")]
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -105,7 +108,12 @@ def _show(options: argparse.Namespace) -> int:
     else:
         for record in ledger.records.values():
             print("\n".join(describe(record)))
-        print(f"{len(ledger.records)} records; your own are written to {ledger.folder}")
+        said = ngettext(
+            "{count} record; your own are written to {folder}",
+            "{count} records; your own are written to {folder}",
+            len(ledger.records),
+        )
+        print(said.format(count=len(ledger.records), folder=ledger.folder))
     return 0
 
 
@@ -125,7 +133,7 @@ def _grant(options: argparse.Namespace) -> int:
         renew=options.renew,
     )
     print("\n".join(describe(record)))
-    print(f"Written: {ledger.folder / record.identity}.json")
+    print(_("Written: {files}").format(files=f"{ledger.folder / record.identity}.json"))
     return 0
 
 
@@ -137,18 +145,20 @@ def _revoke(options: argparse.Namespace) -> int:
     made = [Path(one.path).parents[1] for one in register.outputs_of(record.identity, ledger.folder)]
     runs = clean_up.runs_of({one.sha256 for one in record.sources}, [runtime.ROOT / "runs", *made])
     for run in runs:
-        print(
-            f"  run      {run} has face sets or models of it: python -m faceswap_lab clean {shlex.quote(str(run))} --remove"
-        )
+        command = f"python -m faceswap_lab clean {shlex.quote(str(run))} --remove"
+        said = _("{run} has face sets or models of it: {command}").format(run=run, command=command)
+        print(f"  {_('run'):<8} {said}")
     print(
-        "Delete what is there, and face sets and models of these files that lie elsewhere; ask others who have copies."
+        _(
+            "Delete what is there, and face sets and models of these files that lie elsewhere; ask others who have copies."
+        )
     )
     return 0
 
 
 def _tell_outputs(record: ConsentRecord, ledger: Ledger) -> None:
     found = register.outputs_of(record.identity, ledger.folder)
-    print(f"  outputs  {len(found)} made with it on this machine")
+    print(f"  {_('outputs'):<8} {_('{count} made with it on this machine').format(count=len(found))}")
     for line in register.told(found):
         print(f"    {line}")
 
@@ -159,11 +169,14 @@ def _check(options: argparse.Namespace) -> int:
     for path in options.files:
         found = ledger.find(path)
         if not found:
-            print(f"{path}: nobody's consent is written down")
+            print(_("{path}: nobody's consent is written down").format(path=path))
         for record in found:
             allowed = [purpose for purpose in PURPOSES if not record.refusal(purpose)]
             refused = {why for purpose in PURPOSES if (why := record.refusal(purpose)) and not allowed}
-            said = f"allows {' and '.join(allowed)}" if allowed else f"does not count: it {'; '.join(sorted(refused))}"
+            why = "; ".join(map(retold, sorted(refused)))
+            said = _("does not count: it {why}").format(why=why)
+            if allowed:
+                said = _("allows {purposes}").format(purposes=", ".join(allowed))
             print(f"{path}: {record.identity} ({record.person}), {said}")
         missing += not found or any(all(map(record.refusal, PURPOSES)) for record in found)
     return 1 if missing else 0
@@ -180,7 +193,7 @@ def _sources(options: argparse.Namespace) -> int:
         known = read_sources(folder) if has_sources(folder) else ()
         write_sources(folder, merged(known, stated))
     for one in read_sources(folder):
-        print(f"{one.sha256[:12]}...  {one.bytes / 1e6:9.2f} MB  {one.name}  ({one.identity or 'nobody named'})")
+        print(f"{one.sha256[:12]}...  {one.bytes / 1e6:9.2f} MB  {one.name}  ({one.identity or _('nobody named')})")
     if options.files:
-        print(f"Written: {folder / SOURCES}")
+        print(_("Written: {files}").format(files=folder / SOURCES))
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError, check_number
+from faceswap_lab.base.messages import _
 from faceswap_lab.cli import frames_bar
 from faceswap_lab.cli.fields import add_fields, given_fields
 from faceswap_lab.swap.options import ConversionOptions
@@ -118,8 +119,9 @@ def convert_command(options: argparse.Namespace) -> int:
     if tuning := getattr(function, "fine_tuning", None):
         _remove(tuning.folder)
     print(report.summary())
-    print(f"Written: {out}, {conversion.report_path(out)}")
-    print(f"Signed: python -m faceswap_lab verify {shlex.quote(str(out))} shows and checks its content credentials")
+    print(_("Written: {files}").format(files=f"{out}, {conversion.report_path(out)}"))
+    signed = _("Signed: {command} shows and checks its content credentials")
+    print(signed.format(command=f"python -m faceswap_lab verify {shlex.quote(str(out))}"))
     return 0
 
 

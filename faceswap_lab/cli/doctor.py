@@ -9,6 +9,7 @@ from pathlib import Path
 
 from faceswap_lab.base import environment, machine
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, retold
 from faceswap_lab.cli import consent
 from faceswap_lab.course import execution, notebooks, runtime
 
@@ -20,31 +21,42 @@ def doctor_options(doctor: argparse.ArgumentParser) -> None:
 def doctor_command(options: argparse.Namespace) -> int:
     """`doctor`: what the lab finds on this machine; 1 when something that it needs is missing."""
     problems = []
-    rows = [("place", machine.place()), *machine.versions().items()]
-    problems += [machine.python_problem()] + [f"{name} is missing" for name, version in rows if version == "missing"]
+    rows = [(_("place"), machine.place()), *machine.versions().items()]
+    problems += [machine.python_problem()] + [
+        _("{name} is missing").format(name=name) for name, version in rows if version == "missing"
+    ]
     try:
         accelerators = machine.devices()
-        rows.append(("device", ", ".join(accelerators) or f"CPU, {machine.cpu_cores()} cores (preset quick)"))
+        rows.append(
+            (_("device"), ", ".join(accelerators) or _("CPU, cores: {count}").format(count=machine.cpu_cores()))
+        )
     except ImportError as error:
-        problems.append(f"Keras cannot be imported ({error})")
+        problems.append(_("Keras cannot be imported ({error})").format(error=error))
     rows.append(("ffmpeg", _ffmpeg(problems)))
-    for label, folder in (("runs folder", runtime.ROOT / "runs"), ("lab folder", runtime.ROOT)):
+    for label, folder in ((_("runs folder"), runtime.ROOT / "runs"), (_("lab folder"), runtime.ROOT)):
         rows.append((label, _folder(folder, problems)))
     rows += _weights(problems)
     rows += consent.doctor_rows(problems)
-    rows.append(("signs with", _certificate(problems)))
+    rows.append((_("signs with"), _certificate(problems)))
     try:
-        rows.append(("bundled clips", f"{len(_bundled())} found"))
+        rows.append((_("bundled clips"), str(len(_bundled()))))
     except LabError as error:
         problems.append(str(error))
     try:
-        rows.append(("notebooks", ", ".join(notebooks.all_notebooks())))
+        rows.append((_("notebooks"), ", ".join(notebooks.all_notebooks())))
     except LabError as error:
         problems.append(str(error))
-    rows += [("note", sentence) for sentence in environment.notes]
+    rows += [(_("note"), retold(sentence)) for sentence in environment.notes]
     print(machine.table([(name, value) for name, value in rows]))
     problems = [problem for problem in problems if problem]
-    print("\n" + ("All is well." if not problems else "\n".join(f"Problem: {problem}" for problem in problems)))
+    print(
+        "\n"
+        + (
+            _("All is well.")
+            if not problems
+            else "\n".join(_("Problem: {what}").format(what=retold(one)) for one in problems)
+        )
+    )
     return 1 if problems else 0
 
 
@@ -61,19 +73,25 @@ def _ffmpeg(problems: list[str]) -> str:
         av.codec.Codec("libx264", "w")
         return f"FFmpeg {av.ffmpeg_version_info}, in PyAV {av.__version__}"
     except (ImportError, ValueError) as error:
-        problems.append(f"PyAV does not run, or cannot write H.264 ({error}). Install it again: pip install 'av>=18'")
-        return "missing"
+        problems.append(
+            _("PyAV does not run, or cannot write H.264 ({error}). Install it again: pip install 'av>=18'").format(
+                error=error
+            )
+        )
+        return _("missing")
 
 
 def _folder(folder: Path, problems: list[str]) -> str:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if not os.access(existing, os.W_OK):
-        problems.append(f"{existing} cannot be written to; give --out a folder of your own")
+        problems.append(_("{existing} cannot be written to; give --out a folder of your own").format(existing=existing))
     if free < execution.SPACE_NEEDED:
-        problems.append(f"{existing}: only {free / 1e9:.1f} GB are free")
-    writable = "can be written" if os.access(existing, os.W_OK) else "cannot be written"
-    return f"{folder}, {writable}, {free / 1e9:.1f} GB free"
+        problems.append(
+            _("{existing}: only {size:.1f} GB are free").format(existing=existing, size=free / 1e9)
+        )
+    writable = _("can be written") if os.access(existing, os.W_OK) else _("cannot be written")
+    return f"{folder}, {writable}, {_('{size:.1f} GB free').format(size=free / 1e9)}"
 
 
 def _weights(problems: list[str]) -> list[tuple[str, str]]:
@@ -83,7 +101,7 @@ def _weights(problems: list[str]) -> list[tuple[str, str]]:
     for entry in weights.report():
         good = entry["state"] == "ok"
         found = f"ok, {entry['source']} ({entry['licence']})"
-        rows.append((f"weights {entry['name']}", found if good else "missing or damaged"))
+        rows.append((f"weights {entry['name']}", found if good else _("missing or damaged")))
         if not good:
             problems.append(entry["state"])
     return rows
@@ -94,7 +112,7 @@ def _certificate(problems: list[str]) -> str:
 
     try:
         found = certificates.signing()
-        return f"{found.name}, until {found.ends:%Y-%m-%d}, {certificates.signing_folder()}"
+        return f"{found.name}, {_('until {day}').format(day=f'{found.ends:%Y-%m-%d}')}, {certificates.signing_folder()}"
     except LabError as error:
         problems.append(str(error))
-        return "cannot be used"
+        return _("cannot be used")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from faceswap_lab.base import files, machine
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, ngettext, retold
 from faceswap_lab.cli import frames_bar
 from faceswap_lab.cli.fields import add_fields, given_fields
 from faceswap_lab.faces.options import Extraction
@@ -55,9 +56,11 @@ def faces_command(options: argparse.Namespace) -> int:
         progress = stack.enter_context(frames_bar())
         faces = extract_faces(video, options.folder, wanted, workers=workers, progress=progress)
         write_sources(options.folder, agreed)
-    print(f"{options.folder}: {len(faces)} faces of {faces.table['person'].nunique()} people")
+    found = ngettext("{count} face", "{count} faces", len(faces)).format(count=len(faces))
+    people = faces.table["person"].nunique()
+    print(f"{options.folder}: {found}, {ngettext('{count} person', '{count} people', people).format(count=people)}")
     for line in [*notes, *(f"{video.path.name}: {remark}." for remark in video.remarks)]:
-        print(f"  note: {line}")
+        print("  " + _("note: {sentence}").format(sentence=retold(line)))
     return 0
 
 
@@ -91,5 +94,5 @@ def diagnose_command(options: argparse.Namespace) -> int:
         files.write_json(folder / "diagnosis.json", found.as_json())
         with files.atomic_path(folder / "diagnosis.png") as temporary:
             draw(found).savefig(temporary, dpi=100)
-        print(f"Written: {folder / 'diagnosis.json'}, {folder / 'diagnosis.png'}")
+        print(_("Written: {files}").format(files=f"{folder / 'diagnosis.json'}, {folder / 'diagnosis.png'}"))
     return 0

@@ -8,6 +8,8 @@ import io
 import json
 from pathlib import Path
 
+from faceswap_lab.base.messages import _
+
 
 def grade_options(grade: argparse.ArgumentParser) -> None:
     """Runs the exercises of a copy of a lesson, each in a process of its own, and says what is right.
@@ -103,12 +105,16 @@ def _rank(options: argparse.Namespace) -> int:
 
 def told(grade) -> str:
     """A grade for people to read."""
-    lines = [f"{grade.file}: lesson {grade.lesson or '?'}, {grade.count('right')} of {len(grade.verdicts)} right"]
+    said = _("{file}: lesson {lesson}, {right} of {count} right")
+    lines = [
+        said.format(file=grade.file, lesson=grade.lesson or "?", right=grade.count("right"), count=len(grade.verdicts))
+    ]
+    look = _("look: {remark}")
     width = max(map(len, grade.verdicts), default=0)
     for name, verdict in grade.verdicts.items():
-        lines.append(f"  {name:<{width}}  {verdict.word}: {verdict.reason}")
-        lines += [f"  {'':<{width}}  look: {remark}" for remark in grade.remarks.get(name, [])]
-    return "\n".join(lines + [f"  look: {remark}" for remark in grade.remarks.get("", [])])
+        lines.append(f"  {name:<{width}}  {_(verdict.word)}: {verdict.reason}")
+        lines += [f"  {'':<{width}}  {look.format(remark=remark)}" for remark in grade.remarks.get(name, [])]
+    return "\n".join(lines + [f"  {look.format(remark=remark)}" for remark in grade.remarks.get("", [])])
 
 
 def as_csv(grades: list) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.course import execution, notebooks, presets, runtime
 
 
@@ -48,7 +49,7 @@ def run_command(options: argparse.Namespace) -> int:
     else:
         out = runtime.ROOT / "runs" / _run_name(options.name or ("mine" if any(given) else "sample"))
     run = runtime.prepare(options.preset, options.seed, out, *given, keep=str(settings.get("keep", "")))
-    print(f"{run.out}: preset {run.preset.name}, {run.preset.summary}")
+    print(f"{run.out}: {_('preset {name}').format(name=run.preset.name)}, {run.preset.told()}")
     for line in execution.check_clips(run.clips):
         print(f"  {line}")
     with files.claimed(run.out, "give another --name or --out", inside=True):
@@ -60,7 +61,7 @@ def run_command(options: argparse.Namespace) -> int:
             page = report.write_report(run.out)
             run.keep()
     print("\n" + report.summary(run.out))
-    print(f"Open {page}")
+    print(_("Open {page}").format(page=page))
     return 0
 
 
@@ -85,5 +86,5 @@ def report_command(options: argparse.Namespace) -> int:
             runtime.give_clip(folder, role, given)
     print(report.summary(folder))
     page = report.write_report(folder)
-    print(*report.left_out(folder), f"Open {page}", sep="\n")
+    print(*report.left_out(folder), _("Open {page}").format(page=page), sep="\n")
     return 0

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from faceswap_lab.base.errors import LabError, check_number
+from faceswap_lab.base.messages import _
 
 
 def score_options(score: argparse.ArgumentParser) -> None:
@@ -74,7 +75,7 @@ def score_command(options: argparse.Namespace) -> int:
     out = Path(options.out) if options.out else output.absolute().with_name(f"{output.absolute().name}.scores")
     found = score_files(output, options.target, out, options.truth, options.source, gallery, options.seed)
     print(report.card_lines(found))
-    print(f"Open {report.write_card_page(out)}")
+    print(_("Open {page}").format(page=report.write_card_page(out)))
     return 0
 
 
@@ -90,5 +91,5 @@ def compare_command(options: argparse.Namespace) -> int:
         folders.append(folder)
     page = report.write_comparison(folders, options.out)
     print(report.comparison_lines(folders))
-    print(f"Open {page}")
+    print(_("Open {page}").format(page=page))
     return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from faceswap_lab.base.messages import _, retold
+
 MOST_LOOKED = 10  # files that the watermark is looked for in: where there is none that takes up to three seconds
 
 
@@ -23,14 +25,15 @@ def verify_command(options: argparse.Namespace) -> int:
 
     verdicts = [verification.verify(path, options.against) for path in verification.pictures_and_videos(options.files)]
     looked = [_watermark(verdict) for verdict in verdicts[:MOST_LOOKED]]
-    rest = ("", f"not looked for: in the first {MOST_LOOKED} files only")
+    rest = ("", _("not looked for: in the first {count} files only").format(count=MOST_LOOKED))
     marks = looked + [rest] * (len(verdicts) - len(looked))
     if options.json:
-        facts = [verdict.facts() | {"watermark": ident} for verdict, (ident, _) in zip(verdicts, marks, strict=True)]
+        facts = [verdict.facts() | {"watermark": ident} for verdict, (ident, said) in zip(verdicts, marks, strict=True)]
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
         told = [
-            f"{verdict.text}\n  {'watermark':<12} {said}" for verdict, (_, said) in zip(verdicts, marks, strict=True)
+            f"{verdict.text}\n  {_('watermark'):<12} {said}"
+            for verdict, (ident, said) in zip(verdicts, marks, strict=True)
         ]
         print("\n\n".join(told))
     return 0 if all(verdict.good for verdict in verdicts) else 1
@@ -44,8 +47,8 @@ def _watermark(verdict) -> tuple[str, str]:
     try:
         reading = watermark.look(verdict.path)
     except LabError as error:
-        return "", f"not looked for: {error}"
+        return "", _("not looked for: {why}").format(why=error)
     said = next((one for one in verdict.actions if one.startswith("c2pa.watermarked")), "")
     if reading.found and said and reading.ident not in said:
-        return reading.ident, f"{reading}: another one than the manifest names"
-    return reading.ident, str(reading)
+        return reading.ident, _("{reading}: another one than the manifest names").format(reading=retold(str(reading)))
+    return reading.ident, retold(str(reading))

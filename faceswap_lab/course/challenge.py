@@ -15,6 +15,7 @@ from pathlib import Path
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _
 from faceswap_lab.course import actors, score_cards
 from faceswap_lab.course.score_cards import clip_frames
 from faceswap_lab.metrics import bootstrap
@@ -132,7 +133,7 @@ class Challenge:
                 words = (
                     str(error)
                     if isinstance(error, LabError)
-                    else f"it cannot be read ({type(error).__name__}: {error})"
+                    else _("it cannot be read ({kind}: {error})").format(kind=type(error).__name__, error=error)
                 )
                 entry.why = printable(words).replace(f"{printable(str(path))}: ", "")[:300]
         entry.remarks += dict.fromkeys(printable(str(one.message))[:200] for one in said if one.category is UserWarning)
@@ -147,7 +148,9 @@ class Challenge:
         entry.marks = tuple(name for name, there in (("label", corner), ("credentials", signed)) if there)
         if not signed:
             entry.remarks.append(
-                f"content credentials: {verdict.state if not intact else 'they do not speak of a swap'}"
+                _("content credentials: {state}").format(state=_(verdict.state))
+                if not intact
+                else _("content credentials: they do not speak of a swap")
             )
         frames = clip_frames(video)
         if corner is not None:
@@ -157,12 +160,12 @@ class Challenge:
             clip_frames(self.truth.path), chosen=(GainMeasure, TemporalError, Changed),
         )["output"]  # fmt: skip
         if entry.value("changed").value < UNCHANGED:
-            entry.why = "this is the target, unchanged"
+            entry.why = _("this is the target, unchanged")
         elif not entry.marks:
-            entry.why = "nothing in it says that it is a swap: neither the lab's label nor its content credentials"
+            entry.why = _("nothing in it says that it is a swap: neither the lab's label nor its content credentials")
         if entry.value("swap_gain").value > TOO_GOOD:
             entry.remarks.append(
-                "it is the true swap itself, or nearer to it than any model comes: ask how it was made"
+                _("it is the true swap itself, or nearer to it than any model comes: ask how it was made")
             )
 
     def _fitting(self, clip: Path) -> Video:
@@ -239,14 +242,15 @@ def ranked(entries: list[Entry]) -> list[Entry]:
     for entry in entries:
         if copies[entry.digest] > 1:
             same = [one.file for one in entries if one.digest == entry.digest and one is not entry]
-            entry.remarks.append(f"the same file as {', '.join(same)[:200]}")
+            entry.remarks.append(_("the same file as {files}").format(files=', '.join(same)[:200]))
     return good + sorted((one for one in entries if one.why), key=lambda one: one.file)
 
 
 def told(entries: list[Entry]) -> str:
     """A challenge's ranking for people to read: best first, then what has no rank, and why."""
     width = max(len(entry.file) for entry in entries)
-    lines = [f"     {'clip':<{width}}  swap gain [95 % interval]  sharpness  temporal error  identity gain"]
+    heads = _("clip"), _("swap gain [95 % interval]"), _("sharpness"), _("temporal error"), _("identity gain")
+    lines = [f"     {heads[0]:<{width}}  " + "  ".join(heads[1:])]
     for entry in entries:
         scores = ""
         if entry.card:
@@ -254,9 +258,11 @@ def told(entries: list[Entry]) -> str:
             scores = f"{gain.value:9.3f} [{gain.low:.3f}, {gain.high:.3f}]"
             scores += "".join(f"{one.value:{room}.2f}" for one, room in zip(others, (13, 16, 15), strict=True))
         lines.append(f"{entry.rank or '-':>3}  {entry.file:<{width}}  {scores}".rstrip())
-        lines += [f"     no rank: {entry.why}"] if entry.why else []
-        lines += ["     level with the next one: the interval of their difference holds 0"] if entry.level else []
-        lines += [f"     look: {remark}" for remark in entry.remarks]
+        lines += [f"     {_('no rank: {why}').format(why=entry.why)}"] if entry.why else []
+        lines += (
+            ["     " + _("level with the next one: the interval of their difference holds 0")] if entry.level else []
+        )
+        lines += [f"     {_('look: {remark}').format(remark=remark)}" for remark in entry.remarks]
     return "\n".join(lines)
 
 

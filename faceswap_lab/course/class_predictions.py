@@ -21,6 +21,7 @@ from scipy import stats
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, english, ngettext, retold
 from faceswap_lab.course import notebooks, predictions
 
 _NAME = re.compile(r"[0-9]{2} .{1,60}")
@@ -131,7 +132,7 @@ def reliability(students: list[dict[str, Guess]]) -> list[Row]:
     rows = []
     for low, high in itertools.pairwise(BINS):
         if some := [guess for guess in every if guess.sure is not None and low < guess.sure <= high]:
-            rows.append(_row(f"{low} to {high} % sure", some))
+            rows.append(_row(english("{low} to {high} % sure", low=low, high=high), some))
     return rows
 
 
@@ -147,20 +148,27 @@ def told(students: list[dict[str, Guess]]) -> str:
         return ""
     rows = questions(students)
     width = max(len(row.name) for row in rows)
-    lines = [
-        f"Predictions of {len(students)} students: {sum(row.right for row in rows)} of {sum(row.of for row in rows)} right"
-    ]
+    head = ngettext(
+        "Predictions of {count} student: {right} of {all} right",
+        "Predictions of {count} students: {right} of {all} right",
+        len(students),
+    )
+    right, every = (sum(getattr(row, name) for row in rows) for name in ("right", "of"))
+    lines = [head.format(count=len(students), right=right, all=every)]
+    average = ", " + _("{sure:.0f} % sure on average")
     for row in rows:
-        sure = "" if np.isnan(row.sure) else f", {row.sure:.0f} % sure on average"
-        lines.append(f"  {row.name:<{width}}  {row.right:3d} of {row.of:3d} right ({row.share:.0f} %){sure}")
+        sure = "" if np.isnan(row.sure) else average.format(sure=row.sure)
+        share = _("{right:3d} of {all:3d} right ({share:.0f} %)").format(right=row.right, all=row.of, share=row.share)
+        lines.append(f"  {row.name:<{width}}  {share}{sure}")
     if table := reliability(students):
-        lines.append(
-            f"How sure, and how often right (Brier score {brier(students):.3f}; 0 is best, 0.25 is always saying 50 %)"
-        )
+        score = _("How sure, and how often right (Brier score {score:.3f}; 0 is best, 0.25 is always saying 50 %)")
+        lines.append(score.format(score=brier(students)))
         for row in table:
             low, high = row.interval
-            share = f"{row.right:3d} of {row.of:3d} right ({row.share:.0f} %, 95 % interval {low:.0f} to {high:.0f})"
-            lines.append(f"  {row.name:<{width}}  {share}, {row.sure:.0f} % sure on average")
+            share = _("{right:3d} of {all:3d} right ({share:.0f} %, 95 % interval {low:.0f} to {high:.0f})").format(
+                right=row.right, all=row.of, share=row.share, low=low, high=high
+            )
+            lines.append(f"  {retold(row.name):<{width}}  {share}{average.format(sure=row.sure)}")
     return "\n".join(lines)
 
 
@@ -203,8 +211,13 @@ def draw(students: list[dict[str, Guess]], picture: Path) -> None:
     axes.errorbar(sure, share, np.clip([share - ends[0], ends[1] - share], 0, None), fmt="o-", color="C0", capsize=3)
     for row in rows:
         axes.annotate(f"{row.of}", (row.sure, row.share), textcoords="offset points", xytext=(6, -12), fontsize=8)
-    axes.set(xlim=(0, 107), ylim=(-3, 107), xlabel="how sure (%)", ylabel="how often right (%)")
-    axes.set_title(f"{len(students)} students. Below the dashed line: surer than right", fontsize=9)
+    axes.set(xlim=(0, 107), ylim=(-3, 107), xlabel=_("how sure (%)"), ylabel=_("how often right (%)"))
+    title = ngettext(
+        "{count} student. Below the dashed line: surer than right",
+        "{count} students. Below the dashed line: surer than right",
+        len(students),
+    )
+    axes.set_title(title.format(count=len(students)), fontsize=9)
     axes.grid(alpha=0.25)
     with files.atomic_path(picture) as temporary:
         figure.savefig(temporary)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from faceswap_lab.base import files, safeguards
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, ngettext
 from faceswap_lab.base.weights import data_folder
 from faceswap_lab.course import notebooks, run_storage, samples
 from faceswap_lab.course.runtime import read_marker
@@ -50,8 +51,8 @@ _KINDS = (
     ("kept", "runs packed to outlive their machine", ""),
     ("register", "entries about outputs, by which a revoked consent finds them", ""),
 )  # fmt: skip
-WORDS = {kind: words for kind, words, _ in _KINDS}
-_RUN = {kind: pattern for kind, _, pattern in _KINDS if pattern}
+WORDS = {kind: words for kind, words, pattern in _KINDS}
+_RUN = {kind: pattern for kind, words, pattern in _KINDS if pattern}
 KINDS = tuple(WORDS)
 # What a place is known by goes last, so that a removal that was stopped can be done again.
 MARKERS = ("kept.json", "index.html", safeguards.MARKER, "key.json", "scores.json", "made_with.json", "config.json",
@@ -267,7 +268,7 @@ def remove(leftovers: Leftovers, keep: Collection[str] = ()) -> int:
 
 def _remove_empty(run: Path) -> None:
     """Removes the empty folders of a place, and the place itself, if it is no run, whose run.json stays."""
-    for place, _, names in os.walk(run, topdown=False, followlinks=False):
+    for place, _folders, names in os.walk(run, topdown=False, followlinks=False):
         if not names:
             with contextlib.suppress(OSError):  # a folder in it stays
                 os.rmdir(place)
@@ -404,10 +405,17 @@ def _add_registered(loose: Leftovers, found: list[Leftovers]) -> None:
 
 def beyond() -> Iterator[str]:
     """What no command can clean, in sentences."""
-    yield "Not seen here: what a browser downloaded or saved, face sets packed as .zip and passed on, uploads and clouds (Drive,"
-    yield "Colab), chats, backups, the bin, and every copy under another name. Look there, too."
+    yield _(
+        "Not seen here: what a browser downloaded or saved, face sets packed as .zip and passed on, uploads and clouds (Drive,\n"
+        "Colab), chats, backups, the bin, and every copy under another name. Look there, too."
+    )
     place = user_folder() / register.OUTPUTS
-    count = sum(1 for _ in place.glob("*.json")) if place.is_dir() else 0
+    count = len(list(place.glob("*.json"))) if place.is_dir() else 0
     if count:
-        yield f"{place}: the register names {count} outputs, by which a revoked consent finds them. It stays, unless it is named:"
+        said = ngettext(
+            "{place}: the register names {count} output, by which a revoked consent finds it. It stays, unless it is named:",
+            "{place}: the register names {count} outputs, by which a revoked consent finds them. It stays, unless it is named:",
+            count,
+        )
+        yield said.format(place=place, count=count)
         yield f"python -m faceswap_lab clean {place} --remove"

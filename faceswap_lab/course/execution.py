@@ -13,6 +13,7 @@ from pathlib import Path
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, english, retold
 from faceswap_lab.course import notebooks, samples
 from faceswap_lab.course.runtime import CLIPS, Run, read_marker
 from faceswap_lab.swap.options import SETTINGS_FILE
@@ -52,18 +53,19 @@ def check_clips(clips: samples.Clips) -> list[str]:
     from faceswap_lab.provenance.consent import Ledger
     from faceswap_lab.provenance.records import PURPOSES
 
-    lines, ledger = [], Ledger.load()
+    lines: list[str] = []
+    ledger = Ledger.load()
     for name in CLIPS:
         path = getattr(clips, name)
         if path is not None:
             clip = video.open_video(path)
             width, height = clip.size
-            sound = "sound" if clip.has_audio else "no sound"
+            sound = _("sound") if clip.has_audio else _("no sound")
             label = name.replace("_", " ")
             for purpose in ("prepare",) if name == "truth" else PURPOSES:
                 ledger.require(path, purpose, label)
-            lines += passed_over(path) if path.is_dir() else []
-            lines.append(f"{label}: {path.name}, {width}x{height}, {clip.fps:.4g}/s, {clip.duration:.1f} s, {sound}")
+            lines += map(retold, passed_over(path)) if path.is_dir() else []
+            lines.append(f"{_(label)}: {path.name}, {width}x{height}, {clip.fps:.4g}/s, {clip.duration:.1f} s, {sound}")
     return lines
 
 
@@ -113,10 +115,10 @@ def run_course(run: Run, chosen: Iterable[Path], settings: dict[str, object] | N
         try:
             result = _run_one(run, path, settings or {})
         except BaseException:
-            _say("stopped\n")
+            _say(_("stopped") + "\n")
             raise
-        state = f"{result.minutes:5.1f} min" if not result.skipped else "done before"
-        _say(f"{state:>11}  {result.made}\n")
+        state = _("done before") if result.skipped else _("{minutes:5.1f} min").format(minutes=result.minutes)
+        _say(f"{state:>11}  {retold(result.made)}\n")
         results.append(result)
     return results
 
@@ -136,15 +138,15 @@ def first_swap(run: Run) -> Path | None:
     from faceswap_lab.course import scoring
     from faceswap_lab.swap.base_swap import NAME
 
-    _say("without training: ")
+    _say(_("without training:") + " ")
     began = time.monotonic()
     try:
         swap = scoring.swap_clip(run, NAME, scoring.base_function(run))
     except LabError as error:
-        _say(f"no swap ({error})\n")
+        _say(_("no swap ({why})").format(why=error) + "\n")
         return None
-    minutes = f"{(time.monotonic() - began) / 60:.1f} min" if swap.report else "done before"
-    _say(f"{minutes}  {swap.path.relative_to(run.out)}\n")
+    minutes = _("{minutes:.1f} min").format(minutes=(time.monotonic() - began) / 60)
+    _say(f"{minutes if swap.report else _('done before')}  {swap.path.relative_to(run.out)}\n")
     return swap.path
 
 
@@ -252,5 +254,5 @@ def _describe(products: set[Path]) -> str:
         if not place or len(paths) == 1:
             parts += sorted(path.as_posix() for path in paths)
         else:
-            parts.append(f"{len(paths)} files in {place}")
-    return ", ".join(parts) or "nothing new"
+            parts.append(english("{count} files in {place}", count=len(paths), place=place))
+    return ", ".join(parts) or english("nothing new")

@@ -197,9 +197,9 @@ def run_answer(name: str, code: str, cases: list[tuple], limits: Limits) -> list
         )
         try:
             process.communicate(job, timeout=limits.seconds)
-            why = f"ends its Python ({_ending(process.returncode)})"
+            why = _("ends its Python ({ending})").format(ending=_ending(process.returncode))
         except subprocess.TimeoutExpired:
-            why = f"gives no answer in {limits.seconds:g} seconds: does a loop never end?"
+            why = _("gives no answer in {seconds:g} s: does a loop never end?").format(seconds=limits.seconds)
         finally:
             _end(process)
         said.seek(0)
@@ -209,10 +209,10 @@ def run_answer(name: str, code: str, cases: list[tuple], limits: Limits) -> list
 
 def _ending(code: int) -> str:
     if code == -getattr(signal, "SIGKILL", 9):
-        return "killed: did memory run out?"
+        return _("killed: did memory run out?")
     if code == -getattr(signal, "SIGXCPU", 24):
-        return "too much computing: does a loop never end?"
-    return f"os._exit or a crash, code {code}"
+        return _("too much computing: does a loop never end?")
+    return _("os._exit or a crash, code {code}").format(code=code)
 
 
 def _end(process: subprocess.Popen) -> None:
@@ -234,7 +234,7 @@ def _answer(line: bytes) -> object:
         error = _printable(str(told["stopped"]))
         return Stopped(_("stops with {error}").format(error=error), error.partition(":")[0])
     except (ValueError, KeyError, TypeError, RecursionError):
-        return Stopped("gives an answer that cannot be read")
+        return Stopped(_("gives an answer that cannot be read"))
 
 
 def _printable(text: str) -> str:
@@ -245,7 +245,7 @@ def grade_exercise(one: Function | Choice, cells: list[Cell], limits: Limits) ->
     """The verdict on one exercise of a notebook."""
     statements = needed(one.name, cells)
     if not any(one.name in bound(statement) for statement in statements):
-        return Verdict(MISSING, f"no cell defines {one.name} (or it is no Python, not a literal, or too long)")
+        return Verdict(MISSING, _("no cell defines {name} (or it is no Python, not a literal, or too long)").format(name=one.name))
     try:
         if isinstance(one, Choice):
             given = [each.value for each in statements if isinstance(each, ast.Assign) and one.name in bound(each)]
@@ -255,7 +255,7 @@ def grade_exercise(one: Function | Choice, cells: list[Cell], limits: Limits) ->
             answers = run_answer(one.name, code, list(one.cases.values()), limits)
         return one.judge(answers)
     except (AttributeError, ValueError, TypeError, RecursionError, MemoryError) as error:
-        return Verdict(WRONG, f"the answer cannot be read ({type(error).__name__})")
+        return Verdict(WRONG, _("the answer cannot be read ({error})").format(error=type(error).__name__))
 
 
 def touched(cells: list[Cell]) -> Iterator[str]:
@@ -277,28 +277,28 @@ def touched(cells: list[Cell]) -> Iterator[str]:
 def look(grade: Grade, cells: list[Cell]) -> None:
     """Adds what a teacher should look at: edited checks, verdicts that were printed, ends of Python, other answers' claims."""
     for told in touched(cells):
-        grade.remark(f"the checks are touched: {told}")
+        grade.remark(_("the checks are touched: {told}").format(told=told))
     for name, verdict in grade.verdicts.items():
         asked = [cell for cell in cells if re.search(rf"\bchecks\.{name}\({name}\)", cell.source)]
         if not asked and verdict.word != MISSING:
-            grade.remark("its check was edited or is gone", name)
+            grade.remark(_("its check was edited or is gone"), name)
         claims = {f"{name}: {right}" for right in everywhere(RIGHT)}  # as students saw it, in whichever language
         if any(claim in cell.output for cell in cells for claim in claims) and verdict.word != RIGHT:
-            grade.remark("its saved output says right", name)
+            grade.remark(_("its saved output says right"), name)
         if any(re.search(rf"\b{name}: *right", cell.source) for cell in cells):
-            grade.remark("a cell prints its verdict", name)
+            grade.remark(_("a cell prints its verdict"), name)
         own = [cell.source for cell in cells if any(name in bound(statement) for statement in cell.statements)]
         with contextlib.suppress(RecursionError):  # helpers and imports from other cells run as well
             own += map(ast.unparse, needed(name, cells))
         for source in (*own, *(cell.source for cell in asked)):
-            for pattern, said in ((ENDS, "it ends Python"), (OUTSIDE, "it looks outside its arguments")):
+            for pattern, said in ((ENDS, _("it ends Python")), (OUTSIDE, _("it looks outside its arguments"))):
                 found = pattern.search(source.replace(IMPORT, ""))
                 if found:
                     grade.remark(f"{said}: {found[1]}", name)
         if "MemoryError" in verdict.reason or "Unable to allocate" in verdict.reason:
-            grade.remark("it takes more memory than it may", name)
+            grade.remark(_("it takes more memory than it may"), name)
         if checks.__name__ in verdict.reason:
-            grade.remark("it asks the lab for the reference", name)
+            grade.remark(_("it asks the lab for the reference"), name)
 
 
 def grade_notebook(path: Path, limits: Limits | None = None) -> Grade:
@@ -317,10 +317,11 @@ def grade_notebook(path: Path, limits: Limits | None = None) -> Grade:
         grade.remark(_printable(str(error)))
         return grade
     except OSError as error:
-        grade.remark(f"{grade.file}: this file cannot be read ({error.strerror}). Ask for it again.")
+        said = _("{file}: this file cannot be read ({reason}). Ask for it again.")
+        grade.remark(said.format(file=grade.file, reason=error.strerror))
         return grade
     except (AttributeError, KeyError, TypeError):
-        grade.remark(f"{grade.file}: this is not a notebook. Ask for it again.")
+        grade.remark(_("{file}: this is not a notebook. Ask for it again.").format(file=grade.file))
         return grade
     before = _as_shipped()
     for name, one in checks.of_lesson(grade.lesson).items():

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceswap_lab import __version__
-from faceswap_lab.base import environment, files
+from faceswap_lab.base import environment, files, fonts
 from faceswap_lab.base.errors import LabError, check_number
 from faceswap_lab.base.machine import cpu_cores, devices, place, table, versions
-from faceswap_lab.base.messages import _
+from faceswap_lab.base.messages import _, english, retold
 from faceswap_lab.course import notebooks, predictions, samples, trusted_paths
 from faceswap_lab.course.presets import PRESETS, Preset
 from faceswap_lab.course.presets import preset as find_preset
@@ -223,6 +223,7 @@ def setup(
         'quick'
     """
     environment.check_backend()
+    fonts.choose()
     run = prepare(preset, seed, out, source, target, target_training, truth, keep)
 
     import keras  # after the checks: loading it takes seconds
@@ -232,10 +233,10 @@ def setup(
     checkpoints.after_save[:] = [run.storage.keep_checkpoint] if run.storage else []
     keras.utils.set_random_seed(seed)
     accelerators = devices()
-    device = ", ".join(accelerators) or f"CPU, {cpu_cores()} cores"
+    device = ", ".join(accelerators) or english("CPU, cores: {count}", count=cpu_cores())
     files.write_json(run.out / "run.json", {**files.read_json(run.out / "run.json"), "device": device})
     run.keep()
-    print(table(_facts(run, ", ".join(accelerators) or _("CPU, {cores} cores").format(cores=cpu_cores()))))
+    print(table(_facts(run, retold(device))))
     if said := _proposal(run.preset, accelerators):
         print(f"\n{said}")
     return run

@@ -22,6 +22,7 @@ import pandas as pd
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, english
 from faceswap_lab.course.report import frames as drawing
 from faceswap_lab.metrics import bootstrap, face_width, validation
 from faceswap_lab.metrics.card import ScoreCard, rounded
@@ -33,7 +34,14 @@ from faceswap_lab.video import Video, open_video
 from faceswap_lab.video.pictures import write_picture
 
 FOLDER = "scores"
-UNITS = {"": "", "share": "share", "deg": "degrees", "dB": "dB", "levels": "levels of 255", "%": "%"}
+UNITS = {
+    "": "",
+    "share": english("share"),
+    "deg": english("degrees"),
+    "dB": "dB",
+    "levels": english("levels of 255"),
+    "%": "%",
+}
 _JPEG = 92
 
 
@@ -88,9 +96,13 @@ def _untrusted(scores: Mapping[str, Score]) -> dict[str, str]:
             continue
         rho = known["rankings"][validation.QUALITY]["rho"]
         faults = [fault for fault, sight in known["sees"].items() if sight["word"] == "sees"]
-        ranks = "gives no number" if rho is None else f"{known['verdict']} swaps of known quality (rho {rho:+.2f})"
+        ranks = "gives no number"
+        if rho is not None:
+            ranks = english("{ranks} swaps of known quality (rho {rho:+.2f})", ranks=known["verdict"], rho=rho)
         found[name] = (
-            f"{ranks}; it sees {', '.join(faults)}." if faults else f"{ranks}, and sees none of the faults tried."
+            english("{ranks}; it sees {faults}.", ranks=ranks, faults=", ".join(faults))
+            if faults
+            else english("{ranks}, and sees none of the faults tried.", ranks=ranks)
         )
     return found
 
@@ -147,9 +159,10 @@ def label_corner(output: Clip, target: Clip) -> str | None:
 
 def told_label(corner: str) -> str:
     """The sentence about a label."""
-    return (
-        f"The output carries the visible label ({corner}): its place is scored as the target's own pixels. Better give the frames "
-        "without it (convert --frames FOLDER, or --no-label)."
+    return english(
+        "The output carries the visible label ({corner}): its place is scored as the target's own pixels. Better "
+        "give the frames without it (convert --frames FOLDER, or --no-label).",
+        corner=corner,
     )
 
 
@@ -215,8 +228,12 @@ def _write_frames(
         def write(what, image, row=row):
             path, cut = drawing.picture_path(place, row, what), drawing.cut_out(image, points[row], width)
             if (model := what.removesuffix("_heat")) in generated:
-                shown = "A map of what was changed in a frame" if what != model else "A cut-out"
-                write_swapped(path, cut, model, f"{shown} of a video that was scored as a face swap.", _JPEG)
+                said = (
+                    english("A cut-out of a video that was scored as a face swap.")
+                    if what == model
+                    else english("A map of what was changed in a frame of a video that was scored as a face swap.")
+                )
+                write_swapped(path, cut, model, said, _JPEG)
             else:
                 write_picture(path, cut, _JPEG)
 
@@ -228,14 +245,14 @@ def _write_frames(
                 write(name, images[name])
                 write(f"{name}_heat", drawing.heat(images[name], images.get("truth", images["target"])))
     known = "truth" in clips
-    what = "difference from the true swap, levels of 255" if known else "change against the target, levels of 255"
+    what = _("difference from the true swap, levels of 255") if known else _("change against the target, levels of 255")
     drawing.legend_picture(place / "heat.png", what)
 
 
 def _write_curves(place: Path, cards: Mapping[str, ScoreCard]) -> None:
     frames = {name: card.frames() for name, card in cards.items()}
     scores = {score.name: score for card in cards.values() for score in card.scores}
-    titles = {name: with_unit(s.title, s.unit) for name, s in scores.items()}
+    titles = {name: with_unit(_(s.title), s.unit) for name, s in scores.items()}
     values = {name: card.numbers() for name, card in cards.items()}
     if not drawing.curves_picture(frames, values, titles, place / "curves.png"):
         (place / "curves.png").unlink(missing_ok=True)
@@ -243,7 +260,7 @@ def _write_curves(place: Path, cards: Mapping[str, ScoreCard]) -> None:
 
 def with_unit(title: str, unit: str) -> str:
     """A score's title or name as it stands over numbers: "psnr (dB)"; a plain number, such as a gain, has no unit."""
-    return f"{title} ({UNITS[unit]})" if unit else title
+    return f"{title} ({_(UNITS[unit])})" if unit else title
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.course import score_cards, trusted_paths
 from faceswap_lab.course.report.frames import file_name
 from faceswap_lab.faces.faceset import TABLE, FaceSet
@@ -59,10 +60,13 @@ def score_files(
     others = {name: _faces_of(clip, out / "faces" / file_name(name)) for name, clip in (gallery or {}).items()}
     given = people.known_people(person, own, others)
     if person is None:
-        notes.append("Whose face it is was not asked: give pictures of the person put in with --source.")
+        notes.append(english("Whose face it is was not asked: give pictures of the person put in with --source."))
     else:
         notes.append(
-            "Whose face it is is judged beside the target's faces in this very clip, which share its light and hair with the swap."
+            english(
+                "Whose face it is is judged beside the target's faces in this very clip, which share its light and hair "
+                "with the swap."
+            )
         )
     wanted = clips.get("truth")
     bases = people.known_baselines(person, own)
@@ -138,11 +142,18 @@ def _paired_sets(output: Path, target: Path, truth) -> tuple[dict[str, score_car
     clips: dict[str, score_cards.Clip] = {name: faces.pictures for name, faces in paired.items()}
     points = paired["target"].aligned_points()
     notes = [
-        "Face sets: each face is cut out by its own points, so that a face put back in a wrong place is not seen to be wrong."
+        english(
+            "Face sets: each face is cut out by its own points, so that a face put back in a wrong place is not seen "
+            "to be wrong."
+        )
     ]
     if (left := len(main["output"]) - len(shared)) > 0:
         notes.append(
-            f"{left} of the output's {len(main['output'])} faces have no partner in the other set and are left out."
+            english(
+                "Faces of the output that have no partner in the other set and are left out: {left} of {faces}.",
+                left=left,
+                faces=len(main["output"]),
+            )
         )
     return clips, points, notes
 

@@ -15,7 +15,7 @@ import pandas as pd
 from faceswap_lab import metrics, training
 from faceswap_lab.base import files, weights
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.base.messages import _
+from faceswap_lab.base.messages import _, english
 from faceswap_lab.course import score_cards, stages
 from faceswap_lab.course.run_settings import settings
 from faceswap_lab.course.runtime import Run
@@ -219,8 +219,11 @@ def score_run(run: Run, swaps: list[Swapped], full: bool = True) -> dict:
     still = gaze_still(next(iter(made.values())).table)
     if np.isfinite(still):
         notes.append(
-            f"gaze_error: eyes that never move would get {still:.1f} degrees on this clip (gaze_still). Up and down the "
-            "measure sees a fifth of a movement only."
+            english(
+                "gaze_error: eyes that never move would get {still:.1f} degrees on this clip (gaze_still). Up and down "
+                "the measure sees a fifth of a movement only.",
+                still=still,
+            )
         )
     best = _best(run, made)
     facts = score_cards.clip_facts(run.clip("target"), count, _size(clips["target"]), "truth" in clips)
@@ -233,11 +236,18 @@ def score_run(run: Run, swaps: list[Swapped], full: bool = True) -> dict:
 
 
 _NOTES = {
-    False: ("No true swap is known for this clip, so there are no gains, only a recognition network's opinion whose face it is.",),
+    False: (
+        english(
+            "No true swap is known for this clip, so there are no gains, only a recognition network's opinion whose "
+            "face it is."
+        ),
+    ),
     True: (
-        "0 is the unchanged target, 1 the true swap. Never read pixel_gain alone: a tint earns most of it. "
-        "blurred_truth and shifted_truth are not reachable baselines but a ruler: the truth itself, blurred by 4 px or "
-        "moved by 2 px.",
+        english(
+            "0 is the unchanged target, 1 the true swap. Never read pixel_gain alone: a tint earns most of it. "
+            "blurred_truth and shifted_truth are not reachable baselines but a ruler: the truth itself, blurred by 4 "
+            "px or moved by 2 px."
+        ),
     ),
 }
 
@@ -256,15 +266,20 @@ def _people(run: Run, notes: list[str]) -> tuple[FaceSet, FaceSet]:
     other = "A" if run.clips.target_training else "target"
     if other == "target":
         notes.append(
-            "Whose face it is is judged beside A's faces in this very clip, which share its light and hair with the swap. A "
-            "second clip of A (--target-training) makes it fairer."
+            english(
+                "Whose face it is is judged beside A's faces in this very clip, which share its light and hair with the "
+                "swap. A second clip of A (--target-training) makes it fairer."
+            )
         )
     found = []
     for role in ("B", other):
         found.append(stages.main_person(stages.ensure_faces(run, role)))
         if not len(found[-1]):
             notes.append(
-                f"Whose face it is cannot be said: {run.clip(role).name} shows no face. Look at its contact sheet."
+                english(
+                    "Whose face it is cannot be said: {clip} shows no face. Look at its contact sheet.",
+                    clip=run.clip(role).name,
+                )
             )
     return tuple(found)
 
@@ -274,7 +289,7 @@ def _unlabelled(run: Run, swap: Swapped, count: int, notes: list[str]) -> Clip:
     corner = score_cards.label_corner(swap.pictures, lambda: clip_frames(run.clip("target")))
     if corner is None:
         return swap.pictures
-    notes.append(f"{swap.model}: scored from the coded video. {score_cards.told_label(corner)}")
+    notes.append(english("{model}: scored from the coded video. {label}", model=swap.model, label=score_cards.told_label(corner)))
     return lambda: score_cards.uncovered(swap.pictures(), itertools.islice(clip_frames(run.clip("target")), count), corner)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from faceswap_lab import video
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.provenance import publishing
 from faceswap_lab.provenance.checks import may_convert
@@ -78,8 +79,11 @@ def moments(run: Run, seconds: float = SECONDS) -> Iterator[dict[str, np.ndarray
         ]
 
 
+CUT = english("A swap by a neural network, cut.")  # what its content credentials say of it
+
+
 @contextlib.contextmanager
-def signed_cut(run: Run, name: str, model: str, swap_function, what: str = "A swap by a neural network, cut.") -> Iterator[Path]:
+def signed_cut(run: Run, name: str, model: str, swap_function, what: str = CUT) -> Iterator[Path]:
     """Gives a hidden path for a video that is cut from a run's swap.mp4; once written, it is signed and put at its name.
 
     Args:
@@ -120,7 +124,7 @@ def write_side_by_side(run: Run, model: str, swap_function) -> Path:
         LabError: as `signed_cut`.
     """
     target = run.clip("target")
-    what = "A target, its swap by a neural network and the true swap, side by side."
+    what = english("A target, its swap by a neural network and the true swap, side by side.")
     with signed_cut(run, NAME, model, swap_function, what) as unsigned:
         rows = (in_a_row(pictures) for pictures in moments(run))
         first = next(rows)

@@ -17,15 +17,16 @@ from pathlib import Path
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, english
 from faceswap_lab.course import actors, samples
 from faceswap_lab.provenance.consent import user_folder
 from faceswap_lab.video.fingerprints import content_hash
 
 GIVEN = "given"  # the notes' folder
-NOT_GIVEN = "it lies outside this folder, and nobody gave it to this run on this computer"
-CHANGED = "its content is another one than when it was given"
-GONE = "it is not there any more"
-LINKED = "a link on the way there leads out of this folder"
+NOT_GIVEN = english("it lies outside this folder, and nobody gave it to this run on this computer")
+CHANGED = english("its content is another one than when it was given")
+GONE = english("it is not there any more")
+LINKED = english("a link on the way there leads out of this folder")
 
 
 def absolute(named: str | os.PathLike) -> Path:
@@ -79,7 +80,8 @@ def look(folder: str | os.PathLike, named: str) -> tuple[Path | None, str]:
 
 def told(role: str, named: str, why: str, remedy: str) -> str:
     """The sentence about what is left out; of its path the name alone, since pages are passed on."""
-    return f"The {role.replace('_', ' ')} {Path(named).name} is left out: {why}. {remedy}"
+    said = _("The {role} {name} is left out: {why}. {remedy}")
+    return said.format(role=_(role.replace("_", " ")), name=Path(named).name, why=_(why), remedy=remedy)
 
 
 def refuse_links(folder: str | os.PathLike) -> None:

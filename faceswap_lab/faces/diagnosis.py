@@ -12,6 +12,7 @@ import numpy as np
 
 from faceswap_lab.faces.embeddings import distances
 from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.faces.findings import Finding, finding
 from faceswap_lab.faces.profile import Profile, profile
 
 SEVERITIES = ("note", "warning", "alarm")
@@ -21,28 +22,6 @@ YAWS, PITCHES = np.arange(-60, 61, 10), np.arange(-40, 41, 10)  # degrees, edges
 ENOUGH, SHARP = 150, 13.0  # distinct faces, and cycles of detail, with which nothing is missing
 LIGHTS = 0.2  # range of grey and side light in several lights, see `Profile.light_range`; a set in one light has 0.1
 DIRECTIONS = ("A<-B", "B<-A")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was noticed.
-
-    Args:
-        name: few_faces, small, low_resolution, blurred, noisy, dark, one_light, frontal, several_people, duplicates, one_clip,
-            unknown_poses, unknown_mouth, other_light, mixed_up, same_person.
-        about: "A", "B", or the direction ("A<-B").
-        severity: note, warning or alarm.
-        number, unit: what was measured.
-        sentence: what it means. advice: what to do.
-    """
-
-    name: str
-    about: str
-    severity: str
-    number: float
-    unit: str
-    sentence: str
-    advice: str
 
 
 @dataclass(frozen=True)
@@ -172,109 +151,54 @@ def about_set(about: str, own: Profile) -> list[Finding]:
     """What is noticed in one set, which the sentences call `about`."""
     found = []
 
-    def say(name, severity, number, unit, sentence, advice):
-        found.append(Finding(name, about, severity, float(number), unit, sentence, advice))
+    def say(name, severity, number, unit, **values):
+        found.append(finding(name, about, severity, number, unit, **values))
 
     if own.distinct < 40:
         grave = "alarm" if own.distinct < 15 else "warning" if own.distinct < 25 else "note"
-        say(
-            "few_faces", grave, own.distinct, "distinct faces",
-            f"{about} has {own.distinct} faces that differ ({own.faces} in all): a model learns them by heart.",
-            "Film longer, with head turns and speech; 150 that differ are enough.",
-        )  # fmt: skip
+        say("few_faces", grave, own.distinct, "distinct faces", distinct=own.distinct, faces=own.faces)
     detail, shake, eyes = (float(np.median(values)) for values in (own.detail, own.shake, own.eye_distance))
     if detail < 8:
-        grave = "alarm" if detail < 6 else "warning"
-        if shake > 1.15:
-            say(
-                "blurred", grave, detail, "cycles a face",
-                f"{about}'s faces are blurred in one direction: the camera or the head moved while the shutter was open.",
-                "Film with more light (a shorter exposure) and a still camera, or extract with min_sharpness.",
-            )  # fmt: skip
-        else:
-            say(
-                "low_resolution", grave, detail, "cycles a face",
-                f"{about}'s faces carry detail of about {2 * 256 / 128 * detail:.0f} px only: they were enlarged, or out of focus.",
-                "Take the original clip rather than a copy from the web, come nearer, or focus on the eyes.",
-            )  # fmt: skip
+        name = "blurred" if shake > 1.15 else "low_resolution"
+        say(name, "alarm" if detail < 6 else "warning", detail, "cycles a face", pixels=2 * 256 / 128 * detail)
     if eyes < 30:
-        say(
-            "small", "alarm" if eyes < 18 else "warning", eyes, "px between the eyes",
-            f"{about}'s faces are small in their frames: {eyes:.0f} px between the eyes.",
-            "Come nearer or film in a higher resolution; 40 px serve a 64-px model, 75 px a 128-px one.",
-        )  # fmt: skip
+        say("small", "alarm" if eyes < 18 else "warning", eyes, "px between the eyes")
     if detail > 28:
-        say(
-            "noisy", "warning", detail, "cycles a face", f"{about}'s faces are mostly noise at the pixels' scale.",
-            "More light, or a camera with a larger sensor; a denoiser before extraction helps a little.",
-        )  # fmt: skip
+        say("noisy", "warning", detail, "cycles a face")
     light = float(np.median(own.luma))
     if light < 0.15:
-        say(
-            "dark", "alarm" if light < 0.1 else "warning", light, "of white",
-            f"{about}'s faces are dark ({light:.0%} of white): shadows hide what the model should learn.",
-            "Film in daylight or with a lamp in front; brightening afterwards only brightens the noise.",
-        )  # fmt: skip
+        say("dark", "alarm" if light < 0.1 else "warning", light, "of white")
     if own.faces >= 8 and own.light_range() < LIGHTS / 2:
-        say(
-            "one_light", "note", own.light_range(), "of white",
-            f"All of {about}'s faces are lit alike: the model cannot tell skin from light.",
-            "Add clips in other lights: by a window, outdoors, under a lamp.",
-        )  # fmt: skip
+        say("one_light", "note", own.light_range(), "of white")
     yaw, pitch = own.span(0), own.span(1)
     if own.faces >= 8 and yaw < 20:
-        say(
-            "frontal", "alarm" if yaw < 8 else "warning", yaw, "degrees of yaw",
-            f"{about}'s head hardly turns: {yaw:.0f} degrees of yaw and {pitch:.0f} of pitch between the 5th and 95th percentile.",
-            "Add a clip in which the head turns slowly left, right, up and down.",
-        )  # fmt: skip
+        say("frontal", "alarm" if yaw < 8 else "warning", yaw, "degrees of yaw", pitch=pitch)
     if (others := _others(own)) > 0:
-        say(
-            "several_people", "alarm", others, "of the faces",
-            f"{others:.0%} of {about}'s faces are another person's: the model would mix them.",
-            "Extract again with like=[a picture or two of the right person], or group by identity and reject the others.",
-        )  # fmt: skip
+        say("several_people", "alarm", others, "of the faces")
     repeated = 1 - own.distinct / own.faces
     if repeated > 0.7:
-        say(
-            "duplicates", "note", repeated, "of the faces", f"{repeated:.0%} of {about}'s faces nearly repeat others.",
-            "They cost time and teach nothing: take every n-th frame, or extract with min_difference.",
-        )  # fmt: skip
+        say("duplicates", "note", repeated, "of the faces")
     main = max(own.sources.values()) / own.faces
     if len(own.sources) > 1 and main > 0.85:
-        say(
-            "one_clip", "note", main, "of the faces", f"{main:.0%} of {about}'s faces come from one of {len(own.sources)} clips.",
-            "Its light and background weigh most; take fewer frames of it.",
-        )  # fmt: skip
+        say("one_clip", "note", main, "of the faces", clips=len(own.sources))
     return found
 
 
 def _about_direction(direction: str, target: Profile, source: Profile, unknown: float) -> list[Finding]:
     found, (one, other) = [], direction.split("<-")
 
-    def say(name, severity, number, unit, sentence, advice):
-        found.append(Finding(name, direction, severity, float(number), unit, sentence, advice))
+    def say(name, severity, number, unit, **values):
+        found.append(finding(name, direction, severity, number, unit, one=one, other=other, **values))
 
     if unknown > 0.1:
         grave = "alarm" if unknown > 0.5 else "warning" if unknown > 0.25 else "note"
-        say(
-            "unknown_poses", grave, unknown, f"of {one}'s poses",
-            f"{unknown:.0%} of {one}'s poses are further than {NEAR_POSE:.0f} degrees from any of {other}'s: a guess.",
-            f"Film {other} in these poses (see the map), or leave out those parts of {one}'s clip.",
-        )  # fmt: skip
+        say("unknown_poses", grave, unknown, f"of {one}'s poses", degrees=NEAR_POSE)
     mouths = unknown_mouths(target.mouth, source.mouth)
     if mouths > 0.05:
-        say(
-            "unknown_mouth", "warning" if mouths > 0.3 else "note", mouths, f"of {one}'s mouths",
-            f"In {mouths:.0%} of {one}'s faces the mouth is open wider than {other}'s ever is: teeth and tongue would be invented.",
-            f"Let {other} speak and laugh in the clip.",
-        )  # fmt: skip
+        say("unknown_mouth", "warning" if mouths > 0.3 else "note", mouths, f"of {one}'s mouths")
     step = abs(float(np.median(target.luma)) - float(np.median(source.luma)))
     if step > 0.25:
-        say(
-            "other_light", "note", step, "of white", f"{one} and {other} are lit differently ({step:.0%} of white apart).",
-            f"Film {other} in a light like {one}'s, or in several.",
-        )  # fmt: skip
+        say("other_light", "note", step, "of white")
     return found
 
 
@@ -282,24 +206,12 @@ def _about_both(a: Profile, b: Profile) -> list[Finding]:
     main = {"A": a.identities[a.people == 0], "B": b.identities[b.people == 0]}
     if float(np.median(distances(main["A"], main["B"]))) < 0.5:
         apart = float(np.median(distances(main["A"], main["B"])))
-        return [
-            Finding(
-                "same_person", "A and B", "alarm", apart, "between recognition numbers",
-                "A and B look like the same person to the recognition network: a swap would change little.",
-                "Check that the right clips were given.",
-            )
-        ]  # fmt: skip
+        return [finding("same_person", "A and B", "alarm", apart, "between recognition numbers")]
     found = []
     for name, own, other in (("A", a, "B"), ("B", b, "A")):
         to_other = np.median(distances(own.identities, main[other]), axis=1)
         to_own = np.median(distances(own.identities, main[name]), axis=1)
         strays = (to_other < to_own) & (to_other < 0.55)
         if strays.mean() > 0.02:
-            found.append(
-                Finding(
-                    "mixed_up", name, "alarm", float(strays.mean()), "of the faces",
-                    f"{strays.mean():.0%} of {name}'s faces are {other}'s.",
-                    f"Reject them (group by identity), or extract {name} again with unlike=[a picture of {other}].",
-                )
-            )  # fmt: skip
+            found.append(finding("mixed_up", name, "alarm", float(strays.mean()), "of the faces", other=other))
     return found

@@ -14,6 +14,7 @@ import pandas as pd
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError, check_number
+from faceswap_lab.base.messages import english
 from faceswap_lab.faces import embeddings, tracking
 from faceswap_lab.faces.examination import Examined, aligned_points, examine, reference_numbers, tools
 from faceswap_lab.faces.faceset import COLUMNS, SETTINGS, TABLE, FaceSet, read_table
@@ -132,16 +133,25 @@ def _completed(video, folder: Path, wanted: Extraction, workers: int, networks, 
             f"{len(list((folder / place).glob('*.png')))} in {place}" for place in ASIDE if (folder / place).exists()
         ]
         warnings.warn(
-            f"{folder}: no face is left in this set ({', '.join(held) or 'all were deleted'}). Move pictures back into the "
-            "folder faces, or extract with milder filters into another folder.",
+            english(
+                "{folder}: no face is left in this set ({why}). Move pictures back into the folder faces, or extract with "
+                "milder filters into another folder.",
+                folder=folder,
+                why=", ".join(held) or "all were deleted",
+            ),
             stacklevel=2,
         )
     people = found.table["person"].nunique()
     if people > 1:
         counts = found.table["person"].value_counts().sort_index()
         warnings.warn(
-            f"{video.path}: {people} people were found ({', '.join(f'person {p}: {n} faces' for p, n in counts.items())}). "
-            "Person 0 takes up the most room; train and convert with that one, or delete the others' pictures.",
+            english(
+                "{path}: {people} people were found (faces of each: {who}). Person 0 takes up the most room; train and convert "
+                "with that one, or delete the others' pictures.",
+                path=video.path,
+                people=people,
+                who=", ".join(f"person {p}: {n}" for p, n in counts.items()),
+            ),
             stacklevel=2,
         )
     return found

@@ -22,6 +22,7 @@ import pandas as pd
 
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, ngettext
 from faceswap_lab.faces.alignment import scale_matrix, transform_points
 from faceswap_lab.faces.landmarks import Landmarks
 from faceswap_lab.faces.masks import REGION_MASKS
@@ -101,7 +102,10 @@ class FaceSet:
         return len(self.table)
 
     def __repr__(self) -> str:
-        return f"FaceSet({str(self.folder)!r}: {len(self)} faces from {self.table['source'].nunique()} clips)"
+        count, sources = len(self), self.table["source"].nunique()
+        faces = ngettext("{count} face", "{count} faces", count).format(count=count)
+        clips = ngettext("{count} clip", "{count} clips", sources).format(count=sources)
+        return f"FaceSet({str(self.folder)!r}: {_('{faces} from {clips}').format(faces=faces, clips=clips)})"
 
     def subset(self, rows) -> FaceSet:
         """The same set with some rows only: indices or a boolean mask over `table`."""

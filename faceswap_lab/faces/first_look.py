@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, english, retold
 from faceswap_lab.base.safeguards import safeguards
 from faceswap_lab.faces.diagnosis import about_set
 from faceswap_lab.faces.drawing import YELLOW, draw_boxes
@@ -27,6 +28,40 @@ LYING = 50.0  # degrees between the line of the eyes and the frame's own horizon
 HEIGHT = 220  # px of the picture
 # What few frames can tell of `diagnosis.about_set`; whether there are enough faces and poses is asked of the whole set.
 TOLD = {"several_people", "dark", "blurred", "low_resolution", "small", "noisy"}
+# What a fault is and what to do, in English; a look is printed in the reader's language.
+SENTENCES = {
+    "no_video": ("", "Save it again as MP4 (H.264), or copy it once more from the phone."),
+    "damaged": ("The file is not whole: {damage}.", "Copy it again."),
+    "short": (
+        "The clip lasts {seconds:.1f} s: a model would learn its few faces by heart.",
+        "Film 20 seconds or more, with slow head turns, speech and a smile.",
+    ),
+    "turned": (
+        "The phone wrote it lying down, with a note to turn it by {degrees} degrees.",
+        "The lab turns it. If the head is not upright in the picture, turn it in the phone's editor.",
+    ),
+    "uneven": (
+        "Its frames come at uneven times, as phones and screen recorders write them.",
+        "The lab brings them to {rate:.4g} a second, and the sound stays in step.",
+    ),
+    "no_face": (
+        "No face was found{why}.",
+        "Film the face from the front, in good light, at least a sixth of the picture's height.",
+    ),
+    "several_people": (
+        "{share:.0%} of the frames show more than one face.",
+        "Only the person with most faces is used: cut the clip to one person, or crop it.",
+    ),
+    "lying": (
+        "The head lies on its side ({degrees:.0f} degrees): the clip lacks the note to turn it.",
+        "Turn it in the phone's editor, or: ffmpeg -i clip.mp4 -vf transpose=1 upright.mp4",
+    ),
+    "sideways": (
+        "The face is seen from the side ({degrees:.0f} degrees): half of it is hidden.",
+        "Film from the front, and let the head turn both ways.",
+    ),
+}
+WHOSE = "this clip"  # who has the faces, in sentences of `diagnosis`
 
 
 @dataclass(frozen=True)
@@ -43,6 +78,10 @@ class Fault:
     severity: str
     sentence: str
     advice: str
+
+
+def _fault(name: str, severity: str, **values: object) -> Fault:
+    return Fault(name, severity, *(text.format(**values) for text in SENTENCES[name]))
 
 
 @dataclass(frozen=True)
@@ -67,8 +106,9 @@ class FirstLook:
         return any(fault.severity == "stop" for fault in self.faults)
 
     def __str__(self) -> str:
-        lines = [f"{fault.severity.upper()}: {fault.sentence} {fault.advice}" for fault in self.faults]
-        return "\n".join([f"{self.path.name}: {self.facts or 'no video'}", *(lines or ["Nothing to remark."])])
+        lines = [f"{_(one.severity).upper()}: {retold(one.sentence)} {retold(one.advice)}" for one in self.faults]
+        facts = retold(self.facts) or _("no video")
+        return "\n".join([f"{self.path.name}: {facts}", *(lines or [_("Nothing to remark.")])])
 
 
 def first_look(path: str | Path, folder: str | Path, looks: int = LOOKS) -> FirstLook:
@@ -89,8 +129,7 @@ def first_look(path: str | Path, folder: str | Path, looks: int = LOOKS) -> Firs
     try:
         clip = open_video(path)
     except LabError as error:
-        advice = "Save it again as MP4 (H.264), or copy it once more from the phone."
-        return FirstLook(path, "", (Fault("no_video", "stop", str(error), advice),), _strip([]))
+        return FirstLook(path, "", (Fault("no_video", "stop", str(error), SENTENCES["no_video"][1]),), _strip([]))
     safeguards().may_use(path, "clip")
     every = max(1, -(-clip.num_frames // looks))
     shutil.rmtree(folder, ignore_errors=True)
@@ -104,44 +143,29 @@ def first_look(path: str | Path, folder: str | Path, looks: int = LOOKS) -> Firs
         found = _about_faces(faces)
     shown = [frame for frame in clip.frames(every=every)]
     found = sorted(_about_file(clip) + found, key=lambda fault: ("stop", "warning", "note").index(fault.severity))
-    facts = f"{clip.size[0]}x{clip.size[1]}, {clip.fps:.4g} frames a second, {clip.duration:.1f} s"
+    width, height = clip.size
+    facts = english(
+        "{width}x{height}, {rate:.4g} frames a second, {seconds:.1f} s",
+        width=width, height=height, rate=clip.fps, seconds=clip.duration,
+    )  # fmt: skip
     return FirstLook(path, facts, tuple(found), _strip(_drawn(shown, faces)))
 
 
 def _about_file(clip: Video) -> list[Fault]:
     found = []
     if clip.damage:
-        found.append(Fault("damaged", "warning", f"The file is not whole: {clip.damage}.", "Copy it again."))
+        found.append(_fault("damaged", "warning", damage=clip.damage))
     if clip.kind == "video" and clip.duration < SHORT:
-        found.append(
-            Fault(
-                "short", "warning", f"The clip lasts {clip.duration:.1f} s: a model would learn its few faces by heart.",
-                "Film 20 seconds or more, with slow head turns, speech and a smile.",
-            )
-        )  # fmt: skip
+        found.append(_fault("short", "warning", seconds=clip.duration))
     if clip.rotation:
-        found.append(
-            Fault(
-                "turned", "note", f"The phone wrote it lying down, with a note to turn it by {clip.rotation} degrees.",
-                "The lab turns it. If the head is not upright in the picture, turn it in the phone's editor.",
-            )
-        )  # fmt: skip
+        found.append(_fault("turned", "note", degrees=clip.rotation))
     if clip.clock is not None and (clip.clock.doubled or clip.clock.dropped):
-        found.append(
-            Fault(
-                "uneven", "note", "Its frames come at uneven times, as phones and screen recorders write them.",
-                f"The lab brings them to {clip.fps:.4g} a second, and the sound stays in step.",
-            )
-        )  # fmt: skip
+        found.append(_fault("uneven", "note", rate=clip.fps))
     return found
 
 
 def _none(error: LabError) -> Fault:
-    why = "" if "no face was found" in str(error) else f" ({error})"
-    return Fault(
-        "no_face", "stop", f"No face was found{why}.",
-        "Film the face from the front, in good light, at least a sixth of the picture's height.",
-    )  # fmt: skip
+    return _fault("no_face", "stop", why="" if "no face was found" in str(error) else f" ({error})")
 
 
 def _about_faces(faces: FaceSet) -> list[Fault]:
@@ -149,36 +173,21 @@ def _about_faces(faces: FaceSet) -> list[Fault]:
     severity = {"alarm": "warning", "warning": "warning", "note": "note"}
     found = [
         Fault(one.name, severity[one.severity], one.sentence, one.advice)
-        for one in about_set("this clip", own)
+        for one in about_set(WHOSE, own)
         if one.name in TOLD
     ]
     # Of two people in one picture the diagnosis knows only when both are large; the frames themselves always tell.
     together = faces.table.groupby("frame").size()
     if (together > 1).mean() > 0.2 and "several_people" not in {fault.name for fault in found}:
-        found.append(
-            Fault(
-                "several_people", "warning", f"{(together > 1).mean():.0%} of the frames show more than one face.",
-                "Only the person with most faces is used: cut the clip to one person, or crop it.",
-            )
-        )  # fmt: skip
+        found.append(_fault("several_people", "warning", share=(together > 1).mean()))
     points = np.stack([faces.points(row) for row in range(len(faces))])
     across = points[:, 1] - points[:, 0]
     tilt = float(np.median(np.abs(np.degrees(np.arctan2(across[:, 1], across[:, 0])))))
     if tilt > LYING:
-        found.append(
-            Fault(
-                "lying", "warning", f"The head lies on its side ({tilt:.0f} degrees): the clip lacks the note to turn it.",
-                "Turn it in the phone's editor, or: ffmpeg -i clip.mp4 -vf transpose=1 upright.mp4",
-            )
-        )  # fmt: skip
+        found.append(_fault("lying", "warning", degrees=tilt))
     yaw = np.abs(own.pose[np.isfinite(own.pose[:, 0]), 0])
     if len(yaw) and np.median(yaw) > SIDEWAYS:
-        found.append(
-            Fault(
-                "sideways", "warning", f"The face is seen from the side ({np.median(yaw):.0f} degrees): half of it is hidden.",
-                "Film from the front, and let the head turn both ways.",
-            )
-        )  # fmt: skip
+        found.append(_fault("sideways", "warning", degrees=np.median(yaw)))
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from faceswap_lab.base.messages import english
 from faceswap_lab.metrics import bootstrap, measures
 from faceswap_lab.metrics.bootstrap import Interval
 from faceswap_lab.metrics.catalogue import Score
@@ -155,24 +156,49 @@ def _notes(table: pd.DataFrame, length: int, points: np.ndarray) -> list[str]:
     notes, count = [], len(table)
     without = int((~np.isfinite(points).all(axis=(1, 2))).sum())
     if without:
-        notes.append(f"No face was found in {without} of {count} frames of the target; they count for pixels only.")
+        notes.append(
+            english(
+                "No face was found in {without} of the target's frames ({count} in all); they count for pixels only.",
+                without=without,
+                count=count,
+            )
+        )
     if count == 1:
-        notes.append("One frame only: there is no telling how sure its scores are, so that no interval is given.")
+        notes.append(
+            english("One frame only: there is no telling how sure its scores are, so that no interval is given.")
+        )
     elif not length:
-        notes.append(f"{count} frames are too few to tell how sure the scores are, so that no interval is given.")
+        notes.append(
+            english(
+                "{count} frames are too few to tell how sure the scores are, so that no interval is given.", count=count
+            )
+        )
     if (table["brightest"] < 16).all():
-        notes.append("The output is black.")
-    for name, means in (("target", "nothing was swapped"), ("truth", "it is the true swap itself")):
+        notes.append(english("The output is black."))
+    for name, means in (
+        ("target", english("The output is the target, pixel for pixel: nothing was swapped.")),
+        ("truth", english("The output is the truth, pixel for pixel: it is the true swap itself.")),
+    ):
         if f"from_{name}" in table and not table[f"from_{name}"].any():
-            notes.append(f"The output is the {name}, pixel for pixel: {means}.")
+            notes.append(means)
     if "different" in table and (empty := int((table["different"] == 0).sum())):
         notes.append(
-            f"In {empty} of {count} frames truth and target are the same, so that there is nothing to gain there."
+            english(
+                "Truth and target are the same in {empty} of the frames ({count} in all), so that there is nothing to gain there.",
+                empty=empty,
+                count=count,
+            )
         )
     if "landmarks_known" in table:
         lost = int((table["landmarks_known"] - table["landmarks_found"]).sum())
         if lost:
-            notes.append(f"In {lost} of {count} frames no face is seen where the true swap has one.")
+            notes.append(
+                english(
+                    "No face is seen where the true swap has one in {lost} of the frames ({count} in all).",
+                    lost=lost,
+                    count=count,
+                )
+            )
     return notes
 
 

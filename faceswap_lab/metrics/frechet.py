@@ -29,6 +29,7 @@ import pandas as pd
 import scipy.linalg
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.metrics.catalogue import Score
 from faceswap_lab.metrics.frame_samples import FrameSample
 from faceswap_lab.metrics.recognition_features import Embedding, Recogniser
@@ -64,13 +65,14 @@ class SetDistance:
         """What to keep in mind, for a reader of the number; "" where nothing."""
         if self.frechet_trusted:
             return ""
-        floor = (
-            "" if np.isnan(self.frechet_floor) else f" (two halves of the source's own have {self.frechet_floor:.3g})"
-        )
-        return (
-            f"The Frechet distance of {self.faces[0]} and {self.faces[1]} faces is biased upwards{floor}: compare it only with "
-            "sets of the same size, and read the kernel distance beside it."
-        )
+        note = english(
+            "The Frechet distance of {faces} and {others} faces is biased upwards: compare it only with sets of the same size, and "
+            "read the kernel distance beside it.",
+            faces=self.faces[0], others=self.faces[1],
+        )  # fmt: skip
+        if np.isnan(self.frechet_floor):
+            return note
+        return f"{note} {english('Two halves of the source have {floor:.3g}.', floor=self.frechet_floor)}"
 
 
 def _faces(name: str, features: np.ndarray, least: int = 2) -> np.ndarray:

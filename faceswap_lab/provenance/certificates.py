@@ -32,6 +32,7 @@ from cryptography.x509.oid import NameOID
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.provenance.authority import fill, leaf_pem, pem, pem_key, write_private
 
 ENVIRONMENT = "FACESWAP_LAB_SIGNING"
@@ -104,13 +105,15 @@ def anchors() -> dict[str, str]:
     """
     folder, found = signing_folder(), {}
     if (authority := folder / "course" / "authority.pem").is_file():
-        found["the course certificate of this machine"] = pem(_certificates(authority)[0])
+        found[english("the course certificate of this machine")] = pem(_certificates(authority)[0])
     if (chain := folder / "chain.pem").is_file():
-        found["the certificate configured here"] = pem(_certificates(chain)[-1])
+        found[english("the certificate configured here")] = pem(_certificates(chain)[-1])
     if of_this_process.cache_info().currsize:
-        found["a certificate of this process"] = of_this_process().chain.partition("-----END CERTIFICATE-----\n")[2]
+        found[english("a certificate of this process")] = of_this_process().chain.partition(
+            "-----END CERTIFICATE-----\n"
+        )[2]
     for path in sorted((folder / "known").glob("*.pem")):
-        found[f"known here as {path.stem}"] = "".join(map(pem, _certificates(path)))
+        found[english("known here as {name}", name=path.stem)] = "".join(map(pem, _certificates(path)))
     return found
 
 

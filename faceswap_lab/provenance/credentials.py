@@ -26,6 +26,7 @@ from pathlib import Path
 from faceswap_lab import __version__
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.provenance import certificates, mp4_boxes
 from faceswap_lab.video.pictures import list_pictures
 
@@ -82,7 +83,7 @@ class Facts:
     ingredients: tuple[Ingredient, ...] = ()
     model_digest: str = ""
     watermark: str | None = None
-    description: str = "A neural network generated another person's face in the target."
+    description: str = english("A neural network generated another person's face in the target.")
 
 
 def sidecar_of(path: str | os.PathLike) -> Path:
@@ -237,7 +238,7 @@ def _definition(path: Path, facts: Facts, now: datetime) -> dict:
                 "action": "c2pa.watermarked.unbound",
                 "when": when,
                 "softwareAgent": _SOFTWARE,
-                "description": f"An invisible watermark says: {facts.watermark}",
+                "description": english("An invisible watermark says: {watermark}", watermark=facts.watermark),
             }
         )
     title = facts.title or path.name

@@ -13,6 +13,7 @@ import numpy as np
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.provenance import certificates, credentials
 from faceswap_lab.video import pictures
 
@@ -95,5 +96,5 @@ def write_signed(
 
 def facts(path: Path, model: str, what: str = "") -> credentials.Facts:
     """What is said of such a picture or video."""
-    what = what or "Among the faces shown are some that a neural network generated."
+    what = what or english("Among the faces shown are some that a neural network generated.")
     return credentials.Facts(title=path.name, model=model, description=what)

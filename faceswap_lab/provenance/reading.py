@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from faceswap_lab.base.messages import english
 from faceswap_lab.provenance import credentials
 
 _LOOKED_THROUGH = 1 << 20  # bytes in which a damaged manifest would begin
@@ -83,5 +84,6 @@ def known_as(path: Path, anchors: dict[str, str]) -> str:
     if len(anchors) == 1:
         return next(iter(anchors))
     return next(
-        (words for words, pem in anchors.items() if is_trusted(read_manifest(path, [pem]))), "someone known here"
+        (words for words, pem in anchors.items() if is_trusted(read_manifest(path, [pem]))),
+        english("someone known here"),
     )

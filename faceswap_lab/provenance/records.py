@@ -11,7 +11,7 @@ from typing import Any
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.base.messages import _, ngettext
+from faceswap_lab.base.messages import _, english, ngettext, retold
 from faceswap_lab.faces.sources import Source, is_identity
 
 PURPOSES = {"prepare": "face sets and training", "convert": "swapped videos and pictures"}
@@ -76,15 +76,23 @@ class ConsentRecord:
             today: None: what the clock says.
         """
         today = today or datetime.date.today()
+        if self.revoked_on and self.reason:
+            return english("was revoked on {day} ({reason})", day=self.revoked_on, reason=self.reason)
         if self.revoked_on:
-            return f"was revoked on {self.revoked_on}" + (f" ({self.reason})" if self.reason else "")
+            return english("was revoked on {day}", day=self.revoked_on)
         if self.granted_on and self.granted_on > today:
-            return f"was granted on {self.granted_on}, and this computer says it is {today}: check the clock"
+            return english(
+                "was granted on {day}, and this computer says it is {today}: check the clock",
+                day=self.granted_on, today=today,
+            )  # fmt: skip
         if self.until and self.until < today:
-            return f"ended on {self.until}"
+            return english("ended on {day}", day=self.until)
         if purpose not in self.purposes:
             named = " and ".join(f"{one} ({PURPOSES[one]})" for one in self.purposes)
-            return f"is for {named}, not for {purpose} ({PURPOSES[purpose]})"
+            return english(
+                "is for {named}, not for {purpose} ({meaning})",
+                named=named, purpose=purpose, meaning=PURPOSES[purpose],
+            )  # fmt: skip
         return ""
 
     def as_json(self) -> dict:
@@ -179,6 +187,6 @@ def describe(record: ConsentRecord) -> list[str]:
     if record.scope:
         lines.append("  " + _("scope: {scope}").format(scope=record.scope))
     refused = {why for purpose in record.purposes if (why := uses[purpose])}
-    lines += ["  " + _("STOPPED: it {why}").format(why=why) for why in sorted(refused)]
+    lines += ["  " + _("STOPPED: it {why}").format(why=retold(why)) for why in sorted(refused)]
     count = len(record.sources)
     return [*lines, "  " + ngettext("{count} file", "{count} files", count).format(count=count)]

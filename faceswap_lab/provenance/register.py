@@ -21,6 +21,7 @@ from pathlib import Path
 from faceswap_lab import __version__
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, english, ngettext
 from faceswap_lab.base.safeguards import MARKER
 from faceswap_lab.faces.sources import Source, merged
 from faceswap_lab.provenance.checks import Agreed
@@ -28,7 +29,7 @@ from faceswap_lab.provenance.consent import VARIABLE, user_folder
 from faceswap_lab.video.fingerprints import content_hash
 
 OUTPUTS = "outputs"
-THERE, REPLACED, MISSING = "there", "replaced", "moved or deleted"
+THERE, REPLACED, MISSING = english("there"), english("replaced"), english("moved or deleted")
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,12 @@ def record_output(
         files.write_json(entry, asdict(about) | {"sources": [one.as_json() for one in about.sources]})
     except (LabError, OSError):
         return [
-            f"{place}: this output could not be entered in the register, so that a revoked consent will not find it. Set "
-            f"{VARIABLE} to a folder that can be written to."
+            english(
+                "{place}: this output could not be entered in the register, so that a revoked consent will not find it. "
+                "Set {variable} to a folder that can be written to.",
+                place=place,
+                variable=VARIABLE,
+            )
         ]
     return []
 
@@ -171,10 +176,15 @@ def told(found: list[Output]) -> list[str]:
         newest = {one.path: one for known, one in states if known == state}
         for path, one in newest.items():
             count = sum(known == state and other.path == path for known, other in states)
-            more = f", {count} times" if count > 1 else ""
-            lines.append(f"{state:16s} {one.made_on}  {path}  ({one.made_with.get('model', 'unnamed')}{more})")
-    if replaced := sum(state == REPLACED for state, _ in states):
-        lines.append(f"{REPLACED:16s} {replaced} earlier outputs, in whose places others lie now")
+            more = ", " + _("{count} times").format(count=count) if count > 1 else ""
+            lines.append(f"{_(state):16s} {one.made_on}  {path}  ({one.made_with.get('model', _('unnamed'))}{more})")
+    if replaced := sum(state == REPLACED for state, one in states):
+        earlier = ngettext(
+            "{count} earlier output, in whose place another lies now",
+            "{count} earlier outputs, in whose places others lie now",
+            replaced,
+        )
+        lines.append(f"{_(REPLACED):16s} {earlier.format(count=replaced)}")
     return lines
 
 

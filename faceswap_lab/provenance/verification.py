@@ -14,15 +14,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, english, retold
 from faceswap_lab.provenance import certificates, credentials, mp4_boxes, reading
 from faceswap_lab.provenance.authority import COURSE_NAME
 from faceswap_lab.video.fingerprints import content_hash
 
 VALID, UNKNOWN, CHANGED, OTHER = "valid", "unknown signer", "changed", "manifest of another file"
 EXPIRED, CLOCK, INGREDIENT, NONE, DAMAGED = "expired", "clock wrong", "other ingredient", "no credentials", "damaged"
-_NOTHING = (
-    "No content credentials: either it was never signed, or they were removed (any program that codes it anew does that). "
-    "This says nothing about where the file comes from."
+_NOTHING = english(
+    "No content credentials: either it was never signed, or they were removed (any program that codes it anew "
+    "does that). This says nothing about where the file comes from."
 )
 _SLACK = timedelta(minutes=5)  # clocks of two machines differ
 _CONTENT = ("assertion.dataHash", "assertion.bmffHash", "assertion.boxesHash", "assertion.collectionHash")
@@ -68,21 +69,22 @@ class Verdict:
     @property
     def text(self) -> str:
         """All of it in lines."""
-        lines = [f"{self.path}: {self.state}", *(f"  {finding}" for finding in self.findings)]
-        signer = f"{self.signer} ({self.known_as or 'unknown here'})" if self.signer else ""
+        lines = [f"{self.path}: {_(self.state)}", *(f"  {retold(finding)}" for finding in self.findings)]
+        signer = f"{self.signer} ({retold(self.known_as) or _('unknown here')})" if self.signer else ""
+        clock = _("{time} (the signer's clock; no time stamp confirms it)").format(time=self.time)
         rows = [
-            ("signed by", signer),
-            ("time", f"{self.time} (the signer's clock; no time stamp confirms it)" if self.time else ""),
-            ("source type", ", ".join(self.source_types)),
-            ("model", self.model),
-            ("lab version", self.version),
-            ("settings", ", ".join(f"{name}={value}" for name, value in self.settings.items())),
+            (_("signed by"), signer),
+            (_("time"), clock if self.time else ""),
+            (_("source type"), ", ".join(self.source_types)),
+            (_("model"), self.model),
+            (_("lab version"), self.version),
+            (_("settings"), ", ".join(f"{name}={value}" for name, value in self.settings.items())),
         ]
         rows += [
-            (one["role"], " ".join(filter(None, map(one.get, ("name", "identity", "sha256")))))
+            (_(one["role"]), " ".join(filter(None, map(one.get, ("name", "identity", "sha256")))))
             for one in self.ingredients
         ]
-        rows += [("action", action) for action in self.actions]
+        rows += [(_("action"), retold(action)) for action in self.actions]
         lines += [f"  {name:<12} {value}" for name, value in rows if value]
         return "\n".join(re.sub(r"[^\S ]|[\x00-\x1f\x7f-\x9f]", "�", line) for line in lines)  # what a stranger wrote
 
@@ -114,18 +116,22 @@ def verify(path: str | os.PathLike, against: Sequence[str | os.PathLike] = (), n
         return verdict
     except reading.BrokenManifestError as error:
         verdict.state = DAMAGED
-        verdict.findings = [f"There is a manifest, and it is damaged: it was changed after it was signed ({error})."]
+        verdict.findings = [
+            english(
+                "There is a manifest, and it is damaged: it was changed after it was signed ({error}).", error=error
+            )
+        ]
         return verdict
     _describe(verdict, active)
     graver = [*_integrity(path, active), *_trust(verdict, active, anchors), *_time(verdict, active, now)]
     graver += _against(_own(active).get("ingredients", []), against)
-    bad = sorted((one for one in graver if one[0] != VALID), key=lambda one: _GRAVITY.index(one[0]))
+    bad = sorted((one for one in graver if one[0] != VALID), key=lambda one: GRAVITY.index(one[0]))
     verdict.state = bad[0][0] if bad else VALID
-    verdict.findings = [said for _, said in bad] + [said for state, said in graver if state == VALID]
+    verdict.findings = [said for _state, said in bad] + [said for state, said in graver if state == VALID]
     return verdict
 
 
-_GRAVITY = (DAMAGED, OTHER, CHANGED, CLOCK, EXPIRED, UNKNOWN, INGREDIENT)
+GRAVITY = (DAMAGED, OTHER, CHANGED, CLOCK, EXPIRED, UNKNOWN, INGREDIENT)
 
 
 def pictures_and_videos(paths: Sequence[str | os.PathLike]) -> list[Path]:
@@ -189,14 +195,26 @@ def _integrity(path: Path, active: dict) -> list[tuple[str, str]]:
         if code.startswith(_CONTENT):
             found.append(_changed(path, active, own))
         elif code.startswith("signingCredential"):
-            found.append((UNKNOWN, f"Its certificate is not one that C2PA accepts for signing ({code})."))
+            found.append(
+                (UNKNOWN, english("Its certificate is not one that C2PA accepts for signing ({code}).", code=code))
+            )
         elif code.startswith(("claim", "assertion")):
             part = failure.get("url", "").rsplit("/", 1)[-1] or "the manifest"
-            found.append((CHANGED, f"The manifest itself was changed after it was signed: {part} ({code})."))
+            found.append(
+                (
+                    CHANGED,
+                    english(
+                        "The manifest itself was changed after it was signed: {part} ({code}).", part=part, code=code
+                    ),
+                )
+            )
         else:
-            found.append((DAMAGED, f"{failure.get('explanation') or 'It cannot be checked'} ({code})."))
+            what = failure.get("explanation") or english("It cannot be checked")
+            found.append((DAMAGED, f"{what} ({code})."))
     if not found and own.get("loose", "") != (mp4_boxes.loose_hash(path) if own.get("loose") else ""):
-        found.append((CHANGED, "The video's header (its file type or free space) was changed after it was signed."))
+        found.append(
+            (CHANGED, english("The video's header (its file type or free space) was changed after it was signed."))
+        )
     return list(dict.fromkeys(found))
 
 
@@ -206,23 +224,33 @@ def _changed(path: Path, active: dict, own: dict) -> tuple[str, str]:
     length, signed = mp4_boxes.bare_length(path, exclusions), own.get("bytes")
     if signed and length != signed:
         name = f" “{own['title']}”" if own.get("title") else ""
-        return OTHER, (
-            f"This is the manifest of another file{name}: what was signed has {signed} bytes, this has {length}. Either the "
-            "manifest was put here from there, or the video or picture was edited."
+        return OTHER, english(
+            "This is the manifest of another file{name}: what was signed has {signed} bytes, this has {length}. Either the "
+            "manifest was put here from there, or the video or picture was edited.", name=name, signed=signed, length=length,
+        )  # fmt: skip
+    if "c2pa.hash.data" in active["assertions"]:
+        return CHANGED, english(
+            "The picture or file was changed after it was signed: at least one byte is not what it was."
         )
-    what = "video, sound or picture" if "c2pa.hash.data" not in active["assertions"] else "picture or file"
-    return CHANGED, f"The {what} was changed after it was signed: at least one byte is not what it was."
+    return CHANGED, english(
+        "The video, sound or picture was changed after it was signed: at least one byte is not what it was."
+    )
 
 
 def _trust(verdict: Verdict, active: dict, anchors: dict[str, str]) -> list[tuple[str, str]]:
     if reading.is_trusted(active):
         verdict.known_as = reading.known_as(Path(verdict.path), anchors)
-        return [(VALID, f"Signed by {verdict.known_as}. That is a key, not a person.")]
-    said = "The signer is unknown here: whoever has any key can sign so, under any name. "
+        return [(VALID, english("Signed by {signer}. That is a key, not a person.", signer=verdict.known_as))]
+    sentences = [english("The signer is unknown here: whoever has any key can sign so, under any name.")]
     if verdict.signer == COURSE_NAME:
-        said += "It bears the course certificate's name with another key: made on another machine, or forged. "
+        sentences.append(
+            english("It bears the course certificate's name with another key: made on another machine, or forged.")
+        )
     place = certificates.signing_folder() / "known"
-    return [(UNKNOWN, f"{said}To know this signer, get their authority.pem from themselves and put it into {place}.")]
+    sentences.append(
+        english("To know this signer, get their authority.pem from themselves and put it into {place}.", place=place)
+    )
+    return [(UNKNOWN, " ".join(sentences))]
 
 
 def _time(verdict: Verdict, active: dict, now: datetime) -> list[tuple[str, str]]:
@@ -233,22 +261,44 @@ def _time(verdict: Verdict, active: dict, now: datetime) -> list[tuple[str, str]
     try:
         signed = datetime.fromisoformat(verdict.time) if verdict.time else None
     except ValueError:
-        return [(CLOCK, f"The time of signing, “{verdict.time}”, is no time.")]
+        return [(CLOCK, english("The time of signing, “{time}”, is no time.", time=verdict.time))]
     if signed is not None and signed.tzinfo is None:
         signed = signed.replace(tzinfo=UTC)
     until, state, said = f"{ends:%Y-%m-%d %H:%M} UTC", CLOCK, ""
     if signed is not None and signed > now + _SLACK:
-        said = f"It was signed in the future ({verdict.time}): the clock there was wrong then, or is wrong here now."
+        said = english(
+            "It was signed in the future ({time}): the clock there was wrong then, or is wrong here now.",
+            time=verdict.time,
+        )
     elif now + _SLACK < starts:
-        said = f"Its certificate is valid from {starts:%Y-%m-%d}, later than now: a clock is wrong, there or here."
+        said = english(
+            "Its certificate is valid from {starts:%Y-%m-%d}, later than now: a clock is wrong, there or here.",
+            starts=starts,
+        )
     elif signed is not None and signed + _SLACK < starts:
-        said = f"It says that it was signed ({verdict.time}) before its certificate existed: the clock was wrong."
+        said = english(
+            "It says that it was signed ({time}) before its certificate existed: the clock was wrong.",
+            time=verdict.time,
+        )
     elif signed is None and now > ends:
-        state, said = EXPIRED, f"Its certificate ran out on {ends:%Y-%m-%d}, and nothing says when it was signed."
+        state, said = (
+            EXPIRED,
+            english("Its certificate ran out on {ends:%Y-%m-%d}, and nothing says when it was signed.", ends=ends),
+        )
     elif signed is not None and signed > ends:
-        state, said = EXPIRED, f"It was signed ({verdict.time}) with a certificate that had run out on {until}."
+        state, said = (
+            EXPIRED,
+            english(
+                "It was signed ({time}) with a certificate that had run out on {until}.", time=verdict.time, until=until
+            ),
+        )
     elif now > ends:
-        state, said = VALID, f"Its certificate ran out on {until}; it was signed before, by the signer's own clock."
+        state, said = (
+            VALID,
+            english(
+                "Its certificate ran out on {until}; it was signed before, by the signer's own clock.", until=until
+            ),
+        )
     return [(state, said)] if said else []
 
 
@@ -261,9 +311,16 @@ def _against(ingredients: list[dict], against: Sequence[str | os.PathLike]) -> l
         same = [one for one in ingredients if one["sha256"] == digest]
         named = [one for one in ingredients if one["name"] == path.name]
         if same:
-            found.append((VALID, f"{path} is its {same[0]['role']}, to the last byte."))
+            found.append((VALID, english("{path} is its {role}, to the last byte.", path=path, role=same[0]["role"])))
         elif named:
-            found.append((INGREDIENT, f"{path} has the name of its {named[0]['role']}, and is another file."))
+            found.append(
+                (
+                    INGREDIENT,
+                    english(
+                        "{path} has the name of its {role}, and is another file.", path=path, role=named[0]["role"]
+                    ),
+                )
+            )
         else:
-            found.append((INGREDIENT, f"{path} is none of what it was made of."))
+            found.append((INGREDIENT, english("{path} is none of what it was made of.", path=path)))
     return found

@@ -36,6 +36,7 @@ import cv2
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.provenance import watermark_pattern, watermark_search
 from faceswap_lab.video import Video, open_video
 
@@ -117,12 +118,15 @@ class Reading:
     weight: float = 0.0
 
     def __str__(self) -> str:
-        seen = f"(weight {self.weight:.1f} of {NEEDED} needed, {self.frames} frames)"
+        seen = english(
+            "(weight {weight:.1f} of {needed} needed, frames looked at: {count})",
+            weight=self.weight, needed=NEEDED, count=self.frames,
+        )  # fmt: skip
         if not self.found:
-            return f"no watermark of faceswap_lab {seen}"
+            return english("no watermark of faceswap_lab {seen}", seen=seen)
         if not self.ident:
-            return f"watermark of faceswap_lab, too weak to say of which conversion {seen}"
-        return f"watermark of faceswap_lab, conversion {self.ident} {seen}"
+            return english("watermark of faceswap_lab, too weak to say of which conversion {seen}", seen=seen)
+        return english("watermark of faceswap_lab, conversion {number} {seen}", number=self.ident, seen=seen)
 
 
 def read(frames: np.ndarray | Iterable[np.ndarray]) -> Reading:

@@ -24,6 +24,7 @@ import numpy as np
 from faceswap_lab import __version__
 from faceswap_lab.base import files, machine
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.base.safeguards import Agreement, safeguards
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.people import person_like
@@ -39,7 +40,6 @@ from faceswap_lab.video import Video, open_video
 from faceswap_lab.video.fingerprints import content_hash
 from faceswap_lab.video.pictures import warn_of_passed_over
 
-_TOO_SMALL = "A picture of {}x{} is too small for the watermark: only the label and the file's comment say what it is."
 _FORMAT = 2  # of what is kept of a stopped conversion
 
 
@@ -187,7 +187,7 @@ def convert(
             *dict.fromkeys([*noted, *told]),
             *(f"{video.path.name}: {remark}." for remark in (*video.remarks, *finishing.sound_remarks(conversion, kind))),
             *track.warnings,
-            *([_TOO_SMALL.format(*video.size)] if watermark and not marker else []),
+            *([_too_small(*video.size)] if watermark and not marker else []),
             *findings(report, track, faces, len(plan), swap_function, options, batch_size),
         ]
     parts.remove()
@@ -197,6 +197,13 @@ def convert(
     report.seconds = time.perf_counter() - began
     report.write(report_path(out))
     return report
+
+
+def _too_small(width: int, height: int) -> str:
+    return english(
+        "A picture of {width}x{height} is too small for the watermark: only the label and the file's comment say what it is.",
+        width=width, height=height,
+    )  # fmt: skip
 
 
 def _chosen(options: ConversionOptions | None, choices: dict, swap_function: SwapFunction) -> ConversionOptions:

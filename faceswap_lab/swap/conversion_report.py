@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from faceswap_lab.base import files
+from faceswap_lab.base.messages import _, english, ngettext, retold
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.swap import blending, doctor
 from faceswap_lab.swap.options import SwapOptions
@@ -65,21 +66,37 @@ class ConversionReport:
 
     def summary(self) -> str:
         """What was done, for people: a few lines."""
-        lines = [f"{self.output}: {self.swapped} of {self.frames} frames swapped in {self.seconds:.1f} s"]
+        lines = [
+            ngettext(
+                "{output}: {swapped} of {count} frame swapped in {seconds:.1f} s",
+                "{output}: {swapped} of {count} frames swapped in {seconds:.1f} s",
+                self.frames,
+            ).format(output=self.output, swapped=self.swapped, count=self.frames, seconds=self.seconds)
+        ]
         if self.resumed:
-            lines.append(f"  {self.resumed} frames had been finished by an earlier run")
-        if self.bridged:
-            lines.append(f"  {self.bridged} of the faces had been missed by the detector, and were bridged")
-        if self.left:
-            reasons = ", ".join(f"{why} {count}" for why, count in sorted(self.left.items()))
-            lines.append(f"  passed through unchanged: {reasons}")
-        if self.swapped:
-            lines.append(
-                f"  inside the face: mean change {self.mean_change:.1f} of 255, mean alpha {self.alpha_mean:.2f}"
+            finished = ngettext(
+                "{count} frame had been finished by an earlier run",
+                "{count} frames had been finished by an earlier run",
+                self.resumed,
             )
+            lines.append("  " + finished.format(count=self.resumed))
+        if self.bridged:
+            missed = ngettext(
+                "{count} of the faces had been missed by the detector, and was bridged",
+                "{count} of the faces had been missed by the detector, and were bridged",
+                self.bridged,
+            )
+            lines.append("  " + missed.format(count=self.bridged))
+        if self.left:
+            reasons = ", ".join(f"{_(why)} {count}" for why, count in sorted(self.left.items()))
+            lines.append("  " + _("passed through unchanged: {reasons}").format(reasons=reasons))
+        if self.swapped:
+            inside = _("inside the face: mean change {change} of 255, mean alpha {alpha}")
+            lines.append("  " + inside.format(change=f"{self.mean_change:.1f}", alpha=f"{self.alpha_mean:.2f}"))
         if self.watermark and self.swapped:
-            lines.append(f"  watermark {self.watermark} in every swapped frame")
-        return "\n".join(lines + [f"  note: {sentence}" for sentence in self.warnings])
+            lines.append("  " + _("watermark {number} in every swapped frame").format(number=self.watermark))
+        notes = ("  " + _("note: {sentence}").format(sentence=retold(sentence)) for sentence in self.warnings)
+        return "\n".join([*lines, *notes])
 
     def write(self, path: Path) -> None:
         """Writes all of it as JSON."""
@@ -127,14 +144,15 @@ def findings(
     """
     if not report.swapped:
         why = (
-            "All its faces there are smaller than the least size: lower smallest."
+            english("All its faces there are smaller than the least size: lower smallest.")
             if set(report.left) == {"too small"}
-            else "Choose another time range or person, or extract the faces again."
+            else english("Choose another time range or person, or extract the faces again.")
         )
-        return [
-            f"{report.output}: no frame was changed. The face set {faceset.folder} has no face to swap in this part of the "
-            f"clip. {why}"
-        ]
+        nothing = english(
+            "{output}: no frame was changed. The face set {folder} has no face to swap in this part of the clip.",
+            output=report.output, folder=faceset.folder,
+        )  # fmt: skip
+        return [f"{nothing} {why}"]
     missing = sum(count for why, count in report.left.items() if why in ("no face", "deleted"))
     rows = [row for row in track.rows.values() if not track.bridged[row]]
     faces = track.faces.subset(track.pictures[rows])
@@ -144,11 +162,17 @@ def findings(
         found += map(str, doctor.examine_set(faces, swap_function, options, *seen, batch_size))
     if track.without_outline:
         found.append(
-            f"{track.without_outline} faces have no outline (the landmarks found none): the whole soft square was used."
+            english(
+                "Faces without an outline (the landmarks found none): {count}. There the whole soft square was used.",
+                count=track.without_outline,
+            )
         )
     if report.frames < expected - 1:
         found.append(
-            f"Only {report.frames} of {expected} frames could be read: the clip is damaged or cut off. What is there was "
-            "converted, with its part of the sound."
-        )
+            english(
+                "Only {frames} of {expected} frames could be read: the clip is damaged or cut off. What is there was "
+                "converted, with its part of the sound.",
+                frames=report.frames, expected=expected,
+            )
+        )  # fmt: skip
     return found

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FACE_SIZE, FaceSet
 from faceswap_lab.swap import swapping
@@ -124,9 +125,16 @@ def _about_detection(frames: int, with_face: int) -> list[Cause]:
     return [
         Cause(
             "detection",
-            f"{missing} of {frames} frames have no face in the set and were passed on unchanged.",
-            "Look at the contact sheet: pictures may have been deleted, the set may hold every n-th frame only (extract the "
-            "target with every=1), or the faces are too small, too dark or turned too far for the detector.",
+            english(
+                "The set has no face of {missing} of the frames ({frames} in all): they were passed on unchanged.",
+                missing=missing,
+                frames=frames,
+            ),
+            english(
+                "Look at the contact sheet: pictures may have been deleted, the set may hold every n-th frame only "
+                "(extract the target with every=1), or the faces are too small, too dark or turned too far for the "
+                "detector."
+            ),
             {"frames": frames, "without_face": missing},
         )
     ]
@@ -140,13 +148,20 @@ def _about_alignment(sample: Sample) -> list[Cause]:
     if distance <= MISALIGNED:
         return []
     boxes = np.abs(sample.turns()).max() < 0.1
-    how = "cut out by their boxes, not aligned" if boxes else "not aligned: eyes, nose and mouth lie elsewhere in each"
+    sentence = (
+        english("The faces are cut out by their boxes, not aligned.")
+        if boxes
+        else english("The faces are not aligned: eyes, nose and mouth lie elsewhere in each.")
+    )
+    sentence += " " + english(
+        "The five points lie {distance:.1%} of the square from where a model expects them; aligned faces 2 %.",
+        distance=distance,
+    )
     return [
         Cause(
             "alignment",
-            f"The faces are {how} (the five points lie {distance:.1%} of the square from where a model expects them; aligned "
-            "faces 2 %).",
-            "Extract the target's faces again (notebook 02), and take the transforms from its face set.",
+            sentence,
+            english("Extract the target's faces again (notebook 02), and take the transforms from its face set."),
             {"distance": distance},
         )
     ]
@@ -161,14 +176,22 @@ def _about_region(sample: Sample, options: SwapOptions) -> list[Cause]:
         return []
     numbers = {"region": share, "outline": outline, "erode": options.erode, "feather": options.feather}
     if worn or np.isnan(outline):
-        why = f"erode={options.erode:g} and feather={options.feather:g} leave"
-        remedy = "Choose a smaller erode (0 keeps the outline, less than 0 lets it grow) and a narrower feather."
+        sentence = english(
+            "There is little room for the generated face: erode={erode:g} and feather={feather:g} leave {share:.0%} of the square.",
+            erode=options.erode, feather=options.feather, share=share,
+        )  # fmt: skip
+        remedy = english(
+            "Choose a smaller erode (0 keeps the outline, less than 0 lets it grow) and a narrower feather."
+        )
     else:
-        why = f"the faces' outlines hold only {outline:.0%} of it, and so there is"
-        remedy = (
+        sentence = english(
+            "There is little room for the generated face: the faces' outlines hold only {outline:.0%} of the square, and so there "
+            "is {share:.0%} of it.",
+            outline=outline, share=share,
+        )  # fmt: skip
+        remedy = english(
             "Look at the set's masks: the landmarks failed, or the faces were cut out with too much room (coverage)."
         )
-    sentence = f"There is little room for the generated face: {why} {share:.0%} of the square."
     return [Cause("region", sentence, remedy, numbers)]
 
 
@@ -182,8 +205,8 @@ def _about_alpha(sample: Sample, options: SwapOptions) -> list[Cause]:
     return [
         Cause(
             "alpha",
-            f"The model's alpha is near zero (mean {alpha:.3f}), so the swap hardly shows.",
-            'Train longer, or ask for a larger alpha in training; mask="hull" shows what the model generates.',
+            english("The model's alpha is near zero (mean {alpha:.3f}), so the swap hardly shows.", alpha=alpha),
+            english('Train longer, or ask for a larger alpha in training; mask="hull" shows what the model generates.'),
             {"alpha": alpha},
         )
     ]
@@ -217,10 +240,19 @@ def _about_model(sample: Sample, swap_function: SwapFunction) -> list[Cause]:
     return [
         Cause(
             "direction",
-            f"The direction is wrong: the target is generated as itself (the reconstruction misses {np.median(there):.0%} of its "
-            f"structure, in the other direction {np.median(back):.0%}).",
-            f"Let the other decoder generate: SwapFunction(model, source={other[0]}, target={other[1]}), on the command line "
-            f'--direction "{"AB"[other[0]]}<-{"AB"[other[1]]}". Or exchange the clips: the target is the one that is changed.',
+            english(
+                "The direction is wrong: the target is generated as itself (the reconstruction misses {there:.0%} of its "
+                "structure, in the other direction {back:.0%}).",
+                there=np.median(there),
+                back=np.median(back),
+            ),
+            english(
+                "Let the other decoder generate: SwapFunction(model, source={source}, target={target}), on the command line "
+                '--direction "{direction}". Or exchange the clips: the target is the one that is changed.',
+                source=other[0],
+                target=other[1],
+                direction=f"{'AB'[other[0]]}<-{'AB'[other[1]]}",
+            ),
             {"closeness": closeness},
         )
     ]
@@ -234,21 +266,28 @@ def _unknown(sample: Sample, strangeness: float, distance: float) -> Cause:
     points = sample.points()
     crop = coverage(points) if len(points) else alignment.COVERAGE
     numbers = {"strangeness": strangeness, "distance": distance, "coverage": crop}
-    sentence = (
-        f"Model and face set do not match: the model cannot reconstruct these faces (it misses {distance:.0%} of their "
+    sentence = english(
+        "Model and face set do not match: the model cannot reconstruct these faces (it misses {distance:.0%} of their structure "
+        "as either person).",
+        distance=distance,
     )
-    sentence += "structure as either person)."
     if abs(crop / alignment.COVERAGE - 1) > OTHER_COVERAGE:
-        cut = "closer" if crop > alignment.COVERAGE else "wider"
-        sentence += (
-            f" They are cut out {cut} than the lab's faces are: coverage {crop:.2f} against {alignment.COVERAGE}."
-        )
-        remedy = (
+        cut = (
+            english("They are cut out closer than the lab's faces are: coverage {crop:.2f} against {usual}.",
+                    crop=crop, usual=alignment.COVERAGE)
+            if crop > alignment.COVERAGE
+            else english("They are cut out wider than the lab's faces are: coverage {crop:.2f} against {usual}.",
+                         crop=crop, usual=alignment.COVERAGE)
+        )  # fmt: skip
+        sentence += f" {cut}"
+        remedy = english(
             "Extract the target's faces with the coverage that the model was trained with; look at the option coverage."
         )
     else:
-        remedy = "Train it with this clip's faces, or choose the model of these two people; one that has hardly been trained "
-        remedy += "yet needs more steps."
+        remedy = english(
+            "Train it with this clip's faces, or choose the model of these two people; one that has hardly been trained yet needs "
+            "more steps."
+        )
     return Cause("match", sentence, remedy, numbers)
 
 
@@ -262,8 +301,8 @@ def _about_change(sample: Sample, options: SwapOptions) -> list[Cause]:
     return [
         Cause(
             "change",
-            f"The faces hardly changed ({levels:.1f} of 255 levels).",
-            "Is the direction right (the source's decoder on the target's clip), and is the model trained?",
+            english("The faces hardly changed ({levels:.1f} of 255 levels).", levels=levels),
+            english("Is the direction right (the source's decoder on the target's clip), and is the model trained?"),
             {"levels": levels},
         )
     ]

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, retold
 from faceswap_lab.base.safeguards import Agreement
 from faceswap_lab.swap import label, outputs
 from faceswap_lab.swap.parts import Parts, whole
@@ -81,8 +82,9 @@ def leave_what_plays(parts: Parts, out: Path, kind: str, conversion: Conversion,
             return
         with agreement.publish(place, parts.folder / "unsigned", conversion, thing, told) as unsigned:
             parts.join(unsigned, cut, **_sound(conversion, parts.shown(cut)))
-        said = f"{sum(parts.done) + cut} of {len(conversion.plan)} frames play in {place}"
-        said = "\n".join([*told, said])
+        said = _("{place} plays {count} of the frames, of {all} in all")
+        said = said.format(count=sum(parts.done) + cut, all=len(conversion.plan), place=place)
+        said = "\n".join([*map(retold, told), said])
     else:
-        said = f"{sum(parts.done)} of {len(conversion.plan)} frames are finished"
-    print(f"\nStopped: {said}. Convert again in the same way to go on.")
+        said = _("finished frames: {count} of {all}").format(count=sum(parts.done), all=len(conversion.plan))
+    print("\n" + _("Stopped: {what}. Convert again in the same way to go on.").format(what=said))

@@ -11,6 +11,7 @@ import numpy as np
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.faceset import FACE_SIZE, MATRIX_COLUMNS, TABLE, FaceSet
 from faceswap_lab.swap import smoothing
@@ -101,8 +102,11 @@ def face_track(
     step = smoothing.usual_step(frames)
     if step > 1:
         warnings.append(
-            f"The face set holds every {step}th frame only, and the frames between stay unchanged: the swap will "
-            "flicker. Extract the target's faces with every=1."
+            english(
+                "The face set holds only one frame in {step}, and the frames between stay unchanged: the swap will flicker. "
+                "Extract the target's faces with every=1.",
+                step=step,
+            )
         )
     deleted = _deleted(faces, person)
     places = bridged(frames, raw, deleted, bridge if step == 1 else 0, live)
@@ -192,7 +196,11 @@ def _of_clip(video: Video, faceset: FaceSet) -> tuple[FaceSet, list[str]]:
         return faceset.subset((faceset.table["source"] == name).to_numpy()), []
     if len(sources) > 1:
         raise LabError(f"{faceset.folder}: its faces come from {', '.join(sources)}, none from {name}. {_REMEDY}")
-    return faceset, [f"The face set was made from {sources[0]}, the clip is called {name}: taken to be the same clip."]
+    same = english(
+        "The face set was made from {source}, the clip is called {name}: taken to be the same clip.",
+        source=sources[0], name=name,
+    )  # fmt: skip
+    return faceset, [same]
 
 
 def _check_size(video: Video, faces: FaceSet, frames: np.ndarray) -> None:

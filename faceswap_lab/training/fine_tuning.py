@@ -21,7 +21,7 @@ import numpy as np
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.base.messages import _
+from faceswap_lab.base.messages import ngettext
 from faceswap_lab.faces import references
 from faceswap_lab.faces.alignment import canonical_points
 from faceswap_lab.faces.landmarks import FaceMesh
@@ -187,7 +187,11 @@ def fine_tune(
             tuned = reference_swapper.build_swapper(network.config)
             tuned.set_weights(network.get_weights())
             fit = swapper_fitting.SwapperFit(asked.steps, BATCH, RATE, IDENTITY, asked.seed, checkpoint_every=100)
-            said = _("fine-tuning: {steps} steps of {count}, {time}")
+            said = ngettext(
+                "fine-tuning: {steps} step of {count}, {time}",
+                "fine-tuning: {steps} steps of {count}, {time}",
+                asked.steps,
+            )
             time = times.predict_network(tuned, fit.batch, asked.steps) or ""
             print(said.format(steps=asked.steps, count=fit.batch, time=time))
             swapper_fitting.fit_swapper(tuned, arrays, folder, fit)

@@ -24,7 +24,7 @@ import pandas as pd
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.machine import cpu_cores
-from faceswap_lab.base.messages import _
+from faceswap_lab.base.messages import _, ngettext
 from faceswap_lab.training import checkpoints, distribution, memory, out_of_memory, previews, times
 from faceswap_lab.training.callbacks import Between, IntervalEnd, Session
 from faceswap_lab.training.data import check_batch
@@ -164,7 +164,11 @@ def fit(
     session.take(found)
     session.begun_at, session.predicted = found.step, times.predict(model, batch_size, steps - found.step)
     if session.predicted:
-        said = _("{model}: {steps} steps of 2 x {count} faces, {time}")
+        said = ngettext(
+            "{model}: {steps} step of 2 x {count} faces, {time}",
+            "{model}: {steps} steps of 2 x {count} faces, {time}",
+            steps - found.step,
+        )
         print(said.format(model=folder.name, steps=steps - found.step, count=batch_size, time=session.predicted))
     if found.step == 0:
         session.begin()

@@ -9,11 +9,12 @@ import keras
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.base.safeguards import safeguards
 from faceswap_lab.video import pictures, writer
 
 PREVIEWS, TIMELAPSE = "previews", "timelapse.mp4"
-SHOWN = "Samples of a training: faces of two people, and these reconstructed and swapped by a neural network."
+SHOWN = english("Samples of a training: faces of two people, and these reconstructed and swapped by a neural network.")
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PAPER, _INK = (232, 232, 232), (40, 40, 40)  # paper darker than an alpha of 1, which is white
 _LEAST_CELL = 64  # smaller faces are shown enlarged

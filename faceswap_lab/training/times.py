@@ -85,7 +85,7 @@ class Prediction:
         return min(MEASURED_AFTER, self.steps)
 
     def __str__(self) -> str:
-        said = _("about {time} on {device}, predicted from {cost:.2f} GFLOP a face; measured after {steps} steps")
+        said = _("about {time} on {device}, predicted from {cost:.2f} GFLOP a face; measured from step {steps} on")
         time, device = in_words(self.steps * self.seconds), _(self.device.name)
         return said.format(time=time, device=device, cost=self.flops / 1e9, steps=self.measured_after)
 

@@ -21,6 +21,7 @@ import av
 import av.logging
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.video import structure, timing
 from faceswap_lab.video.colours import HDR, Tags, names_transfer_alone, orientation, tags
 
@@ -39,7 +40,9 @@ THREADS = min(8, os.cpu_count() or 1)  # of a decoder, each of which holds a fra
 PROBED = 5  # frames that are decoded to find out what a file holds
 LONGEST_GAP = 10.0  # seconds; a longer one in a broadcast is a clock that was set anew
 LEAST_STEP_BACK = 0.1  # seconds; a clock goes back by so much only where a file was put together
-INTERLACED = "its pictures are marked as interlaced: where both fields of one differ in time, it was made of both (deinterlaced)"
+INTERLACED = english(
+    "its pictures are marked as interlaced: where both fields of one differ in time, it was made of both (deinterlaced)"
+)
 _BROADCASTS = {"mpegts", "mpeg", "mpegtsraw", "vob"}
 _INDEXED = {"mov", "matroska"}
 _SEQUENCES = {"mpeg1video", "mpeg2video"}
@@ -306,7 +309,7 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         indexed = bool(_INDEXED & set(container.format.name.split(",")))
         remarks = _remarks(first, colours, transfer)
         if (count := len(_picture_streams(container))) > 1:
-            remarks = (*remarks, f"it has {count} video tracks, of which the first is used")
+            remarks = (*remarks, english("it has {count} video tracks, of which the first is used", count=count))
         broadcast = bool(_BROADCASTS & set(container.format.name.split(",")))
     with _complaints() as found, opened(path) as container:  # a short file is read to its end when it is opened
         stream = picture_stream(container, path)
@@ -318,7 +321,7 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
     fault = structure.fault(path, container.format.name)
     length = None if declared is None else declared / av.time_base
     if cut and broadcast and not cut_end:  # where broadcasts were put together, a packet is incomplete, too
-        remarks, cut = (*remarks, "a packet of it is incomplete: it was put together there, or is damaged"), False
+        remarks, cut = (*remarks, english("a packet of it is incomplete: it was put together there, or is damaged")), False
     return Facts(
         rate=rate,
         size=side[::-1] if turn[0] else side,
@@ -328,7 +331,7 @@ def _probe(path: Path, size: int, changed: int) -> Facts:
         turn=turn,
         rotation=rotation,
         indexed=indexed,
-        damage="not all of its frames are there" if cut else fault or (structure.BROKEN if complaints else ""),
+        damage=english("not all of its frames are there") if cut else fault or (structure.BROKEN if complaints else ""),
         transfer=transfer,
         tags=named,
         remarks=remarks,
@@ -365,19 +368,26 @@ def _remarks(frames: list[av.VideoFrame], colours: Tags, transfer: str) -> tuple
     if any(frame.interlaced_frame for frame in frames):
         found.append(INTERLACED)
     if transfer:
-        assumed = (
-            " (only its transfer is named; BT.2020's primaries and a white of 100 cd/m2 are assumed)"
-            if names_transfer_alone(frames[0])
-            else ""
+        alone = names_transfer_alone(frames[0])
+        found.append(
+            english(
+                "its high dynamic range ({transfer}) was brought to ordinary colours (only its transfer is named; BT.2020's "
+                "primaries and a white of 100 cd/m2 are assumed)",
+                transfer=transfer,
+            )
+            if alone
+            else english("its high dynamic range ({transfer}) was brought to ordinary colours", transfer=transfer)
         )
-        found.append(f"its high dynamic range ({transfer}) was brought to ordinary colours{assumed}")
     elif colours.guessed and not frames[0].format.is_rgb:
         found.append(
-            f"it does not say how its colours are coded: BT.{colours.guessed} is assumed, as usual for this size, and named in "
-            "what is written"
+            english(
+                "it does not say how its colours are coded: BT.{number} is assumed, as usual for this size, and named in "
+                "what is written",
+                number=colours.guessed,
+            )
         )
     if any(part.is_alpha for part in frames[0].format.components):
-        found.append("its transparency is not kept: the colours are taken as they are stored")
+        found.append(english("its transparency is not kept: the colours are taken as they are stored"))
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.video import ffmpeg, structure, timing
 from faceswap_lab.video.pictures import (  # fmt: skip
     IMAGE_SUFFIXES,
@@ -68,7 +69,7 @@ def open_video(path: str | os.PathLike, fps: float | None = None) -> Video:
     clock = timing.clock(facts.times, rate)
     damage = facts.damage
     if not damage and facts.declared and facts.times.end < facts.declared - 0.5 and not facts.has_audio:
-        damage = f"{facts.times.end:.2f} s of {facts.declared:.2f} s are there"
+        damage = english("{there:.2f} s of {declared:.2f} s are there", there=facts.times.end, declared=facts.declared)
     return Video(
         path=path,
         rate=rate,
@@ -101,8 +102,13 @@ def _timing_remarks(clock: timing.Clock, rate: Fraction) -> list[str]:
     if not (clock.doubled or clock.dropped):
         return []
     return [
-        f"its frames do not come at a constant rate: at {float(rate):.6g} a second, {clock.doubled} are doubled and "
-        f"{clock.dropped} dropped"
+        english(
+            "its frames do not come at a constant rate: at {rate:.6g} a second, {doubled} are doubled and {dropped} "
+            "dropped",
+            rate=float(rate),
+            doubled=clock.doubled,
+            dropped=clock.dropped,
+        )
     ]
 
 

@@ -15,6 +15,7 @@ import av
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.video import ffmpeg
 from faceswap_lab.video.sound import Pieces, Sound, sound_tracks
 
@@ -71,7 +72,8 @@ def join(
                 refuse(out, None)
             break
         if choices and choice is None:
-            warnings.warn(f"{sound}: its sound cannot be used ({said}); {out.name} is silent.", stacklevel=2)
+            silent = english("{sound}: its sound cannot be used ({why}); {name} is silent.", sound=sound, why=said, name=out.name)
+            warnings.warn(silent, stacklevel=2)
 
 
 def _write(

@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.video import ffmpeg
 
 WRITTEN_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -67,8 +68,10 @@ def passed_over(folder: str | os.PathLike) -> list[str]:
             found.setdefault(reason, []).append(entry.name)
     lines = []
     for reason, names in found.items():
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        lines.append(f"{folder}: passed over: {', '.join(names[:_SHOWN])}{more}: {reason}")
+        shown = ", ".join(names[:_SHOWN])
+        if len(names) > _SHOWN:
+            shown = english("{names} and {count} more", names=shown, count=len(names) - _SHOWN)
+        lines.append(english("{folder}: passed over: {names}: {reason}", folder=folder, names=shown, reason=reason))
     return lines
 
 
@@ -81,22 +84,22 @@ def warn_of_passed_over(path: str | os.PathLike) -> None:
 def _why_not(entry: Path) -> str:
     """Why an entry of a folder is not read, and what to do; "" for a picture that is."""
     if entry.is_symlink() and not entry.exists():
-        return "a link to a file that is not there. Bring the file back, or remove the link."
+        return english("a link to a file that is not there. Bring the file back, or remove the link.")
     if entry.is_dir():
-        return "a folder of its own. Give it by itself to use its pictures."
+        return english("a folder of its own. Give it by itself to use its pictures.")
     if entry.name.startswith("."):
-        return "a hidden file. Rename it to use it."
+        return english("a hidden file. Rename it to use it.")
     if not entry.is_file():
-        return "no ordinary file. Remove it."
+        return english("no ordinary file. Remove it.")
     if not entry.stat().st_size:
-        return "an empty file. Copy it again, or remove it."
+        return english("an empty file. Copy it again, or remove it.")
     if _is_listed(entry):
-        return "" if picture_size(entry) else "a damaged picture, or no picture at all. Copy it again, or remove it."
+        return "" if picture_size(entry) else english("a damaged picture, or no picture at all. Copy it again, or remove it.")
     if _ELSEWHERE.fullmatch(entry.suffix.lower()):
-        return "a format that is not read here. Save it as JPEG or PNG."
+        return english("a format that is not read here. Save it as JPEG or PNG.")
     if picture_size(entry):
-        return "a picture whose name does not say so. Let its name end in .jpg or .png."
-    return "no picture."
+        return english("a picture whose name does not say so. Let its name end in .jpg or .png.")
+    return english("no picture.")
 
 
 @functools.cache
@@ -194,7 +197,11 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
     try:
         with _opened(path) as picture:
             if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":  # a second view of the same photograph
-                _tell(path, f"it has {picture.n_frames} frames, and only the first is used. Give it by itself as a GIF or a video.")
+                moving = english(
+                    "it has {count} frames, and only the first is used. Give it by itself as a GIF or a video.",
+                    count=picture.n_frames,
+                )
+                _tell(path, moving)
             tags = getattr(picture, "tag_v2", {})
             if tags.get(_TIFF_COLOURS) == 6 and tags.get(_TIFF_COMPRESSION) == 1:  # Pillow would take them for RGB
                 raise ValueError("uncompressed YCbCr colours")
@@ -223,7 +230,8 @@ def _as_rgb(path: Path, picture: Image.Image) -> np.ndarray:
         return np.array(picture.convert("RGB"))
     image = np.array(picture.convert("RGBA"))
     if image[..., 3].min() < 255:
-        _tell(path, "it is transparent in parts, which keep their colours. Save it on a ground of your own to change that.")
+        said = english("it is transparent in parts, which keep their colours. Save it on a ground of your own to change that.")
+        _tell(path, said)
     return np.where(image[..., 3:] > 0, image[..., :3], np.uint8(0))
 
 
@@ -237,8 +245,10 @@ def _from_deep_grey(path: Path, grey: np.ndarray, picture: Image.Image) -> np.nd
         full = next((full for full in (_stated_range(picture), 65535) if full and brightest <= full), brightest)
         if full == 65535 and 1024 <= brightest <= 4095:
             full = 4095
-            said = f"its brightest pixel has {brightest:.0f} of 65535, so it was read as 12 bits in 16."
-            _tell(path, f"{said} If it is that dark, save it in 8 bits.")
+            said = english(
+                "its brightest pixel has {level:.0f} of 65535, so it was read as 12 bits in 16.", level=brightest
+            )
+            _tell(path, f"{said} {english('If it is that dark, save it in 8 bits.')}")
     return np.repeat(np.clip(np.round(grey * (255 / full)), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
@@ -255,7 +265,8 @@ def _tell(path: Path, what: str) -> None:
     kind = path.parent.absolute(), re.sub(r"\d+", "", what)
     if kind not in _told:
         _told.add(kind)
-        warnings.warn(f"{path}: {what} Others of its kind in this folder are read likewise.", stacklevel=4)
+        others = english("Others of its kind in this folder are read likewise.")
+        warnings.warn(f"{path}: {what} {others}", stacklevel=4)
 
 
 def write_picture(path: str | os.PathLike, image: np.ndarray, quality: float = 95) -> None:

@@ -26,6 +26,7 @@ import av
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.video import ffmpeg
 from faceswap_lab.video.colours import Tags, ToRgb, deinterlaced
 from faceswap_lab.video.pictures import animation, read_picture
@@ -153,7 +154,7 @@ class Video:
             try:
                 image = read_picture(self.pictures[index])
             except LabError as error:
-                warnings.warn(f"{error} It is skipped.", stacklevel=3)
+                warnings.warn(f"{error} {english('It is skipped.')}", stacklevel=3)
                 continue
             if image.shape[:2] != (height, width):
                 canvas = np.zeros((height, width, 3), np.uint8)
@@ -213,14 +214,25 @@ class Video:
                 f"{self.path}: not one frame could be read ({self.damage or 'it is damaged'}). Check that it plays."
             )
         said = [self.damage] if self.damage else []
-        said += [f"{missing} frames could not be decoded and show the one before"] if missing else []
-        said += [f"{len(harm.spoilt)} are damaged"] if harm.spoilt else []
+        said += (
+            [english("frames that could not be decoded and show the one before: {count}", count=missing)]
+            if missing
+            else []
+        )
+        said += [english("damaged frames: {count}", count=len(harm.spoilt))] if harm.spoilt else []
         sure = self.tags is None or harm.failures  # else a video's last packet need not hold a frame
-        said += ["it ends early"] if read < len(wanted) - (not sure) and not said else []
+        said += [english("it ends early")] if read < len(wanted) - (not sure) and not said else []
         if said:
             warnings.warn(
-                f"{self.path}: this file is cut off or damaged ({', '.join(said)}). {read} frames were read (frame "
-                f"{wanted.start} to {wanted[read - 1]}) and are used.",
+                english(
+                    "{path}: this file is cut off or damaged ({why}). Read and used: frame "
+                    "{first} to {last}, {read} in all.",
+                    path=self.path,
+                    why=", ".join(said),
+                    read=read,
+                    first=wanted.start,
+                    last=wanted[read - 1],
+                ),
                 stacklevel=3,
             )
 
@@ -262,7 +274,11 @@ class Video:
                 harm.spoilt.add(number)
             if size not in (None, (frame.width, frame.height)):
                 self.remark(
-                    f"its frames change their size on the way; all are brought to {self.size[0]}x{self.size[1]}"
+                    english(
+                        "its frames change their size on the way; all are brought to {width}x{height}",
+                        width=self.size[0],
+                        height=self.size[1],
+                    )
                 )
             if frame.interlaced_frame:
                 self.remark(ffmpeg.INTERLACED)

@@ -13,6 +13,7 @@ import av
 import numpy as np
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.video import ffmpeg, timing
 
 PLAYED = ("aac", "mp3", "opus", "flac", "ac3")  # what browsers play from an .mp4
@@ -42,7 +43,11 @@ def recoded(path: str | os.PathLike) -> str:
     with ffmpeg.opened(path) as container:
         names = {_name(one) for one in _tracks(container)} - set(PLAYED)
     return (
-        f"its sound ({', '.join(sorted(names))}) was coded again (AAC), since browsers do not play it" if names else ""
+        english(
+            "its sound ({names}) was coded again (AAC), since browsers do not play it", names=", ".join(sorted(names))
+        )
+        if names
+        else ""
     )
 
 

@@ -17,8 +17,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-NO_END = "its end is missing"
-BROKEN = "its structure is broken"
+from faceswap_lab.base.messages import english
+
+NO_END = english("its end is missing")
+BROKEN = english("its structure is broken")
 MOST_PARTS = 3_000_000  # a live recording of 10 hours; of more, which take seconds to look at, nothing is said
 TO_THE_END, NO_PART = 0, -1  # instead of a part's length
 _BOXES = set(b"ftyp styp moov moof mdat mfra sidx ssix free skip wide uuid emsg prft meta udta pdin pnot PICT".split())

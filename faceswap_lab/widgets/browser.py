@@ -209,8 +209,9 @@ class FaceBrowser(Telling):
         toggle.description, toggle.button_style = (_("reject"), "danger") if marked else (_("keep"), "")
 
     def _count(self) -> None:
-        self.counter.value = _("page {page} of {pages}: {faces} faces, {marked} marked, {rejected} rejected").format(
-            page=self.page + 1, pages=self._pages(), faces=len(self.faces), marked=len(self.marked), rejected=self._gone
+        faces = ngettext("{count} face", "{count} faces", len(self.faces)).format(count=len(self.faces))
+        self.counter.value = _("page {page} of {pages}: {faces}, {marked} marked, {rejected} rejected").format(
+            page=self.page + 1, pages=self._pages(), faces=faces, marked=len(self.marked), rejected=self._gone
         )
         self.previous.disabled, self.next.disabled = self.page == 0, self.page >= self._pages() - 1
         self.undo_button.disabled = not self._gone

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 
 from faceswap_lab.base.errors import check_number
-from faceswap_lab.base.messages import _
+from faceswap_lab.base.messages import _, ngettext
 
 _PAGE = """<div class="faceswap-recorder" style="max-width:480px">
 <video muted playsinline style="width:100%; background:#222; aspect-ratio:4/3" aria-label="{seen}"></video>
@@ -70,7 +70,9 @@ class Recorder:
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         words = {
             "seen": _("what the camera sees"),
-            "record": _("Record {seconds:g} seconds").format(seconds=self.seconds),
+            "record": ngettext("Record {seconds:g} second", "Record {seconds:g} seconds", round(self.seconds)).format(
+                seconds=self.seconds
+            ),
             "keep": _("Keep my_clip.webm"),
             "before": _("The camera is asked for when you press the button."),
         }

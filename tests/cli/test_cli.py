@@ -212,7 +212,7 @@ def test_doctor(capsys):
         "signs with",
     ):
         assert word in printed
-    assert re.search(r"consent ledger.*own and 3 bundled records, can be written", printed)
+    assert re.search(r"consent ledger.*own, 3 bundled, can be written", printed)
     assert all(row["state"] == "ok" for row in weights.report())
     assert code == 0 and "Problem" not in printed
 

@@ -51,7 +51,7 @@ def test_a_picture(tmp_path, capsys):
     frame = next(open_video(TARGET).frames(start=1.0)).image
     write_picture(tmp_path / "one.png", frame)
     assert run(consented(tmp_path / "one.png"), "--model", MODEL, "--out", tmp_path / "two.png") == 0
-    assert "1 of 1 frames" in capsys.readouterr().out
+    assert "1 of 1 frame swapped" in capsys.readouterr().out
     assert np.abs(read_picture(tmp_path / "two.png").astype(int) - frame).mean() > 1
 
 

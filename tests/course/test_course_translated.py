@@ -170,7 +170,7 @@ def test_the_report_of_a_run_and_what_the_asymmetry_came_to(run):
         (run.out / name).parent.mkdir(parents=True, exist_ok=True)
         (run.out / name).write_text("{}")
     page = report.write_report(run.out).read_text(encoding="utf-8")
-    shown = re.sub(r"<style>.*?</style>|<script>.*?</script>|<dt>(?!⟦).*?</dd>", "", page, flags=re.S)
+    shown = re.sub(r"<style>.*?</style>|<script>.*?</script>|<dt>(?!⟦(?!source|target|versions)).*?</dd>", "", page, flags=re.S)
     shown = re.sub(r"<a href='[^']*'><img[^>]*></a>", "", shown)
     left = left_bare("\n".join(re.split(r"</?(?:p|h\d|td|th|figcaption|dt|dd|b|span|small|button|title|footer)\b[^>]*>", shown)),
                      "warm", "other", "quick", "blends", "01_frames", "px", "swap_gain", "†")  # fmt: skip

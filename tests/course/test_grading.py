@@ -151,7 +151,7 @@ def test_a_loop_ends_with_all_that_it_started(tmp_path):
     mine = f"import os, time\ndef psnr(a, b):\n    if not os.fork():\n        {late}\n    while True:\n        pass"
     started = time.monotonic()
     verdict, _ = graded(tmp_path, IMPORT, mine, CHECK, seconds=1)
-    assert "no answer in 1 seconds: does a loop never end?" in verdict.reason
+    assert "no answer in 1 s: does a loop never end?" in verdict.reason
     assert time.monotonic() - started < 3
     time.sleep(3.2 - min(3, time.monotonic() - started))
     assert not (tmp_path / "late").exists()

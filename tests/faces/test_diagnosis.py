@@ -143,7 +143,7 @@ def test_the_command_makes_a_set(tmp_path, capsys):
     clip = str(actors.clip("talk_A").path)
     options = ["--every", "40", "--min-face-size", "60", "--level-eyes", "--rotations", "90", "--debug", "--min-sharpness", "1"]
     assert main(["faces", clip, str(tmp_path / "set"), *options]) == 0
-    assert "3 faces of 1 people" in capsys.readouterr().out
+    assert "3 faces, 1 person" in capsys.readouterr().out
     assert len(list((tmp_path / "set" / "debug").glob("*.jpg"))) == 3
     assert main(["faces", clip, str(tmp_path / "set"), "--every", "30"]) == 1
     assert "made with another every" in capsys.readouterr().err

@@ -167,7 +167,7 @@ def test_a_home_that_cannot_be_written_to(video, picture, tmp_path, monkeypatch)
     problems = []
     from faceswap_lab.cli.consent import doctor_rows
 
-    assert "0 own and 3 bundled records, cannot be written" in doctor_rows(problems)[0][1] and len(problems) == 1
+    assert "records: 0 own, 3 bundled, cannot be written" in doctor_rows(problems)[0][1] and len(problems) == 1
 
 
 def test_converting_asks_for_the_target_and_for_all_behind_the_model(picture, tmp_path, own, capsys):

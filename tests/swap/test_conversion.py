@@ -371,7 +371,7 @@ def test_what_is_odd_but_no_error_is_said(faces, tmp_path):
             (faces / "faces" / f"{number:06d}_0.png").unlink()
     report = convert(TARGET, faces, Generator(), tmp_path / "o.mp4")
     told = " ".join(report.warnings)
-    assert "renamed.mp4" in told and "every 4th frame" in told and "no outline" in told and "45 of 60 frames" in told
+    assert "renamed.mp4" in told and "one frame in 4" in told and "without an outline" in told and "45 of the frames (60" in told
     report = convert(TARGET, faces, Generator(), tmp_path / "o.mp4", start=0.05, end=0.15)
     assert report.frames == 2 and report.swapped == 0 and "no frame was changed" in " ".join(report.warnings)
 

@@ -87,7 +87,7 @@ def test_a_class_training_of_three_steps_says_what_was_predicted_and_what_they_t
     history = stages.train_model(run, made, tmp_path, faces, 3, 2, tensorboard=False)
     assert history["step"].tolist() == [1, 2, 3] and int(made.optimizer.iterations) == 3
     said = capsys.readouterr().out
-    assert "3 steps of 2 x 2 faces" in said and "GFLOP a face; measured after 3 steps" in said
+    assert "3 steps of 2 x 2 faces" in said and "GFLOP a face; measured from step 3 on" in said
     assert re.search(r"measured [\d.]+ steps a second \([\d.]+ were predicted\)$", said, re.M)
     assert said.index("predicted from") < said.index("were predicted")
 

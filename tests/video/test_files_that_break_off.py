@@ -246,7 +246,7 @@ def test_motion_jpeg_that_is_damaged_says_so_where_it_shows(container, tmp_path)
         assert len(found) == COUNT and [n for n in found if n in (None, number)] == [
             found[number]
         ]  # it is shown as far as it goes
-        assert not said or "1 are damaged" in said
+        assert not said or "damaged frames: 1" in said
         noticed += bool(said)
     assert noticed >= 16
 

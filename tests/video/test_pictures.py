@@ -236,7 +236,7 @@ def test_a_face_set_of_a_folder_says_what_was_skipped(tmp_path, capsys):
     consented(folder)
     assert main(["faces", str(folder), str(tmp_path / "set")]) == 0
     said = capsys.readouterr()
-    assert "4 faces of 1 people" in said.out
+    assert "4 faces, 1 person" in said.out
     for name in ("dead.jpg: a link to a file", "photo.heic: a format that is not read", "spoilt.jpg: this picture cannot be"):
         assert [name in line for line in said.out.splitlines()].count(True) == 1, said.out
     os.remove(folder / "photo.heic")

@@ -110,7 +110,7 @@ def test_the_consent_panel(tmp_path, monkeypatch):
     panel.choice.value = panel._new
     seen += [panel.record.value, *shown(panel.asked)]
     names = ["prepare", "convert", ".json", "clip.mp4"]
-    assert any("⟦1 file⟧" in text for text in seen) and any("⟦STOPPED: it was revoked" in text for text in seen)
+    assert any("⟦1 file⟧" in text for text in seen) and any("⟦STOPPED: it ⟦was revoked" in text for text in seen)
     assert left_bare(seen, [*data, *names]) == []
 
 

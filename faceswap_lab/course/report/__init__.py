@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.files import read_json_or_empty
-from faceswap_lab.base.messages import _, ngettext
+from faceswap_lab.base.messages import _, ngettext, retold
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
 from faceswap_lab.course.report.card import best_and_worst, card_lines, sentences, write_card_page
@@ -62,7 +62,7 @@ def write_report(run_folder: str | Path) -> Path:
     clips, left = _clips(run, facts)
     tiles = scores_of_best(scores, MEASURES)
     if minutes := sum(marker.get("minutes", 0.0) for _, marker in _markers(run)):
-        tiles.append((f"{minutes:.1f} min", _("all notebooks together")))
+        tiles.append((_("{minutes:.1f} min").format(minutes=minutes), _("all notebooks together")))
     return write_page(
         run,
         "run.html",
@@ -91,7 +91,7 @@ def _subtitle(run: Path, facts: dict) -> str:
     if "source" in clips and "target" in clips:
         parts.append(_("the face of {source} (B) on {target} (A)").format(**clips))
     parts += [_("preset {name}").format(name=facts["preset"])] if "preset" in facts else []
-    return " · ".join(parts + [str(facts[key]) for key in ("device", "time") if key in facts])
+    return " · ".join(parts + [retold(str(facts[key])) for key in ("device", "time") if key in facts])
 
 
 def _clips(run: Path, facts: dict) -> tuple[list[Clip], list[str]]:
@@ -134,7 +134,7 @@ def given_clip(run: Path, facts: dict, role: str, called: str = "") -> tuple[Pat
         return None, ""
     path, why = trusted_paths.look(run, named)
     command = f"python -m faceswap_lab report {shlex.quote(called or run.name)} --{role} FILE"
-    remedy = f"If you know it and mean it, give it by hand: {command}"
+    remedy = _("If you know it and mean it, give it by hand: {command}").format(command=command)
     return path, trusted_paths.told(role, named, why, remedy) if why else ""
 
 
@@ -207,15 +207,15 @@ def _notebooks(run: Path) -> list[tuple[str, Path | None, str, str]]:
     for name, marker in _markers(run):
         copy = run / "notebooks" / f"{name}.ipynb"
         minutes = f"{marker['minutes']:.1f}" if "minutes" in marker else "–"
-        made = marker.get("made", "") if marker.get("done", True) else _("not finished")
+        made = retold(marker.get("made", "")) if marker.get("done", True) else _("not finished")
         found.append((name, copy if copy.exists() else None, minutes, made))
     return found
 
 
 def _settings(run: Path, facts: dict) -> list[tuple[str, object]]:
-    rows = {key: facts[key] for key in ("preset", "seed", "device", "place", "time") if key in facts}
-    rows |= {name.replace("_", " "): Path(path).name for name, path in facts.get("clips", {}).items()}
-    rows["versions"] = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
+    rows = {_(key): retold(str(facts[key])) for key in ("preset", "seed", "device", "place", "time") if key in facts}
+    rows |= {_(name.replace("_", " ")): Path(path).name for name, path in facts.get("clips", {}).items()}
+    rows[_("versions")] = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
     for name, marker in _markers(run):
         own = marker.get("parameters", {}).items()
         rows[name] = ", ".join(f"{key} = {value!r}" for key, value in own if key not in COMMON)

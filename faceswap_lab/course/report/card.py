@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from faceswap_lab.base import files
-from faceswap_lab.base.messages import _
+from faceswap_lab.base.messages import _, retold
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
 from faceswap_lab.course.report.frames import picture_path
@@ -63,7 +63,7 @@ def scored_video(folder: Path, clip: dict) -> tuple[Path | None, str]:
     if not isinstance(named, str) or not named:
         return None, ""
     path, why = trusted_paths.look(folder, named)
-    return path, trusted_paths.told("video", named, why, "Score it on this computer to have it here.") if why else ""
+    return path, trusted_paths.told("video", named, why, _("Score it on this computer to have it here.")) if why else ""
 
 
 def card_lines(scores: dict) -> str:
@@ -71,12 +71,13 @@ def card_lines(scores: dict) -> str:
     name = best_model(scores)
     values, ends, about = scores["models"][name], scores["intervals"].get(name, {}), scores["scores"]
     rows = [
-        (one["title"], in_unit(values[key], one["unit"]), between(ends.get(key), one["unit"]), BETTER[one["better"]])
+        (_(one["title"]), in_unit(values[key], one["unit"]), between(ends.get(key), one["unit"]), _(BETTER[one["better"]]))
         for key, one in about.items()
         if values.get(key) is not None
     ]
-    rows.insert(0, (str(name), "score", "95 % interval", "better"))
-    return "\n".join([*columns(rows), *(f"note: {note}" for note in scores.get("notes", []))])
+    rows.insert(0, (str(name), _("score"), _("95 % interval"), _("better")))
+    notes = (_("note: {sentence}").format(sentence=retold(note)) for note in scores.get("notes", []))
+    return "\n".join([*columns(rows), *notes])
 
 
 def sentences(scores: dict) -> list[str]:

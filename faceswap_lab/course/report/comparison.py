@@ -12,12 +12,21 @@ import pandas as pd
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.files import read_json_or_empty
+from faceswap_lab.base.messages import _, retold
 from faceswap_lab.course import trusted_paths
 from faceswap_lab.course.report import pictures
 from faceswap_lab.course.report.card import scored_video
 from faceswap_lab.course.report.frames import file_name, picture_path
 from faceswap_lab.course.report.pages import Clip, write_page
-from faceswap_lab.course.report.scores import MEASURES, best_model, columns, in_unit, model_title, score_rows
+from faceswap_lab.course.report.scores import (
+    MEASURES,
+    best_model,
+    columns,
+    in_unit,
+    model_title,
+    score_rows,
+    told_frames,
+)
 
 _HIDDEN = ("time", "sha256", "fingerprint", "minutes", "made", "done", "out", "parameters.out", "target", "source")
 
@@ -100,7 +109,7 @@ def _settings(folder: Path, best: str) -> dict[str, str]:
         kept["training"] = read_json_or_empty(folder / "models" / best / "made_with.json")
     for path in sorted((folder / "stages").glob("[0-9][0-9]_*.json")):
         kept[path.stem] = read_json_or_empty(path).get("parameters", {})
-    found: dict[str, str] = {"best model": best}
+    found: dict[str, str] = {_("best model"): best}
     for part, values in kept.items():
         found |= _flat(values, part)
     return found
@@ -197,18 +206,23 @@ def write_comparison(folders: Sequence[str | Path], out: str | Path) -> Path:
 def told_pairing(entries: Sequence[Entry]) -> str:
     """Whether, and how, these can be compared."""
     if same_frames(entries):
-        return "All were scored on the same frames: differences are taken frame by frame, which tells more than two intervals."
+        return _(
+            "All were scored on the same frames: differences are taken frame by frame, which tells more than two intervals."
+        )
     clips = [e.scores.get("clip", {}) for e in entries]
     if any("digest" not in clip for clip in clips):
         old = ", ".join(e.name for e, clip in zip(entries, clips, strict=True) if "digest" not in clip)
-        return (
-            f"{old}: scored by an older version, without intervals; score again to learn which differences are clear."
+        said = _(
+            "{names}: scored by an older version, without intervals; score again to learn which differences are clear."
         )
-    lengths = ", ".join(f"{e.name}: {c['target']}, {c['frames']} frames" for e, c in zip(entries, clips, strict=True))
-    return (
-        f"These are different clips ({lengths}): a clip may be easier than another, so that a difference need not be the swap's. "
-        "A difference is called clear where the intervals do not meet."
+        return said.format(names=old)
+    lengths = ", ".join(
+        f"{e.name}: {c['target']}, {told_frames(c['frames'])}" for e, c in zip(entries, clips, strict=True)
     )
+    return _(
+        "These are different clips ({lengths}): a clip may be easier than another, so that a difference need not be the swap's. "
+        "A difference is called clear where the intervals do not meet."
+    ).format(lengths=lengths)
 
 
 def _about(entries: Sequence[Entry]) -> dict[str, dict]:
@@ -220,7 +234,7 @@ def _about(entries: Sequence[Entry]) -> dict[str, dict]:
 
 def _kinds(entries: Sequence[Entry]) -> dict[str, str]:
     """Every model and baseline: name -> "model" or "baseline", models first."""
-    kinds = {name: kind for entry in entries for name, _, kind in score_rows(entry.scores)}
+    kinds = {name: kind for entry in entries for name, values, kind in score_rows(entry.scores)}
     return dict(sorted(kinds.items(), key=lambda row: row[1] != "model"))
 
 
@@ -229,10 +243,11 @@ def _frames(entries: Sequence[Entry], out: Path) -> list[list[tuple[Path, str]]]
     shown = [set(entry.scores.get("frames", {}).get(entry.best, {}).get("even", [])) for entry in entries]
     found = []
     for row in sorted(set.intersection(*shown)):
-        wanted = [(entries[0], "target", f"frame {row}, target")]
+        wanted = [(entries[0], "target", _("frame {number}, target").format(number=row))]
         for entry in entries:
-            wanted += [(entry, entry.best, entry.name), (entry, f"{entry.best}_heat", f"{entry.name}, heat map")]
-        wanted.append((entries[0], "truth", "true swap"))
+            heat = _("{name}, heat map").format(name=entry.name)
+            wanted += [(entry, entry.best, entry.name), (entry, f"{entry.best}_heat", heat)]
+        wanted.append((entries[0], "truth", _("true swap")))
         copies = [(_copied(entry, out, row, what), words) for entry, what, words in wanted]
         found.append([(copy, words) for copy, words in copies if copy])
     if found and (legend := entries[0].folder / "scores" / "heat.png").exists():
@@ -265,7 +280,7 @@ def _videos(entries: Sequence[Entry], out: Path) -> tuple[list[Clip], list[str]]
 def _differing(entries: Sequence[Entry]) -> dict[str, list[str]]:
     """The settings that are not the same in all, and each entry's value."""
     keys = dict.fromkeys(key for entry in entries for key in entry.settings)
-    rows = {key: [entry.settings.get(key, "–") for entry in entries] for key in keys}
+    rows = {key: [retold(entry.settings.get(key, "–")) for entry in entries] for key in keys}
     return {key: values for key, values in rows.items() if len(set(values)) > 1}
 
 
@@ -275,5 +290,5 @@ def comparison_lines(folders: Sequence[str | Path]) -> str:
     about = _about(entries)
     rows = [("", *(entry.name for entry in entries))]
     for key, one in about.items():
-        rows.append((one["title"], *(in_unit(entry.values.get(key), one["unit"]) for entry in entries)))
+        rows.append((_(one["title"]), *(in_unit(entry.values.get(key), one["unit"]) for entry in entries)))
     return "\n".join([*columns(rows), told_pairing(entries)])

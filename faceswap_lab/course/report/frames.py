@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from faceswap_lab.base import files
+from faceswap_lab.base.messages import _
 from faceswap_lab.course.report.pictures import GREY, style_axes
 from faceswap_lab.video.pictures import resized
 
@@ -65,7 +66,9 @@ def legend_picture(picture: Path, what: str) -> None:
     style_axes(axes)
     axes.grid(visible=False)
     axes.set_yticks([])
-    axes.set_xticks([0, 16, 32, 48, HOTTEST], ["0", "16", "32", "48", f"{HOTTEST} or more"], fontsize=8)
+    axes.set_xticks(
+        [0, 16, 32, 48, HOTTEST], ["0", "16", "32", "48", _("{level} or more").format(level=HOTTEST)], fontsize=8
+    )
     axes.set_title(what, color=GREY, fontsize=8, loc="left")
     with files.atomic_path(picture) as temporary:
         figure.savefig(temporary, transparent=True)
@@ -114,7 +117,7 @@ def curves_picture(
     for axes in grid.ravel()[len(drawn) :]:
         axes.set_visible(False)
     for axes in grid[-1]:
-        axes.set_xlabel("frame", color=GREY, fontsize=8)
+        axes.set_xlabel(_("frame"), color=GREY, fontsize=8)
     if len(frames) > 1:
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, frameon=False, labelcolor=GREY, fontsize=8, ncols=4, loc="outside lower left")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, retold
 from faceswap_lab.provenance import verification, watermark
 
 
@@ -25,15 +26,15 @@ def _rows(video: Path) -> list[tuple[str, str]]:
         marked = any(action.startswith("c2pa.watermarked") for action in verdict.actions)
         mark = str(watermark.look(video, count=4)) if marked else ""
     except LabError as error:
-        return [("credentials", str(error))]
+        return [(_("credentials"), str(error))]
     made_of = [(one["role"], _told(one)) for one in verdict.ingredients]
     return [
-        ("credentials", verdict.state),
-        ("that means", " ".join(verdict.findings)),
-        ("source type", ", ".join(verdict.source_types)),
-        ("model", verdict.model),
-        *((role, ", ".join(told for one, told in made_of if one == role)) for role in ("target", "source")),
-        ("watermark", mark),
+        (_("credentials"), _(verdict.state)),
+        (_("that means"), retold(" ".join(verdict.findings))),
+        (_("source type"), ", ".join(verdict.source_types)),
+        (_("model"), verdict.model),
+        *((_(role), ", ".join(told for one, told in made_of if one == role)) for role in ("target", "source")),
+        (_("watermark"), retold(mark)),
     ]
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from faceswap_lab import __version__
 from faceswap_lab.base import files
-from faceswap_lab.base.messages import translate
+from faceswap_lab.base.messages import ngettext, retold, translate
 from faceswap_lab.course.report import scores
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -50,9 +50,11 @@ def write_page(folder: Path, template: str, **data: object) -> Path:
         lstrip_blocks=True,
     )
     environment.filters["link"] = lambda path: quote(path.relative_to(folder).as_posix())
-    environment.filters |= {one.__name__: one for one in (scores.model_title, scores.in_unit, scores.between)}
-    environment.filters["translated"] = translate
-    environment.globals |= {"scores": scores, "_": translate}
+    environment.filters |= {
+        one.__name__: one for one in (scores.model_title, scores.in_unit, scores.between, scores.told_frames)
+    }
+    environment.filters |= {"translated": translate, "retold": retold}
+    environment.globals |= {"scores": scores, "_": translate, "ngettext": ngettext}
     page = environment.get_template(template).render(version=__version__, folder=folder, **data)
     files.write_text(folder / "index.html", page)
     return folder / "index.html"

@@ -10,6 +10,7 @@ import numpy as np
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import _, english
 from faceswap_lab.faces.faceset import spread_rows
 from faceswap_lab.provenance import credentials
 from faceswap_lab.video import Video, VideoWriter, ffmpeg, open_video
@@ -57,7 +58,7 @@ def loss_picture(history: Path, picture: Path) -> bool:
         style_axes(axes)
         above = {"loc": "lower left", "bbox_to_anchor": (0, 1)}  # within the axes curves would run through it
         axes.legend(frameon=False, labelcolor=GREY, fontsize=8, ncols=3, **above)
-    figure.axes[-1].set_xlabel("step", color=GREY)
+    figure.axes[-1].set_xlabel(_("step"), color=GREY)
     with files.atomic_path(picture) as temporary:
         figure.savefig(temporary, transparent=True)
     return True
@@ -110,7 +111,7 @@ def playable_clip(clip: Path, copy: Path, swapped: bool = False) -> bool:
             _coded_again(video, temporary)
             if swapped:
                 made_of = credentials.Ingredient(clip.name, content_hash(clip), path=clip)
-                what = "A video with swapped faces was coded again, for a browser."
+                what = english("A video with swapped faces was coded again, for a browser.")
                 facts = credentials.Facts(title=copy.name, ingredients=(made_of,), description=what)
                 credentials.sign(temporary, facts)
     except LabError:

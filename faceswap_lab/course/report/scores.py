@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceswap_lab.base.files import read_json_or_empty
-from faceswap_lab.base.messages import _
+from faceswap_lab.base.messages import _, ngettext
 
 # key in scores.json -> what it is, for runs whose scores.json does not say so itself ("scores")
 MEASURES = {
@@ -83,7 +83,9 @@ def summary(run_folder: str | Path) -> str:
     """The gains (without a truth: whose face it is) as lines of text, models first, the best with a star; "" for none."""
     scores = read_json_or_empty(Path(run_folder) / "scores.json")
     found = score_rows(scores)
-    shown = GAINS if any(values.get(key) is not None for _, values, _ in found for key in GAINS) else WITHOUT_TRUTH
+    shown = (
+        GAINS if any(values.get(key) is not None for name, values, kind in found for key in GAINS) else WITHOUT_TRUTH
+    )
     rows: list[tuple[str, ...]] = [("", *shown)]
     for name, values, kind in found:
         star = "* " if name == best_model(scores) and kind == "model" else "  "
@@ -132,6 +134,11 @@ def between(ends: list[float] | None, unit: str) -> str:
     if not ends:
         return ""
     return _("{low} to {high}").format(low=in_unit(ends[0], unit), high=in_unit(ends[1], unit))
+
+
+def told_frames(count: object) -> str:
+    """How long a clip is, in frames; "?" where nobody wrote it down."""
+    return ngettext("{count} frame", "{count} frames", count if isinstance(count, int) else 2).format(count=count)
 
 
 def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from faceswap_lab import video
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.messages import english
 from faceswap_lab.course import actors, scoring, stages
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.faces.extraction import extract_faces
@@ -114,7 +115,7 @@ def _classical(run: Run, faces: FaceSet) -> Path:
     for number, frame in enumerate(itertools.islice(scoring.clip_frames(run.clip("target")), count)):
         path = folder / f"{number:06d}.png"
         write_swapped(
-            path, swap(frame, points[number]), CLASSICAL, "A face bent onto another's landmarks.", quality=100
+            path, swap(frame, points[number]), CLASSICAL, english("A face bent onto another's landmarks."), quality=100
         )
     run.mark_done("detection_classical", **key)
     return folder
