@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -101,6 +102,36 @@ def test_varied_samples_differ_and_are_the_same_again(preparation):
     assert all((one[name] == again[name]).all() for name in one)
     assert any((one[name] != other[name]).any() for name in one)
     assert len(one["faces"]) == 2 * len(few.shots)
+
+
+def test_a_hand_before_a_face_is_out_of_its_mask_and_lit_like_it(preparation):
+    """The hand of one shot before the face of another: the same in target and truth, where the face then does not count."""
+    shot = preparation.shots[0]
+    where = np.zeros(shot.mask.shape, np.float32)
+    five = shot.face.points[0].mean(axis=0)  # about the middle of the face, in shares of the aligned square
+    middle = np.linalg.inv(np.vstack([shot.matrix, [0, 0, 1]])) @ [*(five * SIZE), 1]
+    radius = round(0.2 * SIZE / np.linalg.norm(shot.matrix[:, 0]))
+    cv2.circle(where, tuple(int(value) for value in middle[:2]), radius, 1.0, -1)
+    shown = np.where(where[..., None] > 0, np.uint8([60, 120, 90]), shot.frame)
+    with_hand = true_swaps.Preparation([replace(shot, frame=shown, hand=where), *preparation.shots[1:]])
+    assert len(with_hand.hands) == 1 and not preparation.hands
+    other = with_hand.sample(with_hand.shots[-1], "all", None)
+    face, truth, mask = other["faces"], other["truth"], other["mask"][..., 0]
+    draw, tones = np.random.default_rng(0), []
+    for _ in range(40):
+        hand = true_swaps.hand_before(with_hand.hands, face, mask, draw)
+        before, true, left = true_swaps.held_before(face, truth, mask, hand)
+        covered, free = hand[..., 3] > 0.99, hand[..., 3] == 0
+        apart = np.abs(before.astype(int) - true)
+        assert apart[covered].max(initial=0) <= 3 and left[covered].max(initial=0) <= 3
+        assert (before[free] == face[free]).all() and (left[free] == mask[free]).all()
+        if covered.sum() > 50:
+            tones.append(hand[covered, :3].mean(axis=0))
+    assert len(tones) > 30
+    bright = np.array(tones).mean(axis=1) / face[mask > 127].mean()
+    assert 0.8 < np.median(bright) < 1.25  # as it was cut out: 90 of 255, whatever the face's light
+    green = np.array(tones)[:, 1] / np.array(tones).mean(axis=1)
+    assert (green > 1.2).any() and (green < 1.05).any()  # its own tone, or the face's
 
 
 def test_light_is_varied_together_and_the_mask_follows_the_mirror():

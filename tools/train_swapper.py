@@ -36,6 +36,7 @@ from faceswap_lab.training.swapper_fitting import SwapperFit, fit_swapper  # noq
 from tools import true_swaps  # noqa: E402
 
 BATCH, VARIANTS, IDENTITY_FROM = 12, 6, 0.7
+FILTERS = reference_swapper.SwapperConfig.filters
 TERMS = ("identity", "perceptual", "adversarial")
 MEASURES = ("swap_gain", "structure_gain", "identity_gain", "pixel_gain", "sharpness")
 
@@ -52,14 +53,16 @@ def samples(cast: Path, out: Path, size: int, seed: int, average=None) -> tuple[
         return {name: held[name] for name in held.files if name != "average"}, held["average"]
 
 
-def train(out: Path, arrays: dict[str, np.ndarray], fit: SwapperFit, known: keras.Model | None) -> keras.Model:
+def train(
+    out: Path, arrays: dict[str, np.ndarray], fit: SwapperFit, filters: tuple[int, ...], known: keras.Model | None
+) -> keras.Model:
     count = len(arrays["faces"])
     if count < fit.batch:
         raise LabError(f"{out}: {count} samples are no batch of {fit.batch}. Render more with tools/render_pairs.py.")
     keras.utils.set_random_seed(fit.seed)  # the first weights follow from it
     with pace.precision("mixed_bfloat16"):  # a third faster on processors that have it, and as good after 400 steps
-        size = arrays["faces"].shape[1]
-        network = reference_swapper.build_swapper(reference_swapper.SwapperConfig(size=size))
+        config = reference_swapper.SwapperConfig(arrays["faces"].shape[1], filters=filters)
+        network = reference_swapper.build_swapper(config)
         if known:
             if known.config != network.config:
                 raise LabError(f"--begin-with: a network of the shape {known.config} cannot go on as {network.config}.")
@@ -131,6 +134,9 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="where the samples, the checkpoint and the model go")
     parser.add_argument("--steps", type=int, default=5000, help="of BATCH samples (5000)")
     parser.add_argument("--size", type=int, default=128, help="side of the faces, a multiple of 16 (128)")
+    parser.add_argument(
+        "--filters", type=int, nargs=4, default=FILTERS, help="channels, from S/2 to S/16 (32 64 96 128)"
+    )
     parser.add_argument("--identity", type=float, default=0.2, help="weight of the identity term (0.2)")
     parser.add_argument("--begin-with", type=Path, metavar="BASE", help="go on from these weights, not from nothing")
     parser.add_argument("--rate", type=float, default=SwapperFit.rate, help="the highest learning rate (2.5e-3)")
@@ -150,11 +156,13 @@ def main() -> None:
         first = arguments.begin_with
         known, average = reference_swapper.load(first) if first else (None, None)
         begun = first and files.sha256(first)
-        _check_same(out, asked | {"size": arguments.size, "shots": shots, "begun_with": begun})
+        _check_same(
+            out, asked | {"size": arguments.size, "filters": [*arguments.filters], "shots": shots, "begun_with": begun}
+        )
         arrays, average = samples(arguments.cast, out, arguments.size, arguments.seed, average)
         print(f"{len(arrays['faces'])} samples of {arguments.size} px")
-        fit = SwapperFit(batch=BATCH, identity_from=0.0 if first else IDENTITY_FROM, **asked)
-        reference_swapper.save(train(out, arrays, fit, known), average, base)
+        fit = SwapperFit(batch=BATCH, identity_from=IDENTITY_FROM, **asked)
+        reference_swapper.save(train(out, arrays, fit, tuple(arguments.filters), known), average, base)
     table = score(arguments.cast, *reference_swapper.load(base), arguments.every)
     with files.atomic_path(out / "scores.csv") as temporary:
         table.to_csv(temporary)

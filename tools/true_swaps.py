@@ -2,8 +2,8 @@
 
 For every shot the target's face is cut out as a face set would, and three pictures of the source are warped beside it
 (`faces.references`). Each shot is prepared several times: as if the detector had erred a little, with the source known from
-a clip, from all its pictures or from one only, coded as JPEG, with something held before the face. Light, contrast, noise
-and blur are drawn anew in every training step (`swapper_fitting.varied_light`).
+a clip, from all its pictures or from one only, coded as JPEG, with something held before the face: a hand of another shot,
+or something flat. Light, contrast, noise and blur are drawn anew in every training step (`swapper_fitting.varied_light`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from faceswap_lab.training.fine_tuning import detector_error
 from faceswap_lab.video.pictures import coded_picture, decoded_picture, read_picture
 
 MODES = {"take": 0.35, "all": 0.45, "one": 0.2}  # what is known of the source -> how often
+HIDDEN, BY_A_HAND = 0.4, 0.7  # of the samples, something before the face; of these, a hand
+LEAST_HAND = 0.04  # of the aligned square, for a hand that is worth cutting out
 _KEYS = ("images", "points", "read", "light")
 
 
@@ -36,6 +38,7 @@ class TrueSwap:
     Args:
         number: of the shot. take: shots of one take share people and light. person, other: target's and source's name.
         frame, truth: (H, W, 3) uint8 RGB. mask: (H, W) float32 [0, 1], where the face is seen, in either.
+        hand: (H, W) float32 [0, 1], where a hand is before the target.
         matrix: (2, 3), frame to the aligned square. face: the target's, a `Person` of one picture.
     """
 
@@ -46,6 +49,7 @@ class TrueSwap:
     frame: np.ndarray
     truth: np.ndarray
     mask: np.ndarray
+    hand: np.ndarray
     matrix: np.ndarray
     face: Person
 
@@ -64,11 +68,15 @@ def read_shots(folder: Path, size: int, finder: FaceMesh | None = None) -> list[
         seen = cut(frame, np.array([label["target"][name] for name in FIVE]), size, finder)
         if seen is None:
             continue
-        target_mask, truth_mask = (_face_mask(f"{stem}_{kind}_regions.png") for kind in ("target", "truth"))
-        mask = np.maximum(target_mask, truth_mask)
+        regions = [_regions(f"{stem}_{kind}_regions.png") for kind in ("target", "truth")]
+        mask = np.maximum(*(each[..., :3].max(axis=2) * (1 - each[..., 3]) for each in regions))
         # shots of a take follow each other and share their light's name
         take = int(label["light"]["name"].split("_")[1])
-        found.append(TrueSwap(label["shot"], take, label["person"], label["other"], frame, truth, mask, *seen))
+        found.append(
+            TrueSwap(
+                label["shot"], take, label["person"], label["other"], frame, truth, mask, regions[0][..., 3], *seen
+            )
+        )
     if not found:
         raise LabError(f"{folder}: there are no rendered shots. Make them with tools/render_pairs.py.")
     return found
@@ -90,16 +98,16 @@ def cut(frame: np.ndarray, points: np.ndarray, size: int, finder: FaceMesh) -> t
     return matrix, Person.from_faces([(align(frame, matrix, size), landmarks.transformed(matrix))])
 
 
-def _face_mask(path: str) -> np.ndarray:
-    """What of a picture shows skin of the face, eyes or mouth, and no hand: (H, W) float32 [0, 1]."""
+def _regions(path: str) -> np.ndarray:
+    """Where a picture shows skin of the face, eyes, mouth, and a hand before them: (H, W, 4) float32 [0, 1]."""
     try:
         with Image.open(path, formats=["PNG"]) as picture:
-            regions = np.asarray(picture)  # face, eyes, mouth, hand
+            regions = np.asarray(picture)
     except (OSError, SyntaxError, ValueError) as error:
         raise LabError(f"{path}: {error}. Delete the shot's .json and render again.") from error
     if regions.ndim != 3 or regions.shape[2] != 4:
         raise LabError(f"{path}: this is no picture of four regions. Delete the shot's .json and render again.")
-    return regions[..., :3].max(axis=2).astype(np.float32) / 255 * (1 - regions[..., 3].astype(np.float32) / 255)
+    return regions.astype(np.float32) / 255
 
 
 def people(shots: Iterable[TrueSwap]) -> dict[str, tuple[Person, np.ndarray]]:
@@ -138,6 +146,7 @@ class Preparation:
         every = joined([known for known, _ in self.people.values()])
         self.average = average_shape(every.points, every.read) if average is None else average
         self.size = every.images.shape[1]
+        self.hands = hands_of(shots, self.size)
 
     def known_source(self, name: str, mode: str, draw: np.random.Generator) -> Person:
         """What is known of a source: of one take, of all, one picture."""
@@ -176,9 +185,11 @@ class Preparation:
         seen = Person(face[None], points[None], shot.face.read, shot.face.light)
         beside = references.beside(source, self.average, source_shape, target_shape, seen)
         if draw is not None:
-            if draw.uniform() < 0.25:
-                face, truth, mask = _held_before(face, truth, mask, draw)
-            face = _coded(face, draw)
+            if draw.uniform() < HIDDEN:
+                by_a_hand = self.hands and draw.uniform() < BY_A_HAND
+                thing = hand_before(self.hands, face, mask, draw) if by_a_hand else something_flat(self.size, draw)
+                face, truth, mask = held_before(face, truth, mask, thing)
+            face = coded(face, draw)
         return {"faces": face, "truth": truth, "references": beside, "mask": mask[..., None]}
 
     def samples(self, variants: int, seed: int = 0, mode: str | None = None) -> dict[str, np.ndarray]:
@@ -206,22 +217,70 @@ class Preparation:
         return {key: np.stack([sample[key] for sample in found]) for key in found[0]}
 
 
-def _coded(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+def coded(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """The face as a JPEG of random quality shows it, half of the time."""
     if draw.uniform() < 0.5:
         return face
     return decoded_picture(coded_picture(face, ".jpg", int(draw.integers(35, 96))))
 
 
-def _held_before(face, truth, mask, draw: np.random.Generator):
-    """Something flat of a random colour before face and truth, out of the mask: a rotated ellipse."""
-    size = len(face)
+def hands_of(shots: Sequence[TrueSwap], size: int) -> list[np.ndarray]:
+    """The hands before the faces of shots: (S, S, 4) float32, RGB [0, 255] and how much of each pixel is the hand's [0, 1]."""
+    cut_out = []
+    for shot in shots:
+        where = align(shot.hand, shot.matrix, size).astype(np.float32).clip(0, 1)
+        if where.mean() > LEAST_HAND:
+            cut_out.append(np.dstack([align(shot.frame, shot.matrix, size).astype(np.float32), where]))
+    return cut_out
+
+
+def hand_before(
+    hands: Sequence[np.ndarray], face: np.ndarray, mask: np.ndarray, draw: np.random.Generator
+) -> np.ndarray:
+    """One of the hands, elsewhere, turned, and lit like the face; half of the time of the face's own tone, the hardest case."""
+    hand, size = hands[draw.integers(len(hands))], len(face)
+    middle = (size / 2, size / 2)
+    move = cv2.getRotationMatrix2D(middle, float(draw.uniform(-60, 60)), float(draw.uniform(0.8, 1.3)))
+    move[:, 2] += draw.uniform(-0.3, 0.3, 2) * size
+    hand = cv2.warpAffine(hand[:, :: draw.choice([-1, 1])], move, (size, size))
+    if draw.uniform() < 0.4:
+        hand = _moving(hand, draw)
+    mine, theirs = (x[where > 0.5].mean(axis=0) if (where > 0.5).any() else None
+                    for x, where in ((hand[..., :3], hand[..., 3]), (face, mask / 255)))  # fmt: skip
+    gain = np.exp(draw.normal(0, 0.25) + draw.normal(0, 0.06, 3))
+    if mine is not None and theirs is not None:
+        own_tone = draw.uniform() < 0.5
+        gain = gain**0.5 * theirs / mine.clip(1) if own_tone else gain * theirs.mean() / mine.mean().clip(1)
+    return np.dstack([(hand[..., :3] * gain.clip(0.1, 8)).clip(0, 255), hand[..., 3]]).astype(np.float32)
+
+
+def _moving(hand: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """A hand (S, S, 4) as a camera shows it that moves by up to a twelfth of the side."""
+    length = int(draw.integers(3, len(hand) // 12 + 1))
+    path = np.zeros((length, length), np.float32)
+    turn, middle = draw.uniform(0, np.pi), (length - 1) / 2
+    reach = middle * np.array([np.cos(turn), np.sin(turn)])
+    ends = [tuple(int(round(value)) for value in middle + sign * reach) for sign in (-1, 1)]
+    cv2.line(path, *ends, 1.0)
+    path /= path.sum()
+    there = cv2.filter2D(hand[..., 3], -1, path)
+    colour = cv2.filter2D(hand[..., :3] * hand[..., 3:], -1, path) / there.clip(1e-3)[..., None]
+    return np.dstack([colour, there])
+
+
+def something_flat(size: int, draw: np.random.Generator) -> np.ndarray:
+    """A rotated ellipse of a random, grainy colour, as `hand_before` has it."""
     shape: np.ndarray = np.zeros((size, size), np.float32)
     middle = tuple(int(value) for value in draw.uniform(0.1 * size, 0.9 * size, 2))
     axes = tuple(int(value) for value in draw.uniform(0.06 * size, 0.25 * size, 2))
     cv2.ellipse(shape, middle, axes, float(draw.uniform(0, 180)), 0, 360, 1.0, -1)
-    shape = cv2.GaussianBlur(shape, (0, 0), float(draw.uniform(0.6, 1.5)))[..., None]
+    shape = cv2.GaussianBlur(shape, (0, 0), float(draw.uniform(0.6, 1.5)))
     grain = cv2.GaussianBlur(draw.normal(0, 60, (size, size, 3)).astype(np.float32), (0, 0), 3)
-    colour = draw.uniform(20, 235, 3) + grain
-    face, truth = (np.clip(each + shape * (colour - each), 0, 255).astype(np.uint8) for each in (face, truth))
-    return face, truth, np.round(mask * (1 - shape[..., 0])).astype(np.uint8)
+    return np.dstack([(draw.uniform(20, 235, 3) + grain).clip(0, 255), shape]).astype(np.float32)
+
+
+def held_before(face, truth, mask, thing: np.ndarray):
+    """Something (see `hand_before`) before face and truth, out of the mask."""
+    colour, there = thing[..., :3], thing[..., 3:]
+    face, truth = (np.clip(each + there * (colour - each), 0, 255).astype(np.uint8) for each in (face, truth))
+    return face, truth, np.round(mask * (1 - there[..., 0])).astype(np.uint8)

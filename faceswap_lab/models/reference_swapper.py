@@ -52,7 +52,7 @@ class SwapperLoss:
         l1: mean absolute difference, `inside` times as heavy where the face is.
         structure: local contrast at two scales, inside the face (`losses.contrast_loss`).
         edges: first differences, inside the face.
-        alpha: what counts of the generated face, against the rendered mask.
+        alpha: cross-entropy of what counts of the generated face, against the rendered mask.
         identity: 1 - cosine of the descriptors of a recogniser that is not the one behind identity_gain.
         perceptual: squared distance of the unit features of the recogniser's first layers (as FaceSwap-GAN has it).
         adversarial: hinge loss of a discriminator that sees a face, put into its surroundings, beside the nearest reference.
@@ -213,7 +213,8 @@ class SwapperTraining(keras.Model):
         sigma = truth.shape[1] * STRUCTURE_SIGMA
         structure = losses.contrast_loss(colour, truth, sigma, mask)
         structure = structure + losses.coarse_contrast_loss(colour, truth, sigma, mask)
-        wrong = ops.mean(ops.abs(alpha - mask))
+        # not the absolute difference: where alpha is sure and wrong, as on a hand, its sigmoid leaves no gradient of that
+        wrong = ops.mean(ops.binary_crossentropy(mask, alpha))
         total = terms.l1 * difference + terms.structure * structure + terms.alpha * wrong
         total = total + terms.edges * losses.edge_loss(colour, truth, mask)
         found = {"l1": difference, "structure": structure, "alpha_error": wrong}

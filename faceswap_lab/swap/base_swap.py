@@ -30,7 +30,7 @@ NAME = "base"
 PICTURES = 150  # of a person: more of them know hardly more poses and expressions
 # How a composite wants to be put back: light and edges are the target's already, and alpha says where it counts.
 PUTTING_BACK = SwapOptions(
-    blend="mask", colour="none", mask="alpha", erode=-4.0, forehead=0.0, feather=2.0, sharpen="none", amount=0.0
+    blend="mask", colour="none", mask="alpha+seen", erode=-4.0, forehead=0.0, feather=2.0, sharpen="none", amount=0.0
 )
 
 

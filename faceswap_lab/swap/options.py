@@ -13,7 +13,7 @@ from faceswap_lab.base.errors import LabError, check_number
 
 BLENDS = ("direct", "mask", "seamless", "laplacian")
 COLOURS = ("none", "mean", "mean_std", "histogram", "linear", "sot")
-MASKS = ("rect", "hull", "hull+rect", "alpha", "alpha+hull")
+MASKS = ("rect", "hull", "hull+rect", "alpha", "alpha+hull", "hull+seen", "alpha+seen")
 SHARPENS = ("none", "box", "gaussian")
 ENLARGES = ("linear", "cubic", "lanczos")
 SMOOTHINGS = {"off": 0.0, "light": 1.5, "strong": 3.0}  # standard deviation in frames
@@ -53,7 +53,8 @@ class SwapOptions:
         colour: "none", "mean" (the average colour), "mean_std" (CIE L*a*b* mean and deviation), "histogram", "linear" (the
             whole covariance, Monge-Kantorovich) or "sot" (sliced optimal transport).
         mask: "rect" (the square, drawn in), "hull" (the face's outline), "alpha" (the model's own), or two of them
-            multiplied: "hull+rect", "alpha+hull".
+            multiplied: "hull+rect", "alpha+hull"; "hull+seen" and "alpha+seen" leave out hands and other things before the
+            face (`models.occlusion`).
         erode: how far the mask is drawn in, per cent of the square's side; negative lets it grow.
         forehead: how much further it is drawn in above the brows, per cent of the side: a mask that earns its width at
             cheeks and chin would put the source's hair on the target's forehead.

@@ -14,6 +14,7 @@ from faceswap_lab.swap import blending, cloning, colour, masks, sharpening
 from faceswap_lab.swap.options import SwapOptions
 
 FACE_SIZE = 256  # px; the square that a face set's matrices lead to
+BY_ALPHA = ("alpha", "alpha+seen")  # masks whose outline is the model's own
 
 SwapFunction = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 _nothing = partial(np.empty, 0, np.float32)
@@ -97,7 +98,7 @@ def prepare(
         region = np.clip(alignment.align(outline, step[:2], fine), 0, 1)
     if "rect" in options.mask:
         region = region * masks.rect(fine)
-    if options.mask != "alpha":
+    if options.mask not in BY_ALPHA:
         region = _shaped(region, options)
     return Swap(target, small, masks.resized(region, size), masks.inside_frame(frame.shape, small, size))
 
@@ -150,13 +151,21 @@ def generate(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOp
             f"model {model_name(swap_function)}: it gives values that are no numbers. Its weights are damaged, or the "
             "training ran away: go back to an earlier checkpoint."
         )
-    for swap, face, alpha in zip(swaps, np.clip(generated, 0, 1), np.clip(alphas[..., 0], 0, 1), strict=False):
+    hidden = np.zeros(faces.shape[:3], np.float32)
+    if "seen" in options.mask:
+        from faceswap_lab.models import occlusion  # Keras loads for seconds
+
+        hidden = occlusion.hidden(faces)
+    for swap, face, alpha, before in zip(
+        swaps, np.clip(generated, 0, 1), np.clip(alphas[..., 0], 0, 1), hidden, strict=False
+    ):
         swap.colour, swap.alpha = face, alpha
         swap.mask = swap.region
-        if options.mask == "alpha":
+        if options.mask in BY_ALPHA:
             swap.mask = _shaped(alpha, options)
         elif "alpha" in options.mask:
             swap.mask = swap.region * alpha
+        swap.mask = swap.mask * (1 - before)  # after it was widened, which would close the gaps between fingers
         measure(swap, options)
 
 

@@ -47,6 +47,18 @@ def test_it_answers_a_composite_and_alpha():
         build_swapper(SwapperConfig(size=40))
 
 
+def test_an_alpha_that_is_sure_and_wrong_is_still_corrected():
+    """As on a hand before the face: by the absolute difference a logit of 6 would have a gradient of 0.2 * 0.0025."""
+    model, logits = training(), tf.constant([[6.0, -6.0]])
+    mask, colour = tf.reshape([[0.0, 1.0]], (1, 1, 2, 1)), tf.fill((1, 1, 2, 3), 0.5)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        alpha = tf.reshape(tf.sigmoid(logits), (1, 1, 2, 1))
+        known = {"generated": tf.concat([colour, alpha], -1), "truth": colour, "mask": mask, "nearest": colour}
+        loss = model.compute_loss(y_pred=known)
+    np.testing.assert_allclose(tape.gradient(loss, logits), [[0.1, -0.1]], rtol=0.02)  # the weight over two pixels
+
+
 def test_mirrored_it_generates_the_mean_of_both_ways():
     keras.utils.set_random_seed(0)
     held, network = batch(3), build_swapper(SMALL)

@@ -1,13 +1,14 @@
-"""What is more people worth to the base model, and what are more pictures of the same people?
+"""What is more people worth to the base model, what are more pictures of the same people, and what a larger network?
 
-    python benchmarks/base_people.py CAST OUT [--steps 600] [--every 2]
+    python benchmarks/base_curves.py CAST OUT [--steps 600] [--every 2]
 
 CAST is what tools/render_pairs.py rendered. For each row of `ROWS` a folder of links to a part of its training shots is made
 in OUT, tools/train_swapper.py trains on it from nothing, and the scores on the held-out people are collected. After a stop, the
-same command goes on. Six trainings of 600 steps take three quarters of an hour on two idle CPU cores.
+same command goes on. Six trainings of 600 steps take three quarters of an hour on two idle CPU cores, those of other widths
+as long again.
 
 Expected before measuring: at equally many shots, twice the people are worth 0.02 of swap_gain; at equally many people, four
-times the shots are worth 0.02, too. Last line: JSON.
+times the shots are worth 0.02, too; half the channels cost 0.03, and half as many again are worth 0.02. Last line: JSON.
 """
 
 from __future__ import annotations
@@ -26,8 +27,19 @@ sys.path.insert(0, str(ROOT))
 
 from faceswap_lab.base import files  # noqa: E402
 from faceswap_lab.base.errors import LabError  # noqa: E402
+from faceswap_lab.models.reference_swapper import SwapperConfig  # noqa: E402
 
-ROWS = ((6, 114), (12, 114), (24, 114), (12, 480), (24, 480), (24, None))  # people, and shots; None: all
+# people, shots (None: all), and the network's channels, as a multiple of those that are shipped
+ROWS = (
+    (6, 114, 1),
+    (12, 114, 1),
+    (24, 114, 1),
+    (12, 480, 1),
+    (24, 480, 0.5),
+    (24, 480, 1),
+    (24, 480, 1.5),
+    (24, None, 1),
+)
 
 
 def part(cast: Path, people: int, shots: int | None) -> list[Path]:
@@ -65,14 +77,16 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=2, help="score every n-th held-out shot")
     arguments = parser.parse_args()
     rows = {}
-    for people, shots in ROWS:
+    for people, shots, width in ROWS:
         labels = part(arguments.cast, people, shots)
-        name = f"{people} people, {len(labels)} shots"
+        name = f"{people} people, {len(labels)} shots" + (f", {width} x as wide" if width != 1 else "")
+        filters = [str(round(width * each)) for each in SwapperConfig.filters]
         folder = arguments.out / name.replace(", ", "_").replace(" ", "_")
         cast = linked(arguments.cast, folder / "cast", labels)
         if not (folder / "scores.csv").exists():
             command = [sys.executable, str(ROOT / "tools/train_swapper.py"), str(cast), str(folder)]
-            subprocess.run([*command, "--steps", str(arguments.steps), "--every", str(arguments.every)], check=True)
+            options = ["--steps", str(arguments.steps), "--every", str(arguments.every), "--filters", *filters]
+            subprocess.run([*command, *options], check=True)
         rows[name] = pd.read_csv(folder / "scores.csv", index_col=0).loc["base, all"]
         print(pd.DataFrame(rows).T.to_string(), flush=True)
     fewest = next(iter(rows))
