@@ -70,6 +70,8 @@ PLAIN = {  # (module, function): why it needs no manifest of its own
     ("tools/messages.py", "begin"): NO_PICTURE,
     ("tools/messages.py", "main"): NO_PICTURE,
     ("tools/train_swapper.py", "main"): NO_PICTURE,
+    ("tools/train_occlusion.py", "main"): NO_PICTURE,
+    ("tools/true_swaps.py", "coded"): "a picture in memory",
     ("benchmarks/asymmetry.py", "own_set"): GIVEN,
     ("benchmarks/conversion.py", "sequential"): TEMPORARY,
     ("benchmarks/conversion.py", "rates_alone"): TEMPORARY,

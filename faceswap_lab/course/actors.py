@@ -23,7 +23,6 @@ from faceswap_lab.faces.alignment import FIVE
 MANIFEST = data_folder() / "actors" / "manifest.json"
 REGIONS = ("face", "eyes", "mouth", "hand")
 STEPS = 64  # landmarks are stored in 64ths of a pixel
-IN_A_CLONE = "The archive of `make colab` leaves out what no lesson opens; a clone of the lab has it."
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,9 @@ class ActorClip:
             raise LabError(f"{self.id}: this clip has no {kind}; clips with the role target, hard and truth have them.")
         path = self.folder / self.facts[kind]
         if not path.exists():
-            raise LabError(f"{path}: this file is missing. {IN_A_CLONE}")
+            raise LabError(
+                f"{path}: this file is missing. The archive of `make colab` leaves out what no lesson opens; a clone of the lab has it."
+            )
         return path
 
     def frames(self, every: int = 1) -> np.ndarray:
@@ -154,7 +155,8 @@ class ActorClip:
                 else ""
             )
             raise LabError(
-                f"{path}: {state}. Get it back with: git checkout -- {path}, or fetch the lab again.{anew} {IN_A_CLONE}"
+                f"{path}: {state}. Get it back with: git checkout -- {path}, or fetch the lab again.{anew} "
+                "The archive of `make colab` leaves out what no lesson opens; a clone of the lab has it."
             )
 
 
