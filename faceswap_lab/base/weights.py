@@ -38,7 +38,7 @@ WEIGHTS = {
     "face_res": WeightFile("face_res/face_res.weights.h5", "85657a98e0129ff87dd4eb8b73f4dbabf73256b43c6c400d447340ea8f1d4823", "Apache-2.0", "HSE-FaceRes: the trainer's recogniser"),
     "quick_autoencoder": WeightFile("quick_autoencoder/model.weights.h5", "4d92270aaef126884a3044d06db8162d5d0ce85360ca85e4f3d7edd55b680f7c", "CC0", "the warm start of the preset quick"),
     "base": WeightFile("base/base.npz", "f0e555d0c88f0303d8f96993433f4a13fc26a78275ef1fad2adc20db3dea5bc1", "CC0", "the base model: swaps without training"),
-    "occlusion": WeightFile("occlusion/occlusion.npz", "1bc7e3b8c618a336c0dbb939e3a24a0e93580bdb27882319dfcf0ccbb9a64e29", "CC0", "finds hands and other things before a face"),
+    "occlusion": WeightFile("occlusion/occlusion.npz", "b557d97b3d2632502e0a0030b00c473681682b97468acf626d76d19342055076", "CC0", "finds hands and other things before a face"),
 }  # fmt: skip
 
 
