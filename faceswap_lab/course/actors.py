@@ -85,7 +85,8 @@ class ActorClip:
         path = self.folder / self.facts[kind]
         if not path.exists():
             raise LabError(
-                f"{path}: this file is missing. The archive of `make colab` leaves out what no lesson opens; a clone of the lab has it."
+                f"{path}: this file is missing. The archive of `make colab` leaves out what no lesson opens; a clone of the lab "
+                "has it."
             )
         return path
 

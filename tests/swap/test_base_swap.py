@@ -155,7 +155,7 @@ def test_a_hand_before_the_face_stays_in_front(faces):
         covered = (hand > 0.5) & (masks.hull_mask(landmarks.transformed(matrix).mesh, swapping.FACE_SIZE) > 0.5)
         if covered.sum() > 50:
             kept.append((np.abs(after.astype(int) - before).max(axis=-1) < 12)[covered].mean())
-    assert len(kept) >= 5 and np.mean(kept) > 0.33, kept  # measured: 0.36, and 0.19 by the mask "alpha"
+    assert len(kept) >= 5 and np.mean(kept) > 0.33, kept  # measured: 0.36, and half of it by the mask "alpha"
 
 
 def test_where_no_face_is_seen_nothing_is_generated(faces):
