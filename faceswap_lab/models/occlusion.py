@@ -64,7 +64,7 @@ def hidden(faces: np.ndarray) -> np.ndarray:
         if size == SIZE
         else np.stack([cv2.resize(face, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for face in faces])
     )
-    found = shipped().predict_on_batch(seen)[..., 0]
+    found = np.clip(1.25 * shipped().predict_on_batch(seen)[..., 0] - 0.125, 0, 1)  # what is all but sure is sure
     return found if size == SIZE else np.stack([cv2.resize(one, (size, size)) for one in found])
 
 

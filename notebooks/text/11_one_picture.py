@@ -283,7 +283,7 @@ lab.widgets.rows({"target": [hard[k] for k in moments], "base": tried}, height=2
 # |---|---|
 # | a poor swap from one picture | it was turned, or lit from the side |
 # | a profile with a doubled nose | the mesh guesses what it cannot see, and no picture of B looks that way |
-# | a hand that turns to skin | a network of its own finds hands (`models.occlusion`); it misses some in motion and in dim light |
+# | a hand that turns to skin | what finds hands misses some in motion and dim light |
 # | a soft face | the loss pays the mean of what could be there; an adversarial loss (notebook 04) would not |
 # | somebody else's likeness | no picture of B shows this moment in this light; a small network cannot make up the rest |
 
