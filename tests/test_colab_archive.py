@@ -37,7 +37,7 @@ for clip in [*map(actors.clip, sys.argv[2:]), *actors.clips("failure")]:
     Ledger.load().require(clip.path, "prepare", clip.id)
     assert next(video.open_video(clip.path).frames()).image.shape[2] == 3
 found = [weights.find(name) for name in weights.WEIGHTS]
-assert len(found) == 10 and all(path.is_relative_to(root) for path in found)
+assert len(found) == 11 and all(path.is_relative_to(root) for path in found)
 run = runtime.prepare("quick", 0, "runs/sample")
 assert run.clip("truth").is_relative_to(root) and run.out == root / "runs" / "sample"
 """

@@ -241,7 +241,7 @@ def test_a_face_set_remembers_its_clip(picture, tmp_path, capsys):
     with pytest.raises(LabError, match="short name"):
         Ledger.load().grant("x y", [picture / "one.png"], person="x")
     assert run(f"python -m faceswap_lab consent check {picture / 'one.png'}") == 0
-    assert "me (I), allows prepare and convert" in capsys.readouterr().out
+    assert "me (I), allows prepare, convert" in capsys.readouterr().out
     assert run(f"python -m faceswap_lab consent check {CLIPS['target']} {back / 'faces.csv'}") == 1
 
 
