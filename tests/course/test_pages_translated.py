@@ -259,11 +259,14 @@ def test_a_diagnosis_and_a_first_look():
         assert left(str(one).splitlines(), "a.mp4") == []
 
 
-def test_what_clean_finds_and_what_the_register_knows(whole):
+def test_what_clean_finds_and_what_the_register_knows(whole, tmp_path, monkeypatch):
     for one in clean_up.find(whole):
         names = [whole, *(f"  {kind} " for kind in clean_up.WORDS), *(path.name for path in whole.rglob("*"))]
         assert left([line for line in clean.describe(one, ["faces"]).splitlines() if "/" not in line], *names) == []
     outputs = [register.Output("/a/b.mp4", "0", "2026-01-01", ("anna",), (), {})] * 2
     assert left(register.told(outputs), "/a/b.mp4") == []
-    place = clean_up.user_folder() / register.OUTPUTS  # it is named where other tests have left outputs in it
+    monkeypatch.setattr(clean_up, "user_folder", lambda: tmp_path)
+    place = tmp_path / register.OUTPUTS
+    place.mkdir()
+    (place / "one.json").write_text("{}")
     assert left(clean_up.beyond(), f"python -m faceswap_lab clean {place} --remove", "python -m faceswap_lab clean") == []
