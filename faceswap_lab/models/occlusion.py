@@ -35,7 +35,8 @@ def build_occlusion() -> keras.Model:
         skips.append(x)
     x = _convolution(x, FILTERS[-1], "middle")
     for level in reversed(range(len(FILTERS) - 1)):
-        x = layers.UpSampling2D(interpolation="bilinear")(_convolution(x, FILTERS[level], f"narrow_{level}", 1))
+        x = _convolution(x, FILTERS[level], f"narrow_{level}", 1)
+        x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)  # XLA has no gradient of it in 16 bit
         x = _convolution(layers.Concatenate()([x, skips[level]]), FILTERS[level], f"up_{level}")
     logits = pixel_shuffle(layers.Conv2D(4, 3, padding="same", name="parts")(x))
     return keras.Model(faces, layers.Activation("sigmoid", dtype="float32", name="hidden")(logits), name="occlusion")

@@ -97,7 +97,8 @@ def build_swapper(config: SwapperConfig) -> keras.Model:
     lights = [_light(x, count, "light")]
     for level in reversed(range(len(skips) - 1)):
         filters = config.filters[level]
-        x = layers.UpSampling2D(interpolation="bilinear")(_convolution(x, filters, f"narrow_{level}", 1))
+        x = _convolution(x, filters, f"narrow_{level}", 1)
+        x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)  # XLA has no gradient of it in 16 bit
         x = _convolution(layers.Concatenate()([x, skips[level]]), filters, f"up_{level}")
         if level == 1:
             lights.append(_light(x, count, "fine_light"))

@@ -1,5 +1,6 @@
 """The network that finds what is before a face, on actors whom no training of it saw."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -8,6 +9,7 @@ from faceswap_lab.course import actors
 from faceswap_lab.faces import alignment
 from faceswap_lab.faces.alignment import align
 from faceswap_lab.models import occlusion
+from faceswap_lab.training import pace
 
 
 def aligned(name, every, size=occlusion.SIZE):
@@ -51,3 +53,19 @@ def test_it_is_kept_in_16_bit_and_damage_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(LabError, match="o.npz: this file is damaged"):
         occlusion.load(path)
+
+
+def test_its_step_compiles_holds_in_16_bit_and_learns():
+    """A square that is brighter than the rest is what is before the face."""
+    keras.utils.set_random_seed(0)
+    faces = np.random.default_rng(0).uniform(0, 0.5, (4, 128, 128, 3)).astype(np.float32)
+    faces[:, 40:80, 40:80] += 0.4
+    before = np.zeros((4, 128, 128, 1), np.float32)
+    before[:, 40:80, 40:80] = 1
+    with pace.precision("mixed_bfloat16"):
+        network = occlusion.build_occlusion()
+        network.compile(keras.optimizers.Adam(3e-3), loss="binary_crossentropy", jit_compile=True)
+        network.fit(faces, before, epochs=40, batch_size=4, verbose=0)
+    found = network.predict_on_batch(faces)
+    assert found.dtype == np.float32 and {weight.dtype for weight in network.weights} == {"float32"}
+    assert found[before > 0.5].mean() > 0.8 and found[before < 0.5].mean() < 0.2

@@ -134,11 +134,13 @@ def test_a_step_compiles_under_xla():
     assert all(np.isfinite(value).all() and value.shape == given[name].shape for name, value in varied.items())
 
 
-def test_a_step_holds_in_16_bit():
+@pytest.mark.parametrize("compiled", [False, True])  # a GPU switches both on
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_step_holds_in_16_bit(policy, compiled):
     whole = steps(1, False, None, gradient_penalty=0.0, **EVERY_TERM)[0]
-    keras.mixed_precision.set_global_policy("mixed_float16")
+    keras.mixed_precision.set_global_policy(policy)
     try:
-        assert steps(2, False, None, gradient_penalty=0.0, **EVERY_TERM)[0] == pytest.approx(whole, rel=0.02)
+        assert steps(2, compiled, None, gradient_penalty=0.0, **EVERY_TERM)[0] == pytest.approx(whole, rel=0.02)
     finally:
         keras.mixed_precision.set_global_policy("float32")
 
