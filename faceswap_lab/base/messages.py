@@ -63,9 +63,8 @@ def _of_catalogue(catalogue: gettext.NullTranslations, sentence: str) -> str | N
         return plain
     for pattern, message in _patterns(catalogue):
         if found := pattern.fullmatch(sentence):
-            form = re.sub(
-                r"\{(\w+)[^}]*\}", r"{\1}", catalogue.gettext(message)
-            )  # the values have been rounded already
+            # the values have been rounded already
+            form = re.sub(r"\{(\w+)[^}]*\}", r"{\1}", catalogue.gettext(message))
             return form.format(**{name: retold(value) for name, value in found.groupdict().items()})
     return None
 
@@ -75,9 +74,8 @@ def _patterns(catalogue: gettext.NullTranslations) -> list[tuple[re.Pattern[str]
     """What each message with values looks like once they are in it: those with most words of their own first."""
     found = []
     for message in vars(catalogue).get("_catalog", ()):  # gettext has no other list of its messages
-        parts = (
-            re.split(r"\{(\w+)[^}]*\}", message) if isinstance(message, str) else []
-        )  # words, a name, words, ..., words
+        # words, a name, words, ..., words
+        parts = re.split(r"\{(\w+)[^}]*\}", message) if isinstance(message, str) else []
         own = sum(map(str.isalpha, "".join(parts[::2])))
         if len(parts) > 1 and own >= LEAST:
             look = re.escape(parts[0])

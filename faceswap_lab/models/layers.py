@@ -255,3 +255,31 @@ def attend(x, octave: float = 0.0, name: str | None = None):
     """
     x = SelfAttention(name=name)(join(x))
     return split(x, octave) if octave else x
+
+
+def unet(x, filters: tuple[int, ...], slope: float = 0.1) -> list:
+    """A U-Net (O. Ronneberger, P. Fischer, T. Brox, MICCAI 2015, arXiv:1505.04597).
+
+    Args:
+        x: (N, S, S, C), S a multiple of 2 ** len(filters). filters: channels at S/2, S/4 and so on. slope: of the leaky ReLU.
+
+    Returns:
+        Features from the coarsest to those at S/2, one of each size.
+    """
+
+    def convolved(x, filters, name, kernel=3, strides=1):
+        # a name of its own: Keras' running numbers differ from one training to the next, and checkpoints go by names
+        x = keras.layers.Conv2D(filters, kernel, strides, padding="same", kernel_initializer="he_normal", name=name)(x)
+        return keras.layers.LeakyReLU(slope)(x)
+
+    skips = []
+    for level, count in enumerate(filters):
+        x = convolved(x, count, f"halve_{level}", 4 if level == 0 else 3, strides=2)
+        x = convolved(x, count, f"down_{level}")
+        skips.append(x)
+    found = [convolved(x, filters[-1], "middle")]
+    for level in reversed(range(len(filters) - 1)):
+        x = convolved(found[-1], filters[level], f"narrow_{level}", 1)
+        x = keras.layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)  # XLA has no gradient of it in 16 bit
+        found.append(convolved(keras.layers.Concatenate()([x, skips[level]]), filters[level], f"up_{level}"))
+    return found

@@ -1,8 +1,7 @@
 """What hides a face: a small U-Net that finds hands and other things before an aligned face.
 
 It answers what rendered hands, and flat things, teach it (tools/train_occlusion.py), by cross-entropy. Networks for this are
-called face segmentation, occlusion masks or, after DeepFaceLab, XSeg. The architecture is the U-Net of O. Ronneberger,
-P. Fischer, T. Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015, arXiv:1505.04597.
+called face segmentation, occlusion masks or, after DeepFaceLab, XSeg.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from keras import layers
 
 from faceswap_lab.base import files, untrusted, weights
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.models.layers import pixel_shuffle
+from faceswap_lab.models.layers import pixel_shuffle, unet
 
 SIZE = 128  # px, the side of the faces
 FILTERS = (16, 24, 32, 48)  # channels at half the side, a quarter, an eighth and a sixteenth
@@ -28,23 +27,9 @@ MOST_BYTES = 1 << 24
 def build_occlusion() -> keras.Model:
     """The network, uncompiled: faces (N, 128, 128, 3) float32 RGB [0, 1] -> (N, 128, 128, 1) float32, 1 where hidden."""
     faces = keras.Input((SIZE, SIZE, 3), name="faces")
-    x, skips = faces, []
-    for level, filters in enumerate(FILTERS):
-        x = _convolution(x, filters, f"halve_{level}", 4 if level == 0 else 3, strides=2)
-        x = _convolution(x, filters, f"down_{level}")
-        skips.append(x)
-    x = _convolution(x, FILTERS[-1], "middle")
-    for level in reversed(range(len(FILTERS) - 1)):
-        x = _convolution(x, FILTERS[level], f"narrow_{level}", 1)
-        x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)  # XLA has no gradient of it in 16 bit
-        x = _convolution(layers.Concatenate()([x, skips[level]]), FILTERS[level], f"up_{level}")
+    x = unet(faces, FILTERS)[-1]
     logits = pixel_shuffle(layers.Conv2D(4, 3, padding="same", name="parts")(x))
     return keras.Model(faces, layers.Activation("sigmoid", dtype="float32", name="hidden")(logits), name="occlusion")
-
-
-def _convolution(x, filters: int, name: str, kernel: int = 3, strides: int = 1):
-    x = layers.Conv2D(filters, kernel, strides, padding="same", kernel_initializer="he_normal", name=name)(x)
-    return layers.LeakyReLU(0.1)(x)
 
 
 def hidden(faces: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from keras import layers, ops
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.models import discriminators, losses
-from faceswap_lab.models.layers import pixel_shuffle
+from faceswap_lab.models.layers import pixel_shuffle, unet
 
 SLOPE = 0.1  # of the leaky ReLU
 MOST_BYTES, MOST_PIXELS = 1 << 28, 1024  # of a stored network, and the side of its faces
@@ -88,21 +88,10 @@ def build_swapper(config: SwapperConfig) -> keras.Model:
     faces = keras.Input((size, size, 3), name="faces")
     references = keras.Input((size, size, 3 * count + 1), name="references")
     x = layers.Concatenate()([faces, references])
-    skips = []
-    for level, filters in enumerate(config.filters):
-        x = _convolution(x, filters, f"halve_{level}", 4 if level == 0 else 3, strides=2)
-        x = _convolution(x, filters, f"down_{level}")
-        skips.append(x)
-    x = _convolution(x, config.filters[-1], "middle")
-    lights = [_light(x, count, "light")]
-    for level in reversed(range(len(skips) - 1)):
-        filters = config.filters[level]
-        x = _convolution(x, filters, f"narrow_{level}", 1)
-        x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)  # XLA has no gradient of it in 16 bit
-        x = _convolution(layers.Concatenate()([x, skips[level]]), filters, f"up_{level}")
-        if level == 1:
-            lights.append(_light(x, count, "fine_light"))
-    x = _convolution(x, config.filters[0], "last")
+    features = unet(x, config.filters)
+    lights = [_light(features[0], count, "light"), _light(features[-2], count, "fine_light")]
+    x = layers.Conv2D(config.filters[0], 3, padding="same", kernel_initializer="he_normal", name="last")(features[-1])
+    x = layers.LeakyReLU(SLOPE)(x)
     parts = layers.Conv2D(4 * (count + 5), 3, padding="same", name="parts")(x)
     generated = Compose(count, name="compose")([faces, references, *lights, parts])
     network = keras.Model([faces, references], generated, name="reference_swapper")
@@ -112,12 +101,6 @@ def build_swapper(config: SwapperConfig) -> keras.Model:
 
 def _light(x, count: int, name: str):
     return layers.Conv2D(6 * count, 3, padding="same", kernel_initializer="zeros", name=name)(x)
-
-
-def _convolution(x, filters: int, name: str, kernel: int = 3, strides: int = 1):
-    # a name of its own: Keras' running numbers differ from one training to the next, and checkpoints go by names
-    x = layers.Conv2D(filters, kernel, strides, padding="same", kernel_initializer="he_normal", name=name)(x)
-    return layers.LeakyReLU(SLOPE)(x)
 
 
 @keras.saving.register_keras_serializable("faceswap_lab")
