@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from faceswap_lab.base import files
-from faceswap_lab.base.errors import LabError
+from faceswap_lab.base.errors import LabError, check_number
 from faceswap_lab.base.messages import _
 from faceswap_lab.course import execution, notebooks, presets, runtime
+
+FINE_TUNE = 200  # two minutes; 400 steps add nothing to the scores (docs/results.md)
 
 
 def run_options(run: argparse.ArgumentParser) -> None:
@@ -23,6 +26,10 @@ def run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of a notebook; may be repeated"
     )
+    run.add_argument(
+        "--fine-tune", type=int, default=FINE_TUNE, metavar="STEPS",
+        help=f"of the base model on the two people, before the notebooks (default: {FINE_TUNE}; 0: none)",
+    )  # fmt: skip
     place = run.add_mutually_exclusive_group()
     place.add_argument("--name", default="", help="the run's name: its folder is runs/NAME (default: sample, or mine)")
     place.add_argument("--out", default="", help="the run's folder, anywhere")
@@ -43,6 +50,7 @@ def run_command(options: argparse.Namespace) -> int:
     chosen = notebooks.choose(options.only)
     settings = notebooks.read_settings(options.set, chosen)
     presets.preset(options.preset)
+    check_number("--fine-tune", options.fine_tune, 0, math.inf, "a whole number", whole=True)
     given = (options.source, options.target, options.target_training, options.truth)
     if options.out:
         out = Path(options.out).expanduser().absolute()
@@ -55,7 +63,8 @@ def run_command(options: argparse.Namespace) -> int:
     with files.claimed(run.out, "give another --name or --out", inside=True):
         try:
             if any(path.name.startswith("03") for path in chosen):
-                execution.first_swap(run)
+                for steps in sorted({0, options.fine_tune}):
+                    execution.first_swap(run, steps)
             execution.run_course(run, chosen, settings)
         finally:
             page = report.write_report(run.out)

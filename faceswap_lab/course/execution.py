@@ -127,21 +127,25 @@ def _say(text: str) -> None:
     print(text, end="", flush=True)
 
 
-def first_swap(run: Run) -> Path | None:
+def first_swap(run: Run, fine_tuning: int = 0) -> Path | None:
     """Swaps the target clip with the base model, before anything is trained: minutes later there is something to look at.
 
     What hinders it, the notebooks meet again and explain; it is said in a line.
+
+    Args:
+        run: the run.
+        fine_tuning: steps for which the base is trained on the two people first.
 
     Returns:
         The video, or None where something hindered it.
     """
     from faceswap_lab.course import scoring
-    from faceswap_lab.swap.base_swap import NAME
 
-    _say(_("without training:") + " ")
+    _say((_("base model, fine-tuned:") if fine_tuning else _("without training:")) + " ")
     began = time.monotonic()
     try:
-        swap = scoring.swap_clip(run, NAME, scoring.base_function(run))
+        function = scoring.base_function(run, fine_tuning)
+        swap = scoring.swap_clip(run, function.name, function)
     except LabError as error:
         _say(_("no swap ({why})").format(why=error) + "\n")
         return None

@@ -31,6 +31,7 @@ from faceswap_lab.provenance.register import enter
 from faceswap_lab.swap import base_swap
 from faceswap_lab.swap.base_swap import BaseSwap
 from faceswap_lab.swap.conversion import ConversionReport, convert
+from faceswap_lab.training.fine_tuning import FineTuning
 from faceswap_lab.video.pictures import read_picture
 
 MODELS = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder")
@@ -60,17 +61,24 @@ class Swapped:
         return clip_frames(self.path) if self.frames is None else kept_frames(self.frames)
 
 
-def base_function(run: Run) -> BaseSwap:
-    """The base model with B's faces: a swap without training.
+def base_function(run: Run, fine_tuning: int = 0) -> BaseSwap:
+    """The base model with B's faces: a swap without training, or after so many steps on both people, unless they were taken before.
 
     Raises:
-        LabError: when B's clip shows no face clearly, or a consent is missing.
+        LabError: when B's clip shows no face clearly, or too few to learn from, or a consent is missing.
     """
-    return BaseSwap.from_faces(stages.main_person(stages.ensure_faces(run, "B")))
+    faces = stages.main_person(stages.ensure_faces(run, "B"))
+    if not fine_tuning:
+        return BaseSwap.from_faces(faces)
+    folder = files.make_folder(run.out / "models" / base_swap.TUNED)
+    files.write_json(folder / "made_with.json", {"steps": fine_tuning})  # `swap_functions` asks for the same
+    asked = FineTuning(run.clip("target"), folder, fine_tuning, run.seed)
+    target = stages.main_person(stages.ensure_faces(run, "target"))
+    return BaseSwap.from_faces(faces, fine_tuning=asked).for_target(target)
 
 
 def swap_functions(run: Run) -> dict[str, training.SwapFunction | BaseSwap]:
-    """The run's finished models by name, A's faces in and B's out, and the base model where it has swapped in this run.
+    """The run's finished models by name, A's faces in and B's out, and the base model and its fine-tuned form where they swapped.
 
     Without any, the warm start that ships with the lab stands in, with a printed sentence.
 
@@ -84,9 +92,12 @@ def swap_functions(run: Run) -> dict[str, training.SwapFunction | BaseSwap]:
         there, folders = [WARM_START], {WARM_START: _warm_start()}
     elif missing := [name for name in MODELS if name not in there]:
         print(_("Not trained in this run, and so left out: {models}.").format(models=", ".join(missing)))
-    functions = {name: training.SwapFunction(training.load_model(folders[name]), name=name) for name in there}
-    swapped = any((run.out / "swap").glob(f"{base_swap.NAME}_*.mp4"))
-    return functions | ({base_swap.NAME: base_function(run)} if swapped else {})
+    functions: dict = {name: training.SwapFunction(training.load_model(folders[name]), name=name) for name in there}
+    steps = files.read_json_or_empty(run.out / "models" / base_swap.TUNED / "made_with.json").get("steps")
+    for name, taken in {base_swap.NAME: 0, base_swap.TUNED: steps or 0}.items():
+        if any((run.out / "swap").glob(f"{name}_{base_swap.PUTTING_BACK.blend}.mp4")):
+            functions[name] = base_function(run, taken)
+    return functions
 
 
 def _warm_start() -> Path:

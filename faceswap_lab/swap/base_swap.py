@@ -26,7 +26,7 @@ from faceswap_lab.swap.options import SwapOptions
 from faceswap_lab.training.fine_tuning import FineTuning, Practice, check_pictures, fine_tune
 from faceswap_lab.video import open_video
 
-NAME = "base"
+NAME, TUNED = "base", "base_fine_tuned"
 PICTURES = 150  # of a person: more of them know hardly more poses and expressions
 # How a composite wants to be put back: light and edges are the target's already, and alpha says where it counts.
 PUTTING_BACK = SwapOptions(
@@ -148,6 +148,7 @@ class BaseSwap:
         if self.fine_tuning is not None:
             safeguards().may_use(self.fine_tuning.target, "target")
             other.network = fine_tune(self.network, self.average, self.source, known, self.fine_tuning)
+            other.name, other.fine_tuning = TUNED, None  # asked once more, it is not trained again
         return other
 
     def practice(self) -> Practice:

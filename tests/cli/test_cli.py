@@ -156,6 +156,11 @@ def test_values(lab):
     assert notebooks.read_settings(["fail=a=b"], chosen) == {"fail": "a=b"}
 
 
+def test_steps_of_fine_tuning_are_none_or_more(lab, capsys):
+    assert run(lab, "--fine-tune", "-1") == 1
+    assert "--fine-tune" in capsys.readouterr().err and not (lab / "out {1} ü").exists()
+
+
 def test_name_is_no_path(lab, capsys):
     assert __main__.main(["run", "--source", "b.mp4", "--target", "a.mp4", "--name", "../x"]) == 1
     assert "Use --out" in capsys.readouterr().err
