@@ -141,7 +141,7 @@ def first_swap(run: Run, fine_tuning: int = 0) -> Path | None:
     """
     from faceswap_lab.course import scoring
 
-    _say((_("base model, fine-tuned:") if fine_tuning else _("without training:")) + " ")
+    _say(_("the same, fine-tuned:") + "\n" if fine_tuning else _("without training:") + " ")
     began = time.monotonic()
     try:
         function = scoring.base_function(run, fine_tuning)

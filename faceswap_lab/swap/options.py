@@ -75,7 +75,7 @@ class SwapOptions:
 
     blend: str = "laplacian"
     colour: str = "mean_std"
-    mask: str = "hull"
+    mask: str = "hull+seen"
     erode: float = -3.0
     forehead: float = 7.0
     blur: float = 0.0
