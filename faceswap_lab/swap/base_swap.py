@@ -187,8 +187,8 @@ class BaseSwap:
             return self.target_shape
         return references.own_shape(seen.points, seen.read, self.average)
 
-    def _beside(self, seen: Person) -> np.ndarray:
-        return references.beside(self.source, self.average, self.source_shape, self._shape(seen), seen)
+    def _beside(self, seen: Person, rows: np.ndarray | None = None) -> np.ndarray:
+        return references.beside(self.source, self.average, self.source_shape, self._shape(seen), seen, rows)
 
     def _carried(self, colour: np.ndarray, seen: Person) -> np.ndarray:
         move = references.shape_move(self.source_shape, self._shape(seen), seen)
@@ -198,7 +198,7 @@ class BaseSwap:
         """Generates, twice: the mean with the mirror image, see `reference_swapper.generate`.
 
         Args:
-            faces: (N, S, S, 3) float32 RGB [0, 1].
+            faces: (N, S, S, 3) float32 RGB [0, 1], in time's order where they have one: see `references.choose_steadily`.
 
         Returns:
             The composite, same shape, and alpha (N, S, S, 1), both [0, 1]; alpha is 0 where no face is seen.
@@ -208,7 +208,9 @@ class BaseSwap:
         colour, alpha = faces.astype(np.float32, copy=True), np.zeros((*faces.shape[:3], 1), np.float32)
         if found:
             rows = list(found)
-            beside = np.stack([self._beside(seen) for seen in found.values()])
+            every = [np.concatenate([getattr(seen, name) for seen in found.values()]) for name in ("read", "light")]
+            chosen = references.choose_steadily(self.source, *every)
+            beside = np.stack([self._beside(seen, near) for seen, near in zip(found.values(), chosen, strict=True)])
             generated = reference_swapper.generate(self.network, pictures[rows], beside, self.batch_size, mirrored=True)
             alpha[rows] = generated[..., 3:]
             for row, one in zip(rows, generated, strict=True):

@@ -1,5 +1,7 @@
 """References of the base model: which pictures of the source are looked up, and where their features go."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,32 @@ def test_shut_eyes_get_shut_ones_from_another_pose_and_mouth():
     )
     source = references.Person(np.zeros((2, 4, 4, 3), np.uint8), np.zeros((2, 3, 2)), known, np.zeros((2, 16)))
     assert references.choose(source, shut, np.zeros(16)).tolist() == [1, 1, 0]
+
+
+def test_over_time_the_cheapest_way_through_the_pictures_is_taken():
+    """Beside all ways there are: 3 pictures in 6 faces, each look-up by itself; a little change is not worth another picture."""
+    draw = np.random.default_rng(0)
+    known = references.Person(
+        np.zeros((3, 4, 4, 3), np.uint8), np.zeros((3, 3, 2)), draw.normal(0, 1, (3, 7)) * references.STEPS, np.zeros((3, 16))
+    )
+    read, light = draw.normal(0, 1, (6, 7)) * references.STEPS, draw.normal(0, 0.1, (6, 16))
+    chosen = references.choose_steadily(known, read, light)
+    cost = references._unlikeness(known, read, light)
+    nearest = [references.choose(known, *face).tolist() for face in zip(read, light, strict=True)]
+    for look_up in range(3):
+
+        def whole(way, look_up=look_up):
+            return cost[range(6), way, look_up].sum() + references._STAY * np.count_nonzero(np.diff(way))
+
+        assert whole(chosen[:, look_up]) == pytest.approx(min(map(whole, itertools.product(range(3), repeat=6))))
+    assert np.count_nonzero(np.diff(chosen, axis=0)) < np.count_nonzero(np.diff(nearest, axis=0))
+    assert references.choose_steadily(known, read[:1], light[:1]).tolist() == nearest[:1]
+
+
+def test_faces_that_have_nothing_to_do_with_each_other_keep_their_own_pictures(people):
+    known = people["talk_B"]
+    far = [int(known.read[:, k].argmin()) for k in (0, 1)] + [int(known.read[:, k].argmax()) for k in (0, 1)]
+    assert references.choose_steadily(known, known.read[far], known.light[far])[:, 0].tolist() == far
 
 
 def test_a_persons_own_shape_is_found_and_one_picture_is_trusted_less(people):
