@@ -5,8 +5,9 @@ import json
 import nbformat
 import pytest
 from consents import consented
+from sparse import sparse_run
 
-from faceswap_lab.course import actors, execution, notebooks, runtime, stages
+from faceswap_lab.course import actors, execution, notebooks, runtime
 from faceswap_lab.video.pictures import write_picture
 
 TABLES = {"signs", "spectra", "networks", "passed on", "claims"}
@@ -22,10 +23,7 @@ def with_parameters(cells, given):
 def folder(tmp_path_factory):
     """Two runs of the notebook in one kernel, whose libraries are loaded once: known/ and pictures/, done.ipynb."""
     folder = tmp_path_factory.mktemp("detection")
-    known = runtime.prepare("quick", 0, folder / "known")
-    for role, every in (("target", 3), ("A", 42), ("B", 42)):  # sparse sets, marked as what the preset asks for
-        stages.ensure_faces(known, role, every=every)
-        known.mark_done(f"faces_{role}", every=1 if role == "target" else known.preset.every)
+    sparse_run(folder / "known", target=3, A=42, B=42)
     clips = {"source": "talk_B", "target": "talk_A"}
     for role, name in clips.items():
         for number, frame in enumerate(actors.clip(name).frames(every=3)):
