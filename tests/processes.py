@@ -1,5 +1,6 @@
 """Python processes of their own, for tests of what happens at import, between processes, or on the console."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -21,3 +22,10 @@ def run_python(code: str, *arguments, before=(), cwd=ROOT, **changes) -> subproc
     return subprocess.run(
         command, cwd=cwd, env=environment(**changes), capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
     )
+
+
+def forks():
+    """Starts functions of tests (`Process`, `Pipe`) by forks of one process that has loaded the lab: its seconds are paid once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["faceswap_lab.swap.conversion", "faceswap_lab.training"])
+    return context

@@ -1,14 +1,12 @@
 """Two processes and one output: the second is told so, and a process that is killed holds nothing back."""
 
 import os
-import signal
-import subprocess
-import sys
+import time
 
 import numpy as np
 import pytest
 from consents import consented
-from processes import ROOT, environment
+from processes import ROOT, forks
 
 from faceswap_lab import __main__
 from faceswap_lab.base import files
@@ -18,46 +16,46 @@ from faceswap_lab.training import fitting
 from faceswap_lab.video.pictures import list_pictures, write_picture
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
-HOLDS = """
-import sys, time
-from faceswap_lab.base import files
-with files.claimed(sys.argv[1], inside=len(sys.argv) > 2):
-    print("held", flush=True)
-    time.sleep(300)
-"""
-CONVERTS = """
-import sys, time
-from test_conversion import PLAIN, Generator, conversion
-def wait(done, total):
-    if done == 3:
-        print("held", flush=True)
-        time.sleep(300)
-target, faces, out = sys.argv[1:]
-conversion.convert(target, faces, Generator(), out, progress=wait, part_frames=2, **PLAIN)
-"""
 AT_WORK = "another process is at work on this now. Wait until it has finished, or "
+
+
+def holds(told, place, inside=False):
+    with files.claimed(place, inside=inside):
+        told.send("held")
+        time.sleep(300)
+
+
+def converts(told, *given):
+    from test_conversion import PLAIN, Generator, conversion
+
+    def wait(done, total):
+        if done == 3:
+            told.send("held")
+            time.sleep(300)
+
+    target, faces, out = given
+    conversion.convert(target, faces, Generator(), out, progress=wait, part_frames=2, **PLAIN)
 
 
 class Other:
     """A process of its own that has got to work on something."""
 
-    def __init__(self, code, *arguments):
-        paths = os.pathsep.join(str(ROOT / folder) for folder in ("", "tests", "tests/swap"))
-        command = [sys.executable, "-c", code, *map(str, arguments)]
-        self.process = subprocess.Popen(command, env=environment(PYTHONPATH=paths), stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == "held\n"
+    def __init__(self, work, *arguments):
+        heard, told = forks().Pipe(duplex=False)
+        self.process = forks().Process(target=work, args=(told, *arguments), daemon=True)
+        self.process.start()
+        assert heard.recv() == "held"
 
     def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()
+        self.process.kill()
+        self.process.join()
 
 
 @pytest.mark.parametrize("inside", (False, True))
 def test_a_claim_ends_with_its_process(tmp_path, inside):
     place = tmp_path / "out"
     place.mkdir()
-    other = Other(HOLDS, place, *["inside"] * inside)
+    other = Other(holds, place, inside)
     for _ in range(2):
         with pytest.raises(LabError, match=f"^{place}: {AT_WORK}choose"), files.claimed(place, inside=inside):
             raise AssertionError("claimed twice")
@@ -97,7 +95,7 @@ def test_two_conversions_into_one_output(tmp_path, monkeypatch):
     consented(tmp_path / "target")
     faces = make_set(tmp_path / "faces", pictures, points)
     given = (tmp_path / "target", faces, Generator(), out)
-    other = Other(CONVERTS, *given[:2], out)
+    other = Other(converts, *given[:2], out)
     with pytest.raises(LabError, match=f"^{out}: {AT_WORK}choose another name.$"):
         conversion.convert(*given, part_frames=2, **PLAIN)
     other.kill()
@@ -119,14 +117,14 @@ def test_one_face_set_one_run_one_model_at_a_time(tmp_path, capsys):
     }
     for place, work in tasks.items():
         place.mkdir()
-        other = Other(HOLDS, place, "inside")
+        other = Other(holds, place, True)
         with pytest.raises(LabError, match=f"^{place}: {AT_WORK}"):
             work(place)
         other.kill()
     with pytest.raises(LabError, match="no face was found in any of 1 frames"):
         extract_faces(tmp_path / "black", tmp_path / "set")
     run.mkdir()
-    other = Other(HOLDS, run, "inside")
+    other = Other(holds, run, True)
     assert __main__.main(["run", "--out", str(run), "--only", "01"]) == 1
     assert f"{run}: {AT_WORK}give another --name or --out." in capsys.readouterr().err
     other.kill()

@@ -19,9 +19,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from faceswap_lab.base import files
+from faceswap_lab.base import files, weights
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.models.mobilenet_recognition import BLOCKS, TAPS, build_face_res, weights_folder
+from faceswap_lab.models.mobilenet_recognition import BLOCKS, TAPS, build_face_res
 
 PACKAGE = "@vladmandic/human 3.3.6 (npm), models/faceres.json and faceres.bin"
 SHA256_BIN = "2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b"
@@ -72,7 +72,7 @@ def fill(model: keras.Model, tensors: dict[str, np.ndarray]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", type=Path, help="the unpacked package's models folder")
-    parser.add_argument("--out", type=Path, default=weights_folder())
+    parser.add_argument("--out", type=Path, default=weights.locate("face_res").parent)
     options = parser.parse_args()
 
     digest = files.sha256(options.models / "faceres.bin")

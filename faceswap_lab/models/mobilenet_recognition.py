@@ -11,16 +11,11 @@ arXiv:1704.04861, 2017. `tools/convert_face_res.py` made the weights file; its l
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import keras
 import numpy as np
 from keras import layers, ops
 
-from faceswap_lab.base import untrusted
-from faceswap_lab.base.errors import LabError
-from faceswap_lab.base.weights import data_folder
+from faceswap_lab.base import untrusted, weights
 
 CAFFE_MEAN_RGB = (123.68, 116.779, 103.939)  # the mean picture colour of the network's training set, 0..255
 # One row a block: filters, stride. A block is a depthwise 3x3 convolution (with the stride) and a pointwise one. The
@@ -31,11 +26,6 @@ BLOCKS = (
     (512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2),
 )  # fmt: skip
 TAPS = (1, 3, 5, 11)  # blocks whose output is handed out: half, quarter, eighth and sixteenth of the input's size
-
-
-def weights_folder() -> Path:
-    """Where the converted weights lie, with their config and licence."""
-    return data_folder() / "weights" / "face_res"
 
 
 def build_face_res(dtype: str | None = None) -> keras.Model:
@@ -63,7 +53,7 @@ def build_face_res(dtype: str | None = None) -> keras.Model:
     return keras.Model(image, [*taps, descriptor], name="face_res")
 
 
-def face_res(weights: str | os.PathLike | None = None) -> keras.Model:
+def face_res() -> keras.Model:
     """The recogniser, frozen, ready to be called inside a loss.
 
     Fully convolutional: it takes any size from 48 px on, faces upright and filling the picture. **Size matters**: for
@@ -74,9 +64,6 @@ def face_res(weights: str | os.PathLike | None = None) -> keras.Model:
     On a CPU, call it from an ordinary traced function: with `jit_compile=True` XLA's depthwise convolution there is
     several times slower.
 
-    Args:
-        weights: a `face_res.weights.h5`; None takes the one that ships with the lab.
-
     Returns:
         Functional model with `trainable=False`. Input: (N, H, W, 3) RGB float32 in [0, 1], not yet normalised. Outputs,
         a list of five: the activations of blocks 1, 3, 5 and 11, of shapes (N, H/2, W/2, 64), (N, H/4, W/4, 128),
@@ -86,18 +73,9 @@ def face_res(weights: str | os.PathLike | None = None) -> keras.Model:
     Raises:
         LabError: when the weights file is missing or damaged.
     """
-    path = Path(weights) if weights is not None else weights_folder() / "face_res.weights.h5"
-    if not path.is_file():
-        raise LabError(f"{path}: no such weights file. Restore it from git, or run `python tools/convert_face_res.py`.")
-    model = build_face_res()
+    model, path = build_face_res(), weights.find("face_res")
     untrusted.check_weights(path)
-    try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise LabError(
-            f"{path}: this is not the recogniser's weights file, or it is damaged ({error}). Restore it from git, or "
-            "run `python tools/convert_face_res.py`."
-        ) from error
+    model.load_weights(path)
     model.trainable = False
     return model
 

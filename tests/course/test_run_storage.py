@@ -230,10 +230,10 @@ clips = samples.sample_clips()
 run = runtime.setup("quick", 0, out, clips["train_B"], clips["target"], keep=keep)
 print("begun", flush=True)
 options = {"log_every": 4, "checkpoint_every": 4, "checkpoint_seconds": 1e9}
-small.train_kind("autoencoder", str(run.models("tiny")), int(steps), **options)
+small.train(small.model(), run.models("tiny"), int(steps), **options)
 run.finish("03_autoencoder", "a tiny model")
 if straight:
-    small.train_kind("autoencoder", straight, int(steps), **options)
+    small.train(small.model(), straight, int(steps), **options)
 """
 
 

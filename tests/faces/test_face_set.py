@@ -1,16 +1,12 @@
 """Face sets: made, stopped, cleaned, damaged."""
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from processes import forks
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import samples, stages
@@ -19,7 +15,6 @@ from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.faceset import BOX_COLUMNS, FaceSet
 from faceswap_lab.faces.people import number_people
 
-ROOT = Path(__file__).parents[2]
 EVERY = 10
 
 
@@ -88,27 +83,19 @@ def test_other_settings_need_another_folder(made):
         extract(made.folder, every=7)
 
 
-SCRIPT = """
-import sys
-sys.path[:0] = {paths!r}
-import test_face_set as t
-t.extract({folder!r}, every=2)
-"""
-
-
 def test_kill_9_and_on(tmp_path):
     whole = extract(tmp_path / "whole", every=2)
     for kill_at in (3, 9):
         folder = tmp_path / f"killed {kill_at}"
-        script = SCRIPT.format(paths=[str(Path(__file__).parent), str(ROOT)], folder=str(folder))
-        process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+        process = forks().Process(target=extract, args=(folder,), kwargs={"every": 2})
+        process.start()
         deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
+        while process.is_alive() and time.monotonic() < deadline:
             if len(list((folder / "faces").glob("0*.png"))) >= kill_at:
                 break
             time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        process.join()
         resumed = extract(folder, every=2)
         assert resumed.table.drop(columns="source").equals(whole.table.drop(columns="source"))
         np.testing.assert_array_equal(resumed.images(), whole.images())

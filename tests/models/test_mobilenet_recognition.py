@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from faceswap_lab.base import files
+from faceswap_lab.base import files, weights
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.models.mobilenet_recognition import face_descriptor, face_res, tight_crop, weights_folder
+from faceswap_lab.models.mobilenet_recognition import build_face_res, face_descriptor, face_res, tight_crop
 
 
 @pytest.fixture(scope="module")
@@ -85,16 +85,22 @@ def test_tight_crop_enlarges_the_middle():
 
 
 def test_weights_file_is_the_one_described_and_small():
-    config = json.loads((weights_folder() / "config.json").read_text(encoding="utf-8"))
-    weights = weights_folder() / config["weights"]
-    assert files.sha256(weights) == config["sha256"] and weights.stat().st_size < 5e6
-    assert config["licence"] == "Apache-2.0" and (weights_folder() / "LICENSE").is_file()
+    path = weights.find("face_res")
+    config = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
+    assert path.name == config["weights"] and files.sha256(path) == config["sha256"] and path.stat().st_size < 5e6
+    assert config["licence"] == "Apache-2.0" and (path.parent / "LICENSE").is_file()
 
 
-def test_missing_or_damaged_weights(tmp_path):
-    with pytest.raises(LabError, match="no such weights"):
-        face_res(tmp_path / "nothing.weights.h5")
-    damaged = tmp_path / "face_res.weights.h5"
-    damaged.write_bytes((weights_folder() / "face_res.weights.h5").read_bytes()[:100_000])
-    with pytest.raises(LabError, match="damaged"):
-        face_res(damaged)
+def test_only_the_weights_that_ship_with_the_lab_are_loaded(tmp_path, monkeypatch):
+    """A file that Keras would load, but of other numbers, gave a recogniser that was silently wrong."""
+    other = tmp_path / "weights" / "face_res" / "face_res.weights.h5"
+    other.parent.mkdir(parents=True)
+    model = build_face_res()
+    model.save_weights(other)
+    monkeypatch.setenv("FACESWAP_LAB_DATA", str(tmp_path))
+    weights.find.cache_clear()
+    with pytest.raises(LabError, match="face_res.weights.h5: these weights are damaged, or not those of this version"):
+        face_res()
+    other.unlink()
+    with pytest.raises(LabError, match="face_res.weights.h5: these weights are missing. Check it out again"):
+        face_res()

@@ -1,6 +1,6 @@
 """The whole course on the bundled clips, as `make lab` runs it: the swap must be as good as docs/results.md says.
 
-The two networks that begin from nothing take 160 steps instead of 300: all that is asked of them is to stay behind the warm start.
+The two networks that begin from nothing take 100 steps instead of 300: all that is asked of them is to stay behind the warm start.
 The base model is fine-tuned for 16 steps instead of 200; tests/swap asks what that is good for.
 """
 
@@ -17,7 +17,7 @@ from faceswap_lab import video
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample"
 ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-COURSE = ("run", "--preset", "quick", "--set", "scratch_steps=160", "--fine-tune", "16", "--out")
+COURSE = ("run", "--preset", "quick", "--set", "scratch_steps=100", "--fine-tune", "16", "--out")
 
 
 def lab(*arguments):

@@ -1,8 +1,9 @@
-"""Notebook 10 with a handful of steps, cold: it makes its own face sets, trains both models and saves them."""
+"""Notebook 10 with a handful of steps, cold: it makes its own face set of the target, trains both models and saves them."""
 
 import json
 
 import pytest
+from sparse import sparse_run
 
 from faceswap_lab import training
 from faceswap_lab.course import execution, notebooks
@@ -11,6 +12,7 @@ from faceswap_lab.course import execution, notebooks
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("translation")
+    sparse_run(folder / "run", A=42, B=42)
     given = {"out": str(folder / "run"), "pix2pix_steps": 20, "cyclegan_steps": 20}
     execution.execute(notebooks.choose("10")[0], folder / "10.ipynb", given)
     return folder

@@ -1,33 +1,19 @@
 """Notebook 07 on the bundled clips with few faces and steps: it opens cold, trains, compares, and keeps its numbers."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from sparse import sparse_run
 
-from faceswap_lab.course import notebooks, runtime, stages
-
-ROOT = Path(__file__).parents[2]
+from faceswap_lab.course import execution, notebooks
 
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     out = tmp_path_factory.mktemp("what matters") / "run"
-    run = runtime.prepare("quick", 0, out)
-    for role, every in (("target", 12), ("A", 42), ("B", 42)):  # sparse sets, marked as what the preset asks for
-        stages.ensure_faces(run, role, every=every)
-        run.mark_done(f"faces_{role}", every=1 if role == "target" else run.preset.every)
-    path, copy = notebooks.all_notebooks()["07"], out / "07.ipynb"
+    sparse_run(out, target=12, A=42, B=42)
     given = {"out": str(out), "ablation_steps": 2, "faces_each": 12, "variants": "no_contrast"}
-    command = [sys.executable, "-m", "papermill", path, copy]
-    for name, value in given.items():
-        command += ["-p", name, value]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
-    result = subprocess.run([*map(str, command)], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
+    execution.execute(notebooks.all_notebooks()["07"], copy := out / "07.ipynb", given)
     return out, json.loads(copy.read_text(encoding="utf-8"))
 
 

@@ -3,8 +3,6 @@
 import dataclasses
 import functools
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -150,7 +148,7 @@ def test_the_shipped_numbers_are_whole():
     assert shown.set_index("variant").loc["base", "structure_gain"] > 0  # past the average face
 
 
-def test_the_benchmark_reports_what_is_kept(tmp_path):
+def test_the_benchmark_reports_what_is_kept(tmp_path, monkeypatch, capsys):
     """Finished trainings are found by their settings; the last line is JSON with base and parts."""
     import importlib.util
 
@@ -168,27 +166,16 @@ def test_the_benchmark_reports_what_is_kept(tmp_path):
                 **numbers,
             }
             (tmp_path / "results" / benchmark.key(name, seed, 7, "warm")).write_text(json.dumps(row))
-    command = [
-        sys.executable,
-        "benchmarks/ablation.py",
-        "--steps",
-        "7",
-        "--start",
-        "warm",
-        "--work",
-        tmp_path,
-        "--report",
-    ]
-    done = subprocess.run(
-        [str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    figures = json.loads(done.stdout.splitlines()[-1])
+    command = ["ablation.py", "--steps", "7", "--start", "warm", "--work", str(tmp_path), "--report"]
+    monkeypatch.setattr(sys, "argv", command)
+    benchmark.main()
+    said = capsys.readouterr().out
+    figures = json.loads(said.splitlines()[-1])
     assert figures["ablation_no_turns_structure_gain"] == {
         "ours": 0.301, "baseline": 0.1, "ratio": 3.01, "unit": "structure_gain with and without turn, zoom, shift, mirror: pays",
     }  # fmt: skip
     assert figures["ablation_base_structure_gain"]["ours"] == 0.301
-    assert "pays" in done.stdout and benchmark.key("base", 0, 7, "warm") != benchmark.key("base", 0, 8, "warm")
+    assert "pays" in said and benchmark.key("base", 0, 7, "warm") != benchmark.key("base", 0, 8, "warm")
 
 
 def test_a_gan_without_discriminators_trains_only_the_generator_and_begins_at_the_warm_start(material, monkeypatch):

@@ -1,12 +1,7 @@
-"""A process that converts and kills itself at a chosen moment; its children are forked, so that the imports are paid for once.
+"""Conversions that kill their own process at a chosen moment."""
 
-Reads lines of JSON {"target", "faces", "out", "moment", ...} and answers each with what the child ended with.
-"""
-
-import json
 import os
 import signal
-import sys
 from pathlib import Path
 
 from test_conversion import PLAIN, Generator, conversion
@@ -48,15 +43,3 @@ def convert_until(moment, out, **given):
     else:
         given["progress"] = lambda done, total: kill() if done == FRAMES else None
     convert(out=out, **given)
-
-
-if __name__ == "__main__":
-    print("ready", flush=True)
-    for line in sys.stdin:
-        child = os.fork()
-        if not child:
-            try:
-                convert_until(**json.loads(line))
-            finally:
-                os._exit(0)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)

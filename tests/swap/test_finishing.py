@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import os
 import signal
-import subprocess
 import sys
 
 import pytest
-from test_conversion import PLAIN, ROOT, TARGET, Generator, convert, kept, make_set
+from processes import forks
+from test_conversion import PLAIN, TARGET, Generator, convert, kept, make_set
 
 from faceswap_lab import __main__
 from faceswap_lab.base.errors import LabError
@@ -19,18 +20,17 @@ from faceswap_lab.video import open_video
 from faceswap_lab.video.pictures import write_picture
 
 FRAMES = 6
-SCRIPT = f"""
-import os, signal, sys
-sys.path[:0] = [{str(ROOT / "tests" / "swap")!r}, {str(ROOT / "tests")!r}]
-from test_conversion import PLAIN, TARGET, Generator
-from faceswap_lab.provenance import credentials
-from faceswap_lab.swap import conversion
-def kill(path, *rest, **options):
-    print(path, flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-credentials.sign = kill
-conversion.convert(TARGET, sys.argv[1], Generator(), sys.argv[2], ranges=[(0, {FRAMES / 20})], rest="drop", **PLAIN)
-"""
+
+
+def killed(made_set, out, told):
+    """A conversion that dies where its output is to be signed, and says where that lies."""
+
+    def kill(path, *rest, **options):
+        told.send(path)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    credentials.sign = kill
+    conversion.convert(TARGET, made_set, Generator(), out, ranges=[(0, FRAMES / 20)], rest="drop", **PLAIN)
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +89,12 @@ def test_and_a_picture(made_set, actor_frames, tmp_path, suffix):
 @pytest.mark.parametrize("name", ["o.mp4", "folder"])
 def test_killed_between_coding_and_signing_it_leaves_no_unsigned_output(made_set, tmp_path, name):
     out = tmp_path / name
-    process = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(made_set), str(out)], capture_output=True, text=True, cwd=ROOT
-    )
-    assert process.returncode == -signal.SIGKILL, process.stderr
-    hidden = process.stdout.strip()
+    heard, told = forks().Pipe(duplex=False)
+    process = forks().Process(target=killed, args=(made_set, out, told))
+    process.start()
+    hidden = str(heard.recv())
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert hidden.startswith(str(parts.parts_folder(out))) and not out.exists()
     assert open_video(hidden).num_frames == (1 if name == "folder" else FRAMES)  # it was coded
     report = conversion.convert(TARGET, made_set, Generator(), out, ranges=[(0, FRAMES / 20)], rest="drop", **PLAIN)

@@ -1,16 +1,14 @@
 """The register of outputs: whatever moment a conversion is killed at, no output is there without its entry, and none has two."""
 
-import json
-import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import killed
 import pytest
 from consents import consented
-from test_conversion import ROOT, TARGET, Generator, conversion, make_set
+from processes import forks
+from test_conversion import TARGET, Generator, conversion, make_set
 
 from faceswap_lab.provenance import register
 from faceswap_lab.provenance.consent import user_folder
@@ -25,24 +23,12 @@ def made_set(tmp_path_factory, actor_frames):
     return make_set(tmp_path_factory.mktemp("set"), *(some[:10] for some in actor_frames("target")))
 
 
-@pytest.fixture(scope="module")
-def child():
-    """Converts in a process that dies, and tells how it ended."""
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    process = subprocess.Popen(
-        [sys.executable, killed.__file__],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths},
-    )  # fmt: skip
-    assert process.stdout.readline() == "ready\n"
-
-    def convert(**given):
-        process.stdin.write(json.dumps({name: str(value) for name, value in given.items()}) + "\n")
-        process.stdin.flush()
-        return -int(process.stdout.readline())
-
-    yield convert
-    process.stdin.close()
-    process.wait()
+def killed_at(**given):
+    """Converts in a process that dies, and tells by which signal."""
+    process = forks().Process(target=killed.convert_until, kwargs=given)
+    process.start()
+    process.join()
+    return -process.exitcode
 
 
 def entries(path):
@@ -62,14 +48,14 @@ def files_of(out):
     [("o.mp4", "entered"), ("o.mp4", "renamed"), ("folder", "entered"), ("folder", "renamed"), ("o.gif", "entered"),
      ("o.png", "entered")],
 )  # fmt: skip
-def test_killed_around_the_rename_an_output_is_entered_once(child, made_set, actor_frames, tmp_path, name, moment):
+def test_killed_around_the_rename_an_output_is_entered_once(made_set, actor_frames, tmp_path, name, moment):
     out, given = tmp_path / name, {"target": TARGET, "faces": made_set}
     if name == "o.png":
         frames, points = actor_frames("target")
         write_picture(tmp_path / "target.png", frames[0])
         given = {"target": consented(tmp_path / "target.png")}
         given["faces"] = make_set(tmp_path / "set", frames[:1], points[:1])
-    assert child(**given, out=out, moment=moment) == signal.SIGKILL
+    assert killed_at(**given, out=out, moment=moment) == signal.SIGKILL
     assert out.exists() == (moment == "renamed")
     assert states(out) == [register.THERE if out.exists() else register.MISSING]
     assert moment == "entered" or all(verify(path).good for path in files_of(out))
@@ -83,9 +69,9 @@ def test_killed_around_the_rename_an_output_is_entered_once(child, made_set, act
     assert line.endswith("(generator)")
 
 
-def test_killed_in_the_middle_kept_frames_are_signed_and_entered(child, made_set, tmp_path):
+def test_killed_in_the_middle_kept_frames_are_signed_and_entered(made_set, tmp_path):
     given = {"target": TARGET, "faces": made_set, "out": tmp_path / "o.mp4", "kept": tmp_path / "kept"}
-    assert child(**given, moment="frames") == signal.SIGKILL
+    assert killed_at(**given, moment="frames") == signal.SIGKILL
     found = files_of(tmp_path / "kept")
     assert len(found) >= 2 and all(verify(path).good for path in found)
     assert states(tmp_path / "kept") == [register.THERE] and not entries(tmp_path / "o.mp4")
@@ -101,11 +87,11 @@ def test_killed_in_the_middle_kept_frames_are_signed_and_entered(child, made_set
     assert sorted(states(tmp_path / "kept")) == [register.REPLACED, register.THERE]
 
 
-def test_an_output_that_is_to_be_replaced_stays_listed_when_its_replacement_is_killed(child, made_set, tmp_path):
+def test_an_output_that_is_to_be_replaced_stays_listed_when_its_replacement_is_killed(made_set, tmp_path):
     given = {"target": TARGET, "faces": made_set, "out": tmp_path / "o.mp4"}
     killed.convert(**given)
     before = given["out"].read_bytes()
-    assert child(**given, overwrite=True, moment="entered") == signal.SIGKILL
+    assert killed_at(**given, overwrite=True, moment="entered") == signal.SIGKILL
     assert given["out"].read_bytes() == before and states(given["out"]) == [register.THERE]
 
 

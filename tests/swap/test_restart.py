@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,25 +10,14 @@ import ffmpeg_program
 import numpy as np
 import pytest
 from consents import consented
-from test_conversion import ROOT, TARGET, Generator, kept, loudness, make_set, sound_hash
+from processes import forks
+from test_conversion import TARGET, Generator, kept, loudness, make_set, sound_hash
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.swap import conversion, parts
 from faceswap_lab.video import open_video
 
 OPTIONS = {"part_frames": 9, "batch_size": 4, "smoothing": "light", "colour": "mean_std"}
-SCRIPT = f"""
-import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started with Ctrl-C ignored
-sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}, {str(Path(__file__).parent)!r}]
-from test_restart import OPTIONS, TARGET, generator, conversion
-def told(done, total):
-    print(done, flush=True)
-    time.sleep(0.02)
-conversion.convert(TARGET, sys.argv[1], generator(), sys.argv[2], progress=told, **OPTIONS)
-"""
-
-
 def generator():
     return Generator(change=lambda faces: 0.8 - 0.6 * faces)
 
@@ -55,21 +42,28 @@ def checksums(path):
     ).stdout
 
 
-def begun(made_set, out):
-    command = [sys.executable, "-c", SCRIPT, str(made_set), str(out)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+def convert_slowly(faces, out, told):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started with Ctrl-C ignored
+    os.setsid()  # a group of its own, as a shell gives it
+
+    def tell(done, total):
+        told.send(done)
+        time.sleep(0.02)
+
+    conversion.convert(TARGET, faces, generator(), out, progress=tell, **OPTIONS)
 
 
 def stopped(made_set, out, after, how):
     """Runs a conversion until it has written so many frames, and stops it."""
-    process = begun(made_set, out)
-    for line in process.stdout:
-        if int(line) >= after:
-            break
+    heard, told = forks().Pipe(duplex=False)
+    process = forks().Process(target=convert_slowly, args=(made_set, out, told))
+    process.start()
+    told.close()
+    while heard.recv() < after:
+        pass
     how(process)
-    process.wait()
-    process.stdout.close()
-    return process.returncode
+    process.join()
+    return process.exitcode
 
 
 def children(path):
@@ -96,7 +90,7 @@ def test_parts_join_to_evenly_spaced_frames(uninterrupted):
 def test_killed_and_gone_on_gives_the_same_video(made_set, uninterrupted, tmp_path, moments):
     out = tmp_path / "it's 100 % {é}" / "o.mp4"
     for moment in moments:
-        assert stopped(made_set, out, moment, lambda process: process.send_signal(signal.SIGKILL)) == -signal.SIGKILL
+        assert stopped(made_set, out, moment, lambda process: process.kill()) == -signal.SIGKILL
         assert not out.exists()
     for _ in range(100):
         if not (left := children(tmp_path)):

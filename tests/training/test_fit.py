@@ -230,8 +230,15 @@ class Sends(keras.callbacks.Callback):
             os.kill(os.getpid(), self.number)
 
 
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A training of 8 steps that nothing stops: (model, history)."""
+    model = small.model()
+    return model, small.train(model, tmp_path_factory.mktemp("straight"), 8, log_every=4, checkpoint_every=4)
+
+
 @pytest.mark.parametrize("number, raised", [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
-def test_a_signal_lets_the_step_end_and_saves(tmp_path, capsys, number, raised):
+def test_a_signal_lets_the_step_end_and_saves(tmp_path, capsys, straight, number, raised):
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with pytest.raises(raised):
         small.train(
@@ -240,11 +247,10 @@ def test_a_signal_lets_the_step_end_and_saves(tmp_path, capsys, number, raised):
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     assert "at step 3 of 8; everything is saved" in capsys.readouterr().out
     assert training.checkpoints.steps_done(tmp_path / "stopped") == 3  # in the middle of an interval of four steps
-    resumed, straight = small.model(seed=3), small.model()
+    resumed, (uninterrupted, other) = small.model(seed=3), straight
     one = small.train(resumed, tmp_path / "stopped", 8, log_every=4, checkpoint_every=4)
-    other = small.train(straight, tmp_path / "straight", 8, log_every=4, checkpoint_every=4)
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"), check_exact=True)
-    found, wanted = small.arrays(resumed), small.arrays(straight)
+    found, wanted = small.arrays(resumed), small.arrays(uninterrupted)
     assert all(np.array_equal(found[key], wanted[key]) for key in wanted)
 
 

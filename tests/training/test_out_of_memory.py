@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.models.loss_weights import PLAIN
 from faceswap_lab.training import checkpoints, out_of_memory
 
 FULL = "OOM when allocating tensor with shape[32,64,64,256]"
@@ -27,10 +26,10 @@ def starved(made, room: int):
 
 
 def test_half_the_batch_and_the_run_goes_on_as_one_that_began_with_it(tmp_path, capsys):
-    halved = small.train(starved(one := small.model(loss=PLAIN), 4), tmp_path / "halved", 4, batch_size=8)
+    halved = small.train(starved(one := small.model(), 4), tmp_path / "halved", 4, batch_size=8)
     said = capsys.readouterr().out
     assert said.count("out of memory with 2 x 8 faces") == 1 and "with half, 2 x 4" in said
-    plain = small.train(other := small.model(loss=PLAIN), tmp_path / "plain", 4, batch_size=4)
+    plain = small.train(other := small.model(), tmp_path / "plain", 4, batch_size=4)
     assert halved["loss"].tolist() == plain["loss"].tolist() and halved["step"].tolist() == [2, 4]
     for key, array in small.arrays(one).items():
         np.testing.assert_array_equal(array, small.arrays(other)[key], err_msg=key)
@@ -38,7 +37,7 @@ def test_half_the_batch_and_the_run_goes_on_as_one_that_began_with_it(tmp_path, 
     assert event["kind"] == "memory" and "OOM when allocating" in event["text"]
 
     capsys.readouterr()
-    again = starved(small.model(seed=1, loss=PLAIN), 4)  # the whole batch is not tried again, and nothing is a change
+    again = starved(small.model(seed=1), 4)  # the whole batch is not tried again, and nothing is a change
     small.train(again, tmp_path / "halved", 8, batch_size=8)
     said = capsys.readouterr().out
     assert "out of memory" not in said and "other settings" not in said and "4 steps of 2 x 4 faces" in said
@@ -48,7 +47,7 @@ def test_half_the_batch_and_the_run_goes_on_as_one_that_began_with_it(tmp_path, 
 
 
 def test_memory_that_ends_later_goes_back_to_what_was_saved(tmp_path):
-    made, calls = small.model(loss=PLAIN), []
+    made, calls = small.model(), []
     make = made.make_train_function
 
     def patched(force=False):
@@ -75,9 +74,9 @@ def test_memory_that_ends_later_goes_back_to_what_was_saved(tmp_path):
 
 def test_a_second_time_it_is_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(LabError, match="with 4 faces of each person, already half of 8 .*smaller batch_size.*float16"):
-        small.train(starved(small.model(loss=PLAIN), 2), tmp_path, 4, batch_size=8)
+        small.train(starved(small.model(), 2), tmp_path, 4, batch_size=8)
     with pytest.raises(LabError, match="out of memory with one face of each person"):
-        small.train(starved(small.model(loss=PLAIN), 0), tmp_path / "one", 4, batch_size=1)
+        small.train(starved(small.model(), 0), tmp_path / "one", 4, batch_size=1)
 
 
 def test_which_errors_are_meant():

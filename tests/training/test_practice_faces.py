@@ -1,10 +1,7 @@
 """Practice faces: made once for a run, the same bits however they are made, and never of a face that is gone."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 import tracemalloc
 from pathlib import Path
@@ -13,15 +10,16 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from processes import forks
 
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import runtime, samples, stages
 from faceswap_lab.faces.faceset import COLUMNS, MATRIX_COLUMNS, FaceSet
 from faceswap_lab.training import practice_faces as practice
+from faceswap_lab.training import shape_transfer
 from faceswap_lab.training.practice_faces import FACTS, Recipe, most_varied, practice_faces
 
-ROOT = Path(__file__).parents[2]
 RECIPE = Recipe(side=24, copies=2, seed=3)
 ENDING = "24px_2_copies_seed_3"
 
@@ -147,28 +145,23 @@ def test_a_disk_that_does_not_keep_what_is_written_is_told(sets, tmp_path, monke
     assert same(practice_faces(sets, RECIPE, tmp_path / "practice"), practice_faces(sets, RECIPE))
 
 
-SCRIPT = """
-import sys
-from faceswap_lab.faces.faceset import FaceSet
-from faceswap_lab.training import practice_faces, shape_transfer
-from pathlib import Path
-slow = shape_transfer.warp_copy
-shape_transfer.warp_copy = lambda *what: __import__("time").sleep(0.2) or slow(*what)
-folder = Path(sys.argv[1])
-practice_faces.practice_faces({"A": [FaceSet(folder / "A1"), FaceSet(folder / "A2")], "B": [FaceSet(folder / "B")]},
-                              practice_faces.Recipe(24, 2, 3), folder / "practice", workers=2)
-"""
+def make_slowly(folder):
+    warp_copy = shape_transfer.warp_copy
+    shape_transfer.warp_copy = lambda *what: time.sleep(0.2) or warp_copy(*what)
+    sets = {"A": [FaceSet(folder / "A1"), FaceSet(folder / "A2")], "B": [FaceSet(folder / "B")]}
+    practice_faces(sets, RECIPE, folder / "practice", workers=2)
 
 
 def test_kill_9_and_again(sets, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)], env=environment)
+    process = forks().Process(target=make_slowly, args=(tmp_path,))
+    process.start()
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(f"practice/*/{files.PARTIAL}*/likened_A.npy")):
-        assert process.poll() is None and time.monotonic() < deadline
+        assert process.is_alive() and time.monotonic() < deadline
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert not list(tmp_path.glob(f"practice/*/{ENDING}"))
     assert same(practice_faces(sets, RECIPE, tmp_path / "practice"), practice_faces(sets, RECIPE))
     assert not list(tmp_path.glob(f"practice/*/{files.PARTIAL}*"))

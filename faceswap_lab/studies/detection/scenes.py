@@ -69,12 +69,11 @@ def _converted(run: Run, clip: Path, faces: FaceSet, name: str, function: SwapFu
     return folder
 
 
-def target_scene(run: Run, functions: Mapping[str, SwapFunction], classical: bool = True) -> Scene:
+def target_scene(run: Run, functions: Mapping[str, SwapFunction]) -> Scene:
     """The target clip, with the run's swaps, the swap that learnt nothing, and the true swap where one is known.
 
     Args:
-        functions: from `models`.
-        classical: also make `metrics.classical_swap`'s swap: another method of making one, at a tenth of a second a frame.
+        functions: from `models`; beside them stands `metrics.classical_swap`'s swap, another method of making one.
 
     Raises:
         LabError: when the target clip shows no face.
@@ -86,8 +85,7 @@ def target_scene(run: Run, functions: Mapping[str, SwapFunction], classical: boo
     for name, function in functions.items():
         kept = scoring.swap_clip(run, name, function).frames  # None where no true swap is known
         videos[name] = _pictures(kept or _converted(run, clip, whole, name, function, None))
-    if classical:
-        videos[CLASSICAL] = _pictures(_classical(run, faces))
+    videos[CLASSICAL] = _pictures(_classical(run, faces))
     rate = video.open_video(clip).fps
     if run.clips.truth:
         videos[PERFECT] = _as_filmed(run.clips.truth, rate)
