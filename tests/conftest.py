@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import cv2
@@ -14,13 +13,7 @@ ACTORS = Path(__file__).resolve().parents[1] / "data" / "sample"
 sys.path += [str(ACTORS.parents[1]), str(ACTORS.parents[1] / "benchmarks")]  # for tests of what tools and benchmarks share
 # A test's step runs a few times: half of XLA's time goes into making it fast. It is read when XLA first compiles, here and in
 # the processes that tests start.
-FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-# A quarter to a half less again, where it is known: XLA ends the process at a flag that it does not know.
-KNOWN_SINCE = {"tensorflow": (2, 21), "jaxlib": (0, 10)}
-versions = {found.name: found.version for name in KNOWN_SINCE for found in metadata.distributions(name=name)}
-if all(tuple(map(int, version.split(".")[:2])) >= KNOWN_SINCE[name] for name, version in versions.items()):
-    FLAGS += " --xla_cpu_use_fusion_emitters=false"
-os.environ.setdefault("XLA_FLAGS", FLAGS)
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 
