@@ -228,10 +228,11 @@ print("map", weights.shape, "each row sums to", weights[0, 0].sum().round(3), "g
 
 # %%
 x = ops.cast(inside[:1], "float32")
-query, key, value = (ops.reshape(part(x), (-1, part.filters)) for part in (attention.query, attention.key, attention.value))
+parts = (attention.query, attention.key, attention.value)
+query, key, value = (ops.cast(ops.reshape(part(x), (-1, part.filters)), "float32") for part in parts)
 by_hand = x + ops.reshape(ops.softmax(query @ ops.transpose(key)) @ value, x.shape)
 attention.gain.assign(1.0)
-by_layer = attention(x)
+by_layer = ops.cast(attention(x), "float32")
 attention.gain.assign(0.0)
 print("largest difference:", float(ops.max(ops.abs(by_hand - by_layer))))
 

@@ -191,23 +191,22 @@ def equal_draws(monkeypatch):
     monkeypatch.setattr(tf.nn.experimental, "stateless_dropout", dropout)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_compiled_step_loses_what_the_plain_one_does(name, equal_draws):
-    """Two steps each: the second step's loss tells whether the first one's update was the same."""
-    plain, compiled = (run(2) for run in (Run(name, run_eagerly=True), Run(name, jit_compile=True)))
-    assert compiled[0] == pytest.approx(plain[0], rel=1e-4)
-    assert compiled[1] == pytest.approx(plain[1], rel=2e-3) and compiled[1] != compiled[0]
+@pytest.mark.parametrize(("name", "policy"), [(COURSE[0], "float32"), *((name, "mixed_float16") for name in CASES)])
+def test_a_compiled_step_does_what_the_plain_one_does(name, policy, equal_draws):
+    """As on a GPU, which switches XLA and 16 bit on together; without XLA and in 32 bit a step is what the code says.
 
-
-@pytest.mark.parametrize("name", CASES)
-def test_a_step_in_16_bit_counts(name):
-    run = Run(name, "mixed_float16", run_eagerly=True)
-    begin_with_scale(run.model.optimizer, 2**11)  # where Keras begins, 2**15, the first steps only find the scale
-    run(1)
-    while not int(run.model.optimizer.iterations) and len(run.losses) < 6:
-        run(len(run.losses) + 1)
-    assert np.isfinite(run.losses).all()
-    check_16_bit(run.model, len(run.losses))
+    What the first update changes in the loss tells whether it was the same: two losses differ by a percent or less.
+    """
+    first, second = Run(name, run_eagerly=True)(2)
+    run = Run(name, policy, jit_compile=True)
+    half = policy == "mixed_float16"
+    if half:
+        begin_with_scale(run.model.optimizer, 2**11)  # where Keras begins, 2**15, the first steps only find the scale
+    compiled = run(2)
+    assert compiled[0] == pytest.approx(first, rel=2e-3 if half else 1e-4)
+    assert compiled[1] - compiled[0] == pytest.approx(second - first, rel=0.05 if half else 0.01)
+    if half:
+        check_16_bit(run.model, 2)
 
 
 def begin_with_scale(optimizer, scale: float) -> None:
@@ -234,12 +233,6 @@ def test_fifty_steps_in_16_bit_learn_what_32_do(name, equal_draws):
     assert ends[1] == pytest.approx(ends[0], rel=0.02)
     assert ends[0] < 0.98 * np.mean(whole(10))  # it has learnt something by then
     check_16_bit(half.model, 50)
-
-
-def test_a_step_in_16_bit_compiles():
-    run = Run(COURSE[0], "mixed_float16", jit_compile=True)
-    assert np.isfinite(run(2)).all()
-    check_16_bit(run.model, 2)
 
 
 @pytest.fixture
