@@ -111,7 +111,7 @@ generated, alpha = (result[0] for result in generate(aligned[None]))
 print("in", aligned.shape, "-> colour", generated.shape, "and alpha", alpha.shape)
 
 # %% [markdown]
-# The generated face is a *square*; a face is not. The landmarks' outline says how much of each pixel counts: grown by 3 % of the square at cheeks and chin, drawn in by 4 % above the brows (or B's hair would come along), softened over 6 %.
+# The generated face is a *square*; a face is not. The landmarks' outline says how much of each pixel counts: grown by 3 % of the square at cheeks and chin, drawn in by 4 % above the brows (or B's hair would come along), softened over 6 %. A small network then takes out what it sees *before* the face, such as a hand (the mask `hull+seen`).
 
 # %%
 whole = faces.subset([row]).masks(256, "face")[0]
