@@ -359,7 +359,7 @@ def train(name, sharing, steps, warm, **options):
 # %%
 steps = autoencoder_steps or scale.autoencoder_steps
 nothing = scratch_steps or scale.scratch_steps
-print(steps, "steps from the warm start;", nothing, "steps each from nothing")
+print(steps, "steps for the main model;", nothing, "each for the two from nothing")
 expected = lab.training.times.predict(first, scale.batch_size, steps + 2 * nothing)
 print("all three trainings:", expected or "this device is not in the table of times")
 
@@ -397,14 +397,16 @@ shared_model, shared_history = train("autoencoder_shared_decoder", "decoder", no
 # The curves say how well each model reconstructs faces *it was shown*. They do not say how good a swap is: for that there is no picture to compare with while training. Look at the swaps themselves.
 
 # %%
-histories = {"warm start": warm_history, "from nothing": scratch_history, "shared decoder": shared_history}
+warmed = lab.training.read_config(run.models("autoencoder"))["warm_start"]  # else it began from nothing, too: see above
+main = "warm start" if warmed else "main model"
+histories = {main: warm_history, "from nothing": scratch_history, "shared decoder": shared_history}
 lab.widgets.curves(histories, [term for term in ("reconstruction", "contrast") if term in warm_history])
 
 # %%
 target_faces = lab.course.ensure_faces(run, "target")
 pick = np.linspace(0, len(target_faces) - 1, 8).astype(int)
 inputs = target_faces.subset(pick).images(size).astype("float32") / 255
-models = {"warm start": warm_model, "from nothing": scratch_model, "shared decoder": shared_model}
+models = {main: warm_model, "from nothing": scratch_model, "shared decoder": shared_model}
 swaps = {name: ops.convert_to_numpy(m.translate(inputs, 0, 1)[0]) for name, m in models.items()}
 lab.widgets.rows({"target": inputs, **swaps})
 
@@ -432,7 +434,7 @@ for name, pictures in swaps.items():
 shifted = np.roll(inputs, size // 8, axis=2)
 lab.widgets.rows(
     {
-        "right": swaps["warm start"],
+        "right": swaps[main],
         "wrong direction": ops.convert_to_numpy(warm_model.translate(inputs, 0, 0)[0]),
         "not aligned": ops.convert_to_numpy(warm_model.translate(shifted, 0, 1)[0]),
     },
@@ -495,4 +497,5 @@ lab.widgets.row(list(ops.convert_to_numpy(ops.clip(lit, 0, 1))), height=1.2)
 lab.widgets.Answers("03")  # answer them first, then open each
 
 # %%
-run.finish("03_autoencoder", f"3 autoencoders: {steps} steps from the warm start, 2 x {nothing} from nothing")
+begun = "the warm start" if warmed else "nothing"
+run.finish("03_autoencoder", f"3 autoencoders: {steps} steps from {begun}, 2 x {nothing} from nothing")
