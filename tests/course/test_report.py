@@ -268,6 +268,14 @@ def test_a_run_shows_its_card(run):
     assert "scores/frame_000003_autoencoder_heat.jpg" in links and "†" in content
 
 
+def test_what_there_was_before_training_stands_beside_what_came_of_it(run):
+    content, links = read_page(report.write_report(run))
+    assert "Before training" not in content
+    shutil.copy(run / "swap.mp4", run / "swap" / "base_mask.mp4")
+    content, links = read_page(report.write_report(run))
+    assert content.index("Before training") < content.index("the best model’s") and links.count("swap/base_mask.mp4") == 2
+
+
 def test_a_card_has_a_page_of_its_own(run):
     scored(run, truth=False, output=str(run / "swap.mp4"))
     content, links = read_page(report.write_card_page(run))

@@ -95,15 +95,17 @@ def _subtitle(run: Path, facts: dict) -> str:
 
 
 def _clips(run: Path, facts: dict) -> tuple[list[Clip], list[str]]:
-    """Target, swap and truth, as far as they are there; and why others are left out."""
+    """Target, both swaps and truth, as far as they are there; and why others are left out."""
     shown, left = [], []
+    made = {"base": run / "swap" / "base_mask.mp4", "swap": run / "swap.mp4"}
     for name, title, words in (
         ("target", _("Target"), _("A’s clip, as it was")),
+        ("base", _("Before training"), _("by the base model")),
         ("swap", _("Swap"), _("the best model’s, with the target’s sound")),
         ("truth", _("Truth"), _("what a perfect swap would show")),
     ):
-        if name == "swap":
-            clip, why = run / "swap.mp4", ""
+        if name in made:
+            clip, why = made[name], ""
             found = clip.exists()
         else:
             clip = run / "report" / f"{name}.mp4"
