@@ -93,11 +93,19 @@ def swap_functions(run: Run) -> dict[str, training.SwapFunction | BaseSwap]:
     elif missing := [name for name in MODELS if name not in there]:
         print(_("Not trained in this run, and so left out: {models}.").format(models=", ".join(missing)))
     functions: dict = {name: training.SwapFunction(training.load_model(folders[name]), name=name) for name in there}
+    if _base_swapped(run, base_swap.NAME):
+        functions[base_swap.NAME] = base_function(run)
     steps = files.read_json_or_empty(run.out / "models" / base_swap.TUNED / "made_with.json").get("steps")
-    for name, taken in {base_swap.NAME: 0, base_swap.TUNED: steps or 0}.items():
-        if any((run.out / "swap").glob(f"{name}_{base_swap.PUTTING_BACK.blend}.mp4")):
-            functions[name] = base_function(run, taken)
+    if isinstance(steps, int) and _base_swapped(run, base_swap.TUNED):
+        try:
+            functions[base_swap.TUNED] = base_function(run, steps)
+        except LabError as error:  # such as too few pictures, once the set was cleaned: the others are there all the same
+            print(_("Left out: {model} ({why})").format(model=base_swap.TUNED, why=error))
     return functions
+
+
+def _base_swapped(run: Run, name: str) -> bool:
+    return (run.out / "swap" / f"{name}_{base_swap.PUTTING_BACK.blend}.mp4").exists()
 
 
 def _warm_start() -> Path:

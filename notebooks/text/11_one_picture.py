@@ -17,7 +17,7 @@ seed = 0
 out = "runs/sample"  # relative to the lab's folder
 source = ""  # the clip of B, whose face is put in; empty = the one of the sample
 target = ""  # the clip of A, whose video is changed; empty = the one of the sample
-fine_tune = 60  # steps of 8 on the two people; 400 serve better, and take three to five minutes on two CPU cores
+fine_tune = 60  # steps of 8 on the two people; 200 serve better, and take two minutes on two CPU cores
 keep = ""  # "drive" on Colab: the run survives the machine; or a folder
 
 # %% tags=["setup"]

@@ -1,13 +1,16 @@
 """The scoring stage on a run with the shipped warm start: what scores.json holds, with a truth and without."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
+from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import run_settings, runtime, scoring, stages
 from faceswap_lab.swap.options import ConversionOptions
+from faceswap_lab.training import fine_tuning
 
 
 class Brighter:
@@ -63,6 +66,23 @@ def test_a_conversion_is_not_made_twice_but_again_for_other_options(run, swaps):
     assert swaps[1].report is not None
     assert scoring.swap_clip(run, "brighter", Brighter()).report is None
     assert scoring.swap_clip(run, "brighter", Brighter(), feather=3.0).report is not None
+
+
+def test_a_fine_tuned_base_is_itself_or_left_out(run, swaps, monkeypatch, capsys):
+    """Without the note of its steps the plain base would pass for it; and a set that was cleaned may be too small by now."""
+    swapped = run.swap("base_fine_tuned", "mask")
+    note = run.out / "models" / "base_fine_tuned" / "made_with.json"
+    swapped.touch()
+    try:
+        assert list(scoring.swap_functions(run)) == ["warm_start"]
+        for steps in ("many", None, 40):
+            files.write_json(note, {"steps": steps})
+            monkeypatch.setattr(fine_tuning, "LEAST_PICTURES", 1000)
+            assert list(scoring.swap_functions(run)) == ["warm_start"]
+        assert "Left out: base_fine_tuned (fine-tuning: " in capsys.readouterr().out
+    finally:
+        swapped.unlink()
+        shutil.rmtree(note.parent)
 
 
 def test_a_settings_file_counts_for_the_run(run, swaps):
