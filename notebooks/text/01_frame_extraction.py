@@ -242,9 +242,9 @@ halve = checks.halve(halve)
 
 # %%
 halved = lab.studies.compression.halved_colours(crop)
-lost = np.clip(np.abs(crop.astype(int) - halved) * 8, 0, 255).astype(np.uint8)
+lost = np.clip(np.abs(crop.astype(int) - halved) * 30, 0, 255).astype(np.uint8)
 print(f"4:2:0 alone: {psnr(crop, halved):.1f} dB, at most {np.abs(crop.astype(int) - halved).max()} levels off")
-lab.widgets.row([crop, halved, lost], ["as it was", "colours halved", "error x 8"], height=2.2)
+lab.widgets.row([crop, halved, lost], ["as it was", "colours halved", "error x 30"], height=2.2)
 run.came("01 colours halved", "edges between colours")
 
 # %% [markdown]
