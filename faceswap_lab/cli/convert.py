@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError, check_number
@@ -23,11 +24,11 @@ DIRECTIONS = {"A<-B": (0, 1), "B<-A": (1, 0)}
 def convert_options(convert: argparse.ArgumentParser) -> None:
     """Converts a video, a folder of pictures or a picture. Run it again after a stop: what is finished is kept."""
     convert.add_argument("video", help="the target: a video, a folder of pictures, or a picture")
-    generator = convert.add_mutually_exclusive_group(required=True)
-    generator.add_argument("--model", metavar="FOLDER", help="a trained model, such as runs/sample/models/autoencoder")
-    generator.add_argument(
+    convert.add_argument("--model", metavar="FOLDER", help="a trained model, such as runs/sample/models/autoencoder")
+    convert.add_argument(
         "--source", metavar="FILE",
-        help="whose face comes in: a clip, a picture or a face set. No training: the base model that ships with the lab swaps",
+        help="whose face comes in: a clip, a picture or a face set. No training: the base model that ships with the lab swaps. "
+        "With --model, that one's faces are put onto this swap: the source's skin all over the face, instead of the target's",
     )  # fmt: skip
     convert.add_argument(
         "--fine-tune", type=int, default=0, metavar="STEPS",
@@ -93,7 +94,9 @@ def convert_command(options: argparse.Namespace) -> int:
     given = given_fields(options, ConversionOptions)
     chosen = ConversionOptions.read(options.settings, **given) if options.settings else None
     ConversionOptions(**given)
-    if options.source and options.direction != "A<-B":
+    if not (options.model or options.source):
+        raise LabError("convert: give --model FOLDER, --source FILE, or both.")
+    if not options.model and options.direction != "A<-B":
         raise LabError("--direction belongs to --model: with --source the source's face comes into the video.")
     if options.direction not in DIRECTIONS:
         raise LabError(f"--direction {options.direction}: give {' or '.join(DIRECTIONS)}, in quotes.")
@@ -107,7 +110,12 @@ def convert_command(options: argparse.Namespace) -> int:
     video, out = open_video(options.video), Path(options.out)
     outputs.check_place(out, video, options.overwrite)
     faces = FaceSet(options.faces) if options.faces else None
-    function, found = (_trained(options, video), None) if options.model else _base(options, video, out)
+    function: Any = _trained(options, video) if options.model else None
+    base, found = _base(options, video, out) if options.source else (None, None)
+    if function is None:
+        function = base
+    else:
+        function.base = base
     with frames_bar() as progress:
         report = conversion.convert(
             video, faces, function, out, chosen, **given, person=options.person, like=options.like or None, ranges=ranges,
@@ -116,7 +124,7 @@ def convert_command(options: argparse.Namespace) -> int:
             progress=progress,
         )  # fmt: skip
     _remove(found)
-    if tuning := getattr(function, "fine_tuning", None):
+    if tuning := getattr(base, "fine_tuning", None):
         _remove(tuning.folder)
     print(report.summary())
     print(_("Written: {files}").format(files=f"{out}, {conversion.report_path(out)}"))

@@ -80,7 +80,8 @@ def base_function(run: Run, fine_tuning: int = 0) -> BaseSwap:
 def swap_functions(run: Run) -> dict[str, training.SwapFunction | BaseSwap]:
     """The run's finished models by name, A's faces in and B's out, and the base model and its fine-tuned form where they swapped.
 
-    Without any, the warm start that ships with the lab stands in, with a printed sentence.
+    The models' faces are put onto the swap of the latter, or of the base. Without any model, the warm start that ships with the
+    lab stands in, with a printed sentence.
 
     Raises:
         LabError: when a model is damaged, or of a kind that this version does not know.
@@ -101,6 +102,13 @@ def swap_functions(run: Run) -> dict[str, training.SwapFunction | BaseSwap]:
             functions[base_swap.TUNED] = base_function(run, steps)
         except LabError as error:  # such as too few pictures, once the set was cleaned: the others are there all the same
             print(_("Left out: {model} ({why})").format(model=base_swap.TUNED, why=error))
+    try:
+        base = functions.get(base_swap.TUNED) or functions.get(base_swap.NAME) or base_function(run)
+    except LabError as error:  # B's face is not clear enough for it: the models' faces are put onto the target, as it is
+        print(_("Left out: {model} ({why})").format(model=base_swap.NAME, why=error))
+        return functions
+    for name in there:
+        functions[name].base = base
     return functions
 
 
@@ -136,9 +144,8 @@ def swap_clip(run: Run, name: str, swap_function, blend: str = "", **options) ->
     blend = blend or chosen.blend
     path = run.swap(name, blend)
     frames = run.out / "swap" / f"{name}_{blend}_frames" if run.clips.truth else None
-    config = (_warm_start() if name == WARM_START else run.out / "models" / name) / training.CONFIG
-    model = files.read_json(config).get("sha256") if config.exists() else getattr(swap_function, "digest", name)
-    key = {"model": model, "faces": list(faces.table["face"]), **dataclasses.asdict(chosen), "blend": blend, **options}
+    key = {"model": getattr(swap_function, "digest", name), "faces": list(faces.table["face"])}
+    key |= {**dataclasses.asdict(chosen), "blend": blend, **options}
     stage = f"swap_{name}_{blend}"
     if run.is_done(stage, **key) and path.exists() and (frames is None or frames.exists()):
         return Swapped(name, blend, path, frames, None)

@@ -27,6 +27,7 @@ from faceswap_lab.training.fine_tuning import FineTuning, Practice, check_pictur
 from faceswap_lab.video import open_video
 
 NAME, TUNED = "base", "base_fine_tuned"
+REMEMBERED = 32  # batches of faces, of 4 MB each: several models' faces are put onto the same swaps
 PICTURES = 150  # of a person: more of them know hardly more poses and expressions
 # How a composite wants to be put back: light and edges are the target's already, and alpha says where it counts.
 PUTTING_BACK = SwapOptions(
@@ -120,6 +121,7 @@ class BaseSwap:
         if target is not None:
             self.target_shape = references.own_shape(target.points, target.read, average)
         self.finder, self.target = FaceMesh(), target
+        self._remembered: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}  # `for_target` hands it on
 
     @classmethod
     def from_faces(cls, faces: FaceSet, **options) -> BaseSwap:
@@ -195,7 +197,7 @@ class BaseSwap:
         return references.carried_further(colour, seen.points[0], move).clip(0, 1)
 
     def __call__(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Generates, twice: the mean with the mirror image, see `reference_swapper.generate`.
+        """Generates, twice: the mean with the mirror image, see `reference_swapper.generate`. The last REMEMBERED are kept.
 
         Args:
             faces: (N, S, S, 3) float32 RGB [0, 1], in time's order where they have one: see `references.choose_steadily`.
@@ -203,6 +205,14 @@ class BaseSwap:
         Returns:
             The composite, same shape, and alpha (N, S, S, 1), both [0, 1]; alpha is 0 where no face is seen.
         """
+        key = hashlib.sha256(self.digest.encode() + faces.tobytes()).digest()
+        if key not in self._remembered:
+            if len(self._remembered) >= REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+            self._remembered[key] = self._generated(faces)
+        return self._remembered[key]
+
+    def _generated(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         pictures = np.round(np.clip(faces, 0, 1) * 255).astype(np.uint8)
         found = {row: seen for row, picture in enumerate(pictures) if (seen := self.seen(picture)) is not None}
         colour, alpha = faces.astype(np.float32, copy=True), np.zeros((*faces.shape[:3], 1), np.float32)

@@ -9,6 +9,7 @@ settled by the frames' numbers alone, so that a conversion that begins in the mi
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from faceswap_lab.swap.options import ConversionOptions
 from faceswap_lab.swap.pairing import FaceTrack, check_same_clip
 from faceswap_lab.swap.parts import Tally
 from faceswap_lab.swap.ranges import FramePlan
-from faceswap_lab.swap.swapping import Swap, SwapFunction, finish, generate, measure, prepare
+from faceswap_lab.swap.swapping import Swap, SwapFunction, finish, generate, measure, prepare_for
 from faceswap_lab.video import Video
 
 # Times the strength for movements. A mouth that opens must not be averaged away, and light must still move with the head.
@@ -132,7 +133,8 @@ def _cut_out(step: Step, conversion: Conversion) -> Step:
         if not track.checked and not track.bridged[step.row]:
             check_same_clip(track, step.row, step.image)
         outline = track.mask(step.row)
-        step.swap = prepare(step.image, track.matrices[step.row], outline, conversion.size, conversion.options, track.raw[step.row])
+        place = track.matrices[step.row], outline, conversion.options, track.raw[step.row]
+        step.swap = prepare_for(conversion.swap_function, step.image, *place)
     return step
 
 
@@ -204,6 +206,9 @@ def _averaged(own: Swap, step: Step, window: Iterable[Step], track: FaceTrack, o
     if options.strength <= 0:
         return own
     own.mask = _mean(near, far, "mask", options.strength * _ALPHA_STRENGTH).clip(0, 1)
+    if own.under is not None:
+        mask = _mean(near, far, "under.mask", options.strength * _ALPHA_STRENGTH).clip(0, 1)
+        own.under = dataclasses.replace(own.under, mask=mask)
     measure(own, options)
     for name, strength in (("wanted", _COLOUR_STRENGTH), ("change", _CHANGE_STRENGTH)):
         if getattr(own, name) is not None and getattr(step.swap, name) is not None:
@@ -213,7 +218,7 @@ def _averaged(own: Swap, step: Step, window: Iterable[Step], track: FaceTrack, o
 
 def _mean(near: Sequence[Step], far: np.ndarray, name: str, strength: float) -> np.ndarray:
     """One array of the neighbours' swaps, averaged with weights that fall with their distance in time."""
-    values = [getattr(other.swap, name) for other in near]
+    values = [operator.attrgetter(name)(other.swap) for other in near]
     known = np.array([value is not None for value in values])
     counts = smoothing.weights(far[known], strength)
     there = (value for value in values if value is not None)

@@ -22,7 +22,7 @@ _nothing = partial(np.empty, 0, np.float32)
 
 @dataclass
 class Swap:
-    """One face on its way through the steps; S is the model's size. Colour, alpha and mask are empty until `generate`.
+    """One face on its way through the steps; S is the model's size. Reference, colour, alpha and mask are empty until `generate`.
 
     What trembles from frame to frame is plain arrays here (matrix, mask, measured and wanted, change): a video averages
     them over neighbouring frames between `generate` and `finish`.
@@ -32,12 +32,15 @@ class Swap:
         matrix: (2, 3), frame pixels to pixels of this square.
         region: (S, S) float32 [0, 1], where a face is to be put at all, with its soft edge.
         inside: (S, S) float32 [0, 1], what of the square lies in the frame.
+        options: how it is put into the frame.
+        under: the swap of the swap function's `base`, onto which this one is put; None: onto the frame.
+        reference: (S, S, 3) float32 RGB [0, 1], what it is put onto: the target, with `under` in it.
         colour: (S, S, 3) float32 RGB [0, 1], what the model generated.
         alpha: (S, S) float32 [0, 1], how much of it the model wants to count.
         mask: (S, S) float32 [0, 1], how much of it counts.
-        measured, wanted: colour statistics of the generated face and of the target, of one shape that depends on the method
+        measured, wanted: colour statistics of the generated face and of the reference, of one shape that depends on the method
             (`colour.COLOUR`), or None where there are none: the colours then stay as they were generated.
-        change: (32, 32, 3) float32, the colour change that lets the face meet the frame along the mask's rim
+        change: (32, 32, 3) float32, the colour change that lets the face meet the reference along the mask's rim
             (`cloning.colour_change`), for the blend "seamless" only; else None.
     """
 
@@ -45,6 +48,9 @@ class Swap:
     matrix: np.ndarray
     region: np.ndarray
     inside: np.ndarray
+    options: SwapOptions
+    under: Swap | None = None
+    reference: np.ndarray = field(default_factory=_nothing)
     colour: np.ndarray = field(default_factory=_nothing)
     alpha: np.ndarray = field(default_factory=_nothing)
     mask: np.ndarray = field(default_factory=_nothing)
@@ -100,7 +106,22 @@ def prepare(
         region = region * masks.rect(fine)
     if options.mask not in BY_ALPHA:
         region = _shaped(region, options)
-    return Swap(target, small, masks.resized(region, size), masks.inside_frame(frame.shape, small, size))
+    return Swap(target, small, masks.resized(region, size), masks.inside_frame(frame.shape, small, size), options)
+
+
+def prepare_for(
+    swap_function: SwapFunction,
+    frame: np.ndarray,
+    matrix: np.ndarray,
+    face_mask: np.ndarray | None,
+    options: SwapOptions,
+    mask_matrix: np.ndarray | None = None,
+) -> Swap:
+    """`prepare` for a swap function, and for the `base` that it may have; arguments as there."""
+    swap = prepare(frame, matrix, face_mask, model_size(swap_function), options, mask_matrix)
+    if base := getattr(swap_function, "base", None):
+        swap.under = prepare(frame, matrix, face_mask, model_size(base), base.putting_back, mask_matrix)
+    return swap
 
 
 def _covered(matrix: np.ndarray, size: int, coverage: float) -> np.ndarray:
@@ -124,8 +145,9 @@ def generate(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOp
     """Lets the model generate a batch of faces, and measures their colours.
 
     Args:
-        swaps: from `prepare`; their colour, alpha, mask, statistics and change are filled in.
-        swap_function: faces (N, S, S, 3) float32 RGB [0, 1] -> (colour (N, S, S, 3), alpha (N, S, S, 1)), [0, 1].
+        swaps: from `prepare` or `prepare_for`; their reference, colour, alpha, mask, statistics and change are filled in.
+        swap_function: faces (N, S, S, 3) float32 RGB [0, 1] -> (colour (N, S, S, 3), alpha (N, S, S, 1)), [0, 1]. One with a
+            `base`, such as a `BaseSwap`, is put onto the swap that this makes, whose colours it gets.
         options: mask, colour and blend count here; erode, forehead, blur and feather shape alpha, too, where it is the
             only mask.
         batch_size: the model is given this many at least (the last one repeated), since a batch of a new size makes
@@ -136,6 +158,9 @@ def generate(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOp
     """
     if not swaps:
         return
+    if base := getattr(swap_function, "base", None):
+        below = [swap.under for swap in swaps if swap.under is not None]
+        generate(below, base, base.putting_back, batch_size)
     faces = np.stack([swap.target for swap in swaps])
     missing = max(0, batch_size - len(faces))
     if missing:
@@ -159,7 +184,7 @@ def generate(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOp
     for swap, face, alpha, before in zip(
         swaps, np.clip(generated, 0, 1), np.clip(alphas[..., 0], 0, 1), hidden, strict=False
     ):
-        swap.colour, swap.alpha = face, alpha
+        swap.colour, swap.alpha, swap.reference = face, alpha, _reference(swap)
         swap.mask = swap.region
         if options.mask in BY_ALPHA:
             swap.mask = _shaped(alpha, options)
@@ -169,12 +194,20 @@ def generate(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOp
         measure(swap, options)
 
 
+def _reference(swap: Swap) -> np.ndarray:
+    if swap.under is None:
+        return swap.target
+    put_in = swap.under.target + swap.under.mask[..., None] * (swap.under.colour - swap.under.target)
+    step = np.vstack([swap.matrix, [0, 0, 1]]) @ np.vstack([alignment.invert(swap.under.matrix), [0, 0, 1]])
+    return alignment.align(put_in, step[:2], len(swap.target)).clip(0, 1)
+
+
 def measure(swap: Swap, options: SwapOptions) -> None:
     """Fills in what the colours need to know of a generated swap under its mask; again, when the mask was made steady."""
-    found = colour.COLOUR[options.colour].measure(swap.colour, swap.target, swap.mask * swap.inside)
+    found = colour.COLOUR[options.colour].measure(swap.colour, swap.reference, swap.mask * swap.inside)
     swap.measured, swap.wanted = (None, None) if found is None else found
     if options.blend == "seamless":
-        swap.change = cloning.colour_change(_coloured(swap, options), swap.target, swap.mask, swap.inside)
+        swap.change = cloning.colour_change(_coloured(swap, options), swap.reference, swap.mask, swap.inside)
 
 
 def _coloured(swap: Swap, options: SwapOptions) -> np.ndarray:
@@ -201,6 +234,8 @@ def finish(frame: np.ndarray, swap: Swap, options: SwapOptions) -> np.ndarray:
     Returns:
         (H, W, 3) uint8 RGB, a new array.
     """
+    if swap.under is not None:
+        frame = finish(frame, swap.under, swap.under.options)
     face = sharpening.sharpen(_coloured(swap, options), options.sharpen, options.amount)
     if options.blend == "seamless":
         face = cloning.changed(face, swap.change)
@@ -229,8 +264,7 @@ def swap_frames(
         As many (H, W, 3) uint8 RGB frames, unlabelled.
     """
     options = options or SwapOptions(**choices)
-    size = model_size(swap_function)
-    swaps = [prepare(*each, size, options) for each in zip(frames, matrices, face_masks, strict=True)]
+    swaps = [prepare_for(swap_function, *each, options) for each in zip(frames, matrices, face_masks, strict=True)]
     generate(swaps, swap_function, options)
     return [finish(frame, swap, options) for frame, swap in zip(frames, swaps, strict=True)]
 

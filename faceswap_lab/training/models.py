@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import hashlib
@@ -16,6 +17,7 @@ import numpy as np
 from faceswap_lab import __version__
 from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
+from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.faces.sources import SOURCES, Source, gather_sources, has_sources, read_sources
 from faceswap_lab.models.autoencoder import AutoencoderConfig, FaceAutoencoder
 from faceswap_lab.models.cyclegan import CycleGanConfig
@@ -205,6 +207,8 @@ class SwapFunction:
         source, target: whose faces come in (0 = A), and as whom they are generated (1 = B).
         batch_size: faces a pass.
         name: of the model, for the video's metadata.
+        base: a `BaseSwap` that puts in the same person. The generated faces are put onto its swap and get that one's colours,
+            the source's skin in the target's light; None: onto the target, whose colours they get.
 
     Example:
         >>> model = lab.load_model("data/weights/quick_autoencoder")
@@ -214,28 +218,40 @@ class SwapFunction:
         ((2, 64, 64, 3), (2, 64, 64, 1))
     """
 
-    def __init__(self, model, source: int = 0, target: int = 1, batch_size: int = 16, name: str = "autoencoder"):
-        self.name = name
+    def __init__(
+        self, model, source: int = 0, target: int = 1, batch_size: int = 16, name: str = "autoencoder", base=None
+    ):  # fmt: skip
+        self.name, self.base = name, base
         self.model, self.source, self.target, self.batch_size = model, source, target, batch_size
         self.size = model.config.size
 
+    def for_target(self, faces: FaceSet) -> SwapFunction:
+        """The same function, whose base knows the target's faces, see `BaseSwap.for_target`."""
+        if self.base is None:
+            return self
+        other = copy.copy(self)
+        other.__dict__.pop("digest", None)
+        other.base = self.base.for_target(faces)
+        return other
+
     @functools.cached_property
     def digest(self) -> str:
-        """Tells this model, with these weights and in this direction, from any other."""
-        found = hashlib.sha256(f"{self.source}{self.target}".encode())
+        """Tells this model, with these weights, in this direction and on this base, from any other."""
+        found = hashlib.sha256(f"{self.source}{self.target}{getattr(self.base, 'digest', '')}".encode())
         for weight in self.model.weights:
             found.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
         return found.hexdigest()
 
     @functools.cached_property
     def sources(self) -> tuple[Source, ...]:
-        """The clips that the model learnt from, as its folder says; () for one that was just trained, in no folder yet.
+        """The clips that the model learnt from, as its folder says (one that was just trained is in none yet), and the base's.
 
         Raises:
             LabError: when the folder does not say it, with the command that states it.
         """
         folder = getattr(self.model, "loaded_from", None)
-        return () if folder is None else read_sources(folder)
+        learnt = () if folder is None else read_sources(folder)
+        return tuple(dict.fromkeys([*learnt, *getattr(self.base, "sources", ())]))
 
     def __call__(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Args: faces (N, size, size, 3) float32 RGB in [0, 1]. Returns: colour, same shape, and alpha (N, size, size, 1)."""

@@ -212,7 +212,7 @@ class TuningPanel(Telling):
         self.image.value = coded_picture(self.render(), ".png")
 
     def _swapped(self, frame: TuningFrame, chosen: ConversionOptions) -> np.ndarray:
-        swap = swapping.prepare(frame.image, frame.matrix, frame.mask, self._swap_function.size, chosen)
+        swap = swapping.prepare_for(self._swap_function, frame.image, frame.matrix, frame.mask, chosen)
         swapping.generate([swap], self._swap_function, chosen)
         swapped = swapping.finish(frame.image, swap, chosen)
         return _tinted(swapped, swap, chosen.blend) if self.show_mask.value else swapped
@@ -238,7 +238,7 @@ class _Remembering:
 
     def __init__(self, swap_function: SwapFunction):
         self._function, self.size = swap_function, swapping.model_size(swap_function)
-        self.name = swapping.model_name(swap_function)
+        self.name, self.base = swapping.model_name(swap_function), getattr(swap_function, "base", None)
         self._known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
 
     def __call__(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -112,7 +113,8 @@ def test_what_a_run_is_doing(run, capsys, monkeypatch):
     recipes.begin_gan(gan, run.out)
     scoring.compare(run, 0, {}, np.zeros((5, 2)))
     monkeypatch.setattr(scoring.training, "load_model", lambda *given: None)
-    monkeypatch.setattr(scoring.training, "SwapFunction", lambda *given, **named: None)
+    monkeypatch.setattr(scoring.training, "SwapFunction", lambda *given, **named: SimpleNamespace())
+    monkeypatch.setattr(scoring, "base_function", lambda *given: None)
     scoring.swap_functions(run)
     (run.models("autoencoder") / "model.json").write_text("{}")
     scoring.swap_functions(run)

@@ -9,6 +9,7 @@ import pytest
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import run_settings, runtime, scoring, stages
+from faceswap_lab.swap.base_swap import BaseSwap
 from faceswap_lab.swap.options import ConversionOptions
 from faceswap_lab.training import fine_tuning
 
@@ -29,11 +30,12 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def swaps(run):
-    generated = scoring.swap_functions(run)  # no model was trained: the warm start
-    assert list(generated) == ["warm_start"] and not (run.out / "models").exists()
     stages.ensure_faces(run, "A", every=20)
     stages.ensure_faces(run, "B", every=20)
     run_faces(run)
+    generated = scoring.swap_functions(run)  # no model was trained: the warm start, put onto the base's swap
+    assert list(generated) == ["warm_start"] and not (run.out / "models").exists()
+    assert isinstance(generated["warm_start"].base, BaseSwap)
     return [scoring.swap_clip(run, name, f) for name, f in {**generated, "brighter": Brighter()}.items()]
 
 

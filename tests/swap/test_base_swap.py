@@ -22,6 +22,7 @@ from faceswap_lab.video import open_video
 from faceswap_lab.video.pictures import list_pictures, read_picture, write_picture
 
 TARGET, SOURCE = (samples.sample_clip(name).path for name in ("target", "train_B"))
+WARM_START = weights.data_folder() / "weights" / "quick_autoencoder"
 LENGTH = "0-1.2"  # seconds that are swapped
 
 
@@ -88,6 +89,39 @@ def test_the_base_is_fine_tuned_on_the_two_people(tmp_path, capsys):
     assert found[40]["sharpness"] > found[0]["sharpness"] + 0.05  # measured: 0.43 and 0.51
     assert found[40]["structure_gain"] > found[0]["structure_gain"] + 0.06  # 0.22 and 0.31
     assert found[40]["identity_gain"] > found[0]["identity_gain"] + 0.02  # 0.18 and 0.22
+
+def test_a_trained_model_s_face_is_put_onto_the_swap_without_training(tmp_path, capsys):
+    found = {}
+    for name, more in (("target", []), ("base", ["--source", SOURCE])):
+        kept = tmp_path / name
+        given = ["--model", WARM_START, "--out", tmp_path / f"{name}.mp4", "--frames", kept, "--range", LENGTH]
+        assert run(TARGET, *given, *more) == 0
+        found[name] = gains(kept)
+    # measured: 0.39 and 0.46, 0.07 and 0.45
+    assert found["base"]["swap_gain"] > found["target"]["swap_gain"] + 0.03
+    assert found["base"]["pixel_gain"] > found["target"]["pixel_gain"] + 0.3
+    stranger = write(tmp_path / "b.png", next(open_video(SOURCE).frames()).image)
+    given = ["--model", WARM_START, "--source", stranger, "--out", tmp_path / "o.mp4"]
+    assert run(TARGET, *given) == 1 and f"{stranger}" in capsys.readouterr().err  # nobody's consent is on record
+    assert run(TARGET, "--out", tmp_path / "o.mp4") == 1 and "--source FILE, or both" in capsys.readouterr().err
+
+
+def test_models_on_one_base_share_its_swaps_and_are_told_apart_by_it(faces, monkeypatch):
+    base = BaseSwap.from_faces(faces)
+    model = training.load_model(WARM_START)
+    function, alone = training.SwapFunction(model, base=base), training.SwapFunction(model)
+    assert function.digest != alone.digest and alone.for_target(faces) is alone
+    assert set(function.sources) == {*alone.sources, *base.sources} and base.sources
+    known = function.for_target(faces)
+    assert known.digest != function.digest and known.base.target_shape is not None
+    picture = faces.images(128)[:2].astype(np.float32) / 255
+    first = known.base(picture)
+    monkeypatch.setattr(known.base, "network", None)  # nothing is generated again
+    again = function.for_target(faces).base(picture)
+    assert all((one == other).all() for one, other in zip(first, again, strict=True))
+    monkeypatch.setattr(function.base, "network", None)
+    with pytest.raises(AttributeError):  # the base that does not know the target has other swaps
+        function.base(picture)
 
 
 def test_fine_tuning_belongs_to_a_source_and_needs_some_pictures(tmp_path, capsys):

@@ -192,3 +192,38 @@ def test_a_face_cut_by_the_border_is_measured_inside_only(scene):
 def test_wrong_choices_are_named(choice, says):
     with pytest.raises(LabError, match=says):
         SwapOptions(**choice)
+
+
+class Brighter:
+    """In a base's place: a quarter brighter in the right half, with a way of its own to be put back."""
+
+    size, name, digest, sources = 128, "brighter", "1", ()
+    putting_back = SwapOptions(
+        blend="mask", colour="none", mask="alpha", erode=0, forehead=0, feather=0, sharpen="none"
+    )
+
+    def __call__(self, faces):
+        alpha = np.zeros((*faces.shape[:3], 1), np.float32)
+        alpha[:, :, 64:] = 1
+        return np.clip(faces * 1.25, 0, 1), alpha
+
+
+@pytest.mark.parametrize("coverage", [0.8, 1.0])
+def test_a_face_is_put_onto_the_base_s_swap_and_gets_its_colours(scene, coverage):
+    frame, matrix = scene
+    below = swapping.swap_frame(frame, matrix, outline(), Brighter(), Brighter.putting_back)
+    function = Generator(lambda faces: faces * 0.5)
+    function.base = Brighter()
+    options = SwapOptions(**{**PLAIN, "coverage": coverage})
+    swap = swapping.prepare_for(function, frame, matrix, outline(), options)
+    swapping.generate([swap], function, options)
+    out = swapping.finish(frame, swap, options)
+    assert (function.seen[0][0] == swap.target).all()  # the model sees the target, not what lies under its answer
+    placed = blending.place_mask(frame.shape, swap.mask, swap.matrix)
+    assert (out[placed == 0] == below[placed == 0]).all() and (below != frame).any(axis=2)[placed == 0].any()
+    # its mean under the mask is the base's swap's, a tenth brighter than the target's and twice as bright as its own
+    inside = placed > 0.9
+    means = [picture[inside].mean() for picture in (out, below, frame)]
+    assert abs(means[0] - means[1]) < 2.0 and means[1] > 1.05 * means[2]
+    onto_target = swapping.swap_frame(frame, matrix, outline(), Generator(lambda faces: faces * 0.5), options)
+    assert abs(onto_target[inside].mean() - means[2]) < 2.0
