@@ -1,6 +1,7 @@
 """Which settings of a swap come nearest to the truth: a search over `SwapOptions`, one field after another.
 
     python benchmarks/conversion_options.py [--models FOLDER ...] [--every 6] [--rounds 2] [--start JSON] [--faces FOLDER]
+        [--on-base]
 
 Both directions count (talk_A <- B and talk_B <- A). The model generates each face once; everything after that is tried anew
 for each setting. Next to the gains of `metrics` stand the visibility of the mask's edge, and what was changed where nothing
@@ -10,7 +11,9 @@ should be (`seams`). What is maximised:
 
 Beside each model stands its ceiling: what the same settings leave of the truth, generated in the model's place under the
 model's own alpha. And how much of the hand before the face stays in front on the hard clip. Without `--models` the shipped
-warm start is taken. `--faces` keeps the face sets of the three clips, or has them already.
+warm start is taken. `--on-base` puts the faces onto the base model's swap, as a run does, instead of onto the target (its
+ceiling is still that onto the target); `--rounds 0` tries the defaults alone. `--faces` keeps the face sets of the clips, or
+has them already.
 Prints a line for each setting that was tried, a table, and one line of JSON for whoever keeps records.
 """
 
@@ -38,9 +41,11 @@ from faceswap_lab.faces.faceset import FaceSet  # noqa: E402
 from faceswap_lab.metrics import contrast, face_width  # noqa: E402
 from faceswap_lab.models.dlib_recognition import FaceRecognition  # noqa: E402
 from faceswap_lab.swap import blending, swapping  # noqa: E402
+from faceswap_lab.swap.base_swap import BaseSwap  # noqa: E402
 from faceswap_lab.swap.options import BLENDS, COLOURS, ENLARGES, MASKS, SwapOptions  # noqa: E402
 
 DIRECTIONS = {"talk_A": (0, 1), "talk_B": (1, 0)}
+SOURCES = {"talk_A": "train_B", "talk_B": "train_A"}
 MEASURES = ("swap_gain", "structure_gain", "identity_gain", "pixel_gain", "sharpness", "seam", "spill")
 SHARP = (0.8, 1.2)
 STEPS = (  # sharpening first: a model's softness would else speak for a mask that lets the target's skin through
@@ -62,7 +67,7 @@ class Remembering:
     """A swap function that generates the same faces only once."""
 
     def __init__(self, function: training.SwapFunction):
-        self.function, self.size, self.known = function, function.size, {}
+        self.function, self.size, self.base, self.known = function, function.size, function.base, {}
 
     def __call__(self, faces: np.ndarray):
         key = hash(faces.tobytes())
@@ -86,15 +91,20 @@ class Clip:
 
     def swapped(self, options: SwapOptions, ceiling: bool = False) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """The swapped frames, and the masks as they lie in them; `ceiling`: the truth is generated in the model's place."""
-        swaps, truths = (
-            [
-                swapping.prepare(*given, self.function.size, options)
-                for given in zip(shown, self.matrices, self.outlines, strict=True)
+        size, places = self.function.size, list(zip(self.matrices, self.outlines, strict=True))
+        if ceiling:
+            swaps, truths = (
+                [swapping.prepare(frame, *place, size, options) for frame, place in zip(shown, places, strict=True)]
+                for shown in (self.frames, self.truth)
+            )
+            generated = np.stack([truth.target for truth in truths])
+            swapping.generate(swaps, lambda faces: (generated, self.function(faces)[1]), options)
+        else:
+            swaps = [
+                swapping.prepare_for(self.function, frame, *place, options)
+                for frame, place in zip(self.frames, places, strict=True)
             ]
-            for shown in (self.frames, self.truth)
-        )
-        generated = np.stack([truth.target for truth in truths])
-        swapping.generate(swaps, (lambda faces: (generated, self.function(faces)[1])) if ceiling else self.function, options)
+            swapping.generate(swaps, self.function, options)
         pairs = list(zip(self.frames, swaps, strict=True))
         placed = [blending.place_mask(frame.shape, swap.mask, swap.matrix) for frame, swap in pairs]
         return [swapping.finish(frame, swap, options) for frame, swap in pairs], placed
@@ -183,20 +193,25 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--faces", help="folder of the clips' face sets; made there where they are missing")
+    parser.add_argument("--on-base", action="store_true", help="put the faces onto the base model's swap")
     parser.add_argument("--start", type=json.loads, default={}, help="fields to begin with, as JSON")
     arguments = parser.parse_args()
     began, recogniser, result = time.perf_counter(), FaceRecognition(), {}
     with tempfile.TemporaryDirectory() as temporary:
         sets = {}
-        for name in (*DIRECTIONS, "hard_A"):
+        for name in (*DIRECTIONS, "hard_A", *(SOURCES.values() if arguments.on_base else ())):
             folder = Path(arguments.faces or temporary) / name
             there = (folder / "faces.csv").exists()
             sets[name] = FaceSet(folder) if there else extract_faces(actors.clip(name).path, folder)
+        bases = {name: BaseSwap.from_faces(sets[SOURCES[name]]) if arguments.on_base else None for name in DIRECTIONS}
         for folder in arguments.models:
             model = training.load_model(folder)
+            functions = {
+                name: training.SwapFunction(model, *people, base=bases[name]) for name, people in DIRECTIONS.items()
+            }
             clips = {
-                name: Clip(name, training.SwapFunction(model, *people), sets[name], arguments.every, recogniser)
-                for name, people in DIRECTIONS.items()
+                name: Clip(name, function, sets[name], arguments.every, recogniser)
+                for name, function in functions.items()
             }
             print(f"{Path(folder).name}: {len(clips['talk_A'].frames)} frames of each clip")
             print(" ".join(f"{name.removesuffix('_gain')[:7]:>7}" for name in (*MEASURES, "worth")))

@@ -20,6 +20,7 @@ from faceswap_lab.swap import colour_distributions
 
 _GAIN_LIMITS = (0.4, 2.5)  # contrast is never changed more than this: a flat face would turn to noise
 _WHITE = (0.75, 0.95)  # of the darkest channel: from where a colour counts as light rather than skin, and altogether so
+_CELLS = 16  # a side: with fewer more flicker is left, with more the mouth follows less well
 _LEAST_VARIANCE = 1e-7  # of colours in [0, 1]: far below one level of 255
 
 
@@ -172,8 +173,25 @@ def _both(measure: Callable[[np.ndarray, np.ndarray], np.ndarray | None]):
     return pair
 
 
+def _distance(face, target, mask):
+    """How far the face's colours lie from the target's, twice: nothing is to change, until a video averages the second."""
+    if not colour_distributions.enough(mask):
+        return None
+    apart, inside = (to_lab(face) - to_lab(target)) * mask[..., None], np.ascontiguousarray(mask, np.float32)
+    cells = [cv2.resize(each, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA) for each in (apart, inside)]
+    apart, inside = (cv2.GaussianBlur(each, (0, 0), 0.7) for each in cells)
+    found = apart / (inside[..., None] + 0.02)
+    return found, found
+
+
+def _shifted(face, measured, wanted):
+    """The target's own light and movement at a steady distance: a model's colours tremble, skin and light do not."""
+    change = cv2.resize((wanted - measured).astype(np.float32), face.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return from_lab(to_lab(face) + change) if change.any() else face
+
+
 COLOUR: dict[str, Method] = {
-    "none": Method(lambda face, target, mask: None, lambda face, measured, wanted: face),
+    "none": Method(_distance, _shifted),
     "mean": Method(_both(statistics), partial(transfer, contrast=False)),
     "mean_std": Method(_both(statistics), transfer),
     "histogram": Method(_both(colour_distributions.histograms), colour_distributions.through_histograms),

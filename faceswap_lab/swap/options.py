@@ -50,8 +50,9 @@ class SwapOptions:
     Args:
         blend: "direct" (the whole square), "mask" (mixed by the soft mask), "seamless" (its gradients) or "laplacian" (each
             size of detail mixed over an edge of its own width).
-        colour: "none", "mean" (the average colour), "mean_std" (CIE L*a*b* mean and deviation), "histogram", "linear" (the
-            whole covariance, Monge-Kantorovich) or "sot" (sliced optimal transport).
+        colour: "none" (the model's own, in a video made steady over time), or those of what the face is put onto: "mean" (the
+            average colour), "mean_std" (CIE L*a*b* mean and deviation), "histogram", "linear" (the whole covariance,
+            Monge-Kantorovich) or "sot" (sliced optimal transport).
         mask: "rect" (the square, drawn in), "hull" (the face's outline), "alpha" (the model's own), or two of them
             multiplied: "hull+rect", "alpha+hull"; "hull+seen" and "alpha+seen" leave out hands and other things before the
             face (`models.occlusion`).

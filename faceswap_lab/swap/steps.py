@@ -19,11 +19,11 @@ import numpy as np
 from faceswap_lab.base.safeguards import Mark
 from faceswap_lab.swap import outputs, pipeline, smoothing
 from faceswap_lab.swap.conversion_report import measured
-from faceswap_lab.swap.options import ConversionOptions
+from faceswap_lab.swap.options import ConversionOptions, SwapOptions
 from faceswap_lab.swap.pairing import FaceTrack, check_same_clip
 from faceswap_lab.swap.parts import Tally
 from faceswap_lab.swap.ranges import FramePlan
-from faceswap_lab.swap.swapping import Swap, SwapFunction, finish, generate, measure, prepare_for
+from faceswap_lab.swap.swapping import Swap, SwapFunction, finish, generate, measure, prepare_for, put_onto
 from faceswap_lab.video import Video
 
 # Times the strength for movements. A mouth that opens must not be averaged away, and light must still move with the head.
@@ -195,31 +195,44 @@ def _steadied(steps: Iterable[Step], track: FaceTrack, options: ConversionOption
 
 
 def _averaged(own: Swap, step: Step, window: Iterable[Step], track: FaceTrack, options: ConversionOptions) -> Swap:
-    """A copy of a step's swap made steady; the neighbours' own stay as they were measured.
-
-    What the model generates changes its colour a little from frame to frame. Only the statistics of that very face take the
-    change out again: averaged over time they would let it through (measured on talk_A: more flicker than without smoothing).
-    So they are measured anew, under the steady mask, and what they are brought to is averaged: the target's.
-    """
+    """A copy of a step's swap made steady, and what it is put onto; the neighbours' own stay as they were measured."""
     near = [other for other in window if other.swap and track.numbers[other.row] == track.numbers[step.row]]
     far = np.array([other.index - step.index for other in near]) / track.step
     if options.strength <= 0:
         return own
-    own.mask = _mean(near, far, "mask", options.strength * _ALPHA_STRENGTH).clip(0, 1)
     if own.under is not None:
-        mask = _mean(near, far, "under.mask", options.strength * _ALPHA_STRENGTH).clip(0, 1)
-        own.under = dataclasses.replace(own.under, mask=mask)
+        own.under = _made_steady(dataclasses.replace(own.under), near, far, own.under.options, options.strength, "under.")
+        own.reference = put_onto(own)
+    return _made_steady(own, near, far, options, options.strength)
+
+
+def _made_steady(
+    own: Swap, near: Sequence[Step], far: np.ndarray, options: SwapOptions, strength: float, where: str = ""
+) -> Swap:
+    """The same swap with mask and colours averaged; `where` it lies in the neighbours' swaps.
+
+    What the model generates changes its colour a little from frame to frame. Only the statistics of that very face take the
+    change out again: averaged over time they would let it through (measured on talk_A: more flicker than without smoothing).
+    So they are measured anew, under the steady mask, and what they are brought to is averaged: the target's, or, with the
+    model's own colours, their distance from the target's, which hardly changes and may be averaged for longer. What lies under
+    is steady by then.
+    """
+    own.mask = _mean(near, far, f"{where}mask", strength * _ALPHA_STRENGTH).clip(0, 1)
     measure(own, options)
-    for name, strength in (("wanted", _COLOUR_STRENGTH), ("change", _CHANGE_STRENGTH)):
-        if getattr(own, name) is not None and getattr(step.swap, name) is not None:
-            setattr(own, name, _mean(near, far, name, options.strength * strength))
+    longer = {"wanted": _CHANGE_STRENGTH if options.colour == "none" else _COLOUR_STRENGTH, "change": _CHANGE_STRENGTH}
+    for name, times in longer.items():
+        if getattr(own, name) is not None and (own.under is None or name == "change"):
+            mean = _mean(near, far, f"{where}{name}", strength * times)
+            setattr(own, name, getattr(own, name) if mean is None else mean)
     return own
 
 
-def _mean(near: Sequence[Step], far: np.ndarray, name: str, strength: float) -> np.ndarray:
-    """One array of the neighbours' swaps, averaged with weights that fall with their distance in time."""
+def _mean(near: Sequence[Step], far: np.ndarray, name: str, strength: float):
+    """One array of the neighbours' swaps, averaged with weights that fall with their distance in time; None where none has it."""
     values = [operator.attrgetter(name)(other.swap) for other in near]
     known = np.array([value is not None for value in values])
+    if not known.any():
+        return None
     counts = smoothing.weights(far[known], strength)
     there = (value for value in values if value is not None)
     total = sum(weight * value for weight, value in zip(counts, there, strict=True) if weight > 1e-3)

@@ -184,7 +184,7 @@ def generate(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOp
     for swap, face, alpha, before in zip(
         swaps, np.clip(generated, 0, 1), np.clip(alphas[..., 0], 0, 1), hidden, strict=False
     ):
-        swap.colour, swap.alpha, swap.reference = face, alpha, _reference(swap)
+        swap.colour, swap.alpha, swap.reference = face, alpha, put_onto(swap)
         swap.mask = swap.region
         if options.mask in BY_ALPHA:
             swap.mask = _shaped(alpha, options)
@@ -194,11 +194,13 @@ def generate(swaps: Sequence[Swap], swap_function: SwapFunction, options: SwapOp
         measure(swap, options)
 
 
-def _reference(swap: Swap) -> np.ndarray:
-    if swap.under is None:
+def put_onto(swap: Swap) -> np.ndarray:
+    """What a swap is put onto, its `reference`: (S, S, 3) float32 RGB [0, 1]."""
+    under = swap.under
+    if under is None:
         return swap.target
-    put_in = swap.under.target + swap.under.mask[..., None] * (swap.under.colour - swap.under.target)
-    step = np.vstack([swap.matrix, [0, 0, 1]]) @ np.vstack([alignment.invert(swap.under.matrix), [0, 0, 1]])
+    put_in = under.target + under.mask[..., None] * (_coloured(under, under.options) - under.target)
+    step = np.vstack([swap.matrix, [0, 0, 1]]) @ np.vstack([alignment.invert(under.matrix), [0, 0, 1]])
     return alignment.align(put_in, step[:2], len(swap.target)).clip(0, 1)
 
 

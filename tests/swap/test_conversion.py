@@ -164,6 +164,62 @@ def test_the_true_faces_give_the_true_swap(made_set, frames, tmp_path):
     assert report.mean_change > 15 and report.warnings == []
 
 
+def test_a_model_s_own_colours_are_made_steady_where_they_tremble(made_set, frames, tmp_path):
+    """Each half of the face trembles for itself; the target's own movement stays, and one frame alone is as it was generated."""
+    draw = np.random.default_rng(0)
+
+    def trembling(faces):
+        sides = draw.normal(0, 0.03, (len(faces), 1, 2, 1)).astype(np.float32)
+        return np.clip(faces * 0.8 + np.repeat(sides, faces.shape[2] // 2, axis=2), 0, 1)
+
+    faceset, restless = FaceSet(made_set), {}
+    for smoothing in ("off", "light"):
+        kept_in = tmp_path / smoothing
+        convert(
+            TARGET, made_set, Generator(128, trembling), tmp_path / "o.mp4", colour="none", blend="mask", mask="rect", sharpen="none",
+            smoothing=smoothing, end=SHORT, overwrite=True, frames_folder=kept_in,
+        )  # fmt: skip
+        changed = []
+        for n, picture in kept(kept_in).items():
+            swap, target = (alignment.align(x, faceset.matrix(n), 256).astype(float) for x in (picture, frames[n]))
+            apart = (swap - 0.8 * target)[90:170]
+            changed.append([apart[:, left : left + 50].mean() for left in (70, 136)])
+        restless[smoothing] = np.abs(np.diff(changed, axis=0)).mean(axis=0)
+    assert (restless["off"] > 5).all()  # levels of 255 a frame
+    assert (restless["light"] < 0.35 * restless["off"]).all()
+
+
+def test_on_a_base_a_stopped_conversion_goes_on_to_the_same_frames(made_set, tmp_path):
+    """The base's answer depends on the whole batch, as its look-up does."""
+
+    def by_batch(faces):
+        return np.clip(faces * (0.7 + 0.2 * (faces.sum(dtype=np.float64) % 1)), 0, 1).astype(np.float32)
+
+    base = Generator(128, by_batch)
+    base.putting_back = options.SwapOptions(mask="alpha", colour="none", sharpen="none")
+    generator = Generator(64, lambda faces: faces[..., ::-1])
+    generator.base = base
+    made = {}
+    for stopped in (False, True):
+        folder = tmp_path / str(stopped)
+        given = {"end": 1.0, "batch_size": 4, "part_frames": 4, "frames_folder": folder / "k"}
+
+        def stop(done, total, stopped=stopped):
+            if stopped and done == 10:
+                raise KeyboardInterrupt
+
+        if stopped:
+            with pytest.raises(KeyboardInterrupt):
+                convert(TARGET, made_set, generator, folder / "o.mp4", progress=stop, **given)
+        report = convert(TARGET, made_set, generator, folder / "o.mp4", **given)
+        assert report.resumed == (8 if stopped else 0)
+        made[stopped] = kept(folder / "k")
+    assert len(made[True]) == 20 and all(np.array_equal(made[True][n], made[False][n]) for n in made[False])
+    alone = Generator(64, generator.change)
+    convert(TARGET, made_set, alone, tmp_path / "o.mp4", end=1.0, batch_size=4, frames_folder=tmp_path / "k")
+    assert all((made[True][n] != picture).any() for n, picture in kept(tmp_path / "k").items())
+
+
 def test_deleted_faces_stay_out_and_missed_ones_are_bridged(faces, frames, tmp_path):
     for number in (3, 4):
         (faces / "faces" / f"{number:06d}_0.png").unlink()
