@@ -176,8 +176,8 @@ def test_a_model_s_own_colours_are_made_steady_where_they_tremble(made_set, fram
     for smoothing in ("off", "light"):
         kept_in = tmp_path / smoothing
         convert(
-            TARGET, made_set, Generator(128, trembling), tmp_path / "o.mp4", colour="none", blend="mask", mask="rect", sharpen="none",
-            smoothing=smoothing, end=SHORT, overwrite=True, frames_folder=kept_in,
+            TARGET, made_set, Generator(128, trembling), tmp_path / "o.mp4", colour="none", blend="mask", mask="rect",
+            sharpen="none", smoothing=smoothing, end=SHORT, overwrite=True, frames_folder=kept_in,
         )  # fmt: skip
         changed = []
         for n, picture in kept(kept_in).items():
