@@ -107,7 +107,6 @@ def run_course(run: Run, chosen: Iterable[Path], settings: dict[str, object] | N
         LabError: when a cell raised one (its message alone), or anything else went wrong in a notebook.
     """
     chosen = list(chosen)
-    files.check_free_space(run.out, SPACE_NEEDED)
     width = max(len(path.stem) for path in chosen)
     results = []
     for count, path in enumerate(chosen, start=1):

@@ -143,7 +143,12 @@ def test_bad_clip_is_refused_before_the_notebooks(lab, capsys, monkeypatch):
     assert "b.mp4: this is no video." in captured.err and "[1/2]" not in captured.out
 
 
-def test_disk_full(lab, capsys, monkeypatch):
+def test_a_disk_without_room_is_refused_before_anything_slow(lab, capsys, monkeypatch):
+    def slow(*given):
+        raise AssertionError("the base began to swap")
+
+    write_notebook(lab / "03_x.ipynb", "x = 1", "x")
+    monkeypatch.setattr(execution, "first_swap", slow)
     monkeypatch.setattr(execution, "SPACE_NEEDED", 10**18)
     assert run(lab) == 1
     assert "MB are needed here" in capsys.readouterr().err
