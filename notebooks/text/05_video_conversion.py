@@ -153,7 +153,7 @@ compared
 
 
 # %% [markdown]
-# **Why the numbers disagree.** On A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was generated. But then a seam shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*, knowing what it costs: the skin tone is A's.
+# **Why the numbers disagree.** On the bundled A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was generated. But then a seam shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*, knowing what it costs: the skin tone is A's.
 
 # %% [markdown]
 # **What the choices compute.** *mean_std* ([Reinhard et al., 2001](https://doi.org/10.1109/38.946629)) moves each channel's mean $\mu$ and deviation $\sigma$ from the generated face's to the target's, in L\*a\*b\*:
@@ -538,7 +538,8 @@ to_show = run.out / "to_show.mp4"
 
 # %%
 with VideoFileClip(str(run.clip("target"))) as before, VideoFileClip(str(presented)) as after:
-    pair = clips_array([[before, after.without_audio()]])  # or the sound would be heard twice
+    upright = call(before, "resized", "resize", clip.size)  # moviepy overlooks a phone's rotation
+    pair = clips_array([[upright, after.without_audio()]])  # or the sound would be heard twice
     card = np.full((pair.h, pair.w, 3), 24, np.uint8)
     scale = pair.w / 1.1 / cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 1, 1)[0][0]
     cv2.putText(card, words, (pair.w // 22, pair.h // 2), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA)
