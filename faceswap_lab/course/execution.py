@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from faceswap_lab.swap.options import SETTINGS_FILE
 from faceswap_lab.video.fingerprints import content_hash
 from faceswap_lab.video.pictures import passed_over
 
+BEAT = 60  # seconds from one sign of life to the next
 SPACE_NEEDED = 500_000_000  # bytes free before a run starts: frames, face sets, checkpoints and clips of a few minutes
 
 
@@ -112,7 +115,8 @@ def run_course(run: Run, chosen: Iterable[Path], settings: dict[str, object] | N
     for count, path in enumerate(chosen, start=1):
         _say(f"[{count}/{len(chosen)}] {path.stem:<{width}} ")
         try:
-            result = _run_one(run, path, settings or {})
+            with _signs_of_life():
+                result = _run_one(run, path, settings or {})
         except BaseException:
             _say(_("stopped") + "\n")
             raise
@@ -124,6 +128,24 @@ def run_course(run: Run, chosen: Iterable[Path], settings: dict[str, object] | N
 
 def _say(text: str) -> None:
     print(text, end="", flush=True)
+
+
+@contextlib.contextmanager
+def _signs_of_life() -> Iterator[None]:
+    """A dot a minute, by which a long lesson is told from one that hangs."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEAT):
+            _say(".")
+
+    beating = threading.Thread(target=beat, daemon=True)
+    beating.start()
+    try:
+        yield
+    finally:
+        over.set()
+        beating.join()
 
 
 def first_swap(run: Run, fine_tuning: int = 0) -> Path | None:
@@ -143,8 +165,9 @@ def first_swap(run: Run, fine_tuning: int = 0) -> Path | None:
     _say(_("the same, fine-tuned:") + "\n" if fine_tuning else _("without training:") + " ")
     began = time.monotonic()
     try:
-        function = scoring.base_function(run, fine_tuning)
-        swap = scoring.swap_clip(run, function.name, function)
+        with contextlib.nullcontext() if fine_tuning else _signs_of_life():  # a training says itself how far it is
+            function = scoring.base_function(run, fine_tuning)
+            swap = scoring.swap_clip(run, function.name, function)
     except LabError as error:
         _say(_("no swap ({why})").format(why=error) + "\n")
         return None

@@ -154,6 +154,12 @@ def test_a_disk_without_room_is_refused_before_anything_slow(lab, capsys, monkey
     assert "MB are needed here" in capsys.readouterr().err
 
 
+def test_a_long_lesson_shows_that_it_lives(lab, capsys, monkeypatch):
+    monkeypatch.setattr(execution, "BEAT", 0.05)  # a kernel's start takes longer
+    assert run(lab, "--only", "1") == 0
+    assert re.search(r"\[1/1\] 01_first +\.+ +0\.\d min", capsys.readouterr().out)
+
+
 def test_values(lab):
     chosen = notebooks.choose()
     read = notebooks.read_settings(["steps=9", "rate=2", "fail=it's fine", "fail='quoted'"], chosen)
