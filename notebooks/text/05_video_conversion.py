@@ -318,7 +318,7 @@ print("conversions use", lab.course.told_settings(run))
 
 # %% [markdown]
 # ## The whole video
-# Frames stream through, so memory stays the same for an hour of video. The sound is *copied*, not encoded again. First the **consent ledger** is asked: A's and B's both, for *this* use. The video is then labelled, watermarked and signed; the scores use frames without all that, from before the lossy coding.
+# Frames stream through, so memory stays the same for an hour of video. The sound is *copied*, not encoded again. First the **consent ledger** is asked: A's and B's both, for *this* use. The video is then labelled, watermarked and signed; where the truth is known, the scores use frames without all that, from before the lossy coding.
 
 # %%
 swaps = [lab.course.swap_clip(run, name, function) for name, function in functions.items()]
@@ -329,7 +329,7 @@ for swap in swaps:
 
 # %% [markdown]
 # ## How good is it?
-# The gains are 0 for the unchanged target and 1 for the true swap. **swap_gain** looks at structure (local contrast), **identity_gain** asks a recognition network that took no part in training, **pixel_gain** compares plain colours. **nearer_to_source**: on how many frames that network finds the face nearer to B than to A. **landmark_error**: how far the features lie from the true swap's, as a share of the distance between the eyes. A column without a unit is a ratio.
+# The gains are 0 for the unchanged target and 1 for the true swap. **swap_gain** looks at structure (local contrast), **identity_gain** asks a recognition network that took no part in training, **pixel_gain** compares plain colours. **nearer_to_source**: on how many frames that network finds the face nearer to B than to A. **landmark_error**: how far the features lie from the true swap's, as a share of the distance between the eyes. A column without a unit is a ratio. Without a true swap, *nearer_to_source* is all there is.
 
 # %%
 found = lab.course.score_run(run, swaps, full=False)  # a first look; notebook 06 has the whole
@@ -339,7 +339,7 @@ shown.columns = [lab.course.score_cards.with_unit(name, found["scores"][name]["u
 shown.map(lambda value: "" if pd.isna(value) else value)
 
 # %% [markdown]
-# Which model is best? The one with the highest swap_gain and identity_gain together: structure alone could be a stranger's, identity alone a mask.
+# Which model is best? The one with the highest swap_gain and identity_gain together: structure alone could be a stranger's, identity alone a mask. Without a truth, the one that is nearer to B on most frames, of the models that are no mere comparison: then look yourself.
 
 # %%
 best = next(swap for swap in swaps if swap.model == found["best"])
@@ -347,7 +347,7 @@ print("best:", best.model)
 print(*found["notes"], sep="\n")
 
 # %% [markdown]
-# **Look** at the baselines. *tint* recolours A and changes no feature: the highest pixel_gain of all that is not made of the truth, and nothing else. The truth *blurred* by 4 px keeps its colours and loses its identity. *average_face* is B's mean face, worn like a paper mask: the recognition network takes it for B, but it neither looks nor speaks. A model has to beat all of them at once.
+# **Look** at the baselines, most of which need a truth. *tint* recolours A and changes no feature: the highest pixel_gain of all that is not made of the truth, and nothing else. The truth *blurred* by 4 px keeps its colours and loses its identity. *average_face* is B's mean face, worn like a paper mask: the recognition network takes it for B, but it neither looks nor speaks. A model has to beat all of them at once.
 #
 # ## The best model, four blends
 # Written to `swap/`; the one with the blend of your settings becomes `swap.mp4`.
@@ -408,7 +408,7 @@ changed.unlink()
 
 # %% [markdown]
 # ## Does it flicker?
-# A blend that is best on one frame may wander between frames. We measure three seconds, beside the true swap's own movement: **jitter** (do the features shake?), **colour** (does the face's mean colour change, in levels of 255, and how much of that is *beyond* the truth's?), **alpha** (does the mask's edge wander?).
+# A blend that is best on one frame may wander between frames. Where there is a true swap, we measure three seconds beside its own movement: **jitter** (do the features shake?), **colour** (does the face's mean colour change, in levels of 255, and how much of that is *beyond* the truth's?), **alpha** (does the mask's edge wander?).
 #
 # **Predict**: which blend shakes its colours most without smoothing?
 
@@ -417,7 +417,9 @@ run.predict("05 restless blend", None, sure=None, choices=("mask", "seamless", "
 
 # %%
 shake = lab.studies.temporal_smoothing.of_run(run, functions[best.model], ["mask", "seamless", "laplacian"]) if run.clips.truth else None
-if shake is not None:
+if shake is None:
+    print("No true swap is known for this clip: play the videos of the blends, and look at the seam.")
+else:
     run.came("05 restless blend", shake["colour"].filter(like=", off").idxmax().split(",")[0])
 units = {"jitter": "% of the eyes' distance", "colour": "levels of 255", "beyond": "levels of 255", "alpha": "% of its area"}
 shake if shake is None else shake.round(2).rename(columns=lambda name: f"{name} ({units[name]})")
@@ -504,7 +506,7 @@ overlay = checks.overlay(overlay)
 
 # %% [markdown]
 # ## Your video
-# A still hides what a video shows. **Watch** it three times, with the sound: the mouth, the eyes, the seam. **Predict** before you press play: will the middle one give itself away at the mouth, at the forehead, or when the head turns?
+# A still hides what a video shows. **Watch** it three times, with the sound: the mouth, the eyes, the seam. **Predict** before you press play: will the swap give itself away at the mouth, at the forehead, or when the head turns?
 
 # %% tags=["predict"]
 run.predict("05 gives itself away", None, sure=None, choices=("mouth", "forehead", "turns"))
@@ -544,12 +546,13 @@ with VideoFileClip(str(run.clip("target"))) as before, VideoFileClip(str(present
     scale = pair.w / 1.1 / cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 1, 1)[0][0]
     cv2.putText(card, words, (pair.w // 22, pair.h // 2), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA)
     first, slow = (
-        call(pair, "subclipped", "subclip", max(0, start), min(pair.duration, end))
+        call(pair, "subclipped", "subclip", max(0, start), min(clip.duration, end))
         for start, end in ((0, 12), (far - 0.5, far + 0.5))  # seconds
     )
     parts = [ImageClip(card, duration=2), first, call(slow, "with_speed_scaled", "speedx", 0.5)]
     with lab.course.signed_cut(run, to_show.name, best.model, functions[best.model]) as unsigned:
-        concatenate_videoclips(parts).write_videofile(str(unsigned), fps=clip.fps, logger=None)
+        sound = str(unsigned.with_suffix(".mp3"))  # only on the way
+        concatenate_videoclips(parts).write_videofile(str(unsigned), fps=clip.fps, temp_audiofile=sound, logger=None)
 lab.Player(to_show.read_bytes(), "a title, target and swap side by side, and a second of it at half speed", 900)
 
 # %% [markdown]

@@ -24,10 +24,10 @@ def cell(notebook: str, words: str) -> str:
 
 @pytest.fixture
 def phone(tmp_path):
-    """A portrait clip that is stored lying, black above and white below, and an upright copy of it."""
+    """A portrait clip that is stored lying, black above and white below, and an upright copy of it; the sound is longer."""
     upright, turned = tmp_path / "upright.mp4", tmp_path / "turned.mp4"
     picture = "color=white:size=64x128:rate=10:duration=1,drawbox=h=64:color=black:thickness=fill"
-    made = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=duration=1", "-pix_fmt", "yuv420p"]
+    made = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=duration=1.4", "-pix_fmt", "yuv420p"]
     for given in ([*made, upright], [*made, "-vf", "transpose=2", tmp_path / "lying.mp4"],
                   ["-display_rotation", "-90", "-i", tmp_path / "lying.mp4", "-c", "copy", turned]):  # fmt: skip
         done = ffmpeg_program.run("-y", *given)
@@ -41,6 +41,20 @@ def halves(path: Path, time: float) -> list[bool]:
     """Whether each half, left and right, is black above and white below."""
     picture = next(lab.open_video(path).frames(start=time)).image.astype(int)
     return [half[32].mean() < 40 and half[96].mean() > 215 for half in (picture[:, :64], picture[:, 64:])]
+
+
+@pytest.fixture(autouse=True)
+def no_file_is_written_beside_the_notebooks(tmp_path, monkeypatch):
+    """A killed lesson would leave it there: moviepy's sound on the way; so the folder that the kernel runs in is gone."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+
+@pytest.fixture(autouse=True)
+def no_frame_is_asked_for_that_is_not_there(recwarn):
+    yield
+    assert not [one for one in recwarn if "bytes wanted" in str(one.message)]
 
 
 def test_slowed_and_side_by_side(phone, tmp_path):
