@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ffmpeg_program import program
+from matplotlib.figure import Figure
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
@@ -413,3 +414,21 @@ def test_a_score_stands_with_its_unit():
     assert [in_unit(0.25, unit) for unit in UNITS] == ["0.25", "25.0 %", "0.2°", "0.2 dB", "0.2 of 255", "0.2 %"]
     titles = {name: with_unit(name, score.unit) for name, score in all_scores().items()}  # every unit is a known one
     assert titles["psnr"] == "psnr (dB)" and titles["seam"] == "seam (levels of 255)" and titles["ssim"] == "ssim"
+
+
+@pytest.mark.parametrize("charts", [1, 4])
+def test_the_legend_of_the_curves_names_every_output_within_the_picture(tmp_path, monkeypatch, charts):
+    """Six outputs, one of which lacks the first score; a name beyond the edge would be cut off."""
+    saved = []
+    draw = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *given, **more: (draw(figure, *given, **more), saved.append(figure)))
+    names = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder", "base", "base_fine_tuned")
+    titles = {f"score {k}": f"score {k}" for k in range(charts)}
+    tables = {name: pd.DataFrame({one: np.linspace(0, 1, 9) for one in titles}) for name in names}
+    if charts > 1:
+        tables["base"] = tables["base"].drop(columns="score 0")
+    assert frames.curves_picture(tables, {}, titles, tmp_path / "curves.png")
+    (legend,) = saved[0].legends
+    place, whole = legend.get_window_extent(), saved[0].bbox
+    assert sorted(text.get_text() for text in legend.get_texts()) == sorted(names)
+    assert place.x0 >= 0 and place.y0 >= 0 and place.x1 <= whole.x1 and place.y1 <= whole.y1
