@@ -154,6 +154,8 @@ def heading(score):
 
 def table(*scores, names=None):
     known = [score for score in scores if score in found["scores"]]
+    if not known:
+        return print("These scores need a true swap, and none is known for this clip.")
     return pd.DataFrame({heading(score): {name: told(name, score) for name in names or rows} for score in known})
 
 
@@ -420,7 +422,7 @@ run.came("06 likes FaceSwap-GAN", None if gap is None else ("HSE-FaceRes" if gap
 table("retrieval_dlib", "cosine_source_dlib", "identity_move_dlib", "identity_move_face_res", "judges_gap")
 
 # %% [markdown]
-# **Look**: *retrieval* is 1 for every model, good or poor: it tells a swap from none and no more. *identity_move* goes from 0 (A) towards 1 (B). Where the network that helped to train says clearly more than the other, a model may please that network only; the gap of models that never met it shows how large it is by chance.
+# **Look**: on the bundled clips *retrieval* is 1 for every model, good or poor: it tells a swap from none and hardly more. *identity_move* goes from 0 (A) towards 1 (B). Where the network that helped to train says clearly more than the other, a model may please that network only; the gap of models that never met it shows how large it is by chance.
 #
 # Does the swap keep what A does, without showing a seam, a blur, a flicker?
 

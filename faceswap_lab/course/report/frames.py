@@ -124,7 +124,9 @@ def curves_picture(
     if len(frames) > 1:
         of_charts = [axes.get_legend_handles_labels() for axes in grid.ravel()]  # an output may have some scores only
         lines = {label: line for lines, labels in of_charts for line, label in zip(lines, labels, strict=True)}
-        figure.legend(lines.values(), lines.keys(), frameon=False, labelcolor=GREY, fontsize=8, ncols=beside, loc="outside lower left")
+        figure.legend(
+            list(lines.values()), list(lines), frameon=False, labelcolor=GREY, fontsize=8, ncols=beside, loc="outside lower left"
+        )
     with files.atomic_path(picture) as temporary:
         figure.savefig(temporary, transparent=True)
     return True
