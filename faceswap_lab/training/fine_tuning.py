@@ -67,8 +67,8 @@ def check_pictures(source: Person) -> None:
     """LabError when too few pictures show the source to practise with."""
     if len(source) < LEAST_PICTURES:
         raise LabError(
-            f"fine-tuning: {len(source)} pictures show the source's face, and {LEAST_PICTURES} are needed to practise "
-            "with. Give a longer clip of the source, or leave the fine-tuning out (--fine-tune 0)."
+            f"fine-tuning practises with {LEAST_PICTURES} pictures that show the source's face, or more, and has {len(source)}. "
+            "Give a longer clip of the source, or leave the fine-tuning out (--fine-tune 0)."
         )
 
 

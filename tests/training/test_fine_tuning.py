@@ -109,7 +109,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(people, tmp_path, monkey
 
 def test_few_pictures_of_the_source_are_refused(people):
     target, source, network, average = people
-    with pytest.raises(LabError, match=r"15 pictures .*\(--fine-tune 0\)"):
+    with pytest.raises(LabError, match=r"and has 15\. .*\(--fine-tune 0\)"):
         Practice(source.subset(range(15)), target, network, average)
     with pytest.raises(LabError, match="0 steps"):
         FineTuning("a.mp4", "x", 0)
