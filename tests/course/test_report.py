@@ -20,6 +20,7 @@ from faceswap_lab.course import report, samples
 from faceswap_lab.course.report import frames, pictures, scores
 from faceswap_lab.provenance import credentials
 from faceswap_lab.provenance.verification import verify
+from faceswap_lab.video import open_video
 
 SCORES = {
     "models": {
@@ -194,6 +195,15 @@ def test_best_model():
     assert scores.best_model(SCORES) == "autoencoder"
     assert scores.best_model({**SCORES, "best": "faceswap_gan"}) == "faceswap_gan"
     assert scores.best_model({}) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [("1080x1920", (720, 1280)), ("1920x1080", (1280, 720)), ("320x240", (320, 240))]
+)
+def test_a_clip_that_is_coded_again_is_as_sharp_upright_as_lying(tmp_path, size, shown):
+    make_clip(tmp_path / "clip.mkv", f"testsrc=size={size}:rate=5:duration=0.4", "-c:v", "ffv1")
+    assert pictures.playable_clip(tmp_path / "clip.mkv", tmp_path / "copy.mp4")
+    assert open_video(tmp_path / "copy.mp4").size == shown
 
 
 def test_playable_clip(tmp_path):
