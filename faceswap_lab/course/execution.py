@@ -15,7 +15,7 @@ from pathlib import Path
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.base.messages import _, english, retold
+from faceswap_lab.base.messages import _, english, ngettext, retold
 from faceswap_lab.course import notebooks, samples
 from faceswap_lab.course.runtime import CLIPS, Run, read_marker
 from faceswap_lab.swap.options import SETTINGS_FILE
@@ -63,12 +63,15 @@ def check_clips(clips: samples.Clips) -> list[str]:
         if path is not None:
             clip = video.open_video(path)
             width, height = clip.size
-            sound = _("sound") if clip.has_audio else _("no sound")
+            facts = f"{clip.fps:.4g}/s, {clip.duration:.1f} s, {_('sound') if clip.has_audio else _('no sound')}"
+            if clip.kind == "folder":  # no film: neither a rate nor seconds
+                said = ngettext("{count} picture", "{count} pictures", clip.num_frames)
+                facts = said.format(count=clip.num_frames)
             label = name.replace("_", " ")
             for purpose in ("prepare",) if name == "truth" else PURPOSES:
                 ledger.require(path, purpose, label)
             lines += map(retold, passed_over(path)) if path.is_dir() else []
-            lines.append(f"{_(label)}: {path.name}, {width}x{height}, {clip.fps:.4g}/s, {clip.duration:.1f} s, {sound}")
+            lines.append(f"{_(label)}: {path.name}, {width}x{height}, {facts}")
     return lines
 
 
