@@ -36,12 +36,13 @@ def clear_write_errors(path: str | os.PathLike) -> Iterator[None]:
         path: the file or folder that is being written, named in the message.
 
     Raises:
-        LabError: for ENOSPC, EDQUOT, EROFS, EACCES, EPERM and ENOTDIR; any other `OSError` passes unchanged.
+        LabError: for ENOSPC, EDQUOT, EFBIG (a limit of the shell or the container on a file's size, which reads as a full
+            disk), EROFS, EACCES, EPERM and ENOTDIR; any other `OSError` passes unchanged.
     """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise LabError(
                 f"{path}: the disk is full. Free some space (or choose another --out folder) and run the same command "
                 "again: what is finished is kept."

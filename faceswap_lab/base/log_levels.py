@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.abc
 import importlib.machinery
+import logging
 import os
 import re
 import sys
@@ -24,8 +25,16 @@ def settle() -> None:
     """Sets the levels that nobody has set, and lets TensorFlow load in silence; to be called before it is loaded."""
     for name, level in LEVELS.items():
         os.environ.setdefault(name, level)
-    if os.environ["TF_CPP_MIN_LOG_LEVEL"] == LEVELS["TF_CPP_MIN_LOG_LEVEL"] and "tensorflow" not in sys.modules:
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] != LEVELS["TF_CPP_MIN_LOG_LEVEL"]:
+        return
+    logging.getLogger("tensorflow").addFilter(_is_not_about_tracing)
+    if "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, _Finder())
+
+
+def _is_not_about_tracing(record: logging.LogRecord) -> bool:
+    """Drops the advice to call a function less often with new shapes, which is for who writes one: every network has its own."""
+    return "tf.function retracing" not in str(record.msg)
 
 
 @contextlib.contextmanager

@@ -60,6 +60,7 @@ def run_command(options: argparse.Namespace) -> int:
     print(f"{run.out}: {_('preset {name}').format(name=run.preset.name)}, {run.preset.told()}")
     for line in execution.check_clips(run.clips):
         print(f"  {line}")
+    files.check_free_space(run.out, execution.SPACE_NEEDED)
     with files.claimed(run.out, "give another --name or --out", inside=True):
         try:
             if any(path.name.startswith("03") for path in chosen):

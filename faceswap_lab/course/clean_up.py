@@ -34,7 +34,8 @@ MARKER, SETS = "run.json", "faces"  # what makes a folder a run; where a score c
 # nobody, but go with the rest, and before it, so that the course makes again what is gone.
 _KINDS = (
     ("unfinished", "left half-written by a stop",
-     r"(.*/)?(\.partial-[^/]*|\.[^/]+\.(parts|old|partial)|\.swap\.partial\.mp4|\.[^/]*(faces|source)-[^/]*)(/.*)?"),
+     r"(.*/)?(\.partial-[^/]*|\.[^/]+\.(parts|old|partial)|\.swap\.partial\.mp4|\.[^/]*(faces|source|fine_tuning)-[^/]*)(/.*)?"
+     r"|\.(?P<cut>[^/]+)/(?P=cut)\.[^/]+"),
     ("frames", "frames of the clips", r"frames/.*|swap/[^/]*_frames/.*"),
     ("debug", "whole frames with what was found drawn on them", r"(faces|gallery)/(.*/)?debug/.*"),
     ("faces", "face sets, with landmarks and recognition numbers", r"(faces|gallery)/.*"),
@@ -45,7 +46,7 @@ _KINDS = (
     ("notebooks", "executed notebooks, with pictures inside", r"notebooks/\d\d_[^/]*\.ipynb|notebooks/\.ipynb_checkpoints/.*"),
     ("report", "the report's page and pictures", r"index\.html|(report|pictures)/.*"),
     ("scores", "pictures of the scores", r"scores/.*\.(png|jpg|jpeg|npz|mp4)"),
-    ("swap", "swapped clips and frames", r"swap\.[^/]+|swap/.*|codec/.*\.mp4"),
+    ("swap", "swapped clips and frames", r"(swap|side_by_side|to_show)\.[^/]+|swap/.*|codec/.*\.mp[34]"),
     ("detection", "clips and faces of the lesson on detection", r"detection/.*"),
     ("stages", "marks of finished stages", r"stages/[^/]*\.json"),
     ("kept", "runs packed to outlive their machine", ""),
@@ -399,8 +400,11 @@ def _add_registered(loose: Leftovers, found: list[Leftovers]) -> None:
             if not path.is_relative_to(loose.run) or path.parent.resolve() != here / path.parent.relative_to(loose.run):
                 continue  # elsewhere, or behind a link
             if path.is_file() and not path.is_symlink() and path not in known:
-                if not any(is_run(above) for above in path.parents if above.is_relative_to(loose.run)):
-                    _add(loose, "swap", path)
+                runs = (one for one in found if is_run(one.run) and path.is_relative_to(one.run))
+                home = next(runs, loose)
+                if path in home.others:
+                    home.others.remove(path)
+                _add(home, "swap", path)
 
 
 def beyond() -> Iterator[str]:

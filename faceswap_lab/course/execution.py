@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.base.messages import _, english, retold
+from faceswap_lab.base.messages import _, english, ngettext, retold
 from faceswap_lab.course import notebooks, samples
 from faceswap_lab.course.runtime import CLIPS, Run, read_marker
 from faceswap_lab.swap.options import SETTINGS_FILE
 from faceswap_lab.video.fingerprints import content_hash
 from faceswap_lab.video.pictures import passed_over
 
+BEAT = 60  # seconds from one sign of life to the next
 SPACE_NEEDED = 500_000_000  # bytes free before a run starts: frames, face sets, checkpoints and clips of a few minutes
 
 
@@ -60,12 +63,15 @@ def check_clips(clips: samples.Clips) -> list[str]:
         if path is not None:
             clip = video.open_video(path)
             width, height = clip.size
-            sound = _("sound") if clip.has_audio else _("no sound")
+            facts = f"{clip.fps:.4g}/s, {clip.duration:.1f} s, {_('sound') if clip.has_audio else _('no sound')}"
+            if clip.kind == "folder":  # no film: neither a rate nor seconds
+                said = ngettext("{count} picture", "{count} pictures", clip.num_frames)
+                facts = said.format(count=clip.num_frames)
             label = name.replace("_", " ")
             for purpose in ("prepare",) if name == "truth" else PURPOSES:
                 ledger.require(path, purpose, label)
             lines += map(retold, passed_over(path)) if path.is_dir() else []
-            lines.append(f"{_(label)}: {path.name}, {width}x{height}, {clip.fps:.4g}/s, {clip.duration:.1f} s, {sound}")
+            lines.append(f"{_(label)}: {path.name}, {width}x{height}, {facts}")
     return lines
 
 
@@ -107,13 +113,13 @@ def run_course(run: Run, chosen: Iterable[Path], settings: dict[str, object] | N
         LabError: when a cell raised one (its message alone), or anything else went wrong in a notebook.
     """
     chosen = list(chosen)
-    files.check_free_space(run.out, SPACE_NEEDED)
     width = max(len(path.stem) for path in chosen)
     results = []
     for count, path in enumerate(chosen, start=1):
         _say(f"[{count}/{len(chosen)}] {path.stem:<{width}} ")
         try:
-            result = _run_one(run, path, settings or {})
+            with _signs_of_life():
+                result = _run_one(run, path, settings or {})
         except BaseException:
             _say(_("stopped") + "\n")
             raise
@@ -125,6 +131,24 @@ def run_course(run: Run, chosen: Iterable[Path], settings: dict[str, object] | N
 
 def _say(text: str) -> None:
     print(text, end="", flush=True)
+
+
+@contextlib.contextmanager
+def _signs_of_life() -> Iterator[None]:
+    """A dot a minute, by which a long lesson is told from one that hangs."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEAT):
+            _say(".")
+
+    beating = threading.Thread(target=beat, daemon=True)
+    beating.start()
+    try:
+        yield
+    finally:
+        over.set()
+        beating.join()
 
 
 def first_swap(run: Run, fine_tuning: int = 0) -> Path | None:
@@ -144,8 +168,9 @@ def first_swap(run: Run, fine_tuning: int = 0) -> Path | None:
     _say(_("the same, fine-tuned:") + "\n" if fine_tuning else _("without training:") + " ")
     began = time.monotonic()
     try:
-        function = scoring.base_function(run, fine_tuning)
-        swap = scoring.swap_clip(run, function.name, function)
+        with contextlib.nullcontext() if fine_tuning else _signs_of_life():  # a training says itself how far it is
+            function = scoring.base_function(run, fine_tuning)
+            swap = scoring.swap_clip(run, function.name, function)
     except LabError as error:
         _say(_("no swap ({why})").format(why=error) + "\n")
         return None

@@ -231,7 +231,15 @@ def score_run(run: Run, swaps: list[Swapped], full: bool = True) -> dict:
     source, person = _people(run, notes)
     others = stages.gallery(run) if full else {}
     given = people.known_people(source, person, others, [run.clip("target").name], full)
-    clips: dict[str, Clip] = {name: _unlabelled(run, swap, count, notes) for name, swap in chosen.items()}
+    corners: dict[str, list[str]] = {}
+    clips: dict[str, Clip] = {name: _unlabelled(run, swap, count, corners) for name, swap in chosen.items()}
+    notes += [
+        english(
+            "Scored from the coded videos ({models}): where the visible label stands ({corner}), the target's own pixels count.",
+            corner=corner, models=", ".join(names),
+        )
+        for corner, names in corners.items()
+    ]  # fmt: skip
     clips["target"] = lambda: itertools.islice(clip_frames(run.clip("target")), count)
     if run.clips.truth is not None:
         clips["truth"] = lambda: clip_frames(run.clip("truth"))
@@ -310,12 +318,12 @@ def _people(run: Run, notes: list[str]) -> tuple[FaceSet, FaceSet]:
     return tuple(found)
 
 
-def _unlabelled(run: Run, swap: Swapped, count: int, notes: list[str]) -> Clip:
-    """A swap's frames; where they carry the visible label, the target's own pixels lie over it."""
+def _unlabelled(run: Run, swap: Swapped, count: int, corners: dict[str, list[str]]) -> Clip:
+    """A swap's frames; where they carry the visible label, the target's own pixels lie over it, and `corners` is told where."""
     corner = score_cards.label_corner(swap.pictures, lambda: clip_frames(run.clip("target")))
     if corner is None:
         return swap.pictures
-    notes.append(english("{model}: scored from the coded video. {label}", model=swap.model, label=score_cards.told_label(corner)))
+    corners.setdefault(corner, []).append(swap.model)
     return lambda: score_cards.uncovered(swap.pictures(), itertools.islice(clip_frames(run.clip("target")), count), corner)
 
 

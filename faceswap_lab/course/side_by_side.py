@@ -25,25 +25,26 @@ from faceswap_lab.video.fingerprints import content_hash
 from faceswap_lab.video.pictures import resized
 
 NAME = "side_by_side.mp4"
-HEIGHT = 256  # of each picture: a video of six seconds then stays under half a megabyte
+SIDE = 256  # the shorter one of each picture: a video of six seconds then stays under half a megabyte
 SECONDS = 12.0  # of the video; a longer clip's beginning
 _BAND = 26  # height of the line with the names
 _CRF = 24
 
 
-def in_a_row(pictures: Mapping[str, np.ndarray], height: int = HEIGHT) -> np.ndarray:
+def in_a_row(pictures: Mapping[str, np.ndarray], side: int = SIDE) -> np.ndarray:
     """Pictures in a row, each with its name above.
 
     Args:
-        pictures: name -> (H, W, 3) uint8 RGB.
-        height: of each, in pixels; the widths follow.
+        pictures: name -> (H, W, 3) uint8 RGB, all of one size.
+        side: the shorter one of each, in pixels; the longer one follows.
 
     Returns:
         (height + 26, sum of the widths, 3) uint8 RGB.
     """
     parts = []
     for name, picture in pictures.items():
-        size = (max(2, round(picture.shape[1] * height / picture.shape[0])), height)
+        height, width = picture.shape[:2]
+        size = tuple(2 * max(1, round(side * each / min(height, width) / 2)) for each in (width, height))
         band = np.full((_BAND, size[0], 3), 24, np.uint8)
         cv2.putText(band, name, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
         parts.append(np.concatenate([band, resized(picture, size)]))
@@ -124,7 +125,9 @@ def write_side_by_side(run: Run, model: str, swap_function) -> Path:
         LabError: as `signed_cut`.
     """
     target = run.clip("target")
-    what = english("A target, its swap by a neural network and the true swap, side by side.")
+    what = english("A target and its swap by a neural network, side by side.")
+    if run.clips.truth:
+        what = english("A target, its swap by a neural network and the true swap, side by side.")
     with signed_cut(run, NAME, model, swap_function, what) as unsigned:
         rows = (in_a_row(pictures) for pictures in moments(run))
         first = next(rows)

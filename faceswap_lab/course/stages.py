@@ -51,7 +51,8 @@ def ensure_faces(run: Run, role: str, every: int | None = None):
 
     Args:
         run: the run.
-        role: "A" or "B" (every n-th frame, as the preset says) or "target" (every frame, since every one is converted).
+        role: "A" or "B" (every n-th frame, as the preset says; of a folder all pictures, since somebody chose them) or "target"
+            (every frame, since every one is converted).
         every: take every n-th frame instead.
 
     Returns:
@@ -63,7 +64,7 @@ def ensure_faces(run: Run, role: str, every: int | None = None):
     from faceswap_lab.faces import extraction, faceset
 
     agreed, folder = may_prepare(run.clip(role), f"clip {role}"), run.faces(role)
-    usual = 1 if role == "target" else run.preset.every
+    usual = 1 if role == "target" or run.clip(role).is_dir() else run.preset.every
     every = usual if every is None else every
     if not (run.is_done(f"faces_{role}", every=every) and (folder / "faces.csv").exists()):
         extraction.extract_faces(run.clip(role), folder, every=every)

@@ -93,7 +93,8 @@ def convert(
         frames_folder: also keep the swapped frames here as 000123.png, lossless, without label and watermark, for the scores.
         faces_folder: where the faces go that are found now; None: a folder beside `out`, which is removed in the end.
         part_frames: frames that a stop may cost, see `parts`.
-        progress: called with (frames done, frames expected).
+        progress: called with (frames done, frames expected), first while faces are found where none were given, then while
+            frames are made.
         ledger: a `provenance.consent.Ledger`; None: the user's. The target's is always asked for, and that of every clip
             behind the model. What is made is entered in its register.
 
@@ -127,7 +128,7 @@ def convert(
     with (
         files.claimed(out),
         machine.noted() as noted,
-        _faces(video, faceset, faces_folder, out, plan) as faces,
+        _faces(video, faceset, faces_folder, out, plan, progress) as faces,
         contextlib.ExitStack() as stack,
     ):
         warn_of_passed_over(video.path)
@@ -215,7 +216,7 @@ def _chosen(options: ConversionOptions | None, choices: dict, swap_function: Swa
 
 
 @contextlib.contextmanager
-def _faces(video: Video, given, folder, out: Path, plan: FramePlan) -> Iterator[FaceSet]:
+def _faces(video: Video, given, folder, out: Path, plan: FramePlan, progress) -> Iterator[FaceSet]:
     """The face set that was given, or the one that is made now; a stopped detection goes on where it was."""
     if given is not None:
         yield given if isinstance(given, FaceSet) else FaceSet(given)
@@ -225,7 +226,7 @@ def _faces(video: Video, given, folder, out: Path, plan: FramePlan) -> Iterator[
     place = Path(folder) if folder is not None else work_folder(out, "faces", video, plan)
     swapped = float(plan.inside[0][0] / video.rate), float(plan.inside[-1][1] / video.rate)
     start, end = swapped if folder is None else (None, None)
-    yield extract_faces(video, place, start=start, end=end)
+    yield extract_faces(video, place, start=start, end=end, progress=progress)
     if folder is None:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -112,8 +112,6 @@ def save_checkpoint(
                 shutil.rmtree(final)
             temporary.rename(final)
             _folder_to_disk(folder)
-        except OSError as error:
-            raise _as_full(error) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     for old in sorted(folder.glob("step_*"), key=_step)[:-keep]:
@@ -207,10 +205,3 @@ def _folder_to_disk(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _as_full(error: OSError) -> OSError:
-    """A limit on a file's size (a quota of the shell or of the container) reads as a full disk."""
-    import errno
-
-    return OSError(errno.ENOSPC, str(error)) if error.errno == errno.EFBIG else error

@@ -27,7 +27,7 @@ from faceswap_lab.faces.alignment import canonical_points
 from faceswap_lab.faces.landmarks import FaceMesh
 from faceswap_lab.faces.references import Person
 from faceswap_lab.models import reference_swapper
-from faceswap_lab.training import swapper_fitting, times
+from faceswap_lab.training import checkpoints, swapper_fitting, times
 
 LEAST_PICTURES = 16  # of the source: the moment itself and its neighbours in time are never its references
 BATCH, VARIANTS = 8, 2  # samples a step; of each picture of the source
@@ -67,8 +67,8 @@ def check_pictures(source: Person) -> None:
     """LabError when too few pictures show the source to practise with."""
     if len(source) < LEAST_PICTURES:
         raise LabError(
-            f"fine-tuning: {len(source)} pictures show the source's face, and {LEAST_PICTURES} are needed to practise "
-            "with. Give a longer clip of the source, or leave the fine-tuning out."
+            f"fine-tuning practises with {LEAST_PICTURES} pictures that show the source's face, or more, and has {len(source)}. "
+            "Give a longer clip of the source, or leave the fine-tuning out (--fine-tune 0)."
         )
 
 
@@ -101,7 +101,7 @@ class Practice:
         if len(made) < BATCH:
             raise LabError(
                 f"fine-tuning: a face is seen in {len(made)} of the source's pictures only, and a step needs {BATCH}. Give a "
-                "sharper clip of the source, or leave the fine-tuning out."
+                "sharper clip of the source, or leave the fine-tuning out (--fine-tune 0)."
             )
         return {name: np.stack([one[name] for one in made]) for name in made[0]}
 
@@ -187,13 +187,10 @@ def fine_tune(
             tuned = reference_swapper.build_swapper(network.config)
             tuned.set_weights(network.get_weights())
             fit = swapper_fitting.SwapperFit(asked.steps, BATCH, RATE, IDENTITY, asked.seed, checkpoint_every=100)
-            said = ngettext(
-                "fine-tuning: {steps} step of {count}, {time}",
-                "fine-tuning: {steps} steps of {count}, {time}",
-                asked.steps,
-            )
-            time = times.predict_network(tuned, fit.batch, asked.steps) or ""
-            print(said.format(steps=asked.steps, count=fit.batch, time=time))
+            left = asked.steps - checkpoints.steps_done(folder)
+            said = ngettext("fine-tuning: {steps} step of {count}", "fine-tuning: {steps} steps of {count}", left)
+            time = times.predict_network(tuned, fit.batch, left)
+            print(said.format(steps=left, count=fit.batch) + (f", {time}" if time else ""))
             swapper_fitting.fit_swapper(tuned, arrays, folder, fit)
             pairs = zip(network.get_weights(), tuned.get_weights(), strict=True)
             tuned.set_weights([(1 - MIX) * before + MIX * after for before, after in pairs])

@@ -133,12 +133,13 @@ def fit_swapper(
     model = SwapperTraining(network, terms, frozen, varied_light, fit.seed, rival)
     warm = max(1, fit.steps // 50)
     rate = keras.optimizers.schedules.CosineDecay(
-        fit.rate / 50, fit.steps - warm, warmup_target=fit.rate, warmup_steps=warm, alpha=0.01
+        fit.rate / 50, max(1, fit.steps - warm), warmup_target=fit.rate, warmup_steps=warm, alpha=0.01
     )
     mean = max(0.5, 1 - 50 / fit.steps)
     by_adam = ("light", "parts", "discriminator")
     model.compile(ConvolutionMuon(rate, by_adam=by_adam, global_clipnorm=1.0, use_ema=True, ema_momentum=mean))
     model({name: array[:1] for name, array in arrays.items()})
+    checkpoints.clear_partial(folder / "checkpoints")
     restored = checkpoints.restore(model, folder / "checkpoints")
     count = len(arrays["faces"])
     history, a_pass, every = restored.history, count // fit.batch, min(fit.checkpoint_every, max(1, fit.steps // 4))

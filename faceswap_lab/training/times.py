@@ -72,12 +72,14 @@ class Prediction:
         seconds: a step.
         steps: of the training.
         flops: operations a face of the batch.
+        timed: whether the training says later how long its steps take.
     """
 
     device: Device
     seconds: float
     steps: int
     flops: float
+    timed: bool = True
 
     @property
     def measured_after(self) -> int:
@@ -85,7 +87,9 @@ class Prediction:
         return min(MEASURED_AFTER, self.steps)
 
     def __str__(self) -> str:
-        said = _("about {time} on {device}, predicted from {cost:.2f} GFLOP a face; measured from step {steps} on")
+        said = _("about {time} on {device}, predicted from {cost:.2f} GFLOP a face")
+        if self.timed:
+            said = _("about {time} on {device}, predicted from {cost:.2f} GFLOP a face; measured from step {steps} on")
         time, device = in_words(self.steps * self.seconds), _(self.device.name)
         return said.format(time=time, device=device, cost=self.flops / 1e9, steps=self.measured_after)
 
@@ -141,7 +145,7 @@ def predict_network(
     work = 6 * cost.multiplications  # forward and backward, a multiplication and an addition each
     traffic = TRAFFIC * cost.activations * (4 if dtype == "float32" else 2)
     seconds = _seconds(found, work * batch_size, traffic * batch_size, dtype, alone=device is None)
-    return Prediction(found, seconds, steps, work)
+    return Prediction(found, seconds, steps, work, timed=False)
 
 
 def _seconds(device: Device, work: float, traffic: float, dtype: str, alone: bool) -> float:

@@ -366,15 +366,17 @@ def call(video, new, old, *values):
 
 
 with VideoFileClip(str(run.clip("target"))) as whole:
-    first = call(whole, "subclipped", "subclip", 0, min(1.0, whole.duration))
+    upright = call(whole, "resized", "resize", clip.size)  # moviepy overlooks a phone's rotation, and squeezes the picture
+    first = call(upright, "subclipped", "subclip", 0, min(1.0, clip.duration))
     slow = call(first, "with_speed_scaled", "speedx", 0.5)
     pair = call(clips_array([[slow, slow]]), "with_duration", "set_duration", slow.duration)
-    pair.write_videofile(str(run.out / "codec" / "slow.mp4"), fps=whole.fps, logger=None)
+    sound = str(run.out / "codec" / "slow.mp3")  # only on the way; else moviepy puts it wherever Python was started
+    pair.write_videofile(str(run.out / "codec" / "slow.mp4"), fps=whole.fps, temp_audiofile=sound, logger=None)
 made = lab.open_video(run.out / "codec" / "slow.mp4")
 print(f"{made.size[0]}x{made.size[1]}, {made.duration:.2f} s, sound: {made.has_audio}")
 
 # %% [markdown]
-# **Look** at the printed line: twice as wide, twice as long. The sound was slowed down, too, so it is an octave lower. moviepy trusts the file's header; with a phone's variable frame rate, read it through the lab.
+# **Look** at the printed line: twice as wide, twice as long. The sound was slowed down, too, so it is an octave lower. moviepy trusts the file's header: with a phone's variable frame rate, read it through the lab.
 
 # %% [markdown]
 # ## What went wrong?

@@ -324,7 +324,7 @@ for name, picture in {"blurred": blur, "tinted": tint}.items():
 # **Look**: in L1 both cost about the same. In contrast the tint costs almost nothing, and the blur a lot. Which of the two would you rather forgive?
 #
 # ## Train
-# The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the training clips. (It is for the quick network at 64 px; any other begins from nothing and says so.) It saw neither the target clip, nor A in that clip's light, nor the truth. For comparison, two models start from nothing, with equal steps: one of each form.
+# The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the bundled people's training clips. (It is for the quick network at 64 px; any other begins from nothing and says so.) It saw neither their target clip, nor A in that clip's light, nor the truth; whoever else you bring, it has never met. For comparison, two models start from nothing, with equal steps: one of each form.
 
 # %%
 counts = {person: len(pictures) for person, pictures in faces.items()}
@@ -412,7 +412,7 @@ lab.widgets.rows({"target": inputs, **swaps})
 
 
 # %% [markdown]
-# **Check**: is the mouth open where the target's is? Do the eyes close with hers? Does the head turn? A model that has not learnt yet shows one average face, whatever goes in.
+# **Check**: are mouth and eyes open where the target's are? Does the head turn? A model that has not learnt yet shows one average face, whatever goes in.
 
 # %%
 def movement(pictures):

@@ -396,7 +396,7 @@ pd.DataFrame(
 
 # %% [markdown]
 # ## Train
-# The quick network begins where the autoencoder stopped, if that has its size; the published one begins from nothing. Two CPU cores have time for 160 steps: enough for the recognition network to pull the swap towards B (identity_gain 0.41 to 0.45, measured on the talking clip), not enough for discriminators that begin untrained: without them the swap is as sharp (notebook 07).
+# The quick network begins where the autoencoder stopped, if that has its size; the published one begins from nothing. Two CPU cores have time for 160 steps: enough for the recognition network to pull the swap towards B (identity_gain 0.41 to 0.45, measured on the bundled talking clip), not enough for discriminators that begin untrained: without them the swap is as sharp (notebook 07).
 
 # %%
 steps = gan_steps or scale.gan_steps

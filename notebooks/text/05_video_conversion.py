@@ -175,7 +175,7 @@ lab.course.compare(run, index, worn, faces.points(row))
 
 
 # %% [markdown]
-# On the whole clip, FaceSwap-GAN's swap_gain went from 0.45 to 0.49 and its pixel_gain from 0.10 to 0.59. The price is time (the base takes thrice as long as the autoencoder) and pores: the base is soft, and what the mask leaves out is no longer A's sharp skin.
+# On the bundled A's whole clip, FaceSwap-GAN's swap_gain went from 0.45 to 0.49 and its pixel_gain from 0.10 to 0.59. The price is time (the base takes thrice as long as the autoencoder) and pores: the base is soft, and what the mask leaves out is no longer A's sharp skin.
 
 # %% [markdown]
 # **What the choices compute.** *mean_std* ([Reinhard et al., 2001](https://doi.org/10.1109/38.946629)) moves each channel's mean $\mu$ and deviation $\sigma$ from the generated face's to the target's, in L\*a\*b\*:
@@ -340,7 +340,7 @@ print("conversions use", lab.course.told_settings(run))
 
 # %% [markdown]
 # ## The whole video
-# Frames stream through, so memory stays the same for an hour of video. The sound is *copied*, not encoded again. First the **consent ledger** is asked: A's and B's both, for *this* use. The video is then labelled, watermarked and signed; the scores use frames without all that, from before the lossy coding.
+# Frames stream through, so memory stays the same for an hour of video. The sound is *copied*, not encoded again. First the **consent ledger** is asked: A's and B's both, for *this* use. The video is then labelled, watermarked and signed; where the truth is known, the scores use frames without all that, from before the lossy coding.
 
 # %%
 swaps = [lab.course.swap_clip(run, name, function) for name, function in functions.items()]
@@ -351,7 +351,7 @@ for swap in swaps:
 
 # %% [markdown]
 # ## How good is it?
-# The gains are 0 for the unchanged target and 1 for the true swap. **swap_gain** looks at structure (local contrast), **identity_gain** asks a recognition network that took no part in training, **pixel_gain** compares plain colours. **nearer_to_source**: on how many frames that network finds the face nearer to B than to A. **landmark_error**: how far the features lie from the true swap's, as a share of the distance between the eyes. A column without a unit is a ratio.
+# The gains are 0 for the unchanged target and 1 for the true swap. **swap_gain** looks at structure (local contrast), **identity_gain** asks a recognition network that took no part in training, **pixel_gain** compares plain colours. **nearer_to_source**: on how many frames that network finds the face nearer to B than to A. **landmark_error**: how far the features lie from the true swap's, as a share of the distance between the eyes. A column without a unit is a ratio. Without a true swap, *nearer_to_source* is all there is.
 
 # %%
 found = lab.course.score_run(run, swaps, full=False)  # a first look; notebook 06 has the whole
@@ -361,7 +361,7 @@ shown.columns = [lab.course.score_cards.with_unit(name, found["scores"][name]["u
 shown.map(lambda value: "" if pd.isna(value) else value)
 
 # %% [markdown]
-# Which model is best? The one with the highest swap_gain and identity_gain together: structure alone could be a stranger's, identity alone a mask.
+# Which model is best? The one with the highest swap_gain and identity_gain together: structure alone could be a stranger's, identity alone a mask. Without a truth, the one that is nearer to B on most frames, of the models that are no mere comparison: then look yourself.
 
 # %%
 best = next(swap for swap in swaps if swap.model == found["best"])
@@ -369,7 +369,7 @@ print("best:", best.model)
 print(*found["notes"], sep="\n")
 
 # %% [markdown]
-# **Look** at the baselines. *tint* recolours A and changes no feature: nearly a model's pixel_gain, and nothing else. The truth *blurred* by 4 px keeps its colours and loses its identity. *average_face* is B's mean face, worn like a paper mask: the recognition network takes it for B, but it neither looks nor speaks. A model has to beat all of them at once.
+# **Look** at the baselines, most of which need a truth. *tint* recolours A and changes no feature: nearly a model's pixel_gain, and nothing else. The truth *blurred* by 4 px keeps its colours and loses its identity. *average_face* is B's mean face, worn like a paper mask: the recognition network takes it for B, but it neither looks nor speaks. A model has to beat all of them at once.
 #
 # ## The best model, four blends
 # Written to `swap/`; the one with the blend of your settings becomes `swap.mp4`.
@@ -430,7 +430,7 @@ changed.unlink()
 
 # %% [markdown]
 # ## Does it flicker?
-# A blend that is best on one frame may wander between frames. We measure three seconds, put onto the target, so that the blends alone are compared, beside the true swap's own movement: **jitter** (do the features shake?), **colour** (does the face's mean colour change, in levels of 255, and how much of that is *beyond* the truth's?), **alpha** (does the mask's edge wander?).
+# A blend that is best on one frame may wander between frames. Where there is a true swap, we measure three seconds beside its own movement (put onto the target, so that the blends alone are compared): **jitter** (do the features shake?), **colour** (does the face's mean colour change, in levels of 255, and how much of that is *beyond* the truth's?), **alpha** (does the mask's edge wander?).
 #
 # **Predict**: which blend shakes its colours most without smoothing?
 
@@ -529,7 +529,7 @@ overlay = checks.overlay(overlay)
 
 # %% [markdown]
 # ## Your video
-# A still hides what a video shows. **Watch** it three times, with the sound: the mouth, the eyes, the seam. **Predict** before you press play: will the middle one give itself away at the mouth, at the forehead, or when the head turns?
+# A still hides what a video shows. **Watch** it three times, with the sound: the mouth, the eyes, the seam. **Predict** before you press play: will the swap give itself away at the mouth, at the forehead, or when the head turns?
 
 # %% tags=["predict"]
 run.predict("05 gives itself away", None, sure=None, choices=("mouth", "forehead", "turns"))
@@ -563,17 +563,19 @@ to_show = run.out / "to_show.mp4"
 
 # %%
 with VideoFileClip(str(run.clip("target"))) as before, VideoFileClip(str(presented)) as after:
-    pair = clips_array([[before, after.without_audio()]])  # or the sound would be heard twice
+    upright = call(before, "resized", "resize", clip.size)  # moviepy overlooks a phone's rotation
+    pair = clips_array([[upright, after.without_audio()]])  # or the sound would be heard twice
     card = np.full((pair.h, pair.w, 3), 24, np.uint8)
     scale = pair.w / 1.1 / cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 1, 1)[0][0]
     cv2.putText(card, words, (pair.w // 22, pair.h // 2), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA)
     first, slow = (
-        call(pair, "subclipped", "subclip", max(0, start), min(pair.duration, end))
+        call(pair, "subclipped", "subclip", max(0, start), min(clip.duration, end))
         for start, end in ((0, 12), (far - 0.5, far + 0.5))  # seconds
     )
     parts = [ImageClip(card, duration=2), first, call(slow, "with_speed_scaled", "speedx", 0.5)]
     with lab.course.signed_cut(run, to_show.name, best.model, functions[best.model]) as unsigned:
-        concatenate_videoclips(parts).write_videofile(str(unsigned), fps=clip.fps, logger=None)
+        sound = str(unsigned.with_suffix(".mp3"))  # only on the way
+        concatenate_videoclips(parts).write_videofile(str(unsigned), fps=clip.fps, temp_audiofile=sound, logger=None)
 lab.Player(to_show.read_bytes(), "a title, target and swap side by side, and a second of it at half speed", 900)
 
 # %% [markdown]

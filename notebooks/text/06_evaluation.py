@@ -83,6 +83,8 @@ run = lab.setup(preset, seed, out, source, target, keep=keep)
 # %% [markdown]
 # ## One number lies
 # One frame of the target, and answers to "put B's face here": a model's, three that learnt nothing, and the true swap. **Predict**: rank the answers by eye, best first, before you look at the table below them.
+#
+# Clips of your own have no true swap. What needs one is missing then, here and below: the gains, the tint, the rulers, whatever is said of them. What is left is *nearer_to_source*, and the appendix **without a truth**.
 
 # %% tags=["predict"]
 # a list of the names above the pictures, best first
@@ -152,6 +154,8 @@ def heading(score):
 
 def table(*scores, names=None):
     known = [score for score in scores if score in found["scores"]]
+    if not known:
+        return print("These scores need a true swap, and none is known for this clip.")
     return pd.DataFrame({heading(score): {name: told(name, score) for name in names or rows} for score in known})
 
 
@@ -164,7 +168,7 @@ table("swap_gain", "identity_gain", "nearer_to_source", "sharpness", "temporal_e
 # Brackets hold 95 % intervals. **Look** at the baselines from the top: what *changes nothing*, what changes *colour only* (`colour_transfer`, `tint`), what wears *one mean face*, and the **classical swap**, which bends pictures of B onto A's landmarks with no learning at all. A model must beat all of these at once. `blurred_truth` and `shifted_truth` are rulers: the truth itself, 4 px soft or 2 px off.
 #
 # ## How sure is a number?
-# 120 frames are not 120 independent looks: neighbours are nearly the same picture. **Predict**: how far apart must two frames be until their errors know nothing of each other?
+# A clip's frames are not as many independent looks: neighbours are nearly the same picture. **Predict**: how far apart must two frames be until their errors know nothing of each other?
 
 # %% tags=["predict"]
 # a number, or (low, high); how sure, in per cent
@@ -418,7 +422,7 @@ run.came("06 likes FaceSwap-GAN", None if gap is None else ("HSE-FaceRes" if gap
 table("retrieval_dlib", "cosine_source_dlib", "identity_move_dlib", "identity_move_face_res", "judges_gap")
 
 # %% [markdown]
-# **Look**: *retrieval* is 1 for every model, good or poor: it tells a swap from none and no more. *identity_move* goes from 0 (A) towards 1 (B). Where the network that helped to train says clearly more than the other, a model may please that network only; the gap of models that never met it shows how large it is by chance.
+# **Look**: on the bundled clips *retrieval* is 1 for every model, good or poor: it tells a swap from none and hardly more. *identity_move* goes from 0 (A) towards 1 (B). Where the network that helped to train says clearly more than the other, a model may please that network only; the gap of models that never met it shows how large it is by chance.
 #
 # Does the swap keep what A does, without showing a seam, a blur, a flicker?
 

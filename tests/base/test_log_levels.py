@@ -47,6 +47,13 @@ def test_tensorflow_loads_in_silence_unless_somebody_asked_for_its_log(talkative
     )
 
 
+def test_advice_for_programmers_is_left_out_unless_somebody_asked_for_it():
+    advice = "5 out of the last 89 calls to <function> triggered tf.function retracing. Tracing is expensive"
+    say = f"import faceswap_lab, logging; log = logging.getLogger('tensorflow'); log.warning({advice!r}); log.warning('ours')"
+    assert python("-c", say)[1] == "ours\n"
+    assert python("-c", say, TF_CPP_MIN_LOG_LEVEL="0")[1] == f"{advice}\nours\n"
+
+
 def test_only_noise_is_held_back_from_any_thread_and_after_any_end(capfd):
     def write(number):
         with held_back(log_levels.LOADING):

@@ -143,10 +143,21 @@ def test_bad_clip_is_refused_before_the_notebooks(lab, capsys, monkeypatch):
     assert "b.mp4: this is no video." in captured.err and "[1/2]" not in captured.out
 
 
-def test_disk_full(lab, capsys, monkeypatch):
+def test_a_disk_without_room_is_refused_before_anything_slow(lab, capsys, monkeypatch):
+    def slow(*given):
+        raise AssertionError("the base began to swap")
+
+    write_notebook(lab / "03_x.ipynb", "x = 1", "x")
+    monkeypatch.setattr(execution, "first_swap", slow)
     monkeypatch.setattr(execution, "SPACE_NEEDED", 10**18)
     assert run(lab) == 1
     assert "MB are needed here" in capsys.readouterr().err
+
+
+def test_a_long_lesson_shows_that_it_lives(lab, capsys, monkeypatch):
+    monkeypatch.setattr(execution, "BEAT", 0.05)  # a kernel's start takes longer
+    assert run(lab, "--only", "1") == 0
+    assert re.search(r"\[1/1\] 01_first +\.+ +0\.\d min", capsys.readouterr().out)
 
 
 def test_values(lab):

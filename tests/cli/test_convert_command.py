@@ -9,7 +9,7 @@ from consents import consented
 from faceswap_lab import __main__, training
 from faceswap_lab.base import weights
 from faceswap_lab.base.errors import LabError
-from faceswap_lab.cli import convert
+from faceswap_lab.cli import convert, frames_bar
 from faceswap_lab.course import samples
 from faceswap_lab.swap.options import ConversionOptions
 from faceswap_lab.video import open_video
@@ -28,8 +28,9 @@ def test_a_clip_without_a_face_set_and_then_other_settings(tmp_path, capsys):
     out = tmp_path / "swap"
     given = [TARGET, "--model", MODEL, "--out", out, "--range", "0.5-0.7", "--range", "1.0-1.2", "--no-label"]
     assert run(*given) == 0
-    told = capsys.readouterr().out
+    told, bars = capsys.readouterr()
     assert "8 of 8 frames swapped" in told and "swap.conversion.json" in told
+    assert bars.count("\n") == 2 and 0 < bars.find("| 14/14 [") < bars.find("| 8/8 [")  # finding faces, then swapping them
     assert [int(path.stem) for path in list_pictures(out)] == [10, 11, 12, 13, 20, 21, 22, 23]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["swap", "swap.conversion.json"]
     first = read_picture(out / "000020.png")
@@ -45,6 +46,13 @@ def test_a_clip_without_a_face_set_and_then_other_settings(tmp_path, capsys):
     written = json.loads((tmp_path / "swap.conversion.json").read_text())
     assert written["options"]["blend"] == "direct" and written["options"]["colour"] == "mean_std"
     assert np.abs(read_picture(out / "000020.png").astype(int) - first).mean() > 0.5
+
+
+def test_a_bar_appears_with_the_first_frames(capsys):
+    with frames_bar() as progress:
+        assert capsys.readouterr().err == ""  # what is printed until then would stand in its line
+        progress(2, 4)
+    assert "| 2/4 [" in capsys.readouterr().err
 
 
 def test_a_picture(tmp_path, capsys):

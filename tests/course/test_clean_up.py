@@ -10,11 +10,13 @@ from faceswap_lab import __main__
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import clean_up, runtime, samples
+from faceswap_lab.provenance import consent, register
 
 MADE = {
     "unfinished": [".partial-12345678-swap.mp4", "swap/.a_mask.mp4.parts/part-000000.mp4", "faces/B/faces/.partial-1-a.png",
                    ".swap.partial.mp4", "swap/.frames.old/000001.png", ".o.mp4.source-0123abcd/faces/000000_0.png",
-                   ".o.mp4.faces-0123abcd/faces.csv"],
+                   ".o.mp4.faces-0123abcd/faces.csv", ".o.mp4.fine_tuning-0123abcd/0123abcd0123/base.npz",
+                   ".to_show/to_show.mp4"],
     "frames": ["frames/target/000000.png", "frames/target/frames.csv", "swap/gan_mask_frames/000000.png"],
     "faces": ["faces/A/faces/000000_0.png", "faces/A/masks/000000_0.png", "faces/A/landmarks/000000_0.npy",
               "faces/A/faces.csv", "faces/A/identities.npz", "faces/A/rejected/000001_0.png",
@@ -27,7 +29,7 @@ MADE = {
     "notebooks": ["notebooks/03_autoencoder.ipynb"],
     "report": ["index.html", "report/target.mp4", "pictures/strip_a.png", "pictures/strip_a.txt"],
     "scores": ["scores/frame_000001_swap.jpg", "scores/curves.png"],
-    "swap": ["swap.mp4", "swap/autoencoder_mask.mp4", "codec/crf_28.mp4"],
+    "swap": ["swap.mp4", "swap/autoencoder_mask.mp4", "codec/crf_28.mp4", "side_by_side.mp4", "to_show.mp4"],
     "detection": ["detection/cropped.mp4", "detection/faces_B/faces.csv", "detection/classical_frames/000000.png"],
     "stages": ["stages/03_autoencoder.json", "stages/faces_A.json"],
 }  # fmt: skip
@@ -62,6 +64,16 @@ def run(tmp_path):
 
 def tree(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() or path.is_symlink()}
+
+
+def test_a_cut_with_a_name_of_its_own_is_known_by_the_register(run, tmp_path, monkeypatch):
+    monkeypatch.setenv(consent.VARIABLE, str(tmp_path / "ledger"))
+    cut, mine = touch(run / "slow motion.mp4"), touch(run / "holiday.mp4")
+    register.record_output(cut, ["anna"], [], {"model": "m"})
+    (found,) = clean_up.find(run)
+    assert cut in found.found["swap"] and cut not in found.others and mine in found.others
+    clean_up.remove(found)
+    assert not cut.exists() and mine.exists()
 
 
 def test_everything_is_found_by_kind(run):

@@ -54,7 +54,10 @@ def notes() -> list[str]:
     return [
         *said,
         f"autoencoder: {said[0]}",
-        english("{model}: scored from the coded video. {label}", model="other", label=said[-1]),
+        english(
+            "Scored from the coded videos ({models}): where the visible label stands ({corner}), the target's own pixels count.",
+            corner="top left", models="other",
+        ),
     ]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ffmpeg_program import program
+from matplotlib.figure import Figure
 
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
@@ -19,6 +20,7 @@ from faceswap_lab.course import report, samples
 from faceswap_lab.course.report import frames, pictures, scores
 from faceswap_lab.provenance import credentials
 from faceswap_lab.provenance.verification import verify
+from faceswap_lab.video import open_video
 
 SCORES = {
     "models": {
@@ -193,6 +195,15 @@ def test_best_model():
     assert scores.best_model(SCORES) == "autoencoder"
     assert scores.best_model({**SCORES, "best": "faceswap_gan"}) == "faceswap_gan"
     assert scores.best_model({}) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [("1080x1920", (720, 1280)), ("1920x1080", (1280, 720)), ("320x240", (320, 240))]
+)
+def test_a_clip_that_is_coded_again_is_as_sharp_upright_as_lying(tmp_path, size, shown):
+    make_clip(tmp_path / "clip.mkv", f"testsrc=size={size}:rate=5:duration=0.4", "-c:v", "ffv1")
+    assert pictures.playable_clip(tmp_path / "clip.mkv", tmp_path / "copy.mp4")
+    assert open_video(tmp_path / "copy.mp4").size == shown
 
 
 def test_playable_clip(tmp_path):
@@ -413,3 +424,21 @@ def test_a_score_stands_with_its_unit():
     assert [in_unit(0.25, unit) for unit in UNITS] == ["0.25", "25.0 %", "0.2°", "0.2 dB", "0.2 of 255", "0.2 %"]
     titles = {name: with_unit(name, score.unit) for name, score in all_scores().items()}  # every unit is a known one
     assert titles["psnr"] == "psnr (dB)" and titles["seam"] == "seam (levels of 255)" and titles["ssim"] == "ssim"
+
+
+@pytest.mark.parametrize("charts", [1, 4])
+def test_the_legend_of_the_curves_names_every_output_within_the_picture(tmp_path, monkeypatch, charts):
+    """Six outputs, one of which lacks the first score; a name beyond the edge would be cut off."""
+    saved = []
+    draw = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *given, **more: (draw(figure, *given, **more), saved.append(figure)))
+    names = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder", "base", "base_fine_tuned")
+    titles = {f"score {k}": f"score {k}" for k in range(charts)}
+    tables = {name: pd.DataFrame({one: np.linspace(0, 1, 9) for one in titles}) for name in names}
+    if charts > 1:
+        tables["base"] = tables["base"].drop(columns="score 0")
+    assert frames.curves_picture(tables, {}, titles, tmp_path / "curves.png")
+    (legend,) = saved[0].legends
+    place, whole = legend.get_window_extent(), saved[0].bbox
+    assert sorted(text.get_text() for text in legend.get_texts()) == sorted(names)
+    assert place.x0 >= 0 and place.y0 >= 0 and place.x1 <= whole.x1 and place.y1 <= whole.y1

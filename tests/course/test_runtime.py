@@ -81,6 +81,23 @@ def test_folders(clips):
         run.frames("C")
 
 
+def test_of_a_folder_of_pictures_every_one_is_looked_at(clips, monkeypatch):
+    """A person who chose twenty pictures of B meant all of them; of a film neighbours are nearly the same."""
+    asked = {}
+
+    def extract(clip, folder, every):
+        asked[clip.name] = every
+        (folder / "faces.csv").write_text("face,frame\n")
+
+    monkeypatch.setattr(stages, "may_prepare", lambda path, role: ())
+    monkeypatch.setattr("faceswap_lab.faces.extraction.extract_faces", extract)
+    monkeypatch.setattr("faceswap_lab.faces.faceset.FaceSet", lambda folder: folder)
+    (clips / "pictures").mkdir()
+    for name in ("b.mp4", "pictures"):
+        stages.ensure_faces(prepare(clips, f"run {name}", source=clips / name), "B")
+    assert asked == {"b.mp4": 2, "pictures": 1}
+
+
 def test_relative_out_lies_in_the_lab(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert runtime.resolve_out("runs/x") == runtime.ROOT / "runs" / "x"

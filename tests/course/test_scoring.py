@@ -1,5 +1,6 @@
 """The scoring stage on a run with the shipped warm start: what scores.json holds, with a truth and without."""
 
+import dataclasses
 import json
 import shutil
 
@@ -116,6 +117,9 @@ def test_without_a_truth(run, swaps):
     assert found["models"]["warm_start"]["nearer_to_source"] >= 0.8
     assert set(found["baselines"]) == {"unchanged", "average_face"}
     assert "No true swap" in " ".join(found["notes"])
+    other = dataclasses.replace(swapped, model="other")
+    labels = [note for note in scoring.score_run(alone, [swapped, other], full=False)["notes"] if "label" in note]
+    assert len(labels) == 1 and "coded videos (warm_start, other)" in labels[0]  # not a note a model
     assert scoring.compare(alone, 0, {}, np.zeros((5, 2))) is None
 
 

@@ -28,7 +28,7 @@ def run(tmp_path_factory):
 def test_the_film_shows_the_same_moments_with_sound_and_signature(run):
     path = side_by_side.write_side_by_side(run, "autoencoder", None)
     shown, target = video.open_video(path), video.open_video(run.clip("target"))
-    side = side_by_side.HEIGHT
+    side = side_by_side.SIDE
     assert shown.num_frames == target.num_frames == 60 and shown.fps == target.fps and shown.has_audio
     assert shown.size == (3 * side, side + 26) and path.stat().st_size < 600_000
     clips = [run.clip("target"), run.out / "swap.mp4", run.clips.truth]
@@ -93,6 +93,14 @@ def test_without_a_film_or_a_truth(run, tmp_path):
         pass
     shutil.copyfile(clips["truth"], other.out / "swap.mp4")
     assert list(next(side_by_side.moments(other))) == ["target", "swap: AI face swap"]
+    found = verification.verify(side_by_side.write_side_by_side(other, "x", None))
+    assert found.state == "valid" and "A target and its swap" in found.text and "true swap" not in found.text
+
+
+@pytest.mark.parametrize(("picture", "wanted"), [((96, 54), (456, 256)), ((54, 96), (256, 456)), ((40, 40), (256, 256))])
+def test_a_phone_held_upright_is_no_narrow_stripe(picture, wanted):
+    row = side_by_side.in_a_row({name: np.zeros((*picture, 3), np.uint8) for name in ("target", "swap")})
+    assert row.shape == (wanted[0] + 26, 2 * wanted[1], 3)
 
 
 def test_a_frame_that_cannot_be_read_shifts_nothing(run, monkeypatch):

@@ -245,6 +245,14 @@ def test_a_face_set_remembers_its_clip(picture, tmp_path, capsys):
     assert run(f"python -m faceswap_lab consent check {CLIPS['target']} {back / 'faces.csv'}") == 1
 
 
+def test_a_folder_of_pictures_is_told_as_one(tmp_path):
+    for number in range(3):
+        write_picture(tmp_path / "b" / f"{number}.png", np.zeros((48, 64, 3), np.uint8))
+    Ledger.load().grant("mine", [tmp_path / "b"], person="B")
+    lines = execution.check_clips(samples.find_clips(tmp_path / "b", CLIPS["target"]))
+    assert lines[0] == "source: b, 64x48, 3 pictures" and "/s, " in lines[1]
+
+
 def test_commands_refuse_before_they_work(picture, video, tmp_path, capsys):
     one = str(picture / "one.png")
     for command in (

@@ -130,7 +130,7 @@ def test_fine_tuning_belongs_to_a_source_and_needs_some_pictures(tmp_path, capsy
     shown = samples.sample_clip("train_B").frames()[7]  # consent goes by the content: no other test may have this one
     picture = consented(write(tmp_path / "b.png", shown))
     assert run(TARGET, "--source", picture, "--fine-tune", 8, "--out", tmp_path / "o.mp4", "--range", "0-0.1") == 1
-    assert "1 pictures show the source's face, and 16 are needed" in capsys.readouterr().err
+    assert "with 16 pictures that show the source's face, or more, and has 1." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Whatever a user can get wrong in a training: a sentence, and what was good stays good."""
 
+import errno
 import os
 import resource
 import shutil
@@ -13,6 +14,7 @@ import small
 from processes import forks
 
 from faceswap_lab import training
+from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.models import autoencoder
 
@@ -143,6 +145,13 @@ def test_a_disk_that_fills_up_during_a_save(trained, tmp_path):
     process.join()
     assert {p.name for p in (folder / "checkpoints").iterdir()} == {f"step_{n:06d}" for n in (2, 4, 6)}
     assert small.train(small.model(), folder, 8)["step"].tolist() == [2, 4, 6, 8]
+
+
+def test_a_limit_on_the_size_of_files_is_told_wherever_something_is_written(tmp_path):
+    """Practice faces outgrow it before a checkpoint does; a bare "File too large" names no file and no remedy."""
+    with pytest.raises(LabError, match=r"practice: the disk is full\. Free some space"):
+        with files.clear_write_errors(tmp_path / "practice"):
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
 
 def test_a_real_full_disk(tmp_path):

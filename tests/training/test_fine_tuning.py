@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import actors, clean_up
 from faceswap_lab.faces import references
@@ -66,7 +67,7 @@ def test_neither_the_moment_nor_its_neighbours_are_references(people, monkeypatc
     assert left == list(range(row - away, row + away + 1)) and 2 <= away <= len(source) // 4
 
 
-def test_a_stopped_training_goes_on_to_the_same_weights(people, tmp_path, monkeypatch):
+def test_a_stopped_training_goes_on_to_the_same_weights(people, tmp_path, monkeypatch, capsys):
     target, source, network, average = people
     monkeypatch.setattr(fine_tuning, "IDENTITY", 0.0)
     before = network.get_weights()
@@ -87,7 +88,12 @@ def test_a_stopped_training_goes_on_to_the_same_weights(people, tmp_path, monkey
             run("stopped")
     (begun,) = (tmp_path / "stopped").iterdir()
     assert not (begun / "base.npz").exists() and checkpoints.steps_done(begun) == 2
+    half = begun / "checkpoints" / f"{files.PARTIAL}01234567"  # a save that was killed
+    half.mkdir()
+    said = capsys.readouterr().out
+    assert "fine-tuning: 8 steps of 8, about " in said and "measured from" not in said  # nothing measures it later
     assert all((one == other).all() for one, other in zip(run("stopped").get_weights(), whole, strict=True))
+    assert "fine-tuning: 6 steps of 8, about " in capsys.readouterr().out and not half.exists()
     monkeypatch.setattr(Practice, "samples", anew)
     assert all((one == other).all() for one, other in zip(run("whole").get_weights(), whole, strict=True))  # only read
     assert all((one == other).all() for one, other in zip(network.get_weights(), before, strict=True))
@@ -103,7 +109,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(people, tmp_path, monkey
 
 def test_few_pictures_of_the_source_are_refused(people):
     target, source, network, average = people
-    with pytest.raises(LabError, match="15 pictures"):
+    with pytest.raises(LabError, match=r"and has 15\. .*\(--fine-tune 0\)"):
         Practice(source.subset(range(15)), target, network, average)
     with pytest.raises(LabError, match="0 steps"):
         FineTuning("a.mp4", "x", 0)

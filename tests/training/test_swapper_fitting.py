@@ -52,6 +52,13 @@ def test_the_identity_term_comes_late_and_a_stop_changes_nothing(tmp_path, monke
     assert all((one == other).all() for one, other in zip(fit("stopped"), whole, strict=True))
 
 
+def test_a_single_step_trains(tmp_path):
+    network = build_swapper(SwapperConfig(32, 3, (8, 8, 12, 12)))
+    before = network.get_weights()
+    swapper_fitting.fit_swapper(network, arrays(), tmp_path, SwapperFit(1, batch=4, identity=0.0))
+    assert any((one != other).any() for one, other in zip(network.get_weights(), before, strict=True))
+
+
 def test_all_terms_hold_under_mixed_precision(tmp_path):
     told = []
     with pace.precision("mixed_bfloat16"):

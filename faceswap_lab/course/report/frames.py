@@ -99,7 +99,10 @@ def curves_picture(
         return False
     columns = min(3, len(drawn))
     rows = -(-len(drawn) // columns)
-    figure = Figure(figsize=(3.5 * columns, 2.1 * rows + 0.4), dpi=130, layout="constrained")
+    width = max(7.0, 3.5 * columns)  # inches: a single chart fills the page, too
+    beside = max(1, min(4, int(width / (0.8 + 0.065 * max(map(len, frames))))))  # names in a row of the legend
+    height = 2.1 * rows + 0.2 + 0.2 * -(-len(frames) // beside)
+    figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
     for axes, name in zip(grid.ravel(), drawn, strict=False):
         for index, (output, table) in enumerate(frames.items()):
@@ -119,8 +122,11 @@ def curves_picture(
     for axes in grid[-1]:
         axes.set_xlabel(_("frame"), color=GREY, fontsize=8)
     if len(frames) > 1:
-        handles, labels = grid[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, frameon=False, labelcolor=GREY, fontsize=8, ncols=4, loc="outside lower left")
+        of_charts = [axes.get_legend_handles_labels() for axes in grid.ravel()]  # an output may have some scores only
+        lines = {label: line for lines, labels in of_charts for line, label in zip(lines, labels, strict=True)}
+        figure.legend(
+            list(lines.values()), list(lines), frameon=False, labelcolor=GREY, fontsize=8, ncols=beside, loc="outside lower left"
+        )
     with files.atomic_path(picture) as temporary:
         figure.savefig(temporary, transparent=True)
     return True

@@ -33,7 +33,10 @@ def _rows(video: Path) -> list[tuple[str, str]]:
         (_("that means"), retold(" ".join(verdict.findings))),
         (_("source type"), ", ".join(verdict.source_types)),
         (_("model"), verdict.model),
-        *((_(role), ", ".join(told for one, told in made_of if one == role)) for role in ("target", "source")),
+        *(
+            (name, ", ".join(told for one, told in made_of if one == role))
+            for role, name in (("target", _("target")), ("source", _("faces from")))
+        ),
         (_("watermark"), retold(mark)),
     ]
 

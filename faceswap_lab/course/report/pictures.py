@@ -120,11 +120,10 @@ def playable_clip(clip: Path, copy: Path, swapped: bool = False) -> bool:
 
 
 def _coded_again(video: Video, path: Path) -> None:
-    """The first `LONGEST` seconds of a clip, 720 lines at most, as browsers play them."""
-    width, height = video.size
-    lines = 2 * (min(720, height) // 2)
-    size = 2 * max(1, round(width * lines / height / 2)), lines
+    """The first `LONGEST` seconds of a clip, the shorter side of 720 pixels at most, as browsers play them."""
+    scale = min(1, 720 / min(video.size))
+    width, height = (2 * max(1, round(side * scale / 2)) for side in video.size)
     end = LONGEST if video.duration > LONGEST else None
-    with VideoWriter(path, video.rate, size, 20, video.path if video.has_audio else None, audio_end=end) as writer:
+    with VideoWriter(path, video.rate, (width, height), 20, video.path if video.has_audio else None, audio_end=end) as writer:
         for frame in video.frames(end=end):
-            writer.write(resized(frame.image, size))
+            writer.write(resized(frame.image, (width, height)))
