@@ -152,7 +152,7 @@ if compared is not None:
 compared
 
 # %% [markdown]
-# **Why the numbers disagree.** On A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was generated. But then a seam shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*; but the skin tone is then A's, with a paler band above the brows.
+# **Why the numbers disagree.** On the bundled A's whole clip *none* earned the warm start a pixel_gain of 0.47 and a swap_gain of 0.42, *mean_std* 0.07 and 0.44. Plain colours are nearest to the truth when B's skin stays as it was generated. But then a seam shows: an edge that the true swap does not have, and swap_gain looks at edges; so does every viewer. Hence *mean_std*; but the skin tone is then A's, with a paler band above the brows.
 
 # %% [markdown]
 # ## Onto a swap instead of onto the target
@@ -442,7 +442,9 @@ shaken = copy.copy(functions[best.model])
 shaken.base = None
 blended = ["mask", "seamless", "laplacian"]
 shake = lab.studies.temporal_smoothing.of_run(run, shaken, blended) if run.clips.truth else None
-if shake is not None:
+if shake is None:
+    print("No true swap is known for this clip: play the videos of the blends, and look at the seam.")
+else:
     run.came("05 restless blend", shake["colour"].filter(like=", off").idxmax().split(",")[0])
 units = {"jitter": "% of the eyes' distance", "colour": "levels of 255", "beyond": "levels of 255", "alpha": "% of its area"}
 shake if shake is None else shake.round(2).rename(columns=lambda name: f"{name} ({units[name]})")
