@@ -57,9 +57,10 @@ def test_the_film_has_the_targets_sound_and_length(run):
 
 def test_the_swap_beats_its_bounds_and_every_baseline(scores):
     best = scores["models"][scores["best"]]
-    assert best["swap_gain"] >= 0.40
+    assert best["swap_gain"] >= 0.44
     assert best["identity_gain"] >= 0.41
-    assert 0.75 <= best["sharpness"] <= 1.2 and best["gaze_error"] < 6
+    assert best["pixel_gain"] >= 0.49  # put onto the base's swap it has B's skin; onto the target 0.10
+    assert 0.35 <= best["sharpness"] <= 1.2 and best["gaze_error"] < 6  # soft, as the base is
     assert best["nearer_to_source"] >= 0.8
     assert best["landmark_error"] <= 0.045 and best["landmarks_found"] >= 0.95
     for name in ("unchanged", "tint", "average_face"):
