@@ -221,8 +221,9 @@ def _coloured(swap: Swap, options: SwapOptions) -> np.ndarray:
 
 
 def model_name(swap_function: SwapFunction) -> str:
-    """The name that a swap function gives itself, or "unnamed"."""
-    return str(getattr(swap_function, "name", "unnamed"))
+    """The name that a swap function gives itself, or "unnamed", and on which base it is put."""
+    name, base = str(getattr(swap_function, "name", "unnamed")), getattr(swap_function, "base", None)
+    return name if base is None else f"{name} on {model_name(base)}"
 
 
 def finish(frame: np.ndarray, swap: Swap, options: SwapOptions) -> np.ndarray:

@@ -238,7 +238,8 @@ class _Remembering:
 
     def __init__(self, swap_function: SwapFunction):
         self._function, self.size = swap_function, swapping.model_size(swap_function)
-        self.name, self.base = swapping.model_name(swap_function), getattr(swap_function, "base", None)
+        self.name = getattr(swap_function, "name", "unnamed")
+        self.base = getattr(swap_function, "base", None)
         self._known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
 
     def __call__(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

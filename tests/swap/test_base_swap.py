@@ -15,6 +15,7 @@ from faceswap_lab.faces.extraction import extract_faces
 from faceswap_lab.faces.landmarks import FaceMesh, five_points
 from faceswap_lab.faces.sources import write_sources
 from faceswap_lab.provenance.checks import may_prepare
+from faceswap_lab.provenance.verification import verify
 from faceswap_lab.swap import base_swap, swapping
 from faceswap_lab.swap.base_swap import BaseSwap
 from faceswap_lab.swap.options import SwapOptions
@@ -97,6 +98,7 @@ def test_a_trained_model_s_face_is_put_onto_the_swap_without_training(tmp_path, 
         given = ["--model", WARM_START, "--out", tmp_path / f"{name}.mp4", "--frames", kept, "--range", LENGTH]
         assert run(TARGET, *given, *more) == 0
         found[name] = gains(kept)
+    assert verify(tmp_path / "base.mp4").model == "quick_autoencoder on base"
     # measured: 0.39 and 0.46, 0.07 and 0.45
     assert found["base"]["swap_gain"] > found["target"]["swap_gain"] + 0.03
     assert found["base"]["pixel_gain"] > found["target"]["pixel_gain"] + 0.3
