@@ -30,7 +30,7 @@ class NearerMeasure:
 
     SCORES = (
         Score(
-            "nearer_to_source", "nearer to B",
+            "nearer_to_source", "frames nearer to B",
             "Share of the frames that the recognition network finds nearer to B than to A.",
             "higher", (0, 1), mean_of("nearer_to_source"), unit="share", needs=("source",),
         ),

@@ -98,7 +98,7 @@ def test_score_without_a_truth_and_with_a_source(clips, tmp_path, capsys):
     given = ["score", clips / "soft", "--target", clips / "target", "--source", clips / "truth", "--out", out]
     assert run(*given) == 0
     said = capsys.readouterr().out
-    assert "nearer to B" in said and "swap gain" not in said and "index.html" in said
+    assert "frames nearer to B" in said and "swap gain" not in said and "index.html" in said
     assert (out / "index.html").exists() and "from the target" in (out / "index.html").read_text()
 
 

@@ -187,6 +187,8 @@ def test_summary(run):
     lines = report.summary(run).splitlines()
     assert lines[1].startswith("* autoencoder") and "0.31" in lines[1]
     assert lines[-1].startswith("  tint") and lines[-1].count("-") == 3  # one minus sign, two gaps
+    files.write_json(run / "scores.json", {"models": {"a": {"swap_gain": -0.001}}})
+    assert report.summary(run).splitlines()[1].split() == ["*", "a", "0.00", "-", "-"]  # no -0.00
     (run / "scores.json").unlink()
     assert report.summary(run) == ""
 

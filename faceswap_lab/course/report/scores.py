@@ -28,7 +28,7 @@ MEASURES = {
         "meaning": "The same way, judged by how local contrast goes along with the truth's: a face without features earns nothing.",
     },
     "nearer_to_source": {
-        "title": "nearer to B", "better": "higher", "unit": "share",
+        "title": "frames nearer to B", "better": "higher", "unit": "share",
         "meaning": "Share of the frames that the recognition network finds nearer to B than to A.",
     },
     "landmark_error": {
@@ -89,7 +89,7 @@ def summary(run_folder: str | Path) -> str:
     rows: list[tuple[str, ...]] = [("", *shown)]
     for name, values, kind in found:
         star = "* " if name == best_model(scores) and kind == "model" else "  "
-        rows.append((star + name, *("-" if values.get(key) is None else f"{values[key]:.2f}" for key in shown)))
+        rows.append((star + name, *("-" if values.get(key) is None else f"{round(values[key], 2) + 0:.2f}" for key in shown)))
     if len(rows) == 1:
         return ""
     first, wide = max(len(row[0]) for row in rows), max(13, *map(len, shown))
