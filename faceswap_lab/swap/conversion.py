@@ -76,7 +76,8 @@ def convert(
             [0, 1]; with the attribute `size` = S, a `name` for the file's metadata, a `digest` that tells it from others, and
             the `sources` that it learnt from, if any: see `training.SwapFunction`. One that wants to be put back in a way of
             its own says so in `putting_back`, `SwapOptions`; one that wants to see the target's faces first has a method
-            `for_target(faces)` that gives the function to use: see `base_swap.BaseSwap`.
+            `for_target(faces)` that gives the function to use: see `base_swap.BaseSwap`. One with a `base`, such as that, is
+            put onto its swap.
         out: what is written: a video (.mp4, .m4v, .mov), a .gif, a folder of pictures (no ending), or, of one frame, a
             picture. It appears when it is complete and signed (see `provenance.credentials`), and beside it
             NAME.conversion.json with the report.
