@@ -82,7 +82,7 @@ def test_a_fine_tuned_base_is_itself_or_left_out(run, swaps, monkeypatch, capsys
             files.write_json(note, {"steps": steps})
             monkeypatch.setattr(fine_tuning, "LEAST_PICTURES", 1000)
             assert list(scoring.swap_functions(run)) == ["warm_start"]
-        assert "Left out: base_fine_tuned (fine-tuning: " in capsys.readouterr().out
+        assert "Left out: base_fine_tuned (fine-tuning practises with 1000 pictures" in capsys.readouterr().out
     finally:
         swapped.unlink()
         shutil.rmtree(note.parent)
