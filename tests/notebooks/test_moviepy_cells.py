@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import cv2
 import ffmpeg_program
+import moviepy  # noqa: F401 - on being loaded it asks for the working directory, which is gone in the tests
 import nbformat
 import numpy as np
 import pandas as pd
