@@ -210,7 +210,8 @@ class BaseSwap:
             if len(self._remembered) >= REMEMBERED:
                 del self._remembered[next(iter(self._remembered))]
             self._remembered[key] = self._generated(faces)
-        return self._remembered[key]
+        colour, alpha = self._remembered[key]
+        return colour.copy(), alpha.copy()
 
     def _generated(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         pictures = np.round(np.clip(faces, 0, 1) * 255).astype(np.uint8)
