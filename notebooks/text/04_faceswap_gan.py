@@ -560,4 +560,5 @@ mixup = checks.mixup(mixup)
 lab.widgets.Answers("04")  # answer them first, then open each
 
 # %%
-run.finish("04_faceswap_gan", f"FaceSwap-GAN, {steps} steps from the autoencoder")
+begun = "the autoencoder" if getattr(gan, "begun_from", None) else "nothing"
+run.finish("04_faceswap_gan", f"FaceSwap-GAN, {steps} steps from {begun}")

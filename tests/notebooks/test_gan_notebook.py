@@ -11,6 +11,7 @@ import pytest
 from keras import ops
 
 import faceswap_lab as lab
+from faceswap_lab.models import faceswap_gan_networks
 from faceswap_lab.training import pace
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -39,3 +40,14 @@ def test_what_is_shown_of_a_gan_runs_in_each_precision(policy, capsys, monkeypat
     off = float(told.split("largest difference: ")[1].split()[0])
     assert off <= exact * float(ops.max(ops.abs(names["by_hand"])))
     assert "nan" not in told and "discriminators" in told
+
+
+@pytest.mark.parametrize("shape, begun", [("quick", "the autoencoder"), ("standard", "nothing")])
+def test_the_lesson_says_what_its_training_began_with(shape, begun, tmp_path):
+    """At its published size nothing is taken over."""
+    shape = faceswap_gan_networks.quick() if shape == "quick" else faceswap_gan_networks.standard(width=1 / 16)
+    gan, told = lab.models.faceswap_gan.FaceSwapGAN(shape), []
+    lab.course.begin_gan(gan, tmp_path)
+    run = SimpleNamespace(finish=lambda lesson, said: told.append(said))
+    exec(TEXT[TEXT.index('begun = "the autoencoder"') :], {"gan": gan, "steps": 3, "run": run})
+    assert told == [f"FaceSwap-GAN, 3 steps from {begun}"]
