@@ -44,8 +44,8 @@ class SwapOptions:
     """How a generated face comes into the frame.
 
     The defaults were found by a search against the true swap, for the quick models in both directions
-    (`benchmarks/conversion_options.py`): on talk_A, FaceSwap-GAN earns a swap_gain of 0.44 with them and of 0.35 with a narrow
-    mask overlay (erode 2, no forehead, colour "mean", nothing sharpened).
+    (`benchmarks/conversion_options.py`): on talk_A, FaceSwap-GAN earns a swap_gain of 0.44 with them, put onto the target, and of
+    0.35 with a narrow mask overlay (erode 2, no forehead, colour "mean", nothing sharpened).
 
     Args:
         blend: "direct" (the whole square), "mask" (mixed by the soft mask), "seamless" (its gradients) or "laplacian" (each

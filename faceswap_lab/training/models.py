@@ -230,19 +230,23 @@ class SwapFunction:
         if self.base is None:
             return self
         other = copy.copy(self)
-        other.__dict__.pop("digest", None)
         other.base = self.base.for_target(faces)
         return other
 
     @functools.cached_property
-    def digest(self) -> str:
-        """Tells this model, with these weights, in this direction and on this base, from any other."""
-        found = hashlib.sha256(f"{self.source}{self.target}{getattr(self.base, 'digest', '')}".encode())
+    def _of_weights(self) -> bytes:
+        found = hashlib.sha256()
         for weight in self.model.weights:
             found.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
-        return found.hexdigest()
+        return found.digest()
 
-    @functools.cached_property
+    @property
+    def digest(self) -> str:
+        """Tells this model, with these weights, in this direction and on this base, from any other."""
+        about = f"{self.source}{self.target}{getattr(self.base, 'digest', '')}"
+        return hashlib.sha256(about.encode() + self._of_weights).hexdigest()
+
+    @property
     def sources(self) -> tuple[Source, ...]:
         """The clips that the model learnt from, as its folder says (one that was just trained is in none yet), and the base's.
 

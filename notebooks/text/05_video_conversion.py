@@ -175,10 +175,11 @@ lab.course.compare(run, index, worn, faces.points(row))
 
 
 # %% [markdown]
-# On the bundled A's whole clip, FaceSwap-GAN's swap_gain went from 0.45 to 0.49 and its pixel_gain from 0.10 to 0.59. The price is time (the base takes thrice as long as the autoencoder) and pores: the base is soft, and what the mask leaves out is no longer A's sharp skin.
+# On the bundled A's whole clip, FaceSwap-GAN's swap_gain went from 0.45 to 0.49 and its pixel_gain from 0.10 to 0.59. The price is time (two and a half times as long) and pores: the base is soft, and what the mask leaves out is no longer A's sharp skin.
 
 # %% [markdown]
-# **What the choices compute.** *mean_std* ([Reinhard et al., 2001](https://doi.org/10.1109/38.946629)) moves each channel's mean $\mu$ and deviation $\sigma$ from the generated face's to the target's, in L\*a\*b\*:
+# ## What the colours compute
+# *mean_std* ([Reinhard et al., 2001](https://doi.org/10.1109/38.946629)) moves each channel's mean $\mu$ and deviation $\sigma$ from the generated face's to the target's, in L\*a\*b\*:
 #
 # $$y=\mu_t+\frac{\sigma_t}{\sigma_p}(x-\mu_p)$$
 

@@ -114,6 +114,10 @@ def test_models_on_one_base_share_its_swaps_and_are_told_apart_by_it(faces, monk
     function, alone = training.SwapFunction(model, base=base), training.SwapFunction(model)
     assert function.digest != alone.digest and alone.for_target(faces) is alone
     assert set(function.sources) == {*alone.sources, *base.sources} and base.sources
+    later = training.SwapFunction(model)
+    assert later.digest == alone.digest and later.sources == alone.sources
+    later.base = base  # consent is asked for whoever is in it now, whatever was asked before
+    assert later.digest == function.digest and later.sources == function.sources
     known = function.for_target(faces)
     assert known.digest != function.digest and known.base.target_shape is not None
     picture = faces.images(128)[:2].astype(np.float32) / 255
