@@ -21,14 +21,15 @@ def limit(memory: int, seconds: int, written: int) -> None:
     except ImportError:  # Windows has none of these
         return
     wanted = {
-        resource.RLIMIT_AS: memory,
-        resource.RLIMIT_CPU: seconds,
-        resource.RLIMIT_FSIZE: written,
-        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_AS: (memory, memory),
+        # One thread meets the grader's own clock first. At the second bound the system kills without a reason.
+        resource.RLIMIT_CPU: (seconds + 1, seconds + 2),
+        resource.RLIMIT_FSIZE: (written, written),
+        resource.RLIMIT_CORE: (0, 0),
     }
-    for kind, most in wanted.items():
+    for kind, bounds in wanted.items():
         try:
-            resource.setrlimit(kind, (most, most))
+            resource.setrlimit(kind, bounds)
         except (ValueError, OSError):  # macOS does not know all of them
             continue
 

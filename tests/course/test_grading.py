@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -155,6 +157,14 @@ def test_a_loop_ends_with_all_that_it_started(tmp_path):
     assert time.monotonic() - started < 3
     time.sleep(3.2 - min(3, time.monotonic() - started))
     assert not (tmp_path / "late").exists()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXCPU"), reason="no such limit")
+def test_too_much_computing_is_told_from_too_much_memory():
+    job = {"name": "f", "code": "def f():\n    while True:\n        pass", "cases": [()], "seconds": 1}
+    command = [sys.executable, grading.__file__.replace("grading", "answering")]
+    ended = subprocess.run(command, input=pickle.dumps({**job, "memory": 4 << 30, "written": 1000}), timeout=60)
+    assert grading._ending(ended.returncode) == "too much computing: does a loop never end?"
 
 
 def test_one_bad_answer_leaves_the_others_alone(tmp_path):
