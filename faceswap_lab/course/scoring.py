@@ -23,7 +23,8 @@ from faceswap_lab.course.score_cards import Clip, clip_frames
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.metrics import baselines, people
 from faceswap_lab.metrics.card import ScoreCard, make_cards, rounded
-from faceswap_lab.metrics.following import gaze_still
+from faceswap_lab.metrics.following import Kept, gaze_still
+from faceswap_lab.metrics.identity import Identity
 from faceswap_lab.metrics.measures import FIRST, Known
 from faceswap_lab.provenance.checks import may_convert
 from faceswap_lab.provenance.consent import user_folder
@@ -36,6 +37,7 @@ from faceswap_lab.video.pictures import read_picture
 
 MODELS = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder")
 COMPARISONS = ("autoencoder_from_nothing", "autoencoder_shared_decoder")  # trained to be compared with, not to be used
+MEASURES_OF_BEST = ("identity_move_dlib", "expression_kept")  # their sum, where no truth is known
 WARM_START = "warm_start"  # stands in where nothing was trained
 
 
@@ -209,6 +211,7 @@ def score_run(run: Run, swaps: list[Swapped], full: bool = True) -> dict:
     Args:
         swaps: from `swap_clip`; one for each model (the first of a model counts).
         full: False: a first look, with the gains, landmarks and gaze only and without the classical swap: a third of the time.
+            Without a truth it has whose face it is, and what the face keeps of the target's movement.
 
     Returns:
         What is written: {"models": {name: scores}, "baselines": {name: scores}, "best": name, "notes": [...]}, and what
@@ -246,9 +249,10 @@ def score_run(run: Run, swaps: list[Swapped], full: bool = True) -> dict:
     wanted = clips["truth"]() if "truth" in clips else None
     bases = people.known_baselines(source, person, full)
     simple = baselines.baseline_clips(clips["target"](), points, bases, wanted)
+    first = FIRST if "truth" in clips else (*FIRST, Identity, Kept)
     made = make_cards(
         {**{name: clips[name]() for name in chosen}, **simple}, clips["target"](), points, Known(given=given),
-        clips["truth"]() if "truth" in clips else None, simple, None if full else FIRST, seed=run.seed,
+        clips["truth"]() if "truth" in clips else None, simple, None if full else first, seed=run.seed,
     )  # fmt: skip
     still = gaze_still(next(iter(made.values())).table)
     if np.isfinite(still):
@@ -288,7 +292,7 @@ _NOTES = {
 
 def _best(run: Run, made: Mapping[str, ScoreCard]) -> str:
     models = {name: card.numbers() for name, card in made.items() if card.kind == "model"}
-    measures = ("nearer_to_source",) if run.clips.truth is None else ("swap_gain", "identity_gain")
+    measures = MEASURES_OF_BEST if run.clips.truth is None else ("swap_gain", "identity_gain")
     # Without a truth a model that generates nonsense can look less like the target than a good one does, so the models that
     # only show what training from nothing gives are no candidates then.
     candidates = [name for name in models if name not in COMPARISONS or run.clips.truth] or list(models)

@@ -31,11 +31,12 @@ def known_people(
         target: of the person replaced, best from another clip than the scored one; None where there are none.
         others: name -> of other people, whom the face must not be taken for.
         avoid: files of clips that are scored, see `identity.Gallery.of_sets`.
-        full: False: only what `measures.FIRST` asks for.
+        full: False: what a first look asks for.
 
     Returns:
-        recogniser and flow, which outputs share; with both people `source_faces` and `target_faces` for it. With `full`, also
-        the galleries of both networks, and what the source's pictures are like: `source_detail`, and `reference`.
+        recogniser and flow, which outputs share; with both people `source_faces` and `target_faces` for it, and the galleries
+        of both networks, of the first alone without `full`. With it, also what the source's pictures are like:
+        `source_detail`, and `reference`.
 
     Raises:
         LabError: when a picture cannot be read, or somebody has a name that is taken.
@@ -54,8 +55,9 @@ def known_people(
         raise LabError(f"gallery: nobody in it may be called {taken.pop()}. Give another name.")
     sets = {"source": source, "target": target, **others}
     galleries = [Gallery.of_sets(network, sets, "source", "target", avoid)]
+    given["galleries"] = galleries
     if full:
-        given["galleries"] = [*galleries, Gallery.of_sets(FaceRes(), sets, "source", "target", avoid)]
+        galleries.append(Gallery.of_sets(FaceRes(), sets, "source", "target", avoid))
     people = galleries[0].people
     return {**given, "source_faces": people["source"], "target_faces": people["target"]}
 

@@ -352,17 +352,19 @@ for swap in swaps:
 
 # %% [markdown]
 # ## How good is it?
-# The gains are 0 for the unchanged target and 1 for the true swap. **swap_gain** looks at structure (local contrast), **identity_gain** asks a recognition network that took no part in training, **pixel_gain** compares plain colours. **nearer_to_source**: on how many frames that network finds the face nearer to B than to A. **landmark_error**: how far the features lie from the true swap's, as a share of the distance between the eyes. A column without a unit is a ratio. Without a true swap, *nearer_to_source* is all there is.
+# The gains are 0 for the unchanged target and 1 for the true swap. **swap_gain** looks at structure (local contrast), **identity_gain** asks a recognition network that took no part in training, **pixel_gain** compares plain colours. **nearer_to_source**: on how many frames that network finds the face nearer to B than to A. **landmark_error**: how far the features lie from the true swap's, as a share of the distance between the eyes. A column without a unit is a ratio. Without a true swap, *nearer_to_source* is left, how far the face went from A to B (**identity_move_dlib**), and whether the expression is still A's (**expression_kept**).
 
 # %%
 found = lab.course.score_run(run, swaps, full=False)  # a first look; notebook 06 has the whole
 measures = [name for name in found["scores"] if not name.endswith(("_found", "_still"))]
+if run.clips.truth is None:  # the rest of whose face it is, and what it keeps, stands in notebook 06
+    measures = ["nearer_to_source", *lab.course.scoring.MEASURES_OF_BEST]
 shown = pd.DataFrame({**found["models"], **found["baselines"]}).T[measures].astype(float).round(3)
 shown.columns = [lab.course.score_cards.with_unit(name, found["scores"][name]["unit"]) for name in measures]
 shown.map(lambda value: "" if pd.isna(value) else value)
 
 # %% [markdown]
-# Which model is best? The one with the highest swap_gain and identity_gain together: structure alone could be a stranger's, identity alone a mask. Without a truth, the one that is nearer to B on most frames, of the models that are no mere comparison: then look yourself.
+# Which model is best? The one with the highest swap_gain and identity_gain together: structure alone could be a stranger's, identity alone a mask. Without a truth, of the models that are no mere comparison, the one that went farthest to B *and* kept A's expression (the two scores' sum): then look yourself.
 
 # %%
 best = next(swap for swap in swaps if swap.model == found["best"])

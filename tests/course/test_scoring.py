@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,14 +114,31 @@ def test_without_a_truth(run, swaps):
     alone = runtime.Run(run.out, run.preset, run.seed, clips)
     swapped = scoring.Swapped("warm_start", "mask", swaps[0].path, None, None)  # read from the labelled video
     found = scoring.score_run(alone, [swapped], full=False)
-    assert set(found["models"]["warm_start"]) == {"nearer_to_source"}
-    assert found["models"]["warm_start"]["nearer_to_source"] >= 0.8
+    model, unchanged = found["models"]["warm_start"], found["baselines"]["unchanged"]
+    assert "swap_gain" not in model and model["nearer_to_source"] >= 0.8
+    assert model["identity_move_dlib"] > 0.5 and model["expression_kept"] > 0.5
+    assert (unchanged["identity_move_dlib"], unchanged["expression_kept"]) == (0, 1)
     assert set(found["baselines"]) == {"unchanged", "average_face"}
     assert "No true swap" in " ".join(found["notes"])
     other = dataclasses.replace(swapped, model="other")
     labels = [note for note in scoring.score_run(alone, [swapped, other], full=False)["notes"] if "label" in note]
     assert len(labels) == 1 and "coded videos (warm_start, other)" in labels[0]  # not a note a model
     assert scoring.compare(alone, 0, {}, np.zeros((5, 2))) is None
+
+
+def test_the_best_without_a_truth_is_alike_and_keeps_the_expression(run):
+    """The figures of a run with two people whom no training knew: every model is nearer to B on all frames."""
+    figures = {
+        "autoencoder": (0.89, 0.78), "faceswap_gan": (0.80, 0.73), "base": (0.73, 0.84), "base_fine_tuned": (0.82, 0.86),
+        "autoencoder_from_nothing": (0.99, 0.90), "unseen": (None, 0.99),
+    }  # fmt: skip
+    clips = dataclasses.replace(run.clips, truth=None)
+    alone = runtime.Run(run.out, run.preset, run.seed, clips)
+    cards = {
+        name: SimpleNamespace(kind="model", numbers=lambda pair=pair: dict(zip(scoring.MEASURES_OF_BEST, pair, strict=True)))
+        for name, pair in figures.items()
+    }
+    assert scoring._best(alone, cards) == "base_fine_tuned"
 
 
 def test_nothing_to_score(run):

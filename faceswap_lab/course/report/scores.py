@@ -47,7 +47,7 @@ MEASURES = {
 }  # fmt: skip
 BETTER = {"higher": "higher", "lower": "lower", "one": "nearer to 1"}
 GAINS = ("swap_gain", "identity_gain", "pixel_gain")
-WITHOUT_TRUTH = ("nearer_to_source", "cosine_source_dlib", "identity_move_dlib")  # shown where no true swap is known
+WITHOUT_TRUTH = ("nearer_to_source", "identity_move_dlib", "expression_kept")  # shown where no true swap is known
 BASELINES = {
     "unchanged": "the target as it was",
     "tint": "the target, tinted with the truth's mean and deviation",
