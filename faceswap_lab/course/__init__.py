@@ -13,7 +13,7 @@ __getattr__, __dir__ = offered(
         "report": "write_report",
         "samples": "ROOT",
         "run_settings": "DEFAULTS settings settings_path told_settings",
-        "scoring": "clip_frames compare present score_run swap_clip swap_functions",
+        "scoring": "clip_frames compare present score_run swap_clip swap_functions with_base_swaps",
         "side_by_side": "signed_cut write_side_by_side",
         "stages": "COPIES contact_sheet ensure_faces ensure_frames generator_to_begin_with main_person model_folder "
         "train_model training_arrays warm_start",

@@ -21,6 +21,7 @@ from faceswap_lab.course.run_settings import settings
 from faceswap_lab.course.runtime import Run
 from faceswap_lab.course.score_cards import Clip, clip_frames
 from faceswap_lab.faces.faceset import FaceSet
+from faceswap_lab.faces.sources import read_sources
 from faceswap_lab.metrics import baselines, people
 from faceswap_lab.metrics.card import ScoreCard, make_cards, rounded
 from faceswap_lab.metrics.following import Kept, gaze_still
@@ -33,6 +34,7 @@ from faceswap_lab.swap import base_swap
 from faceswap_lab.swap.base_swap import BaseSwap
 from faceswap_lab.swap.conversion import ConversionReport, convert
 from faceswap_lab.training.fine_tuning import FineTuning
+from faceswap_lab.training.practice_faces import Practice, with_swaps
 from faceswap_lab.video.pictures import read_picture
 
 MODELS = ("autoencoder", "faceswap_gan", "autoencoder_from_nothing", "autoencoder_shared_decoder")
@@ -77,6 +79,40 @@ def base_function(run: Run, fine_tuning: int = 0) -> BaseSwap:
     asked = FineTuning(run.clip("target"), folder, fine_tuning, run.seed)
     target = stages.main_person(stages.ensure_faces(run, "target"))
     return BaseSwap.from_faces(faces, fine_tuning=asked).for_target(target)
+
+
+def with_base_swaps(run: Run, faces: dict, masks: dict, transferred: dict, centred: bool) -> Practice:
+    """Practice faces from `stages.training_arrays`, and the base's swaps among them unless the warm start knows both people.
+
+    Minutes of training teach a model less of strangers than the base knows of them, and more of people whom it knows already
+    (docs/results.md): with those, nothing is added.
+
+    Args:
+        faces, masks, transferred, centred: see `practice_faces.with_swaps`.
+    """
+    practice = faces, masks, transferred
+    clips = [source for role in ("target", "B") for source in read_sources(run.faces(role))]
+    known, shown = (
+        {name for source in sources for name in source.identities} for sources in (read_sources(_warm_start()), clips)
+    )
+    if shown <= known:
+        return practice
+    try:
+        base = _base_below(run)
+    except LabError as error:  # B's face is not clear enough for it
+        print(_("Left out: {model} ({why})").format(model=base_swap.NAME, why=error))
+        return practice
+    practice = with_swaps(practice, stages.main_person(stages.ensure_faces(run, "target")), base, centred)
+    count = len(practice[0]["B"]) - len(faces["B"])
+    said = _("{count} practice faces of B are swaps by the model {model}, since the warm start does not know these people.")
+    print(said.format(count=count, model=base.name))
+    return practice
+
+
+def _base_below(run: Run) -> BaseSwap:
+    """The base that the faces of a run's models are put onto: fine-tuned where that has swapped, else as it ships."""
+    steps = files.read_json_or_empty(run.out / "models" / base_swap.TUNED / "made_with.json").get("steps")
+    return base_function(run, steps if isinstance(steps, int) and _base_swapped(run, base_swap.TUNED) else 0)
 
 
 def swap_functions(run: Run) -> dict[str, training.SwapFunction | BaseSwap]:

@@ -200,7 +200,7 @@ def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: in
         model: compiled, its faces set.
         folder: the model's, see `model_folder`.
         faces: as from `training_arrays`.
-        steps, batch_size: see `training.fit`; further options go there too.
+        steps, batch_size: see `training.fit`; further options go there too, and `counts` where the model has further faces.
 
     Returns:
         The history, a `DataFrame`.
@@ -208,7 +208,7 @@ def train_model(run: Run, model, folder, faces: dict[str, np.ndarray], steps: in
     from faceswap_lab import training
 
     small = preview_faces(faces, model.config.size)
-    counts = {person: len(pictures) for person, pictures in faces.items()}
+    counts = options.pop("counts", None) or {person: len(pictures) for person, pictures in faces.items()}
     names = ("log_every", "preview_every", "checkpoint_every", "checkpoint_seconds")
     preset = {name: getattr(run.preset, name) for name in names}
     options = preset | {"log_every": min(preset["log_every"], max(1, steps // 8))} | options

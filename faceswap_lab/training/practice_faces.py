@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from keras.ops import convert_to_numpy
 
 from faceswap_lab import __version__
 from faceswap_lab.base import files, untrusted
@@ -28,7 +29,9 @@ from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.machine import cpu_cores
 from faceswap_lab.base.messages import _
 from faceswap_lab.faces import profile
-from faceswap_lab.faces.faceset import REGIONS
+from faceswap_lab.faces.faceset import REGIONS, spread_rows
+from faceswap_lab.models.face_statistics import light_and_average, resize
+from faceswap_lab.models.lighting import measure_light
 from faceswap_lab.training import shape_transfer
 
 FACTS = "practice.json"
@@ -38,6 +41,7 @@ PEOPLE = ("A", "B")
 MOST_BYTES = (
     900_000_000  # of one person's practice faces: two such people and their way into a model take just under 4 GB
 )
+MOST_SWAPS = 300  # 20 seconds of the base on two CPU cores
 _CHANNELS = 3 + len(REGIONS) + 3
 
 Practice = tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]
@@ -99,6 +103,39 @@ def practice_faces(sets: dict[str, list], recipe: Recipe, folder: Path | None = 
                 "hold it: give the run another folder (out), and run again."
             )
     return found
+
+
+def with_swaps(practice: Practice, target, swap, centred: bool) -> Practice:
+    """Practice faces, and among B's some whose input is a face of A and whose answer is another model's swap of it.
+
+    Args:
+        practice: from `practice_faces`, with the other's shape.
+        target: the `FaceSet` of A; at most `MOST_SWAPS` of it are taken, evenly spread.
+        swap: see `conversion.convert`; has `size`. Faces that it leaves as they are are not taken.
+        centred: whether the model sees how a face differs from its person's average (`AutoencoderConfig.centred`).
+
+    Returns:
+        As `practice`; the swaps come last. B's are copies in memory.
+    """
+    faces, masks, _transferred = practice
+    side = faces["B"].shape[1]
+    target = target.subset(spread_rows(len(target), MOST_SWAPS))
+    pictures = target.images(swap.size)
+    colour, alpha = swap(pictures.astype(np.float32) / 255)
+    rows = np.flatnonzero(alpha.max(axis=(1, 2, 3)) > 0.5)
+    answers = np.round(alpha * colour * 255 + (1 - alpha) * pictures).astype(np.uint8)
+    inputs = target.images(side)
+    if centred:  # of what is among B's faces the model takes B's average, so B's stands here in the place of A's
+        _usual, averages = light_and_average(faces, side, lambda some: some / measure_light(some))
+        assert averages is not None, "it was asked for"
+        lit = inputs.astype(np.float32) / 255
+        lit += convert_to_numpy(measure_light(lit)) * (averages[1] - averages[0])
+        inputs = np.round(lit.clip(0, 1) * 255).astype(np.uint8)
+    added = resize(answers, side), _masks(target, side)[..., : masks["B"].shape[-1]], inputs
+    first, second, third = (
+        part | {"B": np.concatenate([part["B"], more[rows]])} for part, more in zip(practice, added, strict=True)
+    )
+    return first, second, third
 
 
 def _digest(sets: dict[str, list]) -> str:

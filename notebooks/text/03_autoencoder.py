@@ -324,10 +324,14 @@ for name, picture in {"blurred": blur, "tinted": tint}.items():
 # **Look**: in L1 both cost about the same. In contrast the tint costs almost nothing, and the blur a lot. Which of the two would you rather forgive?
 #
 # ## Train
-# The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the bundled people's training clips. (It is for the quick network at 64 px; any other begins from nothing and says so.) It saw neither their target clip, nor A in that clip's light, nor the truth; whoever else you bring, it has never met. For comparison, two models start from nothing, with equal steps: one of each form.
+# The main model goes on from a **warm start** that ships with the lab: the same network, trained for longer on the bundled people's training clips. (It is for the quick network at 64 px; any other begins from nothing and says so.) It saw neither their target clip, nor A in that clip's light, nor the truth. For comparison, two models start from nothing, with equal steps: one of each form.
+
+# %% [markdown]
+# Other people it has never met. Then the models also practise with answers from one that has learnt to swap strangers, the base (notebook 11): a face of A goes in, and the base's swap of it has to come out of B's decoder.
 
 # %%
-counts = {person: len(pictures) for person, pictures in faces.items()}
+practice = lab.course.with_base_swaps(run, faces, masks, transferred, first.config.centred)
+counts = {person: len(pictures) for person, pictures in practice[0].items()}
 what = {"network": scale.autoencoder, "size": size, "batch_size": scale.batch_size, "precision": scale.precision}
 what |= {"seed": seed, "counts": counts}
 
@@ -336,10 +340,10 @@ def train(name, sharing, steps, warm, **options):
     folder = lab.course.model_folder(run, name, steps=steps, sharing=sharing, warm=warm, **what)
     model = lab.course.autoencoder_model(scale, sharing, seed)
     warmed = warm and lab.course.warm_start(model)
-    lab.training.set_faces(model, faces, masks, transferred)
+    lab.training.set_faces(model, *practice)
     model.compile(optimizer=lab.course.autoencoder_optimizer(scale, steps, warmed))
     panel = lab.widgets.TrainingPanel(name, ("loss", "reconstruction", "contrast"))
-    history = lab.course.train_model(run, model, folder, faces, steps, scale.batch_size, panel=panel, **options)
+    history = lab.course.train_model(run, model, folder, faces, steps, scale.batch_size, counts=counts, panel=panel, **options)
     lab.save_model(model, folder, "autoencoder", {"steps": steps, "sharing": sharing, "warm_start": bool(warmed)})
     model = lab.load_model(folder, "autoencoder", size)  # without the faces, which take a gigabyte and more
     gc.collect()

@@ -102,7 +102,6 @@ scale = run.preset.choose(gan=model, gan_size=face_size, gan_batch_size=batch_si
 size = scale.gan_size
 print(f"the {scale.gan} network of {size} px in {scale.precision}")
 faces, masks, transferred = lab.course.training_arrays(run, size)
-counts = {person: len(pictures) for person, pictures in faces.items()}
 
 
 # %% [markdown]
@@ -400,11 +399,12 @@ pd.DataFrame(
 
 # %%
 steps = gan_steps or scale.gan_steps
+gan = make_gan()
+practice = lab.course.with_base_swaps(run, faces, masks, transferred, gan.config.centred)
+counts = lab.training.set_faces(gan, *practice)
 what = {"network": scale.gan, "size": size, "batch_size": scale.gan_batch_size, "precision": scale.precision}
 what |= {"seed": seed, "counts": counts}
 folder = lab.course.model_folder(run, "faceswap_gan", steps=steps, **what)
-gan = make_gan()
-lab.training.set_faces(gan, faces, masks, transferred)
 optimizer, schedule = lab.course.gan_training(scale, steps)
 gan.compile(optimizer=optimizer)
 
@@ -414,7 +414,7 @@ options = {
     "panel": lab.widgets.TrainingPanel("faceswap_gan", ("adversarial", "discriminators", "reconstruction")),
     "held_out": lab.training.HeldOut(lab.course.identity_measure(run, size)),
 }
-history = lab.course.train_model(run, gan, folder, faces, steps, scale.gan_batch_size, **options)
+history = lab.course.train_model(run, gan, folder, faces, steps, scale.gan_batch_size, counts=counts, **options)
 folder = lab.save_model(gan, folder, "faceswap_gan", {"steps": steps})
 
 # %%

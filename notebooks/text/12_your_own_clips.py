@@ -184,18 +184,20 @@ for role in clips:
 # ## 6 Train, within a budget
 # How many steps fit into your `minutes` is measured: a model that is thrown away does eight steps. The number is kept, so that a stopped training goes on to the same end. Another value of `minutes` starts a new training.
 #
-# At `quick` the network begins from weights that know the bundled actors: minutes give a rough swap of 64-px faces. A good one of other people takes `class` and a GPU.
+# At `quick` the network begins from weights that know the bundled actors, and practises with the base's swaps (notebook 11): minutes give a rough swap of 64-px faces, hardly better than the base's. A good one of other people takes `class` and a GPU.
 
 # %%
 scale = run.preset
 faces, masks, transferred = lab.course.training_arrays(run, scale.face_size)
-counts = {person: len(pictures) for person, pictures in faces.items()}
+centred = lab.course.autoencoder_model(scale).config.centred
+practice = lab.course.with_base_swaps(run, faces, masks, transferred, centred)
+counts = {person: len(pictures) for person, pictures in practice[0].items()}
 
 
 def make(steps):
     model = lab.course.autoencoder_model(scale, seed=seed)
     warm = lab.course.warm_start(model)
-    lab.training.set_faces(model, faces, masks, transferred)
+    lab.training.set_faces(model, *practice)
     model.compile(optimizer=lab.course.autoencoder_optimizer(scale, steps, warm))
     return model
 
@@ -216,7 +218,7 @@ print(f"{steps} steps in {minutes:g} min")
 folder = lab.course.model_folder(run, "autoencoder", steps=steps, preset=preset, seed=seed, counts=counts)
 model = make(steps)
 panel = lab.widgets.TrainingPanel("autoencoder", ("loss", "reconstruction", "contrast"))
-history = lab.course.train_model(run, model, folder, faces, steps, scale.batch_size, panel=panel)
+history = lab.course.train_model(run, model, folder, faces, steps, scale.batch_size, counts=counts, panel=panel)
 folder = lab.save_model(model, folder, "autoencoder", {"steps": steps})
 
 # %%

@@ -11,9 +11,10 @@ import pytest
 from faceswap_lab.base import files
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import run_settings, runtime, scoring, stages
+from faceswap_lab.faces.faceset import spread_rows
 from faceswap_lab.swap.base_swap import BaseSwap
 from faceswap_lab.swap.options import ConversionOptions
-from faceswap_lab.training import fine_tuning
+from faceswap_lab.training import fine_tuning, practice_faces
 
 
 class Brighter:
@@ -87,6 +88,32 @@ def test_a_fine_tuned_base_is_itself_or_left_out(run, swaps, monkeypatch, capsys
     finally:
         swapped.unlink()
         shutil.rmtree(note.parent)
+
+
+def test_strangers_practise_with_the_bases_swaps(run, swaps, monkeypatch, capsys):
+    own = stages.training_arrays(run, 32, copies=0)
+    assert scoring.with_base_swaps(run, *own, centred=True) == own, "the warm start knows both"
+    read = scoring.read_sources
+    known = read(scoring._warm_start())
+    monkeypatch.setattr(scoring, "read_sources", lambda folder: known[:1] if "weights" in str(folder) else read(folder))
+    monkeypatch.setattr(practice_faces, "MOST_SWAPS", 6)
+    capsys.readouterr()
+    faces, masks, transferred = scoring.with_base_swaps(run, *own, centred=False)
+    assert "6 practice faces of B are swaps by the model base" in capsys.readouterr().out
+    assert faces["A"] is own[0]["A"] and len(faces["B"]) == len(masks["B"]) == len(transferred["B"]) == len(own[0]["B"]) + 6
+    answers, inputs = (part["B"][-6:].astype(float) for part in (faces, transferred))
+    target = stages.main_person(stages.ensure_faces(run, "target"))
+    assert np.array_equal(inputs, target.subset(spread_rows(len(target), 6)).images(48))
+    changed = np.abs(answers - inputs).mean(axis=(0, 3))
+    assert changed[16:40, 12:36].mean() > 10 > 3 > changed[:2].mean(), "the face is another's, the hair above is A's"
+
+    monkeypatch.setattr(BaseSwap, "from_faces", refuse)
+    assert scoring.with_base_swaps(run, *own, centred=True) == own
+    assert "Left out: base (no face)" in capsys.readouterr().out
+
+
+def refuse(*what, **options):
+    raise LabError("no face")
 
 
 def test_a_settings_file_counts_for_the_run(run, swaps):

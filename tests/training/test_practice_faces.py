@@ -16,6 +16,9 @@ from faceswap_lab.base import files, untrusted
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.course import runtime, samples, stages
 from faceswap_lab.faces.faceset import COLUMNS, MATRIX_COLUMNS, FaceSet
+from faceswap_lab.models import autoencoder
+from faceswap_lab.models.autoencoder import FaceAutoencoder
+from faceswap_lab.models.face_statistics import resize
 from faceswap_lab.training import practice_faces as practice
 from faceswap_lab.training import shape_transfer
 from faceswap_lab.training.practice_faces import FACTS, Recipe, most_varied, practice_faces
@@ -184,6 +187,40 @@ def test_consent_is_asked_also_when_they_are_there(tmp_path, monkeypatch):
 
 
 COURSE = {"source": "train_B", "target": "target"}
+
+
+def test_swaps_stand_last_among_the_faces_of_b(sets):
+    made = practice_faces(sets, RECIPE)
+    made[0]["B"][:, :, :12] //= 2  # one half of B's face is dark: A and B differ in their averages
+    target = sets["A"][1]
+
+    def swap(faces):  # every face but the first becomes red, inside a square
+        colour, alpha = np.zeros_like(faces), np.zeros((*faces.shape[:3], 1), np.float32)
+        colour[..., 0] = 1
+        alpha[1:, 16:48, 16:48] = 1
+        return colour, alpha
+
+    swap.size = 64
+    faces, masks, transferred = practice.with_swaps(made, target, swap, centred=False)
+    count = len(made[0]["B"])
+    assert [len(part["B"]) - count for part in (faces, masks, transferred)] == [8] * 3, "the face that no swap was made of"
+    assert same([{p: part[p][: len(made[0][p])] for p in "AB"} for part in (faces, masks, transferred)], made)
+    assert (faces["B"][count:, 12, 12] == [255, 0, 0]).all()
+    straight = target.images(24)[1:]
+    assert np.array_equal(transferred["B"][count:], straight), "A's own face goes in"
+    assert np.abs(faces["B"][count:, :4, :4].astype(int) - straight[:, :4, :4]).max() <= 40, "noise, resized by another way"
+    assert np.array_equal(masks["B"][count:], target.region_masks(24)[1:])
+
+    model = FaceAutoencoder(autoencoder.quick(16))
+    model.set_faces(*made)
+    *_, inputs = practice.with_swaps(made, target, swap, centred=True)
+    seen, meant = (
+        model.relight(resize(some, 16).astype("float32") / 255)[0] - model.average[person]
+        for some, person in ((inputs["B"][count:], 1), (straight, 0))
+    )
+    assert np.abs(np.asarray(seen - meant)).mean() < 0.02, "the encoder sees of it, as B's, what it will see of it as A's"
+    raw = model.relight(resize(straight, 16).astype("float32") / 255)[0] - model.average[1]
+    assert np.abs(np.asarray(raw - meant)).mean() > 0.04
 
 
 def test_the_most_varied_faces_are_chosen():
