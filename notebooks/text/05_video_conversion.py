@@ -358,7 +358,7 @@ for swap in swaps:
 found = lab.course.score_run(run, swaps, full=False)  # a first look; notebook 06 has the whole
 measures = [name for name in found["scores"] if not name.endswith(("_found", "_still"))]
 if run.clips.truth is None:  # the rest of whose face it is, and what it keeps, stands in notebook 06
-    measures = [name for name in measures if name in ("nearer_to_source", *lab.course.scoring.MEASURES_OF_BEST)]
+    measures = [name for name in measures if name in lab.course.report.scores.WITHOUT_TRUTH]
 shown = pd.DataFrame({**found["models"], **found["baselines"]}).T[measures].astype(float).round(3)
 shown.columns = [lab.course.score_cards.with_unit(name, found["scores"][name]["unit"]) for name in measures]
 shown.map(lambda value: "" if pd.isna(value) else value)
