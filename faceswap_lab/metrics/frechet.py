@@ -213,13 +213,13 @@ class SetDistances:
     SCORES = (
         Score("frechet_dlib", "Frechet distance", "Between the swapped faces and the source's own, as two clouds of what "
               "dlib sees (so it is no FID, whose network is Inception): 0 is the same cloud. Biased upwards for few faces: compare "
-              "only sets of one size. 0.06 for the actors' truth (other light than the source's pictures), 0.33 for the "
+              "only sets of one size. 0.06 for the bundled actors' truth (other light than the source's pictures), 0.33 for the "
               "unchanged target.", "lower", (0, np.inf),
               without_interval(_not_of_rows), needs=("source",),
               paper="Heusel et al., GANs trained by a two time-scale update rule, NeurIPS 2017"),
         Score("kernel_dlib", "kernel distance, x 1000", "The same by a kernel, without that bias and noisier: 0 is the same "
-              "cloud, and chance may put it below. 0.5 for the actors' truth, 6 for the unchanged target. Its interval takes "
-              "frames as independent, which a video's are not: it is too narrow.", "lower", (-np.inf, np.inf),
+              "cloud, and chance may put it below. 0.5 for the bundled actors' truth, 6 for the unchanged target. Its interval "
+              "takes frames as independent, which a video's are not: it is too narrow.", "lower", (-np.inf, np.inf),
               without_interval(_not_of_rows), needs=("source",), paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018"),
     )  # fmt: skip
 

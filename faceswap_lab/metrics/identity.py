@@ -248,12 +248,12 @@ def _scores(name: str, title: str, who: str) -> tuple[Score, ...]:
               "higher", (0, 1), "share"),
         score("cosine_source", "cosine to the source", "Cosine to the source's mean face, what the gallery's people share "
               "taken off; it depends on who is in the gallery. Light and hair of the clip keep the truth itself below 1 (0.7 "
-              "on the actors); the unchanged target is below 0.", "higher", (-1, 1)),
+              "on the bundled actors); the unchanged target is below 0.", "higher", (-1, 1)),
         score("cosine_target", "cosine to the target", "Cosine to the target person's mean face, likewise: how much of the "
               "target is left. 0.7 to 0.8 for the unchanged target, below 0 for the truth.", "lower", (-1, 1)),
         score("identity_move", "way to the source", "How far the face went along the line from the target person's mean face "
               "to the source's, from where the untouched frame was: 0 for the unchanged target, about 1 for the truth (1.0 to "
-              "1.1 on the actors with forty varied pictures of each, 0.7 with six in odd light); far beyond 1 is a "
+              "1.1 on the bundled actors with forty varied pictures of each, 0.7 with six in odd light); far beyond 1 is a "
               "caricature, or a model that learnt to please this network. Leaving the target is most of the way: a stranger's face "
               "has 0.8 by dlib.",
               "one", infinite),
@@ -261,7 +261,7 @@ def _scores(name: str, title: str, who: str) -> tuple[Score, ...]:
     if name == "dlib":
         found += (
             score("distance_source", "distance to the source", "Median L2 distance to the source's pictures; under 0.6 is one "
-                  "person. 0.4 for the actors' truth and for the source's own other clips.", "lower", (0, 2)),
+                  "person. 0.4 for the bundled actors' truth and for the source's own other clips.", "lower", (0, 2)),
             score("distance_target", "distance to the target", "Median L2 distance to the target person's pictures; under 0.6 "
                   "the target is still recognised.", "higher", (0, 2)),
         )  # fmt: skip
@@ -278,8 +278,8 @@ AGREEMENT = (  # "judges": recognition networks, by their earlier name, which st
     Score("judges_correlation", "networks' correlation", "Correlation, over the frames, of both networks' margins (distance to the "
           "target less distance to the source). 1: what one finds hard the other does too. With a swap that is even it is "
           "mostly noise: read it over swaps of all qualities.", "higher", (-1, 1), _MARGINS, "", ("source", "gallery")),
-    Score("judges_gap", "networks' gap", "HSE-FaceRes' way to the source less dlib's. Near 0.1 for the actors' truth. 0.3 for a "
-        "GAN trained with HSE-FaceRes, but 0.15 for a model that was not: a hint that the network was pleased, no proof.",
+    Score("judges_gap", "networks' gap", "HSE-FaceRes' way to the source less dlib's. Near 0.1 for the bundled actors' truth. "
+        "0.3 for a GAN trained with HSE-FaceRes, but 0.15 for a model that was not: a hint that the network was pleased, no proof.",
         "lower",
           (-np.inf, np.inf), mean_of("judges_gap"), "", ("source", "gallery")),
 )  # fmt: skip

@@ -127,11 +127,12 @@ class Seam(Rows):
 
     SCORES = (
         Score("seam", "seam", "Mean step across the edge of what was changed, beyond one and a half times the target's own edges "
-              "there. 0 for the unchanged target; 0.7 for the actors' truth, but 6.3 where the swapped head has another shape; 11 "
-              "for a square pasted hard. Blur lowers it. It finds hard edges and does not rank good blends.", "lower", (0, np.inf),
+              "there. 0 for the unchanged target; 0.7 for the bundled actors' truth, but 6.3 where the swapped head has another "
+              "shape; 11 for a square pasted hard. Blur lowers it. It finds hard edges and does not rank good blends.",
+              "lower", (0, np.inf),
               mean_of("seam"), "levels"),
         Score("seam_share", "seam that shows", "Share of the edge with a step of five levels and twice the target's own. 0 for the "
-              "unchanged target, 0.04 to 0.17 for the actors' truth, 0.5 for a square pasted hard.", "lower", (0, 1),
+              "unchanged target, 0.04 to 0.17 for the bundled actors' truth, 0.5 for a square pasted hard.", "lower", (0, 1),
               mean_of("seam_share"), "share"),
     )  # fmt: skip
 

@@ -127,8 +127,8 @@ class SourceSharpness(Rows):
     SCORES = (
         Score("sharpness_source", "sharpness beside the source", "Fine detail of the face over coarser detail, as a share of the "
               "source's own pictures'; median over the frames. 1 is as sharp, below 1 blurred, above 1 noisy; one person's "
-              "pictures vary by a third, so 0.8 to 1.3 is good (1.1 for the actors' truth, and for the unchanged target, which "
-              "is sharp too: it says nothing of whose face it is).", "one", (0, np.inf), _median_share, needs=("source",)),
+              "pictures vary by a third, so 0.8 to 1.3 is good (1.1 for the bundled actors' truth, and for the unchanged target, "
+              "which is sharp too: it says nothing of whose face it is).", "one", (0, np.inf), _median_share, needs=("source",)),
     )  # fmt: skip
 
     COLUMNS = ("sharpness_source",)

@@ -208,13 +208,13 @@ class WarpError(Rows):
 
     SCORES = (
         Score("warp_error", "warp error", "Squared difference between a frame and the one before, moved along the target's optical "
-              "flow, inside the face, over the target's own. 1 for the unchanged target; 1.7 for the actors' truth, and 0.75 for "
-              "the truth blurred by 2 px: it rewards blur, and ranks swaps only where they shake.", "lower", (0, np.inf),
+              "flow, inside the face, over the target's own. 1 for the unchanged target; 1.7 for the bundled actors' truth, and "
+              "0.75 for the truth blurred by 2 px: it rewards blur, and ranks swaps only where they shake.", "lower", (0, np.inf),
               ratio_of("warp_error_output", "warp_error_target"), needs=_ORDER,
               paper="Lai et al., Learning blind video temporal consistency, ECCV 2018"),
         Score("warp_error_edges", "warp error over edges", "The same, each divided by the energy of the edges where it was "
-              "measured, so that blur gains nothing. 1 for the unchanged target, 1.8 for the actors' truth; 3 and more shakes "
-              "or is blurred.", "lower", (0, np.inf), Weighted(_error_over_edges, _EDGE_COLUMNS), needs=_ORDER),
+              "measured, so that blur gains nothing. 1 for the unchanged target, 1.8 for the bundled actors' truth; 3 and more "
+              "shakes or is blurred.", "lower", (0, np.inf), Weighted(_error_over_edges, _EDGE_COLUMNS), needs=_ORDER),
     )  # fmt: skip
 
     COLUMNS = tuple(f"warp_{what}_{whose}" for what in ("error", "edges") for whose in ("output", "target"))
