@@ -117,12 +117,13 @@ def face_track(
             )
         )
     deleted = _deleted(faces, person)
-    places = bridged(frames, raw, deleted, bridge if step == 1 else 0, live)
+    shots = faces.table["shot"].to_numpy(int)
+    places = bridged(frames, raw, deleted, bridge if step == 1 else 0, live, shots)
     pictures = _nearest(frames, places, live)
     found = np.isin(places, frames)
     raw, frames = (raw[pictures] if live else fill(frames, raw, places)), places
-    matrices = smoothing.smooth_matrices(raw, strength, frames, live=live)
-    numbers = smoothing.tracks(raw, frames)
+    matrices = smoothing.smooth_matrices(raw, strength, frames, live=live, shots=shots[pictures])
+    numbers = smoothing.tracks(raw, frames, shots=shots[pictures])
     heights = (faces.table["y1"] - faces.table["y0"]).to_numpy(float)[pictures]
     small = _steady(heights, numbers, strength, live) < smallest
     cut = _steady(_outside(video, faces, raw, pictures), numbers, strength, live) > MOST_OUTSIDE
@@ -171,8 +172,9 @@ def _deleted(faces: FaceSet, person: int) -> np.ndarray:
 
 
 def bridged(
-    frames: np.ndarray, matrices: np.ndarray, deleted: np.ndarray, longest: int, live: bool = False
-) -> np.ndarray:
+    frames: np.ndarray, matrices: np.ndarray, deleted: np.ndarray, longest: int, live: bool = False,
+    shots: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
     """Frame indices with short gaps closed.
 
     A detector that misses a face for a frame or two lets the old face flash up. Between two neighbours that agree, its
@@ -182,8 +184,9 @@ def bridged(
         frames: (T,) ascending frame indices with a face.
         matrices: (T, 2, 3) their transforms.
         deleted: frames that must stay without.
-        longest: gap in frames; longer ones, and those across a jump, stay open.
+        longest: gap in frames; longer ones, and those across a jump or a cut, stay open.
         live: what comes after a gap is not known, so each one is filled for `longest` frames.
+        shots: (T,) the number of each frame's shot; None: all are of one.
 
     Returns:
         (T + closed,) ascending.
@@ -192,7 +195,7 @@ def bridged(
         held = (frames[:, None] + np.arange(longest + 1)).ravel()
         held = held[held <= frames[-1]]
         return np.union1d(frames, np.setdiff1d(held, deleted)).astype(int)
-    numbers = smoothing.tracks(matrices)
+    numbers = smoothing.tracks(matrices, shots=shots)
     closed = [
         frame
         for before, after, same in zip(frames[:-1], frames[1:], numbers[1:] == numbers[:-1], strict=True)

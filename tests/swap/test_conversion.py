@@ -514,6 +514,23 @@ def test_a_face_near_the_edge_does_not_come_and_go(frames, actor_frames, tmp_pat
     assert changes[0] > 3 and changes[1.5] == 1
 
 
+@pytest.mark.parametrize("given", [{"colour": "none"}, {"colour": "mean_std"}, {"blend": "seamless"}])
+def test_nothing_is_averaged_across_a_cut_to_another_light(frames, actor_frames, tmp_path, given):
+    """The face stays where it is: only the set's column `shot` tells of the cut."""
+    five, made = actor_frames("target")[1][0], {}
+    dark = (frames[0] * 0.3).astype(np.uint8)
+    for name, shown in (("both", [frames[0]] * 8 + [dark] * 8), ("alone", [dark] * 8)):
+        folder = tmp_path / name
+        for number, picture in enumerate(shown):
+            write_picture(folder / "clip" / f"{number:03d}.png", picture)
+        table = pd.read_csv(make_set(folder / "set", shown, [five] * len(shown)) / "faces.csv")
+        table.assign(shot=table["frame"] // 8).to_csv(folder / "set" / "faces.csv", index=False)
+        function = Generator(change=lambda some: 1 - some)
+        convert(folder / "clip", folder / "set", function, folder / "o.mp4", frames_folder=folder / "k", **given)
+        made[name] = kept(folder / "k")
+    assert all(np.array_equal(made["both"][number + 8], made["alone"][number]) for number in range(8))
+
+
 def loudness(path, step=0.05):
     """The sound's level in each `step` seconds."""
     command = [
