@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.messages import _, english, ngettext, retold
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.swap import blending, doctor
@@ -168,7 +169,10 @@ def findings(
     faces = track.faces.subset(track.pictures[rows])
     if len(faces):  # a range may hold bridged frames only
         seen = report.frames, report.frames - missing
-        found += map(str, doctor.examine_set(faces, swap_function, options, *seen, batch_size))
+        try:
+            found += map(str, doctor.examine_set(faces, swap_function, options, *seen, batch_size))
+        except LabError as error:  # somebody cleaned the set meanwhile: what was made is there, and is reported
+            found.append(str(error))
     if track.without_outline:
         found.append(
             english(

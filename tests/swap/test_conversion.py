@@ -475,6 +475,16 @@ def test_the_reasons_are_counted_and_written_beside_the_video(faces, tmp_path):
     assert sound_hash(tmp_path / "video.mp4") == sound_hash(TARGET)  # every frame is there, so the sound is copied
 
 
+def test_a_set_that_is_cleaned_meanwhile_costs_no_report(faces, tmp_path):
+    def clean(done, total):
+        if done == total:
+            shutil.rmtree(faces / "faces")
+
+    report = convert(TARGET, faces, Generator(), tmp_path / "o.mp4", end=SHORT, progress=clean)
+    assert report.swapped == 10 and [note for note in report.warnings if "000000_0.png: no such file" in note]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [faces.name, "o.conversion.json", "o.mp4"]
+
+
 def at_the_edge(folder, frame, five, shares):
     """Pictures of one frame with these shares of the face's oval outside on the left, and their face set."""
     rows, columns = np.nonzero(oval() > 127)
