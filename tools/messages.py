@@ -45,7 +45,7 @@ def tables() -> Iterator[tuple[str, Iterable[str]]]:
     from faceswap_lab.metrics.measures import all_scores
     from faceswap_lab.provenance import records, verification
     from faceswap_lab.studies import ablation, asymmetry
-    from faceswap_lab.swap import options
+    from faceswap_lab.swap import options, pairing
     from faceswap_lab.training import callbacks, times
     from faceswap_lab.widgets import architecture, tuning
 
@@ -70,7 +70,7 @@ def tables() -> Iterator[tuple[str, Iterable[str]]]:
     yield "provenance/verification.py", ("target", "source", "truth", "video", "ingredient")
     yield "studies/ablation.py", (variant.part for variant in ablation.VARIANTS.values())
     yield "studies/asymmetry.py", asymmetry.EXPLANATIONS.values()
-    yield "swap/conversion_report.py", ("no face", "too small", "deleted", "outside the range")
+    yield "swap/conversion_report.py", ("no face", "too small", "deleted", pairing.CUT_OFF, "outside the range")
     yield "swap/options.py", options.descriptions(options.SwapOptions).values()
     yield "training/callbacks.py", (callbacks.COMPILING,)
     yield "training/times.py", (device.name for device in times.DEVICES)

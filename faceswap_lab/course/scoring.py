@@ -182,7 +182,7 @@ def swap_clip(run: Run, name: str, swap_function, blend: str = "", **options) ->
     blend = blend or chosen.blend
     path = run.swap(name, blend)
     frames = run.out / "swap" / f"{name}_{blend}_frames" if run.clips.truth else None
-    key = {"model": getattr(swap_function, "digest", name), "faces": list(faces.table["face"])}
+    key = {"model": getattr(swap_function, "digest", name), "faces": faces.digest()}
     key |= {**dataclasses.asdict(chosen), "blend": blend, **options}
     stage = f"swap_{name}_{blend}"
     if run.is_done(stage, **key) and path.exists() and (frames is None or frames.exists()):

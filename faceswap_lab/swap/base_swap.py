@@ -168,7 +168,7 @@ class BaseSwap:
     @functools.cached_property
     def digest(self) -> str:
         """Tells these weights, this source and this target from any others."""
-        found = hashlib.sha256(self.source.images.tobytes() + self.source.points.tobytes())
+        found = hashlib.sha256(self.source.images.tobytes() + self.source.points.tobytes() + self.average.tobytes())
         found.update(b"" if self.target_shape is None else self.target_shape.tobytes())
         for weight in self.network.get_weights():
             found.update(np.ascontiguousarray(weight).tobytes())

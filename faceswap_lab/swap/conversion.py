@@ -155,9 +155,10 @@ def convert(
             "read": _listed(plan.read),
             "inside": _listed(plan.inside),
             "person": person,
-            "faces": hashlib.sha256(faces.table.to_csv().encode()).hexdigest(),
+            "faces": [hashlib.sha256(faces.table.to_csv().encode()).hexdigest(), faces.digest()],  # masks change, too
             "label": corner,
             "model": [model_name(swap_function), str(getattr(swap_function, "digest", "")), size],
+            "base": (base := getattr(swap_function, "base", None)) and dataclasses.asdict(base.putting_back),
             "batch": batch_size,
             "part": part_frames,
             "kept": str(kept and kept.absolute()),

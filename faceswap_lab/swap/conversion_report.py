@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 
 from faceswap_lab.base import files
+from faceswap_lab.base.errors import LabError
 from faceswap_lab.base.messages import _, english, ngettext, retold
 from faceswap_lab.faces.faceset import FaceSet
 from faceswap_lab.swap import blending, doctor
 from faceswap_lab.swap.options import SwapOptions
-from faceswap_lab.swap.pairing import FaceTrack
+from faceswap_lab.swap.pairing import CUT_OFF, MOST_OUTSIDE, FaceTrack
 from faceswap_lab.swap.parts import Tally
 from faceswap_lab.swap.swapping import Swap, SwapFunction
 
@@ -29,7 +30,8 @@ class ConversionReport:
         swapped: of these, with a face put in.
         bridged: of the swapped ones, those where the detector had missed the face: its place was reckoned from the
             frames before and after.
-        left: why frames were passed through unchanged -> how many: "no face", "too small", "deleted", "outside the range".
+        left: why frames were passed through unchanged -> how many: "no face", "too small", "deleted",
+            "cut off by the edge", "outside the range".
         mean_change: mean absolute difference from the target inside the face's outline, in levels of 255.
         alpha_mean: the model's mean alpha inside the outline, 0 to 1.
         seconds: wall time; of the last run, where one was stopped.
@@ -142,6 +144,15 @@ def findings(
         swap_function, options, batch_size: that made it; a few faces are generated again for `doctor.examine_set`, so that a
             conversion that was stopped in between is told the same.
     """
+    found: list[str] = []
+    if cut := report.left.get(CUT_OFF):
+        found.append(
+            english(
+                "Faces of which more than {share:.0%} lies outside of the frame were left as they are (frames: {count}): a model "
+                "sees too little of them.",
+                share=MOST_OUTSIDE, count=cut,
+            )
+        )  # fmt: skip
     if not report.swapped:
         why = (
             english("All its faces there are smaller than the least size: lower smallest.")
@@ -152,14 +163,16 @@ def findings(
             "{output}: no frame was changed. The face set {folder} has no face to swap in this part of the clip.",
             output=report.output, folder=faceset.folder,
         )  # fmt: skip
-        return [f"{nothing} {why}"]
+        return [f"{nothing} {why}", *found]
     missing = sum(count for why, count in report.left.items() if why in ("no face", "deleted"))
     rows = [row for row in track.rows.values() if not track.bridged[row]]
     faces = track.faces.subset(track.pictures[rows])
-    found: list[str] = []
     if len(faces):  # a range may hold bridged frames only
         seen = report.frames, report.frames - missing
-        found += map(str, doctor.examine_set(faces, swap_function, options, *seen, batch_size))
+        try:
+            found += map(str, doctor.examine_set(faces, swap_function, options, *seen, batch_size))
+        except LabError as error:  # somebody cleaned the set meanwhile: what was made is there, and is reported
+            found.append(str(error))
     if track.without_outline:
         found.append(
             english(

@@ -50,17 +50,21 @@ def matrices_from(values: np.ndarray, size: int = 256) -> np.ndarray:
     return np.concatenate([linear, shift[..., None]], axis=2)
 
 
-def tracks(matrices: np.ndarray, frames: np.ndarray | None = None, size: int = 256) -> np.ndarray:
+def tracks(
+    matrices: np.ndarray, frames: np.ndarray | None = None, size: int = 256, shots: np.ndarray | None = None
+) -> np.ndarray:
     """Numbers the stretches within which smoothing may look: broken at gaps and at jumps (cuts).
 
     Args:
         matrices: (T, 2, 3), in the order of time.
         frames: (T,) frame indices; None for one after another. The commonest step between them counts as no gap.
         size: side of the aligned square.
+        shots: (T,) the number of each frame's shot: after a cut a face at the same place may be in another light. None: all
+            are of one.
 
     Returns:
-        (T,) int, from 0, rising by one at each break. A break lies where a frame is missing, or where from one frame
-        to the next the face moves by more than 20 % of the square, grows by more than 25 % or turns by more than 20
+        (T,) int, from 0, rising by one at each break. A break lies where a frame is missing, where another shot begins, or where
+        from one frame to the next the face moves by more than 20 % of the square, grows by more than 25 % or turns by more than 20
         degrees.
     """
     values = parameters(matrices, size)
@@ -76,6 +80,8 @@ def tracks(matrices: np.ndarray, frames: np.ndarray | None = None, size: int = 2
     )
     if frames is not None:
         broken |= np.diff(np.asarray(frames)) > usual_step(frames)
+    if shots is not None:
+        broken |= np.diff(shots) != 0
     return np.concatenate([[0], np.cumsum(broken)])
 
 
@@ -126,8 +132,9 @@ def smooth_series(values: np.ndarray, strength: float, degree: int = 2, live: bo
 
 
 def smooth_matrices(
-    matrices: np.ndarray, strength: float, frames: np.ndarray | None = None, size: int = 256, live: bool = False
-) -> np.ndarray:
+    matrices: np.ndarray, strength: float, frames: np.ndarray | None = None, size: int = 256, live: bool = False,
+    shots: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
     """Smooths a track of alignment transforms, sub-pixel and without lag, never across a gap or a cut.
 
     Args:
@@ -136,6 +143,7 @@ def smooth_matrices(
         frames: (T,) frame indices; None for one after another.
         size: side of the aligned square.
         live: look at earlier frames only.
+        shots: see `tracks`.
 
     Returns:
         (T, 2, 3) float64, similarities.
@@ -143,7 +151,7 @@ def smooth_matrices(
     matrices = np.asarray(matrices, np.float64).reshape(-1, 2, 3)
     if strength <= 0 or len(matrices) < 2:
         return matrices.copy()
-    values, number = parameters(matrices, size), tracks(matrices, frames, size)
+    values, number = parameters(matrices, size), tracks(matrices, frames, size, shots)
     for track in range(number[-1] + 1):
         here = number == track
         part = values[here]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import functools
 import hashlib
 import itertools
 import os
@@ -233,18 +232,13 @@ class SwapFunction:
         other.base = self.base.for_target(faces)
         return other
 
-    @functools.cached_property
-    def _of_weights(self) -> bytes:
-        found = hashlib.sha256()
-        for weight in self.model.weights:
-            found.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
-        return found.digest()
-
     @property
     def digest(self) -> str:
-        """Tells this model, with these weights, in this direction and on this base, from any other."""
-        about = f"{self.source}{self.target}{getattr(self.base, 'digest', '')}"
-        return hashlib.sha256(about.encode() + self._of_weights).hexdigest()
+        """Tells this model, with the weights it has now, in this direction and on this base, from any other."""
+        found = hashlib.sha256(f"{self.source}{self.target}{getattr(self.base, 'digest', '')}".encode())
+        for weight in self.model.weights:
+            found.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
+        return found.hexdigest()
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -211,7 +211,7 @@ def test_what_a_conversion_did():
         + english("its sound ({names}) was coded again (AAC), since browsers do not play it", names="x")
         + ".",
     ]
-    reasons = "no face", "too small", "deleted", "outside the range"
+    reasons = "no face", "too small", "deleted", "cut off by the edge", "outside the range"
     for count in (1, 8):
         made = ConversionReport("swap.mp4", count, count, count, dict.fromkeys(reasons, 2),
                                 1.0, 0.5, 2.0, count, watermark="c0ffee", warnings=warnings)  # fmt: skip

@@ -15,6 +15,7 @@ from faceswap_lab.faces.faceset import spread_rows
 from faceswap_lab.swap.base_swap import BaseSwap
 from faceswap_lab.swap.options import ConversionOptions
 from faceswap_lab.training import fine_tuning, practice_faces
+from faceswap_lab.video.pictures import write_picture
 
 
 class Brighter:
@@ -70,6 +71,13 @@ def test_with_a_truth(run, swaps):
 def test_a_conversion_is_not_made_twice_but_again_for_other_options(run, swaps):
     assert swaps[1].report is not None
     assert scoring.swap_clip(run, "brighter", Brighter()).report is None
+    mask = min((run.faces("target") / "masks").iterdir())
+    before = mask.read_bytes()
+    try:
+        write_picture(mask, np.zeros((256, 256, 3), np.uint8))
+        assert scoring.swap_clip(run, "brighter", Brighter()).report is not None
+    finally:
+        mask.write_bytes(before)
     assert scoring.swap_clip(run, "brighter", Brighter(), feather=3.0).report is not None
 
 

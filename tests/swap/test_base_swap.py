@@ -118,6 +118,9 @@ def test_models_on_one_base_share_its_swaps_and_are_told_apart_by_it(faces, monk
     assert later.digest == alone.digest and later.sources == alone.sources
     later.base = base  # consent is asked for whoever is in it now, whatever was asked before
     assert later.digest == function.digest and later.sources == function.sources
+    before = alone.digest
+    model.weights[0].assign(model.weights[0] + 0.01)  # a notebook trains it further
+    assert alone.digest != before
     known = function.for_target(faces)
     assert known.digest != function.digest and known.base.target_shape is not None
     picture = faces.images(128)[:2].astype(np.float32) / 255

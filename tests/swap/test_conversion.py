@@ -475,6 +475,72 @@ def test_the_reasons_are_counted_and_written_beside_the_video(faces, tmp_path):
     assert sound_hash(tmp_path / "video.mp4") == sound_hash(TARGET)  # every frame is there, so the sound is copied
 
 
+def test_a_set_that_is_cleaned_meanwhile_costs_no_report(faces, tmp_path):
+    def clean(done, total):
+        if done == total:
+            shutil.rmtree(faces / "faces")
+
+    report = convert(TARGET, faces, Generator(), tmp_path / "o.mp4", end=SHORT, progress=clean)
+    assert report.swapped == 10 and [note for note in report.warnings if "000000_0.png: no such file" in note]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [faces.name, "o.conversion.json", "o.mp4"]
+
+
+def at_the_edge(folder, frame, five, shares):
+    """Pictures of one frame with these shares of the face's oval outside on the left, and their face set."""
+    rows, columns = np.nonzero(oval() > 127)
+    across = alignment.transform_points(
+        alignment.invert(alignment.alignment_matrix(five, 256)), np.column_stack([columns, rows])
+    )[:, 0]
+    starts = np.quantile(across, shares).round().astype(int)
+    shown = [np.ascontiguousarray(frame[:, start : start + 128]) for start in starts]
+    for number, picture in enumerate(shown):
+        write_picture(folder / "clip" / f"{number:03d}.png", picture)
+    return folder / "clip", make_set(folder / "set", shown, five - np.stack([starts, 0 * starts], axis=1)[:, None]), shown
+
+
+@pytest.mark.parametrize("base", [False, True])
+def test_a_face_that_the_edge_cuts_off_is_left_as_it_is(frames, actor_frames, tmp_path, base):
+    shares = [0.1, 0.2, 0.25, 0.3, 0.4, 0.45, 0.5, 0.55]
+    clip, faces, shown = at_the_edge(tmp_path, frames[0], actor_frames("target")[1][0], shares)
+    function = Generator(change=lambda some: 1 - some)
+    if base:
+        function.base = Generator(change=lambda some: 1 - some)
+        function.base.putting_back = options.SwapOptions(**PLAIN)
+    report = convert(clip, faces, function, tmp_path / "o.mp4", frames_folder=tmp_path / "k", smoothing="off")
+    pictures = kept(tmp_path / "k")
+    changed = [not np.array_equal(pictures[number], picture) for number, picture in enumerate(shown)]
+    assert changed == [True] * 4 + [False] * 4
+    assert report.swapped == 4 and report.left == {"cut off by the edge": 4}
+    assert [note for note in report.warnings if "35% lies outside of the frame" in note and "(frames: 4)" in note]
+
+
+def test_a_face_near_the_edge_does_not_come_and_go(frames, actor_frames, tmp_path):
+    shares = np.linspace(0.24, 0.48, 24) + np.tile([0.03, -0.03], 12)
+    clip, faces, _ = at_the_edge(tmp_path, frames[0], actor_frames("target")[1][0], shares)
+    changes = {}
+    for strength in (0, 1.5):
+        track = conversion.face_track(open_video(clip), FaceSet(faces), 0, strength)
+        changes[strength] = np.abs(np.diff([number in track.rows for number in range(24)])).sum()
+    assert changes[0] > 3 and changes[1.5] == 1
+
+
+@pytest.mark.parametrize("given", [{"colour": "none"}, {"colour": "mean_std"}, {"blend": "seamless"}])
+def test_nothing_is_averaged_across_a_cut_to_another_light(frames, actor_frames, tmp_path, given):
+    """The face stays where it is: only the set's column `shot` tells of the cut."""
+    five, made = actor_frames("target")[1][0], {}
+    dark = (frames[0] * 0.3).astype(np.uint8)
+    for name, shown in (("both", [frames[0]] * 8 + [dark] * 8), ("alone", [dark] * 8)):
+        folder = tmp_path / name
+        for number, picture in enumerate(shown):
+            write_picture(folder / "clip" / f"{number:03d}.png", picture)
+        table = pd.read_csv(make_set(folder / "set", shown, [five] * len(shown)) / "faces.csv")
+        table.assign(shot=table["frame"] // 8).to_csv(folder / "set" / "faces.csv", index=False)
+        function = Generator(change=lambda some: 1 - some)
+        convert(folder / "clip", folder / "set", function, folder / "o.mp4", frames_folder=folder / "k", **given)
+        made[name] = kept(folder / "k")
+    assert all(np.array_equal(made["both"][number + 8], made["alone"][number]) for number in range(8))
+
+
 def loudness(path, step=0.05):
     """The sound's level in each `step` seconds."""
     command = [

@@ -26,6 +26,7 @@ def test_short_gaps_are_bridged_long_and_deleted_ones_are_not():
     assert list(pairing.bridged(frames, matrices, np.array([]), 3)) == [0, 1, 2, 3, 4, 5, 6, 12, 13]
     assert list(pairing.bridged(frames, matrices, np.array([3]), 3)) == [0, 1, 2, 4, 5, 6, 12, 13]
     assert list(pairing.bridged(frames, matrices, np.array([]), 0)) == list(frames)
+    assert list(pairing.bridged(frames, matrices, np.array([]), 3, shots=frames // 5)) == list(frames)  # a cut in the gap
     places = np.array([0, 1, 2, 3, 4, 5, 6, 12, 13])
     assert np.allclose(smoothing.parameters(pairing.fill(frames, matrices, places))[:, 0], 100 + places)
 

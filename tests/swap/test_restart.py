@@ -15,7 +15,9 @@ from test_conversion import TARGET, Generator, kept, loudness, make_set, sound_h
 
 from faceswap_lab.base.errors import LabError
 from faceswap_lab.swap import conversion, parts
+from faceswap_lab.swap.options import SwapOptions
 from faceswap_lab.video import open_video
+from faceswap_lab.video.pictures import write_picture
 
 OPTIONS = {"part_frames": 9, "batch_size": 4, "smoothing": "light", "colour": "mean_std"}
 def generator():
@@ -122,7 +124,7 @@ def test_numbers_of_a_resumed_conversion_are_those_of_a_whole_one(made_set, tmp_
     assert (resumed.left, resumed.alpha_mean, resumed.warnings) == (whole.left, whole.alpha_mean, whole.warnings)
 
 
-@pytest.mark.parametrize("change", ["options", "faces", "video", "model"])
+@pytest.mark.parametrize("change", ["options", "faces", "masks", "video", "model", "base"])
 def test_what_was_made_otherwise_is_not_used(made_set, tmp_path, change):
     def stop(done, total):
         if done == 20:
@@ -130,6 +132,8 @@ def test_what_was_made_otherwise_is_not_used(made_set, tmp_path, change):
 
     faces, clip = shutil.copytree(made_set, tmp_path / "set"), Path(shutil.copy(TARGET, tmp_path / "target.mp4"))
     given = {"video": clip, "faceset": faces, "swap_function": generator(), "out": tmp_path / "o.mp4", **OPTIONS}
+    given["swap_function"].base = generator()
+    given["swap_function"].base.putting_back = SwapOptions(erode=2.0)
     with pytest.raises(RuntimeError):
         conversion.convert(**given, progress=stop)
     assert parts.parts_folder(tmp_path / "o.mp4").exists()
@@ -137,9 +141,13 @@ def test_what_was_made_otherwise_is_not_used(made_set, tmp_path, change):
         given["erode"] = 5.0
     elif change == "faces":
         (faces / "faces" / "000003_0.png").unlink()
+    elif change == "masks":
+        write_picture(faces / "masks" / "000003_0.png", np.zeros((256, 256, 3), np.uint8))
     elif change == "video":
         clip.write_bytes(clip.read_bytes() + bytes(8))  # it plays as before, and is another file
         consented(clip)
+    elif change == "base":
+        given["swap_function"].base.putting_back = SwapOptions(erode=4.0)
     else:
         given["swap_function"].digest = "trained further"
     assert conversion.convert(**given).resumed == 0

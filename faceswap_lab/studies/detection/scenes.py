@@ -59,7 +59,7 @@ def _pictures(folder: Path) -> Callable[[], Iterator[np.ndarray]]:
 def _converted(run: Run, clip: Path, faces: FaceSet, name: str, function: SwapFunction, seconds: float | None) -> Path:
     """A swap's unlabelled, lossless frames; made again only when model, faces or options are others."""
     folder = _folder(run) / f"{clip.stem}_{name}_frames"
-    key = {"model": function.digest, "faces": list(faces.table["face"]), "seconds": seconds}
+    key = {"model": function.digest, "faces": faces.digest(), "seconds": seconds}
     stage = f"detection_{clip.stem}_{name}"
     if not (run.is_done(stage, **key) and folder.exists()):
         out = _folder(run) / f"{clip.stem}_{name}.mp4"
