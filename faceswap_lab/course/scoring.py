@@ -95,7 +95,7 @@ def with_base_swaps(run: Run, faces: dict, masks: dict, transferred: dict, centr
     known, shown = (
         {name for source in sources for name in source.identities} for sources in (read_sources(_warm_start()), clips)
     )
-    if shown <= known:
+    if shown and shown <= known:
         return practice
     try:
         base = _base_below(run)
