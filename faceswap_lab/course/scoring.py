@@ -88,7 +88,11 @@ def with_base_swaps(run: Run, faces: dict, masks: dict, transferred: dict, centr
     (docs/results.md): with those, nothing is added.
 
     Args:
-        faces, masks, transferred, centred: see `practice_faces.with_swaps`.
+        faces, masks, transferred: as from there.
+        centred: see `practice_faces.with_swaps`.
+
+    Returns:
+        The three, as given or with further rows of B.
     """
     practice = faces, masks, transferred
     clips = [source for role in ("target", "B") for source in read_sources(run.faces(role))]
@@ -111,8 +115,13 @@ def with_base_swaps(run: Run, faces: dict, masks: dict, transferred: dict, centr
 
 def _base_below(run: Run) -> BaseSwap:
     """The base that the faces of a run's models are put onto: fine-tuned where that has swapped, else as it ships."""
+    return base_function(run, _steps_tuned(run))
+
+
+def _steps_tuned(run: Run) -> int:
+    """After how many steps of fine-tuning the base has swapped in this run; 0: it has not."""
     steps = files.read_json_or_empty(run.out / "models" / base_swap.TUNED / "made_with.json").get("steps")
-    return base_function(run, steps if isinstance(steps, int) and _base_swapped(run, base_swap.TUNED) else 0)
+    return steps if isinstance(steps, int) and _base_swapped(run, base_swap.TUNED) else 0
 
 
 def swap_functions(run: Run) -> dict[str, training.SwapFunction | BaseSwap]:
@@ -134,8 +143,7 @@ def swap_functions(run: Run) -> dict[str, training.SwapFunction | BaseSwap]:
     functions: dict = {name: training.SwapFunction(training.load_model(folders[name]), name=name) for name in there}
     if _base_swapped(run, base_swap.NAME):
         functions[base_swap.NAME] = base_function(run)
-    steps = files.read_json_or_empty(run.out / "models" / base_swap.TUNED / "made_with.json").get("steps")
-    if isinstance(steps, int) and _base_swapped(run, base_swap.TUNED):
+    if steps := _steps_tuned(run):
         try:
             functions[base_swap.TUNED] = base_function(run, steps)
         except LabError as error:  # such as too few pictures, once the set was cleaned: the others are there all the same

@@ -109,13 +109,13 @@ def with_swaps(practice: Practice, target, swap, centred: bool) -> Practice:
     """Practice faces, and among B's some whose input is a face of A and whose answer is another model's swap of it.
 
     Args:
-        practice: from `practice_faces`, with the other's shape.
+        practice: from `practice_faces`.
         target: the `FaceSet` of A; at most `MOST_SWAPS` of it are taken, evenly spread.
         swap: see `conversion.convert`; has `size`. Faces that it leaves as they are are not taken.
         centred: whether the model sees how a face differs from its person's average (`AutoencoderConfig.centred`).
 
     Returns:
-        As `practice`; the swaps come last. B's are copies in memory.
+        As `practice`, with further rows of B: they come last, and stand in memory with the others. Shape, uint8 and RGB as there.
     """
     faces, masks, _transferred = practice
     side = faces["B"].shape[1]

@@ -184,7 +184,7 @@ for role in clips:
 # ## 6 Train, within a budget
 # How many steps fit into your `minutes` is measured: a model that is thrown away does eight steps. The number is kept, so that a stopped training goes on to the same end. Another value of `minutes` starts a new training.
 #
-# At `quick` the network begins from weights that know the bundled actors, and practises with the base's swaps (notebook 11): minutes give a rough swap of 64-px faces, hardly better than the base's. A good one of other people takes `class` and a GPU.
+# At `quick` the network begins from weights that know the bundled actors, and practises with the base's swaps (notebook 11): minutes give a rough swap of 64-px faces, about as near to B as the base's. A good one of other people takes `class` and a GPU.
 
 # %%
 scale = run.preset
